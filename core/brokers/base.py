@@ -1,0 +1,104 @@
+"""What the engine asks of a broker. One implementation knows MetaTrader 5; what serves it may be real, remote or simulated.
+
+Promises: every method ends in a typed value within the caller's deadline; nothing raises for what a broker may do in an ordinary
+bad hour. Only `connect` and `select` raise (`BrokerError`), because a start without them is no start. All times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from core.model.book import Account, Deal
+from core.model.effects import Request
+from core.model.inputs import Book, BrokerClock, Input
+from core.model.market import Candles, Instrument, Quote
+from core.model.reads import Known, Unknown
+
+
+class Reply(Struct, frozen=True):
+    """What a call of the terminal's module gave: plain data (dicts, tuples, arrays) and the error pair read right after it."""
+
+    value: Any
+    error_code: int
+    error_text: str
+
+
+class Terminal(Protocol):
+    """A `MetaTrader5` module within reach, in this process or behind a gateway. Calls are served one after the other."""
+
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+        """Call the module's function `name`.
+
+        Raises:
+            TerminalLost: the answer did not come (line lost, child killed at its deadline). A send is then of unknown fate.
+            TerminalNotSent: the call surely never reached the module.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the terminal."""
+        ...
+
+
+class TerminalLost(Exception):
+    """The call may or may not have been carried out."""
+
+
+class TerminalNotSent(Exception):
+    """The call was surely not carried out."""
+
+
+class Connected(Struct, frozen=True, kw_only=True):
+    """What a connection found."""
+
+    account: Account
+    terminal_name: str
+    build: int
+    bars_max: int
+
+
+class Broker(Protocol):
+    """The adapter's face to the engine."""
+
+    async def connect(self) -> Connected:
+        """Initialise, log in if told to, and check that the account is the one settings allow. Raises BrokerError."""
+        ...
+
+    async def close(self) -> None:
+        """Shut the connection; open positions keep their stops at the broker."""
+        ...
+
+    async def select(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+        """Resolve names (suffixes mapped), put them into Market Watch, wait for quotes. Raises BrokerError naming the missing."""
+        ...
+
+    async def clock(self) -> BrokerClock:
+        """The server's clock rule, measured from ticks and recognised."""
+        ...
+
+    async def account(self) -> Known[Account] | Unknown:
+        """Read the account."""
+        ...
+
+    async def quotes(self, symbols: Sequence[str]) -> Known[tuple[Quote, ...]] | Unknown:
+        """The newest quote of each symbol that has one."""
+        ...
+
+    async def bars(self, symbol: str, timeframe: str, count: int) -> Known[Candles] | Unknown:
+        """The last `count` closed bars, oldest first; fewer where the terminal has fewer."""
+        ...
+
+    async def book(self) -> Book:
+        """Positions and pending orders, both or unknown."""
+        ...
+
+    async def new_deals(self) -> Known[tuple[Deal, ...]] | Unknown:
+        """Deals not handed out before, oldest first."""
+        ...
+
+    async def perform(self, request: Request) -> tuple[Input, ...]:
+        """Carry out one effect and return what the desk must be told, in order: the report, then new deals, then account or book."""
+        ...

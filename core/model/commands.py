@@ -1,0 +1,91 @@
+"""What an operator can order, from a key, the command line or a replay; the same types in process and over the link."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from core.model.units import Lots, Price
+
+
+class Pause(Struct, frozen=True, kw_only=True, tag="pause"):
+    """No new entries until `Resume`; care and closes go on."""
+
+
+class Resume(Struct, frozen=True, kw_only=True, tag="resume"):
+    """Take the operator's own reasons away: pause, flat after flatten, acknowledged halts. Never a breaker's."""
+
+
+class Flatten(Struct, frozen=True, kw_only=True, tag="flatten"):
+    """Close everything in scope, verified; entries stop first."""
+
+    scope: Literal["ours", "account"] = "ours"
+
+
+class ClosePosition(Struct, frozen=True, kw_only=True, tag="close_position"):
+    """Close one position of ours, wholly or `lots` of it."""
+
+    position_id: int
+    lots: Lots | None = None
+
+
+class CloseGroup(Struct, frozen=True, kw_only=True, tag="close_group"):
+    """Close what is ours and fits: the losers, the winners, or all that carry a currency or a symbol."""
+
+    which: Literal["losers", "winners", "currency", "symbol"]
+    name: str = ""
+
+
+class MoveStop(Struct, frozen=True, kw_only=True, tag="move_stop"):
+    """Set the stop of one position of ours; loosening it is the operator's right and is journaled."""
+
+    position_id: int
+    stop_price: Price
+
+
+class SetSettings(Struct, frozen=True, kw_only=True, tag="set"):
+    """Change parameters as one set, `(key, value as written in TOML)`; with `minutes` they go back afterwards."""
+
+    changes: tuple[tuple[str, str], ...]
+    minutes: float | None = None
+
+
+class RearmDrawdown(Struct, frozen=True, kw_only=True, tag="rearm_drawdown"):
+    """The operator accepts the drawdown: the peak starts again from today's equity."""
+
+
+class Acknowledge(Struct, frozen=True, kw_only=True, tag="acknowledge"):
+    """The operator has seen a foreign position without a stop (or another acknowledgeable reason) and lets entries go on."""
+
+    what: str
+
+
+class Resolve(Struct, frozen=True, kw_only=True, tag="resolve"):
+    """The operator's word on an order of unknown fate: it surely did not execute, or it is the position named."""
+
+    client_id: str
+    outcome: Literal["absent", "filled"]
+    position_id: int = 0
+
+
+class StopEngine(Struct, frozen=True, kw_only=True, tag="stop"):
+    """End the run by the shutdown policy, or with another one."""
+
+    policy: Literal["settings", "flatten", "keep"] = "settings"
+    why: str = ""
+
+
+Command = (
+    Pause
+    | Resume
+    | Flatten
+    | ClosePosition
+    | CloseGroup
+    | MoveStop
+    | SetSettings
+    | RearmDrawdown
+    | Acknowledge
+    | Resolve
+    | StopEngine
+)

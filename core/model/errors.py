@@ -1,0 +1,101 @@
+"""The errors an operator can meet, sorted by what happens next, and the invariant for our own broken promises.
+
+    QuarterdeckError          one line: what, where, what to do; carries the exit code
+    +-- UsageError        2   the command line is wrong
+    +-- SettingsError     3   a settings file is wrong
+    +-- DataError         4   recorded data are missing, damaged or too short
+    +-- BrokerError       5   terminal, account or broker will not serve
+    +-- StorageError      6   home folder, journal or disk
+    +-- HeldError         7   another engine holds this home or account
+    +-- NoEngineError     8   nothing is running to talk to
+    +-- VerdictError      9   the command worked and its verdict is "no" (audit, doctor, status)
+    InvariantBroken      10   we broke a promise of our own; the machine stops
+
+Exit code 0 is success, 1 an unexpected crash, 130 an interruption.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class QuarterdeckError(Exception):
+    """Something the operator can act on. `str()` is one line; `what_to_do` is the remedy."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, what_to_do: str = "") -> None:
+        """`what` says what happened and where; `what_to_do` says how to go on."""
+        super().__init__(what)
+        self.what_to_do = what_to_do
+
+    def one_line(self) -> str:
+        """What, where and what to do, on one line."""
+        text = " ".join(str(self).split())
+        remedy = " ".join(self.what_to_do.split())
+        return f"{text}; {remedy}" if remedy else text
+
+
+class UsageError(QuarterdeckError):
+    """The command line is wrong."""
+
+    exit_code = 2
+
+
+class SettingsError(QuarterdeckError):
+    """A settings file or an override is wrong; all mistakes of one file are reported together."""
+
+    exit_code = 3
+
+
+class DataError(QuarterdeckError):
+    """Recorded data are missing, damaged, or too short."""
+
+    exit_code = 4
+
+
+class BrokerError(QuarterdeckError):
+    """The terminal, the account or the broker will not serve."""
+
+    exit_code = 5
+
+
+class StorageError(QuarterdeckError):
+    """The home folder, the journal or the disk will not serve."""
+
+    exit_code = 6
+
+
+class HeldError(QuarterdeckError):
+    """Another engine holds this home folder or this account."""
+
+    exit_code = 7
+
+
+class NoEngineError(QuarterdeckError):
+    """Nothing is running that could answer."""
+
+    exit_code = 8
+
+
+class VerdictError(QuarterdeckError):
+    """The command did its work and its verdict is no."""
+
+    exit_code = 9
+
+
+class InvariantBroken(Exception):
+    """We broke a promise of our own. Never caught to go on: the shell stops, flushes and alerts."""
+
+    exit_code: ClassVar[int] = 10
+
+
+def invariant(holds: object, promise: str, **seen: object) -> None:
+    """Stop the machine when a promise of our own does not hold; `promise` is said positively.
+
+    Raises:
+        InvariantBroken: when `holds` is false; the text carries the promise and what was seen.
+    """
+    if not holds:
+        facts = ", ".join(f"{name}={value!r}" for name, value in seen.items())
+        raise InvariantBroken(f"{promise} ({facts})" if facts else promise)

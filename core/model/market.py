@@ -1,0 +1,169 @@
+"""What the market shows: instruments, quotes, bars and columns of closed candles.
+
+Bars are bid prices, stamped with their open. Strategies think in bid; `Instrument.executable` is nobody's: the one place that
+turns bid prices into executable ones is `core.desk.pricing`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from core.model.units import H1_NS, M15_NS, Lots, Price, UtcNs
+
+Timeframe = Literal["M1", "M5", "M15", "H1"]
+TIMEFRAME_NS: dict[str, int] = {"M1": M15_NS // 15, "M5": M15_NS // 3, "M15": M15_NS, "H1": H1_NS}
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+class Side(IntEnum):
+    """Direction of a signal, a position or a deal; the value is the sign of its exposure."""
+
+    BUY = 1
+    SELL = -1
+
+    @property
+    def opposite(self) -> Side:
+        """The other direction."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    @property
+    def word(self) -> str:
+        """`buy` or `sell`, as operators say it."""
+        return "buy" if self is Side.BUY else "sell"
+
+
+class Instrument(Struct, frozen=True, kw_only=True):
+    """A symbol as the broker defines it. All money of tick values is per lot in the account currency."""
+
+    symbol: str
+    base_currency: str
+    profit_currency: str
+    margin_currency: str
+    digits: int
+    point: Price
+    tick_size: Price
+    pip: Price
+    contract_size: float
+    volume_min_lots: Lots
+    volume_max_lots: Lots
+    volume_step_lots: Lots
+    volume_limit_lots: Lots = 0.0
+    """Cap on position plus pending volume per direction; 0 means none."""
+    stops_level_points: int = 0
+    freeze_level_points: int = 0
+    tick_value_profit_money: float = 0.0
+    tick_value_loss_money: float = 0.0
+    calc_mode: Literal["forex", "forex_no_leverage", "cfd", "cfd_leverage", "other"] = "forex"
+    trade_mode: Literal["full", "long_only", "short_only", "close_only", "disabled"] = "full"
+    execution: Literal["request", "instant", "market", "exchange"] = "market"
+    filling_flags: int = 3
+    """Broker's mask: 1 fill-or-kill, 2 immediate-or-cancel, 4 book-or-cancel."""
+    swap_mode: int = 1
+    """Broker's number for the swap mode; 0 none, 1 points."""
+    swap_long: float = 0.0
+    swap_short: float = 0.0
+    swap_triple_weekday: int = 3
+    """Day with the triple swap, 0 Sunday .. 6 Saturday, server clock."""
+    margin_initial: float = 0.0
+    margin_hedged: float = 0.0
+    sessions: tuple[tuple[int, int], ...] = ()
+    """Open hours as (start, end) seconds from Sunday 00:00 New York; empty: Sunday 17:00 to Friday 17:00."""
+
+    @property
+    def currencies(self) -> tuple[str, str]:
+        """Base and profit currency."""
+        return (self.base_currency, self.profit_currency)
+
+
+class Quote(Struct, frozen=True, kw_only=True, tag="quote"):
+    """Newest bid and ask of a symbol, rounded to its digits; `at_utc_ns` is the tick's own time."""
+
+    symbol: str
+    at_utc_ns: UtcNs
+    bid: Price
+    ask: Price
+
+    @property
+    def spread_price(self) -> Price:
+        """Ask minus bid, in price."""
+        return self.ask - self.bid
+
+
+class Bar(Struct, frozen=True, kw_only=True):
+    """A closed candle, bid prices; `spread_points` is the smallest spread the broker recorded in it."""
+
+    open_utc_ns: UtcNs
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    tick_volume: int = 0
+    spread_points: int = 0
+
+
+class Candles:
+    """Columns of closed bars of one symbol and timeframe, oldest first; arrays are read-only and of equal length."""
+
+    __slots__ = ("close", "high", "low", "open", "open_utc_ns", "spread_points", "tick_volume")
+
+    def __init__(
+        self,
+        open_utc_ns: npt.ArrayLike,
+        open: npt.ArrayLike,  # noqa: A002 - the trade's word for the column
+        high: npt.ArrayLike,
+        low: npt.ArrayLike,
+        close: npt.ArrayLike,
+        tick_volume: npt.ArrayLike | None = None,
+        spread_points: npt.ArrayLike | None = None,
+    ) -> None:
+        """Take columns as they are (no copy when they already have the right type) and lock them."""
+        self.open_utc_ns: IntArray = _locked(open_utc_ns, np.int64)
+        self.open: FloatArray = _locked(open, np.float64)
+        self.high: FloatArray = _locked(high, np.float64)
+        self.low: FloatArray = _locked(low, np.float64)
+        self.close: FloatArray = _locked(close, np.float64)
+        count = len(self.open_utc_ns)
+        self.tick_volume: IntArray = _locked(np.zeros(count) if tick_volume is None else tick_volume, np.int64)
+        self.spread_points: IntArray = _locked(np.zeros(count) if spread_points is None else spread_points, np.int64)
+
+    def __len__(self) -> int:
+        """Number of bars."""
+        return len(self.open_utc_ns)
+
+    def __getitem__(self, rows: slice) -> Candles:
+        """A window of the same columns, without copying."""
+        return Candles(
+            self.open_utc_ns[rows],
+            self.open[rows],
+            self.high[rows],
+            self.low[rows],
+            self.close[rows],
+            self.tick_volume[rows],
+            self.spread_points[rows],
+        )
+
+    def bar(self, row: int) -> Bar:
+        """One row as a `Bar` of plain Python numbers."""
+        return Bar(
+            open_utc_ns=int(self.open_utc_ns[row]),
+            open=float(self.open[row]),
+            high=float(self.high[row]),
+            low=float(self.low[row]),
+            close=float(self.close[row]),
+            tick_volume=int(self.tick_volume[row]),
+            spread_points=int(self.spread_points[row]),
+        )
+
+
+def _locked(column: npt.ArrayLike, dtype: Any) -> Any:
+    array = np.ascontiguousarray(column, dtype=dtype)
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array

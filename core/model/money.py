@@ -1,0 +1,360 @@
+"""Money from prices: profit, margin, swap and tick value of a position, in whatever currency the account has.
+
+Why: sizing, floating profit, the simulated ledger and the audit must agree to the cent, so each formula stands here and nowhere else.
+Promises: a rate that is not known gives None, never 1 and never 0; results are rounded to the account currency's smallest unit.
+Does not: know how a broker writes its symbols. `Rates` is asked for plain pair names ("EURUSD"); suffixes are its own affair.
+Rules: MetaTrader 5 platform manual ("Profit calculation", "Margin calculation: retail Forex"). FX profit rounds each leg to the
+profit currency; "by deal" converts at the ask when a buy is closed and at the bid when a sell is; all else at the worse rate.
+
+Whoever values the same position at each quote keeps a `Valuer` per (instrument, account currency): its path is resolved once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from core.model.market import Instrument, Side
+from core.model.units import Lots, Money, Price
+
+ConversionRule = Literal["by_deal", "by_market"]
+"""The server's option for FX symbols: by the closing deal's direction (usual), or the worse rate for the client."""
+
+_PIVOT = "USD"
+_WHOLE_UNIT_CURRENCIES = ("BIF", "CLP", "IDR", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF")
+_THOUSANDTH_CURRENCIES = ("BHD", "JOD", "KWD", "OMR", "TND")
+_EIGHT_DIGIT_CURRENCIES = ("BTC", "ETH")
+_DAYS_OF_INTEREST_YEAR = 360.0
+_POWERS = tuple(10.0**digits for digits in range(16))
+_FLOAT_NOISE = 1e-6
+"""Far under half a unit, far over the error of a few products: 0.285 held as 0.28499999999999998 still rounds to 0.29."""
+
+
+class Rates(Protocol):
+    """Where current quotes come from."""
+
+    def bid_ask(self, symbol: str) -> tuple[float, float] | None:
+        """Newest (bid, ask) of a plain pair name such as "EURUSD"; None when there is no such pair or no quote of it."""
+        ...
+
+
+def round_half_away(x: float, digits: int) -> float:
+    """Round to `digits` decimals, halves away from zero, as the trade server does; binary noise under a millionth of a unit is forgiven."""
+    power = _POWERS[digits]
+    scaled = x * power
+    if scaled >= 0.0:
+        return math.floor(scaled + (0.5 + _FLOAT_NOISE)) / power
+    return -math.floor((0.5 + _FLOAT_NOISE) - scaled) / power
+
+
+def currency_digits(ccy: str) -> int:
+    """Decimals of a currency's smallest unit: 0 for JPY and its like, 3 for dinars, 8 for coins, else 2."""
+    if ccy in _WHOLE_UNIT_CURRENCIES:
+        return 0
+    if ccy in _THOUSANDTH_CURRENCIES:
+        return 3
+    return 8 if ccy in _EIGHT_DIGIT_CURRENCIES else 2
+
+
+class Conversion(Struct, frozen=True, kw_only=True):
+    """A resolved path between two currencies: no leg where they are one, one pair, or two pairs through the dollar."""
+
+    from_currency: str
+    to_currency: str
+    legs: tuple[tuple[str, bool], ...]
+    """(plain pair name, reversed) in order; a reversed pair is quoted the other way round."""
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """Plain names of the pairs whose quotes are needed."""
+        return tuple(pair for pair, _ in self.legs)
+
+    def rate(self, rates: Rates, *, ask: bool) -> float | None:
+        """Units of `to_currency` for one of `from_currency`, at the ask or at the bid of each step; None while a quote is missing."""
+        total = 1.0
+        for pair, reverse in self.legs:
+            quote = rates.bid_ask(pair)
+            if quote is None:
+                return None
+            price = quote[1] if ask is not reverse else quote[0]
+            if not price > 0.0:
+                return None
+            total = total / price if reverse else total * price
+        return total
+
+
+def resolve_conversion(from_ccy: str, to_ccy: str, exists: Callable[[str], bool]) -> Conversion | None:
+    """The path from one currency to another over pairs that exist: direct, reverse, or through USD; None when there is none."""
+    if from_ccy == to_ccy:
+        return Conversion(from_currency=from_ccy, to_currency=to_ccy, legs=())
+    single = _one_leg(from_ccy, to_ccy, exists)
+    if single is not None:
+        return Conversion(from_currency=from_ccy, to_currency=to_ccy, legs=(single,))
+    if _PIVOT in (from_ccy, to_ccy):
+        return None
+    first = _one_leg(from_ccy, _PIVOT, exists)
+    second = _one_leg(_PIVOT, to_ccy, exists)
+    if first is None or second is None:
+        return None
+    return Conversion(from_currency=from_ccy, to_currency=to_ccy, legs=(first, second))
+
+
+def _one_leg(from_ccy: str, to_ccy: str, exists: Callable[[str], bool]) -> tuple[str, bool] | None:
+    if exists(from_ccy + to_ccy):
+        return (from_ccy + to_ccy, False)
+    if exists(to_ccy + from_ccy):
+        return (to_ccy + from_ccy, True)
+    return None
+
+
+def conversion_rate(
+    from_ccy: str,
+    to_ccy: str,
+    rates: Rates,
+    *,
+    side: Side,
+    own: str | None = None,
+    own_price: Price | None = None,
+    rule: ConversionRule = "by_deal",
+    profit_positive: bool = True,
+) -> float | None:
+    """Rate that turns a result in `from_ccy` into `to_ccy` when a position of `side` is closed; None when no pair leads there.
+
+    `own` is the traded pair's plain name and `own_price` its exit price: where that pair itself converts by deal, its price counts.
+    Two steps through USD take the worse rate of each, whatever the rule.
+    """
+    path = resolve_conversion(from_ccy, to_ccy, _quoted_by(rates))
+    if path is None:
+        return None
+    return _profit_rate(path, rates, side, own or "", own_price, rule == "by_deal", profit_positive)
+
+
+def _profit_rate(
+    path: Conversion, rates: Rates, side: Side, own: str, own_price: Price | None, by_deal: bool, positive: bool
+) -> float | None:
+    legs = path.legs
+    if not legs:
+        return 1.0
+    if by_deal and len(legs) == 1:
+        if legs[0][0] == own and own_price:
+            return 1.0 / own_price if legs[0][1] else own_price
+        return path.rate(rates, ask=side is Side.BUY)
+    return path.rate(rates, ask=not positive)
+
+
+def _quoted_by(rates: Rates) -> Callable[[str], bool]:
+    return lambda pair: rates.bid_ask(pair) is not None
+
+
+class Valuer(Struct, frozen=True, kw_only=True):
+    """The money of one instrument in one account currency, its conversion paths resolved; build it with `Valuer.of`."""
+
+    instrument: Instrument
+    account_currency: str
+    account_digits: int
+    profit_path: Conversion
+    margin_path: Conversion
+    own: str
+    """Plain name of the instrument as a pair, so that its own price can convert; empty where it is no FX symbol."""
+    profit_digits: int
+    by_deal: bool
+    per_leg: bool
+
+    @classmethod
+    def of(
+        cls,
+        instrument: Instrument,
+        account_currency: str,
+        exists: Callable[[str], bool],
+        *,
+        rule: ConversionRule = "by_deal",
+        account_digits: int | None = None,
+    ) -> Valuer | None:
+        """Resolve both paths over the pairs that exist; None when the account's currency cannot be reached."""
+        profit_path = resolve_conversion(instrument.profit_currency, account_currency, exists)
+        margin_path = resolve_conversion(_margin_currency(instrument), account_currency, exists)
+        if profit_path is None or margin_path is None:
+            return None
+        is_fx = instrument.calc_mode in ("forex", "forex_no_leverage")
+        return cls(
+            instrument=instrument,
+            account_currency=account_currency,
+            account_digits=currency_digits(account_currency) if account_digits is None else account_digits,
+            profit_path=profit_path,
+            margin_path=margin_path,
+            own=instrument.base_currency + instrument.profit_currency if is_fx else "",
+            profit_digits=currency_digits(instrument.profit_currency),
+            by_deal=is_fx and rule == "by_deal",
+            per_leg=is_fx,
+        )
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """Plain names of the pairs whose quotes value this instrument, without doubles."""
+        return tuple(dict.fromkeys(self.profit_path.pairs + self.margin_path.pairs))
+
+    def raw_profit(self, side: Side, lots: Lots, open_price: Price, close_price: Price) -> float:
+        """Profit in the profit currency: FX rounds each leg, everything else the difference."""
+        units = self.instrument.contract_size * lots
+        digits = self.profit_digits
+        if self.per_leg:
+            moved = round_half_away(close_price * units, digits) - round_half_away(open_price * units, digits)
+        else:
+            moved = round_half_away((close_price - open_price) * units, digits)
+        return moved if side is Side.BUY else -moved
+
+    def profit_money(self, side: Side, lots: Lots, open_price: Price, close_price: Price, rates: Rates) -> Money | None:
+        """Profit in account currency when closed at `close_price` (bid for a buy, ask for a sell); None while a quote is missing."""
+        amount = self.raw_profit(side, lots, open_price, close_price)
+        rate = _profit_rate(self.profit_path, rates, side, self.own, close_price, self.by_deal, amount >= 0.0)
+        return None if rate is None else round_half_away(amount * rate, self.account_digits)
+
+    def margin_money(self, side: Side, lots: Lots, price: Price, leverage: float, rates: Rates) -> Money | None:
+        """Margin of a lone position opened at `price`, account currency, margin rate 1; None while a quote is missing."""
+        amount = _margin_amount(self.instrument, lots, price, leverage, self.instrument.contract_size)
+        rate = self._margin_rate(side, price, rates)
+        return None if rate is None else round_half_away(amount * rate, self.account_digits)
+
+    def hedged_margin_money(
+        self,
+        buys: tuple[Lots, Price],
+        sells: tuple[Lots, Price],
+        leverage: float,
+        rates: Rates,
+        *,
+        margin_rates: tuple[float, float] = (1.0, 1.0),
+    ) -> Money | None:
+        """Margin of one symbol's whole book on a hedging account, account currency; None while a quote is missing.
+
+        `buys` and `sells` are (lots, volume-weighted open price), `margin_rates` the broker's for (buy, sell). Covered volume pays
+        `Instrument.margin_hedged` as contract size at the mean rate and price, uncovered volume the larger side's own.
+        """
+        larger, side = (buys, Side.BUY) if buys[0] >= sells[0] else (sells, Side.SELL)
+        covered = min(buys[0], sells[0])
+        side_rate = margin_rates[0] if side is Side.BUY else margin_rates[1]
+        alone = self._margin_rate(side, larger[1], rates)
+        if alone is None:
+            return None
+        open_part = _margin_amount(self.instrument, larger[0] - covered, larger[1], leverage, self.instrument.contract_size)
+        total = round_half_away(open_part * alone * side_rate, self.account_digits)
+        if covered <= 0.0 or self.instrument.margin_hedged <= 0.0:
+            return total
+        mean_price = (buys[0] * buys[1] + sells[0] * sells[1]) / (buys[0] + sells[0])
+        at_ask, at_bid = self._margin_rate(Side.BUY, mean_price, rates), self._margin_rate(Side.SELL, mean_price, rates)
+        if at_ask is None or at_bid is None:
+            return None
+        size = self.instrument.margin_hedged
+        covered_part = _margin_amount(self.instrument, covered, mean_price, leverage, size, fixed=False)
+        mean_rate = (at_ask + at_bid) / 2.0 * (margin_rates[0] + margin_rates[1]) / 2.0
+        return total + round_half_away(covered_part * mean_rate, self.account_digits)
+
+    def swap_money(self, side: Side, lots: Lots, nights: int, price: Price, rates: Rates) -> Money | None:
+        """Swap of `nights` rollovers (3 on the triple day) at `price`, account currency; None when the mode or a rate is not known."""
+        spec = self.instrument
+        per_lot = spec.swap_long if side is Side.BUY else spec.swap_short
+        if spec.swap_mode == 0 or per_lot == 0.0:
+            return 0.0
+        if spec.swap_mode == 4:
+            return round_half_away(lots * per_lot * nights, self.account_digits)
+        path = self.profit_path
+        if spec.swap_mode == 1:
+            amount = lots * spec.contract_size * spec.point * per_lot * nights
+        elif spec.swap_mode in (5, 6):
+            amount = lots * spec.contract_size * price * per_lot / 100.0 / _DAYS_OF_INTEREST_YEAR * nights
+        elif spec.swap_mode in (2, 3) and self.margin_path.from_currency == spec.base_currency:
+            amount, path = lots * per_lot * nights, self.margin_path
+        else:
+            return None
+        rate = _profit_rate(path, rates, side, self.own, price, self.by_deal, amount >= 0.0)
+        return None if rate is None else round_half_away(amount * rate, self.account_digits)
+
+    def tick_value_money(self, rates: Rates, *, result: Literal["profit", "loss"]) -> Money | None:
+        """Worth of one tick for one lot, account currency, not rounded: at the bid for a profit, at the ask for a loss."""
+        spec = self.instrument
+        rate = self.profit_path.rate(rates, ask=result == "loss")
+        return None if rate is None else spec.contract_size * (spec.tick_size or spec.point) * rate
+
+    def notional_money(self, lots: Lots, price: Price, rates: Rates) -> Money | None:
+        """What `lots` are worth at `price`, account currency, at the dearer rate, not rounded; None while a quote is missing."""
+        legs = self.profit_path.legs
+        if len(legs) == 1 and legs[0][0] == self.own and price:
+            rate: float | None = 1.0 / price if legs[0][1] else price
+        else:
+            rate = self.profit_path.rate(rates, ask=True)
+        return None if rate is None else lots * self.instrument.contract_size * price * rate
+
+    def _margin_rate(self, side: Side, price: Price, rates: Rates) -> float | None:
+        legs = self.margin_path.legs
+        if len(legs) == 1:
+            if legs[0][0] == self.own and price:
+                return 1.0 / price if legs[0][1] else price
+            return self.margin_path.rate(rates, ask=side is Side.BUY)
+        return self.margin_path.rate(rates, ask=True)
+
+
+def _margin_currency(spec: Instrument) -> str:
+    """Lots x size x price is an amount of the profit currency, even where the broker names the base as margin currency."""
+    priced = spec.calc_mode in ("cfd", "cfd_leverage", "other")
+    if priced and spec.margin_initial <= 0.0 and spec.margin_currency == spec.base_currency:
+        return spec.profit_currency
+    return spec.margin_currency
+
+
+def _margin_amount(spec: Instrument, lots: Lots, price: Price, leverage: float, size: float, *, fixed: bool = True) -> float:
+    divided = leverage if spec.calc_mode in ("forex", "cfd_leverage") else 1.0
+    if fixed and spec.margin_initial > 0.0:
+        return lots * spec.margin_initial / divided
+    if spec.calc_mode in ("forex", "forex_no_leverage"):
+        return lots * size / divided
+    return lots * size * price / divided
+
+
+def profit_money(
+    instrument: Instrument,
+    side: Side,
+    lots: Lots,
+    open_price: Price,
+    close_price: Price,
+    account_currency: str,
+    rates: Rates,
+    *,
+    rule: ConversionRule = "by_deal",
+) -> Money | None:
+    """Profit in account currency, rounded to its smallest unit, of a position closed at `close_price`; None when no pair converts it."""
+    valuer = Valuer.of(instrument, account_currency, _quoted_by(rates), rule=rule)
+    return None if valuer is None else valuer.profit_money(side, lots, open_price, close_price, rates)
+
+
+def margin_money(
+    instrument: Instrument, side: Side, lots: Lots, price: Price, leverage: float, account_currency: str, rates: Rates
+) -> Money | None:
+    """Margin in account currency, rounded, of a lone position opened at `price`; None when no pair converts it."""
+    valuer = Valuer.of(instrument, account_currency, _quoted_by(rates))
+    return None if valuer is None else valuer.margin_money(side, lots, price, leverage, rates)
+
+
+def swap_money(
+    instrument: Instrument,
+    side: Side,
+    lots: Lots,
+    nights: int,
+    price: Price,
+    account_currency: str,
+    rates: Rates,
+    *,
+    rule: ConversionRule = "by_deal",
+) -> Money | None:
+    """Swap in account currency, rounded, of `nights` rollovers at `price`; None when the mode is unknown or no pair converts it."""
+    valuer = Valuer.of(instrument, account_currency, _quoted_by(rates), rule=rule)
+    return None if valuer is None else valuer.swap_money(side, lots, nights, price, rates)
+
+
+def tick_value_money(
+    instrument: Instrument, account_currency: str, rates: Rates, *, result: Literal["profit", "loss"]
+) -> Money | None:
+    """Account currency worth of one tick for one lot, not rounded; None when no pair converts it."""
+    valuer = Valuer.of(instrument, account_currency, _quoted_by(rates))
+    return None if valuer is None else valuer.tick_value_money(rates, result=result)

@@ -1,0 +1,4 @@
+"""Typed settings: meaning and range in `schema`, values in `settings.toml`, reading and precedence in `load`.
+
+May import `core.model`. Next: `core.settings.schema`, then `core.settings.load`.
+"""

@@ -1,0 +1,232 @@
+"""Reading settings: shipped values < the operator's file < overrides.toml, validated as a whole, every mistake reported.
+
+Promises: one `SettingsError` lists all mistakes of a file, each with the key, what was found and what is allowed, and for an
+unknown key the nearest known one; a key missing in an older file takes the shipped value; the operator's file is never written.
+Does not: read secrets (`core.settings.secrets`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from core.model.errors import SettingsError
+from core.settings.overrides import OVERRIDES_NAME, Override, read_overrides
+from core.settings.parameters import TABLES, Parameter, parameters, sections, table_annotation
+from core.settings.schema import Settings
+from core.settings.shipped import shipped_text
+
+SETTINGS_NAME = "settings.toml"
+Tree = dict[str, Any]
+
+
+class Loaded(Struct, frozen=True):
+    """Settings as they hold, where each overridden or filed key came from, and what to tell the operator."""
+
+    settings: Settings
+    tree: Tree
+    file_tree: Tree
+    """Shipped values and the operator's file, without overrides."""
+    overrides: dict[str, Override]
+    notes: tuple[str, ...]
+
+
+def load_settings(home: Path, extra: Iterable[tuple[str, Any]] = ()) -> Loaded:
+    """Settings of a home folder; `extra` are (key, value) pairs of the command line, strongest of all.
+
+    Raises:
+        SettingsError: with every mistake of the first file that has any.
+    """
+    shipped = shipped_tree()
+    path = home / SETTINGS_NAME
+    mine = read_toml(path) if path.is_file() else {}
+    _refuse(str(path), mistakes(mine))
+    file_tree = merged(shipped, mine)
+    overrides, notes = read_overrides(home / OVERRIDES_NAME, lambda key: look_up(file_tree, key))
+    tree = with_values(file_tree, ((key, item.value) for key, item in overrides.items()))
+    extra_tree = with_values({}, extra)
+    _refuse("--set", mistakes(extra_tree))
+    tree = merged(tree, extra_tree)
+    return Loaded(validated(tree, str(path if mine else SETTINGS_NAME)), tree, file_tree, overrides, notes)
+
+
+def shipped_tree() -> Tree:
+    """The shipped settings.toml as plain data."""
+    return tomllib.loads(shipped_text(SETTINGS_NAME))
+
+
+def shipped_settings(*changes: tuple[str, Any]) -> Settings:
+    """The shipped values, with `changes` on top; what tests and tools start from."""
+    return validated(with_values(shipped_tree(), changes), SETTINGS_NAME)
+
+
+def validated(tree: Tree, origin: str) -> Settings:
+    """The typed tree. Raises SettingsError with all mistakes found in `tree`, named after `origin`."""
+    _refuse(origin, [*mistakes(tree), *_missing(tree), *_contradictions(tree)])
+    return msgspec.convert(tree, Settings, strict=True)
+
+
+def read_toml(path: Path) -> Tree:
+    """A TOML file as plain data. Raises SettingsError naming file, place and remedy."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}", what_to_do="mend that line") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check the file's rights") from error
+
+
+def mistakes(tree: Tree) -> list[str]:
+    """Every mistake among the keys that `tree` has, each on one line."""
+    found: list[str] = []
+    known = parameters()
+    for section, content in tree.items():
+        if section in TABLES:
+            found.extend(_table_mistakes(section, content))
+        elif section not in sections():
+            found.append(_unknown(section, [*sections(), *TABLES]))
+        elif not isinstance(content, dict):
+            found.append(f"{section} = {shown(content)}: must be a section, [{section}]")
+        else:
+            for name, value in content.items():
+                key = f"{section}.{name}"
+                found.extend(_value_mistakes(known[key], value) if key in known else [_unknown(key, known)])
+    return found
+
+
+def merged(base: Tree, top: Tree) -> Tree:
+    """`top` laid over `base`, section by section; tables by symbol are merged by symbol."""
+    result = dict(base)
+    for key, value in top.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) and key != "keys" else value
+    return result
+
+
+def with_values(tree: Tree, changes: Iterable[tuple[str, Any]]) -> Tree:
+    """`tree` with dotted keys set; missing levels are made."""
+    result = tree
+    for key, value in changes:
+        nested: Any = value
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        result = merged(result, nested)
+    return result
+
+
+def look_up(tree: Tree, key: str) -> Any:
+    """The value under a dotted key, or None."""
+    node: Any = tree
+    for part in key.split("."):
+        if not isinstance(node, dict) or part not in node:
+            return None
+        node = node[part]
+    return node
+
+
+def parse_value(key: str, text: str) -> Any:
+    """A value as an operator types it: TOML, or a bare word where a text or a choice is wanted.
+
+    Raises:
+        SettingsError: unknown key, or a value that is not allowed.
+    """
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    row = parameters().get(key)
+    if row is not None and row.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if row is not None and row.kind == "list" and isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    _refuse(key, mistakes(with_values({}, [(key, value)])))
+    return value
+
+
+def for_pair(settings: Settings, symbol: str) -> Settings:
+    """The settings that hold for one pair: `[pair.SYMBOL]` laid over the rest."""
+    mine = settings.pair.get(symbol)
+    if not mine:
+        return settings
+    tree = merged(msgspec.to_builtins(settings), mine)
+    return msgspec.convert(tree, Settings, strict=False)
+
+
+def shown(value: Any) -> str:
+    """A value as TOML would write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(shown(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + " }" if value else "{}"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _value_mistakes(row: Parameter, value: Any) -> list[str]:
+    try:
+        msgspec.convert(value, row.annotation, strict=True)
+    except msgspec.ValidationError:
+        return [f"{row.key} = {shown(value)}: must be {row.allowed}"]
+    return []
+
+
+def _table_mistakes(name: str, content: Any) -> list[str]:
+    try:
+        msgspec.convert(content, table_annotation(name), strict=True)
+    except msgspec.ValidationError as error:
+        return [f"[{name}]: {error}"]
+    if name == "pip":
+        return [f"pip.{symbol} = {shown(pip)}: must be above 0" for symbol, pip in content.items() if not 0 < pip < 1e6]
+    found: list[str] = []
+    for symbol, tree in content.items():
+        found.extend(f"pair.{symbol}.{line}" for line in mistakes(tree))
+    return found
+
+
+def _missing(tree: Tree) -> list[str]:
+    return [f"{key}: is missing" for key in parameters() if look_up(tree, key) is None]
+
+
+def _contradictions(tree: Tree) -> list[str]:
+    """Pairs of values that are allowed alone and not together."""
+    rules = (
+        ("correlation.bars_min", "correlation.bars"),
+        ("filters.atr_percentile_min", "filters.atr_percentile_max"),
+        ("scan.rejudge_volatile_s", "scan.rejudge_calm_s"),
+        ("engine.retry_min_s", "engine.retry_max_s"),
+        ("kelly.risk_min_pct", "risk.risk_per_trade_pct"),
+        ("risk.risk_per_trade_pct", "risk.open_risk_max_pct"),
+        ("breakers.positions_per_pair_max", "breakers.positions_max"),
+    )
+    found = []
+    for low_key, high_key in rules:
+        low, high = look_up(tree, low_key), look_up(tree, high_key)
+        if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+            found.append(f"{low_key} = {shown(low)}: must not be above {high_key} = {shown(high)}")
+    return found
+
+
+def _unknown(key: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = get_close_matches(key, names, n=1, cutoff=0.5)
+    if not near and "." in key:
+        short = {name.rsplit(".", 1)[-1]: name for name in names}
+        near = [short[hit] for hit in get_close_matches(key.rsplit(".", 1)[-1], list(short), n=1, cutoff=0.5)]
+    hint = f", the nearest is {near[0]}" if near else ""
+    return f"{key}: is not known{hint}"
+
+
+def _refuse(origin: str, found: list[str]) -> None:
+    if not found:
+        return
+    count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
+    raise SettingsError(f"{origin}: {count}: " + " | ".join(found), what_to_do="mend them and start again")

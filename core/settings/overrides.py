@@ -1,0 +1,67 @@
+"""overrides.toml: what was changed while running, written by the program alone.
+
+Promises: an override remembers the file's value that it replaced; when the file changes that key, the override is dropped with a
+note. Written atomically, so a crash leaves the old file or the new one. Does not: judge values (`core.settings.load` does).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from msgspec import Struct
+
+from core.model.errors import SettingsError, StorageError
+
+OVERRIDES_NAME = "overrides.toml"
+
+
+class Override(Struct, frozen=True):
+    """One key's value in force, and the file's value it replaced."""
+
+    value: Any
+    replaced: Any
+
+
+def read_overrides(path: Path, file_value: Callable[[str], Any]) -> tuple[dict[str, Override], tuple[str, ...]]:
+    """Overrides that still hold, and notes on those dropped because the file changed that key since.
+
+    Raises:
+        SettingsError: the file is damaged.
+    """
+    if not path.is_file():
+        return {}, ()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8")).get("override", {})
+        found = {key: Override(row["value"], row.get("replaced")) for key, row in content.items()}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(f"{path}: damaged: {error}", what_to_do="delete it to go back to settings.toml") from error
+    held: dict[str, Override] = {}
+    notes: list[str] = []
+    for key, item in found.items():
+        now = file_value(key)
+        if now == item.replaced:
+            held[key] = item
+        else:
+            notes.append(f"override {key} = {item.value!r} dropped: the file changed from {item.replaced!r} to {now!r}")
+    return held, tuple(notes)
+
+
+def write_overrides(path: Path, overrides: dict[str, Override]) -> None:
+    """Replace the file by `overrides`, atomically. Raises StorageError when it cannot be written."""
+    content = {
+        "override": {
+            key: {name: value for name, value in (("value", item.value), ("replaced", item.replaced)) if value is not None}
+            for key, item in overrides.items()
+        }
+    }
+    beside = path.with_suffix(".tmp")
+    try:
+        beside.write_bytes(b"# Written by quarterdeck; `quarterdeck set` changes it.\n" + tomli_w.dumps(content).encode())
+        os.replace(beside, path)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written: {error.strerror}", what_to_do="free or unlock the home folder") from error

@@ -1,0 +1,38 @@
+"""settings.toml as text: every parameter with its meaning, unit, range and moment of effect above its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.settings.load import Tree, look_up, shown
+from core.settings.parameters import Parameter, meaning_of, parameters, sections
+
+_HEAD = """\
+# Quarterdeck's settings. Every default stands here and nowhere else. A file of your own may hold a few keys only; what it
+# leaves out is taken from the shipped file. Percent are written as percent. Any setting can be overridden for one pair:
+#   [pair.XAUUSD.filters]
+#   spread_stop_max_pct = 12.0
+"""
+
+
+def render_settings(tree: Tree) -> str:
+    """The whole file for `tree`, sections and keys in the schema's order."""
+    lines = [_HEAD]
+    for section in sections():
+        lines.append(f"\n# {meaning_of(section)}\n[{section}]\n")
+        lines.extend(_entry(row, look_up(tree, row.key)) for row in parameters().values() if row.section == section)
+    lines.append("\n# Size of a pip where the rule of the trade does not fit, in price.\n[pip]\n")
+    lines.extend(f"{symbol} = {shown(pip)}\n" for symbol, pip in tree.get("pip", {}).items())
+    lines.append("\n# Settings for one pair, e.g. [pair.XAUUSD.filters].\n[pair]\n")
+    for symbol, sections_of_pair in tree.get("pair", {}).items():
+        for section, values in sections_of_pair.items():
+            lines.append(f"\n[pair.{symbol}.{section}]\n")
+            lines.extend(f"{name} = {shown(value)}\n" for name, value in values.items())
+    return "".join(lines)
+
+
+def _entry(row: Parameter, value: Any) -> str:
+    unit = f" [{row.unit}]" if row.unit else ""
+    allowed = f"; {row.low:g} to {row.high:g}" if row.low is not None else ""
+    words = f"; {', '.join(row.choices)}" if row.choices else ""
+    return f"# {row.meaning}{unit}{allowed}{words}; {row.takes_effect}\n{row.name} = {shown(value)}\n"
