@@ -1,6 +1,6 @@
 """Money from prices: profit, margin, swap and tick value of a position, in whatever currency the account has.
 
-Why: sizing, floating profit, the simulated ledger and the audit must agree to the cent, so each formula stands here and nowhere else.
+Why: sizing, floating profit, the simulated ledger and the audit must agree to the cent, so each formula stands here alone.
 Promises: a rate that is not known gives None, never 1 and never 0; results are rounded to the account currency's smallest unit.
 Does not: know how a broker writes its symbols. `Rates` is asked for plain pair names ("EURUSD"); suffixes are its own affair.
 Rules: MetaTrader 5 platform manual ("Profit calculation", "Margin calculation: retail Forex"). FX profit rounds each leg to the
@@ -42,7 +42,7 @@ class Rates(Protocol):
 
 
 def round_half_away(x: float, digits: int) -> float:
-    """Round to `digits` decimals, halves away from zero, as the trade server does; binary noise under a millionth of a unit is forgiven."""
+    """Round to `digits` decimals, halves away from zero, as the trade server does; binary noise is forgiven."""
     power = _POWERS[digits]
     scaled = x * power
     if scaled >= 0.0:
@@ -73,7 +73,7 @@ class Conversion(Struct, frozen=True, kw_only=True):
         return tuple(pair for pair, _ in self.legs)
 
     def rate(self, rates: Rates, *, ask: bool) -> float | None:
-        """Units of `to_currency` for one of `from_currency`, at the ask or at the bid of each step; None while a quote is missing."""
+        """Units of `to_currency` for one of `from_currency`, at each step's ask or bid; None while a quote is missing."""
         total = 1.0
         for pair, reverse in self.legs:
             quote = rates.bid_ask(pair)
@@ -123,18 +123,18 @@ def conversion_rate(
 ) -> float | None:
     """Rate that turns a result in `from_ccy` into `to_ccy` when a position of `side` is closed; None when no pair leads there.
 
-    `own` is the traded pair's plain name and `own_price` its exit price: where that pair itself converts by deal, its price counts.
+    `own` is the traded pair's plain name, `own_price` its exit price: where that pair itself converts by deal, its price counts.
     Two steps through USD take the worse rate of each, whatever the rule.
     """
     path = resolve_conversion(from_ccy, to_ccy, _quoted_by(rates))
-    if path is None:
-        return None
     return _profit_rate(path, rates, side, own or "", own_price, rule == "by_deal", profit_positive)
 
 
 def _profit_rate(
-    path: Conversion, rates: Rates, side: Side, own: str, own_price: Price | None, by_deal: bool, positive: bool
+    path: Conversion | None, rates: Rates, side: Side, own: str, own_price: Price | None, by_deal: bool, positive: bool
 ) -> float | None:
+    if path is None:
+        return None
     legs = path.legs
     if not legs:
         return 1.0
@@ -155,8 +155,8 @@ class Valuer(Struct, frozen=True, kw_only=True):
     instrument: Instrument
     account_currency: str
     account_digits: int
-    profit_path: Conversion
-    margin_path: Conversion
+    profit_path: Conversion | None
+    margin_path: Conversion | None
     own: str
     """Plain name of the instrument as a pair, so that its own price can convert; empty where it is no FX symbol."""
     profit_digits: int
@@ -172,29 +172,36 @@ class Valuer(Struct, frozen=True, kw_only=True):
         *,
         rule: ConversionRule = "by_deal",
         account_digits: int | None = None,
-    ) -> Valuer | None:
-        """Resolve both paths over the pairs that exist; None when the account's currency cannot be reached."""
-        profit_path = resolve_conversion(instrument.profit_currency, account_currency, exists)
-        margin_path = resolve_conversion(_margin_currency(instrument), account_currency, exists)
-        if profit_path is None or margin_path is None:
-            return None
+    ) -> Valuer:
+        """Resolve both paths over the pairs that exist; a path that cannot be found makes its figures None (`complete` tells)."""
         is_fx = instrument.calc_mode in ("forex", "forex_no_leverage")
+        own = instrument.base_currency + instrument.profit_currency if is_fx else ""
+
+        def known(name: str) -> bool:
+            return name == own or exists(name)
+
         return cls(
             instrument=instrument,
             account_currency=account_currency,
             account_digits=currency_digits(account_currency) if account_digits is None else account_digits,
-            profit_path=profit_path,
-            margin_path=margin_path,
-            own=instrument.base_currency + instrument.profit_currency if is_fx else "",
+            profit_path=resolve_conversion(instrument.profit_currency, account_currency, known),
+            margin_path=resolve_conversion(_margin_currency(instrument), account_currency, known),
+            own=own,
             profit_digits=currency_digits(instrument.profit_currency),
             by_deal=is_fx and rule == "by_deal",
             per_leg=is_fx,
         )
 
     @property
+    def complete(self) -> bool:
+        """Whether the account's currency can be reached from both profit and margin currency."""
+        return self.profit_path is not None and self.margin_path is not None
+
+    @property
     def pairs(self) -> tuple[str, ...]:
         """Plain names of the pairs whose quotes value this instrument, without doubles."""
-        return tuple(dict.fromkeys(self.profit_path.pairs + self.margin_path.pairs))
+        paths = (path for path in (self.profit_path, self.margin_path) if path is not None)
+        return tuple(dict.fromkeys(pair for path in paths for pair in path.pairs))
 
     def raw_profit(self, side: Side, lots: Lots, open_price: Price, close_price: Price) -> float:
         """Profit in the profit currency: FX rounds each leg, everything else the difference."""
@@ -207,7 +214,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
         return moved if side is Side.BUY else -moved
 
     def profit_money(self, side: Side, lots: Lots, open_price: Price, close_price: Price, rates: Rates) -> Money | None:
-        """Profit in account currency when closed at `close_price` (bid for a buy, ask for a sell); None while a quote is missing."""
+        """Profit in account currency at `close_price` (bid for a buy, ask for a sell); None while a quote is missing."""
         amount = self.raw_profit(side, lots, open_price, close_price)
         rate = _profit_rate(self.profit_path, rates, side, self.own, close_price, self.by_deal, amount >= 0.0)
         return None if rate is None else round_half_away(amount * rate, self.account_digits)
@@ -229,8 +236,8 @@ class Valuer(Struct, frozen=True, kw_only=True):
     ) -> Money | None:
         """Margin of one symbol's whole book on a hedging account, account currency; None while a quote is missing.
 
-        `buys` and `sells` are (lots, volume-weighted open price), `margin_rates` the broker's for (buy, sell). Covered volume pays
-        `Instrument.margin_hedged` as contract size at the mean rate and price, uncovered volume the larger side's own.
+        `buys` and `sells` are (lots, volume-weighted open price), `margin_rates` the broker's for (buy, sell). Covered volume
+        pays `Instrument.margin_hedged` as contract size at the mean rate and price, uncovered volume the larger side's own.
         """
         larger, side = (buys, Side.BUY) if buys[0] >= sells[0] else (sells, Side.SELL)
         covered = min(buys[0], sells[0])
@@ -252,19 +259,19 @@ class Valuer(Struct, frozen=True, kw_only=True):
         return total + round_half_away(covered_part * mean_rate, self.account_digits)
 
     def swap_money(self, side: Side, lots: Lots, nights: int, price: Price, rates: Rates) -> Money | None:
-        """Swap of `nights` rollovers (3 on the triple day) at `price`, account currency; None when the mode or a rate is not known."""
+        """Swap of `nights` rollovers (3 on the triple day) at `price`, account currency; None when mode or rate is unknown."""
         spec = self.instrument
         per_lot = spec.swap_long if side is Side.BUY else spec.swap_short
         if spec.swap_mode == 0 or per_lot == 0.0:
             return 0.0
         if spec.swap_mode == 4:
             return round_half_away(lots * per_lot * nights, self.account_digits)
-        path = self.profit_path
+        path: Conversion | None = self.profit_path
         if spec.swap_mode == 1:
             amount = lots * spec.contract_size * spec.point * per_lot * nights
         elif spec.swap_mode in (5, 6):
             amount = lots * spec.contract_size * price * per_lot / 100.0 / _DAYS_OF_INTEREST_YEAR * nights
-        elif spec.swap_mode in (2, 3) and self.margin_path.from_currency == spec.base_currency:
+        elif spec.swap_mode in (2, 3) and self.margin_path is not None and self.margin_path.from_currency == spec.base_currency:
             amount, path = lots * per_lot * nights, self.margin_path
         else:
             return None
@@ -274,25 +281,25 @@ class Valuer(Struct, frozen=True, kw_only=True):
     def tick_value_money(self, rates: Rates, *, result: Literal["profit", "loss"]) -> Money | None:
         """Worth of one tick for one lot, account currency, not rounded: at the bid for a profit, at the ask for a loss."""
         spec = self.instrument
-        rate = self.profit_path.rate(rates, ask=result == "loss")
+        rate = None if self.profit_path is None else self.profit_path.rate(rates, ask=result == "loss")
         return None if rate is None else spec.contract_size * (spec.tick_size or spec.point) * rate
 
     def notional_money(self, lots: Lots, price: Price, rates: Rates) -> Money | None:
         """What `lots` are worth at `price`, account currency, at the dearer rate, not rounded; None while a quote is missing."""
-        legs = self.profit_path.legs
-        if len(legs) == 1 and legs[0][0] == self.own and price:
-            rate: float | None = 1.0 / price if legs[0][1] else price
-        else:
-            rate = self.profit_path.rate(rates, ask=True)
+        rate = _rate_at(self.profit_path, rates, self.own, price, ask=True)
         return None if rate is None else lots * self.instrument.contract_size * price * rate
 
     def _margin_rate(self, side: Side, price: Price, rates: Rates) -> float | None:
-        legs = self.margin_path.legs
-        if len(legs) == 1:
-            if legs[0][0] == self.own and price:
-                return 1.0 / price if legs[0][1] else price
-            return self.margin_path.rate(rates, ask=side is Side.BUY)
-        return self.margin_path.rate(rates, ask=True)
+        single = self.margin_path is not None and len(self.margin_path.legs) == 1
+        return _rate_at(self.margin_path, rates, self.own, price, ask=side is Side.BUY or not single)
+
+
+def _rate_at(path: Conversion | None, rates: Rates, own: str, own_price: Price, *, ask: bool) -> float | None:
+    if path is None:
+        return None
+    if len(path.legs) == 1 and path.legs[0][0] == own and own_price:
+        return 1.0 / own_price if path.legs[0][1] else own_price
+    return path.rate(rates, ask=ask)
 
 
 def _margin_currency(spec: Instrument) -> str:
@@ -323,9 +330,9 @@ def profit_money(
     *,
     rule: ConversionRule = "by_deal",
 ) -> Money | None:
-    """Profit in account currency, rounded to its smallest unit, of a position closed at `close_price`; None when no pair converts it."""
+    """Profit in account currency, rounded to its smallest unit, of a position closed at `close_price`; None without a rate."""
     valuer = Valuer.of(instrument, account_currency, _quoted_by(rates), rule=rule)
-    return None if valuer is None else valuer.profit_money(side, lots, open_price, close_price, rates)
+    return valuer.profit_money(side, lots, open_price, close_price, rates)
 
 
 def margin_money(
@@ -333,7 +340,7 @@ def margin_money(
 ) -> Money | None:
     """Margin in account currency, rounded, of a lone position opened at `price`; None when no pair converts it."""
     valuer = Valuer.of(instrument, account_currency, _quoted_by(rates))
-    return None if valuer is None else valuer.margin_money(side, lots, price, leverage, rates)
+    return valuer.margin_money(side, lots, price, leverage, rates)
 
 
 def swap_money(
@@ -347,9 +354,9 @@ def swap_money(
     *,
     rule: ConversionRule = "by_deal",
 ) -> Money | None:
-    """Swap in account currency, rounded, of `nights` rollovers at `price`; None when the mode is unknown or no pair converts it."""
+    """Swap in account currency, rounded, of `nights` rollovers at `price`; None when the mode or the rate is unknown."""
     valuer = Valuer.of(instrument, account_currency, _quoted_by(rates), rule=rule)
-    return None if valuer is None else valuer.swap_money(side, lots, nights, price, rates)
+    return valuer.swap_money(side, lots, nights, price, rates)
 
 
 def tick_value_money(
@@ -357,4 +364,4 @@ def tick_value_money(
 ) -> Money | None:
     """Account currency worth of one tick for one lot, not rounded; None when no pair converts it."""
     valuer = Valuer.of(instrument, account_currency, _quoted_by(rates))
-    return None if valuer is None else valuer.tick_value_money(rates, result=result)
+    return valuer.tick_value_money(rates, result=result)
