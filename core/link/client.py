@@ -1,0 +1,249 @@
+"""A screen's or a command's side of the link.
+
+`LinkClient` is what the faces are written against; `SocketClient` reaches an engine in another process, reconnects on its own and
+says so with `LinkState`. The in-process twin is `core.link.local`. Promises: events are bounded, snapshots conflated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+from collections import deque
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
+
+from core.link.messages import (
+    LINK_VERSION,
+    MESSAGE_BYTES_MAX,
+    Answer,
+    AnswerBody,
+    Bye,
+    Cannot,
+    CommandResult,
+    Event,
+    FromEngine,
+    Hello,
+    LinkState,
+    Order,
+    Query,
+    Question,
+    ReplayControl,
+    Welcome,
+)
+from core.link.place import Place, find_place
+from core.model.commands import Command
+from core.model.errors import NoEngineError
+from core.model.snapshot import LogLine, Snapshot
+
+_LOG_LINES_MAX = 2_000
+_RECONNECT_S = (0.2, 5.0)
+
+
+class LinkClient(Protocol):
+    """What the faces need of an engine."""
+
+    async def next(self) -> Event:
+        """The next thing to know; snapshots are conflated to the newest."""
+        ...
+
+    async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult:
+        """Give a command and wait for what became of it. Raises NoEngineError when the line is down or silent."""
+        ...
+
+    async def ask(self, question: Question, *, timeout_s: float = 10.0) -> AnswerBody:
+        """Ask and wait for the answer. Raises NoEngineError when the line is down or silent."""
+        ...
+
+    async def control(self, control: ReplayControl) -> None:
+        """Steer a replay."""
+        ...
+
+    async def close(self) -> None:
+        """Leave; the engine goes on."""
+        ...
+
+
+class EventBox:
+    """A bounded box of events with one place for the newest snapshot."""
+
+    def __init__(self) -> None:
+        """An empty box."""
+        self._lines: deque[Event] = deque(maxlen=_LOG_LINES_MAX)
+        self._snapshot: Snapshot | None = None
+        self._waiting = asyncio.Event()
+
+    def put(self, event: Event) -> None:
+        """Add an event; a newer snapshot takes the place of an older one."""
+        if isinstance(event, Snapshot):
+            self._snapshot = event
+        else:
+            self._lines.append(event)
+        self._waiting.set()
+
+    async def get(self) -> Event:
+        """The oldest line, else the newest snapshot; waits for one."""
+        while True:
+            if self._lines:
+                return self._lines.popleft()
+            if self._snapshot is not None:
+                event, self._snapshot = self._snapshot, None
+                return event
+            self._waiting.clear()
+            await self._waiting.wait()
+
+
+class SocketClient:
+    """Reaches the engine of a home over its socket; with `watch` it reconnects until closed."""
+
+    def __init__(self, home: Path, *, client: str, watch: bool) -> None:
+        """Nothing is opened before `start`."""
+        self._home = home
+        self._client = client
+        self._watch = watch
+        self._events = EventBox()
+        self._waiting: dict[str, asyncio.Future[CommandResult | Answer]] = {}
+        self._ids = (f"{client}-{os.getpid()}-{number}" for number in itertools.count(1))
+        self._line: ClientConnection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.welcome: Welcome | None = None
+
+    async def start(self) -> Welcome:
+        """Connect and shake hands. Raises NoEngineError when nobody answers."""
+        welcome = await self._open()
+        self._task = asyncio.create_task(self._run(), name="link client")
+        return welcome
+
+    async def next(self) -> Event:
+        """See `LinkClient.next`."""
+        return await self._events.get()
+
+    async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult:
+        """See `LinkClient.send`."""
+        command_id = next(self._ids)
+        result = await self._exchange(command_id, Order(command_id=command_id, command=command), timeout_s)
+        assert isinstance(result, CommandResult)
+        return result
+
+    async def ask(self, question: Question, *, timeout_s: float = 10.0) -> AnswerBody:
+        """See `LinkClient.ask`."""
+        query_id = next(self._ids)
+        result = await self._exchange(query_id, Query(query_id=query_id, question=question), timeout_s)
+        return result.body if isinstance(result, Answer) else Cannot(why=result.text)
+
+    async def control(self, control: ReplayControl) -> None:
+        """See `LinkClient.control`."""
+        await self._write(control)
+
+    async def close(self) -> None:
+        """See `LinkClient.close`."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._line is not None:
+            await self._line.close()
+            self._line = None
+
+    async def _exchange(self, key: str, message: Order | Query, timeout_s: float) -> CommandResult | Answer:
+        future: asyncio.Future[CommandResult | Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = future
+        try:
+            await self._write(message)
+            return await asyncio.wait_for(future, timeout_s)
+        except TimeoutError as error:
+            raise NoEngineError(
+                f"the engine did not answer within {timeout_s:g} s", what_to_do="see `quarterdeck status`"
+            ) from error
+        finally:
+            self._waiting.pop(key, None)
+
+    async def _write(self, message: Order | Query | ReplayControl) -> None:
+        if self._line is None:
+            raise NoEngineError("the line to the engine is down", what_to_do="wait, or see `quarterdeck status`")
+        try:
+            await self._line.send(msgspec.msgpack.encode(message))
+        except ConnectionClosed as error:
+            raise NoEngineError("the line to the engine broke", what_to_do="see `quarterdeck status`") from error
+
+    async def _open(self) -> Welcome:
+        place = find_place(self._home)
+        hello = Hello(version=LINK_VERSION, client=self._client, watch=self._watch, token=place.token)
+        try:
+            line = await _connect(place)
+            await line.send(msgspec.msgpack.encode(hello))
+            first = _decoder.decode(await asyncio.wait_for(line.recv(decode=False), 5.0))
+        except (OSError, TimeoutError, WebSocketException, InvalidHandshake, EOFError, msgspec.DecodeError) as error:
+            raise NoEngineError(
+                f"the engine of {self._home} does not answer ({type(error).__name__})",
+                what_to_do="start one with `quarterdeck run`",
+            ) from error
+        if not isinstance(first, Welcome):
+            why = first.why if isinstance(first, Bye) else "it answered in another language"
+            raise NoEngineError(f"the engine refused: {why}", what_to_do="use the same version on both sides")
+        self._line, self.welcome = line, first
+        self._events.put(LinkState(up=True, mode=first.mode))
+        return first
+
+    async def _run(self) -> None:
+        delay_s, delay_max_s = _RECONNECT_S
+        while True:
+            why = await self._listen()
+            self._line = None
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(NoEngineError("the line to the engine broke", what_to_do="see `quarterdeck status`"))
+            self._events.put(LinkState(up=False, why=why))
+            while self._watch and self._line is None:
+                await asyncio.sleep(delay_s)
+                try:
+                    await self._open()
+                    delay_s = _RECONNECT_S[0]
+                except NoEngineError as error:
+                    self._events.put(LinkState(up=False, why=str(error)))
+                    delay_s = min(delay_s * 2, delay_max_s)
+            if not self._watch:
+                return
+
+    async def _listen(self) -> str:
+        line = self._line
+        if line is None:
+            return "not connected"
+        try:
+            async for raw in line:
+                self._take(_decoder.decode(raw if isinstance(raw, bytes) else raw.encode()))
+        except ConnectionClosed as error:
+            return f"line lost ({type(error).__name__})"
+        except msgspec.DecodeError as error:
+            await line.close()
+            return f"garbled message: {error}"
+        return "the engine closed the line"
+
+    def _take(self, message: FromEngine) -> None:
+        match message:
+            case Snapshot() | LogLine() | Bye():
+                self._events.put(message)
+            case CommandResult(command_id=key) | Answer(query_id=key):
+                future = self._waiting.get(key)
+                if future is not None and not future.done():
+                    future.set_result(message)
+            case Welcome():
+                self.welcome = message
+
+
+_decoder: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
+
+
+async def _connect(place: Place) -> ClientConnection:
+    if place.socket:
+        return await unix_connect(
+            place.socket, "ws://localhost/", max_size=MESSAGE_BYTES_MAX, compression=None, open_timeout=5.0, proxy=None
+        )
+    return await connect(
+        f"ws://127.0.0.1:{place.port}/", max_size=MESSAGE_BYTES_MAX, compression=None, open_timeout=5.0, proxy=None
+    )

@@ -1,0 +1,45 @@
+"""The link without a socket: the same client face over an engine in this process, for demos and tests."""
+
+from __future__ import annotations
+
+import itertools
+
+from core.link.client import EventBox
+from core.link.messages import AnswerBody, CommandResult, Event, LinkState, Question, ReplayControl
+from core.link.server import EngineSide
+from core.model.commands import Command
+from core.model.snapshot import LogLine, Snapshot
+
+
+class LocalClient:
+    """Speaks to an engine in the same event loop."""
+
+    def __init__(self, engine: EngineSide) -> None:
+        """`engine` must be started by the caller, and must hand its snapshots to `publish`."""
+        self._engine = engine
+        self._events = EventBox()
+        self._ids = (f"local-{number}" for number in itertools.count(1))
+        self._events.put(LinkState(up=True, mode=engine.welcome().mode))
+
+    def publish(self, event: Snapshot | LogLine) -> None:
+        """Take a snapshot or a log line from the engine."""
+        self._events.put(event)
+
+    async def next(self) -> Event:
+        """See `LinkClient.next`."""
+        return await self._events.get()
+
+    async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult:
+        """See `LinkClient.send`."""
+        return await self._engine.command(command, "screen", next(self._ids))
+
+    async def ask(self, question: Question, *, timeout_s: float = 10.0) -> AnswerBody:
+        """See `LinkClient.ask`."""
+        return await self._engine.answer(question)
+
+    async def control(self, control: ReplayControl) -> None:
+        """See `LinkClient.control`."""
+        self._engine.replay_control(control)
+
+    async def close(self) -> None:
+        """Nothing to close: the engine is its starter's."""

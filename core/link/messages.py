@@ -1,0 +1,213 @@
+"""What travels over the link. Tagged structs in MessagePack; one union each way.
+
+Promises: snapshots are whole and conflated, so a lost one costs nothing; every order and question carries an id and is answered once.
+Does not: carry code, or anything that a client could make the engine evaluate.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Raw, Struct
+
+from core.model.book import TradeMode
+from core.model.commands import Command
+from core.model.effects import TradeClosed, Verdict
+from core.model.inputs import News
+from core.model.market import Bar
+from core.model.snapshot import LogLine, Snapshot
+from core.model.units import Money, UtcNs
+
+LINK_VERSION = 1
+MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+
+
+class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
+    """First words of a client. `watch` asks for snapshots and log lines; `token` is needed on a loopback port."""
+
+    version: int
+    client: str
+    watch: bool
+    token: str = ""
+
+
+class Order(Struct, frozen=True, kw_only=True, tag="order"):
+    """An operator's command; answered by `CommandResult`."""
+
+    command_id: str
+    command: Command
+
+
+class ReplayControl(Struct, frozen=True, kw_only=True, tag="replay_control"):
+    """Steer a replay: it never reaches the desk, for it changes when things happen and not what."""
+
+    action: Literal["play", "pause", "speed", "step_bar", "next_trade", "next_refusal"]
+    speed: float = 0.0
+
+
+class AskBars(Struct, frozen=True, kw_only=True, tag="ask_bars"):
+    """The last closed bars of a pair, oldest first."""
+
+    symbol: str
+    timeframe: Literal["M15", "H1"]
+    count: int = 200
+
+
+class AskLedger(Struct, frozen=True, kw_only=True, tag="ask_ledger"):
+    """Verdicts of the "why not?" ledger, newest first; an empty symbol means all pairs."""
+
+    symbol: str = ""
+    until_utc_ns: UtcNs = 2**62
+    count: int = 100
+
+
+class AskTrades(Struct, frozen=True, kw_only=True, tag="ask_trades"):
+    """Closed trades of this run's mode and account, newest first."""
+
+    count: int = 200
+
+
+class AskEquity(Struct, frozen=True, kw_only=True, tag="ask_equity"):
+    """Equity over time, thinned to at most `count` points, oldest first."""
+
+    count: int = 400
+
+
+class AskSettings(Struct, frozen=True, kw_only=True, tag="ask_settings"):
+    """The settings in force, the file's values and the history of changes."""
+
+
+class AskNews(Struct, frozen=True, kw_only=True, tag="ask_news"):
+    """The calendar as the desk knows it."""
+
+
+class AskLog(Struct, frozen=True, kw_only=True, tag="ask_log"):
+    """The newest log lines, oldest first."""
+
+    count: int = 500
+
+
+Question = AskBars | AskLedger | AskTrades | AskEquity | AskSettings | AskNews | AskLog
+
+
+class Query(Struct, frozen=True, kw_only=True, tag="query"):
+    """A question with its id; answered by `Answer`."""
+
+    query_id: str
+    question: Question
+
+
+FromClient = Hello | Order | ReplayControl | Query
+
+
+class Welcome(Struct, frozen=True, kw_only=True, tag="welcome"):
+    """The engine's first words."""
+
+    version: int
+    run_id: str
+    pid: int
+    mode: TradeMode
+    readonly: bool = False
+
+
+class CommandResult(Struct, frozen=True, kw_only=True, tag="command_result"):
+    """What became of a command."""
+
+    command_id: str
+    ok: bool
+    text: str
+
+
+class Bars(Struct, frozen=True, kw_only=True, tag="bars"):
+    """Answer to `AskBars`."""
+
+    symbol: str
+    timeframe: str
+    bars: tuple[Bar, ...]
+
+
+class LedgerRow(Struct, frozen=True, kw_only=True):
+    """A verdict and when it fell."""
+
+    at_utc_ns: UtcNs
+    verdict: Verdict
+
+
+class Ledger(Struct, frozen=True, kw_only=True, tag="ledger"):
+    """Answer to `AskLedger`, with counts by reason of the whole run."""
+
+    rows: tuple[LedgerRow, ...]
+    counts: dict[str, int]
+
+
+class Trades(Struct, frozen=True, kw_only=True, tag="trades"):
+    """Answer to `AskTrades`."""
+
+    trades: tuple[TradeClosed, ...]
+
+
+class EquityPoints(Struct, frozen=True, kw_only=True, tag="equity_points"):
+    """Answer to `AskEquity`: instants and equity, equal lengths."""
+
+    at_utc_ns: tuple[UtcNs, ...]
+    equity_money: tuple[Money, ...]
+
+
+class SettingsNow(Struct, frozen=True, kw_only=True, tag="settings_now"):
+    """Answer to `AskSettings`; trees in MessagePack, changes as (instant, key, old, new, cause)."""
+
+    tree: Raw
+    file_tree: Raw
+    overridden: tuple[str, ...]
+    changes: tuple[tuple[UtcNs, str, str, str, str], ...] = ()
+
+
+class NewsNow(Struct, frozen=True, kw_only=True, tag="news_now"):
+    """Answer to `AskNews`."""
+
+    available: bool
+    events: tuple[News, ...]
+    why: str = ""
+
+
+class LogNow(Struct, frozen=True, kw_only=True, tag="log_now"):
+    """Answer to `AskLog`."""
+
+    lines: tuple[LogLine, ...]
+
+
+class Cannot(Struct, frozen=True, kw_only=True, tag="cannot"):
+    """The question could not be answered."""
+
+    why: str
+
+
+AnswerBody = Bars | Ledger | Trades | EquityPoints | SettingsNow | NewsNow | LogNow | Cannot
+
+
+class Answer(Struct, frozen=True, kw_only=True, tag="answer"):
+    """The answer to a `Query`."""
+
+    query_id: str
+    body: AnswerBody
+
+
+class Bye(Struct, frozen=True, kw_only=True, tag="bye"):
+    """The engine ends the conversation."""
+
+    why: str
+
+
+FromEngine = Welcome | Snapshot | LogLine | CommandResult | Answer | Bye
+
+
+class LinkState(Struct, frozen=True, kw_only=True):
+    """The client's own view of the line; never travels."""
+
+    up: bool
+    why: str = ""
+    mode: TradeMode | None = None
+
+
+Event = Snapshot | LogLine | LinkState | Bye
+"""What a watching client is given, besides the answers to what it asked."""

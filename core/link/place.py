@@ -1,0 +1,74 @@
+"""Where an engine's link is found: a Unix socket in the home, or a loopback port with a token on Windows.
+
+A socket path longer than 100 bytes does not fit the system's limit; the socket then stands in a private folder that link.json
+names. Promises: the socket and link.json can be used by their owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from core.model.errors import NoEngineError
+
+SOCKET_NAME = "link.sock"
+PLACE_NAME = "link.json"
+_PATH_BYTES_MAX = 100
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """How to reach the engine; either a socket path or a port."""
+
+    pid: int
+    socket: str = ""
+    port: int = 0
+    token: str = ""
+
+
+def choose_place(home: Path) -> Place:
+    """Where a starting engine should listen; makes the private folder where one is needed."""
+    pid = os.getpid()
+    if sys.platform == "win32":
+        return Place(pid=pid, token=secrets.token_urlsafe(32))
+    path = home.resolve() / SOCKET_NAME
+    if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
+        return Place(pid=pid, socket=str(path))
+    return Place(pid=pid, socket=str(Path(tempfile.mkdtemp(prefix="quarterdeck-")) / SOCKET_NAME))
+
+
+def publish_place(home: Path, place: Place) -> None:
+    """Write link.json atomically, readable by the owner alone."""
+    path = home / PLACE_NAME
+    beside = path.with_suffix(".tmp")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(place))
+    os.replace(beside, path)
+
+
+def find_place(home: Path) -> Place:
+    """Where the engine of this home listens. Raises NoEngineError when none has said so."""
+    try:
+        return msgspec.json.decode((home / PLACE_NAME).read_bytes(), type=Place)
+    except (OSError, msgspec.DecodeError) as error:
+        raise NoEngineError(f"no engine runs in {home}", what_to_do="start one with `quarterdeck run`") from error
+
+
+def retract_place(home: Path, place: Place) -> None:
+    """Take link.json and the socket away, if they are still this engine's."""
+    try:
+        if find_place(home) == place:
+            (home / PLACE_NAME).unlink(missing_ok=True)
+    except NoEngineError:
+        pass
+    if place.socket:
+        path = Path(place.socket)
+        path.unlink(missing_ok=True)
+        if path.parent != home.resolve():
+            path.parent.rmdir()
