@@ -42,6 +42,7 @@ from core.model.errors import NoEngineError
 from core.model.snapshot import LogLine, Snapshot
 
 _LOG_LINES_MAX = 2_000
+_SEE_STATUS = "see `quarterdeck status`"
 _RECONNECT_S = (0.2, 5.0)
 
 
@@ -157,9 +158,7 @@ class SocketClient:
             await self._write(message)
             return await asyncio.wait_for(future, timeout_s)
         except TimeoutError as error:
-            raise NoEngineError(
-                f"the engine did not answer within {timeout_s:g} s", what_to_do="see `quarterdeck status`"
-            ) from error
+            raise NoEngineError(f"the engine did not answer within {timeout_s:g} s", what_to_do=_SEE_STATUS) from error
         finally:
             self._waiting.pop(key, None)
 
@@ -169,7 +168,7 @@ class SocketClient:
         try:
             await self._line.send(msgspec.msgpack.encode(message))
         except ConnectionClosed as error:
-            raise NoEngineError("the line to the engine broke", what_to_do="see `quarterdeck status`") from error
+            raise NoEngineError("the line to the engine broke", what_to_do=_SEE_STATUS) from error
 
     async def _open(self) -> Welcome:
         place = find_place(self._home)
@@ -197,7 +196,7 @@ class SocketClient:
             self._line = None
             for future in self._waiting.values():
                 if not future.done():
-                    future.set_exception(NoEngineError("the line to the engine broke", what_to_do="see `quarterdeck status`"))
+                    future.set_exception(NoEngineError("the line to the engine broke", what_to_do=_SEE_STATUS))
             self._events.put(LinkState(up=False, why=why))
             while self._watch and self._line is None:
                 await asyncio.sleep(delay_s)

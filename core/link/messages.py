@@ -1,6 +1,7 @@
 """What travels over the link. Tagged structs in MessagePack; one union each way.
 
-Promises: snapshots are whole and conflated, so a lost one costs nothing; every order and question carries an id and is answered once.
+Promises: snapshots are whole and conflated, so a lost one costs nothing; every order and question carries an id and is
+answered once.
 Does not: carry code, or anything that a client could make the engine evaluate.
 """
 

@@ -42,6 +42,11 @@ def choose_place(home: Path) -> Place:
     return Place(pid=pid, socket=str(Path(tempfile.mkdtemp(prefix="quarterdeck-")) / SOCKET_NAME))
 
 
+def clear_socket(place: Place) -> None:
+    """Take away what a dead engine left at the same path; the home's lock has said that it is dead."""
+    Path(place.socket).unlink(missing_ok=True)
+
+
 def publish_place(home: Path, place: Place) -> None:
     """Write link.json atomically, readable by the owner alone."""
     path = home / PLACE_NAME
@@ -49,7 +54,7 @@ def publish_place(home: Path, place: Place) -> None:
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(place))
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def find_place(home: Path) -> Place:

@@ -1,7 +1,7 @@
 """The engine's side of the link: many clients, each with a bounded box, none able to slow the engine (law 10).
 
-Promises: one snapshot waits per client, the newest; log lines are bounded and the loss is said; a client that is not who it says it
-is gets one word and the door. Does not: decide anything; it hands commands and questions to the `Desk side` it was given.
+Promises: one snapshot waits per client, the newest; log lines are bounded and the loss is said; a client without the right
+words gets one answer and the door. Does not: decide anything; commands and questions go to the `EngineSide` it was given.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from core.link.messages import (
     AnswerBody,
     Bye,
     Cannot,
+    CommandResult,
     FromClient,
     FromEngine,
     Hello,
@@ -35,8 +36,7 @@ from core.link.messages import (
     ReplayControl,
     Welcome,
 )
-from core.link.messages import CommandResult as CommandResult
-from core.link.place import Place, choose_place, publish_place, retract_place
+from core.link.place import Place, choose_place, clear_socket, publish_place, retract_place
 from core.model.commands import Command
 from core.model.snapshot import LogLine, Snapshot
 
@@ -86,14 +86,14 @@ class LinkServer:
         place = choose_place(self._home)
         options = {"max_size": MESSAGE_BYTES_MAX, "compression": None, "max_queue": 64}
         if place.socket:
-            Path(place.socket).unlink(missing_ok=True)
+            clear_socket(place)
             before = os.umask(0o177)
             try:
-                self._server = await unix_serve(self._serve, place.socket, **options)  # type: ignore[arg-type]
+                self._server = await unix_serve(self._serve, place.socket, **options)
             finally:
                 os.umask(before)
         else:
-            self._server = await serve(self._serve, "127.0.0.1", 0, **options)  # type: ignore[arg-type]
+            self._server = await serve(self._serve, "127.0.0.1", 0, **options)
             port = next(iter(self._server.sockets)).getsockname()[1]
             place = msgspec.structs.replace(place, port=port)
         self._place = place
