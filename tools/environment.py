@@ -1,0 +1,172 @@
+"""Build the checkout's `.venv` from the locks: from the network the first time, from the user's cache ever after.
+
+Promises: what is installed is what the lock says, byte for byte (hashes); a second run, and a second checkout of the same lock,
+need no network; when nothing changed nothing is done. Two steps, because pip refuses hashes for an editable project: the lock,
+which holds the build backend, then the project alone.
+Does not: touch anything but `.venv` and the wheelhouse in the user's cache (`QUARTERDECK_CACHE` moves it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tools.pythons import Python, SetupError, choose, dotted, probe
+
+RUN_LOCK = "requirements.lock"
+DEV_LOCK = "requirements-dev.lock"
+_PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
+_TAIL_LINES = 12
+
+
+class Environment:
+    """The `.venv` of one checkout."""
+
+    def __init__(self, checkout: Path, environ: Mapping[str, str] | None = None) -> None:
+        """`environ` gives PYTHON and where the cache is."""
+        self.checkout = checkout
+        self.environ = os.environ if environ is None else environ
+        self.folder = checkout / ".venv"
+        self._stamp = self.folder / "quarterdeck-setup.json"
+
+    def script(self, name: str) -> Path:
+        """Path of an installed command."""
+        return self.folder / ("Scripts" if os.name == "nt" else "bin") / (f"{name}.exe" if os.name == "nt" else name)
+
+    def ensure(self, *, dev: bool) -> None:
+        """Make `.venv` hold what the lock says, with the tools of a developer if `dev`.
+
+        Raises:
+            SetupError: when something is missing; says what and how to get it.
+        """
+        if self._current(dev=dev):
+            return
+        python = self._interpreter()
+        house = wheelhouse(self.checkout, python.version, self.environ)
+        lock = self.checkout / (DEV_LOCK if dev else RUN_LOCK)
+        self._install_lock(lock, house)
+        self._install_project()
+        self._stamp.write_text(json.dumps(self._expected(dev=dev, version=python.version)), encoding="utf-8")
+        print(f"ready: {self.script('quarterdeck')}", flush=True)
+
+    def _current(self, *, dev: bool) -> bool:
+        try:
+            said = json.loads(self._stamp.read_text(encoding="utf-8"))
+            version = (int(said["version"][0]), int(said["version"][1]))
+        except (OSError, ValueError, KeyError, IndexError, TypeError):
+            return False
+        wanted = self.environ.get("PYTHON")
+        if wanted:
+            named = probe(wanted)
+            if named is None or named.version != version:
+                return False
+        fits = [self._expected(dev=kind, version=version) for kind in ((True,) if dev else (True, False))]
+        return said in fits and self.script("python").exists() and self.script("quarterdeck").exists()
+
+    def _expected(self, *, dev: bool, version: tuple[int, int]) -> dict[str, object]:
+        return {
+            "checkout": str(self.checkout),
+            "dev": dev,
+            "lock": digest(self.checkout / (DEV_LOCK if dev else RUN_LOCK)),
+            "project": digest(self.checkout / "pyproject.toml"),
+            "version": list(version),
+        }
+
+    def _interpreter(self) -> Python:
+        # A working .venv of a supported Python is kept, unless PYTHON names another version.
+        wanted = self.environ.get("PYTHON") or None
+        present = probe(str(self.script("python"))) if self.folder.exists() else None
+        if present is not None and present.supported and self._is_here():
+            asked = choose(wanted) if wanted else present
+            if asked.version == present.version:
+                return present
+        base = choose(wanted)
+        print(f"setting up .venv with {base.name} ({base.path})", flush=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        done = subprocess.run([base.path, "-m", "venv", str(self.folder)], capture_output=True, text=True, check=False)
+        made = probe(str(self.script("python")))
+        if done.returncode or made is None:
+            raise SetupError(f"{base.path} -m venv failed: {_tail(done.stdout + done.stderr)}")
+        return made
+
+    def _is_here(self) -> bool:
+        # A checkout that was moved or copied has a .venv whose scripts point elsewhere.
+        try:
+            text = (self.folder / "pyvenv.cfg").read_text(encoding="utf-8")
+        except OSError:
+            return False
+        made_for = [line.split("=", 1)[1].strip() for line in text.splitlines() if line.startswith("command")]
+        return not made_for or made_for[0].endswith(str(self.folder))
+
+    def _install_lock(self, lock: Path, house: Path) -> None:
+        if any(house.iterdir()) and self._pip(*_install(lock, house)).returncode == 0:
+            return
+        print(f"fetching what {lock.name} names into {house}", flush=True)
+        got = self._pip("download", "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(lock), "-d", str(house))
+        if got.returncode:
+            why = "the first set-up needs a package index; later ones do not"
+            raise SetupError(f"the packages of {lock.name} could not be fetched ({why}): {_tail(got.stdout)}")
+        put = self._pip(*_install(lock, house))
+        if put.returncode:
+            raise SetupError(f"{lock.name} could not be installed from {house}: {_tail(put.stdout)}")
+
+    def _install_project(self) -> None:
+        done = self._pip("install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(self.checkout))
+        if done.returncode:
+            raise SetupError(f"the project could not be installed: {_tail(done.stdout)}")
+
+    def _pip(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.script("python")), *_PIP, *arguments]
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=self.checkout
+        )
+
+
+def wheelhouse(checkout: Path, version: tuple[int, int], environ: Mapping[str, str]) -> Path:
+    """Folder of the user's cache that holds the wheels of these locks for this Python; made if need be.
+
+    Raises:
+        SetupError: when the cache cannot be written.
+    """
+    locks = hashlib.sha256(b"".join((checkout / name).read_bytes() for name in (RUN_LOCK, DEV_LOCK))).hexdigest()[:16]
+    house = cache_folder(environ) / "wheels" / f"{locks}-{dotted(version)}"
+    try:
+        house.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"the cache {house} cannot be written ({error.strerror}); name another with QUARTERDECK_CACHE=DIR"
+        ) from error
+    return house
+
+
+def cache_folder(environ: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """The folder for what can be fetched again, by the platform's habit."""
+    named = environ.get("QUARTERDECK_CACHE")
+    if named:
+        return Path(named)
+    if platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "Quarterdeck" / "Cache"
+    if platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "Quarterdeck"
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quarterdeck"
+
+
+def digest(path: Path) -> str:
+    """Fingerprint of a file's content, whatever its line ends."""
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+
+
+def _install(lock: Path, house: Path) -> Sequence[str]:
+    only = ("--no-index", "--find-links", str(house), "--only-binary", ":all:")
+    return ("install", "--no-deps", "--require-hashes", *only, "-r", str(lock))
+
+
+def _tail(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-_TAIL_LINES:]) or "no reason given"
