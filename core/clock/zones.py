@@ -70,6 +70,12 @@ def day_started(utc_ns: UtcNs, zone: str, second_of_day: int) -> UtcNs:
     return utc_ns - 2 * S_PER_DAY * NS_PER_S
 
 
+def transitions(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """UTC seconds at which the zone's offset changes, the first long ago, and the offsets in seconds that hold from each on."""
+    starts, offsets = _transitions(zone)
+    return tuple(starts), tuple(offsets)
+
+
 @lru_cache(maxsize=256)
 def known_zone(zone: str) -> bool:
     """Whether the time zone database has that name."""

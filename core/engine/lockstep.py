@@ -1,0 +1,253 @@
+"""Feeding the desk from a terminal that makes its own time: replay, simulated market and backtest alike.
+
+The terminal moves only when the desk has consumed everything and every effect is performed, so a run is a function of its data,
+settings and commands. Promises: inputs of one instant come in `INSTANT_ORDER`, then in the order of the pairs; a bar counts as
+closed when its time is over and a later tick of any pair was seen, or `scan.bar_close_wait_s` after. Does not: pace (the engine
+does), or read any clock. No call suspends while the terminal is in this process, so `run_now` can drive it without an event loop.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Coroutine, Iterable
+from typing import Any, Protocol, TypeVar
+
+from core.brokers.base import Broker
+from core.engine.perform import Performer, requests_of
+from core.engine.runner import Runner
+from core.engine.signal_queue import SignalQueue
+from core.model.errors import InvariantBroken
+from core.model.inputs import (
+    AccountRead,
+    BarAbsent,
+    BarClosed,
+    Calendar,
+    CommandGiven,
+    DealSeen,
+    FeedState,
+    Input,
+    SettingsChanged,
+    TimerFired,
+)
+from core.model.market import Bar
+from core.model.reads import Unknown
+from core.model.signals import NoSignal, Signal
+from core.model.units import M15_NS, NS_PER_S, UtcNs
+from core.settings.schema import Settings
+
+_NEVER = 2**62
+T = TypeVar("T")
+
+
+class Moved(Protocol):
+    """What a step of the terminal changed."""
+
+    at_utc_ns: UtcNs
+    symbols: tuple[str, ...]
+
+
+class SteppedTerminal(Protocol):
+    """A simulated terminal, as the driver moves it."""
+
+    @property
+    def now_utc_ns(self) -> UtcNs:
+        """The terminal's own present."""
+        ...
+
+    @property
+    def trades_changed_counter(self) -> int:
+        """Rises whenever orders, positions, deals or the account change."""
+        ...
+
+    def next_ns(self) -> UtcNs | None:
+        """When the market next moves; None at its end."""
+        ...
+
+    def advance(self) -> Moved:
+        """Move to that instant."""
+        ...
+
+    def advance_to(self, at_utc_ns: UtcNs) -> object:
+        """Let time pass up to an instant before the next move."""
+        ...
+
+
+class BarScanner(Protocol):
+    """What looks at closed bars."""
+
+    def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
+        """The strategy's answer."""
+        ...
+
+
+class Lockstep:
+    """One driver over one terminal."""
+
+    def __init__(
+        self,
+        *,
+        terminal: SteppedTerminal,
+        broker: Broker,
+        runner: Runner,
+        performer: Performer,
+        scanner: BarScanner,
+        settings: Settings,
+        interest: Interest,
+        until_utc_ns: UtcNs = _NEVER,
+    ) -> None:
+        """`interest` tells which quotes the desk wants besides those at bar closes."""
+        self.terminal = terminal
+        self.runner = runner
+        self.bars = 0
+        self._broker = broker
+        self._performer = performer
+        self._scanner = scanner
+        self._interest = interest
+        self._until_utc_ns = until_utc_ns
+        self._symbols = settings.desk.pairs
+        self._queue = SignalQueue(settings.scan.queue_max)
+        self._bar_wait_ns = int(settings.scan.bar_close_wait_s * NS_PER_S)
+        self._slot: int | None = None
+        """The quarter hour in which the newest tick fell, while its bar is not yet booked."""
+        self._trades_seen = terminal.trades_changed_counter
+        self._waiting: deque[Input] = deque()
+        self._booked_utc_ns: dict[str, UtcNs] = {}
+
+    def next_ns(self) -> UtcNs | None:
+        """When the next step falls, market time; None when the data end."""
+        market = self.terminal.next_ns()
+        if market is None or market > self._until_utc_ns:
+            due = self._bar_due()
+            return due if due < _NEVER else None
+        return max(min(market, self._bar_due(), self._timer()), self.terminal.now_utc_ns)
+
+    def post(self, item: CommandGiven | SettingsChanged | Calendar | FeedState) -> None:
+        """Something from outside, to be fed at the next chance."""
+        self._waiting.append(item)
+
+    async def step(self) -> bool:
+        """Move to the next instant and let the desk live it. False when there is none."""
+        at = self.next_ns()
+        if at is None:
+            return False
+        market = self.terminal.next_ns()
+        ticked: tuple[str, ...] = ()
+        if market is not None and market <= at:
+            ticked = self.terminal.advance().symbols
+        else:
+            self.terminal.advance_to(at)
+        due_slot = self._over(at, bool(ticked))
+        for item in await self._broker_news():
+            await self.give(item, at)
+        await self._quotes(at, ticked, everything=due_slot is not None)
+        if self._timer() <= at:
+            await self.give(TimerFired(), at)
+        if due_slot is not None:
+            await self._close_bars(due_slot * M15_NS, at)
+        await self.feed_waiting()
+        return True
+
+    async def feed_waiting(self) -> None:
+        """Feed what came from outside, now."""
+        while self._waiting:
+            await self.give(self._waiting.popleft(), self.terminal.now_utc_ns)
+
+    async def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+        """Feed one input and perform all that follows from it, before anything else happens."""
+        pending: deque[Input] = deque((item,))
+        while pending:
+            effects = self.runner.give(pending.popleft(), at_utc_ns)
+            for request in requests_of(effects) if effects else ():
+                pending.extend(await self._performer.perform(request))
+                self._trades_seen = self.terminal.trades_changed_counter
+
+    async def _broker_news(self) -> Iterable[Input]:
+        """Deals, account and book, where the broker did something on its own."""
+        if self.terminal.trades_changed_counter == self._trades_seen:
+            return ()
+        self._trades_seen = self.terminal.trades_changed_counter
+        return await broker_news(self._broker)
+
+    async def _quotes(self, at: UtcNs, ticked: tuple[str, ...], *, everything: bool) -> None:
+        if everything:
+            hot, conversion = self._interest.quote_interest()
+            wanted: tuple[str, ...] = (*self._symbols, *(name for name in conversion if name not in self._symbols))
+        else:
+            hot, conversion = self._interest.quote_interest()
+            wanted = tuple(name for name in ticked if name in hot or name in conversion)
+        if not wanted:
+            return
+        read = await self._broker.quotes(wanted)
+        if isinstance(read, Unknown):
+            await self.give(FeedState(up=False, why=read.why), at)
+            return
+        for quote in read.value:
+            await self.give(quote, at)
+
+    async def _close_bars(self, open_utc_ns: UtcNs, at: UtcNs) -> None:
+        for symbol in self._symbols:
+            read = await self._broker.bars(symbol, "M15", 1)
+            bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
+            if bar is None or bar.open_utc_ns != open_utc_ns:
+                why = read.why if isinstance(read, Unknown) else "no tick in it"
+                await self.give(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why=why), at)
+                continue
+            self.bars += 1
+            await self.give(BarClosed(symbol=symbol, timeframe="M15", bar=bar), at)
+            self._queue.offer(self._scanner.on_bar(symbol, bar))
+        for scanned in self._queue.take_all():
+            await self.give(scanned, at)
+
+    def _over(self, at: UtcNs, ticked: bool) -> int | None:
+        """The quarter hour that is over now, if any, and note the one that a tick opened."""
+        slot = at // M15_NS
+        over = self._slot
+        if over is not None and ((slot > over and ticked) or at >= self._bar_due()):
+            self._slot = slot if ticked and slot > over else None
+            return over
+        if ticked and over is None:
+            self._slot = slot
+        return None
+
+    def _bar_due(self) -> UtcNs:
+        return _NEVER if self._slot is None else (self._slot + 1) * M15_NS + self._bar_wait_ns
+
+    def _timer(self) -> UtcNs:
+        wake = self.runner.desk.wake_at()
+        return _NEVER if wake is None else wake
+
+
+class Interest(Protocol):
+    """Which quotes the desk wants as they come."""
+
+    def quote_interest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Symbols with something open or waiting, and conversion symbols of open risk."""
+        ...
+
+
+async def broker_news(broker: Broker) -> list[Input]:
+    """What a change at the broker means for the desk: new deals, then the account, then the book."""
+    news: list[Input] = []
+    deals = await broker.new_deals()
+    if not isinstance(deals, Unknown):
+        news.extend(DealSeen(deal=deal) for deal in deals.value)
+    account = await broker.account()
+    if not isinstance(account, Unknown):
+        news.append(AccountRead(account=account.value))
+    news.append(await broker.book())
+    return news
+
+
+def run_now(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends, without an event loop.
+
+    Raises:
+        InvariantBroken: it did suspend.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise InvariantBroken("work in lockstep never waits")

@@ -1,0 +1,98 @@
+"""Which effects become log lines, and how they read (B3): signals, fills, states and settings at INFO; refusals at DEBUG."""
+
+from __future__ import annotations
+
+from core.model.effects import (
+    Alert,
+    CommandDone,
+    Effect,
+    EndRun,
+    Noted,
+    PartClosed,
+    PositionOpened,
+    SettingApplied,
+    StateChanged,
+    TradeClosed,
+    Verdict,
+)
+from core.model.snapshot import LogLine
+from core.model.units import UtcNs
+
+
+def log_line(at_utc_ns: UtcNs, effect: Effect) -> LogLine | None:
+    """The line an operator reads for an effect, or None where it is not worth one."""
+    match effect:
+        case Alert():
+            return LogLine(
+                at_utc_ns=at_utc_ns,
+                level=effect.level,
+                kind=f"alert.{effect.kind}",
+                text=effect.text,
+                symbol=effect.symbol,
+                ticket=effect.ticket,
+            )
+        case Noted():
+            return LogLine(
+                at_utc_ns=at_utc_ns,
+                level=effect.level,
+                kind=effect.kind,
+                text=effect.text,
+                symbol=effect.symbol,
+                ticket=effect.ticket,
+            )
+        case Verdict():
+            return _verdict_line(at_utc_ns, effect)
+        case PositionOpened() | PartClosed() | TradeClosed():
+            return _position_line(at_utc_ns, effect)
+        case _:
+            return _other_line(at_utc_ns, effect)
+
+
+def _verdict_line(at_utc_ns: UtcNs, verdict: Verdict) -> LogLine | None:
+    if verdict.side is None:
+        return None
+    outcome = f"refused: {verdict.reason}" if verdict.outcome == "refused" else verdict.outcome
+    size = f" {verdict.lots:.2f} lots" if verdict.outcome == "entered" else ""
+    return LogLine(
+        at_utc_ns=at_utc_ns,
+        level="info" if verdict.outcome == "entered" else "debug",
+        kind="signal",
+        text=f"{verdict.side.word} signal {outcome}{size}",
+        symbol=verdict.symbol,
+    )
+
+
+def _position_line(at_utc_ns: UtcNs, effect: PositionOpened | PartClosed | TradeClosed) -> LogLine:
+    if isinstance(effect, PositionOpened):
+        kind = "fill"
+        text = (
+            f"opened {effect.side.word} {effect.lots:.2f} at {effect.open_price:g}, stop {effect.stop_price:g}, "
+            f"risk {effect.risk_money:.2f}"
+        )
+    elif isinstance(effect, PartClosed):
+        kind = "fill"
+        text = f"closed {effect.lots:.2f} at {effect.price:g} ({effect.reason}), {effect.profit_money:+.2f}"
+    else:
+        kind = "trade"
+        text = (
+            f"trade closed: {effect.side.word} {effect.lots:.2f} from {effect.open_price:g} to {effect.close_price:g} "
+            f"({effect.reason}), net {effect.net_money:+.2f}, {effect.result_r:+.2f} R"
+        )
+    return LogLine(at_utc_ns=at_utc_ns, level="info", kind=kind, text=text, symbol=effect.symbol, ticket=effect.position_id)
+
+
+def _other_line(at_utc_ns: UtcNs, effect: Effect) -> LogLine | None:
+    match effect:
+        case StateChanged():
+            why = f" ({', '.join(effect.reasons)})" if effect.reasons else ""
+            return LogLine(at_utc_ns=at_utc_ns, level="info", kind="state", text=f"{effect.state}{why} {effect.text}".rstrip())
+        case SettingApplied():
+            text = f"{effect.key}: {effect.old} -> {effect.new} ({effect.cause})"
+            return LogLine(at_utc_ns=at_utc_ns, level="info", kind="setting", text=text)
+        case CommandDone():
+            text = effect.text if effect.ok else f"refused: {effect.text}"
+            return LogLine(at_utc_ns=at_utc_ns, level="info" if effect.ok else "warning", kind="command", text=text)
+        case EndRun():
+            return LogLine(at_utc_ns=at_utc_ns, level="info", kind="run", text=f"run ends: {effect.why}")
+        case _:
+            return None

@@ -1,0 +1,80 @@
+"""The one consumer of the desk: stamps each input, lets the desk decide, records both, hands the effects on.
+
+Promises: inputs are numbered without a gap, market time never goes back, an effect is recorded before anybody may act on it, and
+a broken promise of the desk stops everything (no input is fed after it). Does not: perform anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from core.model.effects import Effect
+from core.model.errors import InvariantBroken
+from core.model.inputs import Input, Stamped
+from core.model.units import UtcNs
+
+Outlet = Callable[[UtcNs, Effect], None]
+"""Somebody who is told each effect: log, link, alerts, counters."""
+
+
+class Deciding(Protocol):
+    """The desk, as the shells see it."""
+
+    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+        """Take one input, give the decisions."""
+        ...
+
+    def wake_at(self) -> UtcNs | None:
+        """When it next cares, market time."""
+        ...
+
+
+class Tape(Protocol):
+    """The record of inputs and decisions."""
+
+    def append(self, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
+        """Add one input with what the desk made of it."""
+        ...
+
+
+class Runner:
+    """Feeds one desk, one input at a time."""
+
+    def __init__(self, desk: Deciding, tape: Tape | None, at_utc_ns: UtcNs = 0) -> None:
+        """`tape` is None where nobody asked for one (backtests)."""
+        self.desk = desk
+        self.at_utc_ns = at_utc_ns
+        self.seq = 0
+        self.broken: str = ""
+        self._tape = tape
+        self._outlets: list[Outlet] = []
+
+    def listen(self, outlet: Outlet) -> None:
+        """Tell `outlet` each effect from now on, in order."""
+        self._outlets.append(outlet)
+
+    def give(self, item: Input, at_utc_ns: UtcNs) -> tuple[Effect, ...]:
+        """Feed one input at an instant of market time (a slightly older one counts as now) and return the effects.
+
+        Raises:
+            InvariantBroken: the desk broke a promise, now or before.
+        """
+        if self.broken:
+            raise InvariantBroken(f"nothing is fed after a broken promise: {self.broken}")
+        self.at_utc_ns = max(self.at_utc_ns, at_utc_ns)
+        self.seq += 1
+        stamped = Stamped(seq=self.seq, at_utc_ns=self.at_utc_ns, input=item)
+        try:
+            effects = self.desk.on(stamped)
+        except InvariantBroken as error:
+            self.broken = str(error)
+            if self._tape is not None:
+                self._tape.append(stamped, ())
+            raise
+        if self._tape is not None:
+            self._tape.append(stamped, effects)
+        for effect in effects:
+            for outlet in self._outlets:
+                outlet(self.at_utc_ns, effect)
+        return effects

@@ -1,0 +1,43 @@
+"""Signals on their way from the scanners to the desk (D6): bounded, one per strategy and pair, the newer replaces the older.
+
+In memory here; `core.engine.redis_queue` carries the same over a broker of messages when several machines scan.
+"""
+
+from __future__ import annotations
+
+from core.model.signals import NoSignal, Signal
+
+Scanned = Signal | NoSignal
+
+
+class SignalQueue:
+    """In order of arrival; a newer bar's answer takes the place at the end."""
+
+    def __init__(self, length_max: int) -> None:
+        """Keep at most `length_max` answers; the oldest leaves for a newcomer."""
+        self._length_max = length_max
+        self._waiting: dict[tuple[str, str], Scanned] = {}
+        self.dropped = 0
+        self.peak = 0
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def offer(self, scanned: Scanned) -> None:
+        """Add an answer; an older bar's never replaces a newer one's."""
+        key = (scanned.strategy, scanned.symbol)
+        old = self._waiting.pop(key, None)
+        if old is not None and old.bar_open_utc_ns > scanned.bar_open_utc_ns:
+            scanned = old
+        if len(self._waiting) >= self._length_max:
+            self._waiting.pop(next(iter(self._waiting)))
+            self.dropped += 1
+        self._waiting[key] = scanned
+        self.peak = max(self.peak, len(self._waiting))
+
+    def take_all(self) -> tuple[Scanned, ...]:
+        """Everything that waits, oldest first; the queue is empty afterwards."""
+        taken = tuple(self._waiting.values())
+        self._waiting.clear()
+        return taken
