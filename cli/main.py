@@ -1,0 +1,118 @@
+"""The command `quarterdeck`: which subcommands there are, and how each ends.
+
+Promises: `--help` imports no subcommand; whatever an operator can mend ends in one line on stderr and the exit code of its kind
+(`core.model.errors`); Ctrl-C ends with 130. Only a bug shows a traceback, with exit code 1.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup
+
+from core.model.errors import InvariantBroken, QuarterdeckError, StorageError, UsageError
+
+PROGRAM = "quarterdeck"
+INTERRUPTED = 130
+
+
+class Subcommand(NamedTuple):
+    """Where a subcommand's `command` function stands, and its purpose in one line."""
+
+    module: str
+    purpose: str
+
+
+SUBCOMMANDS: dict[str, Subcommand] = {
+    "init": Subcommand("cli.init", "Write a fresh settings.toml into the home folder."),
+    "set": Subcommand("cli.set", "Show parameters, or change them; a running engine takes them at once."),
+    "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """The table of subcommands; each module is imported when its command is called."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        """Names in the table's order."""
+        return list(SUBCOMMANDS)
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Build the command `cmd_name`. Raises UsageError with the nearest known name."""
+        if cmd_name not in SUBCOMMANDS:
+            near = get_close_matches(cmd_name, SUBCOMMANDS, n=1)
+            hint = f"did you mean `{PROGRAM} {near[0]}`?" if near else f"`{PROGRAM} --help` lists what there is"
+            raise UsageError(f"there is no command {cmd_name!r}", what_to_do=hint)
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name=cmd_name)(importlib.import_module(SUBCOMMANDS[cmd_name].module).command)
+        return typer.main.get_command(app)
+
+    def format_commands(self, _ctx: Any, formatter: Any) -> None:
+        """List the table without importing any of it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.purpose) for name, entry in SUBCOMMANDS.items()])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        code = typer.main.get_command(_application()).main(given, prog_name=PROGRAM, standalone_mode=False)
+    except typer.TyperException as error:
+        return _usage(error)
+    except QuarterdeckError as error:
+        return _say(error.one_line(), error.exit_code)
+    except InvariantBroken as error:
+        return _say(f"stopped, a promise of the program does not hold: {error}", InvariantBroken.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        return _say("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has had enough; say nothing, not even when the interpreter flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return _say(f"the system refused: {error.strerror or error}{where}", StorageError.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def _application() -> typer.Typer:
+    app = typer.Typer(cls=LazyGroup, add_completion=True, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(_top)
+    return app
+
+
+def _top(
+    *, version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False
+) -> None:
+    """A forex trading desk in a terminal.
+
+    `quarterdeck run` opens it on a simulated market; `--help` after a command explains it.
+    """
+    if version:
+        from core.settings.version import code_version
+
+        print(f"{PROGRAM} {code_version()}")
+        raise typer.Exit
+
+
+def _usage(error: typer.TyperException) -> int:
+    text = getattr(error, "format_message", error.__str__)()
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else PROGRAM
+    return _say(f"{' '.join(text.split()).rstrip('.')}; see `{path} --help`", UsageError.exit_code)
+
+
+def _say(text: str, code: int) -> int:
+    print(f"{PROGRAM}: {text}", file=sys.stderr, flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

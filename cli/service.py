@@ -1,0 +1,116 @@
+"""`quarterdeck service`: hand the engine to the system's supervisor; it outlives the login and comes back after a crash.
+
+Linux: a systemd service of this user. Windows: a scheduled task of this user, because the terminal needs his session. What is
+installed is a shipped text with three names filled in; `show` prints it without touching anything.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+from xml.sax.saxutils import escape
+
+import typer
+
+from cli.options import HomeOption, JsonOption
+from cli.output import print_json
+from core.model.errors import StorageError
+from core.settings.home import Home, prepare, resolve_home
+from core.settings.shipped import shipped_text
+
+_UNIT = "quarterdeck.service"
+_TASK = "Quarterdeck"
+Action = Literal["show", "install", "remove"]
+
+
+def command(
+    action: Annotated[Action, typer.Argument(help="show: print what would be installed. install, remove: do it.")] = "show",
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep the engine running by the system's supervisor.
+
+    It is started at the next login (Linux: at boot, once lingering is allowed), and again after a crash.
+    """
+    place = resolve_home(home)
+    windows = sys.platform == "win32"
+    text = task_text(place) if windows else unit_text(place)
+    if action == "show":
+        print(text, end="")
+    elif windows:
+        _windows(action, place, text)
+    else:
+        _systemd(action, place, text)
+    if as_json:
+        print_json({"action": action, "home": str(place.root)})
+
+
+def unit_text(home: Home) -> str:
+    """The systemd unit for this home."""
+    return _filled("deploy/quarterdeck.service", home, lambda text: text.replace("%", "%%"))
+
+
+def task_text(home: Home) -> str:
+    """The task of the Windows Task Scheduler for this home."""
+    return _filled("deploy/windows-task.xml", home, escape)
+
+
+def unit_path(environ: dict[str, str] | None = None) -> Path:
+    """Where systemd looks for this user's services."""
+    base = (os.environ if environ is None else environ).get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "systemd" / "user" / _UNIT
+
+
+def _filled(name: str, home: Home, safe: Callable[[str], str]) -> str:
+    text = shipped_text(name)
+    for mark, value in (("@COMMAND@", _program()), ("@HOME@", str(home.root)), ("@NAME@", home.root.name)):
+        text = text.replace(mark, safe(value))
+    return text
+
+
+def _program() -> str:
+    beside = Path(sys.executable).with_name("quarterdeck.exe" if os.name == "nt" else "quarterdeck")
+    return str(beside) if beside.exists() else (shutil.which("quarterdeck") or str(beside))
+
+
+def _systemd(action: Action, place: Home, text: str) -> None:
+    path = unit_path()
+    if action == "install":
+        prepare(place).logs.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        _call("systemctl", "--user", "daemon-reload")
+        _call("systemctl", "--user", "enable", "--now", _UNIT)
+        print(f"installed {path} and started it; `loginctl enable-linger` keeps it running without a login")
+        return
+    _call("systemctl", "--user", "disable", "--now", _UNIT)
+    path.unlink(missing_ok=True)
+    print(f"stopped and removed {path}")
+
+
+def _windows(action: Action, place: Home, text: str) -> None:
+    if action == "install":
+        file = prepare(place).root / "service-task.xml"
+        file.write_text(text, encoding="utf-16")
+        _call("schtasks", "/Create", "/F", "/TN", _TASK, "/XML", str(file))
+        _call("schtasks", "/Run", "/TN", _TASK)
+        print(f"installed the task {_TASK} and started it")
+        return
+    _call("schtasks", "/Delete", "/F", "/TN", _TASK)
+    print(f"removed the task {_TASK}; an engine that runs goes on until `quarterdeck flatten` or its end")
+
+
+def _call(*words: str) -> None:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError as error:
+        what = f"{words[0]} cannot be started: {error.strerror}"
+        raise StorageError(what, what_to_do="use another supervisor, with what `quarterdeck service show` prints") from error
+    if done.returncode:
+        reason = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
+        raise StorageError(f"`{' '.join(words)}` failed: {reason}", what_to_do="see `quarterdeck service show`")

@@ -1,0 +1,126 @@
+"""`quarterdeck set`: what can be set, what it is now, and changing it.
+
+With an engine running the change is a command: refused with a reason, or journaled and in force at the next safe point. Without
+one the override is written for the next start. Everything shown is made of the settings' own types.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from cli.engine_line import ask, give
+from cli.options import HomeOption, JsonOption
+from cli.output import print_json, print_table
+from cli.parsing import parse_assignment
+from core.link.messages import AskSettings, SettingsNow
+from core.model.commands import SetSettings
+from core.model.errors import NoEngineError, UsageError
+from core.settings.home import Home, prepare, resolve_home
+from core.settings.load import Tree, load_settings, look_up, parse_value, shipped_tree, shown, validated, with_values
+from core.settings.overrides import Override, write_overrides
+from core.settings.parameters import Parameter, parameters
+
+
+def command(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY | KEY=VALUE]...", help="Nothing: list all. A key or its beginning: explain. KEY=VALUE: change."
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.1, help="Go back to the old values after so many minutes.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show parameters, or change them.
+
+    `quarterdeck set risk` explains a section, `quarterdeck set risk.risk_per_trade_pct=0.5` changes a value. Several changes in
+    one call are taken together or not at all. A change survives a restart; deleting overrides.toml goes back to settings.toml.
+    """
+    place = resolve_home(home)
+    given = words or []
+    changing = [word for word in given if "=" in word]
+    if changing and len(changing) != len(given):
+        raise UsageError("one call shows or changes, not both", what_to_do="write every change as KEY=VALUE")
+    if minutes is not None and not changing:
+        raise UsageError("--minutes goes with a change", what_to_do="add KEY=VALUE")
+    if changing:
+        _change(place, dict(parse_assignment(word, "set") for word in changing), minutes, as_json)
+    else:
+        _show(place, given, as_json)
+
+
+def _change(place: Home, texts: dict[str, str], minutes: float | None, as_json: bool) -> None:
+    values = {key: parse_value(key, text) for key, text in texts.items()}
+    try:
+        result = give(
+            place.root, SetSettings(changes=tuple((key, shown(value)) for key, value in values.items()), minutes=minutes)
+        )
+        said, running = result.text, True
+    except NoEngineError:
+        if minutes is not None:
+            raise
+        said, running = _override(place, values), False
+    print(said)
+    if as_json:
+        print_json({"changed": values, "running": running, "text": said})
+
+
+def _override(place: Home, values: dict[str, Any]) -> str:
+    prepare(place)
+    loaded = load_settings(place.root)
+    validated(with_values(loaded.tree, values.items()), "set")
+    overrides = dict(loaded.overrides)
+    for key, value in values.items():
+        overrides[key] = Override(value, look_up(loaded.file_tree, key))
+    write_overrides(place.overrides, overrides)
+    changed = ", ".join(f"{key} = {shown(value)}" for key, value in values.items())
+    return f"{changed}: no engine is running, in force from the next start"
+
+
+def _show(place: Home, words: list[str], as_json: bool) -> None:
+    rows = _chosen(words)
+    tree, overridden = _in_force(place.root)
+    shipped = shipped_tree()
+    if as_json:
+        print_json({row.key: look_up(tree, row.key) for row in rows})
+    elif len(rows) <= 1 or words:
+        for row in rows:
+            print(_explained(row, look_up(tree, row.key), look_up(shipped, row.key), row.key in overridden))
+    else:
+        print_table([(row.key, shown(look_up(tree, row.key)), row.unit, row.meaning) for row in rows])
+
+
+def _chosen(words: list[str]) -> list[Parameter]:
+    known = parameters()
+    if not words:
+        return list(known.values())
+    chosen = [row for key, row in known.items() if any(key == word or key.startswith(f"{word}.") for word in words)]
+    chosen = chosen or [row for key, row in known.items() if any(word in key for word in words)]
+    if not chosen:
+        raise UsageError(f"no parameter is called {' or '.join(words)}", what_to_do="`quarterdeck set` lists them all")
+    return chosen
+
+
+def _in_force(home: Path) -> tuple[Tree, frozenset[str]]:
+    try:
+        now = ask(home, AskSettings())
+    except NoEngineError:
+        loaded = load_settings(home)
+        return loaded.tree, frozenset(loaded.overrides)
+    assert isinstance(now, SettingsNow)
+    return msgspec.msgpack.decode(now.tree), frozenset(now.overridden)
+
+
+def _explained(row: Parameter, now: Any, shipped: Any, overridden: bool) -> str:
+    source = ", set while running" if overridden else ""
+    return (
+        f"{row.key} = {shown(now)}{f' {row.unit}' if row.unit else ''}{source}\n"
+        f"    {row.meaning}; {row.allowed}; shipped as {shown(shipped)}; takes effect {row.takes_effect}\n"
+    )
