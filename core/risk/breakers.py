@@ -1,0 +1,221 @@
+"""Breakers: what stops entries for the day, or until the operator says otherwise.
+
+Why: a desk that goes on after a bad morning turns a loss into a ruin.
+Promises: a trip stays until its own way back: the day's start, or the operator; deposits and withdrawals are no results.
+Does not: know positions, orders or clocks; equity, counts and the day's start come in. State goes in and comes back.
+Units: money in account currency, shares as fractions, results in R, instants UTC ns.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from core.model.signals import Check
+from core.model.units import Money, UtcNs
+
+Rearm = Literal["day", "operator", "itself"]
+"""How a breaker comes back: at the day's start, by the operator's word, or when its figure is good again."""
+
+
+class BreakerPolicy(Struct, frozen=True, kw_only=True):
+    """The operator's limits."""
+
+    day_loss_max_fraction: float
+    drawdown_max_fraction: float
+    losses_in_row_max: int
+    scratch_r: float
+    """Results nearer to zero than this neither break nor lengthen a run."""
+    entries_per_day_max: int
+    positions_max: int
+    positions_per_pair_max: int
+    margin_level_min_pct: float
+
+
+class Trip(Struct, frozen=True, kw_only=True):
+    """A breaker that has gone off, with the figure that did it."""
+
+    name: Literal["day_loss", "drawdown", "losses_in_row", "entries"]
+    since_utc_ns: UtcNs
+    value: float
+    threshold: float
+    rearm: Rearm
+
+
+class BreakerState(Struct, frozen=True, kw_only=True):
+    """All that must survive a restart. Made empty; `begin_day` gives it its first base and peak."""
+
+    day_started_utc_ns: UtcNs = 0
+    day_base_money: Money = 0.0
+    """The greater of balance and equity when the day began, moved by deposits and withdrawals since."""
+    peak_money: Money = 0.0
+    losses_in_row: int = 0
+    entries_today: int = 0
+    trips: tuple[Trip, ...] = ()
+
+    def day_loss_money(self, equity_money: Money) -> Money:
+        """Loss since the day's base; negative is a gain."""
+        return self.day_base_money - equity_money
+
+    def drawdown_fraction(self, equity_money: Money) -> float:
+        """Equity under its peak, as a share of the peak."""
+        return max(1.0 - equity_money / self.peak_money, 0.0) if self.peak_money > 0.0 else 0.0
+
+
+class BreakerView(Struct, frozen=True, kw_only=True):
+    """One breaker for a screen: its figure, its limit, and since when and how it comes back."""
+
+    name: str
+    value: float
+    threshold: float
+    tripped: bool
+    since_utc_ns: UtcNs
+    """0 while it has not tripped."""
+    rearm: Rearm
+    distance: float
+    """How much more it takes, in the figure's own unit; 0 or less when it is reached."""
+
+
+def begin_day(state: BreakerState, *, day_started_utc_ns: UtcNs, balance_money: Money, equity_money: Money) -> BreakerState:
+    """The state of a new day: base, entries and runs afresh, trips that rearm by day gone; the same day changes nothing."""
+    if day_started_utc_ns <= state.day_started_utc_ns:
+        return state
+    return replace(
+        state,
+        day_started_utc_ns=day_started_utc_ns,
+        day_base_money=max(balance_money, equity_money),
+        peak_money=max(state.peak_money, equity_money),
+        losses_in_row=0,
+        entries_today=0,
+        trips=tuple(trip for trip in state.trips if trip.rearm != "day"),
+    )
+
+
+def transferred(state: BreakerState, amount_money: Money) -> BreakerState:
+    """A deposit, withdrawal or credit: base and peak move by its amount, so that it is no result."""
+    return replace(
+        state, day_base_money=state.day_base_money + amount_money, peak_money=max(state.peak_money + amount_money, 0.0)
+    )
+
+
+def trade_closed(state: BreakerState, *, result_r: float, scratch_r: float) -> BreakerState:
+    """Lengthen or break the run of losses."""
+    if abs(result_r) < scratch_r:
+        return state
+    return replace(state, losses_in_row=state.losses_in_row + 1 if result_r < 0.0 else 0)
+
+
+def entered(state: BreakerState) -> BreakerState:
+    """Count an entry of the day."""
+    return replace(state, entries_today=state.entries_today + 1)
+
+
+def rearm_drawdown(state: BreakerState, *, equity_money: Money) -> BreakerState:
+    """The operator accepts the drawdown: the peak starts again from this equity."""
+    return replace(state, peak_money=max(equity_money, 0.0), trips=tuple(trip for trip in state.trips if trip.name != "drawdown"))
+
+
+def judge(
+    state: BreakerState, policy: BreakerPolicy, *, at_utc_ns: UtcNs, equity_money: Money
+) -> tuple[BreakerState, tuple[Trip, ...]]:
+    """Raise the peak, trip what is reached, and return the new state with the trips that are new."""
+    if equity_money > state.peak_money:
+        state = replace(state, peak_money=equity_money)
+    standing = tuple(trip.name for trip in state.trips)
+    new = tuple(
+        Trip(name=name, since_utc_ns=at_utc_ns, value=value, threshold=threshold, rearm=rearm)
+        for name, value, threshold, rearm in _figures(state, policy, equity_money)
+        if name not in standing and _reached(value, threshold)
+    )
+    return (replace(state, trips=state.trips + new) if new else state), new
+
+
+def _figures(
+    state: BreakerState, policy: BreakerPolicy, equity_money: Money
+) -> tuple[tuple[Literal["day_loss", "drawdown", "losses_in_row", "entries"], float, float, Rearm], ...]:
+    base = state.day_base_money
+    day_loss = state.day_loss_money(equity_money) / base if base > 0.0 else 0.0
+    return (
+        ("day_loss", day_loss, policy.day_loss_max_fraction, "day"),
+        ("drawdown", state.drawdown_fraction(equity_money), policy.drawdown_max_fraction, "operator"),
+        ("losses_in_row", float(state.losses_in_row), float(policy.losses_in_row_max), "day"),
+        ("entries", float(state.entries_today), float(policy.entries_per_day_max), "day"),
+    )
+
+
+def _reached(value: float, threshold: float) -> bool:
+    """A tenth that floats hold as 0.0999999999 is a tenth."""
+    return value >= threshold - 1e-9
+
+
+def day_limit_money(state: BreakerState, policy: BreakerPolicy) -> Money:
+    """The loss at which the day ends, for `open_risk.day_room_check`."""
+    return max(state.day_base_money, 0.0) * policy.day_loss_max_fraction
+
+
+def entry_checks(
+    state: BreakerState,
+    policy: BreakerPolicy,
+    *,
+    equity_money: Money,
+    positions: int,
+    pair_positions: int,
+    entries_reserved: int,
+    margin_level_pct: float | None,
+) -> tuple[Check, ...]:
+    """Every breaker asked before an entry. Counts include reservations but not the candidate; no margin in use is None."""
+    tripped = {trip.name: trip for trip in state.trips}
+    checks = []
+    for name, value, threshold, rearm in _figures(state, policy, equity_money):
+        counted = value + entries_reserved if name == "entries" else value
+        passed = name not in tripped and not _reached(counted, threshold) and state.day_base_money > 0.0
+        checks.append(Check(name, counted, threshold, passed, _comes_back(rearm) if not passed else ""))
+    checks.append(Check("positions", positions + 1, policy.positions_max, positions < policy.positions_max))
+    checks.append(
+        Check("pair_positions", pair_positions + 1, policy.positions_per_pair_max, pair_positions < policy.positions_per_pair_max)
+    )
+    margin_fits = margin_level_pct is None or margin_level_pct >= policy.margin_level_min_pct
+    checks.append(Check("margin_level", margin_level_pct, policy.margin_level_min_pct, margin_fits))
+    return tuple(checks)
+
+
+def _comes_back(rearm: Rearm) -> str:
+    if rearm == "day":
+        return "comes back at the day's start"
+    return "comes back by the operator's word" if rearm == "operator" else "comes back by itself"
+
+
+def breaker_views(
+    state: BreakerState, policy: BreakerPolicy, *, equity_money: Money, positions: int, margin_level_pct: float | None
+) -> tuple[BreakerView, ...]:
+    """All breakers with their distance, for screens and `status`."""
+    tripped = {trip.name: trip for trip in state.trips}
+    views = []
+    for name, value, threshold, rearm in _figures(state, policy, equity_money):
+        trip = tripped.get(name)
+        views.append(
+            BreakerView(
+                name=name,
+                value=value,
+                threshold=threshold,
+                tripped=trip is not None,
+                since_utc_ns=trip.since_utc_ns if trip else 0,
+                rearm=rearm,
+                distance=threshold - value,
+            )
+        )
+    room = float(policy.positions_max - positions)
+    views.append(_by_itself("positions", float(positions), float(policy.positions_max), room))
+    if margin_level_pct is not None:
+        room = margin_level_pct - policy.margin_level_min_pct
+        views.append(_by_itself("margin_level", margin_level_pct, policy.margin_level_min_pct, room))
+    return tuple(views)
+
+
+def _by_itself(name: str, value: float, threshold: float, distance: float) -> BreakerView:
+    tripped = distance < 0.0 if name == "margin_level" else distance <= 0.0
+    return BreakerView(
+        name=name, value=value, threshold=threshold, tripped=tripped, since_utc_ns=0, rearm="itself", distance=distance
+    )

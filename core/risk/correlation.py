@@ -1,0 +1,155 @@
+"""The book as one correlated sum: is one more position a new risk, the same risk again, or an offset?
+
+Book risk is sqrt(r' C r) over signed risks (a sell is negative) and the correlations of H1 returns at common closed bars.
+Promises: too little history never looks like independence: pairs that share a currency then count as one, in the worse direction.
+Offsets are believed only in part: they lower book risk by at most the given fraction of what it would be without any.
+Does not: choose which bars; the caller hands closed ones. Units: risks in account currency, shares as fractions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+
+from core.model.market import FloatArray, IntArray
+from core.model.signals import Check
+from core.model.units import Money
+
+Policy = Literal["skip", "shrink", "hedge"]
+_HALVINGS = 40
+_STILL = 1e-24
+"""A variance of log returns under this is a price that did not move."""
+
+
+class Closes(Struct, frozen=True):
+    """Closed H1 bars of one symbol, oldest first."""
+
+    open_utc_ns: IntArray
+    close_price: FloatArray
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """How two symbols move together. `value` is None where that is not known: then the worse direction counts."""
+
+    value: float | None
+    returns: int
+    """Common returns it rests on."""
+
+
+class Matrix(Struct, frozen=True):
+    """Correlations between the symbols named, row by row."""
+
+    symbols: tuple[str, ...]
+    rows: tuple[tuple[Link, ...], ...]
+
+    def link(self, first: str, second: str) -> Link:
+        """The entry for two symbols.
+
+        Raises:
+            ValueError: when a symbol is not in the matrix.
+        """
+        return self.rows[self.symbols.index(first)][self.symbols.index(second)]
+
+
+def common_returns(first: Closes, second: Closes, bars: int) -> tuple[FloatArray, FloatArray]:
+    """Log returns of both between the closed bars they have in common, the newest `bars` of them."""
+    _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
+    take = slice(-(bars + 1), None)
+    one = np.diff(np.log(first.close_price[at_first[take]]))
+    other = np.diff(np.log(second.close_price[at_second[take]]))
+    return one, other
+
+
+def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_currency: bool) -> Link:
+    """Correlation over at most `bars` common returns; under `bars_min`: unknown if they share a currency, else 0."""
+    one, other = common_returns(first, second, bars)
+    count = len(one)
+    if count >= max(bars_min, 2):
+        one, other = one - one.mean(), other - other.mean()
+        spread = float((one * one).sum()) * float((other * other).sum())
+        if spread > _STILL * count * count:
+            return Link(value=max(-1.0, min(1.0, float((one * other).sum()) / math.sqrt(spread))), returns=count)
+    return Link(value=None if share_currency else 0.0, returns=count)
+
+
+def matrix(
+    closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
+) -> Matrix:
+    """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
+    none = Closes(np.zeros(0, np.int64), np.zeros(0))
+    found: dict[tuple[str, str], Link] = {}
+    for i, first in enumerate(symbols):
+        found[first, first] = Link(value=1.0, returns=0)
+        for second in symbols[i + 1 :]:
+            shared = any(currency in currencies[second] for currency in currencies[first])
+            link = correlate(
+                closes.get(first, none), closes.get(second, none), bars=bars, bars_min=bars_min, share_currency=shared
+            )
+            found[first, second] = found[second, first] = link
+    return Matrix(tuple(symbols), tuple(tuple(found[first, second] for second in symbols) for first in symbols))
+
+
+def book_risk_money(risks: Sequence[tuple[str, Money]], links: Matrix, *, offset_max_fraction: float) -> Money:
+    """Correlated risk of signed risks (symbol, money; a sell negative); offsets lower it by at most `offset_max_fraction`."""
+    total, without_offsets = 0.0, 0.0
+    for i, (first, one) in enumerate(risks):
+        total += one * one
+        without_offsets += one * one
+        for second, other in risks[i + 1 :]:
+            value = links.link(first, second).value
+            cross = abs(2.0 * one * other) if value is None else 2.0 * value * one * other
+            total += cross
+            without_offsets += max(cross, 0.0)
+    floor = (1.0 - offset_max_fraction) * math.sqrt(without_offsets)
+    return max(math.sqrt(max(total, 0.0)), floor)
+
+
+class BookVerdict(Struct, frozen=True, kw_only=True):
+    """What the policy makes of a candidate: all of it (1.0), a part, or none (0.0), and the step that says why."""
+
+    take_fraction: float
+    before_money: Money
+    after_money: Money
+    check: Check
+
+
+def judge_book(
+    risks: Sequence[tuple[str, Money]],
+    candidate: tuple[str, Money],
+    links: Matrix,
+    *,
+    equity_money: Money,
+    max_fraction: float,
+    offset_max_fraction: float,
+    policy: Policy,
+) -> BookVerdict:
+    """Judge a candidate's signed risk against the book's. *hedge* lets pass what lowers book risk; *shrink* finds what fits."""
+    limit = max(equity_money, 0.0) * max_fraction
+
+    def with_part(part: float) -> Money:
+        return book_risk_money((*risks, (candidate[0], candidate[1] * part)), links, offset_max_fraction=offset_max_fraction)
+
+    before, after = book_risk_money(risks, links, offset_max_fraction=offset_max_fraction), with_part(1.0)
+    take, note = 1.0, f"book {before:.2f} before"
+    if after > limit:
+        if policy == "hedge" and after < before:
+            note = f"{note}; over the limit, but lower than before"
+        elif policy == "shrink" and before <= limit:
+            take = _largest_part(with_part, limit)
+            note = f"{note}; {after:.2f} whole, shrunk to {take:.0%}"
+        else:
+            take = 0.0
+    check = Check("correlation", with_part(take) if take > 0.0 else after, limit, take > 0.0, note)
+    return BookVerdict(take_fraction=take, before_money=before, after_money=after, check=check)
+
+
+def _largest_part(with_part: Callable[[float], Money], limit: Money) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if with_part(middle) <= limit else (low, middle)
+    return low

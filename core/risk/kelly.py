@@ -1,0 +1,114 @@
+"""Risk per trade from the desk's own results: the fraction that maximises the mean growth of log equity, held back on purpose.
+
+f maximises the mean of log(1 + f R) over net results in R (Kelly 1956; for two outcomes f = p - q / b). It is shrunk by
+n / (n + prior), multiplied by a fraction, and kept between a floor and the fixed risk.
+Promises: never above the fixed risk. Does not: mix accounts, strategies or modes; the caller hands the right trades.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from core.model.signals import Check
+
+_HALVINGS = 100
+_EDGE = 1e-12
+
+
+class KellyPolicy(Struct, frozen=True, kw_only=True):
+    """How much of the optimum is believed and used."""
+
+    trades: int
+    """Newest closed trades looked at."""
+    trades_min: int
+    """Under so many: fixed risk."""
+    shrink_trades: float
+    fraction: float
+    risk_min_fraction: float
+    risk_fixed_fraction: float
+    """Risk per trade without Kelly; also the ceiling."""
+
+
+class KellyRisk(Struct, frozen=True, kw_only=True):
+    """Risk per trade as a fraction of equity, and how it came about. `negative` asks for an alert."""
+
+    risk_fraction: float
+    optimum: float | None
+    """f before shrinking; None under the least number of trades."""
+    trades: int
+    source: Literal["fixed", "kelly", "floor", "ceiling"]
+    checks: tuple[Check, ...]
+
+    @property
+    def negative(self) -> bool:
+        """The optimum says: do not play."""
+        return self.optimum is not None and self.optimum <= 0.0
+
+
+def kelly_optimum(results_r: Sequence[float]) -> float:
+    """The f that maximises mean log(1 + f R); its sign is that of the mean, its size bounded by ruin (1 + f R > 0).
+
+    With no loss among the results (or no win, for a negative mean) growth has no maximum: then the bound is 1, or -1.
+
+    Raises:
+        ValueError: when there are no results.
+    """
+    if not results_r:
+        raise ValueError("no results")
+    worst, best = min(results_r), max(results_r)
+    mean = sum(results_r) / len(results_r)
+    if mean > 0.0:
+        high = 1.0 if worst >= 0.0 else -1.0 / worst
+        return high if worst >= 0.0 else _root(results_r, 0.0, high * (1.0 - _EDGE))
+    if mean < 0.0:
+        low = -1.0 if best <= 0.0 else -1.0 / best
+        return low if best <= 0.0 else _root(results_r, low * (1.0 - _EDGE), 0.0)
+    return 0.0
+
+
+def _root(results_r: Sequence[float], low: float, high: float) -> float:
+    """Growth is concave in f, so its slope falls; halve the interval until nothing is left of it."""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2.0
+        slope = sum(r / (1.0 + middle * r) for r in results_r)
+        low, high = (middle, high) if slope > 0.0 else (low, middle)
+    return (low + high) / 2.0
+
+
+def kelly_risk(results_r: Sequence[float], policy: KellyPolicy) -> KellyRisk:
+    """Risk per trade from net results in R, oldest first; only the newest `policy.trades` count."""
+    recent = results_r[-policy.trades :] if policy.trades > 0 else ()
+    count = len(recent)
+    enough = Check("kelly_trades", count, policy.trades_min, count >= policy.trades_min and count > 0)
+    if not enough.passed:
+        fixed = Check("kelly_risk", policy.risk_fixed_fraction, None, True, "fixed risk until there are enough trades")
+        return KellyRisk(
+            risk_fraction=policy.risk_fixed_fraction, optimum=None, trades=count, source="fixed", checks=(enough, fixed)
+        )
+    optimum = kelly_optimum(recent)
+    shrunk = optimum * count / (count + policy.shrink_trades)
+    used = shrunk * policy.fraction
+    bounded = min(max(used, policy.risk_min_fraction), policy.risk_fixed_fraction)
+    source: Literal["kelly", "floor", "ceiling"] = "kelly"
+    if used < bounded:
+        source = "floor"
+    elif used > bounded:
+        source = "ceiling"
+    wins = sum(1 for r in recent if r > 0.0)
+    checks = (
+        enough,
+        Check("kelly_optimum", optimum, 0.0, optimum > 0.0, f"{wins} of {count} won, mean {sum(recent) / count:.3f} R"),
+        Check("kelly_shrunk", shrunk, None, True, f"x {count} / ({count} + {policy.shrink_trades:g})"),
+        Check("kelly_used", used, None, True, f"x {policy.fraction:g}"),
+        Check(
+            "kelly_risk",
+            bounded,
+            None,
+            True,
+            f"{source}: between {policy.risk_min_fraction:.3%} and {policy.risk_fixed_fraction:.3%}",
+        ),
+    )
+    return KellyRisk(risk_fraction=bounded, optimum=optimum, trades=count, source=source, checks=checks)

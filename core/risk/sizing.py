@@ -1,0 +1,286 @@
+"""How many lots a candidate may have: the money at risk divided by what one lot loses at its stop, rounded down.
+
+Why: a wrong size is the one mistake that no stop repairs.
+Promises: the loss at the stop with commission, in the account's own smallest unit, is never above the money asked to be risked;
+lots lie on the volume grid; a stop is widened before sizing and never after; every step stands in `Sized.checks`.
+Does not: know other positions (`open_risk`, `correlation`, `exposure` do) or turn bid prices into executable ones.
+Units: money in account currency, prices executable, shares as fractions.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from core.model.market import Instrument, Side
+from core.model.money import Rates, Valuer
+from core.model.signals import Check
+from core.model.units import Lots, Money, Price, PriceDistance
+from core.risk.grid import floor_lots, grid_lots, price_away, steps_of
+
+_CENT_NOISE = 1e-9
+
+
+class SizingPolicy(Struct, frozen=True, kw_only=True):
+    """The operator's choices that sizing obeys."""
+
+    risk_fraction: float
+    """Share of the smaller of balance and equity that one trade may lose."""
+    stop_spread_min_x: float
+    stop_atr_min_x: float
+    cost_stop_max_fraction: float
+    effective_warn_fraction: float
+    tick_value_gap_max_fraction: float
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """What is to be sized: one instrument and side, at these quotes, with this stop."""
+
+    instrument: Instrument
+    side: Side
+    bid: Price
+    ask: Price
+    stop_price: Price
+    atr_price: PriceDistance
+    """ATR(M15) of the pair."""
+    commission_money_per_lot: Money
+    """Both sides together."""
+    tick_value_money: Money
+    """The broker's own figure for a loss, one tick and one lot."""
+    tick_value_expected_money: Money | None
+    """The same by our formula from the quotes of the moment the broker's figure was read; None when no rate was known."""
+    direction_lots: Lots = 0.0
+    """Volume that already stands or waits in this symbol and direction, for the broker's volume limit."""
+
+    @property
+    def entry_price(self) -> Price:
+        """A buy enters at the ask, a sell at the bid."""
+        return self.ask if self.side is Side.BUY else self.bid
+
+
+class Cap(Struct, frozen=True):
+    """A volume that something else than risk allows at most; the smallest one wins and says so."""
+
+    name: str
+    lots: Lots
+    note: str = ""
+
+
+class Sized(Struct, frozen=True, kw_only=True):
+    """The answer. `reason` is empty when `lots` may be traded, else the machine word of what refused."""
+
+    lots: Lots
+    reason: str
+    entry_price: Price
+    stop_price: Price
+    """Where the stop goes: as asked, or farther where it was too near."""
+    risk_money: Money
+    """What is lost at that stop with `lots`, commission included."""
+    asked_risk_money: Money
+    loss_money_per_lot: Money
+    """Without commission."""
+    commission_money: Money
+    cost_fraction: float
+    """Spread and commission of the round trip as a share of the stop distance."""
+    equity_needed_money: Money
+    """Equity that would suffice for the minimum volume; 0.0 where the minimum was not the trouble."""
+    checks: tuple[Check, ...]
+
+    @property
+    def effective_fraction(self) -> float:
+        """Risk taken as a share of the risk asked for."""
+        return self.risk_money / self.asked_risk_money if self.asked_risk_money > 0.0 else 0.0
+
+
+def size(
+    candidate: Candidate,
+    policy: SizingPolicy,
+    valuer: Valuer,
+    rates: Rates,
+    *,
+    balance_money: Money,
+    equity_money: Money,
+    caps: tuple[Cap, ...] = (),
+) -> Sized:
+    """Lots for `candidate` on an account of these figures; refusals come back as a reason, nothing is raised."""
+    steps: list[Check] = []
+    base = min(balance_money, equity_money)
+    asked = max(base, 0.0) * policy.risk_fraction
+    steps.append(
+        Check("risk_base", base, 0.0, base > 0.0, f"smaller of balance {balance_money:.2f} and equity {equity_money:.2f}")
+    )
+    steps.append(Check("risk_asked", asked, None, asked > 0.0, f"{policy.risk_fraction:.3%} of it"))
+    if asked <= 0.0:
+        return _refused("equity", candidate, asked, steps)
+    steps.append(tick_value_check(candidate, policy.tick_value_gap_max_fraction))
+    if not steps[-1].passed:
+        return _refused("tick_value", candidate, asked, steps)
+    stop_price, stop_checks = set_stop(candidate, policy)
+    steps += stop_checks
+    if not stop_checks[-1].passed:
+        return _refused("stop", candidate, asked, steps)
+    loss = _loss_money(candidate, valuer, rates, 1.0, stop_price)
+    if loss is None or loss <= 0.0:
+        steps.append(Check("loss_per_lot", loss, None, False, "no rate into the account currency"))
+        return _refused("rate", candidate, asked, steps)
+    steps.append(Check("loss_per_lot", loss, None, True, f"plus commission {candidate.commission_money_per_lot:.2f}"))
+    cost = _cost_check(candidate, policy, stop_price, loss)
+    steps.append(cost)
+    if not cost.passed:
+        return _refused("cost", candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost.value or 0.0)
+    return _sized(
+        candidate, policy, valuer, rates, caps, asked=asked, stop_price=stop_price, loss=loss, cost=cost.value or 0.0, steps=steps
+    )
+
+
+def tick_value_check(candidate: Candidate, gap_max_fraction: float) -> Check:
+    """Whether the broker's tick value may be trusted: there, and near what its own contract gives."""
+    seen, expected = candidate.tick_value_money, candidate.tick_value_expected_money
+    if not seen > 0.0:
+        return Check("tick_value", seen, 0.0, False, "the broker reports none")
+    if expected is None or not expected > 0.0:
+        return Check("tick_value", seen, None, False, "cannot be compared: no rate into the account currency")
+    gap = abs(seen - expected) / expected
+    return Check("tick_value", gap, gap_max_fraction, gap <= gap_max_fraction, f"broker {seen:.5g}, computed {expected:.5g}")
+
+
+def set_stop(candidate: Candidate, policy: SizingPolicy) -> tuple[Price, list[Check]]:
+    """The executable stop, moved away to the farthest of its floors where it is nearer, with a check for each floor."""
+    spec, entry = candidate.instrument, candidate.entry_price
+    asked = (entry - candidate.stop_price) * candidate.side
+    if asked <= 0.0:
+        return candidate.stop_price, [Check("stop_distance", asked, 0.0, False, "the stop is on the wrong side of the entry")]
+    spread = candidate.ask - candidate.bid
+    floors = (
+        ("stop_floor_broker", spec.stops_level_points * spec.point + spread, f"{spec.stops_level_points} points and the spread"),
+        ("stop_floor_spread", policy.stop_spread_min_x * spread, f"{policy.stop_spread_min_x:g} x spread"),
+        ("stop_floor_atr", policy.stop_atr_min_x * candidate.atr_price, f"{policy.stop_atr_min_x:g} x ATR(M15)"),
+    )
+    checks = [
+        Check(name, asked, floor, True, note if asked >= floor - _CENT_NOISE * entry else f"{note}: widened")
+        for name, floor, note in floors
+    ]
+    farthest = max(floor for _, floor, _ in floors)
+    stop = candidate.stop_price
+    if asked < farthest - _CENT_NOISE * entry:
+        stop = price_away(spec, candidate.side, entry, farthest)
+    checks.append(Check("stop_distance", (entry - stop) * candidate.side, None, stop > 0.0, f"{entry} to {stop}"))
+    return stop, checks
+
+
+def _loss_money(candidate: Candidate, valuer: Valuer, rates: Rates, lots: Lots, stop_price: Price) -> Money | None:
+    profit = valuer.profit_money(candidate.side, lots, candidate.entry_price, stop_price, rates)
+    return None if profit is None else -profit
+
+
+def _cost_check(candidate: Candidate, policy: SizingPolicy, stop_price: Price, loss: Money) -> Check:
+    distance = (candidate.entry_price - stop_price) * candidate.side
+    spread_share = (candidate.ask - candidate.bid) / distance
+    share = spread_share + candidate.commission_money_per_lot / loss
+    note = f"spread {spread_share:.1%} and commission {share - spread_share:.1%} of the stop distance"
+    return Check("cost", share, policy.cost_stop_max_fraction, share <= policy.cost_stop_max_fraction, note)
+
+
+def _sized(
+    candidate: Candidate,
+    policy: SizingPolicy,
+    valuer: Valuer,
+    rates: Rates,
+    caps: tuple[Cap, ...],
+    *,
+    asked: Money,
+    stop_price: Price,
+    loss: Money,
+    cost: float,
+    steps: list[Check],
+) -> Sized:
+    spec, commission = candidate.instrument, candidate.commission_money_per_lot
+    by_risk = _lots_within(candidate, valuer, rates, asked, stop_price, loss + commission)
+    steps.append(
+        Check(
+            "lots_by_risk", by_risk, spec.volume_min_lots, True, f"{asked:.2f} / {loss + commission:.2f} a lot, down to the step"
+        )
+    )
+    lots, reason = by_risk, "minimum_lots"
+    for cap in _broker_caps(candidate) + caps:
+        allowed = floor_lots(spec, max(cap.lots, 0.0))
+        if lots > allowed:
+            note = f"shrunk from {lots:g} to {allowed:g}" + (f": {cap.note}" if cap.note else "")
+            steps.append(Check(cap.name, lots, cap.lots, allowed > 0.0, note))
+            lots, reason = allowed, cap.name
+        else:
+            steps.append(Check(cap.name, lots, cap.lots, True, cap.note))
+        if allowed <= 0.0 < by_risk:
+            return _refused(cap.name, candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost)
+    if lots < spec.volume_min_lots - _CENT_NOISE:
+        least = (
+            _loss_money(candidate, valuer, rates, spec.volume_min_lots, stop_price) or 0.0
+        ) + spec.volume_min_lots * commission
+        needed = least / policy.risk_fraction
+        steps.append(Check("minimum_lots", lots, spec.volume_min_lots, False, f"equity of {needed:.2f} would suffice"))
+        return _refused(reason, candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost, needed=needed)
+    steps.append(Check("minimum_lots", lots, spec.volume_min_lots, True))
+    risk = (_loss_money(candidate, valuer, rates, lots, stop_price) or 0.0) + lots * commission
+    low = risk < policy.effective_warn_fraction * asked
+    note = f"only {risk:.2f} of {asked:.2f}" if low else f"{risk:.2f} of {asked:.2f}"
+    steps.append(Check("effective_risk", risk / asked, policy.effective_warn_fraction, True, note))
+    return Sized(
+        lots=lots,
+        reason="",
+        entry_price=candidate.entry_price,
+        stop_price=stop_price,
+        risk_money=risk,
+        asked_risk_money=asked,
+        loss_money_per_lot=loss,
+        commission_money=lots * commission,
+        cost_fraction=cost,
+        equity_needed_money=0.0,
+        checks=tuple(steps),
+    )
+
+
+def _lots_within(candidate: Candidate, valuer: Valuer, rates: Rates, asked: Money, stop_price: Price, per_lot: Money) -> Lots:
+    """Start one step above the quotient and come down to the first volume whose loss, as the broker would book it, fits."""
+    spec = candidate.instrument
+    steps = steps_of(spec, asked / per_lot) + 1
+    while steps > 0:
+        lots = grid_lots(spec, steps)
+        loss = _loss_money(candidate, valuer, rates, lots, stop_price)
+        if loss is not None and loss + lots * candidate.commission_money_per_lot <= asked + _CENT_NOISE:
+            return floor_lots(spec, lots)
+        steps -= 1
+    return 0.0
+
+
+def _broker_caps(candidate: Candidate) -> tuple[Cap, ...]:
+    spec = candidate.instrument
+    caps: tuple[Cap, ...] = (Cap("maximum_lots", spec.volume_max_lots),)
+    if spec.volume_limit_lots > 0.0:
+        room = spec.volume_limit_lots - candidate.direction_lots
+        caps += (Cap("limit_lots", room, f"limit {spec.volume_limit_lots:g}, taken {candidate.direction_lots:g}"),)
+    return caps
+
+
+def _refused(
+    reason: str,
+    candidate: Candidate,
+    asked: Money,
+    steps: list[Check],
+    *,
+    stop_price: Price | None = None,
+    loss: Money = 0.0,
+    cost: float = 0.0,
+    needed: Money = 0.0,
+) -> Sized:
+    return Sized(
+        lots=0.0,
+        reason=reason,
+        entry_price=candidate.entry_price,
+        stop_price=candidate.stop_price if stop_price is None else stop_price,
+        risk_money=0.0,
+        asked_risk_money=asked,
+        loss_money_per_lot=loss,
+        commission_money=0.0,
+        cost_fraction=cost,
+        equity_needed_money=needed,
+        checks=tuple(steps),
+    )
