@@ -1,8 +1,8 @@
 """The engine in a process of its own: started by a screen, outliving it, speaking through the link alone.
 
 The child inherits no terminal: stdin is null, output goes to the logs folder, and start-up steps come back through a pipe that
-closes at "ready" or with one line of error and an exit code. POSIX: a session of its own. Windows: detached, its own process group,
-broken away from the job, for a log-off would kill it.
+closes at "ready" or with one line of error and an exit code. POSIX: a session of its own. Windows: detached, in a process group
+of its own, broken away from the job, for a log-off would kill it.
 """
 
 from __future__ import annotations

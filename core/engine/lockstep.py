@@ -99,6 +99,8 @@ class Lockstep:
         self.terminal = terminal
         self.runner = runner
         self.bars = 0
+        self.ending = False
+        """The data are over and the desk still has something to finish: its timers go on."""
         self._broker = broker
         self._performer = performer
         self._scanner = scanner
@@ -111,14 +113,13 @@ class Lockstep:
         """The quarter hour in which the newest tick fell, while its bar is not yet booked."""
         self._trades_seen = terminal.trades_changed_counter
         self._waiting: deque[Input] = deque()
-        self._booked_utc_ns: dict[str, UtcNs] = {}
 
     def next_ns(self) -> UtcNs | None:
         """When the next step falls, market time; None when the data end."""
         market = self.terminal.next_ns()
         if market is None or market > self._until_utc_ns:
-            due = self._bar_due()
-            return due if due < _NEVER else None
+            due = min(self._bar_due(), self._timer()) if self.ending else self._bar_due()
+            return max(due, self.terminal.now_utc_ns) if due < _NEVER else None
         return max(min(market, self._bar_due(), self._timer()), self.terminal.now_utc_ns)
 
     def post(self, item: CommandGiven | SettingsChanged | Calendar | FeedState) -> None:
@@ -132,7 +133,7 @@ class Lockstep:
             return False
         market = self.terminal.next_ns()
         ticked: tuple[str, ...] = ()
-        if market is not None and market <= at:
+        if market is not None and market <= min(at, self._until_utc_ns):
             ticked = self.terminal.advance().symbols
         else:
             self.terminal.advance_to(at)

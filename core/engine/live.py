@@ -1,0 +1,210 @@
+"""Feeding the desk from a broker that keeps its own time: one loop a pair for quotes and bars, one for the book, one for timers.
+
+Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came,
+quotes conflated to the newest a pair; a bar counts as closed when its time is over and the broker shows it closed, or is absent
+`scan.bar_close_wait_s` after. Requests are performed beside each other; the terminal's own queue serves closes first.
+Does not: decide how fresh is fresh; the desk does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from core.brokers.base import Broker
+from core.clock.wall import Clock
+from core.engine.lockstep import BarScanner, Interest, broker_news
+from core.engine.perform import Performer, requests_of
+from core.engine.runner import Runner
+from core.engine.signal_queue import SignalQueue
+from core.engine.supervise import Supervisor
+from core.model.effects import AskBook, Request
+from core.model.inputs import BarAbsent, BarClosed, FeedState, Input, TimerFired
+from core.model.market import Bar, Quote
+from core.model.reads import Unknown
+from core.model.units import M15_NS, NS_PER_S, UtcNs
+from core.settings.schema import Settings
+
+_INBOX_MAX = 10_000
+_BAR_POLL_S = 0.25
+_TIMER_S = 0.05
+
+
+class LiveFeed:
+    """The loops that feed one desk from one broker."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        runner: Runner,
+        performer: Performer,
+        scanner: BarScanner,
+        settings: Callable[[], Settings],
+        interest: Interest,
+        clock: Clock,
+        supervisor: Supervisor,
+    ) -> None:
+        """`settings` is asked anew each time, so that a change takes effect while running."""
+        self.bars = 0
+        self.feed_up = True
+        self.feed_why = ""
+        self._broker = broker
+        self._runner = runner
+        self._performer = performer
+        self._scanner = scanner
+        self._settings = settings
+        self._interest = interest
+        self._clock = clock
+        self._supervisor = supervisor
+        self._symbols = settings().desk.pairs
+        self._inbox: deque[Input | str] = deque(maxlen=_INBOX_MAX)
+        """Inputs as they came; a bare text stands for the newest quote of that symbol."""
+        self._quotes: dict[str, Quote] = {}
+        self._shown: dict[str, UtcNs] = {}
+        self._arrived = asyncio.Event()
+        self._queue = SignalQueue(settings().scan.queue_max)
+        self._changes: int | None = None
+        self._performing: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Start all loops under the supervisor."""
+        keep = self._supervisor.keep
+        keep("desk", self._consume)
+        keep("timer", self._timers)
+        keep("book", self._book)
+        for symbol in self._symbols:
+            keep(f"quotes {symbol}", self._quoting(symbol))
+            keep(f"bars {symbol}", self._barring(symbol))
+
+    async def stop(self) -> None:
+        """Wait for what is being performed; the supervisor ends the loops."""
+        if self._performing:
+            await asyncio.gather(*self._performing, return_exceptions=True)
+
+    def post(self, item: Input) -> None:
+        """Something for the desk; a quote takes the place of an older one that still waits."""
+        if isinstance(item, Quote):
+            if item.symbol not in self._quotes:
+                self._inbox.append(item.symbol)
+            self._quotes[item.symbol] = item
+        else:
+            self._inbox.append(item)
+        self._arrived.set()
+
+    async def _consume(self) -> None:
+        while True:
+            while self._inbox:
+                waiting = self._inbox.popleft()
+                item = self._quotes.pop(waiting) if isinstance(waiting, str) else waiting
+                effects = self._runner.give(item, self._clock.utc_ns())
+                for request in requests_of(effects):
+                    task = asyncio.create_task(self._perform(request), name=f"perform {type(request).__name__}")
+                    self._performing.add(task)
+                    task.add_done_callback(self._performing.discard)
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    async def _perform(self, request: Request) -> None:
+        for item in await self._performer.perform(request):
+            self.post(item)
+
+    async def _timers(self) -> None:
+        while True:
+            wake = self._runner.desk.wake_at()
+            now = self._clock.utc_ns()
+            if wake is not None and wake <= now:
+                self.post(TimerFired())
+                await asyncio.sleep(_TIMER_S)
+                continue
+            wait_s = _TIMER_S if wake is None else min((wake - now) / NS_PER_S, _TIMER_S)
+            await asyncio.sleep(max(wait_s, 0.001))
+
+    async def _book(self) -> None:
+        """Deals, account and book: whenever the terminal counts a change, else at the pace of an open position."""
+        while True:
+            engine = self._settings().engine
+            changes = self._broker.changes()
+            hot, _ = self._interest.quote_interest()
+            if changes is None and hot:
+                for item in await broker_news(self._broker):
+                    self.post(item)
+            elif changes is not None and changes != self._changes:
+                self._changes = changes
+                for item in await broker_news(self._broker):
+                    self.post(item)
+            for item in self._broker.noticed():
+                self.post(item)
+            await asyncio.sleep((engine.quote_poll_ms if hot else engine.quote_idle_ms) / 1000.0)
+
+    def _quoting(self, symbol: str) -> Callable[[], Awaitable[None]]:
+        async def loop() -> None:
+            while True:
+                hot, conversion = self._interest.quote_interest()
+                engine = self._settings().engine
+                names = (symbol, *(name for name in conversion if symbol == self._symbols[0] and name not in self._symbols))
+                read = await self._broker.quotes(names)
+                if isinstance(read, Unknown):
+                    self._line(up=False, why=read.why)
+                    await asyncio.sleep(engine.retry_min_s)
+                    continue
+                self._line(up=True)
+                for quote in read.value:
+                    if self._shown.get(quote.symbol) != quote.at_utc_ns:
+                        self._shown[quote.symbol] = quote.at_utc_ns
+                        self.post(quote)
+                await asyncio.sleep((engine.quote_poll_ms if symbol in hot else engine.quote_idle_ms) / 1000.0)
+
+        return loop
+
+    def _barring(self, symbol: str) -> Callable[[], Awaitable[None]]:
+        async def loop() -> None:
+            while True:
+                slot = self._clock.utc_ns() // M15_NS
+                end_utc_ns = (slot + 1) * M15_NS
+                await asyncio.sleep((end_utc_ns - self._clock.utc_ns()) / NS_PER_S)
+                await self._await_bar(symbol, slot * M15_NS)
+
+        return loop
+
+    async def _await_bar(self, symbol: str, open_utc_ns: UtcNs) -> None:
+        """Ask until the broker shows the bar closed, or say that it is absent; a line that is down is waited for."""
+        scan = self._settings().scan
+        end_utc_ns = open_utc_ns + M15_NS
+        while True:
+            read = await self._broker.bars(symbol, "M15", 1)
+            now = self._clock.utc_ns()
+            over = now - end_utc_ns > (scan.bar_close_wait_s + _BAR_POLL_S) * NS_PER_S
+            bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
+            if bar is not None and bar.open_utc_ns >= open_utc_ns:
+                self._bar(symbol, bar, late=now - end_utc_ns > scan.signal_age_max_s * NS_PER_S)
+                return
+            if over and not isinstance(read, Unknown):
+                self.post(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why="no tick in it"))
+                return
+            if now - end_utc_ns >= M15_NS:
+                why = read.why if isinstance(read, Unknown) else "not seen in time"
+                self.post(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why=why))
+                return
+            await asyncio.sleep(_BAR_POLL_S)
+
+    def _bar(self, symbol: str, bar: Bar, *, late: bool) -> None:
+        self.bars += 1
+        self.post(BarClosed(symbol=symbol, timeframe="M15", bar=bar, late=late))
+        self._queue.offer(self._scanner.on_bar(symbol, bar))
+        for scanned in self._queue.take_all():
+            self.post(scanned)
+
+    def _line(self, *, up: bool, why: str = "") -> None:
+        if up == self.feed_up:
+            return
+        self.feed_up, self.feed_why = up, why
+        self.post(FeedState(up=up, why=why))
+        if up:
+            self._reread()
+
+    def _reread(self) -> None:
+        task = asyncio.create_task(self._perform(AskBook(why="the line is back")), name="perform AskBook")
+        self._performing.add(task)
+        task.add_done_callback(self._performing.discard)

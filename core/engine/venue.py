@@ -1,0 +1,36 @@
+"""Where a run trades: the broker, what feeds it, and when its market begins and ends.
+
+One function a kind of run makes it: `simulated` (the embedded market), `replay` (recorded days), `live` (a MetaTrader 5 account).
+Does not: start anything; `Engine` does.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from core.brokers.base import Broker
+from core.engine.lockstep import SteppedTerminal
+from core.model.book import TradeMode
+from core.model.inputs import News
+from core.model.units import UtcNs
+
+
+class Venue(Struct, kw_only=True):
+    """One place to trade at. `terminal` is None where the market keeps its own time."""
+
+    mode: TradeMode
+    broker: Broker
+    label: str
+    """What it is, for people: `simulated market, seed 7`."""
+    run_id: str
+    seed: int = 0
+    terminal: SteppedTerminal | None = None
+    from_utc_ns: UtcNs = 0
+    until_utc_ns: UtcNs = 2**62
+    speed: float | None = None
+    """Times life where the terminal makes its own time; None is as fast as it goes."""
+    news: tuple[News, ...] | None = None
+    """The calendar that belongs to the market; None: the one that settings name."""
+    notes: tuple[str, ...] = ()
+    ends: bool = False
+    """The market ends (a replay): what is open then is closed with reason `end`."""
