@@ -12,6 +12,11 @@ from core.link.messages import AnswerBody, Cannot, CommandResult, Question
 from core.model.commands import Command
 from core.model.errors import NoEngineError, VerdictError
 
+
+class NotReached(NoEngineError):
+    """No engine took the call: nothing was said to any, so doing without one is safe."""
+
+
 _Answer = TypeVar("_Answer")
 
 
@@ -37,11 +42,14 @@ def ask(home: Path, question: Question) -> AnswerBody:
 
 
 def talk(home: Path, say: Callable[[SocketClient], Awaitable[_Answer]]) -> _Answer:
-    """Run one exchange over a fresh line to the engine of `home`. Raises NoEngineError."""
+    """Run one exchange over a fresh line to the engine of `home`. Raises NotReached, or NoEngineError if it breaks later."""
 
     async def exchange() -> _Answer:
         client = SocketClient(home, client="command", watch=False)
-        await client.start()
+        try:
+            await client.start()
+        except NoEngineError as error:
+            raise NotReached(str(error), what_to_do=error.what_to_do) from error
         try:
             return await say(client)
         finally:

@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli.engine_line import ask, give
+from cli.engine_line import NotReached, ask, give
 from cli.options import HomeOption, JsonOption
 from cli.output import print_json, print_table
 from cli.parsing import parse_assignment
 from core.link.messages import AskSettings, SettingsNow
 from core.model.commands import SetSettings
-from core.model.errors import NoEngineError, UsageError
+from core.model.errors import UsageError
 from core.settings.home import Home, prepare, resolve_home
 from core.settings.load import Tree, load_settings, look_up, parse_value, shipped_tree, shown, validated, with_values
 from core.settings.overrides import Override, write_overrides
@@ -28,9 +28,7 @@ from core.settings.parameters import Parameter, parameters
 def command(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[KEY | KEY=VALUE]...", help="Nothing: list all. A key or its beginning: explain. KEY=VALUE: change."
-        ),
+        typer.Argument(metavar="[KEY | KEY=VALUE]...", help="Nothing: list. A key or its beginning: explain. KEY=VALUE: change."),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.1, help="Go back to the old values after so many minutes.")
@@ -59,11 +57,9 @@ def command(
 def _change(place: Home, texts: dict[str, str], minutes: float | None, as_json: bool) -> None:
     values = {key: parse_value(key, text) for key, text in texts.items()}
     try:
-        result = give(
-            place.root, SetSettings(changes=tuple((key, shown(value)) for key, value in values.items()), minutes=minutes)
-        )
-        said, running = result.text, True
-    except NoEngineError:
+        changes = tuple((key, shown(value)) for key, value in values.items())
+        said, running = give(place.root, SetSettings(changes=changes, minutes=minutes)).text, True
+    except NotReached:
         if minutes is not None:
             raise
         said, running = _override(place, values), False
@@ -111,7 +107,7 @@ def _chosen(words: list[str]) -> list[Parameter]:
 def _in_force(home: Path) -> tuple[Tree, frozenset[str]]:
     try:
         now = ask(home, AskSettings())
-    except NoEngineError:
+    except NotReached:
         loaded = load_settings(home)
         return loaded.tree, frozenset(loaded.overrides)
     assert isinstance(now, SettingsNow)
