@@ -1,0 +1,111 @@
+"""Telling people away from the screen, through apprise: filtered by level, bounded a minute, the rest folded into one line.
+
+Promises: sending never delays the engine (its own task, a bounded box); a service that fails is counted and told in the log, never
+raised. The library is imported at the first alert, for it weighs more than the engine's own start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from core.clock.wall import Clock
+from core.model.effects import Alert
+from core.settings.schema import Alerts
+
+Send = Callable[[str, str], bool]
+"""(title, body) -> delivered."""
+_LEVELS: tuple[Literal["info", "warning", "critical"], ...] = ("info", "warning", "critical")
+_BOX_MAX = 200
+_WINDOW_S = 60.0
+
+
+class AlertSender:
+    """Sends alerts to the services that settings and secrets name."""
+
+    def __init__(self, urls: Sequence[str], settings: Callable[[], Alerts], clock: Clock, send: Send | None = None) -> None:
+        """`send` takes the library's place in tests."""
+        self.failed = 0
+        self.folded = 0
+        self._urls = tuple(urls)
+        self._settings = settings
+        self._clock = clock
+        self._send = send
+        self._box: deque[Alert] = deque(maxlen=_BOX_MAX)
+        self._arrived = asyncio.Event()
+        self._sent_s: deque[float] = deque()
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._urls) or self._send is not None
+
+    def take(self, alert: Alert) -> None:
+        """Note an alert for sending, if its level is wanted."""
+        if self.active and _LEVELS.index(alert.level) >= _LEVELS.index(self._settings().level_min):
+            self._box.append(alert)
+            self._arrived.set()
+
+    async def run(self) -> None:
+        """Send what comes, for ever."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._box:
+                await self._room()
+                await self._deliver(self._batch())
+
+    async def drain(self, limit_s: float) -> None:
+        """Send what still waits, folded, within a time."""
+        if self._box:
+            try:
+                await asyncio.wait_for(self._deliver(list(self._box)), limit_s)
+            except TimeoutError:
+                self.failed += 1
+            self._box.clear()
+
+    def _batch(self) -> list[Alert]:
+        """One alert, or all that wait when there are more than the minute still allows."""
+        left = self._settings().per_minute_max - len(self._sent_s)
+        if len(self._box) <= left or len(self._box) == 1:
+            return [self._box.popleft()]
+        batch = list(self._box)
+        self._box.clear()
+        self.folded += len(batch) - 1
+        return batch
+
+    async def _room(self) -> None:
+        """Wait until the minute allows one more message."""
+        while True:
+            now = self._clock.monotonic_s()
+            while self._sent_s and now - self._sent_s[0] >= _WINDOW_S:
+                self._sent_s.popleft()
+            if len(self._sent_s) < self._settings().per_minute_max:
+                self._sent_s.append(now)
+                return
+            await asyncio.sleep(_WINDOW_S - (now - self._sent_s[0]))
+
+    async def _deliver(self, batch: Sequence[Alert]) -> None:
+        worst = max(batch, key=lambda alert: _LEVELS.index(alert.level))
+        title = f"Quarterdeck: {worst.kind}" if len(batch) == 1 else f"Quarterdeck: {len(batch)} alerts"
+        body = "\n".join(f"[{alert.level}] {alert.symbol + ' ' if alert.symbol else ''}{alert.text}" for alert in batch)
+        send = self._send
+        if send is None:
+            send = self._send = await asyncio.to_thread(_library, self._urls)
+        if not await asyncio.to_thread(send, title, body):
+            self.failed += 1
+
+
+def _library(urls: Sequence[str]) -> Send:
+    import apprise  # noqa: PLC0415 - half a second and 36 MiB that most runs never need
+
+    service = apprise.Apprise()
+    for url in urls:
+        service.add(url)
+
+    def send(title: str, body: str) -> bool:
+        return bool(service.notify(title=title, body=body))
+
+    return send

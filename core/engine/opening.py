@@ -1,0 +1,96 @@
+"""The start, in order (C1): broker, account, instruments, history, then what the desk is told before the first quote.
+
+Promises: each step is reported before it begins; nothing is told to the desk before all of it was read. Does not: bound steps in
+time (the engine does), so the backtest can use the same order without an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from core.brokers.base import Broker, Connected
+from core.engine.lockstep import broker_news
+from core.model.book import TradeMode
+from core.model.errors import BrokerError
+from core.model.inputs import AccountRead, BrokerClock, Calendar, History, Input, Instruments, Restored, Started
+from core.model.market import Candles, Instrument
+from core.model.reads import Unknown
+from core.settings.schema import Settings
+
+Step = Callable[[str], None]
+
+
+class Opening(Struct, kw_only=True):
+    """What was found at the start."""
+
+    connected: Connected
+    instruments: tuple[Instrument, ...]
+    clock: BrokerClock
+    history: dict[str, Candles]
+    """Closed M15 bars a pair, as many as the strategy wants or the terminal has."""
+    h1: dict[str, Candles]
+
+
+async def open_broker(
+    broker: Broker, pairs: Sequence[str], *, history_bars: int, h1_bars: int, on_step: Step
+) -> Opening:
+    """Connect, check the account, resolve the pairs and read their past. Raises BrokerError with what to do."""
+    on_step("connecting to the broker")
+    connected = await broker.connect()
+    account = connected.account
+    on_step(f"account {account.login} on {account.server}: {account.mode}, {account.currency} {account.balance_money:.2f}")
+    instruments = await broker.select(pairs)
+    clock = await broker.clock()
+    history: dict[str, Candles] = {}
+    h1: dict[str, Candles] = {}
+    on_step(f"reading the past of {len(pairs)} pairs")
+    for symbol in pairs:
+        history[symbol] = await _bars(broker, symbol, "M15", history_bars)
+        if h1_bars:
+            h1[symbol] = await _bars(broker, symbol, "H1", h1_bars)
+    return Opening(connected=connected, instruments=instruments, clock=clock, history=history, h1=h1)
+
+
+async def first_inputs(
+    broker: Broker,
+    opening: Opening,
+    *,
+    started: Started,
+    restored: bytes | None,
+    histories: Sequence[History],
+    calendar: Calendar | None,
+) -> list[Input]:
+    """All that the desk is told before the first quote, in order."""
+    inputs: list[Input] = [started]
+    if restored is not None:
+        inputs.append(Restored(state=msgspec.Raw(restored)))
+    inputs += [opening.clock, Instruments(instruments=opening.instruments), *histories]
+    inputs.append(AccountRead(account=opening.connected.account))
+    inputs += await broker_news(broker)
+    if calendar is not None:
+        inputs.append(calendar)
+    return inputs
+
+
+def started_input(
+    settings: Settings, *, run_id: str, code_version: str, strategy_hash: str, seed: int, mode: TradeMode
+) -> Started:
+    """The first input of a run."""
+    return Started(
+        run_id=run_id,
+        code_version=code_version,
+        settings=msgspec.Raw(msgspec.msgpack.encode(settings)),
+        strategy_hash=strategy_hash,
+        seed=seed,
+        mode=mode,
+    )
+
+
+async def _bars(broker: Broker, symbol: str, timeframe: str, count: int) -> Candles:
+    read = await broker.bars(symbol, timeframe, count)
+    if isinstance(read, Unknown):
+        raise BrokerError(f"{symbol}: no {timeframe} history: {read.why}", what_to_do="open its chart in the terminal once and try again")
+    return read.value
