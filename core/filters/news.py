@@ -1,0 +1,165 @@
+"""Windows around economic releases: no entry in a pair while one of its currencies has a release of a closing impact near.
+
+Promises: an event that moved keeps the windows of all its times; one that lasts all day, or whose time is not announced, closes
+its whole day; one that lost its date altogether is forgotten. Only time, currency and impact count, the title tells events apart.
+Does not: fetch (core.calendar), or look at results: actual figures were not known before.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from core.filters.ruling import Ruling
+from core.model.inputs import Calendar, News
+from core.model.signals import Check
+from core.model.units import DAY_NS, NS_PER_S, S_PER_MINUTE, UtcNs
+
+ALL_CURRENCIES = "ALL"
+_MOVED_AT_MOST_NS = 3 * DAY_NS
+"""A release of the same name farther away is next week's, not a moved one."""
+_KEPT_NS = 2 * DAY_NS
+_MINUTE_NS = S_PER_MINUTE * NS_PER_S
+
+
+class Planned(Struct, frozen=True, kw_only=True):
+    """A release and the other times it was announced for."""
+
+    news: News
+    also_utc_ns: tuple[UtcNs, ...] = ()
+
+
+class NewsBook(Struct, frozen=True, kw_only=True):
+    """The releases as known, in order of time; empty and not available until a calendar was heard."""
+
+    available: bool = False
+    why: str = "no calendar was heard yet"
+    fetched_utc_ns: UtcNs = 0
+    planned: tuple[Planned, ...] = ()
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """A stretch of time closed by a release; the end is not part of it."""
+
+    from_utc_ns: UtcNs
+    to_utc_ns: UtcNs
+    planned: Planned
+
+
+class WindowPolicy(Struct, frozen=True, kw_only=True):
+    """Which impacts close, and for how long around the release."""
+
+    impacts: tuple[str, ...]
+    before_ns: int
+    after_ns: int
+
+
+def heard(book: NewsBook, calendar: Calendar, at_utc_ns: UtcNs) -> NewsBook:
+    """The book after a new calendar: the events it names, with the earlier times of those that moved."""
+    if not calendar.available:
+        return NewsBook(available=False, why=calendar.why, fetched_utc_ns=book.fetched_utc_ns, planned=book.planned)
+    old: dict[tuple[str, str], list[Planned]] = {}
+    for planned in book.planned:
+        old.setdefault((planned.news.currency, planned.news.title), []).append(planned)
+    new: dict[tuple[str, str], list[News]] = {}
+    for event in calendar.events:
+        new.setdefault((event.currency, event.title), []).append(event)
+    merged = [planned for key, events in new.items() for planned in _merge(old.get(key, []), events, at_utc_ns)]
+    kept = (planned for planned in merged if max(planned.news.at_utc_ns, *planned.also_utc_ns, 0) > at_utc_ns - _KEPT_NS)
+    ordered = tuple(sorted(kept, key=lambda planned: (planned.news.at_utc_ns, planned.news.currency, planned.news.title)))
+    return NewsBook(available=True, why="", fetched_utc_ns=calendar.fetched_utc_ns, planned=ordered)
+
+
+def _merge(before: list[Planned], events: list[News], at_utc_ns: UtcNs) -> list[Planned]:
+    """Same time: the same event. What is left over on both sides, in order and near enough, has moved."""
+    by_time = {planned.news.at_utc_ns: planned for planned in before}
+    times = {event.at_utc_ns for event in events}
+    gone = [planned for planned in before if planned.news.at_utc_ns not in times and _timed(planned.news)]
+    merged = []
+    for event in sorted(events, key=lambda event: event.at_utc_ns):
+        known = by_time.get(event.at_utc_ns)
+        also = known.also_utc_ns if known is not None else ()
+        if known is None and _timed(event):
+            source = next((planned for planned in gone if _may_have_moved(planned, event, at_utc_ns)), None)
+            if source is not None:
+                gone.remove(source)
+                also = (*source.also_utc_ns, source.news.at_utc_ns)
+        merged.append(Planned(news=event, also_utc_ns=tuple(time for time in also if time != event.at_utc_ns)))
+    return merged
+
+
+def _timed(event: News) -> bool:
+    return not (event.all_day or event.tentative)
+
+
+def _may_have_moved(planned: Planned, event: News, at_utc_ns: UtcNs) -> bool:
+    """What is long past happened; it cannot move any more."""
+    still_open = planned.news.at_utc_ns > at_utc_ns - DAY_NS // 24
+    return still_open and abs(planned.news.at_utc_ns - event.at_utc_ns) <= _MOVED_AT_MOST_NS
+
+
+def windows(book: NewsBook, currencies: tuple[str, str], policy: WindowPolicy) -> tuple[Window, ...]:
+    """All closed stretches of a pair, in the order of the book."""
+    return tuple(
+        Window(from_utc_ns=start, to_utc_ns=end, planned=planned)
+        for planned in book.planned
+        if _concerns(planned.news, currencies, policy.impacts)
+        for start, end in _stretches(planned, policy)
+    )
+
+
+def _concerns(event: News, currencies: tuple[str, str], impacts: tuple[str, ...]) -> bool:
+    return event.impact in impacts and (event.currency in currencies or event.currency.upper() == ALL_CURRENCIES)
+
+
+def _stretches(planned: Planned, policy: WindowPolicy) -> list[tuple[UtcNs, UtcNs]]:
+    event = planned.news
+    if not _timed(event):
+        return [(event.at_utc_ns, event.at_utc_ns + DAY_NS)]
+    return [(time - policy.before_ns, time + policy.after_ns) for time in (event.at_utc_ns, *planned.also_utc_ns)]
+
+
+def news_window(
+    at_utc_ns: UtcNs, book: NewsBook, currencies: tuple[str, str], policy: WindowPolicy, *, hold_when_unavailable: bool
+) -> Ruling:
+    """No release is near. The value is minutes until the release that closes (negative after it), or until the next one."""
+    missing = "" if book.available else f"no calendar: {book.why}" if book.why else "no calendar"
+    if missing and hold_when_unavailable:
+        return Ruling(check=Check("news", None, None, False, missing), passing=True)
+    closed = windows(book, currencies, policy)
+    inside = [window for window in closed if window.from_utc_ns <= at_utc_ns < window.to_utc_ns]
+    limit = policy.before_ns / _MINUTE_NS
+    if not inside:
+        following = next_release(at_utc_ns, book, currencies, policy.impacts)
+        minutes = None if following is None else (following.at_utc_ns - at_utc_ns) / _MINUTE_NS
+        return Ruling(check=Check("news", minutes, limit, True, missing or ("" if following is None else _said(following))))
+    event = inside[0].planned.news
+    minutes = (event.at_utc_ns - at_utc_ns) / _MINUTE_NS
+    check = Check("news", minutes, limit, False, _said(event))
+    return Ruling(check=check, passing=True, again_utc_ns=_reopens(at_utc_ns, closed))
+
+
+def _reopens(at_utc_ns: UtcNs, closed: tuple[Window, ...]) -> UtcNs:
+    """The end of all windows that overlap each other from now on."""
+    end = at_utc_ns
+    moved = True
+    while moved:
+        moved = False
+        for window in closed:
+            if window.from_utc_ns <= end < window.to_utc_ns:
+                end, moved = window.to_utc_ns, True
+    return end
+
+
+def next_release(at_utc_ns: UtcNs, book: NewsBook, currencies: tuple[str, ...], impacts: tuple[str, ...]) -> News | None:
+    """The next announced release, for any of the currencies, of one of the impacts."""
+    for planned in book.planned:
+        event = planned.news
+        named = event.currency in currencies or event.currency.upper() == ALL_CURRENCIES
+        if event.at_utc_ns >= at_utc_ns and named and event.impact in impacts and _timed(event):
+            return event
+    return None
+
+
+def _said(event: News) -> str:
+    when = "all day" if event.all_day else "time not announced" if event.tentative else ""
+    return " ".join(part for part in (event.currency, event.impact, event.title, f"({when})" if when else "") if part)

@@ -1,0 +1,49 @@
+"""Age of quotes and signals, prices that moved, and volatility bounds."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.filters.freshness import price_moved, quote_age, signal_age
+from core.filters.volatility import atr_percentile, atr_price
+from core.model.market import Quote
+from tests.core.filters.when import text, utc
+from tests.core.risk.trade import pair
+
+EURUSD = pair("EURUSD")
+
+
+def quote(at: str) -> Quote:
+    return Quote(symbol="EURUSD", at_utc_ns=utc(at), bid=1.085, ask=1.0851)
+
+
+def test_a_quote_is_stale_only_inside_the_symbols_own_hours() -> None:
+    at = utc("2024-01-16 12:01:00")
+    assert quote_age(at, quote("2024-01-16 12:00:00"), EURUSD, max_s=60.0).passed
+    stale = quote_age(at, quote("2024-01-16 11:59:59"), EURUSD, max_s=60.0)
+    assert (stale.check.name, stale.check.value, stale.passing) == ("quote_age", 61.0, True)
+    assert not quote_age(at, None, EURUSD, max_s=60.0).passed
+    closed = quote_age(utc("2024-01-20 12:00"), quote("2024-01-19 21:59"), EURUSD, max_s=60.0)
+    assert (closed.check.name, closed.passing, text(closed.again_utc_ns)) == ("session", False, "2024-01-21 22:00:00")
+
+
+@pytest.mark.parametrize(("age_s", "passed"), [(0, True), (120, True), (121, False), (-1, False), (180_000, False)])
+def test_a_signal_grows_old_for_good(age_s: int, passed: bool) -> None:
+    end = utc("2024-01-19 21:45:00")
+    ruling = signal_age(end + age_s * 1_000_000_000, end, max_s=120.0)
+    assert (ruling.passed, ruling.passing, ruling.check.value) == (passed, False, float(age_s))
+
+
+@pytest.mark.parametrize(("now", "passed"), [(1.0854, True), (1.0846, True), (1.08541, False), (1.08459, False)])
+def test_the_price_may_have_moved_a_fifth_of_the_stop_either_way(now: float, passed: bool) -> None:
+    ruling = price_moved(1.0850, now, 0.0020, max_fraction=0.2000001)
+    assert (ruling.passed, ruling.passing) == (passed, not passed)
+    assert not price_moved(1.0850, 1.0850, 0.0, max_fraction=0.2).passed
+
+
+def test_volatility_bounds() -> None:
+    assert atr_price(0.00217, 1.085, max_fraction=0.002).passed
+    assert not atr_price(0.00218, 1.085, max_fraction=0.002).passed
+    assert not atr_price(0.0, 1.085, max_fraction=0.002).passed, "unknown is no calm"
+    assert [ruling.passed for ruling in atr_percentile(4.9, min_pct=5.0, max_pct=98.0)] == [False, True]
+    assert [ruling.passed for ruling in atr_percentile(98.1, min_pct=5.0, max_pct=98.0)] == [True, False]

@@ -1,0 +1,112 @@
+"""Windows around releases: both currencies, impacts, moved, all-day and unannounced events."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.filters.news import NewsBook, WindowPolicy, heard, news_window, next_release, windows
+from core.model.inputs import Calendar, News
+from tests.core.filters.when import text, utc
+
+MINUTE = 60_000_000_000
+POLICY = WindowPolicy(impacts=("high",), before_ns=30 * MINUTE, after_ns=30 * MINUTE)
+PAIR = ("EUR", "USD")
+NFP = News(at_utc_ns=utc("2024-06-07 12:30"), currency="USD", impact="high", title="Non-Farm Employment Change")
+
+
+def book(*events: News, before: NewsBook | None = None, at: str = "2024-06-05 00:00") -> NewsBook:
+    return heard(before or NewsBook(), Calendar(available=True, events=events, fetched_utc_ns=1), utc(at))
+
+
+def at(when: str, news: NewsBook, currencies: tuple[str, str] = PAIR):
+    return news_window(utc(when), news, currencies, POLICY, hold_when_unavailable=False)
+
+
+@pytest.mark.parametrize(
+    ("when", "passed", "minutes"),
+    [
+        ("2024-06-07 11:59:59", True, 30 + 1 / 60),
+        ("2024-06-07 12:00:00", False, 30.0),
+        ("2024-06-07 12:59:59", False, -30 + 1 / 60),
+        ("2024-06-07 13:00:00", True, None),
+    ],
+)
+def test_half_an_hour_before_to_half_an_hour_after(when: str, passed: bool, minutes: float | None) -> None:
+    ruling = at(when, book(NFP))
+    assert ruling.passed is passed
+    assert ruling.check.value == (None if minutes is None else pytest.approx(minutes))
+    assert ruling.check.threshold == 30.0
+    if not passed:
+        assert ruling.passing
+        assert text(ruling.again_utc_ns) == "2024-06-07 13:00:00"
+        assert ruling.check.note == "USD high Non-Farm Employment Change"
+
+
+def test_either_currency_closes_other_currencies_and_impacts_do_not_and_all_is_everyones() -> None:
+    assert not at("2024-06-07 12:30", book(NFP), ("USD", "JPY")).passed
+    assert at("2024-06-07 12:30", book(NFP), ("EUR", "GBP")).passed
+    medium = News(at_utc_ns=NFP.at_utc_ns, currency="USD", impact="medium", title="x")
+    assert at("2024-06-07 12:30", book(medium)).passed
+    opec = News(at_utc_ns=NFP.at_utc_ns, currency="All", impact="high", title="OPEC Meetings")
+    assert not at("2024-06-07 12:30", book(opec), ("EUR", "GBP")).passed
+
+
+def test_overlapping_windows_reopen_together() -> None:
+    speech = News(at_utc_ns=utc("2024-06-07 13:15"), currency="EUR", impact="high", title="ECB President Speaks")
+    assert text(at("2024-06-07 12:30", book(NFP, speech)).again_utc_ns) == "2024-06-07 13:45:00"
+
+
+def test_a_moved_event_keeps_both_windows_even_when_it_moves_twice() -> None:
+    moved = News(at_utc_ns=utc("2024-06-07 15:00"), currency="USD", impact="high", title=NFP.title)
+    again = News(at_utc_ns=utc("2024-06-07 18:00"), currency="USD", impact="high", title=NFP.title)
+    once = book(moved, before=book(NFP))
+    twice = book(again, before=once)
+    for when in ("2024-06-07 12:30", "2024-06-07 15:00", "2024-06-07 18:00"):
+        assert not at(when, twice).passed, when
+    assert at("2024-06-07 13:30", twice).passed
+    assert book(again, before=twice) == twice, "the same calendar again changes nothing"
+
+
+def test_a_cancelled_event_is_forgotten_and_next_weeks_release_is_no_moved_one() -> None:
+    assert at("2024-06-07 12:30", book(before=book(NFP))).passed
+    next_month = News(at_utc_ns=utc("2024-07-05 12:30"), currency="USD", impact="high", title=NFP.title)
+    later = book(next_month, before=book(NFP), at="2024-06-06 00:00")
+    assert len(windows(later, PAIR, POLICY)) == 1
+
+
+def test_what_has_happened_does_not_move() -> None:
+    auction = News(at_utc_ns=utc("2024-06-05 12:00"), currency="USD", impact="high", title="Fed Member Speaks")
+    second = News(at_utc_ns=utc("2024-06-07 12:00"), currency="USD", impact="high", title="Fed Member Speaks")
+    later = book(second, before=book(auction), at="2024-06-06 00:00")
+    assert later.planned[0].also_utc_ns == ()
+
+
+def test_all_day_and_unannounced_events_close_their_day_until_the_time_is_known() -> None:
+    day = utc("2024-06-14 00:00")
+    tentative = News(at_utc_ns=day, currency="JPY", impact="high", title="Monetary Policy Statement", tentative=True)
+    unknown = book(tentative)
+    assert not at("2024-06-14 09:00", unknown, ("USD", "JPY")).passed
+    assert "time not announced" in at("2024-06-14 09:00", unknown, ("USD", "JPY")).check.note
+    known = News(at_utc_ns=utc("2024-06-14 03:25"), currency="JPY", impact="high", title="Monetary Policy Statement")
+    announced = book(known, before=unknown)
+    assert not at("2024-06-14 03:25", announced, ("USD", "JPY")).passed
+    assert at("2024-06-14 09:00", announced, ("USD", "JPY")).passed
+    g7 = News(at_utc_ns=day, currency="All", impact="high", title="G7 Meetings", all_day=True)
+    assert text(at("2024-06-14 09:00", book(g7)).again_utc_ns) == "2024-06-15 00:00:00"
+
+
+def test_without_a_calendar_the_operator_chose() -> None:
+    lost = heard(book(NFP), Calendar(available=False, why="timed out"), utc("2024-06-07 00:00"))
+    held = news_window(utc("2024-06-07 09:00"), lost, PAIR, POLICY, hold_when_unavailable=True)
+    assert (held.passed, held.passing, held.check.note) == (False, True, "no calendar: timed out")
+    assert at("2024-06-07 09:00", lost).passed
+    assert not at("2024-06-07 12:30", lost).passed, "what was known before still closes"
+
+
+def test_next_release_for_the_screen_and_old_ones_are_dropped() -> None:
+    news = book(NFP)
+    found = next_release(utc("2024-06-07 12:00"), news, PAIR, ("high",))
+    assert found is not None
+    assert found.title == NFP.title
+    assert next_release(utc("2024-06-07 12:31"), news, PAIR, ("high",)) is None
+    assert book(NFP, at="2024-06-10 00:00").planned == ()
