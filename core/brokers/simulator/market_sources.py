@@ -1,0 +1,206 @@
+"""Recorded series of one symbol, sorted out: the finest data of each moment, as source bars with bid and ask, and its candles.
+
+Why: M15, M1 and ticks of one pair come from different feeds and must not be mixed inside a stretch.
+Rule: a finer series covers the stretches in which it has data (a hole of more than four days ends one), cut to full quarter
+hours; coarser bars of a covered stretch are built from it, recorded ones serve only outside.
+Does not: read files (`core.data`) or make steps (`market_recorded`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.brokers.simulator.market import TickColumns, aggregate
+from core.brokers.simulator.market_spread import spreads
+from core.data.series import Bars, PairData, Series, Ticks
+from core.model.errors import DataError
+from core.model.market import TIMEFRAME_NS, Candles, FloatArray, Instrument, IntArray
+from core.model.units import DAY_NS, M15_NS
+from core.settings.schema import Costs
+
+_HOLE_NS = 4 * DAY_NS
+_MINUTE_NS = TIMEFRAME_NS["M1"]
+
+
+class Piece:
+    """A stretch from one feed: bars of one period with their spreads, or ticks (then the bars are their minutes)."""
+
+    __slots__ = ("ask", "bid", "period_ns", "spread_inside", "spread_open", "ticks")
+
+    def __init__(
+        self,
+        period_ns: int,
+        bid: Candles,
+        ask: Candles | None,
+        spread_open: FloatArray,
+        spread_inside: FloatArray,
+        ticks: TickColumns | None = None,
+    ) -> None:
+        """`spread_*` are used where there is neither `ask` nor ticks."""
+        self.period_ns = period_ns
+        self.bid = bid
+        self.ask = ask
+        self.spread_open = spread_open
+        self.spread_inside = spread_inside
+        self.ticks = ticks
+
+
+class Sources:
+    """All of one symbol: `pieces` in time order and `candles` per timeframe."""
+
+    def __init__(self, spec: Instrument, pair: PairData, costs: Costs) -> None:
+        """Raises DataError when nothing is there, or spreads are missing and none is assumed."""
+        self.spec = spec
+        self.pieces = _pieces(spec, pair.series, costs)
+        if not self.pieces:
+            raise DataError(f"no recorded data for {spec.symbol}", what_to_do="name a folder that has the pair, or leave it out")
+        self.candles: dict[str, Candles] = {}
+        for timeframe in ("M1", "M5", "M15"):
+            fitting = [piece.bid for piece in self.pieces if piece.period_ns <= TIMEFRAME_NS[timeframe]]
+            if fitting:
+                self.candles[timeframe] = joined([aggregate(bars, timeframe) for bars in fitting])
+        finest = [piece.bid for piece in self.pieces if piece.period_ns == TIMEFRAME_NS["H1"]]
+        if "M15" in self.candles:
+            finest.append(aggregate(self.candles["M15"], "H1"))
+        self.candles["H1"] = joined(sorted(finest, key=lambda bars: int(bars.open_utc_ns[0])))
+        self.bars = joined([piece.bid for piece in self.pieces])
+        self.periods_ns = np.concatenate([np.full(len(piece.bid), piece.period_ns, dtype=np.int64) for piece in self.pieces])
+        self.spread_inside: FloatArray = np.concatenate([piece.spread_inside for piece in self.pieces])
+
+
+def joined(parts: list[Candles]) -> Candles:
+    """Columns one after the other; the parts are in time order and do not overlap."""
+    if len(parts) == 1:
+        return parts[0]
+    return Candles(
+        np.concatenate([part.open_utc_ns for part in parts]),
+        np.concatenate([part.open for part in parts]),
+        np.concatenate([part.high for part in parts]),
+        np.concatenate([part.low for part in parts]),
+        np.concatenate([part.close for part in parts]),
+        np.concatenate([part.tick_volume for part in parts]),
+        np.concatenate([part.spread_points for part in parts]),
+    )
+
+
+def minutes_of(ticks: TickColumns, point: float) -> Candles:
+    """One-minute bid bars of quotes; the spread of a bar is its smallest, in points."""
+    minute = ticks.at_utc_ns // _MINUTE_NS
+    starts = np.flatnonzero(np.concatenate(([True], minute[1:] != minute[:-1])))
+    counts = np.diff(np.concatenate((starts, [len(minute)])))
+    spread = np.minimum.reduceat(ticks.ask - ticks.bid, starts)
+    return Candles(
+        minute[starts] * _MINUTE_NS,
+        ticks.bid[starts],
+        np.maximum.reduceat(ticks.bid, starts),
+        np.minimum.reduceat(ticks.bid, starts),
+        ticks.bid[np.concatenate((starts[1:], [len(minute)])) - 1],
+        counts,
+        np.maximum(np.rint(spread / point), 0).astype(np.int64),
+    )
+
+
+def _fineness(series: Series) -> int:
+    return 0 if isinstance(series, Ticks) else TIMEFRAME_NS[series.timeframe]
+
+
+def _pieces(spec: Instrument, series: Sequence[Series], costs: Costs) -> list[Piece]:
+    covered: list[tuple[int, int]] = []
+    pieces: list[Piece] = []
+    ordered = sorted(series, key=_fineness)
+    for place, one in enumerate(ordered):
+        if isinstance(one, Ticks):
+            whole = _tick_piece(spec, one)
+            times, period = one.at_utc_ns, 1
+        else:
+            whole = _bar_piece(spec, one, costs)
+            times, period = one.bid.open_utc_ns, whole.period_ns
+        if not len(times):
+            continue
+        free = _free_rows(times, covered)
+        pieces.extend(_cut(spec, whole, rows) for rows in _runs(free))
+        if place + 1 < len(ordered):
+            covered.extend(_stretches(times, period))
+    return sorted((piece for piece in pieces if len(piece.bid)), key=lambda piece: int(piece.bid.open_utc_ns[0]))
+
+
+def _tick_piece(spec: Instrument, ticks: Ticks) -> Piece:
+    ask: FloatArray = np.maximum(ticks.ask, ticks.bid).round(spec.digits)
+    clean = TickColumns(ticks.at_utc_ns, np.round(ticks.bid, spec.digits), ask)
+    none = np.zeros(0)
+    return Piece(_MINUTE_NS, Candles([], [], [], [], []), None, none, none, clean)
+
+
+def _bar_piece(spec: Instrument, series: Bars, costs: Costs) -> Piece:
+    bars = series.bid
+    period = TIMEFRAME_NS[series.timeframe]
+    if series.ask is not None:
+        ask = _above(series.ask, bars)
+        gap = np.round(ask.close - bars.close, spec.digits)
+        return Piece(period, bars, ask, np.round(ask.open - bars.open, spec.digits), gap)
+    points = bars.spread_points
+    if not series.spread_known:
+        if not costs.spread_pips:
+            raise DataError(
+                f"{series.symbol} {series.timeframe}: the data say nothing about the spread",
+                what_to_do="set costs.spread_pips, or use data that hold it",
+            )
+        points = np.full(len(bars), round(costs.spread_pips * spec.pip / spec.point), dtype=np.int64)
+    model = spreads(bars.open_utc_ns, points, spec, costs)
+    return Piece(period, bars, None, model.at_open, model.inside)
+
+
+def _above(ask: Candles, bid: Candles) -> Candles:
+    # bid and ask of some feeds were sampled apart: an ask under the bid is lifted to it
+    return Candles(
+        bid.open_utc_ns,
+        np.maximum(ask.open, bid.open),
+        np.maximum(ask.high, bid.high),
+        np.maximum(ask.low, bid.low),
+        np.maximum(ask.close, bid.close),
+        bid.tick_volume,
+        bid.spread_points,
+    )
+
+
+def _stretches(times: IntArray, period_ns: int) -> list[tuple[int, int]]:
+    holes = np.flatnonzero(np.diff(times) > _HOLE_NS)
+    firsts = times[np.concatenate(([0], holes + 1))]
+    lasts = times[np.concatenate((holes, [len(times) - 1]))]
+    found = []
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        start = -(-first // M15_NS) * M15_NS
+        end = (last + period_ns) // M15_NS * M15_NS
+        if end > start:
+            found.append((start, end))
+    return found
+
+
+def _free_rows(times: IntArray, covered: list[tuple[int, int]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    free = np.ones(len(times), dtype=np.bool_)
+    for start, end in covered:
+        free &= (times < start) | (times >= end)
+    return free
+
+
+def _runs(free: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[slice]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], free, [False])).astype(np.int8)))
+    return [slice(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _cut(spec: Instrument, whole: Piece, rows: slice) -> Piece:
+    if whole.ticks is not None:
+        ticks = TickColumns(whole.ticks.at_utc_ns[rows], whole.ticks.bid[rows], whole.ticks.ask[rows])
+        bars = minutes_of(ticks, spec.point)
+        ends = np.searchsorted(ticks.at_utc_ns, bars.open_utc_ns + _MINUTE_NS) - 1
+        gap = np.round(ticks.ask[ends] - ticks.bid[ends], spec.digits)
+        return Piece(whole.period_ns, bars, None, gap, gap, ticks)
+    return Piece(
+        whole.period_ns,
+        whole.bid[rows],
+        None if whole.ask is None else whole.ask[rows],
+        whole.spread_open[rows],
+        whole.spread_inside[rows],
+    )

@@ -1,0 +1,50 @@
+"""The `MetaTrader5` module's face of the simulated terminal: the same names, types, texts and refusals.
+
+Why: the adapter must not be able to tell the difference, except by the account's company and the tape's label.
+Promises: positional-only functions reject keywords with TypeError, the others ignore unknown ones; wrong arguments give None or
+False with code -2; `last_error` is one pair, set by nearly every call; a name that the module lacks is an AttributeError. Nothing
+here blocks: a slow call is virtual time, which the transport takes from `Faults.take_delay_s`.
+Does not: count money (`ledger`) or judge requests (`rules`, `trade`). The functions stand in the three faces.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.brokers.simulator import face_connection, face_prices, face_trading
+from core.brokers.simulator.arrays import Arrays
+from core.brokers.simulator.constants import AUTHOR, CONSTANTS, VERSION
+from core.brokers.simulator.face import Line
+from core.brokers.simulator.faults import Faults
+from core.brokers.simulator.ledger import Ledger
+from core.brokers.simulator.state import TerminalState
+from core.brokers.simulator.structs import TYPES
+
+FUNCTIONS = (*face_connection.NAMES, *face_prices.NAMES, *face_trading.NAMES)
+"""Every function of the module."""
+
+
+class SimulatedMetaTrader5:
+    """One object whose attributes are the module's names: constants, record types and functions."""
+
+    __version__ = VERSION
+    __author__ = AUTHOR
+
+    def __init__(self, ledger: Ledger, arrays: Arrays, state: TerminalState, faults: Faults) -> None:
+        """All four are shared with the terminal that owns them."""
+        line = Line(ledger, arrays, state, faults)
+        prices = face_prices.PricesFace(line)
+        faces = (
+            (face_connection.NAMES, face_connection.ConnectionFace(line)),
+            (face_prices.NAMES, prices),
+            (face_trading.NAMES, face_trading.TradingFace(line, prices.symbol_info_tick)),
+        )
+        for names, face in faces:
+            for name in names:
+                setattr(self, name, getattr(face, name))
+        for name, value in (*CONSTANTS.items(), *TYPES.items()):
+            setattr(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Only for names that are not there."""
+        raise AttributeError(f"module 'MetaTrader5' has no attribute {name!r}")

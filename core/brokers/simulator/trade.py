@@ -1,0 +1,368 @@
+"""Carrying out a trade request on the ledger: the server's half of `order_check` and `order_send`.
+
+Why: the module's face and the backtest send the same request through the same code, so they end with the same ledger rows.
+Promises: a request that is refused changes nothing; `check` never changes anything. Fills happen at the ledger's current quotes.
+Units: as in the module's request: prices absolute, volume in lots, expiration in seconds of the server's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from core.brokers.simulator import rules
+from core.brokers.simulator.ledger import Ledger
+from core.brokers.simulator.records import CANCELED, ORDER_BUY, ORDER_SELL, REASON_EXPERT, TIME_GTC, Order, Position
+from core.model.market import Instrument, Side
+from core.model.units import Lots, Money, Price
+
+DEAL, PENDING, SLTP, MODIFY, REMOVE, CLOSE_BY = 1, 5, 6, 7, 8, 10
+
+
+class Request(NamedTuple):
+    """A trade request, fields and order of the module's."""
+
+    action: int = 0
+    magic: int = 0
+    order: int = 0
+    symbol: str = ""
+    volume: Lots = 0.0
+    price: Price = 0.0
+    stoplimit: Price = 0.0
+    sl: Price = 0.0
+    tp: Price = 0.0
+    deviation: int = 0
+    type: int = 0
+    type_filling: int = 0
+    type_time: int = 0
+    expiration: int = 0
+    comment: str = ""
+    position: int = 0
+    position_by: int = 0
+
+
+class Outcome(NamedTuple):
+    """What became of a request. `at_server` is false for what the terminal itself refuses (then all numbers are zero)."""
+
+    retcode: int
+    deal: int = 0
+    order: int = 0
+    volume: Lots = 0.0
+    price: Price = 0.0
+    bid: Price = 0.0
+    ask: Price = 0.0
+    at_server: bool = False
+
+
+class Checked(NamedTuple):
+    """A dry run: the return code (0 is fine) and the account as it would be."""
+
+    retcode: int
+    margin_money: Money
+    opening: tuple[Side, Lots, Price] | None = None
+
+
+_AT_SERVER = (
+    rules.REQUOTE,
+    rules.REJECT,
+    rules.MARKET_CLOSED,
+    rules.NO_MONEY,
+    rules.PRICE_OFF,
+    rules.FROZEN,
+    rules.POSITION_CLOSED,
+)
+
+
+def check(ledger: Ledger, request: Request) -> Checked:
+    """Every check that does not need the server's consent, and the margin afterwards."""
+    code = _code(ledger, request)
+    opening = _opening(ledger, request) if code == 0 else None
+    if opening is None:
+        return Checked(code, ledger.margin_money())
+    margin = ledger.margin_money(request.symbol, opening)
+    if request.action == DEAL and margin > ledger.margin_money() and margin > ledger.equity_money():
+        code = rules.NO_MONEY
+    return Checked(code, margin, opening)
+
+
+def execute(ledger: Ledger, request: Request) -> Outcome:
+    """Do it, or refuse it with a return code."""
+    code = check(ledger, request).retcode
+    quote = ledger.quotes.get(request.symbol)
+    bid, ask = (0.0, 0.0) if quote is None else quote[:2]
+    if code:
+        return Outcome(code, bid=bid, ask=ask, at_server=True) if code in _AT_SERVER else Outcome(code)
+    return _PERFORM[request.action](ledger, request, bid, ask)
+
+
+# ---------------------------------------------------------------------------------------------------------- checks
+
+
+def _code(ledger: Ledger, request: Request) -> int:
+    judge = _CHECKS.get(request.action)
+    if judge is None:
+        return rules.INVALID
+    if request.action in (DEAL, PENDING, SLTP):
+        spec = ledger.instruments.get(request.symbol)
+        if spec is None and not (request.action == SLTP and request.position):
+            return rules.INVALID
+        if spec is not None and spec.trade_mode == "disabled":
+            return rules.TRADE_DISABLED
+    return judge(ledger, request)
+
+
+def _market_code(ledger: Ledger, spec: Instrument) -> int:
+    if not rules.in_session(ledger, spec, ledger.now_utc_ns):
+        return rules.MARKET_CLOSED
+    return 0 if ledger.money.convertible(spec.symbol) else rules.PRICE_OFF
+
+
+def _deal_code(ledger: Ledger, request: Request) -> int:
+    if request.type not in (ORDER_BUY, ORDER_SELL):
+        return rules.INVALID_ORDER
+    spec = ledger.instruments[request.symbol]
+    side = _side(request)
+    held = ledger.positions.get(request.position) if request.position else None
+    if request.position and held is None:
+        return rules.POSITION_CLOSED
+    if held is not None and held.symbol != request.symbol:
+        return rules.INVALID
+    closing = held is not None and ledger.terms.hedging
+    code = rules.volume_code(spec, request.volume, closing=closing) or rules.filling_code(
+        spec, request.type_filling, kind=request.type
+    )
+    code = code or _market_code(ledger, spec) or _price_code(ledger, spec, request)
+    if code:
+        return code
+    return _close_code(ledger, spec, request, held) if held is not None and closing else _open_code(ledger, spec, request, side)
+
+
+def _close_code(ledger: Ledger, spec: Instrument, request: Request, held: Position) -> int:
+    if held.side is _side(request):
+        return rules.INVALID
+    if request.volume > held.lots + 1e-9:
+        return rules.INVALID_CLOSE_VOLUME
+    bid, ask, _ = ledger.quotes[spec.symbol]
+    if rules.frozen(spec, bid, ask, held):
+        return rules.FROZEN
+    return rules.fifo_code(ledger, held)
+
+
+def _open_code(ledger: Ledger, spec: Instrument, request: Request, side: Side) -> int:
+    bid, ask, _ = ledger.quotes[spec.symbol]
+    held = None if ledger.terms.hedging else ledger.position_in(spec.symbol)
+    if held is not None and held.side is not side and request.volume <= held.lots + 1e-9:
+        return rules.FROZEN if rules.frozen(spec, bid, ask, held) else 0
+    adds = request.volume if held is None or held.side is side else round(request.volume - held.lots, 8)
+    return (
+        rules.side_allowed_code(spec, side)
+        or rules.stops_code(spec, side, request.sl, request.tp, bid, ask)
+        or rules.limits_code(ledger, spec, side, adds, pending=False)
+    )
+
+
+def _price_code(ledger: Ledger, spec: Instrument, request: Request) -> int:
+    if spec.execution not in ("request", "instant"):
+        return 0
+    bid, ask, _ = ledger.quotes[spec.symbol]
+    if request.price <= 0.0 or not rules.on_grid(request.price, spec.tick_size or spec.point):
+        return rules.INVALID_PRICE
+    away = abs(request.price - (ask if _side(request) is Side.BUY else bid)) / spec.point
+    return rules.REQUOTE if away > request.deviation + 1e-4 else 0
+
+
+def _pending_code(ledger: Ledger, request: Request) -> int:
+    if request.type not in range(2, 8):
+        return rules.INVALID_ORDER
+    spec = ledger.instruments[request.symbol]
+    side = _pending_side(request.type)
+    if rules.expiry_utc_ns(ledger, request.type_time, request.expiration) is None:
+        return rules.INVALID_EXPIRATION
+    code = (
+        rules.volume_code(spec, request.volume, closing=False)
+        or rules.filling_code(spec, request.type_filling, kind=request.type)
+        or _market_code(ledger, spec)
+        or rules.side_allowed_code(spec, side)
+        or rules.limits_code(ledger, spec, side, request.volume, pending=True)
+    )
+    return code or _pending_levels_code(ledger, spec, request.type, request)
+
+
+def _pending_levels_code(ledger: Ledger, spec: Instrument, kind: int, request: Request) -> int:
+    bid, ask, _ = ledger.quotes[spec.symbol]
+    entry = request.stoplimit if kind in (6, 7) else request.price
+    return rules.pending_price_code(spec, kind, request.price, request.stoplimit, bid, ask) or rules.stops_code(
+        spec, _pending_side(kind), request.sl, request.tp, entry, entry
+    )
+
+
+def _sltp_code(ledger: Ledger, request: Request) -> int:
+    held = _addressed(ledger, request)
+    if held is None:
+        return rules.POSITION_CLOSED
+    spec = ledger.instruments[held.symbol]
+    code = _market_code(ledger, spec)
+    if code:
+        return code
+    if abs(request.sl - held.stop_price) < spec.point / 2 and abs(request.tp - held.target_price) < spec.point / 2:
+        return rules.NO_CHANGES
+    bid, ask, _ = ledger.quotes[held.symbol]
+    code = rules.stops_code(spec, held.side, request.sl, request.tp, bid, ask)
+    return code or (rules.FROZEN if rules.frozen(spec, bid, ask, held) else 0)
+
+
+def _modify_code(ledger: Ledger, request: Request) -> int:
+    order = ledger.orders.get(request.order)
+    if order is None:
+        return rules.INVALID_ORDER
+    spec = ledger.instruments[order.symbol]
+    code = _market_code(ledger, spec)
+    if code:
+        return code
+    expires = rules.expiry_utc_ns(ledger, request.type_time, request.expiration)
+    if expires is None:
+        return rules.INVALID_EXPIRATION
+    asked = (request.price, request.stoplimit, request.sl, request.tp, expires)
+    if asked == (order.price, order.stop_limit_price, order.stop_price, order.target_price, order.expires_utc_ns):
+        return rules.NO_CHANGES
+    bid, ask, _ = ledger.quotes[order.symbol]
+    if rules.frozen(spec, bid, ask, order):
+        return rules.FROZEN
+    return _pending_levels_code(ledger, spec, order.kind, request)
+
+
+def _remove_code(ledger: Ledger, request: Request) -> int:
+    order = ledger.orders.get(request.order)
+    if order is None:
+        return rules.INVALID_ORDER
+    quote = ledger.quotes.get(order.symbol)
+    if quote is not None and rules.frozen(ledger.instruments[order.symbol], quote[0], quote[1], order):
+        return rules.FROZEN
+    return 0
+
+
+def _close_by_code(ledger: Ledger, request: Request) -> int:
+    if not ledger.terms.hedging:
+        return rules.INVALID_ORDER
+    one, other = ledger.positions.get(request.position), ledger.positions.get(request.position_by)
+    if one is None or other is None:
+        return rules.POSITION_CLOSED
+    if one.symbol != other.symbol or one.side is other.side:
+        return rules.INVALID
+    return _market_code(ledger, ledger.instruments[one.symbol])
+
+
+# ------------------------------------------------------------------------------------------------------- performing
+
+
+def _deal(ledger: Ledger, request: Request, bid: Price, ask: Price) -> Outcome:
+    spec = ledger.instruments[request.symbol]
+    side = _side(request)
+    price = ask if side is Side.BUY else bid
+    if ledger.terms.slippage_pips:
+        price = round(price + side * ledger.terms.slippage_pips * spec.pip, spec.digits)
+    closing = ledger.positions.get(request.position) if request.position else None
+    order = ledger.new_order(_order(ledger, request, price))
+    fill = ledger.fill(order, order.lots, price, "market", closing=closing)
+    return Outcome(rules.DONE, fill.deal.ticket, order.ticket, order.lots, price, bid, ask, at_server=True)
+
+
+def _pending(ledger: Ledger, request: Request, bid: Price, ask: Price) -> Outcome:
+    order = ledger.new_order(_order(ledger, request, request.price))
+    order.stop_limit_price = request.stoplimit if request.type in (6, 7) else 0.0
+    order.time_kind = request.type_time
+    order.expires_utc_ns = rules.expiry_utc_ns(ledger, request.type_time, request.expiration) or 0
+    ledger.place(order)
+    return Outcome(rules.DONE, 0, order.ticket, order.lots, 0.0, bid, ask, at_server=True)
+
+
+def _sltp(ledger: Ledger, request: Request, bid: Price, ask: Price) -> Outcome:
+    held = _addressed(ledger, request)
+    if held is not None:
+        ledger.set_stops(held, _snapped(ledger, held.symbol, request.sl), _snapped(ledger, held.symbol, request.tp))
+    return Outcome(rules.DONE, bid=bid, ask=ask, at_server=True)
+
+
+def _modify(ledger: Ledger, request: Request, bid: Price, ask: Price) -> Outcome:
+    order = ledger.orders[request.order]
+    order.price, order.stop_limit_price = request.price, request.stoplimit
+    order.stop_price, order.target_price = request.sl, request.tp
+    order.time_kind = request.type_time
+    order.expires_utc_ns = rules.expiry_utc_ns(ledger, request.type_time, request.expiration) or 0
+    ledger.changes += 1
+    return Outcome(rules.DONE, order=order.ticket, bid=bid, ask=ask, at_server=True)
+
+
+def _remove(ledger: Ledger, request: Request, bid: Price, ask: Price) -> Outcome:
+    ledger.retire(ledger.orders[request.order], CANCELED)
+    return Outcome(rules.DONE, order=request.order, bid=bid, ask=ask, at_server=True)
+
+
+def _close_by(ledger: Ledger, request: Request, bid: Price, ask: Price) -> Outcome:
+    one, other = ledger.positions[request.position], ledger.positions[request.position_by]
+    first, _ = ledger.close_by(one, other, request.magic, request.comment)
+    return Outcome(rules.DONE, first.ticket, first.order, first.lots, first.price, bid, ask, at_server=True)
+
+
+def _order(ledger: Ledger, request: Request, price: Price) -> Order:
+    return Order(
+        0,
+        request.symbol,
+        request.type,
+        round(request.volume, 8),
+        price,
+        _snapped(ledger, request.symbol, request.sl),
+        _snapped(ledger, request.symbol, request.tp),
+        ledger.now_utc_ns,
+        request.magic,
+        request.comment,
+        REASON_EXPERT,
+        filling=request.type_filling,
+        time_kind=TIME_GTC,
+    )
+
+
+def _snapped(ledger: Ledger, symbol: str, price: Price) -> Price:
+    return round(price, ledger.instruments[symbol].digits)
+
+
+def _addressed(ledger: Ledger, request: Request) -> Position | None:
+    if request.position:
+        return ledger.positions.get(request.position)
+    return None if ledger.terms.hedging else ledger.position_in(request.symbol)
+
+
+def _opening(ledger: Ledger, request: Request) -> tuple[Side, Lots, Price] | None:
+    """What a request would add to the book, at which price; None when it adds nothing."""
+    if request.action not in (DEAL, PENDING) or (request.action == DEAL and request.position and ledger.terms.hedging):
+        return None
+    side = _side(request) if request.action == DEAL else _pending_side(request.type)
+    quote = ledger.quotes[request.symbol]
+    price = request.price if request.action == PENDING else quote[1] if side is Side.BUY else quote[0]
+    return (side, request.volume, price)
+
+
+def _side(request: Request) -> Side:
+    return Side.BUY if request.type == ORDER_BUY else Side.SELL
+
+
+def _pending_side(kind: int) -> Side:
+    return Side.BUY if kind in (2, 4, 6) else Side.SELL
+
+
+_CHECKS: dict[int, Callable[[Ledger, Request], int]] = {
+    DEAL: _deal_code,
+    PENDING: _pending_code,
+    SLTP: _sltp_code,
+    MODIFY: _modify_code,
+    REMOVE: _remove_code,
+    CLOSE_BY: _close_by_code,
+}
+_PERFORM: dict[int, Callable[[Ledger, Request, Price, Price], Outcome]] = {
+    DEAL: _deal,
+    PENDING: _pending,
+    SLTP: _sltp,
+    MODIFY: _modify,
+    REMOVE: _remove,
+    CLOSE_BY: _close_by,
+}
