@@ -41,11 +41,11 @@ def ask(home: Path, question: Question) -> AnswerBody:
     return answer
 
 
-def talk(home: Path, say: Callable[[SocketClient], Awaitable[_Answer]]) -> _Answer:
+def talk(home: Path, say: Callable[[SocketClient], Awaitable[_Answer]], *, watch: bool = False) -> _Answer:
     """Run one exchange over a fresh line to the engine of `home`. Raises NotReached, or NoEngineError if it breaks later."""
 
     async def exchange() -> _Answer:
-        client = SocketClient(home, client="command", watch=False)
+        client = SocketClient(home, client="command", watch=watch)
         try:
             await client.start()
         except NoEngineError as error:

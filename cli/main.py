@@ -31,7 +31,12 @@ class Subcommand(NamedTuple):
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "init": Subcommand("cli.init", "Write a fresh settings.toml into the home folder."),
-    "set": Subcommand("cli.set", "Show parameters, or change them; a running engine takes them at once."),
+    "status": Subcommand("cli.status", "Say how the engine is; the exit code tells a watcher."),
+    "pause": Subcommand("cli.pause", "No new entries; the care of positions goes on."),
+    "resume": Subcommand("cli.resume", "Take your own halts away."),
+    "flatten": Subcommand("cli.flatten", "Close everything that is ours, verified."),
+    "set": Subcommand("cli.set", "Show parameters, or change them; a running engine obeys."),
+    "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),
     "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),
 }
 
@@ -79,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _say(f"the system refused: {error.strerror or error}{where}", StorageError.exit_code)
+    if code == INTERRUPTED:  # typer has caught Ctrl-C
+        return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

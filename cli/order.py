@@ -1,0 +1,18 @@
+"""Commands that give the running engine one order and report what became of it: shared by pause, resume, resolve and others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli.engine_line import give
+from cli.output import print_json
+from core.model.commands import Command
+from core.settings.home import resolve_home
+
+
+def carry(command: Command, home: Path | None, *, as_json: bool) -> None:
+    """Give `command` to the engine of the home and print its answer. Raises NoEngineError, or VerdictError when it refuses."""
+    result = give(resolve_home(home).root, command)
+    print(result.text)
+    if as_json:
+        print_json({"ok": result.ok, "text": result.text})

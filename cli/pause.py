@@ -1,0 +1,12 @@
+"""`quarterdeck pause`: no new entries."""
+
+from __future__ import annotations
+
+from cli.options import HomeOption, JsonOption
+from cli.order import carry
+from core.model.commands import Pause
+
+
+def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """No new entries until `quarterdeck resume`. The care of open positions, their stops and closes go on."""
+    carry(Pause(), home, as_json=as_json)

@@ -1,0 +1,12 @@
+"""`quarterdeck resume`: take the operator's own halts away."""
+
+from __future__ import annotations
+
+from cli.options import HomeOption, JsonOption
+from cli.order import carry
+from core.model.commands import Resume
+
+
+def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Take away what you stopped: a pause, or the halt after a flatten. A breaker stays until it rearms."""
+    carry(Resume(), home, as_json=as_json)

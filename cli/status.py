@@ -1,0 +1,168 @@
+"""`quarterdeck status`: how the engine of a home is, for a human, a script, or a watcher that only sees the exit code.
+
+Asks the engine itself; where none answers, says what the last heartbeat said and how old it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cli.engine_line import NotReached, talk
+from cli.options import HomeOption, JsonOption
+from cli.output import print_json
+from core.clock.wall import WallClock, iso
+from core.link.client import SocketClient
+from core.model.errors import NoEngineError, VerdictError
+from core.model.snapshot import DeskView, EngineHealth, Snapshot
+from core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
+from core.settings.home import Home, resolve_home
+
+_SNAPSHOT_S = 10.0
+_OPERATORS_OWN = "paused"
+
+
+def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Say how the engine is, and what is wrong with it.
+
+    Ends with 0 when all is well (a pause of yours is), with 9 when something is wrong, with 8 when no engine is running.
+    """
+    place = resolve_home(home)
+    try:
+        snapshot = talk(place.root, _first_snapshot, watch=True)
+    except NotReached as error:
+        last = last_heartbeat(place)
+        if as_json:
+            print_json({"running": False, "last": last})
+        raise NoEngineError(f"{error}{_said(last)}", what_to_do=error.what_to_do) from error
+    wrong = problems(snapshot)
+    print("\n".join(lines(snapshot, wrong)))
+    if as_json:
+        print_json({"running": True, "ok": not wrong, "wrong": wrong, **figures(snapshot)})
+    if wrong:
+        raise VerdictError("; ".join(wrong))
+
+
+def problems(snapshot: Snapshot) -> list[str]:
+    """What is wrong, worst first, each in one phrase; a pause by the operator is not."""
+    desk, engine = snapshot.desk, snapshot.engine
+    found = [f"{reason.code}: {reason.text or reason.way_back}" for reason in desk.reasons if reason.code != _OPERATORS_OWN]
+    known = {reason.code for reason in desk.reasons}
+    if desk.without_stop:
+        found.append(f"{desk.without_stop} without a stop at the broker")
+    if desk.unknown_fates and "unknown_fate" not in known:
+        found.append(f"{desk.unknown_fates} of unknown fate")
+    if desk.book_agrees is False:
+        found.append("desk and broker do not agree")
+    if not engine.feed_up and "feed" not in known:
+        found.append(f"feed down: {engine.feed_why}")
+    if not engine.journal_writable and "journal" not in known:
+        found.append("the journal cannot be written")
+    return found
+
+
+def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
+    """The status as a human reads it."""
+    text = [_run(snapshot), _account(snapshot.desk), _holdings(snapshot.desk), _machine(snapshot.engine)]
+    unknown = [order for order in snapshot.desk.orders if order.fate == "unknown"]
+    text += [f"unknown: {order.client_id} {order.what} {order.symbol} {order.lots:g}" for order in unknown]
+    return text + ([f"wrong: {what}" for what in wrong] or ["all is well"])
+
+
+def figures(snapshot: Snapshot) -> dict[str, Any]:
+    """The figures that a script may want."""
+    desk, engine = snapshot.desk, snapshot.engine
+    return {
+        "mode": desk.mode,
+        "state": desk.state,
+        "reasons": [reason.code for reason in desk.reasons],
+        "run_id": engine.run_id,
+        "pid": engine.pid,
+        "market_time": iso(desk.at_utc_ns),
+        "equity_money": desk.equity_money,
+        "day_result_money": desk.day_result_money,
+        "open_risk_money": desk.risk.open_money,
+        "positions": _ours(desk),
+        "foreign": desk.foreign,
+        "without_stop": desk.without_stop,
+        "unknown_fates": [order.client_id for order in desk.orders if order.fate == "unknown"],
+        "tape_seq": engine.tape_seq,
+        "tape_bytes_day": engine.tape_bytes_day,
+        "replay_fraction": engine.replay_fraction,
+    }
+
+
+def last_heartbeat(place: Home) -> dict[str, Any] | None:
+    """The last heartbeat that an engine left in the home, with its age; None where there is none, or it is damaged."""
+    path: Path = place.heartbeat
+    try:
+        beat = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        age_s = WallClock().utc_ns() / NS_PER_S - path.stat().st_mtime
+    except (OSError, msgspec.DecodeError):
+        return None
+    return {**beat, "age_s": round(max(age_s, 0.0))}
+
+
+def _run(snapshot: Snapshot) -> str:
+    desk, engine = snapshot.desk, snapshot.engine
+    reasons = "".join(f" {reason.code}" for reason in desk.reasons)
+    up = _span((engine.wall_utc_ns - engine.started_utc_ns) // NS_PER_S)
+    head = f"{desk.mode.upper()}  {desk.state}{reasons}"
+    return f"{head}  run {engine.run_id}, process {engine.pid}, up {up}, market time {iso(desk.at_utc_ns)}"
+
+
+def _account(desk: DeskView) -> str:
+    currency = f" {desk.account.currency}" if desk.account is not None else ""
+    risk = (
+        f"open risk {_money(desk.risk.open_money)} + reserved {_money(desk.risk.reserved_money)} of {_money(desk.risk.cap_money)}"
+    )
+    return f"equity {_money(desk.equity_money)}{currency}, day {_money(desk.day_result_money, sign=True)}, {risk}"
+
+
+def _holdings(desk: DeskView) -> str:
+    book = "unknown" if desk.book_agrees is None else "agrees" if desk.book_agrees else "DOES NOT AGREE"
+    counts = f"without stop {desk.without_stop}; unknown fate {desk.unknown_fates}"
+    return f"positions {_ours(desk)} ours, {desk.foreign} not ours; {counts}; book {book}"
+
+
+def _machine(engine: EngineHealth) -> str:
+    feed = "up" if engine.feed_up else f"DOWN ({engine.feed_why})"
+    tape = f"tape at {engine.tape_seq}, {engine.tape_bytes_day / 1e6:.1f} MB a day"
+    return f"feed {feed}; {tape}; journal {engine.journal_lag_ms:.0f} ms behind; loop {engine.loop_lag_ms:.0f} ms late"
+
+
+async def _first_snapshot(client: SocketClient) -> Snapshot:
+    try:
+        async with asyncio.timeout(_SNAPSHOT_S):
+            while True:
+                event = await client.next()
+                if isinstance(event, Snapshot):
+                    return event
+    except TimeoutError as error:
+        what = f"the engine answers, and shows nothing for {_SNAPSHOT_S:g} s"
+        raise VerdictError(what, what_to_do="look at its log; it may still be starting") from error
+
+
+def _said(last: dict[str, Any] | None) -> str:
+    return f"; the last heartbeat is {_span(last['age_s'])} old and said {last.get('state', 'nothing')}" if last else ""
+
+
+def _ours(desk: DeskView) -> int:
+    return sum(position.ours for position in desk.positions)
+
+
+def _money(amount: float | None, *, sign: bool = False) -> str:
+    if amount is None:
+        return "unknown"
+    return f"{amount:+,.2f}" if sign else f"{amount:,.2f}"
+
+
+def _span(seconds: int) -> str:
+    if seconds < S_PER_MINUTE:
+        return f"{seconds} s"
+    if seconds < S_PER_HOUR:
+        return f"{seconds // S_PER_MINUTE} min"
+    return f"{seconds // S_PER_HOUR} h {seconds % S_PER_HOUR // S_PER_MINUTE} min"
