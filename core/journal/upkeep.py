@@ -1,0 +1,113 @@
+"""Keeping the journal small: what is older than settings keep goes, in steps that never hold the file for long.
+
+Promises: trades, positions, intents, deals, equity and changes of parameters stay for good; of the tape, quotes go first, then
+all else; a run's head remembers from where its tape is whole, so that an audit does not take pruning for damage.
+Age: within a run by the market's time, and for all runs by when they ended; a replay of old days is as old as its run.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from msgspec import Struct
+
+from core.journal.schema import open_readonly
+from core.model.units import DAY_NS, UtcNs
+
+_STEP_ROWS = 2_000
+_TAPE_TABLES = ("tape", "effects", "verdicts", "signals", "checkpoints")
+
+
+class Pruned(Struct, frozen=True):
+    """How many blocks of quotes and other rows were deleted."""
+
+    quote_blocks: int
+    rows: int
+
+
+class Size(Struct, frozen=True):
+    """How large the journal is and how fast it grows."""
+
+    file_bytes: int
+    bytes_per_day: float
+    """Bodies of the tape, over the wall days on which anything was written; 0 when nothing was."""
+
+
+def prune(connection: sqlite3.Connection, now_utc_ns: UtcNs, quotes_days: int, decisions_days: int) -> Pruned:
+    """Delete old quotes and decisions of all runs; `now_utc_ns` is wall time. Raises sqlite3.Error."""
+    blocks = rows = 0
+    for run, mode, started, ended in connection.execute("SELECT run, mode, started_utc_ns, ended_utc_ns FROM runs").fetchall():
+        (newest,) = connection.execute("SELECT max(at_utc_ns) FROM tape WHERE run = ?", (run,)).fetchone()
+        if newest is None:
+            continue
+        idle_days = (now_utc_ns - (ended or started)) / DAY_NS
+        over = ended is not None or run != _last_run(connection)
+        blocks += _prune_quotes(connection, run, _limit(newest, quotes_days, gone=over and idle_days > quotes_days, mode=mode))
+        rows += _prune_rows(connection, run, _limit(newest, decisions_days, gone=over and idle_days > decisions_days, mode=mode))
+    _step(connection, "heartbeats", "wall_utc_ns < ?", (now_utc_ns - quotes_days * DAY_NS,), key="run, wall_utc_ns")
+    return Pruned(blocks, rows)
+
+
+def size_of(path: Path) -> Size:
+    """Size and growth of a journal. Raises StorageError."""
+    connection = open_readonly(path)
+    try:
+        days, total = connection.execute("SELECT count(DISTINCT wall_day), coalesce(sum(bytes), 0) FROM usage").fetchone()
+    finally:
+        connection.close()
+    files = (path, path.with_name(path.name + "-wal"))
+    return Size(sum(file.stat().st_size for file in files if file.exists()), total / days if days else 0.0)
+
+
+def _last_run(connection: sqlite3.Connection) -> int:
+    (run,) = connection.execute("SELECT coalesce(max(run), 0) FROM runs").fetchone()
+    return int(run)
+
+
+def _limit(newest_utc_ns: UtcNs, days: int, *, gone: bool, mode: str) -> UtcNs:
+    """Rows before this market time go; none (0) of a replay that is not old as a whole."""
+    if gone:
+        return newest_utc_ns + 1
+    return 0 if mode == "replay" else newest_utc_ns - days * DAY_NS
+
+
+def _prune_quotes(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs) -> int:
+    sql = "SELECT max(last_seq) FROM quote_blocks WHERE run = ? AND last_utc_ns < ?"
+    (last,) = connection.execute(sql, (run, before_utc_ns)).fetchone()
+    if last is None:
+        return 0
+    _whole_from(connection, run, last + 1)
+    return _step(connection, "quote_blocks", "run = ? AND last_seq <= ?", (run, last), key="id")
+
+
+def _prune_rows(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs) -> int:
+    # whole segments only: what stands before the last checkpoint that is itself old enough
+    sql = "SELECT max(seq) FROM checkpoints WHERE run = ? AND at_utc_ns < ?"
+    (last,) = connection.execute(sql, (run, before_utc_ns)).fetchone()
+    (newest,) = connection.execute("SELECT max(at_utc_ns) FROM tape WHERE run = ?", (run,)).fetchone()
+    if newest is not None and newest < before_utc_ns:
+        (last,) = connection.execute("SELECT max(seq) + 1 FROM tape WHERE run = ?", (run,)).fetchone()
+    if last is None:
+        return 0
+    _whole_from(connection, run, last)
+    deleted = _step(connection, "quote_blocks", "run = ? AND last_seq < ?", (run, last), key="id")
+    for table in _TAPE_TABLES:
+        key = "run, seq, n" if table in ("effects", "verdicts") else "run, seq"
+        deleted += _step(connection, table, "run = ? AND seq < ?", (run, last), key=key)
+    return deleted
+
+
+def _whole_from(connection: sqlite3.Connection, run: int, seq: int) -> None:
+    connection.execute("UPDATE runs SET tape_from_seq = max(tape_from_seq, ?) WHERE run = ?", (seq, run))
+
+
+def _step(connection: sqlite3.Connection, table: str, where: str, values: tuple[int, ...], *, key: str) -> int:
+    """Delete in steps; each is a transaction of its own, so that the desk's rows wait for one step at most."""
+    sql = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {where} LIMIT {_STEP_ROWS})"
+    total = 0
+    while True:
+        deleted = connection.execute(sql, values).rowcount
+        total += deleted
+        if deleted < _STEP_ROWS:
+            return total

@@ -1,0 +1,300 @@
+"""The journal's writer: takes what the desk was told and answered, and has it on disk before anything is done about it.
+
+Why: an order may only leave when its intent is safe (law 5), and a disk must never slow the desk.
+Promises: `append` only queues, for microseconds; `flush` returns True when all that was appended is in the file (and through the
+disk's cache when durable), False when the journal cannot be written: then nothing that adds risk may be sent, and the requests
+appended are in the reserve. What could not be written is kept and written when there is room, with the reserve as its witness
+through a crash. The queue is bounded; what it cannot hold in a long failure is left out as a visible gap.
+Does not: perform, decide, or read what it wrote. One event loop or thread appends.
+
+Threads: with `threaded` a thread of its own commits every `group_commit_ms`, and at once for a flush; a queue that has grown long
+is written by whoever appends. Without, all is written by the caller, in batches: a busy single-threaded replay keeps the
+interpreter's lock, and a second thread would only make it stutter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.clock.wall import Clock
+from core.journal import upkeep
+from core.journal.codec import encode
+from core.journal.reserve import Kept, Reserve
+from core.journal.rows import REQUESTS
+from core.journal.schema import storage_error
+from core.journal.store import Beat, Checkpoint, Entry, ErrorRow, NewRun, Store
+from core.model.effects import Effect
+from core.model.errors import InvariantBroken
+from core.model.inputs import CommandGiven, DealSeen, Report, Stamped
+from core.model.units import UtcNs
+from core.settings.schema import JournalSection
+
+RESERVE_SUFFIX = ".reserve"
+_QUEUE_MAX = 20_000
+_INLINE_THREADED = 4_000
+_INLINE_ALONE = 1_000
+_BATCH = 4_000
+_RETRY_S = 1.0
+_KEPT_INPUTS = (Report, DealSeen, CommandGiven)
+
+Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
+OnTrouble = Callable[[bool, str], None]
+"""Told (active, why) when the journal stops being writable and when it is again; called from whichever thread found out."""
+
+
+class JournalWriter:
+    """The journal of a home, open for writing by one engine."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: JournalSection,
+        *,
+        clock: Clock,
+        durable: bool,
+        threaded: bool = True,
+        on_trouble: OnTrouble | None = None,
+    ) -> None:
+        """Open or make the journal and its reserve, and complete it from the reserve of a crashed run.
+
+        `durable` is for money that is not made up: real, demo and paper; the rest skips the disk's flush.
+
+        Raises:
+            StorageError: home not writable, disk full, not a journal, damaged, or of a newer version.
+        """
+        self._store = Store(path, durable=durable, clock=clock)
+        self._settings, self._clock, self._durable, self._threaded = settings, clock, durable, threaded
+        self._on_trouble = on_trouble
+        self._pending: deque[Entry] = deque()
+        self._inline_at = _INLINE_THREADED if threaded else _INLINE_ALONE
+        self._lock = threading.Lock()
+        self._waiters: list[Waiter] = []
+        self._wake, self._hurry = threading.Event(), threading.Event()
+        self._awake = not threaded
+        self._closing = False
+        self._last_seq = self._reserved_seq = 0
+        self.trouble = ""
+        """Why the journal cannot be written; empty while it can."""
+        self.dropped = 0
+        """Inputs that a long failure left out of the tape."""
+        try:
+            self._reserve = Reserve(path.with_name(path.name + RESERVE_SUFFIX), settings.reserve_kib * 1024)
+            self.completed = self._complete()
+            """Inputs that were found in the reserve of a crashed run and are now in the journal."""
+        except BaseException:
+            self._store.close()
+            raise
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        if threaded:
+            self._thread.start()
+
+    @property
+    def writable(self) -> bool:
+        """Whether the last attempt to write succeeded."""
+        return not self.trouble
+
+    @property
+    def run(self) -> int:
+        """The journal's number of the run, 0 before it begins."""
+        return self._store.run
+
+    def begin_run(self, run: NewRun) -> int:
+        """Begin a run and return its number in the journal. Raises StorageError."""
+        try:
+            with self._lock:
+                self._write_all()
+                number = self._store.begin_run(run)
+        except sqlite3.Error as error:
+            raise storage_error(self._store.path, error, "written") from error
+        self._last_seq = self._reserved_seq = 0
+        return number
+
+    def append(self, stamped: Stamped, effects: Sequence[Effect] = ()) -> None:
+        """Queue an input and the desk's whole answer to it. Raises InvariantBroken when the tape would go back."""
+        if stamped.seq <= self._last_seq:
+            raise InvariantBroken(f"the tape goes forward (seq={stamped.seq}, last={self._last_seq})")
+        self._last_seq = stamped.seq
+        self._queue((stamped, effects))
+
+    def checkpoint(self, at_utc_ns: UtcNs, state: bytes, why: str) -> None:
+        """Queue the desk's whole state after the last appended input, and the upkeep that may follow from it."""
+        self._queue(Checkpoint(at_utc_ns, why, state))
+
+    def error(self, kind: str, text: str, *, level: str = "error", symbol: str = "", ticket: int = 0) -> None:
+        """Queue an error that the desk knows nothing of."""
+        self._queue(ErrorRow(self._clock.utc_ns(), kind, level, text, symbol, ticket))
+
+    def heartbeat(self, wall_utc_ns: UtcNs, body: bytes, *, ok: bool, state: str) -> None:
+        """Queue a heartbeat for the history."""
+        self._queue(Beat(wall_utc_ns, ok, state, body))
+
+    async def flush(self) -> bool:
+        """Wait until all that was appended is safe; False when it is not. Without `durable` it answers without waiting."""
+        if not self._durable and self.writable:
+            return True
+        if not self._threaded:
+            return self.flush_blocking()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+        self._waiters.append((loop, done))
+        self._hurry.set()
+        self._wake.set()
+        return await done
+
+    def flush_blocking(self) -> bool:
+        """Write all that was appended in the caller's thread; False when it cannot be written (requests are in the reserve)."""
+        return self._write_pending()
+
+    def prune(self) -> upkeep.Pruned:
+        """Delete what is older than settings keep, in small steps. Raises StorageError."""
+        try:
+            with self._lock:
+                now = self._clock.utc_ns()
+                return upkeep.prune(self._store.connection, now, self._settings.quotes_days, self._settings.decisions_days)
+        except sqlite3.Error as error:
+            raise storage_error(self._store.path, error, "written") from error
+
+    def end_run(self, how: str) -> bool:
+        """Write what is queued and mark the run as ended in order; False when it cannot be written."""
+        if not self._write_pending():
+            return False
+        try:
+            with self._lock:
+                self._store.end_run(how, self._last_seq)
+        except sqlite3.Error as error:
+            self._failed(error)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Write what is queued, stop the thread, close the file. Never raises for a disk that will not serve."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._threaded:
+            self._hurry.set()
+            self._wake.set()
+            self._thread.join()
+        self._write_pending()
+        with self._lock:
+            self._store.close()
+            self._reserve.close()
+
+    def _queue(self, entry: Entry) -> None:
+        self._pending.append(entry)
+        if len(self._pending) >= self._inline_at:
+            self._relieve()
+        if not self._awake:
+            self._awake = True
+            self._wake.set()
+
+    def _relieve(self) -> None:
+        if (self.writable or not self._threaded) and self._write_pending():
+            return
+        if len(self._pending) > _QUEUE_MAX:
+            newest = self._pending.pop()
+            if _matters(newest) and len(self._pending) < 2 * _QUEUE_MAX:
+                self._pending.append(newest)
+            else:
+                self.dropped += 1
+
+    def _work(self) -> None:
+        while not self._closing:
+            self._wake.wait()
+            self._wake.clear()
+            self._hurry.wait(self._settings.group_commit_ms / 1000.0)
+            self._hurry.clear()
+            self._awake = False
+            waiters, self._waiters = self._waiters, []
+            written = self._write_pending()
+            for loop, done in waiters:
+                _answer(loop, done, written)
+            if not written and not self._closing:
+                self._awake = True
+                self._hurry.wait(_RETRY_S)
+                self._wake.set()
+        for loop, done in self._waiters:
+            _answer(loop, done, self._write_pending())
+
+    def _write_pending(self) -> bool:
+        try:
+            with self._lock:
+                self._write_all()
+                if self.trouble:
+                    self._reserve.clear()
+        except sqlite3.Error as error:
+            self._failed(error)
+            return False
+        if self.trouble:
+            self.trouble = ""
+            self._tell(active=False)
+        return True
+
+    def _write_all(self) -> None:
+        """Called with the lock held; what fails goes back to the head of the queue."""
+        pending, left = self._pending, len(self._pending)
+        while left:
+            entries = [pending.popleft() for _ in range(min(left, _BATCH))]
+            left -= len(entries)
+            try:
+                self._store.write(entries)
+            except BaseException:
+                pending.extendleft(reversed(entries))
+                raise
+
+    def _failed(self, error: sqlite3.Error) -> None:
+        with self._lock:
+            newly = not self.trouble
+            self.trouble = str(storage_error(self._store.path, error, "written"))
+            self._to_reserve()
+        if newly:
+            self._tell(active=True)
+
+    def _to_reserve(self) -> None:
+        kept: list[Kept] = []
+        for entry in tuple(self._pending):
+            if isinstance(entry, tuple) and entry[0].seq > self._reserved_seq and _matters(entry):
+                stamped, effects = entry
+                bodies = tuple(encode(effect) for effect in effects)
+                kept.append(Kept(self._store.run, stamped.seq, stamped.at_utc_ns, encode(stamped.input), bodies))
+        if kept and self._reserve.record(kept):
+            self._reserved_seq = kept[-1].seq
+
+    def _complete(self) -> int:
+        records = self._reserve.read()
+        if not records:
+            return 0
+        try:
+            added = self._store.complete(records)
+        except sqlite3.Error as error:
+            raise storage_error(self._store.path, error, "completed from its reserve") from error
+        self._reserve.clear()
+        return added
+
+    def _tell(self, *, active: bool) -> None:
+        if self._on_trouble is not None:
+            self._on_trouble(active, self.trouble)
+
+
+def _matters(entry: Entry) -> bool:
+    """Whether a crash must not lose it: a request to the broker, what became of one, money, or an operator's word."""
+    if not isinstance(entry, tuple):
+        return False
+    stamped, effects = entry
+    return isinstance(stamped.input, _KEPT_INPUTS) or any(type(effect) in REQUESTS for effect in effects)
+
+
+def _answer(loop: asyncio.AbstractEventLoop, done: asyncio.Future[bool], written: bool) -> None:
+    def settle() -> None:
+        if not done.done():
+            done.set_result(written)
+
+    try:
+        loop.call_soon_threadsafe(settle)
+    except RuntimeError:
+        return  # the loop was closed meanwhile: nobody waits any more
