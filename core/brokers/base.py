@@ -2,11 +2,12 @@
 
 Promises: every method ends in a typed value within the caller's deadline; nothing raises for what a broker may do in an ordinary
 bad hour. Only `connect` and `select` raise (`BrokerError`), because a start without them is no start. All times are UTC.
+Symbols are the plain names of settings ("EURUSD"); what the broker calls them ("EURUSDm") stays behind this border.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from core.model.effects import Request
 from core.model.inputs import Book, BrokerClock, Input
 from core.model.market import Candles, Instrument, Quote
 from core.model.reads import Known, Unknown
+from core.model.units import UtcNs
 
 
 class Reply(Struct, frozen=True):
@@ -24,6 +26,14 @@ class Reply(Struct, frozen=True):
     value: Any
     error_code: int
     error_text: str
+
+
+class ModuleCall(Struct, frozen=True):
+    """One call of the module, as data."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
 
 
 class Terminal(Protocol):
@@ -36,6 +46,14 @@ class Terminal(Protocol):
             TerminalLost: the answer did not come (line lost, child killed at its deadline). A send is then of unknown fate.
             TerminalNotSent: the call surely never reached the module.
         """
+        ...
+
+    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+        """Several reads in one journey, answered in order. Raises as `call` does, for the whole."""
+        ...
+
+    def changes(self) -> int | None:
+        """A number that differs once anything in account, positions, orders or deals may have; None where nobody counts."""
         ...
 
     async def close(self) -> None:
@@ -58,6 +76,8 @@ class Connected(Struct, frozen=True, kw_only=True):
     terminal_name: str
     build: int
     bars_max: int
+    warnings: tuple[str, ...] = ()
+    """What does not stop the start but should be read, each with what to do."""
 
 
 class Broker(Protocol):
@@ -99,6 +119,26 @@ class Broker(Protocol):
         """Deals not handed out before, oldest first."""
         ...
 
+    def resume_deals(self, from_utc_ns: UtcNs, known_tickets: Iterable[int] = (), not_before_utc_ns: UtcNs = 0) -> None:
+        """Say before `connect` what the journal already holds: hand out deals from that instant on, without these.
+
+        With the tickets of the hour before, late deals of that hour are found as well, none older than `not_before_utc_ns` (the
+        first start of the journal on this account).
+        """
+        ...
+
+    async def deals_of(self, position_id: int) -> Known[tuple[Deal, ...]] | Unknown:
+        """The whole history of one position, oldest first, handed out before or not."""
+        ...
+
     async def perform(self, request: Request) -> tuple[Input, ...]:
-        """Carry out one effect and return what the desk must be told, in order: the report, then new deals, then account or book."""
+        """Carry out one effect; what the desk must be told, in order: the report, then new deals, then account and book."""
+        ...
+
+    def changes(self) -> int | None:
+        """As `Terminal.changes`: while it stays the same, neither book nor deals nor account need reading. None: read them."""
+        ...
+
+    def noticed(self) -> tuple[Input, ...]:
+        """What came up beside the answers, once each: account changed or back, line down or up, the server's clock moved."""
         ...

@@ -1,0 +1,287 @@
+"""The MetaTrader 5 adapter: the `Broker` of the engine over any `Terminal`.
+
+Why: the engine knows trades, the terminal knows calls; everything that differs between the two is on this side.
+Promises: after `connect` and `select` nothing raises for what a broker does; nothing handed out bears the broker's clock or
+names; `None` from the terminal is Unknown; over a terminal in this process no method suspends (unless it must wait for history
+or quotes).
+Does not: decide anything about trading. Reads are here; orders in `performing`, unknown fates in `reconcile`, the line in
+`session`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, assert_never
+
+from core.brokers.base import Connected, ModuleCall, Reply, Terminal
+from core.brokers.mt5.account import check_account, warnings_of
+from core.brokers.mt5.history import DealBook
+from core.brokers.mt5.opening import Opening
+from core.brokers.mt5.performing import Performer
+from core.brokers.mt5.policy import Mt5Policy
+from core.brokers.mt5.rates import BarReader
+from core.brokers.mt5.reading import Unreadable, order_of, position_of, quote_of
+from core.brokers.mt5.reconcile import FateFinder
+from core.brokers.mt5.servertime import ServerClock
+from core.brokers.mt5.session import ReadFailed, Session, Sleep
+from core.clock.wall import Clock
+from core.model.book import Account, Deal
+from core.model.effects import AskBook, AskFate, Cancel, Close, Modify, Request, Submit
+from core.model.inputs import (
+    AccountRead,
+    Book,
+    BrokerClock,
+    DealSeen,
+    EngineTrouble,
+    Fate,
+    FeedState,
+    Filled,
+    Input,
+    Refused,
+    Report,
+)
+from core.model.market import Candles, Instrument, Quote
+from core.model.reads import Known, Unknown
+from core.model.units import UtcNs
+
+_ACCOUNT, _POSITIONS, _ORDERS = ModuleCall("account_info"), ModuleCall("positions_get"), ModuleCall("orders_get")
+
+
+class Mt5Broker:
+    """One account at one terminal."""
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        policy: Mt5Policy,
+        clock: Clock,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        server_clock: ServerClock | None = None,
+    ) -> None:
+        """`server_clock` is given where its rule is known (a simulated terminal, an earlier measurement); else it is measured."""
+        self._session = Session(terminal, policy, clock, sleep)
+        self._deals = DealBook(self._session)
+        self._performer = Performer(self._session, self._deals)
+        self._fates = FateFinder(self._session, self._deals)
+        self._bars = BarReader(self._session)
+        self._opening = Opening(self._session)
+        self._known_clock = server_clock is not None
+        if server_clock is not None:
+            self._session.server = server_clock
+        self._clock_confirmed = False
+        self._hedging = True
+        self._tick_calls: dict[tuple[str, ...], tuple[ModuleCall, ...]] = {}
+
+    # ------------------------------------------------------------------------------------------------------ start
+    async def connect(self) -> Connected:
+        """Initialise, wait for the line to the trade server, check the account.
+
+        Raises:
+            BrokerError: no terminal in time, login refused, another account than the one named, a real one not allowed.
+        """
+        session = self._session
+        account, info = await self._opening.connected()
+        check_account(account, session.policy)
+        self._hedging = account.hedging
+        await self._begin_deals()
+        return Connected(
+            account=account,
+            terminal_name=str(info["name"]),
+            build=int(info["build"]),
+            bars_max=int(info["maxbars"]),
+            warnings=(*warnings_of(account, session.policy), *self._opening.warnings_of_terminal(info)),
+        )
+
+    async def _begin_deals(self) -> None:
+        try:
+            await self._deals.begin()
+        except ReadFailed as error:
+            # the first read of deals begins then
+            self._session.notice(FeedState(up=True, why=f"the history was not read at the start: {error}"))
+
+    async def close(self) -> None:
+        """Shut the connection; what is open stays open, with its stops at the broker."""
+        await self._session.terminal.close()
+
+    async def select(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+        """Resolve names, put them into Market Watch, wait for quotes. Raises BrokerError naming the missing."""
+        self._tick_calls.clear()
+        return await self._opening.select(symbols)
+
+    async def offered(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """Those of the plain names that this broker has; for choosing conversion pairs. Raises BrokerError."""
+        return await self._opening.offered(symbols)
+
+    async def clock(self) -> BrokerClock:
+        """The server's clock: measured from changing ticks and recognised; unconfirmed while no tick changes."""
+        session = self._session
+        now = session.clock.utc_ns()
+        if self._known_clock:
+            return session.server.as_input(now, confirmed=True)
+        found, confirmed = await self._opening.measured_clock()
+        if found is not None and (confirmed or not self._clock_confirmed):
+            before = session.server.offset_s(now)
+            moved = found.offset_s(now) - before
+            if self._clock_confirmed and moved:
+                why = f"the server's clock moved by {moved} s to UTC{found.offset_s(now):+d} s ({found.rule})"
+                session.notice(EngineTrouble(kind="clock", active=True, why=why))
+            session.server = found
+            self._deals.moved(moved)
+            self._clock_confirmed = self._clock_confirmed or confirmed
+        return session.server.as_input(now, confirmed=self._clock_confirmed)
+
+    # ------------------------------------------------------------------------------------------------------ reads
+    async def account(self) -> Known[Account] | Unknown:
+        """Read the account; unknown while another one is logged in."""
+        try:
+            account = await self._session.read_account()
+            self._session.refuse_foreign_account()
+        except ReadFailed as error:
+            return self._session.unknown(error)
+        return Known(account, self._session.clock.utc_ns())
+
+    async def quotes(self, symbols: Sequence[str]) -> Known[tuple[Quote, ...]] | Unknown:
+        """The newest quote of each symbol that has one."""
+        session = self._session
+        key = tuple(symbols)
+        calls = self._tick_calls.get(key)
+        try:
+            if calls is None:
+                calls = tuple(ModuleCall("symbol_info_tick", (self._broker_name(symbol),)) for symbol in key)
+                self._tick_calls[key] = calls
+            replies = await session.read_many(calls)
+            found = [self._quote(symbol, reply) for symbol, reply in zip(key, replies, strict=True)]
+        except (ReadFailed, Unreadable) as error:
+            return session.unknown(error)
+        return Known(tuple(quote for quote in found if quote is not None), session.clock.utc_ns())
+
+    async def bars(self, symbol: str, timeframe: str, count: int) -> Known[Candles] | Unknown:
+        """The last `count` closed bars, oldest first."""
+        try:
+            candles = await self._bars.closed(symbol, self._broker_name(symbol), timeframe, count)
+        except (ReadFailed, Unreadable) as error:
+            return self._session.unknown(error)
+        return Known(candles, self._session.clock.utc_ns())
+
+    async def book(self) -> Book:
+        """Positions and pending orders, both or unknown; the account is looked at in the same journey."""
+        return (await self._book_and_account())[0]
+
+    async def new_deals(self) -> Known[tuple[Deal, ...]] | Unknown:
+        """Deals not handed out before, oldest first."""
+        try:
+            self._session.refuse_foreign_account()
+            deals = (*self._performer.take_deals(), *await self._deals.new())
+        except ReadFailed as error:
+            return self._session.unknown(error)
+        return Known(deals, self._session.clock.utc_ns())
+
+    def resume_deals(self, from_utc_ns: UtcNs, known_tickets: Iterable[int] = (), not_before_utc_ns: UtcNs = 0) -> None:
+        """Hand out deals from that instant on, without these, and late ones of the hour before where tickets are given."""
+        self._deals.resume(from_utc_ns, known_tickets, not_before_utc_ns)
+
+    async def deals_of(self, position_id: int) -> Known[tuple[Deal, ...]] | Unknown:
+        """The whole history of one position, oldest first."""
+        try:
+            self._session.refuse_foreign_account()
+            deals = await self._deals.of_position(position_id)
+        except ReadFailed as error:
+            return self._session.unknown(error)
+        return Known(deals, self._session.clock.utc_ns())
+
+    def changes(self) -> int | None:
+        """The terminal's own count of changes, where it has one."""
+        return self._session.terminal.changes()
+
+    def noticed(self) -> tuple[Input, ...]:
+        """What came up beside the answers, once each."""
+        return self._session.take_notices()
+
+    # ------------------------------------------------------------------------------------------------------ orders
+    async def perform(self, request: Request) -> tuple[Input, ...]:
+        """Carry out one effect; the report comes first, then new deals, the account and the book."""
+        if isinstance(request, AskBook):
+            return await self._afterwards()
+        fate = await self._fate_of(request)
+        if isinstance(fate, Filled):
+            self._session.claim(fate.order_ticket, request.client_id)
+        report = Report(client_id=request.client_id, fate=fate)
+        if isinstance(fate, Refused):
+            return (report, *self._untold())
+        return (report, *await self._afterwards())
+
+    async def _fate_of(self, request: Submit | Modify | Close | Cancel | AskFate) -> Fate:
+        if isinstance(request, AskFate):
+            return await self._fates.ask(request)
+        if self._session.account_changed:
+            return Refused(kind="operator", code=0, reason="another account is logged in; log the terminal in to the right one")
+        match request:
+            case Submit():
+                return await self._performer.submit(request, hedging=self._hedging)
+            case Modify():
+                return await self._performer.modify(request)
+            case Close():
+                return await self._performer.close(request)
+            case Cancel():
+                return await self._performer.cancel(request)
+            case other:
+                assert_never(other)
+
+    async def _afterwards(self) -> tuple[Input, ...]:
+        """New deals, the account and the book, and what came up meanwhile."""
+        told: list[Input] = list(self._untold())
+        deals = await self.new_deals()
+        if isinstance(deals, Known):
+            told.extend(DealSeen(deal=deal) for deal in deals.value)
+        book, account = await self._book_and_account()
+        told.extend(self._session.take_notices())
+        if account is not None:
+            told.append(AccountRead(account=account))
+        told.append(book)
+        return tuple(told)
+
+    def _untold(self) -> tuple[Input, ...]:
+        return tuple(DealSeen(deal=deal) for deal in self._performer.take_deals())
+
+    async def _book_and_account(self) -> tuple[Book, Account | None]:
+        session = self._session
+        now = session.clock.utc_ns()
+        try:
+            replies = await session.read_many((_ACCOUNT, _POSITIONS, _ORDERS))
+            account = session.account_from(_value(replies[0], "account_info"))
+            session.refuse_foreign_account()
+            positions = tuple(
+                position_of(record, session.plain(record["symbol"]), session.server)
+                for record in _value(replies[1], "positions_get")
+            )
+            orders = tuple(
+                order_of(record, session.plain(record["symbol"]), session.server) for record in _value(replies[2], "orders_get")
+            )
+        except ReadFailed as error:
+            unknown = session.unknown(error)
+            return Book(known=False, at_utc_ns=unknown.since_utc_ns, why=unknown.why), None
+        return Book(known=True, at_utc_ns=now, positions=positions, orders=orders), account
+
+    def _broker_name(self, symbol: str) -> str:
+        name = self._session.broker_names.get(symbol)
+        if name is None:
+            raise ReadFailed(f"{symbol} was not selected")
+        return name
+
+    def _quote(self, symbol: str, reply: Reply) -> Quote | None:
+        record: dict[str, Any] | None = reply.value
+        if record is None:
+            return None
+        session = self._session
+        quote = quote_of(record, symbol, session.instruments[symbol].digits, session.server)
+        if quote is not None:
+            session.saw_tick(record["time_msc"])
+        return quote
+
+
+def _value(reply: Reply, what: str) -> Any:
+    if reply.value is None:
+        raise ReadFailed(f"{what}: {reply.error_code} {reply.error_text}")
+    return reply.value

@@ -1,0 +1,329 @@
+"""Carrying out one order of the desk: look, check, send, and find out what it became.
+
+Why: between "send" and "filled" lie the filling mode, a price that moved, a volume that was closed meanwhile, and a reply that
+names no deal yet. Each is settled here or becomes a fate that the desk can act on.
+Promises: `order_send` of one request is called again only after an answer that proves it was not carried out; a close names its
+position and never asks for more than was still open a moment ago; an entry on a netting account does not touch foreign volume.
+Does not: wait for a fate (`reconcile`), or decide whether to try later (the desk).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from core.brokers.base import Reply, TerminalLost, TerminalNotSent
+from core.brokers.mt5.history import DealBook
+from core.brokers.mt5.reading import Unreadable, position_of, quote_of
+from core.brokers.mt5.reports import Judged, filled_by, judged_send, refusal_of_check
+from core.brokers.mt5.requests import (
+    Request,
+    cancel_request,
+    close_requests,
+    grid_price,
+    modify_request,
+    open_request,
+    remove_request,
+    stops_problem,
+)
+from core.brokers.mt5.session import ReadFailed, Session
+from core.model.book import BrokerPosition, Deal
+from core.model.effects import Cancel, Close, Modify, Submit
+from core.model.inputs import Accepted, Changed, Fate, Filled, Refused, UnknownFate
+from core.model.market import Instrument, Quote, Side
+
+REQUOTES_MAX = 2
+"""Fresh prices tried after the broker said that one moved on, within the deviation the desk allowed."""
+
+
+class Performer:
+    """Turns one effect into requests and their answers into one fate."""
+
+    def __init__(self, session: Session, deals: DealBook) -> None:
+        """Shares the adapter's session and deals."""
+        self._session = session
+        self._deals = deals
+        self._fresh: tuple[Deal, ...] = ()
+
+    def take_deals(self) -> tuple[Deal, ...]:
+        """Deals that came up while performing, not told yet; once each."""
+        taken, self._fresh = self._fresh, ()
+        return taken
+
+    # ------------------------------------------------------------------------------------------------------ entries
+    async def submit(self, effect: Submit, *, hedging: bool) -> Fate:
+        """Open, or add to, a position with its stop in the request."""
+        try:
+            instrument, broker_symbol = self._named(effect.symbol)
+            quote = await self._quote(effect.symbol, instrument)
+            held = () if hedging else await self._positions(symbol=broker_symbol)
+        except ReadFailed as error:
+            return Refused(kind="retry", code=0, reason=str(error))
+        problem = self._netting_problem(effect, held) or stops_problem(
+            instrument, effect.side, quote, effect.stop_price, effect.target_price
+        )
+        if problem:
+            return Refused(kind="refused", code=0, reason=problem)
+        target = effect.target_price
+        if target is None and held:
+            target = held[0].target_price
+
+        def build(fresh: Quote, filling: int) -> Request:
+            return open_request(
+                effect,
+                instrument,
+                fresh,
+                broker_symbol=broker_symbol,
+                filling=filling,
+                magic=self._session.policy.magic,
+                target_price=target,
+            )
+
+        judged, latency_ms = await self._sent(instrument, effect.side, quote, build, effect.deviation_points, effect.quoted_price)
+        return await self._fate([judged], broker_symbol, position_id=effect.adds_to_position_id, latency_ms=latency_ms)
+
+    def _netting_problem(self, effect: Submit, held: tuple[BrokerPosition, ...]) -> str:
+        for position in held:
+            if position.magic != self._session.policy.magic:
+                return f"{effect.symbol} holds {position.lots} foreign lots; on a netting account an entry would mix with them"
+            if position.side is not effect.side:
+                return f"{effect.symbol} holds a position the other way; on a netting account an entry would reduce it"
+        return ""
+
+    # ------------------------------------------------------------------------------------------------------ closes
+    async def close(self, effect: Close) -> Fate:
+        """Close a position or a part of it; only what is still open is asked for."""
+        try:
+            instrument, broker_symbol = self._named(effect.symbol)
+            quote = await self._quote(effect.symbol, instrument)
+        except ReadFailed as error:
+            return Refused(kind="retry", code=0, reason=str(error))
+        try:
+            held = await self._held(effect.ticket, effect.position_id, broker_symbol)
+        except ReadFailed as error:
+            # a close that names its position opens nothing: it does not wait for a read
+            open_lots, unread = effect.lots, str(error)
+        else:
+            if held is None:
+                return Refused(kind="gone", code=0, reason=f"position {effect.ticket} is no longer there")
+            if held.side is not effect.side:
+                return Refused(kind="gone", code=0, reason=f"position {effect.ticket} has turned round")
+            open_lots, unread = held.lots, ""
+            effect = msgspec.structs.replace(effect, ticket=held.ticket)
+        requests = close_requests(
+            effect,
+            instrument,
+            quote,
+            broker_symbol=broker_symbol,
+            filling=self._session.filling.modes(instrument)[0],
+            magic=self._session.policy.magic,
+            open_lots=open_lots,
+        )
+        if not requests:
+            return Refused(kind="refused", code=0, reason=f"{effect.lots} lots are less than one volume step")
+        return await self._close_pieces(effect, instrument, quote, broker_symbol, requests, unread)
+
+    async def _close_pieces(
+        self, effect: Close, instrument: Instrument, quote: Quote, broker_symbol: str, requests: tuple[Request, ...], unread: str
+    ) -> Fate:
+        done: list[Judged] = []
+        latency_ms = 0.0
+        for request in requests:
+
+            def build(fresh: Quote, filling: int, piece: Request = request) -> Request:
+                price = grid_price(instrument, fresh.bid if effect.side is Side.BUY else fresh.ask)
+                return piece | {"price": price, "type_filling": filling}
+
+            judged, spent_ms = await self._sent(
+                instrument, effect.side.opposite, quote, build, effect.deviation_points, effect.quoted_price, urgent=effect.urgent
+            )
+            latency_ms = max(latency_ms, spent_ms)
+            if judged.outcome == "unknown" or (judged.outcome == "refused" and not done):
+                if unread and isinstance(judged.fate, Refused):
+                    return Refused(kind=judged.fate.kind, code=judged.fate.code, reason=f"{judged.fate.reason}; {unread}")
+                return judged.fate or UnknownFate(why="no answer")
+            if judged.outcome == "refused":
+                break
+            done.append(judged)
+        return await self._fate(done, broker_symbol, position_id=effect.position_id, latency_ms=latency_ms)
+
+    # ------------------------------------------------------------------------------------------------------ the rest
+    async def modify(self, effect: Modify) -> Fate:
+        """Set stop and target; what stands already is a success."""
+        try:
+            instrument, broker_symbol = self._named(effect.symbol)
+            held = await self._held(effect.ticket, effect.position_id, broker_symbol)
+        except ReadFailed as error:
+            return Refused(kind="retry", code=0, reason=str(error))
+        if held is None:
+            return Refused(kind="gone", code=0, reason=f"position {effect.ticket} is no longer there")
+        effect = msgspec.structs.replace(effect, ticket=held.ticket)
+        request = modify_request(effect, instrument, broker_symbol=broker_symbol, magic=self._session.policy.magic)
+        stands = (held.stop_price or 0.0, held.target_price or 0.0)
+        if stands == (request["sl"], request["tp"]):
+            return Changed(note="stands so already")
+        return _changed(await self._send(request))
+
+    async def cancel(self, effect: Cancel) -> Fate:
+        """Remove a pending order; one that is gone already is said to be gone."""
+        try:
+            orders = await self._session.read("orders_get", ticket=int(effect.order_ticket))
+        except ReadFailed as error:
+            return Refused(kind="retry", code=0, reason=str(error))
+        if not orders:
+            return Refused(kind="gone", code=0, reason=f"order {effect.order_ticket} is no longer there")
+        symbol = str(orders[0]["symbol"])
+        return _changed(await self._send(cancel_request(effect, broker_symbol=symbol, magic=self._session.policy.magic)))
+
+    # ------------------------------------------------------------------------------------------------------ sending
+    async def _sent(
+        self,
+        instrument: Instrument,
+        side: Side,
+        quote: Quote,
+        build: Any,
+        deviation_points: int,
+        quoted: float,
+        *,
+        urgent: bool = False,
+    ) -> tuple[Judged, float]:
+        """Send with the symbol's filling mode; other modes and fresh prices only after proof that nothing was carried out."""
+        session = self._session
+        requotes = 0
+        modes = list(session.filling.modes(instrument))
+        started = session.clock.monotonic_s()
+        while True:
+            judged = await self._checked_and_sent(build(quote, modes[0]))
+            if judged.refill:
+                session.filling.refused(instrument.symbol, modes.pop(0))
+                if modes:
+                    continue
+            elif judged.requote and requotes < REQUOTES_MAX:
+                requotes += 1
+                try:
+                    quote = await self._quote(instrument.symbol, instrument)
+                except ReadFailed:
+                    break
+                if urgent or within_deviation(instrument, side, quote, quoted, deviation_points):
+                    continue
+            elif judged.outcome in ("filled", "accepted", "partial"):
+                session.filling.took(instrument.symbol, modes[0])
+            break
+        return judged, (session.clock.monotonic_s() - started) * 1000.0
+
+    async def _checked_and_sent(self, request: Request) -> Judged:
+        session = self._session
+        try:
+            check = await session.terminal.call("order_check", request)
+        except (TerminalLost, TerminalNotSent) as error:
+            session.mark_down(f"order_check: {error}")
+            return Judged(outcome="refused", fate=Refused(kind="retry", code=0, reason=f"order_check: {error}"))
+        self._note_line(check)
+        refusal = refusal_of_check(check, session.clock.utc_ns())
+        if refusal is not None:
+            return Judged(
+                outcome="refused", fate=refusal, refill=refusal.code == 10030, requote=refusal.code in (10004, 10015, 10020)
+            )
+        return await self._send(request)
+
+    async def _send(self, request: Request) -> Judged:
+        session = self._session
+        try:
+            reply = await session.terminal.call("order_send", request)
+        except TerminalNotSent as error:
+            session.mark_down(f"order_send: {error}")
+            return Judged(outcome="refused", fate=Refused(kind="retry", code=0, reason=f"not sent: {error}"))
+        except TerminalLost as error:
+            session.mark_down(f"order_send: {error}")
+            return Judged(outcome="unknown", fate=UnknownFate(why=f"no answer: {error}"))
+        self._note_line(reply)
+        return judged_send(reply, session.clock.utc_ns())
+
+    def _note_line(self, reply: Reply) -> None:
+        if reply.value is None and reply.error_code in (-10000, -10001, -10002, -10004):
+            self._session.mark_down(f"{reply.error_code} {reply.error_text}")
+
+    # ------------------------------------------------------------------------------------------------------ outcomes
+    async def _fate(self, judged: list[Judged], broker_symbol: str, *, position_id: int, latency_ms: float) -> Fate:
+        """The fate of orders that were all taken, from their deals; accepted while none is known."""
+        first = judged[0]
+        if len(judged) == 1 and first.outcome in ("refused", "unknown") and first.fate is not None:
+            return first.fate
+        try:
+            deals = await self._deals.new()
+        except ReadFailed as error:
+            return _without_deals(judged, f"deals not read: {error}")
+        self._fresh += deals
+        if any(item.outcome == "partial" for item in judged):
+            await self._remove_rests(judged, broker_symbol)
+        filled = filled_by(deals, judged, position_id=position_id, latency_ms=latency_ms)
+        if filled is None or _short(judged, filled):
+            return _without_deals(judged, "no deal yet")
+        return filled
+
+    async def _remove_rests(self, judged: list[Judged], broker_symbol: str) -> None:
+        """An order that filled in part must not go on working: its rest is removed, and `Filled` says what was done."""
+        for item in judged:
+            if item.outcome != "partial" or not item.order_ticket:
+                continue
+            try:
+                rests = await self._session.read("orders_get", ticket=item.order_ticket)
+            except ReadFailed:
+                continue
+            if rests:
+                await self._send(remove_request(item.order_ticket, broker_symbol=broker_symbol, magic=self._session.policy.magic))
+
+    # ------------------------------------------------------------------------------------------------------ looking
+    def _named(self, symbol: str) -> tuple[Instrument, str]:
+        instrument = self._session.instruments.get(symbol)
+        if instrument is None:
+            raise ReadFailed(f"{symbol} was not selected")
+        return instrument, self._session.broker_names[symbol]
+
+    async def _quote(self, symbol: str, instrument: Instrument) -> Quote:
+        record = await self._session.read("symbol_info_tick", self._session.broker_names[symbol])
+        try:
+            quote = quote_of(record, symbol, instrument.digits, self._session.server)
+        except Unreadable as error:
+            raise ReadFailed(str(error)) from error
+        if quote is None:
+            raise ReadFailed(f"{symbol} has no price")
+        self._session.saw_tick(int(record["time_msc"]))
+        return quote
+
+    async def _held(self, ticket: int, position_id: int, broker_symbol: str) -> BrokerPosition | None:
+        """The position by its ticket, or by its lasting id where the server gave it another ticket; None when it is gone."""
+        by_ticket = await self._positions(ticket=int(ticket))
+        if by_ticket:
+            return by_ticket[0]
+        others = await self._positions(symbol=broker_symbol)
+        return next((item for item in others if position_id and item.position_id == position_id), None)
+
+    async def _positions(self, **which: Any) -> tuple[BrokerPosition, ...]:
+        session = self._session
+        records = await session.read("positions_get", **which)
+        return tuple(position_of(record, session.plain(str(record["symbol"])), session.server) for record in records)
+
+
+def within_deviation(instrument: Instrument, side: Side, quote: Quote, quoted: float, deviation_points: int) -> bool:
+    """Whether a fresh price is no worse than the desk's quote by more than it allowed."""
+    worse = quote.ask - quoted if side is Side.BUY else quoted - quote.bid
+    return worse <= (deviation_points + 0.5) * instrument.point
+
+
+def _changed(judged: Judged) -> Fate:
+    if judged.outcome in ("filled", "accepted", "unchanged", "partial"):
+        return Changed(note="stands so already" if judged.outcome == "unchanged" else "")
+    return judged.fate or UnknownFate(why="no answer")
+
+
+def _short(judged: list[Judged], filled: Filled) -> bool:
+    """Whether deals of what the broker called done are still missing."""
+    done = sum(item.lots for item in judged if item.outcome in ("filled", "partial"))
+    return filled.lots < done - 1e-7
+
+
+def _without_deals(judged: list[Judged], why: str) -> Fate:
+    orders = [item.order_ticket for item in judged if item.order_ticket]
+    return Accepted(order_ticket=orders[0]) if orders else UnknownFate(why=why)

@@ -1,0 +1,77 @@
+"""Closed candles out of `copy_rates_from_pos`: the forming one cut off, the first call's download waited for.
+
+Promises: only bars that will not change: a later bar exists, or the bar's time is over and a later tick of any pair was seen,
+or it has been over for [5 s]; times are UTC. Does not: fill gaps; a bar without ticks does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.brokers.mt5 import constants as mt5
+from core.brokers.mt5.reading import candles_of
+from core.brokers.mt5.session import ReadFailed, Session
+from core.model.market import TIMEFRAME_NS, Candles
+from core.model.units import NS_PER_S
+
+FIRST_WAITS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+"""Waits between the tries of a first read, while the terminal downloads: about 24 s in all."""
+
+
+class BarReader:
+    """Reads candles; remembers which series have answered in full before."""
+
+    def __init__(self, session: Session) -> None:
+        """Nothing has been read."""
+        self._session = session
+        self._warm: dict[tuple[str, str], int] = {}
+
+    async def closed(self, symbol: str, broker_symbol: str, timeframe: str, count: int) -> Candles:
+        """The last `count` closed bars. Raises ReadFailed, Unreadable."""
+        number = mt5.TIMEFRAMES.get(timeframe)
+        if number is None:
+            raise ReadFailed(f"timeframe {timeframe!r} is not known")
+        if count <= 0:
+            raise ReadFailed("no bars were asked for")
+        rates = await self._rates(broker_symbol, number, timeframe, count + 1)
+        if len(rates) and not self._is_closed(int(rates["time"][-1]), timeframe):
+            rates = rates[:-1]
+        return candles_of(rates[-count:], symbol, self._session.server)
+
+    def _is_closed(self, open_s: int, timeframe: str) -> bool:
+        session = self._session
+        end_s = open_s + TIMEFRAME_NS[timeframe] // NS_PER_S
+        if session.newest_tick_ms >= end_s * 1000:
+            return True
+        wait_s = session.policy.bar_close_wait_s
+        return session.server.server_s(session.clock.utc_ns()) >= end_s + wait_s
+
+    async def _rates(self, broker_symbol: str, number: int, timeframe: str, count: int) -> Any:
+        key = (broker_symbol, timeframe)
+        if self._warm.get(key, 0) >= count:
+            return self._array(await self._session.read("copy_rates_from_pos", broker_symbol, number, 0, count))
+        rates, seen = None, -1
+        failure: ReadFailed | None = None
+        for wait_s in (*FIRST_WAITS_S, 0.0):
+            try:
+                rates = self._array(await self._session.read("copy_rates_from_pos", broker_symbol, number, 0, count))
+            except ReadFailed as error:
+                failure = error
+            else:
+                if len(rates) >= count or (len(rates) and len(rates) == seen):
+                    self._warm[key] = count
+                    return rates
+                seen, failure = len(rates), None
+            if wait_s:
+                await self._session.sleep(wait_s)
+        if failure is not None:
+            raise failure
+        return rates
+
+    @staticmethod
+    def _array(value: Any) -> Any:
+        if not isinstance(value, np.ndarray) or value.dtype.names is None:
+            raise ReadFailed("copy_rates_from_pos gave no table of bars")
+        return value

@@ -1,0 +1,147 @@
+"""From the answer of `order_send` to the fate of an order, as far as the answer and the deals prove it.
+
+Promises: pure; only proven things become Filled, Changed, Refused or Absent; everything else stays Accepted or UnknownFate.
+Does not: ask anything; `performing` fetches the deals, `reconcile` asks after what is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from core.brokers.base import Reply
+from core.brokers.mt5.codes import Code, SendClass, Trouble, last_error, retcode
+from core.model.book import Deal
+from core.model.inputs import Accepted, Fate, Filled, Refused, UnknownFate
+from core.model.units import NS_PER_S, Lots, Price, UtcNs
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """One answer, classed. `fate` is set where the answer alone proves it."""
+
+    outcome: SendClass
+    fate: Fate | None
+    order_ticket: int = 0
+    deal_ticket: int = 0
+    lots: Lots = 0.0
+    price: Price = 0.0
+    bid: Price = 0.0
+    ask: Price = 0.0
+    refill: bool = False
+    """Refused for its filling mode alone."""
+    requote: bool = False
+    """Refused because the price moved on: a fresh one may be tried."""
+
+
+_REQUOTES = (10004, 10015, 10020)
+_CHECK_FINE = (0, 10009)
+
+
+def judged_send(reply: Reply, now_utc_ns: UtcNs) -> Judged:
+    """What an answer to `order_send` proves; `now_utc_ns` dates the earliest new try."""
+    if not isinstance(reply.value, dict):
+        return _judged_trouble(reply, now_utc_ns)
+    result = reply.value
+    code = retcode(int(result["retcode"]))
+    unsure = code.on_send == "unknown"
+    fate: Fate | None = None
+    if unsure:
+        fate = UnknownFate(why=_words(code, result))
+    elif code.on_send == "refused":
+        fate = refused(code, str(result.get("comment", "")), now_utc_ns)
+    elif code.on_send == "accepted" and int(result["order"]):
+        fate = Accepted(order_ticket=int(result["order"]))
+    elif code.on_send == "accepted":
+        fate = UnknownFate(why="taken without an order number")
+    return Judged(
+        outcome="unknown" if isinstance(fate, UnknownFate) else code.on_send,
+        fate=fate,
+        order_ticket=int(result["order"]),
+        deal_ticket=int(result["deal"]),
+        lots=float(result["volume"]),
+        price=float(result["price"]),
+        bid=float(result["bid"]),
+        ask=float(result["ask"]),
+        refill=code.refill,
+        requote=code.number in _REQUOTES,
+    )
+
+
+def refusal_of_check(reply: Reply, now_utc_ns: UtcNs) -> Refused | None:
+    """Why `order_check` says no; None when it says yes. A check carries nothing out, so even its silence is a refusal."""
+    if isinstance(reply.value, dict):
+        number = int(reply.value["retcode"])
+        if number in _CHECK_FINE:
+            return None
+        code = retcode(number)
+        if code.on_send == "unchanged":
+            return None
+        if code.on_send != "refused":
+            return Refused(kind="retry", code=number, reason=f"check: {_words(code, reply.value)}")
+        return refused(code, str(reply.value.get("comment", "")), now_utc_ns)
+    trouble = last_error(reply.error_code)
+    kind = trouble.kind if trouble.on_send == "not_sent" else "retry"
+    return Refused(kind=kind, code=trouble.number, reason=_trouble_words(trouble, reply))
+
+
+def refused(code: Code, comment: str, now_utc_ns: UtcNs) -> Refused:
+    """A refusal with its reason, its remedy and the earliest sensible new try."""
+    reason = f"{code.number} {code.meaning}"
+    if comment and comment.lower() not in reason.lower():
+        reason += f" ({comment})"
+    if code.what_to_do:
+        reason += f"; {code.what_to_do}"
+    wait = now_utc_ns + round(code.wait_s * NS_PER_S) if code.wait_s else 0
+    return Refused(kind=code.kind, code=code.number, reason=reason, retry_utc_ns=wait)
+
+
+def filled_by(deals: Iterable[Deal], judged: Sequence[Judged], *, position_id: int, latency_ms: float) -> Filled | None:
+    """The fill that the deals of these orders prove, together; None while no deal of theirs is known."""
+    orders = {item.order_ticket for item in judged if item.order_ticket}
+    tickets = {item.deal_ticket for item in judged if item.deal_ticket}
+    mine = [deal for deal in deals if deal.order_ticket in orders or deal.deal_ticket in tickets]
+    if not mine:
+        return None
+    last = judged[-1]
+    return fill_of(mine, position_id=position_id, bid=last.bid, ask=last.ask, latency_ms=latency_ms)
+
+
+def fill_of(
+    deals: Sequence[Deal], *, position_id: int = 0, bid: Price = 0.0, ask: Price = 0.0, latency_ms: float = 0.0
+) -> Filled:
+    """One fill out of the deals of one intent: lots together, price by volume."""
+    lots = round(sum(deal.lots for deal in deals), 8)
+    worth = sum(deal.lots * deal.price for deal in deals)
+    return Filled(
+        order_ticket=deals[0].order_ticket,
+        position_id=deals[-1].position_id or position_id,
+        deal_ticket=deals[0].deal_ticket,
+        lots=lots,
+        price=deals[0].price if len(deals) == 1 or lots <= 0.0 else worth / lots,
+        bid=bid,
+        ask=ask,
+        latency_ms=latency_ms,
+    )
+
+
+def _judged_trouble(reply: Reply, now_utc_ns: UtcNs) -> Judged:
+    trouble = last_error(reply.error_code)
+    words = _trouble_words(trouble, reply)
+    if trouble.on_send == "not_sent":
+        wait = now_utc_ns + NS_PER_S if trouble.kind == "retry" else 0
+        return Judged(outcome="refused", fate=Refused(kind=trouble.kind, code=trouble.number, reason=words, retry_utc_ns=wait))
+    return Judged(outcome="unknown", fate=UnknownFate(why=words))
+
+
+def _trouble_words(trouble: Trouble, reply: Reply) -> str:
+    words = f"{trouble.number} {trouble.meaning}"
+    if reply.error_text and reply.error_text.lower() not in words.lower():
+        words += f" ({reply.error_text})"
+    return f"{words}; {trouble.what_to_do}" if trouble.what_to_do else words
+
+
+def _words(code: Code, result: dict[str, Any]) -> str:
+    comment = str(result.get("comment", ""))
+    return f"{code.number} {code.meaning}" + (f" ({comment})" if comment else "")

@@ -1,0 +1,146 @@
+"""Every return code and every `last_error`, one row each, as the adapter's whole path treats it."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.brokers.base import Reply
+from core.brokers.mt5.codes import LAST_ERRORS, RETCODES, last_error, retcode
+from core.brokers.mt5.reports import judged_send, refusal_of_check
+from core.brokers.simulator.constants import CONSTANTS
+from core.model.inputs import Accepted, Refused, UnknownFate
+
+NOW = 1_700_000_000_000_000_000
+REFERENCE = {
+    0: "unknown",
+    10004: "retry",
+    10006: "refused",
+    10007: "refused",
+    10008: "accepted",
+    10009: "filled",
+    10010: "partial",
+    10011: "unknown",
+    10012: "unknown",
+    10013: "our_bug",
+    10014: "refused",
+    10015: "retry",
+    10016: "refused",
+    10017: "operator",
+    10018: "market_closed",
+    10019: "no_money",
+    10020: "retry",
+    10021: "retry",
+    10022: "our_bug",
+    10023: "retry",
+    10024: "retry",
+    10025: "unchanged",
+    10026: "operator",
+    10027: "operator",
+    10028: "retry",
+    10029: "frozen",
+    10030: "refused",
+    10031: "unknown",
+    10032: "refused",
+    10033: "refused",
+    10034: "refused",
+    10035: "our_bug",
+    10036: "gone",
+    10038: "retry",
+    10039: "retry",
+    10040: "refused",
+    10041: "refused",
+    10042: "refused",
+    10043: "refused",
+    10044: "refused",
+    10045: "retry",
+    10046: "refused",
+}
+ERRORS = {
+    1: ("ok", "ok"),
+    -1: ("unknown", "again"),
+    -2: ("our_bug", "our_bug"),
+    -3: ("retry", "again"),
+    -4: ("retry", "again"),
+    -5: ("operator", "stop"),
+    -6: ("operator", "stop"),
+    -7: ("operator", "stop"),
+    -8: ("operator", "again"),
+    -10000: ("unknown", "connect"),
+    -10001: ("unknown", "connect"),
+    -10002: ("unknown", "connect"),
+    -10003: ("retry", "connect"),
+    -10004: ("retry", "connect"),
+    -10005: ("unknown", "connect"),
+}
+
+
+def result(code: int, **changes: object) -> Reply:
+    value = dict.fromkeys(("deal", "order"), 7) | dict.fromkeys(("volume", "price", "bid", "ask"), 1.0)
+    return Reply(value | {"retcode": code, "comment": "said so", "request_id": 3} | changes, 1, "Success")
+
+
+@pytest.mark.parametrize("code", sorted(REFERENCE))
+def test_each_return_code_of_a_send(code):
+    judged = judged_send(result(code), NOW)
+    expected = REFERENCE[code]
+    if isinstance(judged.fate, Refused):
+        assert judged.fate.kind == expected
+        assert judged.fate.code == code
+        assert str(code) in judged.fate.reason
+        assert judged.fate.retry_utc_ns == 0 or judged.fate.retry_utc_ns > NOW
+        assert judged.outcome == "refused"
+    else:
+        assert judged.outcome == expected
+        assert isinstance(judged.fate, {"unknown": UnknownFate, "accepted": Accepted}.get(expected, type(None)))
+
+
+@pytest.mark.parametrize("code", sorted(REFERENCE))
+def test_a_check_never_leaves_an_unknown_fate(code):
+    refusal = refusal_of_check(result(code), NOW)
+    if code in (0, 10009, 10025):
+        assert refusal is None
+    else:
+        assert isinstance(refusal, Refused)
+        assert refusal.kind == (REFERENCE[code] if REFERENCE[code] not in ("unknown", "accepted", "partial") else "retry")
+
+
+@pytest.mark.parametrize("code", sorted(ERRORS))
+def test_each_last_error(code):
+    on_send, on_read = ERRORS[code]
+    trouble = last_error(code)
+    assert trouble.on_read == on_read
+    if code == 1:
+        return
+    judged = judged_send(Reply(None, code, "text of the terminal"), NOW)
+    if on_send == "unknown":
+        assert isinstance(judged.fate, UnknownFate)
+    else:
+        assert isinstance(judged.fate, Refused)
+        assert judged.fate.kind == on_send
+    refusal = refusal_of_check(Reply(None, code, "text"), NOW)
+    assert isinstance(refusal, Refused)
+
+
+def test_the_tables_are_whole():
+    assert set(RETCODES) == set(REFERENCE)
+    assert set(LAST_ERRORS) == set(ERRORS)
+    exported = {value for name, value in CONSTANTS.items() if name.startswith("TRADE_RETCODE_")}
+    assert exported <= set(RETCODES)
+    assert {value for name, value in CONSTANTS.items() if name.startswith("RES_")} <= set(LAST_ERRORS)
+
+
+def test_what_nobody_described_is_unknown():
+    assert retcode(10999).on_send == "unknown"
+    assert isinstance(judged_send(result(10999), NOW).fate, UnknownFate)
+    assert last_error(-77).on_send == "unknown"
+    assert isinstance(judged_send(Reply(None, -77, ""), NOW).fate, UnknownFate)
+
+
+def test_an_operator_is_told_what_to_do():
+    for row in (*RETCODES.values(), *LAST_ERRORS.values()):
+        if row.kind == "operator":
+            assert row.what_to_do, row.name
+
+
+def test_taken_without_an_order_number_is_unknown():
+    assert isinstance(judged_send(result(10008, order=0), NOW).fate, UnknownFate)
