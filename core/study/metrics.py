@@ -1,0 +1,312 @@
+"""How it went: trades in R and money, daily returns, drawdown, time in the market, and what confidence was worth.
+
+A trade is a position from its first to its last deal, partials together, net of commission, fee and swap; R is against the money
+at risk at entry. Daily figures follow the account's own day, without deposits and withdrawals.
+Promises: a figure that rests on too little is None, never 0; days on which the market is closed throughout do not count.
+Does not: read the journal, or mix modes, accounts or strategies: the caller hands the records that belong together.
+Sources: Sharpe (1994), "The Sharpe Ratio", ex post, sample deviation; Sortino and Price (1994), downside deviation over all days.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from core.clock.zones import NEW_YORK, day_and_second, day_started, next_local_time, week_second
+from core.model.effects import TradeClosed, Verdict
+from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, Money, UtcNs
+
+DAYS_MIN = 20
+"""Under so many daily returns Sharpe and Sortino stay blank."""
+DAYS_A_YEAR = 252
+_WEEK_OPEN_S = 17 * S_PER_HOUR
+_WEEK_CLOSE_S = 5 * S_PER_DAY + 17 * S_PER_HOUR
+
+
+class TradeFigures(Struct, frozen=True, kw_only=True):
+    """What a group of trades came to. Shares and averages are None without trades."""
+
+    trades: int
+    won: int
+    win_fraction: float | None
+    expectancy_r: float | None
+    """Mean net result in R."""
+    deviation_r: float | None
+    """Sample deviation of the results in R; None under two trades."""
+    mean_win_r: float | None
+    mean_loss_r: float | None
+    profit_factor: float | None
+    """Money won by money lost; None while nothing was lost."""
+    net_money: Money
+    costs_money: Money
+    """Commission and swap, negative when paid."""
+    best_r: float | None
+    worst_r: float | None
+    losses_in_row_max: int
+    mean_hours: float | None
+
+
+def trade_figures(trades: Sequence[TradeClosed]) -> TradeFigures:
+    """Figures of trades in the order in which they closed."""
+    results = [trade.result_r for trade in trades]
+    wins, losses = [r for r in results if r > 0.0], [r for r in results if r < 0.0]
+    lost_money = -math.fsum(trade.net_money for trade in trades if trade.net_money < 0.0)
+    won_money = math.fsum(trade.net_money for trade in trades if trade.net_money > 0.0)
+    hours = [(trade.closed_utc_ns - trade.opened_utc_ns) / NS_PER_S / S_PER_HOUR for trade in trades]
+    return TradeFigures(
+        trades=len(trades),
+        won=len(wins),
+        win_fraction=len(wins) / len(trades) if trades else None,
+        expectancy_r=mean(results),
+        deviation_r=deviation(results),
+        mean_win_r=mean(wins),
+        mean_loss_r=mean(losses),
+        profit_factor=won_money / lost_money if lost_money > 0.0 else None,
+        net_money=math.fsum(trade.net_money for trade in trades),
+        costs_money=math.fsum(trade.commission_money + trade.swap_money for trade in trades),
+        best_r=max(results, default=None),
+        worst_r=min(results, default=None),
+        losses_in_row_max=_longest_run(results),
+        mean_hours=mean(hours),
+    )
+
+
+def grouped(trades: Sequence[TradeClosed], key: Callable[[TradeClosed], str]) -> dict[str, TradeFigures]:
+    """Figures per group, groups in alphabetical order."""
+    groups: dict[str, list[TradeClosed]] = {}
+    for trade in trades:
+        groups.setdefault(key(trade), []).append(trade)
+    return {name: trade_figures(groups[name]) for name in sorted(groups)}
+
+
+def by_pair(trades: Sequence[TradeClosed]) -> dict[str, TradeFigures]:
+    """Figures per symbol."""
+    return grouped(trades, lambda trade: trade.symbol)
+
+
+def by_exit(trades: Sequence[TradeClosed]) -> dict[str, TradeFigures]:
+    """Figures per reason of the exit."""
+    return grouped(trades, lambda trade: trade.reason)
+
+
+def by_hour(trades: Sequence[TradeClosed], zone: str) -> dict[str, TradeFigures]:
+    """Figures per hour of the entry on a zone's clock, `00` to `23`."""
+    return grouped(trades, lambda trade: f"{day_and_second(trade.opened_utc_ns, zone)[1] // S_PER_HOUR:02d}")
+
+
+def by_confidence(trades: Sequence[TradeClosed]) -> dict[str, TradeFigures]:
+    """Figures per tenth of confidence, `0.7` for 0.7 to under 0.8; 1 counts with the highest tenth."""
+    return grouped(trades, lambda trade: f"0.{min(max(int(trade.confidence * 10.0 + 1e-9), 0), 9)}")
+
+
+def refusals(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """Refused candidates by the reason that decided, the most frequent first."""
+    return counted([verdict.reason for verdict in verdicts if verdict.outcome == "refused"])
+
+
+def counted(words: Sequence[str]) -> dict[str, int]:
+    """How often each word stands there, the most frequent first, then by name: error classes, reasons, exits."""
+    counts: dict[str, int] = {}
+    for word in words:
+        counts[word] = counts.get(word, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+class EquityPoint(Struct, frozen=True):
+    """Equity at an instant."""
+
+    at_utc_ns: UtcNs
+    equity_money: Money
+
+
+class Transfer(Struct, frozen=True):
+    """A deposit (positive), withdrawal or credit; no result."""
+
+    at_utc_ns: UtcNs
+    money: Money
+
+
+class Drawdown(Struct, frozen=True, kw_only=True):
+    """The deepest fall of equity from a peak, deposits aside; instants of the peak, the bottom, and the recovery (0: not yet)."""
+
+    fraction: float
+    money: Money
+    peak_utc_ns: UtcNs
+    bottom_utc_ns: UtcNs
+    recovered_utc_ns: UtcNs
+
+
+def daily_returns(
+    points: Sequence[EquityPoint], transfers: Sequence[Transfer], *, day_start_s: int, day_zone: str
+) -> tuple[float, ...]:
+    """Return of each account day from the first point's to the last one's; a day without a point keeps its equity.
+
+    Transfers are taken out of the day in which equity first shows them: (equity at the end - transfers) / equity at the start - 1.
+    The first day begins with the first point.
+    """
+    if len(points) < 2:
+        return ()
+    returns, row, moved, before = [], 0, 0, points[0].equity_money
+    start = day_started(points[0].at_utc_ns, day_zone, day_start_s)
+    while start <= points[-1].at_utc_ns:
+        end = next_local_time(start, day_zone, day_start_s)
+        after = before
+        while row < len(points) and points[row].at_utc_ns < end:
+            after = points[row].equity_money
+            row += 1
+        flow = 0.0
+        while row and moved < len(transfers) and transfers[moved].at_utc_ns <= points[row - 1].at_utc_ns:
+            if transfers[moved].at_utc_ns > points[0].at_utc_ns:
+                flow += transfers[moved].money
+            moved += 1
+        if not _closed_throughout(start, end) or after != before:
+            returns.append((after - flow) / before - 1.0 if before > 0.0 else 0.0)
+        before, start = after, end
+    return tuple(returns)
+
+
+def sharpe(returns: Sequence[float]) -> float | None:
+    """Mean by sample deviation of daily returns, times the root of 252; None under 20 days or without any deviation."""
+    spread = deviation(returns)
+    if len(returns) < DAYS_MIN or not spread:
+        return None
+    return math.fsum(returns) / len(returns) / spread * math.sqrt(DAYS_A_YEAR)
+
+
+def sortino(returns: Sequence[float]) -> float | None:
+    """Mean by downside deviation (target 0, over all days), times the root of 252; None under 20 days or without a loss."""
+    if len(returns) < DAYS_MIN:
+        return None
+    downside = math.sqrt(math.fsum(min(one, 0.0) ** 2 for one in returns) / len(returns))
+    return math.fsum(returns) / len(returns) / downside * math.sqrt(DAYS_A_YEAR) if downside > 0.0 else None
+
+
+def drawdown(points: Sequence[EquityPoint], transfers: Sequence[Transfer] = ()) -> Drawdown | None:
+    """The deepest drawdown; a transfer moves the peak by its amount, as the breaker does. None without points."""
+    if not points:
+        return None
+    peak, peak_at, moved = points[0].equity_money, points[0].at_utc_ns, 0
+    worst = Drawdown(fraction=0.0, money=0.0, peak_utc_ns=peak_at, bottom_utc_ns=peak_at, recovered_utc_ns=peak_at)
+    for point in points:
+        while moved < len(transfers) and transfers[moved].at_utc_ns <= point.at_utc_ns:
+            if transfers[moved].at_utc_ns > points[0].at_utc_ns:
+                peak += transfers[moved].money
+            moved += 1
+        if point.equity_money >= peak:
+            if worst.recovered_utc_ns == 0:
+                worst = _recovered(worst, point.at_utc_ns)
+            peak, peak_at = point.equity_money, point.at_utc_ns
+        elif peak > 0.0 and 1.0 - point.equity_money / peak > worst.fraction:
+            worst = Drawdown(
+                fraction=1.0 - point.equity_money / peak,
+                money=peak - point.equity_money,
+                peak_utc_ns=peak_at,
+                bottom_utc_ns=point.at_utc_ns,
+                recovered_utc_ns=0,
+            )
+    return worst
+
+
+def _recovered(worst: Drawdown, at_utc_ns: UtcNs) -> Drawdown:
+    return Drawdown(
+        fraction=worst.fraction,
+        money=worst.money,
+        peak_utc_ns=worst.peak_utc_ns,
+        bottom_utc_ns=worst.bottom_utc_ns,
+        recovered_utc_ns=at_utc_ns,
+    )
+
+
+class TimeInMarket(Struct, frozen=True, kw_only=True):
+    """How much of a stretch of time had positions open: the share with any, the mean number, and the most at once."""
+
+    any_fraction: float
+    positions_mean: float
+    positions_max: int
+
+
+def time_in_market(trades: Sequence[TradeClosed], *, from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> TimeInMarket | None:
+    """Exposure between two instants; None when there is no time between them."""
+    span = to_utc_ns - from_utc_ns
+    if span <= 0:
+        return None
+    steps: dict[UtcNs, int] = {from_utc_ns: 0, to_utc_ns: 0}
+    for trade in trades:
+        opened, closed = max(trade.opened_utc_ns, from_utc_ns), min(trade.closed_utc_ns, to_utc_ns)
+        if opened < closed:
+            steps[opened] = steps.get(opened, 0) + 1
+            steps[closed] = steps.get(closed, 0) - 1
+    held, most, busy, area = 0, 0, 0, 0
+    for at, following in pairwise(sorted(steps)):
+        held += steps[at]
+        most = max(most, held)
+        busy += following - at if held > 0 else 0
+        area += held * (following - at)
+    return TimeInMarket(any_fraction=busy / span, positions_mean=area / span, positions_max=most)
+
+
+class Performance(Struct, frozen=True, kw_only=True):
+    """Everything of one account, mode and strategy together."""
+
+    trades: TradeFigures
+    days: int
+    sharpe: float | None
+    sortino: float | None
+    drawdown: Drawdown | None
+    time_in_market: TimeInMarket | None
+
+
+def performance(
+    trades: Sequence[TradeClosed],
+    points: Sequence[EquityPoint],
+    transfers: Sequence[Transfer] = (),
+    *,
+    day_start_s: int,
+    day_zone: str,
+) -> Performance:
+    """All figures of trades in order of closing, equity and transfers in order of time."""
+    returns = daily_returns(points, transfers, day_start_s=day_start_s, day_zone=day_zone)
+    span = (points[0].at_utc_ns, points[-1].at_utc_ns) if points else (0, 0)
+    return Performance(
+        trades=trade_figures(trades),
+        days=len(returns),
+        sharpe=sharpe(returns),
+        sortino=sortino(returns),
+        drawdown=drawdown(points, transfers),
+        time_in_market=time_in_market(trades, from_utc_ns=span[0], to_utc_ns=span[1]),
+    )
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """Arithmetic mean; None of nothing."""
+    return math.fsum(values) / len(values) if values else None
+
+
+def deviation(values: Sequence[float]) -> float | None:
+    """Sample standard deviation; None under two values."""
+    if len(values) < 2:
+        return None
+    middle = math.fsum(values) / len(values)
+    spread = math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
+    return spread if spread > abs(middle) * 1e-12 else 0.0
+
+
+def _longest_run(results: Sequence[float]) -> int:
+    longest = run = 0
+    for result in results:
+        run = run + 1 if result < 0.0 else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _closed_throughout(start_utc_ns: UtcNs, end_utc_ns: UtcNs) -> bool:
+    """Whether the market is closed from Friday 17:00 to Sunday 17:00 New York during the whole of a day."""
+
+    def closed(at_utc_ns: UtcNs) -> bool:
+        second = week_second(at_utc_ns, NEW_YORK)
+        return second >= _WEEK_CLOSE_S or second < _WEEK_OPEN_S
+
+    return closed(start_utc_ns) and closed(end_utc_ns - 1)

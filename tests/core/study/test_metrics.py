@@ -1,0 +1,213 @@
+"""Figures worked out on paper: trades in R, daily returns in the account's day, drawdown, time in the market."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.model.effects import TradeClosed, Verdict
+from core.model.market import Side
+from core.study.metrics import (
+    EquityPoint,
+    Transfer,
+    by_confidence,
+    by_exit,
+    by_hour,
+    by_pair,
+    counted,
+    daily_returns,
+    drawdown,
+    performance,
+    refusals,
+    sharpe,
+    sortino,
+    time_in_market,
+    trade_figures,
+)
+
+HOUR = 3_600_000_000_000
+START = 17 * 3600
+NEW_YORK = "America/New_York"
+
+
+def utc(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+
+
+def trade(
+    result_r: float,
+    *,
+    symbol: str = "EURUSD",
+    confidence: float = 0.8,
+    opened: str = "2024-06-05 10:00",
+    hours: float = 2.0,
+    reason: str = "stop",
+) -> TradeClosed:
+    at = utc(opened)
+    return TradeClosed(
+        position_id=1,
+        symbol=symbol,
+        side=Side.BUY,
+        lots=0.1,
+        opened_utc_ns=at,
+        closed_utc_ns=at + round(hours * HOUR),
+        open_price=1.08,
+        close_price=1.081,
+        stop_price=None,
+        reason=reason,
+        rule="",
+        gross_money=result_r * 100.0 + 3.0,
+        commission_money=-2.0,
+        swap_money=-1.0,
+        net_money=result_r * 100.0,
+        risk_money=100.0,
+        result_r=result_r,
+        peak_money=0.0,
+        worst_money=0.0,
+        signal_id="s",
+        confidence=confidence,
+    )
+
+
+def test_trades_in_r() -> None:
+    figures = trade_figures([trade(r) for r in (1.5, -1.0, -1.0, 2.0, -0.5)])
+    assert (figures.trades, figures.won, figures.losses_in_row_max) == (5, 2, 2)
+    assert figures.win_fraction == pytest.approx(0.4)
+    assert figures.expectancy_r == pytest.approx(0.2)
+    assert figures.deviation_r == pytest.approx(math.sqrt((1.69 + 1.44 + 1.44 + 3.24 + 0.49) / 4))
+    assert figures.profit_factor == pytest.approx(350 / 250)
+    assert (figures.mean_win_r, figures.mean_loss_r) == (pytest.approx(1.75), pytest.approx(-2.5 / 3))
+    assert (figures.net_money, figures.costs_money) == (pytest.approx(100.0), pytest.approx(-15.0))
+    assert (figures.best_r, figures.worst_r, figures.mean_hours) == (2.0, -1.0, 2.0)
+
+
+def test_what_rests_on_nothing_is_blank() -> None:
+    none = trade_figures([])
+    assert (none.win_fraction, none.expectancy_r, none.profit_factor, none.best_r) == (None, None, None, None)
+    assert trade_figures([trade(1.0)]).profit_factor is None
+    assert trade_figures([trade(1.0)]).deviation_r is None
+
+
+def test_groups() -> None:
+    trades = [
+        trade(1.0, confidence=0.80, opened="2024-06-05 10:30"),
+        trade(-1.0, symbol="USDJPY", confidence=0.79, opened="2024-01-05 10:30", reason="target"),
+        trade(0.5, confidence=1.0, opened="2024-06-05 10:59"),
+    ]
+    assert {name: figures.trades for name, figures in by_pair(trades).items()} == {"EURUSD": 2, "USDJPY": 1}
+    assert {name: figures.trades for name, figures in by_hour(trades, "Europe/London").items()} == {"10": 1, "11": 2}
+    assert {name: figures.expectancy_r for name, figures in by_confidence(trades).items()} == {
+        "0.7": -1.0,
+        "0.8": 1.0,
+        "0.9": 0.5,
+    }
+    assert list(by_exit(trades)) == ["stop", "target"]
+
+
+def test_refusals_and_errors_are_counted() -> None:
+    def verdict(reason: str, outcome: str = "refused") -> Verdict:
+        return Verdict(symbol="EURUSD", bar_open_utc_ns=0, strategy="trend", outcome=outcome, reason=reason)  # type: ignore[arg-type]
+
+    assert refusals([verdict("spread"), verdict("news"), verdict("spread"), verdict("", "entered"), verdict("x", "waiting")]) == {
+        "spread": 2,
+        "news": 1,
+    }
+    assert list(counted(["b", "a", "c", "c"]).items()) == [("c", 2), ("a", 1), ("b", 1)]
+
+
+def test_days_follow_the_account_and_deposits_are_no_returns() -> None:
+    # Days begin at 17:00 New York (21:00 UTC in summer). 10000 -> 10100 -> deposit 5000, 15000 -> weekend -> 15300.
+    points = [
+        EquityPoint(utc("2024-06-05 21:00"), 10_000.0),
+        EquityPoint(utc("2024-06-06 20:59"), 10_100.0),
+        EquityPoint(utc("2024-06-07 20:00"), 15_000.0),
+        EquityPoint(utc("2024-06-10 12:00"), 15_300.0),
+    ]
+    transfers = [Transfer(utc("2024-06-05 20:00"), 10_000.0), Transfer(utc("2024-06-07 10:00"), 5_000.0)]
+    returns = daily_returns(points, transfers, day_start_s=START, day_zone=NEW_YORK)
+    assert returns == pytest.approx((0.01, -100 / 10_100, 0.02))
+
+
+def test_a_deposit_that_equity_shows_the_next_day_is_taken_out_of_that_day() -> None:
+    points = [
+        EquityPoint(utc("2024-06-05 22:00"), 10_000.0),
+        EquityPoint(utc("2024-06-06 12:00"), 10_100.0),
+        EquityPoint(utc("2024-06-07 12:00"), 15_100.0),
+    ]
+    returns = daily_returns(points, [Transfer(utc("2024-06-06 15:00"), 5_000.0)], day_start_s=START, day_zone=NEW_YORK)
+    assert returns == pytest.approx((0.01, 0.0))
+
+
+def test_a_weekday_without_a_point_is_a_day_without_a_return() -> None:
+    points = [EquityPoint(utc("2024-06-03 12:00"), 100.0), EquityPoint(utc("2024-06-05 12:00"), 110.0)]
+    assert daily_returns(points, (), day_start_s=START, day_zone=NEW_YORK) == pytest.approx((0.0, 0.0, 0.1))
+    assert daily_returns(points[:1], (), day_start_s=START, day_zone=NEW_YORK) == ()
+
+
+def test_sharpe_and_sortino() -> None:
+    # Ten days of +1 % and ten of -0.5 %: mean 0.25 %, deviation 0.75 % x sqrt(20/19), downside 0.5 % x sqrt(1/2).
+    returns = [0.01, -0.005] * 10
+    assert sharpe(returns) == pytest.approx(0.0025 / (0.0075 * math.sqrt(20 / 19)) * math.sqrt(252))
+    assert sharpe(returns) == pytest.approx(5.1575, abs=1e-4)
+    assert sortino(returns) == pytest.approx(0.0025 / (0.005 * math.sqrt(0.5)) * math.sqrt(252))
+    assert sortino(returns) == pytest.approx(11.2250, abs=1e-4)
+    assert sharpe(returns[:19]) is None
+    assert sortino(returns[:19]) is None
+    assert sharpe([0.01] * 30) is None
+    assert sortino([0.01] * 30) is None
+
+
+def test_deepest_drawdown_with_its_days() -> None:
+    points = [EquityPoint(day, money) for day, money in enumerate((100.0, 120.0, 90.0, 110.0, 125.0, 112.5, 130.0))]
+    deepest = drawdown(points)
+    assert deepest is not None
+    assert deepest.fraction == pytest.approx(0.25)
+    assert (deepest.money, deepest.peak_utc_ns, deepest.bottom_utc_ns, deepest.recovered_utc_ns) == (30.0, 1, 2, 4)
+    still = drawdown(points[:4])
+    assert still is not None
+    assert still.recovered_utc_ns == 0
+    assert drawdown([]) is None
+
+
+def test_a_withdrawal_is_no_drawdown_and_a_deposit_hides_none() -> None:
+    points = [EquityPoint(day, money) for day, money in enumerate((100.0, 50.0, 45.0))]
+    deepest = drawdown(points, [Transfer(1, -50.0)])
+    assert deepest is not None
+    assert deepest.fraction == pytest.approx(0.1)
+    hidden = drawdown([EquityPoint(0, 100.0), EquityPoint(2, 130.0)], [Transfer(1, 50.0)])
+    assert hidden is not None
+    assert hidden.fraction == pytest.approx(20 / 150)
+
+
+def test_time_in_the_market() -> None:
+    trades = [
+        trade(1, opened="2024-06-05 10:00", hours=2),
+        trade(1, opened="2024-06-05 11:00", hours=2),
+        trade(1, opened="2024-06-05 15:00", hours=9),
+    ]
+    exposure = time_in_market(trades, from_utc_ns=utc("2024-06-05 08:00"), to_utc_ns=utc("2024-06-05 18:00"))
+    assert exposure is not None
+    assert (exposure.any_fraction, exposure.positions_mean, exposure.positions_max) == (pytest.approx(0.6), pytest.approx(0.7), 2)
+    assert time_in_market(trades, from_utc_ns=5, to_utc_ns=5) is None
+
+
+def test_all_together_and_nothing_at_all() -> None:
+    nothing = performance([], [], day_start_s=START, day_zone=NEW_YORK)
+    assert (nothing.days, nothing.sharpe, nothing.drawdown, nothing.time_in_market) == (0, None, None, None)
+    points = [EquityPoint(utc(f"2024-06-{day:02d} 12:00"), 10_000.0 + day * (-1) ** day) for day in range(1, 31)]
+    whole = performance([trade(1.0)], points, day_start_s=START, day_zone=NEW_YORK)
+    assert whole.days >= 20
+    assert whole.sharpe is not None
+
+
+@given(st.lists(st.floats(-0.2, 0.2), min_size=20, max_size=60))
+def test_sharpe_agrees_with_the_standard_library(returns: list[float]) -> None:
+    spread = statistics.stdev(returns)
+    found = sharpe(returns)
+    if found is not None and spread > 1e-6:
+        assert found == pytest.approx(statistics.fmean(returns) / spread * math.sqrt(252), rel=1e-6, abs=1e-9)
