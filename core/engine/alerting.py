@@ -1,7 +1,7 @@
 """Telling people away from the screen, through apprise: filtered by level, bounded a minute, the rest folded into one line.
 
-Promises: sending never delays the engine (its own task, a bounded box); a service that fails is counted and told in the log, never
-raised. The library is imported at the first alert, for it weighs more than the engine's own start.
+Promises: sending never delays the engine (its own task, a bounded box); a service that fails is counted and told in the log,
+never raised. The library is imported at the first alert, for it weighs more than the engine's own start.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class AlertSender:
 
 
 def _library(urls: Sequence[str]) -> Send:
-    import apprise  # noqa: PLC0415 - half a second and 36 MiB that most runs never need
+    import apprise
 
     service = apprise.Apprise()
     for url in urls:

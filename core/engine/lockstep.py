@@ -21,12 +21,9 @@ from core.model.inputs import (
     AccountRead,
     BarAbsent,
     BarClosed,
-    Calendar,
-    CommandGiven,
     DealSeen,
     FeedState,
     Input,
-    SettingsChanged,
     TimerFired,
 )
 from core.model.market import Bar
@@ -42,8 +39,15 @@ T = TypeVar("T")
 class Moved(Protocol):
     """What a step of the terminal changed."""
 
-    at_utc_ns: UtcNs
-    symbols: tuple[str, ...]
+    @property
+    def at_utc_ns(self) -> UtcNs:
+        """Where the terminal stands now."""
+        ...
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Symbols with a new quote, in the market's order."""
+        ...
 
 
 class SteppedTerminal(Protocol):
@@ -122,7 +126,7 @@ class Lockstep:
             return max(due, self.terminal.now_utc_ns) if due < _NEVER else None
         return max(min(market, self._bar_due(), self._timer()), self.terminal.now_utc_ns)
 
-    def post(self, item: CommandGiven | SettingsChanged | Calendar | FeedState) -> None:
+    def post(self, item: Input) -> None:
         """Something from outside, to be fed at the next chance."""
         self._waiting.append(item)
 

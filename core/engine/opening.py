@@ -34,9 +34,7 @@ class Opening(Struct, kw_only=True):
     h1: dict[str, Candles]
 
 
-async def open_broker(
-    broker: Broker, pairs: Sequence[str], *, history_bars: int, h1_bars: int, on_step: Step
-) -> Opening:
+async def open_broker(broker: Broker, pairs: Sequence[str], *, history_bars: int, h1_bars: int, on_step: Step) -> Opening:
     """Connect, check the account, resolve the pairs and read their past. Raises BrokerError with what to do."""
     on_step("connecting to the broker")
     connected = await broker.connect()
@@ -92,5 +90,7 @@ def started_input(
 async def _bars(broker: Broker, symbol: str, timeframe: str, count: int) -> Candles:
     read = await broker.bars(symbol, timeframe, count)
     if isinstance(read, Unknown):
-        raise BrokerError(f"{symbol}: no {timeframe} history: {read.why}", what_to_do="open its chart in the terminal once and try again")
+        raise BrokerError(
+            f"{symbol}: no {timeframe} history: {read.why}", what_to_do="open its chart in the terminal, then try again"
+        )
     return read.value

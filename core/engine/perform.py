@@ -1,7 +1,8 @@
 """Carrying out what the desk decided: the intent is durable first, then the broker is asked, then the desk is told.
 
 Promises: nothing that can add risk leaves before its intent is flushed (law 5); where the journal cannot be written, an entry is
-refused and a close goes on, recorded in the reserve. Closes leave before changes, changes before entries, questions last.
+refused and a close goes on (the journal keeps it in its reserve). Closes leave before changes, changes before entries, then
+questions.
 """
 
 from __future__ import annotations
@@ -27,10 +28,6 @@ class IntentJournal(Protocol):
         """Make everything appended so far durable; false when that failed."""
         ...
 
-    def reserve(self, request: Request) -> None:
-        """Note a risk-reducing order in the reserve file, for the journal to be completed from."""
-        ...
-
 
 def requests_of(effects: tuple[Effect, ...]) -> list[Request]:
     """The effects that concern the broker, most urgent first; equals stay in the desk's order."""
@@ -53,6 +50,4 @@ class Performer:
             durable = self._journal.writable and await self._journal.flush()
             if not durable and isinstance(request, Submit):
                 return (Report(client_id=request.client_id, fate=Absent(why="the journal cannot be written")),)
-            if not durable:
-                self._journal.reserve(request)
         return await self._broker.perform(request)

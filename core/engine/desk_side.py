@@ -1,0 +1,118 @@
+"""The engine as the link sees it: commands go to the desk and wait for its word, questions are answered from desk and journal.
+
+Promises: a command is answered once, with the desk's own text; a change of settings is refused with the reason before the desk
+hears of it. Questions read the journal in a thread, never in the way of the desk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from core.engine.answers import JournalAnswers
+from core.link.messages import (
+    LINK_VERSION,
+    AnswerBody,
+    AskBars,
+    AskNews,
+    AskSettings,
+    Bars,
+    CommandResult,
+    NewsNow,
+    Question,
+    ReplayControl,
+    SettingsNow,
+    Welcome,
+)
+from core.model.commands import Command, SetSettings, StopEngine
+from core.model.effects import CommandDone, Effect
+from core.model.errors import QuarterdeckError
+from core.model.inputs import CommandGiven
+from core.model.reads import Unknown
+
+if TYPE_CHECKING:
+    from core.engine.engine import Engine
+
+_COMMAND_TIMEOUT_S = 60.0
+
+
+class DeskSide:
+    """See the module."""
+
+    def __init__(self, engine: Engine) -> None:
+        """`engine` is started or starting."""
+        self._engine = engine
+        self._waiting: dict[str, asyncio.Future[CommandDone]] = {}
+        self._answers = JournalAnswers(engine.home.journal, engine.home.logs, lambda: engine.journal.run)
+
+    def welcome(self) -> Welcome:
+        """See `EngineSide`."""
+        health = self._engine.health.view(0, 0, lambda: (True, 0.0, 0))
+        return Welcome(version=LINK_VERSION, run_id=self._engine.venue.run_id, pid=health.pid, mode=self._engine.venue.mode)
+
+    async def command(self, command: Command, origin: str, command_id: str) -> CommandResult:
+        """See `EngineSide`."""
+        if isinstance(command, SetSettings):
+            return self._set(command, origin, command_id)
+        if isinstance(command, StopEngine):
+            self._engine.stop(command.policy, command.why or origin)
+            return CommandResult(command_id=command_id, ok=True, text="stopping")
+        future: asyncio.Future[CommandDone] = asyncio.get_running_loop().create_future()
+        self._waiting[command_id] = future
+        self._engine.drive.post(CommandGiven(command_id=command_id, origin=origin, command=command))
+        try:
+            done = await asyncio.wait_for(future, _COMMAND_TIMEOUT_S)
+        except TimeoutError:
+            return CommandResult(
+                command_id=command_id, ok=False, text="the desk has not finished yet; see the screen or `status`"
+            )
+        finally:
+            self._waiting.pop(command_id, None)
+        return CommandResult(command_id=command_id, ok=done.ok, text=done.text)
+
+    async def answer(self, question: Question) -> AnswerBody:
+        """See `EngineSide`."""
+        engine = self._engine
+        if isinstance(question, AskSettings):
+            return SettingsNow(
+                tree=msgspec.Raw(msgspec.msgpack.encode(engine.tuning.tree)),
+                file_tree=msgspec.Raw(msgspec.msgpack.encode(engine.tuning.file_tree)),
+                overridden=engine.tuning.overridden,
+                changes=await asyncio.to_thread(self._answers.setting_changes),
+            )
+        if isinstance(question, AskNews):
+            calendar = engine.calendar
+            return NewsNow(available=calendar.available, events=calendar.events, why=calendar.why)
+        if isinstance(question, AskBars):
+            return await self._bars(question)
+        return await asyncio.to_thread(self._answers.answer, question)
+
+    def replay_control(self, control: ReplayControl) -> None:
+        """See `EngineSide`."""
+        self._engine.drive.control(control)
+
+    def hear(self, effect: Effect) -> None:
+        """Settle the command that the desk just finished."""
+        if isinstance(effect, CommandDone):
+            future = self._waiting.get(effect.command_id)
+            if future is not None and not future.done():
+                future.set_result(effect)
+
+    def _set(self, command: SetSettings, origin: str, command_id: str) -> CommandResult:
+        engine = self._engine
+        try:
+            changed = engine.tuning.change(command.changes, origin, engine.runner.at_utc_ns, command.minutes)
+        except QuarterdeckError as error:
+            return CommandResult(command_id=command_id, ok=False, text=error.one_line())
+        engine.drive.post(changed)
+        said = ", ".join(f"{key}: {old} -> {new}" for key, old, new in changed.changes) or "nothing changed"
+        return CommandResult(command_id=command_id, ok=True, text=said)
+
+    async def _bars(self, question: AskBars) -> Bars:
+        read = await self._engine.venue.broker.bars(question.symbol, question.timeframe, question.count)
+        if isinstance(read, Unknown):
+            raise ValueError(f"{question.symbol}: {read.why}")
+        rows = tuple(read.value.bar(row) for row in range(len(read.value)))
+        return Bars(symbol=question.symbol, timeframe=question.timeframe, bars=rows)

@@ -1,0 +1,296 @@
+"""The two ways of driving a run behind one face: steps over a terminal that makes its own time, or loops beside a live one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from core.clock.zones import NEW_YORK, next_local_time
+from core.engine.live import LiveFeed
+from core.engine.lockstep import Lockstep
+from core.engine.pace import Pacer
+from core.engine.perform import Performer, requests_of
+from core.engine.supervise import Supervisor
+from core.link.messages import ReplayControl
+from core.model.commands import StopEngine
+from core.model.effects import Effect, TradeClosed, Verdict
+from core.model.errors import InvariantBroken
+from core.model.inputs import CommandGiven, Input, SettingsChanged
+from core.model.units import S_PER_HOUR, UtcNs
+
+if TYPE_CHECKING:
+    from core.engine.engine import Engine
+
+_DAY_START_S = 17 * S_PER_HOUR
+
+
+class Drive(Protocol):
+    """What the engine needs of whoever feeds the desk."""
+
+    pacer: Pacer | None
+
+    @property
+    def bars(self) -> int:
+        """Symbol-bars fed so far."""
+        ...
+
+    @property
+    def feed(self) -> tuple[bool, str]:
+        """Whether quotes come, and why not."""
+        ...
+
+    async def begin(self, inputs: Sequence[Input]) -> None:
+        """Tell the desk what it must know before the first quote."""
+        ...
+
+    async def run(self) -> None:
+        """Feed the desk until the run ends."""
+        ...
+
+    def post(self, item: Input) -> None:
+        """Feed something from outside at the next chance."""
+        ...
+
+    def post_threadsafe(self, item: Input) -> None:
+        """As `post`, from another thread."""
+        ...
+
+    def hurry(self) -> None:
+        """The run is to end: hold nothing back any more."""
+        ...
+
+    def control(self, control: ReplayControl) -> None:
+        """Steer the pace, where it is ours."""
+        ...
+
+    def heard(self, effect: Effect) -> None:
+        """An effect of the desk, for stepping to the next trade or refusal."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish what is under way."""
+        ...
+
+
+class LockstepDrive:
+    """Steps a simulated terminal at the pace asked for."""
+
+    def __init__(self, engine: Engine, performer: Performer) -> None:
+        """`engine` has its runner and venue already."""
+        self.pacer: Pacer | None = Pacer(engine.clock, engine.venue.speed)
+        self._engine = engine
+        self._performer = performer
+        self._loop = asyncio.get_running_loop()
+        self._lockstep: Lockstep | None = None
+        self._midnight_utc_ns: UtcNs = 0
+        self._step_until: str = ""
+        self._bar_mark = 0
+
+    @property
+    def bars(self) -> int:
+        """See `Drive`."""
+        return self._steps.bars
+
+    @property
+    def feed(self) -> tuple[bool, str]:
+        """See `Drive`."""
+        return True, ""
+
+    @property
+    def _steps(self) -> Lockstep:
+        if self._lockstep is None:
+            raise InvariantBroken("a drive begins before it runs")
+        return self._lockstep
+
+    async def begin(self, inputs: Sequence[Input]) -> None:
+        """See `Drive`."""
+        engine = self._engine
+        terminal = engine.venue.terminal
+        if terminal is None:
+            raise InvariantBroken("lockstep needs a terminal that makes its own time")
+        self._lockstep = Lockstep(
+            terminal=terminal,
+            broker=engine.venue.broker,
+            runner=engine.runner,
+            performer=self._performer,
+            scanner=engine.scanner,
+            settings=engine.tuning.settings,
+            interest=engine.desk,
+            until_utc_ns=engine.venue.until_utc_ns,
+        )
+        for item in inputs:
+            await self._lockstep.give(item, terminal.now_utc_ns)
+        self._midnight_utc_ns = next_local_time(terminal.now_utc_ns, NEW_YORK, _DAY_START_S)
+
+    async def run(self) -> None:
+        """See `Drive`."""
+        engine, steps, pacer = self._engine, self._steps, self.pacer
+        assert pacer is not None
+        while not engine.ended.done():
+            at = steps.next_ns()
+            if at is None:
+                if steps.ending or not await self._market_over():
+                    return
+                continue
+            if not await pacer.hold(at):
+                await steps.feed_waiting()
+                continue
+            await steps.step()
+            self._after(steps.runner.at_utc_ns)
+
+    def post(self, item: Input) -> None:
+        """See `Drive`."""
+        self._steps.post(item)
+        if self.pacer is not None:
+            self.pacer.nudge()
+
+    def post_threadsafe(self, item: Input) -> None:
+        """See `Drive`."""
+        self._loop.call_soon_threadsafe(self.post, item)
+
+    def hurry(self) -> None:
+        """See `Drive`."""
+        self._steps.ending = True
+        if self.pacer is not None:
+            self.pacer.set_speed(None)
+
+    def control(self, control: ReplayControl) -> None:
+        """See `Drive`."""
+        pacer = self.pacer
+        if pacer is None:
+            return
+        if control.action == "pause":
+            self._pause()
+        elif control.action == "play":
+            pacer.set_speed(self._engine.venue.speed)
+        elif control.action == "speed":
+            pacer.set_speed(control.speed or None)
+        else:
+            self._step_until = {"step_bar": "bar", "next_trade": "trade", "next_refusal": "refusal"}[control.action]
+            self._bar_mark = self.bars
+            pacer.set_speed(None)
+
+    def heard(self, effect: Effect) -> None:
+        """See `Drive`."""
+        reached = (self._step_until == "trade" and isinstance(effect, TradeClosed)) or (
+            self._step_until == "refusal" and isinstance(effect, Verdict) and effect.outcome == "refused"
+        )
+        if reached:
+            self._pause()
+
+    async def stop(self) -> None:
+        """See `Drive`."""
+
+    def _pause(self) -> None:
+        self._step_until = ""
+        if self.pacer is not None:
+            self.pacer.set_speed(0.0)
+
+    def _after(self, at_utc_ns: UtcNs) -> None:
+        engine = self._engine
+        change = engine.tuning.due(at_utc_ns)
+        if change is not None:
+            self.post(change)
+        if at_utc_ns >= self._midnight_utc_ns:
+            self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
+            engine.journal.checkpoint(at_utc_ns, engine.desk.checkpoint(), "broker midnight")
+        if self._step_until == "bar" and self.bars > self._bar_mark:
+            self._pause()
+
+    async def _market_over(self) -> bool:
+        """The recording is over: what is open is closed with reason `end`."""
+        self._steps.ending = True
+        command = StopEngine(policy="flatten", why="end")
+        self._steps.post(CommandGiven(command_id="end", origin="end of data", command=command))
+        await self._steps.feed_waiting()
+        return not self._engine.ended.done()
+
+
+class LiveDrive:
+    """Runs the live loops, and the upkeep that goes with them."""
+
+    pacer: Pacer | None = None
+
+    def __init__(self, engine: Engine, performer: Performer, supervisor: Supervisor) -> None:
+        """`engine` has its runner and venue already."""
+        self._engine = engine
+        self._performer = performer
+        self._supervisor = supervisor
+        self._loop = asyncio.get_running_loop()
+        self._live: LiveFeed | None = None
+        self._midnight_utc_ns: UtcNs = 0
+
+    @property
+    def bars(self) -> int:
+        """See `Drive`."""
+        return self._feed.bars
+
+    @property
+    def feed(self) -> tuple[bool, str]:
+        """See `Drive`."""
+        return self._feed.feed_up, self._feed.feed_why
+
+    @property
+    def _feed(self) -> LiveFeed:
+        if self._live is None:
+            raise InvariantBroken("a drive begins before it runs")
+        return self._live
+
+    async def begin(self, inputs: Sequence[Input]) -> None:
+        """See `Drive`."""
+        engine = self._engine
+        self._live = LiveFeed(
+            broker=engine.venue.broker,
+            runner=engine.runner,
+            performer=self._performer,
+            scanner=engine.scanner,
+            settings=lambda: engine.tuning.settings,
+            interest=engine.desk,
+            clock=engine.clock,
+            supervisor=self._supervisor,
+        )
+        for item in inputs:
+            effects = engine.runner.give(item, engine.clock.utc_ns())
+            for request in requests_of(effects):
+                for answer in await self._performer.perform(request):
+                    self._live.post(answer)
+        self._midnight_utc_ns = next_local_time(engine.clock.utc_ns(), NEW_YORK, _DAY_START_S)
+
+    async def run(self) -> None:
+        """See `Drive`."""
+        self._feed.start()
+        while True:
+            await asyncio.sleep(1.0)
+            self._after(self._engine.clock.utc_ns())
+
+    def post(self, item: Input) -> None:
+        """See `Drive`."""
+        self._feed.post(item)
+
+    def post_threadsafe(self, item: Input) -> None:
+        """See `Drive`."""
+        self._loop.call_soon_threadsafe(self._feed.post, item)
+
+    def hurry(self) -> None:
+        """See `Drive`."""
+
+    def control(self, control: ReplayControl) -> None:
+        """A live market has no pace of ours."""
+
+    def heard(self, effect: Effect) -> None:
+        """Nothing waits for an effect here."""
+
+    async def stop(self) -> None:
+        """See `Drive`."""
+        await self._feed.stop()
+
+    def _after(self, at_utc_ns: UtcNs) -> None:
+        engine = self._engine
+        change: SettingsChanged | None = engine.tuning.due(at_utc_ns)
+        if change is not None:
+            self.post(change)
+        if at_utc_ns >= self._midnight_utc_ns:
+            self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
+            engine.journal.checkpoint(engine.runner.at_utc_ns, engine.desk.checkpoint(), "broker midnight")
+            engine.journal.prune()

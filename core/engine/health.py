@@ -1,0 +1,86 @@
+"""How the machine itself is: lag of the event loop, pace of the journal, errors by class, progress of a replay.
+
+Promises: figures only; nothing here acts. A figure that is not known is None.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from core.clock.wall import Clock
+from core.engine.pace import Pacer
+from core.engine.venue import Venue
+from core.model.snapshot import EngineHealth
+from core.model.units import NS_PER_S, UtcNs
+
+_LAG_EVERY_S = 0.25
+_LAG_KEEP = 0.9
+
+
+class Health:
+    """Collects what `EngineHealth` shows."""
+
+    def __init__(self, venue: Venue, clock: Clock, pacer: Pacer | None, home: str) -> None:
+        """`pacer` where the market's pace is ours."""
+        self.ready = False
+        self.feed_up = True
+        self.feed_why = ""
+        self.errors: dict[str, int] = {}
+        self.round_trip_ms: float | None = None
+        self.lag_ms = 0.0
+        self._venue = venue
+        self._clock = clock
+        self._pacer = pacer
+        self._home = home
+        self._started_utc_ns = clock.utc_ns()
+        self._rate: tuple[float, int] = (clock.monotonic_s(), 0)
+        self._bars_per_s: float | None = None
+
+    async def watch_loop(self) -> None:
+        """Measure how late the loop serves a timer, for ever; the figure is a slowly forgotten maximum."""
+        while True:
+            due_s = self._clock.monotonic_s() + _LAG_EVERY_S
+            await asyncio.sleep(_LAG_EVERY_S)
+            late_ms = max(0.0, (self._clock.monotonic_s() - due_s) * 1000.0)
+            self.lag_ms = max(late_ms, self.lag_ms * _LAG_KEEP)
+
+    def count_bars(self, bars: int) -> None:
+        """Keep the rate of bars per second of life."""
+        then_s, then = self._rate
+        now_s = self._clock.monotonic_s()
+        if now_s - then_s >= 1.0:
+            self._bars_per_s = (bars - then) / (now_s - then_s)
+            self._rate = (now_s, bars)
+
+    def view(self, at_utc_ns: UtcNs, seq: int, journal: Callable[[], tuple[bool, float, int]]) -> EngineHealth:
+        """The figures now; `journal` gives (writable, lag in ms, bytes a day)."""
+        writable, lag_ms, bytes_day = journal()
+        span = self._venue.until_utc_ns - self._venue.from_utc_ns
+        fraction = min(max((at_utc_ns - self._venue.from_utc_ns) / span, 0.0), 1.0) if self._venue.ends and span > 0 else None
+        return EngineHealth(
+            run_id=self._venue.run_id,
+            pid=os.getpid(),
+            started_utc_ns=self._started_utc_ns,
+            wall_utc_ns=self._clock.utc_ns(),
+            ready=self.ready,
+            feed_up=self.feed_up,
+            feed_why=self.feed_why,
+            broker_round_trip_ms=self.round_trip_ms,
+            journal_lag_ms=lag_ms,
+            journal_writable=writable,
+            tape_seq=seq,
+            tape_bytes_day=bytes_day,
+            loop_lag_ms=round(self.lag_ms, 1),
+            errors=tuple(sorted(self.errors.items())),
+            replay_fraction=fraction,
+            replay_speed=None if self._pacer is None else self._pacer.speed,
+            bars_per_s=self._bars_per_s if self._venue.ends else None,
+            home=self._home,
+        )
+
+    @property
+    def up_s(self) -> float:
+        """Seconds since the start."""
+        return (self._clock.utc_ns() - self._started_utc_ns) / NS_PER_S

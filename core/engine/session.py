@@ -1,0 +1,157 @@
+"""A whole run from the command line's wishes to its end: settings, strategy, venue, engine, signals, and what to say afterwards.
+
+Used by `run --no-ui` (and so by the engine child), and by a screen that holds the engine in its own process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from core.clock.wall import Clock, WallClock
+from core.engine.engine import Engine, RunEnd, Step
+from core.engine.scanning import history_bars, warmup_bars
+from core.engine.venue import Venue
+from core.engine.venues import ReplayRequest, base36, replay_venue, simulated_venue
+from core.model.snapshot import LogLine, Snapshot
+from core.settings.home import Home, prepare
+from core.settings.load import Loaded, load_settings
+from core.strategy.load import LoadedStrategy, load_strategy
+
+INTERRUPTED = 130
+
+
+class RunWish(Struct, frozen=True, kw_only=True):
+    """What the operator asked for on the command line."""
+
+    home: Home
+    values: tuple[tuple[str, Any], ...] = ()
+    """Settings for this run alone, (dotted key, value)."""
+    pairs: tuple[str, ...] = ()
+    replay: tuple[Path, ...] = ()
+    from_day: date | None = None
+    to_day: date | None = None
+    speed: float | None = None
+    speed_given: bool = False
+    rates: dict[str, float] = {}
+    yes_real: int = 0
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """A started engine and the settings it started with."""
+
+    engine: Engine
+    loaded: Loaded
+
+
+def wished_settings(wish: RunWish) -> Loaded:
+    """Settings in force for the wish. Raises SettingsError."""
+    pairs = (("desk.pairs", list(wish.pairs)),) if wish.pairs else ()
+    return load_settings(wish.home.root, (*wish.values, *pairs))
+
+
+def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, clock: Clock) -> Venue:
+    """The venue that the wish and settings ask for. Raises DataError, SettingsError, BrokerError."""
+    settings = loaded.settings
+    if wish.replay:
+        request = ReplayRequest(
+            folders=wish.replay,
+            from_day=wish.from_day,
+            to_day=wish.to_day,
+            speed=wish.speed,
+            rates=wish.rates,
+            warmup_bars=warmup_bars(strategy, settings),
+            history_bars=history_bars(strategy, settings),
+        )
+        return replay_venue(settings, request, wish.home)
+    run_id = base36(clock.utc_ns() // 1_000_000_000)
+    if settings.desk.mode == "simulated":
+        speed = wish.speed if wish.speed_given else settings.simulation.speed
+        return simulated_venue(settings, run_id=run_id, speed=speed, history_bars=history_bars(strategy, settings))
+    from core.engine.live_venues import live_venue  # noqa: PLC0415 - brings the gateway's client, which a replay never needs
+
+    return live_venue(settings, wish.home, run_id=run_id, clock=clock, yes_real=wish.yes_real)
+
+
+async def start_run(
+    wish: RunWish,
+    *,
+    on_step: Step,
+    on_line: Callable[[LogLine], None] | None = None,
+    clock: Clock | None = None,
+) -> Ready:
+    """Build and start an engine. Raises QuarterdeckError; nothing is left open then."""
+    clock = clock or WallClock()
+    on_step("reading settings")
+    loaded = wished_settings(wish)
+    prepare(wish.home)
+    strategy = load_strategy(loaded.settings.strategy, wish.home.root)
+    on_step("loading the market")
+    venue = await asyncio.to_thread(make_venue, wish, loaded, strategy, clock)
+    on_step(venue.label)
+    engine = Engine(home=wish.home, loaded=loaded, venue=venue, strategy=strategy, clock=clock, on_line=on_line)
+    try:
+        await engine.start(on_step)
+    except BaseException as error:
+        await engine.close(RunEnd(clean=False, why=f"did not start: {error}"))
+        raise
+    return Ready(engine=engine, loaded=loaded)
+
+
+async def run_to_end(ready: Ready) -> RunEnd:
+    """Run until it is over, obeying signals, and close everything."""
+    engine = ready.engine
+    interrupted: list[str] = []
+
+    def asked(name: str) -> None:
+        interrupted.append(name)
+        engine.stop(why=name)
+
+    remove = _on_signals(asked, lambda: engine.reload())
+    try:
+        end = await engine.run()
+    except BaseException as error:
+        await engine.close(RunEnd(clean=False, why=f"{type(error).__name__}: {error}"))
+        raise
+    finally:
+        remove()
+    await engine.close(end)
+    if "SIGINT" in interrupted and end.exit_code == 0:
+        return msgspec.structs.replace(end, exit_code=INTERRUPTED)
+    return end
+
+
+def watch(engine: Engine, watcher: Callable[[Snapshot | LogLine], None]) -> None:
+    """Give `watcher` every snapshot and log line of an engine in this process."""
+    engine.watchers.append(watcher)
+
+
+def _on_signals(stop: Callable[[str], None], reload: Callable[[], None]) -> Callable[[], None]:
+    """Obey SIGTERM and SIGINT (stop) and SIGHUP (reload); returns how to undo it. Windows knows the first two only, by the module."""
+    loop = asyncio.get_running_loop()
+    names = ("SIGTERM", "SIGINT")
+    if sys.platform == "win32":
+        before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+        for name in names:
+            signal.signal(getattr(signal, name), lambda *_, name=name: loop.call_soon_threadsafe(stop, name))
+        return lambda: [signal.signal(getattr(signal, name), handler) for name, handler in before.items()] and None
+    for name in names:
+        loop.add_signal_handler(getattr(signal, name), stop, name)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+    def remove() -> None:
+        for name in (*names, "SIGHUP"):
+            with contextlib.suppress(ValueError, RuntimeError):
+                loop.remove_signal_handler(getattr(signal, name))
+
+    return remove
+

@@ -1,0 +1,58 @@
+"""Alerts leave bounded and folded, and a dead service is nobody's problem but the counter's (H3)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from core.clock.virtual import VirtualClock, VirtualTimeLoop
+from core.engine.alerting import AlertSender
+from core.model.effects import Alert
+from core.settings.load import shipped_settings
+
+
+def alert(text: str, level: str = "warning") -> Alert:
+    return msgspec.convert({"type": "alert", "kind": "fill", "level": level, "text": text}, Alert)
+
+
+def send_all(alerts: list[Alert], *, answers: bool = True, seconds: float = 300.0, **changes: object) -> tuple[list[str], AlertSender]:
+    settings = shipped_settings(*((f"alerts.{key}", value) for key, value in changes.items())).alerts
+    loop = VirtualTimeLoop(0)
+    sent: list[str] = []
+
+    def send(title: str, body: str) -> bool:
+        sent.append(body)
+        return answers
+
+    async def live() -> AlertSender:
+        sender = AlertSender((), lambda: settings, VirtualClock(loop), send)
+        task = asyncio.create_task(sender.run())
+        for item in alerts:
+            sender.take(item)
+        await asyncio.sleep(seconds)
+        task.cancel()
+        return sender
+
+    try:
+        return sent, loop.run_until_complete(live())
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+def test_what_is_below_the_level_is_not_sent() -> None:
+    sent, _ = send_all([alert("a", "info"), alert("b", "critical")])
+    assert sent == ["[critical] b"]
+
+
+def test_a_burst_is_folded_into_the_minutes_allowance_and_none_is_lost() -> None:
+    sent, sender = send_all([alert(str(number)) for number in range(100)], per_minute_max=3)
+    assert len(sent) <= 3
+    assert sender.folded > 0
+    assert sum(body.count("[warning]") for body in sent) == 100
+
+
+def test_a_service_that_fails_is_counted() -> None:
+    sent, sender = send_all([alert("a")], answers=False)
+    assert (len(sent), sender.failed) == (1, 1)

@@ -1,0 +1,51 @@
+"""Tasks come back after failures with a growing wait; a broken promise ends the run (F3)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from core.clock.virtual import VirtualTimeLoop
+from core.engine.supervise import Supervisor
+from core.model.errors import InvariantBroken
+
+
+def test_a_failing_task_waits_longer_each_time_and_is_told_of() -> None:
+    loop = VirtualTimeLoop(0)
+    starts: list[float] = []
+    told: list[int] = []
+
+    async def work() -> None:
+        starts.append(loop.time())
+        if len(starts) < 6:
+            raise OSError("line")
+
+    async def live() -> dict[str, int]:
+        supervisor = Supervisor(retry_min_s=1, retry_max_s=4, on_failure=lambda _, __, count: told.append(count))
+        supervisor.keep("work", work)
+        await asyncio.sleep(60)
+        return supervisor.errors
+
+    errors = loop.run_until_complete(live())
+    loop.close()
+    assert [round(after - before) for before, after in zip(starts, starts[1:], strict=False)] == [1, 2, 4, 4, 4]
+    assert told == [1, 2, 3, 4, 5]
+    assert errors == {"OSError": 5}
+
+
+def test_a_broken_promise_is_not_tried_again() -> None:
+    loop = VirtualTimeLoop(0)
+    calls: list[int] = []
+
+    async def work() -> None:
+        calls.append(1)
+        raise InvariantBroken("reserved risk stays under the cap")
+
+    async def live() -> BaseException:
+        supervisor = Supervisor(retry_min_s=1, retry_max_s=4, on_failure=lambda *_: None)
+        supervisor.keep("work", work)
+        return await supervisor.fatal
+
+    error = loop.run_until_complete(live())
+    loop.close()
+    assert isinstance(error, InvariantBroken)
+    assert calls == [1]

@@ -1,0 +1,80 @@
+"""Parameters while running: refused with the reason, kept across a restart, back after their time (A4)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from core.engine.tuning import Tuning
+from core.model.errors import SettingsError
+from core.model.units import NS_PER_S
+from core.settings.load import load_settings
+from core.settings.schema import Settings
+
+KEY = "risk.risk_per_trade_pct"
+MINUTE_NS = 60 * NS_PER_S
+
+
+def tuning(home: Path) -> Tuning:
+    return Tuning(home, load_settings(home))
+
+
+def test_a_good_value_becomes_one_input_with_old_and_new(tmp_path: Path) -> None:
+    changed = tuning(tmp_path).change([(KEY, "0.5")], "screen", 0)
+    assert changed.changes == ((KEY, "1.0", "0.5"),)
+    assert msgspec.msgpack.decode(changed.settings, type=Settings).risk.risk_per_trade_pct == 0.5
+
+
+def test_a_bad_value_among_good_ones_changes_nothing(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    with pytest.raises(SettingsError, match=r"must be a number from 0.01 to 5"):
+        tuned.change([("care.age_max_hours", "2"), (KEY, "50")], "screen", 0)
+    assert tuned.settings.care.age_max_hours == 4.0
+    assert not (tmp_path / "overrides.toml").exists()
+
+
+def test_two_values_that_contradict_each_other_are_refused_together(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="must not be above"):
+        tuning(tmp_path).change([(KEY, "3"), ("risk.open_risk_max_pct", "2")], "screen", 0)
+
+
+def test_what_needs_a_restart_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="next start"):
+        tuning(tmp_path).change([("simulation.seed", "9")], "screen", 0)
+
+
+def test_a_change_survives_a_restart_and_its_undoing_leaves_no_trace(tmp_path: Path) -> None:
+    tuning(tmp_path).change([(KEY, "0.5")], "screen", 0)
+    again = tuning(tmp_path)
+    assert again.settings.risk.risk_per_trade_pct == 0.5
+    assert again.overridden == (KEY,)
+    again.change([(KEY, "1.0")], "screen", 0)
+    assert tuning(tmp_path).overridden == ()
+
+
+def test_when_the_file_changes_the_key_the_override_is_dropped_with_a_note(tmp_path: Path) -> None:
+    tuning(tmp_path).change([(KEY, "0.5")], "screen", 0)
+    (tmp_path / "settings.toml").write_text("[risk]\nrisk_per_trade_pct = 0.8\n")
+    loaded = load_settings(tmp_path)
+    assert loaded.settings.risk.risk_per_trade_pct == 0.8
+    assert "dropped" in loaded.notes[0]
+
+
+def test_a_change_for_a_time_goes_back_by_itself(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    tuned.change([(KEY, "0.5")], "screen", 1_000, minutes=120)
+    assert tuned.due(1_000 + 119 * MINUTE_NS) is None
+    back = tuned.due(1_000 + 120 * MINUTE_NS)
+    assert back is not None
+    assert back.changes == ((KEY, "0.5", "1.0"),)
+    assert tuned.due(1_000 + 500 * MINUTE_NS) is None
+
+
+def test_a_file_that_broke_while_running_leaves_the_old_settings_in_force(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    (tmp_path / "settings.toml").write_text("[risk\n")
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        tuned.reload("SIGHUP")
+    assert tuned.settings.risk.risk_per_trade_pct == 1.0

@@ -1,0 +1,193 @@
+"""The link over a real socket: who may speak, what is conflated, what a slow or rude client can do (law 10)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from websockets.asyncio.client import unix_connect
+
+from core.link.client import EventBox, SocketClient
+from core.link.messages import (
+    LINK_VERSION,
+    AnswerBody,
+    AskLog,
+    Bye,
+    Cannot,
+    CommandResult,
+    FromEngine,
+    Hello,
+    LinkState,
+    LogNow,
+    Question,
+    ReplayControl,
+    Welcome,
+)
+from core.link.place import find_place
+from core.link.server import LinkServer
+from core.model.commands import Command, Pause
+from core.model.errors import NoEngineError
+from core.model.snapshot import LogLine, Snapshot
+from tests.tui.demo import demo_snapshot
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
+
+
+class FakeEngine:
+    """An engine that obeys everything."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.controls: list[ReplayControl] = []
+
+    def welcome(self) -> Welcome:
+        return Welcome(version=LINK_VERSION, run_id="r1", pid=1, mode="replay")
+
+    async def command(self, command: Command, origin: str, command_id: str) -> CommandResult:
+        self.commands.append(command)
+        return CommandResult(command_id=command_id, ok=True, text=f"done for {origin}")
+
+    async def answer(self, question: Question) -> AnswerBody:
+        if isinstance(question, AskLog):
+            return LogNow(lines=())
+        raise LookupError("nothing known")
+
+    def replay_control(self, control: ReplayControl) -> None:
+        self.controls.append(control)
+
+
+@pytest.fixture
+async def engine(tmp_path: Path):
+    side = FakeEngine()
+    server = LinkServer(tmp_path, side)
+    await server.start()
+    yield side, server, tmp_path
+    await server.stop("test over")
+
+
+async def opened(home: Path, *, watch: bool) -> SocketClient:
+    client = SocketClient(home, client="test", watch=watch)
+    await client.start()
+    return client
+
+
+async def test_a_command_reaches_the_engine_and_its_answer_comes_back(engine) -> None:
+    side, _, home = engine
+    client = await opened(home, watch=False)
+    result = await client.send(Pause())
+    await client.close()
+    assert (result.ok, result.text, side.commands) == (True, "done for test", [Pause()])
+
+
+async def test_a_question_that_has_no_answer_says_why(engine) -> None:
+    _, _, home = engine
+    client = await opened(home, watch=False)
+    known = await client.ask(AskLog())
+    from core.link.messages import AskNews
+
+    unknown = await client.ask(AskNews())
+    await client.close()
+    assert isinstance(known, LogNow)
+    assert isinstance(unknown, Cannot)
+    assert "nothing known" in unknown.why
+
+
+async def test_the_socket_is_its_owners_alone_and_goes_with_the_engine(tmp_path: Path) -> None:
+    server = LinkServer(tmp_path, FakeEngine())
+    place = await server.start()
+    assert Path(place.socket).stat().st_mode & 0o077 == 0
+    assert (tmp_path / "link.json").stat().st_mode & 0o077 == 0
+    await server.stop("over")
+    assert not Path(place.socket).exists()
+    with pytest.raises(NoEngineError):
+        find_place(tmp_path)
+
+
+async def test_a_long_home_gets_a_private_folder_for_its_socket(tmp_path: Path) -> None:
+    home = tmp_path / ("a" * 60) / ("b" * 60)
+    home.mkdir(parents=True)
+    server = LinkServer(home, FakeEngine())
+    place = await server.start()
+    client = await opened(home, watch=False)
+    result = await client.send(Pause())
+    await client.close()
+    await server.stop("over")
+    assert result.ok
+    assert not Path(place.socket).parent.exists()
+
+
+async def test_another_version_is_told_so(engine) -> None:
+    _, _, home = engine
+    place = find_place(home)
+    async with unix_connect(place.socket, "ws://localhost/") as line:
+        await line.send(msgspec.msgpack.encode(Hello(version=LINK_VERSION + 1, client="old", watch=True)))
+        answer = msgspec.msgpack.decode(await line.recv(decode=False), type=FromEngine)
+    assert isinstance(answer, Bye)
+    assert "version" in answer.why
+
+
+@pytest.mark.parametrize("words", [b"", b"\x00\x01garbage", b"{}", msgspec.msgpack.encode({"type": "order"})])
+async def test_garbage_ends_one_conversation_and_no_other(engine, words: bytes) -> None:
+    side, _, home = engine
+    client = await opened(home, watch=True)
+    place = find_place(home)
+    async with unix_connect(place.socket, "ws://localhost/") as line:
+        await line.send(words)
+        answer = msgspec.msgpack.decode(await line.recv(decode=False), type=FromEngine)
+    assert isinstance(answer, Bye)
+    assert (await client.send(Pause())).ok
+    await client.close()
+    assert side.commands == [Pause()]
+
+
+async def test_of_many_lines_a_watcher_gets_all_it_can_hold_and_is_told_of_the_rest(engine) -> None:
+    _, server, home = engine
+    client = await opened(home, watch=True)
+    assert isinstance(await client.next(), LinkState)
+    for number in range(5_000):
+        server.log(LogLine(at_utc_ns=number, level="info", kind="test", text=str(number)))
+    texts = []
+    while not (texts and "left out" in texts[-1]):
+        event = await asyncio.wait_for(client.next(), 10)
+        if isinstance(event, LogLine):
+            texts.append(event.text)
+    await client.close()
+    assert texts[0] == "0"
+    assert len(texts) == 1_001
+
+
+async def test_a_client_comes_back_when_the_engine_does(tmp_path: Path) -> None:
+    first = LinkServer(tmp_path, FakeEngine())
+    await first.start()
+    client = await opened(tmp_path, watch=True)
+    assert (await client.next()) == LinkState(up=True, mode="replay")
+    await first.stop("restart")
+    seen = []
+    while not (seen and isinstance(seen[-1], LinkState) and not seen[-1].up):
+        seen.append(await asyncio.wait_for(client.next(), 10))
+    second = LinkServer(tmp_path, FakeEngine())
+    await second.start()
+    while not (isinstance(seen[-1], LinkState) and seen[-1].up):
+        seen.append(await asyncio.wait_for(client.next(), 10))
+    assert (await client.send(Pause())).ok
+    await client.close()
+    await second.stop("over")
+    assert any(isinstance(event, Bye) and event.why == "restart" for event in seen)
+
+
+async def test_without_an_engine_the_error_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NoEngineError) as caught:
+        await opened(tmp_path, watch=False)
+    assert "quarterdeck run" in caught.value.one_line()
+
+
+async def test_the_box_keeps_only_the_newest_snapshot() -> None:
+    box = EventBox()
+    for number in range(3):
+        box.put(demo_snapshot(number))
+    event = await box.get()
+    assert isinstance(event, Snapshot)
+    assert event.number == 2
