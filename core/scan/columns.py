@@ -1,0 +1,57 @@
+"""A whole recording of one pair scanned at once, for the backtest: figures as columns, decisions only where they are asked for.
+
+Promises: `answer(row)` equals, bit for bit, what `Scanner.on_bar` answers at that bar after the same past.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.model.market import Candles, FloatArray, Instrument
+from core.model.signals import Features, NoSignal, Signal
+from core.scan.bars import h1_of
+from core.scan.features import atr_h1, atr_m15, measured
+from core.scan.plan import Plan, judged, withheld
+from core.strategy.interface import BoolArray
+from core.strategy.windows import onto_m15
+
+
+class PairColumns:
+    """One pair's figures; rows are those of the M15 candles."""
+
+    def __init__(self, plan: Plan, instrument: Instrument, m15: Candles) -> None:
+        """Computes all columns; `m15` begins with the warm-up. A strategy's exception passes through."""
+        self._plan = plan
+        self._instrument = instrument
+        self.m15 = m15
+        self.h1 = h1_of(m15)
+        self.columns = plan.strategy.prepare(m15, self.h1, instrument)
+        self.first_row = plan.m15_rows - 1
+        """First row with a full window; nothing is judged before."""
+        self.atr_m15_price: FloatArray = atr_m15(m15)
+        self.atr_h1_price: FloatArray = onto_m15(atr_h1(self.h1), self.columns.h1_rows)
+        self.atr_price_fraction: FloatArray = self.atr_m15_price / m15.close
+        ready = (np.arange(len(m15)) >= self.first_row) & (self.columns.h1_rows + 1 >= plan.h1_rows)
+        self.ready: BoolArray = ready
+        self.candidate: BoolArray = plan.strategy.candidates(self.columns) & ready
+
+    def features(self, row: int) -> Features:
+        """What was measured at one row."""
+        begin = max(self.first_row, row + 1 - self._plan.percentile_rows)
+        past = self.atr_price_fraction[begin : row + 1]
+        return measured(self.atr_m15_price.item(row), self.atr_h1_price.item(row), past)
+
+    def answer(self, row: int) -> Signal | NoSignal:
+        """What the scanner says at the close of that bar."""
+        if not self.ready[row]:
+            have = min(row + 1, self._plan.m15_rows), int(self.columns.h1_rows[row]) + 1
+            return withheld(self._plan, self._instrument.symbol, int(self.m15.open_utc_ns[row]), warming(self._plan, *have))
+        candidate = bool(self.candidate[row])
+        return judged(self._plan, self._instrument, self.columns, row, candidate=candidate, features=self.features(row))
+
+
+def warming(plan: Plan, m15_rows: int, h1_rows: int) -> str:
+    """How far the warm-up is."""
+    if m15_rows < plan.m15_rows:
+        return f"warm-up: {m15_rows} of {plan.m15_rows} M15 bars"
+    return f"warm-up: {h1_rows} of {plan.h1_rows} H1 bars"

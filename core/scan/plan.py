@@ -1,0 +1,140 @@
+"""What a scan of one pair needs to know, and the one function that turns a row of columns into a `Signal` or a `NoSignal`.
+
+Why: the scanner (a bar at a time) and the backtest (whole columns) must answer alike to the last bit; both end here.
+Promises: an exception or a nonsensical answer of a strategy becomes a `NoSignal` that says so, never more; a broken promise
+of our own passes through.
+"""
+
+from __future__ import annotations
+
+import math
+
+from msgspec import Struct
+
+from core.model.market import Instrument, Side
+from core.model.signals import Features, NoSignal, Signal
+from core.model.units import UtcNs
+from core.settings.load import for_pair
+from core.settings.schema import Settings
+from core.strategy.foreign import Failed, attempted
+from core.strategy.interface import Columns, Decision, Strategy
+from core.strategy.load import LoadedStrategy
+from core.strategy.talib_light import recursive_bars
+
+ATR_BARS = 14
+"""What ATR means wherever the desk speaks of ATR(M15) or ATR(H1)."""
+_M15_A_WEEK = 480
+_DAYS_A_WEEK = 7
+_H1_ROWS_MIN = ATR_BARS + 2
+_QUARTERS = 4
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """A strategy, what it is called on the tape, and how much past one pair's scan takes."""
+
+    strategy: Strategy
+    name: str
+    strategy_hash: str
+    m15_rows: int
+    """M15 bars in the window of a scan; fewer, and nothing is judged."""
+    h1_rows: int
+    """Closed H1 bars in that window."""
+    percentile_rows: int
+    """M15 bars over which ATR(M15)/price is ranked."""
+
+    @property
+    def warmup_rows(self) -> int:
+        """M15 bars from which the first judgement can be made."""
+        return max(self.m15_rows, _QUARTERS * (self.h1_rows + 2))
+
+    @property
+    def history_rows(self) -> int:
+        """M15 bars to begin with, so that nothing depends on when the scan began."""
+        return max(self.m15_rows + self.percentile_rows, self.warmup_rows)
+
+
+def plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> Plan:
+    """How one pair is scanned under the settings that hold for it."""
+    h1_rows = max(loaded.strategy.warmup_h1_bars, _H1_ROWS_MIN)
+    days = for_pair(settings, symbol).filters.atr_percentile_days
+    return Plan(
+        strategy=loaded.strategy,
+        name=loaded.name,
+        strategy_hash=loaded.hash,
+        m15_rows=max(loaded.strategy.warmup_bars, recursive_bars(wilder=ATR_BARS)),
+        h1_rows=h1_rows,
+        percentile_rows=max(days * _M15_A_WEEK // _DAYS_A_WEEK, 1),
+    )
+
+
+def judged(
+    plan: Plan, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, features: Features
+) -> Signal | NoSignal:
+    """What the strategy says at one row, with the figures measured there."""
+    opened = int(columns.m15.open_utc_ns[row])
+    decision = attempted("", plan.strategy.decide, columns, row, instrument)
+    if isinstance(decision, Failed):
+        return withheld(plan, instrument.symbol, opened, f"strategy error: {decision.error}", features)
+    if not isinstance(decision, Decision):
+        return withheld(plan, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", features)
+    features = Features(
+        atr_m15_price=features.atr_m15_price,
+        atr_h1_price=features.atr_h1_price,
+        atr_percentile_pct=features.atr_percentile_pct,
+        regime=decision.regime,
+        h1_trend=decision.h1_trend,
+        m15_state=decision.m15_state,
+    )
+    if decision.side is None:
+        return NoSignal(
+            symbol=instrument.symbol,
+            strategy=plan.name,
+            strategy_hash=plan.strategy_hash,
+            bar_open_utc_ns=opened,
+            votes=decision.votes,
+            features=features,
+        )
+    wrong = "decides where its candidates() finds nothing" if not candidate else _nonsense(decision)
+    if wrong:
+        return withheld(plan, instrument.symbol, opened, f"strategy {wrong}", features)
+    return Signal(
+        symbol=instrument.symbol,
+        strategy=plan.name,
+        strategy_hash=plan.strategy_hash,
+        bar_open_utc_ns=opened,
+        side=decision.side,
+        entry_price=decision.entry_price,
+        stop_price=decision.stop_price,
+        target_price=decision.target_price,
+        confidence=decision.confidence,
+        votes=decision.votes,
+        features=features,
+        exit_now=decision.exit_now,
+    )
+
+
+def withheld(plan: Plan, symbol: str, bar_open_utc_ns: UtcNs, why: str, features: Features | None = None) -> NoSignal:
+    """Nothing was judged, and why."""
+    return NoSignal(
+        symbol=symbol,
+        strategy=plan.name,
+        strategy_hash=plan.strategy_hash,
+        bar_open_utc_ns=bar_open_utc_ns,
+        features=features or Features(),
+        withheld=why,
+    )
+
+
+def _nonsense(decision: Decision) -> str:
+    if not 0.0 <= decision.confidence <= 1.0:
+        return f"gives a confidence of {decision.confidence:g}, outside 0..1"
+    if decision.exit_now:
+        return ""
+    side = 1.0 if decision.side is Side.BUY else -1.0
+    stop, entry, target = (side * price for price in (decision.stop_price, decision.entry_price, decision.target_price))
+    if not (math.isfinite(stop) and math.isfinite(target) and stop < entry < target and decision.entry_price > 0.0):
+        return (
+            f"gives a stop of {decision.stop_price:g}, an entry of {decision.entry_price:g} and a target of "
+            f"{decision.target_price:g}, which do not lie in that order"
+        )
+    return ""

@@ -1,0 +1,124 @@
+"""One bar at a time: what the strategy says of a pair when its M15 bar has closed.
+
+Promises: pure and synchronous; the answer depends on the last bars alone, so a restart changes nothing; a bar that is not
+after the last one is not scanned; H1 bars are built from the M15 bars first (a longer bar that closes at the same instant is
+seen).
+Does not: filter, size or send anything, or measure how long a strategy takes (the shell does).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from core.model.errors import InvariantBroken, invariant
+from core.model.market import Bar, Candles, FloatArray, Instrument
+from core.model.signals import NoSignal, Signal
+from core.model.units import H1_NS
+from core.scan.bars import h1_of
+from core.scan.columns import warming
+from core.scan.features import atr_h1, atr_m15, measured
+from core.scan.plan import Plan, judged, plan_for, withheld
+from core.scan.window import BarWindow
+from core.settings.schema import Settings
+from core.strategy.foreign import Failed, attempted
+from core.strategy.interface import Columns
+from core.strategy.load import LoadedStrategy
+
+_SLACK_ROWS = 512
+
+
+class Scanner:
+    """Scans the pairs of `instruments`; each is seeded with its past first."""
+
+    def __init__(self, loaded: LoadedStrategy, instruments: Iterable[Instrument], settings: Settings) -> None:
+        """`loaded` comes from `core.strategy.load.load_strategy`."""
+        self._pairs = {spec.symbol: _PairScan(plan_for(loaded, settings, spec.symbol), spec) for spec in instruments}
+
+    def plan(self, symbol: str) -> Plan:
+        """How a pair is scanned: how many bars it needs, how many it should be seeded with (`history_rows`)."""
+        return self._pair(symbol).plan
+
+    def seed(self, symbol: str, candles_m15: Candles, candles_h1: Candles | None = None) -> None:
+        """Begin a pair with its closed bars; the broker's H1 bars serve only before the first that the M15 bars give."""
+        self._pair(symbol).seed(candles_m15, candles_h1)
+
+    def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
+        """What the strategy says at the close of this M15 bar."""
+        return self._pair(symbol).on_bar(bar)
+
+    def _pair(self, symbol: str) -> _PairScan:
+        pair = self._pairs.get(symbol)
+        if pair is None:
+            raise InvariantBroken(f"only pairs with an instrument are scanned (symbol={symbol!r})")
+        return pair
+
+
+class _PairScan:
+    def __init__(self, plan: Plan, instrument: Instrument) -> None:
+        self.plan = plan
+        self._instrument = instrument
+        nothing = Candles((), (), (), (), ())
+        self.seed(nothing, None)
+
+    def seed(self, m15: Candles, h1: Candles | None) -> None:
+        plan = self.plan
+        m15 = m15[max(0, len(m15) - plan.history_rows) :]
+        self._window = BarWindow(plan.m15_rows, m15)
+        built = h1_of(m15)
+        first_hour = -(-int(m15.open_utc_ns[0]) // H1_NS) * H1_NS if len(m15) else -(2**62)
+        self._booked_utc_ns = int(built.open_utc_ns[-1]) + H1_NS if len(built) else first_hour
+        older = h1[: int(np.searchsorted(h1.open_utc_ns, first_hour))] if h1 is not None else built[:0]
+        self._hours = BarWindow(plan.h1_rows, older)
+        for row in range(max(0, len(built) - plan.h1_rows), len(built)):
+            self._hours.append(built.bar(row))
+        fractions = (atr_m15(m15) / m15.close)[plan.m15_rows - 1 :] if len(m15) >= plan.m15_rows else np.zeros(0)
+        self._fractions = np.zeros(plan.percentile_rows + _SLACK_ROWS)
+        self._ranked = min(len(fractions), plan.percentile_rows)
+        self._fractions[: self._ranked] = fractions[len(fractions) - self._ranked :]
+
+    def on_bar(self, bar: Bar) -> Signal | NoSignal:
+        plan, symbol = self.plan, self._instrument.symbol
+        if bar.open_utc_ns <= self._window.last_open_utc_ns:
+            return withheld(plan, symbol, bar.open_utc_ns, "the bar is not after the last one seen")
+        self._window.append(bar)
+        m15 = self._window.candles()
+        h1 = self._booked(m15)
+        if len(m15) < plan.m15_rows or len(h1) < plan.h1_rows:
+            if len(m15) >= plan.m15_rows:
+                self._rank(atr_m15(m15)[-1] / m15.close[-1])
+            return withheld(plan, symbol, bar.open_utc_ns, warming(plan, len(m15), len(h1)))
+        atr_price = atr_m15(m15).item(-1)
+        past = self._rank(atr_price / m15.close.item(-1))
+        features = measured(atr_price, atr_h1(h1).item(-1), past)
+        looked = attempted("", self._look, m15, h1)
+        if isinstance(looked, Failed):
+            return withheld(plan, symbol, bar.open_utc_ns, f"strategy error: {looked.error}", features)
+        columns, candidate = looked
+        return judged(plan, self._instrument, columns, len(m15) - 1, candidate=candidate, features=features)
+
+    def _look(self, m15: Candles, h1: Candles) -> tuple[Columns, bool]:
+        columns = self.plan.strategy.prepare(m15, h1, self._instrument)
+        return columns, bool(self.plan.strategy.candidates(columns)[-1])
+
+    def _booked(self, m15: Candles) -> Candles:
+        """The H1 bars closed by the end of the last M15 bar, the newest of them booked now."""
+        waiting = m15[int(np.searchsorted(m15.open_utc_ns, self._booked_utc_ns)) :]
+        built = h1_of(waiting, cut=False)
+        for row in range(len(built)):
+            self._hours.append(built.bar(row))
+            self._booked_utc_ns = int(built.open_utc_ns[row]) + H1_NS
+        return self._hours.candles()
+
+    def _rank(self, fraction: float) -> FloatArray:
+        """Remember ATR(M15)/price of the newest bar and return the window that ends with it."""
+        rows, held = self.plan.percentile_rows, self._fractions
+        invariant(math.isfinite(fraction), "ATR is known once the window is full", symbol=self._instrument.symbol)
+        if self._ranked == len(held):
+            held[: rows - 1] = held[self._ranked - rows + 1 : self._ranked].copy()
+            self._ranked = rows - 1
+        held[self._ranked] = fraction
+        self._ranked += 1
+        return held[max(0, self._ranked - rows) : self._ranked]

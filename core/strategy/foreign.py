@@ -1,0 +1,44 @@
+"""Call code that is not ours, a strategy of the operator's own, and get its failure as a value.
+
+Promises: whatever it raises becomes `Failed`, in one line with its place in the file; a broken promise of ours passes through.
+Does not: bound its time.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from core.model.errors import InvariantBroken
+
+_TEXT_LETTERS_MAX = 200
+
+
+class Failed(Struct, frozen=True):
+    """What a call raised."""
+
+    error: str
+    """Kind and words, on one line."""
+    line: int
+    """Line of the file asked about; 0 where the failure lies elsewhere."""
+
+
+def attempted(file: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What `function` answers, or `Failed`; `file` is the one whose line is wanted.
+
+    Raises:
+        InvariantBroken: ours, never the strategy's.
+    """
+    try:
+        return function(*arguments)
+    except InvariantBroken:
+        raise
+    except SyntaxError as error:
+        return Failed(f"{error.msg}", error.lineno or 0)
+    except Exception as error:  # noqa: BLE001 - foreign code; its failure is its own pair's, never the desk's
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno for frame in reversed(frames) if frame.filename == file), 0)
+        return Failed(f"{type(error).__name__}: {' '.join(str(error).split())}"[:_TEXT_LETTERS_MAX], line or 0)

@@ -1,0 +1,240 @@
+"""Take in the strategy that settings name: the shipped one, or a class from a file of the operator's own.
+
+Promises: the file's folder is never put on the import path; what runs is what was hashed; parameters are checked against the
+ranges the strategy declares; a file's strategy is tried twice on the same window and must answer the same both times.
+Whatever is wrong is a `SettingsError` with file and remedy. The hash names code, parameters and file, so that a signal tells
+what made it.
+Does not: bound a strategy's time (the shell measures it), or keep it from reaching the system: the file is the operator's own.
+This is the one module of the room that reads files, and only at the start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from core.model.errors import SettingsError
+from core.model.market import Candles, Instrument
+from core.model.units import H1_NS, M15_NS
+from core.settings.schema import StrategySection
+from core.strategy import interface, talib_light, trend, windows
+from core.strategy.foreign import Failed, attempted
+from core.strategy.frames import FramesStrategy, is_frames_rule
+from core.strategy.interface import Strategy
+from core.strategy.trend import TrendStrategy
+
+_HASH_DIGITS = 16
+_TRIED_ROWS = 40
+_TEMPLATE = "template.py.txt"
+_WANTED = ("name", "timeframes", "Parameters", "warmup_bars", "warmup_h1_bars", "prepare", "candidates", "decide")
+
+
+class LoadedStrategy(Struct, frozen=True, kw_only=True):
+    """A strategy with its parameters, and what names it."""
+
+    strategy: Strategy
+    name: str
+    hash: str
+    own: bool
+    """It comes from a file of the operator's: it runs under a time limit."""
+
+
+def load_strategy(section: StrategySection, home: Path | None = None) -> LoadedStrategy:
+    """The strategy that `section` names; a relative file is looked for in the `home` folder.
+
+    Raises:
+        SettingsError: no such file or class, a syntax error, a bad parameter, or different answers to the same question.
+    """
+    kind, source = _class(section, home)
+    parameters = checked_parameters(kind.Parameters, section.parameters)
+    strategy = _made(kind, parameters, section)
+    own = bool(section.file)
+    if own:
+        _try(strategy, section.file)
+    name = str(kind.name)
+    return LoadedStrategy(strategy=strategy, name=name, hash=_hash(name, source, parameters), own=own)
+
+
+def strategy_parameters(section: StrategySection, home: Path | None = None) -> type[Struct]:
+    """The struct whose annotated fields are the parameters of the strategy that `section` names. Raises SettingsError."""
+    parameters: type[Struct] = _class(section, home)[0].Parameters
+    return parameters
+
+
+def checked_parameters(kind: type[Struct], values: dict[str, Any]) -> Struct:
+    """Values as an instance of the strategy's own parameters. Raises SettingsError naming every one that will not do."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    wrong = []
+    for key, value in values.items():
+        if key not in fields:
+            near = get_close_matches(key, fields, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(fields) or 'none'}"
+            wrong.append(f"strategy.parameters.{key}: the strategy has no such parameter{hint}")
+            continue
+        try:
+            msgspec.convert(value, fields[key].type)
+        except msgspec.ValidationError as error:
+            wrong.append(f"strategy.parameters.{key} = {value!r}: {error}")
+    if wrong:
+        raise SettingsError("; ".join(wrong), what_to_do="change it in settings.toml or with `quarterdeck set`")
+    try:
+        made: Struct = msgspec.convert(values, kind)
+        return msgspec.convert(msgspec.to_builtins(made), kind)  # defaults are checked as well
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"strategy.parameters: {error}", what_to_do="mend the strategy's parameters") from error
+
+
+def template_text() -> str:
+    """A strategy file to begin with, for `quarterdeck init --strategy`."""
+    return (Path(__file__).parent / _TEMPLATE).read_text(encoding="utf-8")
+
+
+def _class(section: StrategySection, home: Path | None) -> tuple[Any, bytes]:
+    if not section.file:
+        if section.name != TrendStrategy.name:
+            raise SettingsError(
+                f"strategy.name = {section.name!r}: no shipped strategy has that name; there is {TrendStrategy.name}",
+                what_to_do="name the file of your own in strategy.file",
+            )
+        return TrendStrategy, b"".join(_source(module) for module in (trend, windows, talib_light, interface))
+    path = Path(section.file).expanduser()
+    path = path if path.is_absolute() or home is None else home / path
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"strategy.file = {section.file!r}: {path} cannot be read: {error.strerror or error}",
+            what_to_do="write one with `quarterdeck init --strategy`",
+        ) from error
+    module = _executed(path, source)
+    classes = {
+        name: value for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__
+    }
+    named = [item for name, item in classes.items() if section.name in (name, getattr(item, "name", None))]
+    if not named:
+        usable = [name for name, item in classes.items() if is_frames_rule(item) or hasattr(item, "prepare")]
+        raise SettingsError(
+            f"strategy.name = {section.name!r}: {path} has no such class; it has {', '.join(usable) or 'no strategy'}",
+            what_to_do="set strategy.name to a class of that file",
+        )
+    return _complete(named[0], path), _unix(source)
+
+
+def _complete(kind: Any, path: Path) -> Any:
+    wanted = ("name", "Parameters") if is_frames_rule(kind) else _WANTED
+    missing = [name for name in wanted if not hasattr(kind, name)]
+    if not missing and not (isinstance(kind.Parameters, type) and issubclass(kind.Parameters, Struct)):
+        missing = ["Parameters as a msgspec.Struct"]
+    if missing:
+        raise SettingsError(
+            f"{path}: {kind.__name__} lacks {', '.join(missing)}",
+            what_to_do="see the file that `quarterdeck init --strategy` writes",
+        )
+    return kind
+
+
+def _executed(path: Path, source: bytes) -> ModuleType:
+    # compiled here and not by the import system: nothing is written beside the operator's file, and the hash is of what runs
+    name = f"quarterdeck_strategy_{hashlib.sha256(source).hexdigest()[:_HASH_DIGITS]}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # annotations are looked up there
+    done = attempted(str(path), _run, source, module)
+    if isinstance(done, Failed):
+        raise SettingsError(f"{path}: line {done.line}: {done.error}", what_to_do="mend that line")
+    return module
+
+
+def _run(source: bytes, module: ModuleType) -> None:
+    exec(compile(source, str(module.__file__), "exec"), module.__dict__)
+
+
+def _made(kind: Any, parameters: Struct, section: StrategySection) -> Strategy:
+    made = attempted("", FramesStrategy, kind, parameters) if is_frames_rule(kind) else attempted("", kind, parameters)
+    bars = made if isinstance(made, Failed) else attempted("", lambda: (made.warmup_bars, made.warmup_h1_bars))
+    if isinstance(bars, Failed):
+        raise SettingsError(f"strategy {section.name}: {bars.error}", what_to_do="mend the strategy")
+    if not all(type(count) is int and count >= 0 for count in bars):
+        raise SettingsError(
+            f"strategy {section.name}: warmup_bars and warmup_h1_bars are {bars}", what_to_do="give whole numbers"
+        )
+    strategy: Strategy = made
+    return strategy
+
+
+def _try(strategy: Strategy, file: str) -> None:
+    """Ask the same question twice: a strategy that remembers, draws lots or looks at a clock gives itself away."""
+    answers = [attempted("", _trial, strategy) for _ in range(2)]
+    for answer in answers:
+        if isinstance(answer, Failed):
+            raise SettingsError(f"{file}: fails on a trial window: {answer.error}", what_to_do="mend the strategy")
+    if answers[0] != answers[1]:
+        raise SettingsError(
+            f"{file}: answers differently when asked the same twice",
+            what_to_do="keep nothing between calls; use no chance and no clock",
+        )
+
+
+def _trial(strategy: Strategy) -> bytes:
+    m15, h1 = trial_candles(strategy.warmup_bars + _TRIED_ROWS, max(strategy.warmup_h1_bars, 1))
+    columns = strategy.prepare(m15, h1, TRIAL_INSTRUMENT)
+    found = strategy.candidates(columns).tolist()
+    last = list(range(len(m15) - _TRIED_ROWS, len(m15)))
+    rows = [row for row, at in enumerate(found) if at][-_TRIED_ROWS:] + last
+    return msgspec.json.encode((found, [strategy.decide(columns, row, TRIAL_INSTRUMENT) for row in rows]))
+
+
+TRIAL_INSTRUMENT = Instrument(
+    symbol="EURUSD",
+    base_currency="EUR",
+    profit_currency="USD",
+    margin_currency="EUR",
+    digits=5,
+    point=0.00001,
+    tick_size=0.00001,
+    pip=0.0001,
+    contract_size=100_000.0,
+    volume_min_lots=0.01,
+    volume_max_lots=100.0,
+    volume_step_lots=0.01,
+)
+
+
+def trial_candles(m15_rows: int, h1_rows: int) -> tuple[Candles, Candles]:
+    """Made-up waves, the same every time: M15 bars, and H1 bars that reach as far back and end with them."""
+
+    def waves(count: int, period_ns: int, end_ns: int) -> Candles:
+        opens = end_ns - period_ns * np.arange(count, 0, -1, dtype=np.int64)
+        t = (opens - end_ns) / M15_NS
+        level = 1.1 + 0.01 * np.sin(t / 397.0) + 0.004 * np.sin(t / 61.0) + 0.001 * np.sin(t / 7.3) + 0.0003 * np.sin(t * 1.7)
+        opened, close = level, np.roll(level, -1)
+        close[-1] = level[-1]
+        reach = 0.0002 * (1.5 + np.sin(t / 13.0))
+        return Candles(opens, opened, np.maximum(opened, close) + reach, np.minimum(opened, close) - reach, close)
+
+    end_ns = 480_000 * H1_NS
+    return waves(m15_rows, M15_NS, end_ns), waves(max(h1_rows, m15_rows // 4 + 1), H1_NS, end_ns)
+
+
+def _hash(name: str, source: bytes, parameters: Struct) -> str:
+    digest = hashlib.sha256()
+    for part in (name.encode(), source, msgspec.json.encode(parameters, order="sorted")):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()[:_HASH_DIGITS]
+
+
+def _source(module: ModuleType) -> bytes:
+    return _unix(Path(str(module.__file__)).read_bytes())
+
+
+def _unix(source: bytes) -> bytes:
+    return source.replace(b"\r\n", b"\n")

@@ -1,0 +1,43 @@
+"""H1 bars are built from quarters that are over, and only whole ones at the window's edge."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.model.market import Candles
+from core.model.units import H1_NS, M15_NS
+from core.scan.bars import h1_of
+
+START_NS = 480_000 * H1_NS
+
+
+def quarters(*numbers: int) -> Candles:
+    n = np.array(numbers, np.int64)
+    price = 1.0 + n / 100.0
+    return Candles(START_NS + n * M15_NS, price, price + 0.005, price - 0.003, price + 0.001, n + 1, 9 - n)
+
+
+def test_an_hour_is_its_first_open_its_extremes_and_its_last_close():
+    h1 = h1_of(quarters(0, 1, 2, 3))
+    assert len(h1) == 1
+    bar = h1.bar(0)
+    assert (bar.open_utc_ns, bar.open, bar.high, bar.low, bar.close) == (START_NS, 1.0, 1.03 + 0.005, 1.0 - 0.003, 1.03 + 0.001)
+    assert (bar.tick_volume, bar.spread_points) == (1 + 2 + 3 + 4, 6)
+
+
+def test_an_hour_that_is_not_over_or_that_the_window_cuts_is_left_out():
+    assert len(h1_of(quarters(0, 1, 2))) == 0
+    assert h1_of(quarters(2, 3, 4, 5, 6, 7)).open_utc_ns.tolist() == [START_NS + H1_NS]
+    assert len(h1_of(quarters())) == 0
+    assert len(h1_of(quarters(1, 2, 3))) == 0
+
+
+def test_missing_quarters_make_an_hour_of_those_there_are():
+    h1 = h1_of(quarters(0, 2, 12, 13, 15))
+    assert h1.open_utc_ns.tolist() == [START_NS, START_NS + 3 * H1_NS]
+    assert h1.close.tolist() == [1.021, 1.15 + 0.001]
+
+
+def test_an_hour_without_its_last_quarter_is_over_when_a_later_bar_is_seen():
+    assert len(h1_of(quarters(0, 1))) == 0
+    assert h1_of(quarters(0, 1, 4)).close.tolist() == [1.011]
