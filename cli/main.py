@@ -31,6 +31,8 @@ class Subcommand(NamedTuple):
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "init": Subcommand("cli.init", "Write a fresh settings.toml into the home folder."),
+    "run": Subcommand("cli.run", "Open the desk, with a screen or without one."),
+    "monitor": Subcommand("cli.monitor", "Attach a screen to the running engine."),
     "status": Subcommand("cli.status", "Say how the engine is; the exit code tells a watcher."),
     "pause": Subcommand("cli.pause", "No new entries; the care of positions goes on."),
     "resume": Subcommand("cli.resume", "Take your own halts away."),
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         return _usage(error)
     except QuarterdeckError as error:
-        return _say(error.one_line(), error.exit_code)
+        return _say(error.one_line(), getattr(error, "child_exit_code", error.exit_code))
     except InvariantBroken as error:
         return _say(f"stopped, a promise of the program does not hold: {error}", InvariantBroken.exit_code)
     except (typer.Abort, KeyboardInterrupt):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from core.model.errors import UsageError
-from core.model.units import NS_PER_S, UtcNs
 
 SPEED_MAX = 1_000_000.0
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9._#+-]{2,31}")
@@ -35,13 +34,13 @@ def parse_day(text: str, option: str) -> date:
         raise UsageError(f"{option} {text!r} is no day", what_to_do="write it as YYYY-MM-DD, e.g. 2024-07-01") from error
 
 
-def parse_period(first: str | None, last: str | None) -> tuple[UtcNs | None, UtcNs | None]:
-    """Start and end instants of the UTC days `--from` to `--to`, both inclusive; None where not given. Raises UsageError."""
+def parse_days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
+    """The UTC days `--from` and `--to`, both inclusive; None where not given. Raises UsageError."""
     start = None if first is None else parse_day(first, "--from")
     end = None if last is None else parse_day(last, "--to")
     if start is not None and end is not None and end < start:
         raise UsageError(f"--to {end} lies before --from {start}", what_to_do="swap them; both days are inclusive")
-    return (None if start is None else _midnight(start)), (None if end is None else _midnight(end + timedelta(days=1)))
+    return start, end
 
 
 def parse_pairs(text: str) -> tuple[str, ...]:
@@ -91,7 +90,3 @@ def parse_rates(texts: Iterable[str]) -> dict[str, float]:
         if not 0 < rates[symbol] < float("inf"):
             raise UsageError(f"--rate {text!r} is no price", what_to_do="write it like USDJPY=150")
     return rates
-
-
-def _midnight(day: date) -> UtcNs:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * NS_PER_S

@@ -1,0 +1,93 @@
+"""The engine in this process, without a screen: steps of the start, progress, and the summary at the end.
+
+Promises: results go to stdout, all else to stderr; whoever started this as a child hears each step, and the one line of error.
+Does not: start or stop the engine by itself (`core.engine.session` does).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from cli import summary as summary_text
+from cli.output import print_json, warn
+from core.clock.wall import iso
+from core.engine.child import StartupPipe
+from core.engine.engine import Engine, RunEnd
+from core.engine.session import Ready, RunWish, run_to_end, start_run
+from core.model.errors import QuarterdeckError
+from core.model.snapshot import LogLine
+from core.study.summary import Tally
+
+_PROGRESS_S = 1.0
+_PROGRESS_UNSEEN_S = 10.0
+_SHOWN_LEVELS = ("warning", "error", "critical")
+
+
+def run_here(wish: RunWish, *, as_json: bool) -> int:
+    """Run the engine to its end and return the exit code. Raises QuarterdeckError when it cannot start."""
+    pipe = StartupPipe()
+    try:
+        return asyncio.run(_run(wish, pipe, as_json=as_json))
+    except QuarterdeckError as error:
+        pipe.failed(error.one_line(), error.exit_code)
+        raise
+
+
+async def _run(wish: RunWish, pipe: StartupPipe, *, as_json: bool) -> int:
+    def step(text: str) -> None:
+        pipe.step(text)
+        warn(text)
+
+    tally = Tally()
+    ready = await start_run(wish, on_step=step, on_line=_show)
+    ready.engine.runner.listen(tally.hear)
+    pipe.ready()
+    warn("ready")
+    with _progress(ready.engine):
+        end = await run_to_end(ready)
+    _tell_end(ready, end, tally, as_json=as_json)
+    return end.exit_code
+
+
+@contextlib.contextmanager
+def _progress(engine: Engine) -> Iterator[None]:
+    task = asyncio.create_task(_say_progress(engine), name="progress") if engine.venue.ends else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            if sys.stderr.isatty():
+                print(file=sys.stderr)
+
+
+async def _say_progress(engine: Engine) -> None:
+    seen = sys.stderr.isatty()
+    while True:
+        await asyncio.sleep(_PROGRESS_S if seen else _PROGRESS_UNSEEN_S)
+        snapshot = engine.snapshot()
+        done, rate = snapshot.engine.replay_fraction or 0.0, snapshot.engine.bars_per_s or 0.0
+        text = f"{iso(snapshot.desk.at_utc_ns)[:10]}  {done:4.0%}  {rate:,.0f} bars/s"
+        print(f"\r{text}   " if seen else text, end="" if seen else "\n", file=sys.stderr, flush=True)
+
+
+def _show(line: LogLine) -> None:
+    if line.level in _SHOWN_LEVELS:
+        print(f"{iso(line.at_utc_ns)} {line.level} {line.kind} {line.text}", file=sys.stderr, flush=True)
+
+
+def _tell_end(ready: Ready, end: RunEnd, tally: Tally, *, as_json: bool) -> None:
+    venue, summary = ready.engine.venue, tally.summary()
+    account = ready.engine.desk.view().account
+    currency = account.currency if account is not None else ready.loaded.settings.simulation.currency
+    print(f"{venue.label}, seed {venue.seed}: {end.why}")
+    for line in summary_text.lines(summary, currency):
+        print(line)
+    if as_json:
+        home = str(ready.engine.home.root)
+        more: dict[str, Any] = {"clean": end.clean, "ended": end.why, "currency": currency, "mode": venue.mode, "home": home}
+        print_json(summary_text.as_plain(summary, **more))

@@ -1,0 +1,79 @@
+"""`quarterdeck run`: open the desk, with a screen or without one, on the simulated market, recorded days, or an account.
+
+With a screen the engine is a process of its own, so that neither a lost line nor a crashed screen stops it; a home whose engine
+runs already is attached to. Without a terminal the run goes on headless and says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from cli.output import has_terminal, warn
+from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings, parse_speed
+from core.model.errors import UsageError
+from core.settings.home import resolve_home
+
+
+def command(
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="Without a screen, in this process; a supervisor may watch it.")] = False,
+    in_process: Annotated[bool, typer.Option("--in-process", help="Screen and engine in one process, ending together.")] = False,
+    replay: Annotated[
+        list[Path] | None, typer.Option("--replay", metavar="FOLDER", help="Trade recorded days; may be given several times.")
+    ] = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    pairs: PairsOption = None,
+    speed: Annotated[
+        str | None, typer.Option("--speed", metavar="N|max", help="Times life. [as in settings; a replay without a screen: max]")
+    ] = None,
+    rate: Annotated[
+        list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
+    ] = None,
+    values: SetOption = None,
+    yes_real: Annotated[
+        int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Your word that this real account may be traded.")
+    ] = 0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open the desk.
+
+    Without options it trades the simulated market that the settings describe, or the account that they name. Replays take UTC
+    days, both inclusive; the warm-up comes from before the first.
+    """
+    _check(no_ui=no_ui, in_process=in_process, replay=bool(replay), of_replay=bool(first or last or rate))
+    from core.engine.session import RunWish
+
+    wish = RunWish(
+        home=resolve_home(home),
+        values=parse_settings(values or []),
+        pairs=parse_pairs(pairs) if pairs is not None else (),
+        replay=tuple(folder.expanduser().absolute() for folder in replay or []),
+        from_day=parse_days(first, last)[0],
+        to_day=parse_days(first, last)[1],
+        speed=None if speed is None else parse_speed(speed),
+        speed_given=speed is not None,
+        rates=parse_rates(rate or []),
+        yes_real=yes_real,
+    )
+    if not no_ui and not has_terminal():
+        warn("no terminal here: going on without a screen")
+        no_ui = True
+    if no_ui:
+        from cli.hosting import run_here
+
+        raise typer.Exit(run_here(wish, as_json=as_json))
+    from cli.screen import screen_beside, screen_over_child
+
+    raise typer.Exit((screen_beside if in_process else screen_over_child)(wish, as_json=as_json))
+
+
+def _check(*, no_ui: bool, in_process: bool, replay: bool, of_replay: bool) -> None:
+    if no_ui and in_process:
+        raise UsageError("--no-ui has no screen to share a process with", what_to_do="leave --in-process out")
+    if of_replay and not replay:
+        raise UsageError("--from, --to and --rate belong to a replay", what_to_do="add --replay FOLDER")

@@ -1,0 +1,133 @@
+"""The screen, over an engine in a process of its own, over one that runs already, or over one in this process.
+
+Promises: a home whose engine runs is attached to, never given a second one; leaving the screen leaves an engine of its own
+process alone, and what became of it is said afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import msgspec
+
+from cli import summary as summary_text
+from cli.engine_line import NotReached, talk
+from cli.output import print_json, warn
+from core.engine.child import start_engine
+from core.engine.session import RunWish, run_to_end, start_run, watch, wished_settings
+from core.journal.tape import TapeReader
+from core.link.client import LinkClient, SocketClient
+from core.link.local import LocalClient
+from core.model.errors import HeldError, StorageError
+from core.settings.home import prepare
+from core.settings.load import load_settings, shown
+from core.settings.schema import Ui
+from core.study.summary import summary_of
+from tui.app import DeskApp
+
+
+def monitor(home: Path) -> int:
+    """Attach a screen to the engine of `home` until the operator leaves. Raises NoEngineError when none answers."""
+    ui = load_settings(home).settings.ui
+    return asyncio.run(_attached(home, ui))
+
+
+def screen_over_child(wish: RunWish, *, as_json: bool) -> int:
+    """Start the engine as a process of its own, unless one runs, and show it. Raises QuarterdeckError when it cannot start."""
+    home = prepare(wish.home).root
+    settings = wished_settings(wish).settings
+    if _runs(home):
+        if wish.replay or wish.values or wish.pairs or wish.speed_given:
+            raise HeldError(
+                f"an engine runs in {home} already", what_to_do="`quarterdeck monitor` shows it; --home DIR starts another"
+            )
+        warn("an engine runs here already: attaching to it")
+    else:
+        if wish.replay and not wish.speed_given:
+            wish = msgspec.structs.replace(wish, speed=settings.simulation.speed, speed_given=True)
+        start_engine(home, arguments_of(wish), warn)
+    code = asyncio.run(_attached(home, settings.ui))
+    if _runs(home):
+        print("the engine goes on; `quarterdeck monitor` attaches again, `quarterdeck flatten` closes everything")
+    else:
+        _tell_last_run(wish.home.journal, as_json=as_json)
+    return code
+
+
+def screen_beside(wish: RunWish, *, as_json: bool) -> int:
+    """Show an engine that lives in this process and ends with the screen. Raises QuarterdeckError when it cannot start."""
+    code = asyncio.run(_beside(wish))
+    _tell_last_run(wish.home.journal, as_json=as_json)
+    return code
+
+
+def arguments_of(wish: RunWish) -> list[str]:
+    """The command line of the engine child that carries out `wish`."""
+    words = ["run", "--no-ui", "--home", str(wish.home.root)]
+    for key, value in wish.values:
+        words += ["--set", f"{key}={shown(value)}"]
+    if wish.pairs:
+        words += ["--pairs", ",".join(wish.pairs)]
+    for folder in wish.replay:
+        words += ["--replay", str(folder)]
+    for option, day in (("--from", wish.from_day), ("--to", wish.to_day)):
+        words += [option, day.isoformat()] if day is not None else []
+    if wish.speed_given:
+        words += ["--speed", "max" if wish.speed is None else repr(wish.speed)]
+    for symbol, price in wish.rates.items():
+        words += ["--rate", f"{symbol}={price!r}"]
+    if wish.yes_real:
+        words += ["--yes-real", str(wish.yes_real)]
+    return words
+
+
+def _runs(home: Path) -> bool:
+    async def greet(client: SocketClient) -> bool:
+        return client.welcome is not None
+
+    try:
+        return talk(home, greet)
+    except NotReached:
+        return False
+
+
+async def _attached(home: Path, ui: Ui) -> int:
+    client = SocketClient(home, client="screen", watch=True)
+    await client.start()
+    try:
+        return await _shown(client, ui, home)
+    finally:
+        await client.close()
+
+
+async def _beside(wish: RunWish) -> int:
+    ready = await start_run(wish, on_step=warn)
+    engine = ready.engine
+    client = LocalClient(engine.side)
+    watch(engine, client.publish)
+    running = asyncio.create_task(run_to_end(ready), name="engine")
+    try:
+        code = await _shown(client, ready.loaded.settings.ui, wish.home.root)
+    finally:
+        engine.stop(why="screen left")
+        end = await running
+    return code or end.exit_code
+
+
+async def _shown(client: LinkClient, ui: Ui, home: Path) -> int:
+    app = DeskApp(client, ui, home=home)
+    await app.run_async()
+    return app.return_code or 0
+
+
+def _tell_last_run(journal: Path, *, as_json: bool) -> None:
+    with contextlib.suppress(StorageError), TapeReader(journal) as reader:
+        run = reader.run()
+        summary = summary_of(reader, run)
+        print(f"run {run.run_id}, {run.mode}: {run.ended_how or 'did not end in order'}")
+        for line in summary_text.lines(summary, run.currency):
+            print(line)
+        if as_json:
+            print_json(summary_text.as_plain(summary, currency=run.currency, mode=run.mode, ended=run.ended_how))
