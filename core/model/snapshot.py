@@ -94,6 +94,10 @@ class PositionView(Struct, frozen=True, kw_only=True):
     closable: bool = True
     blocked: str = ""
     """Why it cannot be closed now, with the earliest time; empty when it can."""
+    spread_cost_money: Money | None = None
+    """What the spread takes when it is closed now; already inside `profit_money`."""
+    margin_money: Money | None = None
+    """Margin that closing it sets free."""
 
 
 class OrderView(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,204 @@
+"""What each action of the table does: questions first where money is at stake, pages beside the desk, the replay's transport.
+
+Promises: every id of `tui.keys` has its performer here or on the desk screen (a test compares). Does not: bind keys or draw.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+from core.link.messages import ReplayControl
+from core.model.commands import Pause
+from core.model.snapshot import DeskView, PositionView
+from tui.screens.desk import DeskScreen
+from tui.screens.flatten import FlattenDialog
+from tui.screens.help import HelpDialog
+from tui.screens.page import Page, SidePage
+from tui.screens.questions import (
+    MoveStopDialog,
+    StopDialog,
+    close_question,
+    group_question,
+    rearm_question,
+    resolve_question,
+    resume_question,
+)
+from tui.view.lines import plain_of
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+SPEED_UNKNOWN = 64.0
+"""What half and double start from while a replay runs as fast as it goes."""
+
+
+class Actions:
+    """The performers; each is named `do_` and its id."""
+
+    def __init__(self, app: DeskApp) -> None:
+        """For one app."""
+        self._app = app
+
+    async def perform(self, action_id: str) -> None:
+        """Do one action; ids of the desk's own panels are the desk screen's."""
+        name, _, argument = action_id.partition("(")
+        performer = getattr(self, f"do_{name}", None) or getattr(self._app.screen_below, f"do_{name}", None)
+        if performer is None:
+            return
+        result = performer(int(argument.rstrip(")"))) if argument else performer()
+        if inspect.isawaitable(result):
+            await result
+
+    @property
+    def _desk(self) -> DeskView | None:
+        snapshot = self._app.memory.snapshot
+        return snapshot.desk if snapshot is not None else None
+
+    # ------------------------------------------------------------------------------------------------------ steering
+    def do_flatten(self) -> None:
+        """Ask for the word, above whatever is open."""
+        if not isinstance(self._app.screen, FlattenDialog):
+            self._app.push_screen(FlattenDialog())
+
+    def do_pause(self) -> None:
+        """Pause at once: no question stands between an operator and less risk."""
+        self._app.run_worker(self._app.give(Pause(), "pause"), exit_on_error=False)
+
+    def do_resume(self) -> None:
+        """Ask, then resume."""
+        self._app.push_screen(resume_question(self._app.glyphs))
+
+    def do_rearm(self) -> None:
+        """Ask, then accept a drawdown."""
+        self._app.push_screen(rearm_question(self._app.glyphs))
+
+    def do_stop(self) -> None:
+        """Ask, then end the engine."""
+        self._app.push_screen(StopDialog())
+
+    def do_detach(self) -> None:
+        """Leave the screen; the engine goes on."""
+        self._app.exit(0, return_code=0)
+
+    # ------------------------------------------------------------------------------------------------------ positions
+    def do_close(self) -> None:
+        """Close the chosen position."""
+        if (view := self._chosen_position()) is not None:
+            self._app.push_screen(close_question(view, self._app.glyphs))
+
+    def ask_close(self, position_id: int) -> None:
+        """Close one position, by its id."""
+        view = next((view for view in self._desk.positions if view.position_id == position_id), None) if self._desk is not None else None
+        if view is not None:
+            self._app.push_screen(close_question(view, self._app.glyphs))
+
+    def do_move_stop(self) -> None:
+        """Move the stop of the chosen position."""
+        view = self._chosen_position()
+        if view is None:
+            return
+        if view.ours:
+            self._app.push_screen(MoveStopDialog(view))
+        else:
+            self._app.say("not ours: its stop is left alone")
+
+    def do_close_group(self) -> None:
+        """Close some."""
+        question = group_question(self._desk, self._app.glyphs) if self._desk is not None else None
+        if question is not None:
+            self._app.push_screen(question)
+
+    def do_resolve(self) -> None:
+        """Your word on an unknown fate, the oldest first."""
+        desk = self._desk
+        unknown = [order for order in desk.orders if order.fate == "unknown"] if desk is not None else []
+        if desk is not None and unknown:
+            oldest = min(unknown, key=lambda order: order.sent_utc_ns)
+            self._app.push_screen(resolve_question(oldest, desk, self._app.glyphs))
+
+    def _chosen_position(self) -> PositionView | None:
+        screen, desk = self._app.screen_below, self._desk
+        if not isinstance(screen, DeskScreen) or desk is None:
+            return None
+        kind, _, number = screen.panel("positions").cursor_key.partition(":")
+        view = next((view for view in desk.positions if kind == "position" and str(view.position_id) == number), None)
+        if view is None or screen.front != "positions":
+            screen.bring("positions")
+            self._app.say("choose a position, then press the key again")
+            return None
+        return view
+
+    # ---------------------------------------------------------------------------------------------------------- replay
+    async def do_replay_toggle(self) -> None:
+        """Run or hold."""
+        await self._app.steer_replay(ReplayControl(action="play" if self._speed_now == 0 else "pause"))
+
+    async def do_replay_slower(self) -> None:
+        """Half the speed."""
+        await self._speed(0.5)
+
+    async def do_replay_faster(self) -> None:
+        """Twice the speed."""
+        await self._speed(2.0)
+
+    async def do_replay_step(self) -> None:
+        """One bar."""
+        await self._app.steer_replay(ReplayControl(action="step_bar"))
+
+    async def do_replay_trade(self) -> None:
+        """To the next trade."""
+        await self._app.steer_replay(ReplayControl(action="next_trade"))
+
+    async def do_replay_refusal(self) -> None:
+        """To the next refusal."""
+        await self._app.steer_replay(ReplayControl(action="next_refusal"))
+
+    @property
+    def _speed_now(self) -> float | None:
+        snapshot = self._app.memory.snapshot
+        return snapshot.engine.replay_speed if snapshot is not None else None
+
+    async def _speed(self, factor: float) -> None:
+        wanted = min(max((self._speed_now or SPEED_UNKNOWN) * factor, 0.25), 1_000_000.0)
+        await self._app.steer_replay(ReplayControl(action="speed", speed=wanted))
+
+    # ------------------------------------------------------------------------------------------------------ the screen
+    def do_help(self) -> None:
+        """What is in focus, and the keys."""
+        screen = self._app.screen_below
+        focus = screen.front if isinstance(screen, DeskScreen) else screen.NAME if isinstance(screen, Page) else ""
+        self._app.push_screen(HelpDialog(focus))
+
+    def do_palette(self) -> None:
+        """Find anything."""
+        self._app.action_command_palette()
+
+    def do_freeze(self) -> None:
+        """Hold the panels still, or let them go on."""
+        self._app.memory.frozen = not self._app.memory.frozen
+
+    def do_theme(self) -> None:
+        """The next of our themes."""
+        names = self._app.own_themes
+        here = names.index(self._app.theme) if self._app.theme in names else -1
+        self._app.wear(names[(here + 1) % len(names)])
+
+    def do_copy(self) -> None:
+        """What is selected, else the chosen row, to the clipboard."""
+        screen = self._app.screen_below
+        text = self._app.screen.get_selected_text() or ""
+        if not text and isinstance(screen, DeskScreen):
+            panel = screen.panel(screen.front)
+            body = panel.sheet.body
+            text = plain_of(body[min(panel.cursor_row, len(body) - 1)]).strip() if body else ""
+        if text:
+            self._app.copy_to_clipboard(text)
+            self._app.say("copied")
+
+    def open_page(self, page: SidePage) -> None:
+        """One page at a time beside the desk."""
+        if isinstance(self._app.screen, SidePage):
+            self._app.switch_screen(page)
+        else:
+            self._app.push_screen(page)

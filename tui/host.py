@@ -1,0 +1,41 @@
+"""What screens may ask of the app: knowledge, the engine's ear, and other screens. `tui.app` is it; tests may be another."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from core.link.messages import AnswerBody, CommandResult, Question, ReplayControl
+from core.model.commands import Command
+from core.settings.schema import Ui
+from tui.keys import Action, Keymap
+from tui.memory import DeskMemory
+from tui.view.lines import Glyphs
+
+
+class Host(Protocol):
+    """The app as its screens see it."""
+
+    memory: DeskMemory
+    glyphs: Glyphs
+    keymap: Keymap
+    ui: Ui
+
+    async def give(self, command: Command, words: str) -> CommandResult | None:
+        """Order something; None when nobody knows what became of it. The answer is shown and noted."""
+        ...
+
+    async def ask(self, question: Question) -> AnswerBody:
+        """Ask the engine; what goes wrong comes back as `Cannot`."""
+        ...
+
+    async def steer_replay(self, control: ReplayControl) -> None:
+        """Steer a replay."""
+        ...
+
+    def offered(self) -> list[Action]:
+        """Actions that do something now, on this screen."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Show a word about what was just done."""
+        ...

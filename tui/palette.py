@@ -1,0 +1,67 @@
+"""The palette: every action that can be done now, every pair, position and parameter, by a few letters of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from core.settings.parameters import parameters
+from tui.keys import BY_ID
+from tui.view.positions import digits_of, one_line
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
+
+
+class Entry(NamedTuple):
+    """One thing to find."""
+
+    words: str
+    help: str
+    run: Callable[[], object]
+
+
+class DeskCommands(Provider):
+    """Finds things of the desk."""
+
+    async def discover(self) -> Hits:
+        """Before a letter is typed: the actions."""
+        for entry in self._actions():
+            yield DiscoveryHit(Content(entry.words), entry.run, text=entry.words, help=entry.help)
+
+    async def search(self, query: str) -> Hits:
+        """Everything that matches."""
+        matcher = self.matcher(query)
+        for entry in (*self._actions(), *self._things()):
+            score = matcher.match(entry.words)
+            if score > 0:
+                yield Hit(score, matcher.highlight(entry.words), entry.run, text=entry.words, help=entry.help)
+
+    @property
+    def _desk_app(self) -> DeskApp:
+        return cast("DeskApp", self.app)
+
+    def _actions(self) -> Iterable[Entry]:
+        app = self._desk_app
+        for action in BY_ID.values():
+            if action.id != "palette" and app.makes_sense(action.id):
+                key = app.keymap.shown(action.id)
+                yield Entry(f"{action.title} ({key})", action.meaning, partial(app.call_later, app.action_do, action.id))
+        yield Entry("rearm after a drawdown", "The peak starts again from today's equity; asks first", app.actions.do_rearm)
+
+    def _things(self) -> Iterable[Entry]:
+        app = self._desk_app
+        snapshot = app.memory.snapshot
+        if snapshot is not None:
+            for pair in snapshot.desk.pairs:
+                yield Entry(f"{pair.symbol}: why not", "The ledger of this pair", partial(app.actions.open_why, pair.symbol))
+                yield Entry(f"{pair.symbol}: chart", "Candles with positions and signals", partial(app.actions.open_chart, pair.symbol))
+            for view in snapshot.desk.positions:
+                words = one_line(view, digits_of(snapshot.desk, view.symbol))
+                yield Entry(f"close {words}", "Asks first", partial(app.actions.ask_close, view.position_id))
+        for row in parameters().values():
+            yield Entry(f"set {row.key}", f"{row.meaning}; {row.allowed}", partial(app.actions.open_tweak, row.key))

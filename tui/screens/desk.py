@@ -1,0 +1,312 @@
+"""The desk: five panels, charts where there is room, one panel alone where there is little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from core.link.messages import AnswerBody, AskBars, AskEquity, Bars, EquityPoints, Question
+from core.model.snapshot import DeskView
+from core.model.units import M15_NS
+from tui.screens.page import Page
+from tui.view import log as log_view
+from tui.view import pairs, positions, risk, signals
+from tui.view.figures import moment
+from tui.view.lines import Sheet, clean
+from tui.view.log import LogFilter
+from tui.view.plots import candle_lines, equity_lines
+from tui.widgets.panel import Panel
+from tui.widgets.paper import Paper
+
+PANELS: Final = ("pairs", "signals", "positions", "risk", "log")
+COMPANION: Final = {"pairs": "signals", "signals": "log", "positions": "log", "risk": "log"}
+"""What fills the rows that the panel in front leaves free where only one has room."""
+NORMAL_WIDTH, WIDE_WIDTH, TALL_HEIGHT = 100, 160, 30
+
+
+class Plot(Paper):
+    """A chart in a frame."""
+
+    DEFAULT_CSS = """
+    Plot { height: 1fr; border: round $desk-frame; border-title-color: $desk-title; border-subtitle-color: $desk-muted; }
+    """
+
+
+class DeskScreen(Page):
+    """The main screen."""
+
+    NAME = "desk"
+    ABOUT = "The desk: pairs, signals, positions, the risk budget and the log."
+    DEFAULT_CSS = """
+    DeskScreen #left { width: 1fr; height: 1fr; }
+    DeskScreen #top { height: 1fr; }
+    DeskScreen #bottom { height: 1fr; min-height: 5; }
+    DeskScreen #charts { width: 72; height: 1fr; display: none; }
+    DeskScreen #pairs { width: 3fr; }
+    DeskScreen #signals { width: 2fr; }
+    DeskScreen #positions { height: 6; }
+    DeskScreen #risk { width: 2fr; }
+    DeskScreen #log { width: 3fr; }
+    DeskScreen #filter { display: none; dock: bottom; height: 1; border: none; padding: 0 1; background: $panel; }
+    DeskScreen #filter.-shown { display: block; }
+    DeskScreen.-wide #charts { display: block; }
+    DeskScreen.-single #top, DeskScreen.-single #bottom { height: auto; layout: vertical; }
+    DeskScreen.-single #pairs, DeskScreen.-single #signals, DeskScreen.-single #risk, DeskScreen.-single #log { width: 1fr; }
+    DeskScreen.-single.-narrow Panel { border: none; border-top: solid $desk-frame; }
+    DeskScreen.-single.-narrow Panel:focus { border: none; border-top: solid $desk-focus; }
+    DeskScreen.-ascii Panel, DeskScreen.-ascii Plot { border: ascii $desk-frame; }
+    DeskScreen.-ascii Panel:focus { border: ascii $desk-focus; }
+    """
+
+    def __init__(self) -> None:
+        """The first panel in front."""
+        super().__init__()
+        self.front = "pairs"
+        self.zoomed = False
+        self.timeframe: Any = "M15"
+        self.log_filter = LogFilter()
+        self._log_key: tuple[object, ...] = ()
+        self._log_seen = 0
+        self._bars: Bars | None = None
+        self._bars_wanted: tuple[str, str, int] | None = None
+        self._equity: EquityPoints | None = None
+        self._equity_at = 0
+
+    def contents(self) -> Iterable[Widget]:
+        """Panels and charts."""
+        yield Horizontal(
+            Vertical(
+                Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, id="signals"), id="top"),
+                Panel("Positions", 3, id="positions"),
+                Horizontal(
+                    Panel("Risk budget", 4, cursor=False, id="risk"), Panel("Log", 5, follow_end=True, cursor=False, id="log"), id="bottom"
+                ),
+                id="left",
+            ),
+            Vertical(Plot(id="candles"), Plot(id="equity"), id="charts"),
+        )
+        yield Input(placeholder="filter the log: pair, ticket, words; Enter keeps it, Escape clears it", id="filter")
+
+    def on_mount(self) -> None:
+        """Focus the first panel."""
+        self.query_one("#filter", Input).cursor_blink = False
+        self.panel(self.front).focus()
+
+    def panel(self, name: str) -> Panel:
+        """One of the five."""
+        return self.query_one(f"#{name}", Panel)
+
+    @property
+    def single(self) -> bool:
+        """Whether one panel fills the room."""
+        return self.zoomed or self.size.width < NORMAL_WIDTH or self.size.height < TALL_HEIGHT
+
+    @property
+    def chosen_symbol(self) -> str:
+        """The pair under the cursor of the panel in front, else of the pairs panel."""
+        for name in (self.front, "pairs"):
+            kind, _, rest = self.panel(name).cursor_key.partition(":")
+            if kind in ("pair", "signal"):
+                return rest.split(":")[0]
+            if kind == "position" and self._desk is not None:
+                return next((view.symbol for view in self._desk.positions if str(view.position_id) == rest), "")
+        return self._desk.pairs[0].symbol if self._desk is not None and self._desk.pairs else ""
+
+    @property
+    def _desk(self) -> DeskView | None:
+        snapshot = self.host.memory.snapshot
+        return snapshot.desk if snapshot is not None else None
+
+    def strip_rows(self) -> int:
+        """Rows for the strip: none while the positions panel shows them all."""
+        if self.panel("positions").display and (not self.single or self.front == "positions") and self._positions_fit():
+            return 0
+        return max((self.size.height - 3) // 2 - 3, 1)
+
+    def _positions_fit(self) -> bool:
+        panel = self.panel("positions")
+        return self._desk is None or len(self._desk.positions) <= max(panel.room, 1)
+
+    def paint_room(self) -> None:
+        """Arrange the panels for the size, then draw what is in sight."""
+        self.arrange_panels()
+        if self.host.memory.frozen:
+            return
+        desk = self._desk
+        if desk is None:
+            return
+        sheets: dict[str, Any] = {"pairs": pairs.sheet, "signals": signals.sheet, "positions": positions.sheet, "risk": risk.sheet}
+        for name, view in sheets.items():
+            panel = self.panel(name)
+            if panel.display and panel.size.width:
+                panel.show(view(desk, panel.size.width, self.glyphs))
+        self._paint_log()
+        if self.query_one("#charts").display:
+            self._paint_charts(desk)
+
+    def arrange_panels(self) -> None:
+        """Which panels are in sight, by size, zoom and front."""
+        single, wide = self.single, self.size.width >= WIDE_WIDTH and not self.single
+        self.set_class(single, "-single")
+        self.set_class(wide, "-wide")
+        self.set_class(self.size.width < NORMAL_WIDTH, "-narrow")
+        self.set_class(self.glyphs.ascii, "-ascii")
+        if single:
+            self._arrange_single()
+        else:
+            self._arrange_all()
+
+    def _arrange_single(self) -> None:
+        """The panel in front at the height it needs, and its companion in what is left; zoomed it has all."""
+        room = self.query_one("#room").size.height
+        front = self.panel(self.front)
+        companion = COMPANION.get(self.front, "") if not self.zoomed else ""
+        frame = front.outer_size.height - front.size.height if front.outer_size.height else 1
+        needed = len(front.sheet.head) + max(len(front.sheet.body), 2) + frame
+        if room - needed < 4 or not front.sheet.body:
+            companion = ""
+        for name in PANELS:
+            panel = self.panel(name)
+            panel.display = name in (self.front, companion)
+            panel.styles.height = needed if companion and name == self.front else max(room - needed, 3) if name == companion else max(room, 3)
+        self.query_one("#top").display = any(self.panel(name).display for name in ("pairs", "signals"))
+        self.query_one("#bottom").display = any(self.panel(name).display for name in ("risk", "log"))
+        for half in ("#top", "#bottom"):
+            self.query_one(half).styles.height = "auto"
+
+    def _arrange_all(self) -> None:
+        """All five: pairs and signals as high as they need, then positions, the rest for risk and log."""
+        for name in PANELS:
+            self.panel(name).display = True
+            self.panel(name).styles.height = "1fr"
+        self.query_one("#top").display = self.query_one("#bottom").display = True
+        room = max(self.query_one("#room").size.height, 10)
+        desk = self._desk
+        count = len(desk.positions) + len(desk.orders) if desk is not None else 0
+        own = min(max(count, 1) + 3, max(room // 3, 5))
+        self.panel("positions").styles.height = own
+        wanted = max(len(desk.pairs), min(len(desk.signals), 12)) + 3 if desk is not None else 8
+        self.query_one("#top").styles.height = min(max(wanted, 6), max(room - own - 8, 6))
+        self.query_one("#bottom").styles.height = "1fr"
+
+    def _paint_log(self) -> None:
+        panel = self.panel("log")
+        memory = self.host.memory
+        if not panel.display or not panel.size.width:
+            return
+        if panel.following:
+            self._log_seen = memory.log_seen
+        panel.unread = memory.log_seen - self._log_seen
+        key = (memory.log_seen, self.log_filter, panel.size, panel.following, self.glyphs)
+        if key != self._log_key:
+            self._log_key = key
+            if panel.following or not panel.sheet.body:
+                panel.show(log_view.sheet(memory.log, self.log_filter, panel.size.width, self.glyphs))
+            else:
+                panel.show(panel.sheet)
+
+    def _paint_charts(self, desk: DeskView) -> None:
+        symbol = self.chosen_symbol
+        wanted = (symbol, self.timeframe, desk.next_bar_utc_ns)
+        if symbol and wanted != self._bars_wanted:
+            self._bars_wanted = wanted
+            self.asked(AskBars(symbol=symbol, timeframe=self.timeframe, count=160), group="bars")
+        if desk.at_utc_ns - self._equity_at > M15_NS or desk.at_utc_ns < self._equity_at:
+            self._equity_at = desk.at_utc_ns
+            self.asked(AskEquity(count=200), group="equity")
+        candles, curve = self.query_one("#candles", Plot), self.query_one("#equity", Plot)
+        bars = self._bars.bars if self._bars is not None and self._bars.symbol == symbol else ()
+        candles.border_title = f"{clean(symbol)} {self.timeframe}"
+        candles.border_subtitle = "i: M15/H1"
+        candles.lay(candle_lines(desk, symbol, bars, candles.size.width, candles.size.height, self.glyphs))
+        curve.border_title = "Equity"
+        curve.border_subtitle = f"since {moment(self._equity.at_utc_ns[0], '%d %b')}" if self._equity and self._equity.at_utc_ns else ""
+        curve.lay(equity_lines(desk, self._equity, curve.size.width, curve.size.height, self.glyphs))
+
+    def answered(self, question: Question, answer: AnswerBody) -> None:
+        """Bars and equity arrive."""
+        if isinstance(answer, Bars):
+            self._bars = answer
+        elif isinstance(answer, EquityPoints):
+            self._equity = answer
+
+    # ------------------------------------------------------------------------------------------------------- actions
+    def bring(self, name: str) -> None:
+        """Put a panel in front and focus it."""
+        self.front = name
+        self.arrange_panels()
+        self.panel(name).focus()
+        self.call_after_refresh(self.paint)
+
+    def do_panel(self, number: int) -> None:
+        """Panel by number."""
+        self.bring(PANELS[number - 1])
+
+    def do_zoom(self) -> None:
+        """The panel in front alone, or all again."""
+        self.zoomed = not self.zoomed
+        self.bring(self.front)
+
+    def do_filter(self) -> None:
+        """Type a filter for the log."""
+        self.bring("log")
+        field = self.query_one("#filter", Input)
+        field.value = self.log_filter.text
+        field.add_class("-shown")
+        field.focus()
+
+    def do_log_level(self) -> None:
+        """The next level."""
+        self.log_filter = self.log_filter.next_level()
+        self.panel("log").following = True
+        self.bring("log")
+
+    def do_timeframe(self) -> None:
+        """M15 or H1."""
+        self.timeframe = "H1" if self.timeframe == "M15" else "M15"
+        self._bars = None
+        self.paint()
+
+    @on(Panel.Chosen)
+    async def _chosen(self, event: Panel.Chosen) -> None:
+        kind = event.key.partition(":")[0]
+        action = {"pair": "why", "signal": "why", "position": "close", "order": "resolve"}.get(kind)
+        if action is not None:
+            await self.app.run_action(f"app.do('{action}')")
+
+    def on_descendant_focus(self) -> None:
+        """Follow the focus, so that tab moves the front panel too."""
+        focused = self.focused
+        if isinstance(focused, Panel) and focused.id in PANELS:
+            self.front = focused.id
+
+    @on(Input.Changed, "#filter")
+    def _typed(self, event: Input.Changed) -> None:
+        self.log_filter = self.log_filter._replace(text=event.value)
+        self.panel("log").following = True
+        self._paint_log()
+
+    @on(Input.Submitted, "#filter")
+    def _kept(self) -> None:
+        self.query_one("#filter", Input).remove_class("-shown")
+        self.bring("log")
+
+    def key_escape(self) -> None:
+        """Leave the filter, or the zoom."""
+        field = self.query_one("#filter", Input)
+        if field.has_class("-shown"):
+            field.value = ""
+            field.remove_class("-shown")
+            self.bring("log")
+        elif self.zoomed:
+            self.do_zoom()
+
+    @property
+    def sheet_in_front(self) -> Sheet:
+        """What the panel in front shows."""
+        return self.panel(self.front).sheet

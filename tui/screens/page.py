@@ -1,0 +1,117 @@
+"""What every full screen has: the status lines on top, the bar of keys at the bottom, and a room between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from core.link.messages import AnswerBody, Question
+from tui.host import Host
+from tui.view import status
+from tui.view.lines import Glyphs
+from tui.widgets.keybar import KeyBar
+from tui.widgets.paper import Paper
+from tui.widgets.status import StatusBar
+
+
+class Page(Screen[None]):
+    """A full screen. Below the smallest usable size it is one line that says so."""
+
+    AUTO_FOCUS = ""
+    NAME: ClassVar[str] = ""
+    ABOUT: ClassVar[str] = ""
+    """What help says of the page."""
+    STRIP_ROWS: ClassVar[int] = 5
+    """Rows of the strip of positions under the status lines; no screen is without the positions."""
+    DEFAULT_CSS = """
+    Page { background: $background; color: $foreground; }
+    Page #small { display: none; height: 1; }
+    Page.-small #small { display: block; }
+    Page.-small StatusBar, Page.-small KeyBar, Page.-small #room { display: none; }
+    Page #room { height: 1fr; }
+    """
+
+    @property
+    def host(self) -> Host:
+        """The app."""
+        return cast("Host", self.app)
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """Signs that this terminal can draw."""
+        return self.host.glyphs
+
+    def compose(self) -> ComposeResult:
+        """Status lines, room, bar."""
+        yield StatusBar()
+        yield Paper(id="small")
+        with Widget(id="room"):
+            yield from self.contents()
+        yield KeyBar()
+
+    def contents(self) -> Iterable[Widget]:
+        """Widgets of the room."""
+        return ()
+
+    def on_mount(self) -> None:
+        """Draw at once what is known."""
+        self.paint()
+
+    def on_resize(self) -> None:
+        """Everything depends on the size."""
+        self.call_after_refresh(self.paint)
+
+    def on_screen_resume(self) -> None:
+        """Back in sight."""
+        self.paint()
+
+    def paint(self) -> None:
+        """Draw what changed since the last time."""
+        if not self.is_mounted or not self.query("#keys"):
+            return
+        width, height = self.size
+        small = width < status.WIDTH_MIN or height < status.HEIGHT_MIN
+        self.set_class(small, "-small")
+        sight = self.host.memory.sight
+        if small:
+            self.query_one("#small", Paper).lay([status.too_small(sight, width, height, self.glyphs)])
+            return
+        bar = self.query_one(StatusBar)
+        bar.strip_rows_max = self.strip_rows()
+        bar.show(sight, self.glyphs)
+        self.query_one(KeyBar).show(self.host.offered(), self.host.keymap, self.glyphs)
+        self.paint_room()
+
+    def strip_rows(self) -> int:
+        """Rows for the strip of positions."""
+        return self.STRIP_ROWS
+
+    def paint_room(self) -> None:
+        """Draw the room."""
+
+    def asked(self, question: Question, group: str = "ask") -> None:
+        """Ask the engine and hand the answer to `answered`, without waiting."""
+        self.run_worker(self._ask(question), group=group, exclusive=True, exit_on_error=False)
+
+    async def _ask(self, question: Question) -> None:
+        answer = await self.host.ask(question)
+        if self.is_mounted:
+            self.answered(question, answer)
+
+    def answered(self, question: Question, answer: AnswerBody) -> None:
+        """Take an answer."""
+
+
+class SidePage(Page):
+    """A page beside the desk; Escape goes back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", show=False)]
+
+    async def action_back(self) -> None:
+        """Back to the desk."""
+        await self.app.pop_screen()

@@ -1,0 +1,83 @@
+"""The log as lines: level as a word, filtered by level and text, formatted only where it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, overload
+
+from core.model.snapshot import LogLine
+from tui.view import figures
+from tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip
+
+LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+WORDS: Final = {"debug": "debug", "info": "info ", "warning": "WARN ", "error": "ERROR", "critical": "CRIT "}
+ROLES: Final = {"debug": "muted", "info": "muted", "warning": "warn", "error": "bad", "critical": "alarm"}
+
+
+class LogFilter(NamedTuple):
+    """What of the log is looked at: from a level up, and lines that hold a text (pair, kind, ticket or words)."""
+
+    level: str = "info"
+    text: str = ""
+
+    def shows(self, line: LogLine) -> bool:
+        """Whether `line` passes."""
+        if LEVELS.index(line.level) < LEVELS.index(self.level):
+            return False
+        if not self.text:
+            return True
+        wanted = self.text.casefold()
+        return any(wanted in part.casefold() for part in (line.text, line.symbol, line.kind, str(line.ticket or "")))
+
+    def next_level(self) -> LogFilter:
+        """The next level up, and round again."""
+        return self._replace(level=LEVELS[(LEVELS.index(self.level) + 1) % len(LEVELS)])
+
+    @property
+    def words(self) -> str:
+        """The filter in words, for the frame."""
+        return f"{self.level} and up" + (f', "{clean(self.text)}"' if self.text else "")
+
+
+class _Lines(Sequence[Line]):
+    """Formats a line when it is asked for: a thousand lines a second cost only what is on the screen."""
+
+    def __init__(self, lines: list[LogLine], width: int, glyphs: Glyphs) -> None:
+        self._lines, self._width, self._glyphs = lines, width, glyphs
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Line]: ...
+    def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
+        if isinstance(index, slice):
+            return [line_of(line, self._width, self._glyphs) for line in self._lines[index]]
+        return line_of(self._lines[index], self._width, self._glyphs)
+
+
+def sheet(lines: Iterable[LogLine], chosen: LogFilter, width: int, glyphs: Glyphs) -> Sheet:
+    """The panel, oldest first."""
+    shown = [line for line in lines if chosen.shows(line)]
+    if not shown:
+        return Sheet((), [(Span("Nothing yet." if chosen == LogFilter() else "Nothing passes the filter.", "muted"),)], (), chosen.words)
+    return Sheet((), _Lines(shown, width, glyphs), (), chosen.words)
+
+
+def line_of(line: LogLine, width: int, glyphs: Glyphs) -> Line:
+    """One line: time, level as a word, text, and what it is about."""
+    about = " ".join(part for part in (line.symbol, f"#{line.ticket}" if line.ticket else "") if part)
+    subject = f"{about}: " if about and not line.text.startswith(about) else ""
+    spans = (
+        Span(f"{figures.moment(line.at_utc_ns)} ", "muted"),
+        Span(f"{WORDS[line.level]} ", ROLES[line.level]),
+        Span(clean(f"{subject}{line.text}"), "" if line.level in ("debug", "info") else ROLES[line.level]),
+    )
+    return clip(spans, width, glyphs)
+
+
+def plain(line: LogLine) -> str:
+    """One line without roles."""
+    return f"{figures.moment(line.at_utc_ns)} {WORDS[line.level]} {clean(line.symbol)} {clean(line.text)}"

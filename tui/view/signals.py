@@ -1,0 +1,60 @@
+"""Candidates and what became of them, newest first, and the checks of one of them number by number."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.model.market import Side
+from core.model.signals import Check
+from core.model.snapshot import DeskView, SignalView
+from tui.view import figures
+from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clip, fit, table
+
+COLUMNS: Final = (
+    Column("time", 5),
+    Column("pair", 7),
+    Column("side", 4),
+    Column("conf", 4, right=True),
+    Column("outcome", 7),
+    Column("why", 10, stretch=True),
+)
+OUTCOME_ROLES: Final = {"entered": "good", "refused": "", "waiting": "accent"}
+
+
+def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
+    """The panel."""
+    head, body = table(COLUMNS, (_row(signal, glyphs) for signal in desk.signals), width, glyphs)
+    keys = [key_of(signal) for signal in desk.signals]
+    entered = sum(signal.outcome == "entered" for signal in desk.signals)
+    note = f"{entered} entered of {len(desk.signals)}" if desk.signals else "none yet"
+    if not desk.signals:
+        return Sheet((head,), [(Span("No candidate yet: the desk looks at each closed M15 bar.", "muted"),)], ["nothing"], note)
+    return Sheet((head,), body, keys, note)
+
+
+def key_of(signal: SignalView) -> str:
+    """A candidate's identity on the screen."""
+    return f"signal:{signal.symbol}:{signal.bar_open_utc_ns}:{signal.side.word}"
+
+
+def check_lines(checks: tuple[Check, ...], width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """Each check with number, threshold and verdict; a verdict is a word, not only a colour."""
+    lines: list[Line] = []
+    for check in checks:
+        value = "" if check.value is None else f"{check.value:.4g}"
+        bound = "" if check.threshold is None else f"{check.threshold:.4g}"
+        verdict = Span("passed " if check.passed else "REFUSED", "good" if check.passed else "bad")
+        name = fit(check.name, min(22, max(width // 3, 8)), glyphs)
+        lines.append(clip((verdict, Span(f" {name} {value:>9} / {bound:<9} "), Span(check.note, "muted")), width, glyphs))
+    return tuple(lines)
+
+
+def _row(signal: SignalView, glyphs: Glyphs) -> tuple[Span, ...]:
+    return (
+        Span(figures.moment(signal.decided_utc_ns, "%H:%M"), "muted"),
+        Span(signal.symbol, "strong"),
+        Span(signal.side.word, "good" if signal.side is Side.BUY else "bad"),
+        Span(f"{signal.confidence:.2f}"),
+        Span(signal.outcome, OUTCOME_ROLES[signal.outcome]),
+        Span(signal.text or signal.reason, "" if signal.outcome == "entered" else "muted"),
+    )

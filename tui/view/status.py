@@ -1,0 +1,222 @@
+"""The lines that are always in sight: where the money is, what the desk may do and why, and everything that must not be missed.
+
+Promises: at 80 columns all of it fits in three lines without scrolling; each figure carries its word, and nothing is told by colour
+alone. Does not: format panels.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.model.snapshot import DeskView, EngineHealth, ReasonView
+from core.model.units import NS_PER_S
+from tui.memory import Sight
+from tui.view import figures
+from tui.view.lines import Chip, Glyphs, Line, Span, chips, clean, clip, fit, plain_of, spread, width_of
+
+HEADER_LINES: Final = 3
+WIDTH_MIN: Final = 60
+HEIGHT_MIN: Final = 14
+MODE_WORDS: Final = {"real": "REAL MONEY", "demo": "DEMO", "paper": "PAPER", "replay": "REPLAY", "simulated": "SIMULATED"}
+STATE_WORDS: Final = {"STARTING": "STARTING", "ACTIVE": "ACTIVE", "REDUCE_ONLY": "REDUCE ONLY", "HALTED": "HALTED"}
+QUOTE_OLD_NS: Final = 60 * NS_PER_S
+
+
+def header(sight: Sight, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """The three status lines."""
+    snapshot = sight.snapshot
+    if snapshot is None:
+        return _without_snapshot(sight, width, glyphs)
+    desk, engine = snapshot.desk, snapshot.engine
+    gap = Span(f" {glyphs.divider} ", "muted")
+    first = spread(_state_line(sight, desk), _equity(desk, width), width, glyphs)
+    second = clip(chips(_money_chips(desk), width, gap), width, glyphs)
+    third = clip(chips(_care_chips(desk, engine), width, gap), width, glyphs)
+    if sight.stale:
+        first = _lost_line(sight, desk, width, glyphs)
+    return (first, second, third)
+
+
+def too_small(sight: Sight, width: int, height: int, glyphs: Glyphs) -> Line:
+    """One line for a terminal that cannot hold the desk: the most vital words first."""
+    words = []
+    if sight.snapshot is not None:
+        desk = sight.snapshot.desk
+        day = figures.pct(figures.share(desk.day_result_money, desk.day_base_money), 1, sign=True)
+        words = ["LOST" if sight.stale else STATE_WORDS[desk.state], f"{len(desk.positions)}pos", day]
+    words.append(f"needs {WIDTH_MIN}x{HEIGHT_MIN}, has {width}x{height}")
+    return (Span(fit(" ".join(words), width, glyphs)),) if width > 0 else ()
+
+
+def mode_span(mode: str) -> Span:
+    """Where the money is, as a block that cannot be overlooked."""
+    return Span(f" {MODE_WORDS.get(mode, mode.upper())} ", "real" if mode == "real" else "unreal")
+
+
+def state_span(desk: DeskView) -> Span:
+    """The trading state as a word."""
+    return Span(f" {STATE_WORDS[desk.state]} ", {"ACTIVE": "good", "STARTING": "accent"}.get(desk.state, "alarm"))
+
+
+def worst(reasons: tuple[ReasonView, ...]) -> ReasonView | None:
+    """The reason that holds most: halts before restrictions, the oldest first."""
+    return min(reasons, key=lambda reason: (reason.state != "HALTED", reason.since_utc_ns), default=None)
+
+
+def _state_line(sight: Sight, desk: DeskView) -> Line:
+    spans = [mode_span(desk.mode), Span(" "), state_span(desk), Span(" ")]
+    if desk.flatten is not None and not desk.flatten.done:
+        spans += [Span(" FLATTENING ", "alarm"), Span(f" {clean(desk.flatten.text)} ")]
+    reason = worst(desk.reasons)
+    if reason is not None:
+        more = f" +{len(desk.reasons) - 1} more" if len(desk.reasons) > 1 else ""
+        spans.append(Span(f"{clean(reason.text)} since {figures.moment(reason.since_utc_ns, '%H:%M')}{more}", "warn"))
+    if sight.frozen:
+        spans.insert(0, Span(" FROZEN VIEW ", "warn"))
+    if sight.flash:
+        spans.append(Span(f"  {clean(sight.flash)}", "accent"))
+    return tuple(spans)
+
+
+def _lost_line(sight: Sight, desk: DeskView, width: int, glyphs: Glyphs) -> Line:
+    since = figures.span(sight.silent_s * NS_PER_S)
+    what = f" LINK LOST, figures {since} old: {clean(sight.link.why)} " if not sight.link.up else f" ENGINE SILENT for {since} "
+    return clip((mode_span(desk.mode), Span(" "), Span(what, "alarm"), Span(f" last known {STATE_WORDS[desk.state]}", "warn")), width, glyphs)
+
+
+def _equity(desk: DeskView, width: int) -> Line:
+    account = desk.account
+    currency = account.currency if account is not None else ""
+    digits = account.currency_digits if account is not None else 2
+    amount = Span(f"{figures.money(desk.equity_money, digits)} {currency}".rstrip(), "strong")
+    if account is not None and width >= 120:
+        return (Span(f"{account.login}@{clean(account.server)}  ", "muted"), Span("equity ", "muted"), amount)
+    return (Span("equity ", "muted"), amount)
+
+
+def _money_chips(desk: DeskView) -> list[Chip]:
+    day = desk.day_result_money
+    fraction = figures.share(day, desk.day_base_money)
+    room = None if day is None or desk.day_limit_money is None else desk.day_limit_money + day
+    tight = room is not None and desk.day_limit_money is not None and room < 0.2 * desk.day_limit_money
+    risk = desk.risk
+    equity = desk.equity_money
+    used = None if risk.open_money is None else risk.open_money + risk.reserved_money
+    full = used is not None and risk.cap_money is not None and used >= 0.9 * risk.cap_money
+    return [
+        Chip(
+            (
+                Span("day ", "muted"),
+                Span(f"{figures.money(day, sign=True)} {figures.pct(fraction, sign=True)}", figures.role_of(day)),
+                Span(" limit in ", "muted"),
+                Span(figures.money(room), "alarm" if room is not None and room <= 0 else "warn" if tight else ""),
+            )
+        ),
+        Chip(
+            (
+                Span("risk ", "muted"),
+                Span(
+                    f"{figures.pct(figures.share(risk.open_money, equity), 1)}+{figures.pct(figures.share(risk.reserved_money, equity), 1)}",
+                    "warn" if full else "",
+                ),
+                Span(" of ", "muted"),
+                Span(figures.pct(figures.share(risk.cap_money, equity), 1)),
+            )
+        ),
+        Chip(_agreement(desk)),
+        Chip((Span("drawdown ", "muted"), Span(figures.pct(desk.drawdown_fraction, 1))), 2),
+        Chip((Span("balance ", "muted"), Span(figures.money(desk.balance_money))), 3),
+        Chip((Span("today ", "muted"), Span(f"{figures.plural(desk.entries_today, 'entry', 'entries')}, {desk.trades_today} closed")), 4),
+    ]
+
+
+def _agreement(desk: DeskView) -> Line:
+    if desk.book_agrees is None:
+        return (Span("book unknown", "warn"),)
+    return (Span("book agrees", "muted"),) if desk.book_agrees else (Span("BOOK DIFFERS", "alarm"),)
+
+
+def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
+    count = len(desk.positions)
+    age_ns = desk.at_utc_ns - desk.oldest_quote_utc_ns if desk.oldest_quote_utc_ns > 0 else None
+    shut = all(not pair.session_open for pair in desk.pairs) and bool(desk.pairs)
+    old = age_ns is not None and age_ns > QUOTE_OLD_NS and not shut
+    clock = figures.moment(desk.at_utc_ns, "%a %H:%M:%S")
+    row = [
+        Chip(
+            (
+                Span(f"{count} pos"),
+                Span(f" {desk.without_stop} no stop", "alarm" if desk.without_stop else "muted"),
+                Span(f" {desk.unknown_fates} unknown", "alarm" if desk.unknown_fates else "muted"),
+            )
+        ),
+        Chip(_quote_age(age_ns, shut=shut, old=old)),
+        Chip(_news(desk)),
+        Chip((Span("bar ", "muted"), Span(figures.countdown(desk.next_bar_utc_ns - desk.at_utc_ns) if desk.next_bar_utc_ns else "?"))),
+        Chip((Span(f"{clock}Z", "muted"),), 1),
+    ]
+    if desk.pending_orders_ours:
+        row.insert(1, Chip((Span(figures.plural(desk.pending_orders_ours, "order"), "warn"),), 1))
+    if engine.replay_fraction is not None:
+        row.insert(0, Chip((Span(f"replay {figures.pct(engine.replay_fraction, 0)}{speed_words(engine)}", "accent"),), 2))
+    if not engine.feed_up:
+        row.insert(0, Chip((Span(f"FEED DOWN {clean(engine.feed_why)}".rstrip(), "alarm"),), 0))
+    if not engine.journal_writable:
+        row.insert(0, Chip((Span("JOURNAL NOT WRITABLE", "alarm"),), 0))
+    if desk.broker_offset_s:
+        row.append(Chip((Span(f"broker {figures.moment(desk.at_utc_ns, '%H:%M', desk.broker_offset_s)}", "muted"),), 5))
+    if engine.broker_round_trip_ms is not None:
+        row.append(Chip((Span(f"round trip {engine.broker_round_trip_ms:.0f} ms", "muted"),), 6))
+    if desk.foreign:
+        row.append(Chip((Span(f"{desk.foreign} not ours", "warn"),), 4))
+    return row
+
+
+def speed_words(engine: EngineHealth) -> str:
+    """How fast a replay runs, in words."""
+    if engine.replay_speed is None:
+        return ""
+    return " paused" if engine.replay_speed == 0 else f" x{engine.replay_speed:g}"
+
+
+def _quote_age(age_ns: int | None, *, shut: bool, old: bool) -> Line:
+    if age_ns is None:
+        return (Span("no quote", "warn"),)
+    if shut:
+        return (Span("market closed", "muted"),)
+    return (Span("quote ", "muted"), Span(f"{figures.span(age_ns)}{' STALE' if old else ''}", "alarm" if old else ""))
+
+
+def _news(desk: DeskView) -> Line:
+    if not desk.calendar_available:
+        return (Span("NO CALENDAR", "warn"),)
+    event = desk.next_news
+    if event is None:
+        return (Span("no red news", "muted"),)
+    left = event.at_utc_ns - desk.at_utc_ns
+    near = left < 30 * 60 * NS_PER_S
+    return (Span("red ", "muted"), Span(f"{clean(event.currency)} {figures.long_span(left) if left > 0 else 'now'}", "warn" if near else ""))
+
+
+def _without_snapshot(sight: Sight, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    what = "waiting for the engine's first word" if sight.link.up else clean(sight.link.why)
+    waited = f", {figures.span(sight.silent_s * NS_PER_S)}" if sight.silent_s else ""
+    word = Span(" ATTACHED ", "accent") if sight.link.up else Span(" NO ENGINE ", "alarm")
+    return (clip((word, Span(f" {what}{waited}")), width, glyphs), (), ())
+
+
+def title_words(sight: Sight) -> str:
+    """What the terminal's own title shows, so that a window in the background is noticed."""
+    if sight.snapshot is None:
+        return "Quarterdeck"
+    desk = sight.snapshot.desk
+    state = "LINK LOST" if sight.stale else STATE_WORDS[desk.state]
+    return f"{MODE_WORDS.get(desk.mode, desk.mode)} {state} {figures.money(desk.day_result_money, 0, sign=True)} Quarterdeck"
+
+
+def vital_words(sight: Sight) -> str:
+    """The three lines as one text: what `monitor --plain` and tests compare."""
+    return " / ".join(plain_of(line) for line in header(sight, 400, _WORDS) if width_of(line))
+
+
+_WORDS: Final = Glyphs("^", "v", "-", "~", "#", ".", "|", "-", "-", ">", "*", True)

@@ -1,0 +1,1 @@
+"""Widgets that place lines: they repaint what changed and nothing else."""

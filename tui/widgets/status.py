@@ -1,0 +1,29 @@
+"""The three status lines and the strip of positions, on top of every screen."""
+
+from __future__ import annotations
+
+from tui.memory import Sight
+from tui.view import positions, status
+from tui.view.lines import BLANK, Glyphs, Line
+from tui.widgets.paper import Paper
+
+
+class StatusBar(Paper):
+    """What must always be in sight."""
+
+    DEFAULT_CSS = """
+    StatusBar { dock: top; height: auto; background: $surface; }
+    """
+
+    def __init__(self) -> None:
+        """Three blank lines."""
+        super().__init__(id="status")
+        self.strip_rows_max = 0
+        self.lay([BLANK] * status.HEADER_LINES)
+
+    def show(self, sight: Sight, glyphs: Glyphs) -> None:
+        """Draw the lines; the strip follows where the screen gives it rows."""
+        lines: list[Line] = list(status.header(sight, self.size.width, glyphs))
+        if sight.snapshot is not None and self.strip_rows_max:
+            lines.extend(positions.strip(sight.snapshot.desk, self.size.width, self.strip_rows_max, glyphs))
+        self.lay(lines)
