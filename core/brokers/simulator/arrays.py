@@ -51,11 +51,14 @@ class Arrays:
         self._clock = clock
         self._whole: dict[tuple[str, str], tuple[int, Array]] = {}
 
-    def rates(self, symbol: str, timeframe: int, now_utc_ns: UtcNs) -> Array | None:
-        """All bars of a timeframe seen until now, the forming one last; None where the market has none. Read only."""
+    def rates(self, symbol: str, timeframe: int, now_utc_ns: UtcNs, last: int | None = None) -> Array | None:
+        """Bars of a timeframe seen until now, the forming one last; None where the market has none. Read only.
+
+        `last` bounds how many of the newest rows are wanted; more may come.
+        """
         name = NATIVE.get(timeframe)
         if name is not None:
-            return self.native(symbol, name, now_utc_ns)
+            return self.native(symbol, name, now_utc_ns, last)
         for base in _BASES:
             if timeframe in (_WEEK, _MONTH) or BASE_MINUTES[timeframe] * 60 % _BASE_S[base] == 0:
                 finer = self.native(symbol, base, now_utc_ns)

@@ -117,7 +117,7 @@ class PricesFace:
     def _rates_from_pos(self, symbol: str, timeframe: Any, start: Any, count: Any) -> Array | None:
         name = "copy_rates_from_pos"
         timeframe, start, count = parse.whole(name, timeframe), parse.whole(name, start), parse.whole(name, count)
-        bars = self._bars(symbol, timeframe)
+        bars = self._bars(symbol, timeframe, newest=max(start, 0) + max(count, 0))
         if bars is None:
             return self._unready()
         end = len(bars) - max(start, 0)
@@ -178,7 +178,8 @@ class PricesFace:
         symbol = parse.symbol_argument(args, 4)
         return (symbol, args[1], args[2], args[3])
 
-    def _bars(self, symbol: str, timeframe: int) -> Array | None:
+    def _bars(self, symbol: str, timeframe: int, newest: int | None = None) -> Array | None:
+        """Bars seen until now; `newest` bounds how many of the last ones are wanted."""
         self._line.known(symbol)
         if timeframe not in TIMEFRAMES:
             raise BadArgument(ERROR_TEXTS[-2])
@@ -187,10 +188,11 @@ class PricesFace:
         state.asked[symbol, timeframe] = calls + 1
         if symbol not in state.watch or calls < state.sync.none_calls:
             return None
-        bars = self._line.arrays.rates(symbol, timeframe, self._line.ledger.now_utc_ns)
+        short = calls < state.sync.none_calls + state.sync.short_calls
+        bars = self._line.arrays.rates(symbol, timeframe, self._line.ledger.now_utc_ns, None if short else newest)
         if bars is None:
             return None
-        if calls < state.sync.none_calls + state.sync.short_calls:
+        if short:
             return bars[-max(1, len(bars) // 4) :]
         return bars[-state.bars_max :]
 

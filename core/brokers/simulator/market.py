@@ -7,6 +7,7 @@ Units: prices in quote currency, instants UTC nanoseconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -136,4 +137,37 @@ def forming_of(parts: list[FormingBar], open_utc_ns: UtcNs) -> FormingBar | None
         parts[-1].close,
         sum(part.tick_volume for part in parts),
         min(part.spread_points for part in parts),
+    )
+
+
+def joined(parts: Sequence[Candles]) -> Candles:
+    """Columns one after the other; the parts are in time order and do not overlap."""
+    if len(parts) == 1:
+        return parts[0]
+    return Candles(
+        np.concatenate([part.open_utc_ns for part in parts]),
+        np.concatenate([part.open for part in parts]),
+        np.concatenate([part.high for part in parts]),
+        np.concatenate([part.low for part in parts]),
+        np.concatenate([part.close for part in parts]),
+        np.concatenate([part.tick_volume for part in parts]),
+        np.concatenate([part.spread_points for part in parts]),
+    )
+
+
+def bars_of(ticks: TickColumns, timeframe: str, point: Price) -> Candles:
+    """Bid bars of quotes; the spread of a bar is its smallest, in points."""
+    period = TIMEFRAME_NS[timeframe]
+    bucket = ticks.at_utc_ns // period
+    starts = np.flatnonzero(np.concatenate(([True], bucket[1:] != bucket[:-1])))
+    ends = np.concatenate((starts[1:], [len(bucket)]))
+    spread = np.minimum.reduceat(ticks.ask - ticks.bid, starts)
+    return Candles(
+        bucket[starts] * period,
+        ticks.bid[starts],
+        np.maximum.reduceat(ticks.bid, starts),
+        np.minimum.reduceat(ticks.bid, starts),
+        ticks.bid[ends - 1],
+        ends - starts,
+        np.maximum(np.rint(spread / point), 0).astype(np.int64),
     )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.brokers.simulator.market import TickColumns, aggregate
+from core.brokers.simulator.market import TickColumns, aggregate, bars_of, joined
 from core.brokers.simulator.market_spread import spreads
 from core.data.series import Bars, PairData, Series, Ticks
 from core.model.errors import DataError
@@ -68,38 +68,6 @@ class Sources:
         self.bars = joined([piece.bid for piece in self.pieces])
         self.periods_ns = np.concatenate([np.full(len(piece.bid), piece.period_ns, dtype=np.int64) for piece in self.pieces])
         self.spread_inside: FloatArray = np.concatenate([piece.spread_inside for piece in self.pieces])
-
-
-def joined(parts: list[Candles]) -> Candles:
-    """Columns one after the other; the parts are in time order and do not overlap."""
-    if len(parts) == 1:
-        return parts[0]
-    return Candles(
-        np.concatenate([part.open_utc_ns for part in parts]),
-        np.concatenate([part.open for part in parts]),
-        np.concatenate([part.high for part in parts]),
-        np.concatenate([part.low for part in parts]),
-        np.concatenate([part.close for part in parts]),
-        np.concatenate([part.tick_volume for part in parts]),
-        np.concatenate([part.spread_points for part in parts]),
-    )
-
-
-def minutes_of(ticks: TickColumns, point: float) -> Candles:
-    """One-minute bid bars of quotes; the spread of a bar is its smallest, in points."""
-    minute = ticks.at_utc_ns // _MINUTE_NS
-    starts = np.flatnonzero(np.concatenate(([True], minute[1:] != minute[:-1])))
-    counts = np.diff(np.concatenate((starts, [len(minute)])))
-    spread = np.minimum.reduceat(ticks.ask - ticks.bid, starts)
-    return Candles(
-        minute[starts] * _MINUTE_NS,
-        ticks.bid[starts],
-        np.maximum.reduceat(ticks.bid, starts),
-        np.minimum.reduceat(ticks.bid, starts),
-        ticks.bid[np.concatenate((starts[1:], [len(minute)])) - 1],
-        counts,
-        np.maximum(np.rint(spread / point), 0).astype(np.int64),
-    )
 
 
 def _fineness(series: Series) -> int:
@@ -193,7 +161,7 @@ def _runs(free: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[slice]:
 def _cut(spec: Instrument, whole: Piece, rows: slice) -> Piece:
     if whole.ticks is not None:
         ticks = TickColumns(whole.ticks.at_utc_ns[rows], whole.ticks.bid[rows], whole.ticks.ask[rows])
-        bars = minutes_of(ticks, spec.point)
+        bars = bars_of(ticks, "M1", spec.point)
         ends = np.searchsorted(ticks.at_utc_ns, bars.open_utc_ns + _MINUTE_NS) - 1
         gap = np.round(ticks.ask[ends] - ticks.bid[ends], spec.digits)
         return Piece(whole.period_ns, bars, None, gap, gap, ticks)

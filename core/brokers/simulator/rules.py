@@ -6,6 +6,8 @@ Promises: nothing is changed here. Source of the rules: the platform manual and 
 
 from __future__ import annotations
 
+import numpy as np
+
 from core.brokers.simulator.ledger import Ledger
 from core.brokers.simulator.records import (
     BUY_LIMIT,
@@ -25,9 +27,9 @@ from core.brokers.simulator.records import (
     Order,
     Position,
 )
-from core.brokers.simulator.servertime import new_york_week_s
-from core.model.market import Instrument, Side
-from core.model.units import S_PER_DAY, S_PER_HOUR, Lots, Price, UtcNs
+from core.brokers.simulator.servertime import NEW_YORK_OFFSETS, new_york_week_s
+from core.model.market import Instrument, IntArray, Side
+from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, Lots, Price, UtcNs
 
 DONE = 10009
 REQUOTE, REJECT = 10004, 10006
@@ -38,10 +40,20 @@ LIMIT_ORDERS, LIMIT_VOLUME, INVALID_ORDER, POSITION_CLOSED = 10033, 10034, 10035
 INVALID_CLOSE_VOLUME, LIMIT_POSITIONS = 10038, 10040
 LONG_ONLY, SHORT_ONLY, CLOSE_ONLY, FIFO_CLOSE, HEDGE_PROHIBITED = 10042, 10043, 10044, 10045, 10046
 
+_EPOCH_WEEKDAY_S = 4 * S_PER_DAY
 _WEEK_OPEN_S = 17 * S_PER_HOUR
 _WEEK_CLOSE_S = 5 * S_PER_DAY + 17 * S_PER_HOUR
 _LIMITS = (BUY_LIMIT, SELL_LIMIT, BUY_STOP_LIMIT, SELL_STOP_LIMIT)
 _GRID_TOLERANCE = 1e-4
+
+
+def session_mask(spec: Instrument, at_utc_ns: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """As `in_session` for many instants, weekly hours alone."""
+    seconds = (at_utc_ns // NS_PER_S + NEW_YORK_OFFSETS.column(at_utc_ns) + _EPOCH_WEEKDAY_S) % (7 * S_PER_DAY)
+    inside = np.zeros(len(seconds), dtype=np.bool_)
+    for start, end in spec.sessions or ((_WEEK_OPEN_S, _WEEK_CLOSE_S),):
+        inside |= (start <= seconds) & (seconds < end)
+    return inside
 
 
 def in_session(ledger: Ledger, spec: Instrument, at_utc_ns: UtcNs) -> bool:
