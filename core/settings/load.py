@@ -7,6 +7,7 @@ Does not: read secrets (`core.settings.secrets`).
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -163,11 +164,11 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
         return "[" + ", ".join(shown(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + " }" if value else "{}"
+        return "{ " + ", ".join(f"{shown(key)} = {shown(item)}" for key, item in value.items()) + " }" if value else "{}"
     return repr(value) if isinstance(value, float) else str(value)
 
 

@@ -16,7 +16,9 @@ def alert(text: str, level: str = "warning") -> Alert:
     return msgspec.convert({"type": "alert", "kind": "fill", "level": level, "text": text}, Alert)
 
 
-def send_all(alerts: list[Alert], *, answers: bool = True, seconds: float = 300.0, **changes: object) -> tuple[list[str], AlertSender]:
+def send_all(
+    alerts: list[Alert], *, answers: bool = True, seconds: float = 300.0, **changes: object
+) -> tuple[list[str], AlertSender]:
     settings = shipped_settings(*((f"alerts.{key}", value) for key, value in changes.items())).alerts
     loop = VirtualTimeLoop(0)
     sent: list[str] = []

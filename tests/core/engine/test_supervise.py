@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 from core.clock.virtual import VirtualTimeLoop
 from core.engine.supervise import Supervisor
@@ -27,7 +28,7 @@ def test_a_failing_task_waits_longer_each_time_and_is_told_of() -> None:
 
     errors = loop.run_until_complete(live())
     loop.close()
-    assert [round(after - before) for before, after in zip(starts, starts[1:], strict=False)] == [1, 2, 4, 4, 4]
+    assert [round(after - before) for before, after in pairwise(starts)] == [1, 2, 4, 4, 4]
     assert told == [1, 2, 3, 4, 5]
     assert errors == {"OSError": 5}
 

@@ -1,0 +1,152 @@
+"""Settings: every parameter once, all mistakes together, precedence, and an older file that still works (B1, A4)."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.model.errors import SettingsError
+from core.settings.load import (
+    for_pair,
+    load_settings,
+    look_up,
+    merged,
+    mistakes,
+    parse_value,
+    shipped_settings,
+    shipped_tree,
+    shown,
+    validated,
+    with_values,
+)
+from core.settings.parameters import parameters, sections
+from core.settings.render import render_settings
+from core.settings.schema import Settings
+from core.settings.shipped import shipped_text
+
+
+def test_the_shipped_file_holds_every_parameter_with_its_meaning_and_nothing_else() -> None:
+    assert shipped_text("settings.toml") == render_settings(shipped_tree())
+    assert mistakes(shipped_tree()) == []
+    assert all(row.meaning for row in parameters().values())
+
+
+def test_no_default_stands_in_the_types() -> None:
+    for struct in (Settings, *sections().values()):
+        for field in msgspec.structs.fields(struct):
+            assert field.required, f"{struct.__name__}.{field.name} has a default of its own"
+
+
+def test_every_number_is_bounded_on_both_sides() -> None:
+    open_ended = [
+        row.key for row in parameters().values() if row.kind in ("number", "whole") and (row.low is None or row.high is None)
+    ]
+    assert open_ended == []
+
+
+def test_five_mistakes_are_told_together_each_with_what_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(
+        "[risk]\nrisk_per_trade_pct = 9.0\nrisk_per_trde = 1\n[care]\nage_max_hours = 'x'\n[ui]\nascii = 1\n[flaten]\nat_open = 'ask'\n"
+    )
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path)
+    text = caught.value.one_line()
+    assert "5 mistakes" in text
+    assert "settings.toml" in text
+    for part in (
+        "risk.risk_per_trade_pct = 9.0: must be a number from 0.01 to 5 % of equity",
+        "risk.risk_per_trde: is not known, the nearest is risk.risk_per_trade_pct",
+        'care.age_max_hours = "x": must be a number from 0 to 1000 hours',
+        "ui.ascii = 1: must be true or false",
+        "flaten: is not known, the nearest is flatten",
+    ):
+        assert part in text
+
+
+def test_a_key_missing_in_an_older_file_takes_the_shipped_value(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[risk]\nrisk_per_trade_pct = 0.5\n")
+    settings = load_settings(tmp_path).settings
+    assert (settings.risk.risk_per_trade_pct, settings.risk.open_risk_max_pct) == (0.5, 5.0)
+
+
+def test_the_command_line_is_stronger_than_overrides_and_these_than_the_file(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[care]\nage_max_hours = 3.0\n")
+    (tmp_path / "overrides.toml").write_text('[override."care.age_max_hours"]\nvalue = 2.0\nreplaced = 3.0\n')
+    assert load_settings(tmp_path).settings.care.age_max_hours == 2.0
+    assert load_settings(tmp_path, [("care.age_max_hours", 1.0)]).settings.care.age_max_hours == 1.0
+
+
+@pytest.mark.parametrize("text", ["not toml [", "override = 3", '[override."care.age_max_hours"]\nreplaced = 3.0\n'])
+def test_a_damaged_overrides_file_is_named_with_the_remedy(tmp_path: Path, text: str) -> None:
+    (tmp_path / "overrides.toml").write_text(text)
+    with pytest.raises(SettingsError, match=r"overrides\.toml: damaged") as caught:
+        load_settings(tmp_path)
+    assert "delete it" in caught.value.one_line()
+
+
+@pytest.mark.parametrize("text", ["", '[override."x.y"]\nvalue = 1\nreplaced = 2\n'])
+def test_an_override_that_fits_nothing_any_more_is_left_out(tmp_path: Path, text: str) -> None:
+    (tmp_path / "overrides.toml").write_text(text)
+    assert load_settings(tmp_path).settings == shipped_settings()
+
+
+def test_a_setting_can_be_overridden_for_one_pair(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[pair.XAUUSD.filters]\nspread_stop_max_pct = 12.0\n")
+    settings = load_settings(tmp_path).settings
+    assert for_pair(settings, "XAUUSD").filters.spread_stop_max_pct == 12.0
+    assert for_pair(settings, "EURUSD").filters.spread_stop_max_pct == 10.0
+    assert for_pair(settings, "EURUSD").costs.spread_floor_pips == 0.2
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "1", True, None, [], {}])
+def test_what_is_no_number_in_range_is_refused(value: Any) -> None:
+    assert mistakes(with_values({}, [("risk.risk_per_trade_pct", value)]))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("risk.risk_per_trade_pct", "1", 1.0),
+        ("correlation.policy", "shrink", "shrink"),
+        ("correlation.policy", '"shrink"', "shrink"),
+        ("kelly.enabled", "true", True),
+        ("desk.pairs", "EURUSD,USDJPY", ["EURUSD", "USDJPY"]),
+        ("desk.pairs", '["EURUSD"]', ["EURUSD"]),
+        ("filters.rollover_hours", "16:45-18:15", "16:45-18:15"),
+    ],
+)
+def test_values_are_taken_as_an_operator_types_them(key: str, text: str, value: object) -> None:
+    assert parse_value(key, text) == value
+
+
+@given(st.sampled_from(list(parameters())), st.one_of(st.text(max_size=8), st.floats(), st.integers(), st.booleans()))
+def test_a_value_that_is_accepted_reads_back_as_itself_and_any_other_changes_nothing(key: str, value: object) -> None:
+    tree = shipped_tree()
+    changed = with_values(tree, [(key, value)])
+    try:
+        settings = validated(changed, "test")
+    except SettingsError:
+        return
+    again = tomllib.loads(render_settings(changed))
+    assert look_up(again, key) == look_up(changed, key)
+    assert settings == validated(again, "test")
+
+
+def test_merging_lays_sections_over_each_other() -> None:
+    assert merged({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}, "b": {"z": 4}}) == {"a": {"x": 1, "y": 3}, "b": {"z": 4}}
+
+
+@given(
+    st.recursive(
+        st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()),
+        lambda inner: st.lists(inner, max_size=3),
+    )
+)
+def test_a_shown_value_is_toml(value: object) -> None:
+    assert tomllib.loads(f"value = {shown(value)}")["value"] == value
