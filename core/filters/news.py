@@ -7,6 +7,8 @@ Does not: fetch (core.calendar), or look at results: actual figures were not kno
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+
 from msgspec import Struct
 
 from core.filters.ruling import Ruling
@@ -17,6 +19,8 @@ from core.model.units import DAY_NS, NS_PER_S, S_PER_MINUTE, UtcNs
 ALL_CURRENCIES = "ALL"
 _MOVED_AT_MOST_NS = 3 * DAY_NS
 """A release of the same name farther away is next week's, not a moved one."""
+_MOVES = 4
+"""How often one release is followed when it moves again and again."""
 _KEPT_NS = 2 * DAY_NS
 _MINUTE_NS = S_PER_MINUTE * NS_PER_S
 
@@ -97,14 +101,27 @@ def _may_have_moved(planned: Planned, event: News, at_utc_ns: UtcNs) -> bool:
     return still_open and abs(planned.news.at_utc_ns - event.at_utc_ns) <= _MOVED_AT_MOST_NS
 
 
-def windows(book: NewsBook, currencies: tuple[str, str], policy: WindowPolicy) -> tuple[Window, ...]:
-    """All closed stretches of a pair, in the order of the book."""
+def windows(
+    book: NewsBook, currencies: tuple[str, str], policy: WindowPolicy, *, around_utc_ns: UtcNs | None = None
+) -> tuple[Window, ...]:
+    """Closed stretches of a pair, in the order of the book; with `around_utc_ns` those that could touch that time alone."""
     return tuple(
         Window(from_utc_ns=start, to_utc_ns=end, planned=planned)
-        for planned in book.planned
+        for planned in (book.planned if around_utc_ns is None else _around(book.planned, around_utc_ns, policy))
         if _concerns(planned.news, currencies, policy.impacts)
         for start, end in _stretches(planned, policy)
     )
+
+
+def _around(planned: tuple[Planned, ...], at_utc_ns: UtcNs, policy: WindowPolicy) -> tuple[Planned, ...]:
+    """A book may hold years; a release reaches as far as its window, its day, or the days it may have moved."""
+    reach = max(policy.before_ns, policy.after_ns, DAY_NS) + _MOVES * _MOVED_AT_MOST_NS
+    low = bisect_left(planned, at_utc_ns - reach, key=_time)
+    return planned[low : bisect_right(planned, at_utc_ns + reach, lo=low, key=_time)]
+
+
+def _time(planned: Planned) -> UtcNs:
+    return planned.news.at_utc_ns
 
 
 def _concerns(event: News, currencies: tuple[str, str], impacts: tuple[str, ...]) -> bool:
@@ -125,7 +142,7 @@ def news_window(
     missing = "" if book.available else f"no calendar: {book.why}" if book.why else "no calendar"
     if missing and hold_when_unavailable:
         return Ruling(check=Check("news", None, None, False, missing), passing=True)
-    closed = windows(book, currencies, policy)
+    closed = windows(book, currencies, policy, around_utc_ns=at_utc_ns)
     inside = [window for window in closed if window.from_utc_ns <= at_utc_ns < window.to_utc_ns]
     limit = policy.before_ns / _MINUTE_NS
     if not inside:
@@ -152,10 +169,11 @@ def _reopens(at_utc_ns: UtcNs, closed: tuple[Window, ...]) -> UtcNs:
 
 def next_release(at_utc_ns: UtcNs, book: NewsBook, currencies: tuple[str, ...], impacts: tuple[str, ...]) -> News | None:
     """The next announced release, for any of the currencies, of one of the impacts."""
-    for planned in book.planned:
+    first = bisect_left(book.planned, at_utc_ns, key=_time)
+    for planned in book.planned[first:]:
         event = planned.news
         named = event.currency in currencies or event.currency.upper() == ALL_CURRENCIES
-        if event.at_utc_ns >= at_utc_ns and named and event.impact in impacts and _timed(event):
+        if named and event.impact in impacts and _timed(event):
             return event
     return None
 

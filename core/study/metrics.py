@@ -144,7 +144,7 @@ def daily_returns(
 ) -> tuple[float, ...]:
     """Return of each account day from the first point's to the last one's; a day without a point keeps its equity.
 
-    Transfers are taken out of the day in which equity first shows them: (equity at the end - transfers) / equity at the start - 1.
+    Transfers are taken out of the day in which equity first shows them: (end - transfers) / start - 1.
     The first day begins with the first point.
     """
     if len(points) < 2:

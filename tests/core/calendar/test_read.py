@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.calendar.read import parse_calendar, read_calendar
-from core.calendar.words import time_of_day
 from core.model.errors import DataError
 from core.model.inputs import News
 
@@ -109,13 +108,6 @@ def test_times_that_are_no_times(clock: str, all_day: bool, tentative: bool) -> 
     event = parse_calendar(WEEK.format(clock, "High").encode(), "week.xml")[0]
     assert (event.all_day, event.tentative) == (all_day, tentative)
     assert said(event)[0] == ("2025-06-10 08:30" if clock == "8:30am" else "2025-06-10 00:00")
-
-
-@pytest.mark.parametrize(
-    ("text", "hour", "minute"), [("12:00am", 0, 0), ("12:30pm", 12, 30), ("11:59PM", 23, 59), ("00:05", 0, 5), ("9:07am", 9, 7)]
-)
-def test_twelve_and_twenty_four_hours(text: str, hour: int, minute: int) -> None:
-    assert time_of_day(text) == (hour, minute)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
-"""Age of quotes and signals, prices that moved, and volatility bounds."""
+"""Age of quotes and signals, and prices that moved."""
 
 from __future__ import annotations
 
 import pytest
 
 from core.filters.freshness import price_moved, quote_age, signal_age
-from core.filters.volatility import atr_percentile, atr_price
 from core.model.market import Quote
 from tests.core.filters.when import text, utc
 from tests.core.risk.trade import pair
@@ -39,11 +38,3 @@ def test_the_price_may_have_moved_a_fifth_of_the_stop_either_way(now: float, pas
     ruling = price_moved(1.0850, now, 0.0020, max_fraction=0.2000001)
     assert (ruling.passed, ruling.passing) == (passed, not passed)
     assert not price_moved(1.0850, 1.0850, 0.0, max_fraction=0.2).passed
-
-
-def test_volatility_bounds() -> None:
-    assert atr_price(0.00217, 1.085, max_fraction=0.002).passed
-    assert not atr_price(0.00218, 1.085, max_fraction=0.002).passed
-    assert not atr_price(0.0, 1.085, max_fraction=0.002).passed, "unknown is no calm"
-    assert [ruling.passed for ruling in atr_percentile(4.9, min_pct=5.0, max_pct=98.0)] == [False, True]
-    assert [ruling.passed for ruling in atr_percentile(98.1, min_pct=5.0, max_pct=98.0)] == [True, False]
