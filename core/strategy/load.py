@@ -11,9 +11,9 @@ This is the one module of the room that reads files, and only at the start.
 from __future__ import annotations
 
 import hashlib
-import sys
+import sys  # impure: a class's annotations are looked up in its registered module
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path  # impure: strategy files are read here, once, at the start
 from types import ModuleType
 from typing import Any
 
@@ -154,7 +154,7 @@ def _executed(path: Path, source: bytes) -> ModuleType:
 
 
 def _run(source: bytes, module: ModuleType) -> None:
-    exec(compile(source, str(module.__file__), "exec"), module.__dict__)
+    exec(compile(source, str(module.__file__), "exec"), module.__dict__)  # impure: the operator's own file
 
 
 def _made(kind: Any, parameters: Struct, section: StrategySection) -> Strategy:

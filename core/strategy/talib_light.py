@@ -1,14 +1,13 @@
 """The one import of TA-Lib, kept light: its package looks for pandas and polars and would pull both into a headless engine.
 
-Promises: this import loads neither, and takes them from nobody who has them or imports TA-Lib later; `EMA`, `ATR` and `RSI` forget
+Promises: this import loads neither, and takes them from nobody who has them or imports TA-Lib later; EMA, ATR and RSI forget
 their seed to the last bit within the windows that `recursive_bars` names; the others see nothing but their own window.
 Does not: touch TA-Lib's global unstable period; offer its running sums (SMA, STDDEV, CORREL, LINEARREG), which never forget.
 """
 
 from __future__ import annotations
 
-import importlib
-import sys
+import sys  # impure: TA-Lib's own import must not find pandas
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +26,9 @@ def _without_tables() -> ModuleType:
     for name in _HEAVY:
         sys.modules[name] = None  # type: ignore[assignment]  # the import system's way to say "not installed"
     try:
-        return importlib.import_module("talib")
+        import talib
+
+        return talib
     finally:
         # who imports it after us, pandas-ta-classic above all, gets it with pandas; only the compiled part is shared
         for name in [name for name in sys.modules if name.split(".")[0] == "talib" and name != "talib._ta_lib"]:
