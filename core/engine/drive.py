@@ -195,6 +195,7 @@ class LockstepDrive:
         if at_utc_ns >= self._midnight_utc_ns:
             self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
             engine.journal.checkpoint(at_utc_ns, engine.desk.checkpoint(), "broker midnight")
+            engine.take_calendar(engine.market_calendar())
         if self._step_until == "bar" and self.bars > self._bar_mark:
             self._pause()
 

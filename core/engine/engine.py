@@ -14,12 +14,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from core.calendar.source import CalendarSource
 from core.clock.wall import Clock
 from core.desk.desk import Desk
 from core.engine.alerting import AlertSender
 from core.engine.desk_side import DeskSide
 from core.engine.drive import Drive, LiveDrive, LockstepDrive
-from core.engine.fence import Fence
 from core.engine.health import Health
 from core.engine.loglines import log_line
 from core.engine.opening import Opening, first_inputs, open_broker, started_input
@@ -32,6 +32,7 @@ from core.engine.tuning import Tuning
 from core.engine.venue import Venue
 from core.journal.heartbeat import Heart
 from core.journal.logs import LogFile
+from core.journal.owner import Owner
 from core.journal.store import NewRun
 from core.journal.tape import TAPE_VERSION
 from core.journal.writer import JournalWriter
@@ -41,7 +42,7 @@ from core.model.effects import Alert, Effect, EndRun
 from core.model.errors import BrokerError, InvariantBroken, QuarterdeckError
 from core.model.inputs import Calendar, CommandGiven, EngineTrouble
 from core.model.snapshot import LogLine, Snapshot
-from core.model.units import UtcNs
+from core.model.units import NS_PER_S, UtcNs
 from core.settings.home import Home
 from core.settings.load import Loaded
 from core.settings.version import code_version
@@ -99,7 +100,7 @@ class Engine:
         """Everything of C1, each step bounded and reported. Raises QuarterdeckError with what to do."""
         settings = self.tuning.settings
         on_step("opening the journal")
-        self._fence = Fence(self.home, self.clock)
+        self._owner = Owner(self.home, self.clock)
         self._log = LogFile(self.home.logs, settings.journal)
         made_up = self.venue.mode in _MADE_UP
         self.journal = JournalWriter(
@@ -113,7 +114,7 @@ class Engine:
         opening = await self._open(on_step)
         account = opening.connected.account
         if not made_up:
-            self._fence.hold_account(account.server, account.login)
+            self._owner.hold_account(account.server, account.login)
         restored = None if made_up else recovered(self.home.journal, account, self.venue.mode, on_step)
         self.journal.begin_run(self._new_run(opening))
         self.runner = Runner(self.desk, self.journal, self.venue.from_utc_ns or self.clock.utc_ns())
@@ -165,7 +166,7 @@ class Engine:
 
     async def _first(self, opening: Opening, restored: bytes | None) -> None:
         settings = self.tuning.settings
-        self.calendar = self._first_calendar()
+        self.calendar = await self._first_calendar()
         self.scanner = make_scanner(self._strategy, opening.instruments, settings)
         histories = seed(self.scanner, opening, settings)
         started = started_input(
@@ -186,12 +187,31 @@ class Engine:
         )
         await self.drive.begin(inputs)
 
-    def _first_calendar(self) -> Calendar:
-        """What the desk knows of news at the start: the market's own calendar, else what files say; C4 says what lacks."""
-        news = self.venue.news
+    async def _first_calendar(self) -> Calendar:
+        """What the desk knows of news at the start (C4)."""
+        if self.venue.calendar is not None:
+            return await self.venue.calendar.read(self.clock.utc_ns())
+        return self.market_calendar()
+
+    def market_calendar(self) -> Calendar:
+        """The calendar of a market that makes its own time, as of now."""
+        news = self.venue.news() if self.venue.news is not None else None
         if news is None:
-            return Calendar(available=False, why="no calendar is named in settings (news.urls, news.files)")
+            return Calendar(available=False, why="no calendar is set (news.files)")
         return Calendar(available=True, events=news, fetched_utc_ns=self.runner.at_utc_ns)
+
+    async def _keep_calendar(self, source: CalendarSource) -> None:
+        """Read the calendar again whenever a feed's time has come, for ever."""
+        while True:
+            now = self.clock.utc_ns()
+            await asyncio.sleep(max((source.due_utc_ns(now) - now) / NS_PER_S, 1.0))
+            self.take_calendar(await source.read(self.clock.utc_ns()))
+
+    def take_calendar(self, calendar: Calendar) -> None:
+        """Tell the desk, if it is another calendar than before."""
+        if calendar != self.calendar:
+            self.calendar = calendar
+            self.drive.post(calendar)
 
     def _new_run(self, opening: Opening) -> NewRun:
         account = opening.connected.account
@@ -219,6 +239,9 @@ class Engine:
         keep("loop lag", self.health.watch_loop)
         if self._alerts.active:
             keep("alerts", self._alerts.run)
+        source = self.venue.calendar
+        if source is not None:
+            keep("calendar", lambda: self._keep_calendar(source))
         await asyncio.wait((self.ended, self._supervisor.fatal), return_when=asyncio.FIRST_COMPLETED)
         if self._supervisor.fatal.done():
             error = self._supervisor.fatal.result()
@@ -274,8 +297,8 @@ class Engine:
             self.journal.close()
         if hasattr(self, "_log"):
             self._log.close()
-        if hasattr(self, "_fence"):
-            self._fence.release()
+        if hasattr(self, "_owner"):
+            self._owner.release()
 
     # ------------------------------------------------------------------------------------------------------ hearing
     def _hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:

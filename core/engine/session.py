@@ -21,7 +21,7 @@ from core.clock.wall import Clock, WallClock
 from core.engine.engine import Engine, RunEnd, Step
 from core.engine.scanning import history_bars, warmup_bars
 from core.engine.venue import Venue
-from core.engine.venues import ReplayRequest, base36, replay_venue, simulated_venue
+from core.engine.venues import CRASH, ReplayRequest, base36, crash_venue, replay_venue, simulated_venue
 from core.model.snapshot import LogLine, Snapshot
 from core.settings.home import Home, prepare
 from core.settings.load import Loaded, load_settings
@@ -62,6 +62,8 @@ def wished_settings(wish: RunWish) -> Loaded:
 def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, clock: Clock) -> Venue:
     """The venue that the wish and settings ask for. Raises DataError, SettingsError, BrokerError."""
     settings = loaded.settings
+    if wish.replay == (Path.cwd() / CRASH,):
+        return crash_venue(settings, wish.speed)
     if wish.replay:
         request = ReplayRequest(
             folders=wish.replay,
@@ -76,8 +78,8 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, clock: C
     run_id = base36(clock.utc_ns() // 1_000_000_000)
     if settings.desk.mode == "simulated":
         speed = wish.speed if wish.speed_given else settings.simulation.speed
-        return simulated_venue(settings, run_id=run_id, speed=speed, history_bars=history_bars(strategy, settings))
-    from core.engine.live_venues import live_venue  # noqa: PLC0415 - brings the gateway's client, which a replay never needs
+        return simulated_venue(settings, run_id=run_id, speed=speed)
+    from core.engine.live_venues import live_venue
 
     return live_venue(settings, wish.home, run_id=run_id, clock=clock, yes_real=wish.yes_real)
 
@@ -116,7 +118,7 @@ async def run_to_end(ready: Ready) -> RunEnd:
         interrupted.append(name)
         engine.stop(why=name)
 
-    remove = _on_signals(asked, lambda: engine.reload())
+    remove = _on_signals(asked, engine.reload)
     try:
         end = await engine.run()
     except BaseException as error:
@@ -136,7 +138,7 @@ def watch(engine: Engine, watcher: Callable[[Snapshot | LogLine], None]) -> None
 
 
 def _on_signals(stop: Callable[[str], None], reload: Callable[[], None]) -> Callable[[], None]:
-    """Obey SIGTERM and SIGINT (stop) and SIGHUP (reload); returns how to undo it. Windows knows the first two only, by the module."""
+    """Obey SIGTERM and SIGINT (stop) and SIGHUP (reload); returns how to undo it. Windows has no SIGHUP."""
     loop = asyncio.get_running_loop()
     names = ("SIGTERM", "SIGINT")
     if sys.platform == "win32":
@@ -154,4 +156,3 @@ def _on_signals(stop: Callable[[str], None], reload: Callable[[], None]) -> Call
                 loop.remove_signal_handler(getattr(signal, name))
 
     return remove
-

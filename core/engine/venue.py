@@ -6,9 +6,12 @@ Does not: start anything; `Engine` does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from core.brokers.base import Broker
+from core.calendar.source import CalendarSource
 from core.engine.lockstep import SteppedTerminal
 from core.model.book import TradeMode
 from core.model.inputs import News
@@ -29,8 +32,10 @@ class Venue(Struct, kw_only=True):
     until_utc_ns: UtcNs = 2**62
     speed: float | None = None
     """Times life where the terminal makes its own time; None is as fast as it goes."""
-    news: tuple[News, ...] | None = None
-    """The calendar that belongs to the market; None: the one that settings name."""
+    news: Callable[[], tuple[News, ...] | None] | None = None
+    """The calendar that belongs to the market, as known at the time of asking."""
+    calendar: CalendarSource | None = None
+    """The calendar of feeds and files, for a market that keeps its own time."""
     notes: tuple[str, ...] = ()
     ends: bool = False
     """The market ends (a replay): what is open then is closed with reason `end`."""
