@@ -14,6 +14,7 @@ from typing import Any
 
 from cli import summary as summary_text
 from cli.output import print_json, warn
+from cli.started import RESTART_EXIT_CODE, RESTART_WORD, record_start
 from core.clock.wall import iso
 from core.engine.child import StartupPipe
 from core.engine.engine import Engine, RunEnd
@@ -45,11 +46,14 @@ async def _run(wish: RunWish, pipe: StartupPipe, *, as_json: bool) -> int:
     tally = Tally()
     ready = await start_run(wish, on_step=step, on_line=_show)
     ready.engine.runner.listen(tally.hear)
+    record = record_start(wish)
     pipe.ready()
     warn("ready")
     with _progress(ready.engine):
         end = await run_to_end(ready)
     _tell_end(ready, end, tally, as_json=as_json)
+    if record.supervised and end.clean and RESTART_WORD in end.why:
+        return RESTART_EXIT_CODE
     return end.exit_code
 
 

@@ -37,6 +37,8 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "pause": Subcommand("cli.pause", "No new entries; the care of positions goes on."),
     "resume": Subcommand("cli.resume", "Take your own halts away."),
     "flatten": Subcommand("cli.flatten", "Close everything that is ours, verified."),
+    "why": Subcommand("cli.why", "Why the desk traded, or did not."),
+    "restart": Subcommand("cli.restart", "A new process for the same desk; positions are kept."),
     "set": Subcommand("cli.set", "Show parameters, or change them; a running engine obeys."),
     "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),
     "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),

@@ -15,6 +15,7 @@ import msgspec
 from cli import summary as summary_text
 from cli.engine_line import NotReached, talk
 from cli.output import print_json, warn
+from cli.started import arguments_of
 from core.engine.child import start_engine
 from core.engine.session import RunWish, run_to_end, start_run, watch, wished_settings
 from core.journal.tape import TapeReader
@@ -22,7 +23,7 @@ from core.link.client import LinkClient, SocketClient
 from core.link.local import LocalClient
 from core.model.errors import HeldError, StorageError
 from core.settings.home import prepare
-from core.settings.load import load_settings, shown
+from core.settings.load import load_settings
 from core.settings.schema import Ui
 from core.study.summary import summary_of
 from tui.app import DeskApp
@@ -61,26 +62,6 @@ def screen_beside(wish: RunWish, *, as_json: bool) -> int:
     code = asyncio.run(_beside(wish))
     _tell_last_run(wish.home.journal, as_json=as_json)
     return code
-
-
-def arguments_of(wish: RunWish) -> list[str]:
-    """The command line of the engine child that carries out `wish`."""
-    words = ["run", "--no-ui", "--home", str(wish.home.root)]
-    for key, value in wish.values:
-        words += ["--set", f"{key}={shown(value)}"]
-    if wish.pairs:
-        words += ["--pairs", ",".join(wish.pairs)]
-    for folder in wish.replay:
-        words += ["--replay", str(folder)]
-    for option, day in (("--from", wish.from_day), ("--to", wish.to_day)):
-        words += [option, day.isoformat()] if day is not None else []
-    if wish.speed_given:
-        words += ["--speed", "max" if wish.speed is None else repr(wish.speed)]
-    for symbol, price in wish.rates.items():
-        words += ["--rate", f"{symbol}={price!r}"]
-    if wish.yes_real:
-        words += ["--yes-real", str(wish.yes_real)]
-    return words
 
 
 def _runs(home: Path) -> bool:

@@ -1,0 +1,70 @@
+"""`quarterdeck restart`: a new process for the same desk; positions are kept and taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from cli.engine_line import give, talk
+from cli.options import HomeOption, JsonOption
+from cli.output import print_json, warn
+from cli.started import RESTART_WORD, last_start
+from core.clock.wall import WallClock
+from core.engine.child import start_engine
+from core.link.client import SocketClient
+from core.link.messages import Welcome
+from core.model.commands import StopEngine
+from core.model.errors import NoEngineError, StorageError, UsageError
+from core.settings.home import Home, resolve_home
+
+_LOOK_S = 0.2
+
+
+def command(
+    wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", min=1.0, help="How long each half may take.")] = 60.0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End the engine and start it again as it was started. Positions stay open, their stops stand at the broker meanwhile."""
+    place = resolve_home(home)
+    before = talk(place.root, _welcome)
+    record = last_start(place)
+    if record is None:
+        raise StorageError(f"how the engine of {place.root} was started is not known", what_to_do="stop it and start it by hand")
+    if record.replay:
+        raise UsageError("a replay is not restarted", what_to_do="`quarterdeck run --replay ...` begins it anew")
+    warn(give(place.root, StopEngine(policy="keep", why=RESTART_WORD), timeout_s=wait_s).text)
+    _wait(place, before.run_id, wait_s, gone=True)
+    if record.supervised:
+        _wait(place, before.run_id, wait_s, gone=False)
+    else:
+        start_engine(place.root, record.arguments, warn)
+    after = talk(place.root, _welcome)
+    print(f"run {before.run_id} ended, run {after.run_id} is up (process {after.pid})")
+    if as_json:
+        print_json({"before": before.run_id, "after": after.run_id, "pid": after.pid})
+
+
+async def _welcome(client: SocketClient) -> Welcome:
+    if client.welcome is None:
+        raise NoEngineError("the engine did not say who it is", what_to_do="see `quarterdeck status`")
+    return client.welcome
+
+
+def _wait(place: Home, run_id: str, wait_s: float, *, gone: bool) -> None:
+    clock = WallClock()
+    until_s = clock.monotonic_s() + wait_s
+    while clock.monotonic_s() < until_s:
+        try:
+            now = talk(place.root, _welcome)
+        except NoEngineError:
+            if gone:
+                return
+        else:
+            if now.run_id != run_id:
+                return
+        asyncio.run(asyncio.sleep(_LOOK_S))
+    what = "did not end" if gone else "was not started again by its supervisor"
+    raise NoEngineError(f"the engine {what} within {wait_s:g} s", what_to_do="see `quarterdeck status`")
