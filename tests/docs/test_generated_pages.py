@@ -1,0 +1,33 @@
+"""What the docs say of commands, settings and exit codes is what the program does."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from cli.main import SUBCOMMANDS
+from core.model import errors
+from tests.conftest import CHECKOUT
+from tools.docs import PAGES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_what_the_program_says(name: str) -> None:
+    path = CHECKOUT / name
+    assert path.is_file(), f"`make docs` writes {name}"
+    assert path.read_text(encoding="utf-8") == PAGES[name](), f"`make docs` writes {name} anew"
+
+
+def test_the_readme_knows_every_exit_code() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)}
+    raised = {kind.exit_code for _, kind in inspect.getmembers(errors, inspect.isclass) if hasattr(kind, "exit_code")}
+    assert raised <= listed
+
+
+def test_the_readme_names_commands_that_exist() -> None:
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8") + (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"quarterdeck ([a-z]+)\b(?!\.)", text))
+    assert named - {"service"} <= set(SUBCOMMANDS), named - set(SUBCOMMANDS)
