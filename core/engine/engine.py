@@ -209,8 +209,8 @@ class Engine:
 
     def take_calendar(self, calendar: Calendar) -> None:
         """Tell the desk, if it is another calendar than before."""
-        if calendar != self.calendar:
-            self.calendar = calendar
+        before, self.calendar = self.calendar, calendar
+        if (before.available, before.events, before.why) != (calendar.available, calendar.events, calendar.why):
             self.drive.post(calendar)
 
     def _new_run(self, opening: Opening) -> NewRun:

@@ -1,0 +1,175 @@
+"""When the desk hears of what, in a market that makes its own time: bars, gaps, the last bar of a week, one instant's order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from core.engine.lockstep import Lockstep, run_now
+from core.engine.perform import Performer
+from core.engine.runner import Runner
+from core.model.effects import AskBook, Effect
+from core.model.inputs import BarAbsent, BarClosed, Book, Input, Stamped, TimerFired
+from core.model.market import Bar, Candles, Quote
+from core.model.reads import Known
+from core.model.signals import NoSignal
+from core.model.units import M15_NS, NS_PER_S, UtcNs
+from core.settings.load import shipped_settings
+
+PAIRS = ("EURUSD", "GBPUSD")
+START = 1_720_000_800 * NS_PER_S // M15_NS * M15_NS
+
+
+class Moved(NamedTuple):
+    at_utc_ns: UtcNs
+    symbols: tuple[str, ...]
+
+
+class Ticker:
+    """A terminal whose ticks stand in a list of (quarters and seconds after the start, symbols)."""
+
+    def __init__(self, ticks: Sequence[tuple[float, str, tuple[str, ...]]]) -> None:
+        self.ticks = [(START + round(seconds * NS_PER_S), symbols) for seconds, _, symbols in ticks]
+        self.now_utc_ns = START - NS_PER_S
+        self.trades_changed_counter = 0
+        self.seen: dict[str, list[UtcNs]] = {symbol: [] for symbol in PAIRS}
+
+    def next_ns(self) -> UtcNs | None:
+        return self.ticks[0][0] if self.ticks else None
+
+    def advance(self) -> Moved:
+        self.now_utc_ns, symbols = self.ticks.pop(0)
+        for symbol in symbols:
+            self.seen[symbol].append(self.now_utc_ns)
+        return Moved(self.now_utc_ns, symbols)
+
+    def advance_to(self, at_utc_ns: UtcNs) -> None:
+        self.now_utc_ns = at_utc_ns
+
+
+class TickerBroker:
+    """Shows bars made of the ticks seen, whatever is asked for else."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self.ticker = ticker
+        self.performed: list[object] = []
+
+    async def bars(self, symbol: str, timeframe: str, count: int) -> Known[Candles]:
+        now = self.ticker.now_utc_ns
+        slots = sorted({at // M15_NS for at in self.ticker.seen[symbol]})
+        closed = [slot * M15_NS for slot in slots if (slot + 1) * M15_NS <= now][-count:]
+        ones = np.ones(len(closed))
+        return Known(Candles(closed, ones, ones, ones, ones), now)
+
+    async def quotes(self, symbols: Sequence[str]) -> Known[tuple[Quote, ...]]:
+        now = self.ticker.now_utc_ns
+        return Known(tuple(Quote(symbol=symbol, at_utc_ns=now, bid=1.0, ask=1.1) for symbol in symbols), now)
+
+    async def perform(self, request: object) -> tuple[Input, ...]:
+        self.performed.append(request)
+        return (Book(known=True, at_utc_ns=self.ticker.now_utc_ns),)
+
+
+class Recorder:
+    """A desk that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[Stamped] = []
+        self.wake: UtcNs | None = None
+        self.hot: tuple[str, ...] = ()
+        self.answers: dict[type, tuple[Effect, ...]] = {}
+
+    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+        self.told.append(stamped)
+        if isinstance(stamped.input, TimerFired):
+            self.wake = None
+        return self.answers.pop(type(stamped.input), ())
+
+    def wake_at(self) -> UtcNs | None:
+        return self.wake
+
+    def quote_interest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return self.hot, ()
+
+
+class Blind:
+    def on_bar(self, symbol: str, bar: Bar) -> NoSignal:
+        return NoSignal(symbol=symbol, strategy="blind", strategy_hash="", bar_open_utc_ns=bar.open_utc_ns)
+
+
+def live(ticks: Sequence[tuple[float, str, tuple[str, ...]]], desk: Recorder | None = None) -> tuple[Recorder, TickerBroker]:
+    ticker, desk = Ticker(ticks), desk or Recorder()
+    broker = TickerBroker(ticker)
+    runner = Runner(desk, None, START - NS_PER_S)
+    steps = Lockstep(
+        terminal=ticker,
+        broker=broker,  # type: ignore[arg-type] - only what lockstep asks for
+        runner=runner,
+        performer=Performer(broker, None),  # type: ignore[arg-type] - the same
+        scanner=Blind(),
+        settings=shipped_settings(("desk.pairs", list(PAIRS))),
+        interest=desk,
+    )
+
+    async def all_steps() -> None:
+        while await steps.step():
+            pass
+
+    run_now(all_steps())
+    return desk, broker
+
+
+def story(desk: Recorder) -> list[tuple[float, str, str]]:
+    return [
+        ((item.at_utc_ns - START) / NS_PER_S, type(item.input).__name__, getattr(item.input, "symbol", "")) for item in desk.told
+    ]
+
+
+def test_a_bar_is_booked_at_the_first_later_tick_of_any_pair_quotes_first_pairs_in_order() -> None:
+    desk, _ = live([(0, "", PAIRS), (600, "", PAIRS), (900, "", ("GBPUSD",))])
+    assert story(desk)[:8] == [
+        (900, "Quote", "EURUSD"),
+        (900, "Quote", "GBPUSD"),
+        (900, "BarClosed", "EURUSD"),
+        (900, "BarClosed", "GBPUSD"),
+        (900, "NoSignal", "EURUSD"),
+        (900, "NoSignal", "GBPUSD"),
+        (1805, "Quote", "EURUSD"),
+        (1805, "Quote", "GBPUSD"),
+    ]
+
+
+def test_without_a_later_tick_a_bar_is_booked_after_the_wait_and_never_again() -> None:
+    desk, _ = live([(0, "", PAIRS), (200_000, "", PAIRS), (200_700, "", PAIRS)])
+    bars = [(at, name) for at, name, _ in story(desk) if name == "BarClosed"]
+    assert bars[:2] == [(905, "BarClosed"), (905, "BarClosed")]
+    assert len(
+        {(item.input.symbol, item.input.bar.open_utc_ns) for item in desk.told if isinstance(item.input, BarClosed)}
+    ) == len(bars)
+
+
+def test_a_pair_without_a_tick_in_the_quarter_is_absent_and_delays_nobody() -> None:
+    desk, _ = live([(0, "", ("EURUSD",)), (900, "", ("EURUSD",))])
+    at_close = [(name, symbol) for at, name, symbol in story(desk) if at == 900]
+    assert ("BarClosed", "EURUSD") in at_close
+    assert ("BarAbsent", "GBPUSD") in at_close
+    absent = next(item.input for item in desk.told if isinstance(item.input, BarAbsent))
+    assert absent.bar_open_utc_ns == START
+
+
+def test_between_bars_only_pairs_that_the_desk_cares_for_are_quoted() -> None:
+    desk = Recorder()
+    desk.hot = ("GBPUSD",)
+    live([(0, "", PAIRS), (60, "", PAIRS), (120, "", ("EURUSD",))], desk)
+    assert [(at, symbol) for at, name, symbol in story(desk) if name == "Quote" and at < 900] == [(0, "GBPUSD"), (60, "GBPUSD")]
+
+
+def test_a_timer_fires_at_its_instant_between_ticks_and_what_follows_is_performed_before_anything_else() -> None:
+    desk = Recorder()
+    desk.wake = START + 30 * NS_PER_S
+    desk.answers[TimerFired] = (AskBook(why="test"),)
+    _, broker = live([(0, "", PAIRS), (60, "", PAIRS)], desk)
+    assert story(desk)[:2] == [(30, "TimerFired", ""), (30, "Book", "")]
+    assert broker.performed == [AskBook(why="test")]
