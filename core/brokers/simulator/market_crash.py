@@ -22,6 +22,17 @@ CRASH_UTC_NS: UtcNs = 1_475_795_223 * NS_PER_S
 LABEL = "simulated market scripted after the sterling crash of 2016-10-06; its low is interpolated"
 
 _LEVEL = 1.2601
+_WORTHS = {
+    "EUR": 1.115,
+    "GBP": _LEVEL,
+    "JPY": 1 / 103.8,
+    "CHF": 1 / 0.981,
+    "AUD": 0.757,
+    "NZD": 0.717,
+    "CAD": 1 / 1.323,
+    "XAU": 1_255.0,
+}
+"""About where things stood; the history walks from here, so the crash begins near its level and is scripted relative to it."""
 # seconds after the beginning, price of sterling in dollars
 _PATH = (
     (0.0, 1.2601),
@@ -120,6 +131,5 @@ def crash_market(
         end_utc_ns=end_utc_ns,
         script=SterlingCrash(seed),
         label=f"{LABEL}, seed {seed}",
-        anchors={"GBP": _LEVEL},
-        anchor_utc_ns=CRASH_UTC_NS,
+        worths=_WORTHS,
     )

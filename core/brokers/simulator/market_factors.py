@@ -72,14 +72,17 @@ _ACTIVITY = (
         1.00, 0.88, 0.79, 0.79, 0.55, 0.40, 0.65, 0.66, 1.04, 1.21, 0.95, 0.74,
     ),
 )  # fmt: skip
-_SLOW_DEVIATION, _SLOW_DAYS = 0.33, 5.0
-_QUICK_DEVIATION, _QUICK_QUARTERS = 0.28, 16.0
-_OWN_DEVIATION = 0.24
+_SLOW_DEVIATION, _SLOW_DAYS = 0.36, 5.0
+_QUICK_DEVIATION, _QUICK_QUARTERS = 0.18, 16.0
+_SHARED_DEVIATION, _OWN_DEVIATION = 0.30, 0.12
 _WEEKEND_QUARTERS = 10.0
 """The jump over a weekend has the variance of so many quarter hours."""
-_JUMP = {"high": 2.6, "medium": 0.8}
+_JUMP = {"high": 1.9, "medium": 0.6}
 """Deviation of a release's jump, in quarter hours' deviations."""
-UNREST = {"high": 1.6, "medium": 0.4}
+_JUMP_MAX = 2.2
+_SPILL = 0.5
+"""Share of its correlation with which a release in one currency moves the others."""
+UNREST = {"high": 1.3, "medium": 0.3}
 """How much a release adds to volatility, at once."""
 UNREST_S = 1_200.0
 """... and in what time that dies away."""
@@ -94,7 +97,7 @@ class FactorState(NamedTuple):
 
 
 class FactorDay(NamedTuple):
-    """One trading day: instants, worths (currency x tick) and how lively each quarter hour is (currency x quarter, 1 is usual)."""
+    """One trading day: instants, worths (currency x tick) and liveliness (currency x quarter hour, 1 is usual)."""
 
     at_utc_ns: IntArray
     worth: FloatArray
@@ -102,15 +105,10 @@ class FactorDay(NamedTuple):
     state: FactorState
 
 
-def first_state() -> FactorState:
-    """Where every market begins."""
-    return FactorState(tuple(math.log(worth) for worth in START_WORTH), 0.0, (0.0,) * len(CURRENCIES))
-
-
-def moved_to(state: FactorState, worths: Mapping[str, float]) -> FactorState:
-    """The state with some worths set anew."""
-    logs = [math.log(worths[name]) if name in worths else log for name, log in zip(CURRENCIES, state.worth_log, strict=True)]
-    return state._replace(worth_log=tuple(logs))
+def first_state(worths: Mapping[str, float]) -> FactorState:
+    """Where a market begins; `worths` in dollars, by currency, instead of the usual ones."""
+    usual = zip(CURRENCIES, START_WORTH, strict=True)
+    return FactorState(tuple(math.log(worths.get(name, worth)) for name, worth in usual), 0.0, (0.0,) * len(CURRENCIES))
 
 
 def factor_day(seed: int, day: int, start_utc_ns: UtcNs, state: FactorState, tick_s: int, *, after_weekend: bool) -> FactorDay:
@@ -123,7 +121,7 @@ def factor_day(seed: int, day: int, start_utc_ns: UtcNs, state: FactorState, tic
     hours = (17 + np.arange(QUARTERS_A_DAY) // 4) % 24
     activity = np.array(_ACTIVITY)
     activity = activity / np.sqrt((activity**2).mean(axis=1, keepdims=True))
-    variance = _SLOW_DEVIATION**2 + _QUICK_DEVIATION**2 + 2 * _OWN_DEVIATION**2
+    variance = _SLOW_DEVIATION**2 + _QUICK_DEVIATION**2 + _SHARED_DEVIATION**2 + _OWN_DEVIATION**2
     volatility = np.exp(slow + quick + own - variance)
     jumps, unrest = _news(seed, draw, start_utc_ns, tick_s, ticks)
     deviation = np.array(_QUARTER_DEVIATION)[:, None]
@@ -152,7 +150,8 @@ def _volatility(draw: np.random.Generator, state: FactorState) -> tuple[FloatArr
         last_quick = last_quick * quick_keep + quick_noise[:, quarter]
         slow[0, quarter] = last_slow
         quick[:, quarter] = last_quick
-    own: FloatArray = _OWN_DEVIATION * (draw.standard_normal((1, QUARTERS_A_DAY)) + draw.standard_normal((count, QUARTERS_A_DAY)))
+    shared = draw.standard_normal((1, QUARTERS_A_DAY)) * _SHARED_DEVIATION
+    own: FloatArray = shared + draw.standard_normal((count, QUARTERS_A_DAY)) * _OWN_DEVIATION
     return slow, quick, own
 
 
@@ -168,15 +167,19 @@ def _news(seed: int, draw: np.random.Generator, start_utc_ns: UtcNs, tick_s: int
     jumps, unrest = np.zeros((count, ticks)), np.zeros((count, ticks))
     seconds = np.arange(ticks) * float(tick_s)
     for event in news_between(seed, start_utc_ns, start_utc_ns + S_PER_DAY * NS_PER_S - 1):
-        size = float(draw.standard_normal()) * _JUMP[event.impact]
+        size = float(np.clip(draw.standard_normal(), -_JUMP_MAX, _JUMP_MAX)) * _JUMP[event.impact]
         since = seconds - (event.at_utc_ns - start_utc_ns) / NS_PER_S
         fading = np.where(since >= 0.0, np.exp(-np.maximum(since, 0.0) / UNREST_S), 0.0) * UNREST[event.impact]
         place = int(np.searchsorted(since, 0.0))
-        rows = range(count) if event.currency == "USD" else (CURRENCIES.index(event.currency),)
-        for row in rows:
-            unrest[row] += fading
-            if place < ticks:
-                jumps[row, place] += size
+        if event.currency == "USD":
+            moved, stirred = np.ones(count), np.ones(count)
+        else:
+            moved = _SPILL * np.array(_CORRELATIONS[CURRENCIES.index(event.currency)])
+            moved[CURRENCIES.index(event.currency)] = 1.0
+            stirred = moved**2
+        unrest += np.outer(stirred, fading)
+        if place < ticks:
+            jumps[:, place] += size * moved
     return jumps, unrest
 
 

@@ -95,10 +95,9 @@ class SeededMarket:
         end_utc_ns: UtcNs | None = None,
         script: Script | None = None,
         label: str = "",
-        anchors: Mapping[str, float] | None = None,
-        anchor_utc_ns: UtcNs | None = None,
+        worths: Mapping[str, float] | None = None,
     ) -> None:
-        """`tick_s` divides 900; `end_utc_ns` ends it, else it goes on; `anchors` are worths at the beginning of the day of an instant.
+        """`tick_s` divides 900; `end_utc_ns` ends it, else it goes on; `worths` are dollars at the beginning of history.
 
         Raises:
             DataError: a currency that it does not know, or a tick grid that does not fit.
@@ -116,9 +115,7 @@ class SeededMarket:
         self._script = script
         self._pairs = {spec.symbol: _Pair(spec) for spec in instruments}
         self._coarse_days = history_days + _COARSE_DAYS_SPARE
-        self._state: FactorState = factors.first_state()
-        self._anchors = dict(anchors or {})
-        self._anchor_day = 0 if anchor_utc_ns is None else _trading_day(anchor_utc_ns)
+        self._state: FactorState = factors.first_state(worths or {})
         self._made = 0
         self._at = np.zeros(0, dtype=np.int64)
         self._day: dict[str, _PairDay] = {}
@@ -241,10 +238,6 @@ class SeededMarket:
         self._next_day += 1
         start = zones.utc_of_local((day - 1) * S_PER_DAY + ROLLOVER_S, zones.NEW_YORK)
         monday = (day + 3) % 7 == _MONDAY
-        if self._anchors and day >= self._anchor_day - 1:
-            # on the eve, so that what is scripted begins at the level it was scripted for
-            self._state = factors.moved_to(self._state, self._anchors)
-            self._anchors = {}
         made = factors.factor_day(self._seed, day, start, self._state, self._tick_s, after_weekend=monday)
         self._state = made.state
         worth = self._scripted(made)
