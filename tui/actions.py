@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from core.link.messages import ReplayControl
 from core.model.commands import Pause
 from core.model.snapshot import DeskView, PositionView
+from tui.screens.chart import ChartPage
 from tui.screens.desk import DeskScreen
 from tui.screens.flatten import FlattenDialog
 from tui.screens.help import HelpDialog
+from tui.screens.lists import HealthPage, JournalPage, NewsPage, WhyPage
 from tui.screens.page import Page, SidePage
 from tui.screens.questions import (
     MoveStopDialog,
@@ -24,6 +26,7 @@ from tui.screens.questions import (
     resolve_question,
     resume_question,
 )
+from tui.screens.tweak import TweakPage
 from tui.view.lines import plain_of
 
 if TYPE_CHECKING:
@@ -89,7 +92,11 @@ class Actions:
 
     def ask_close(self, position_id: int) -> None:
         """Close one position, by its id."""
-        view = next((view for view in self._desk.positions if view.position_id == position_id), None) if self._desk is not None else None
+        view = (
+            next((view for view in self._desk.positions if view.position_id == position_id), None)
+            if self._desk is not None
+            else None
+        )
         if view is not None:
             self._app.push_screen(close_question(view, self._app.glyphs))
 
@@ -195,6 +202,52 @@ class Actions:
         if text:
             self._app.copy_to_clipboard(text)
             self._app.say("copied")
+
+    # ----------------------------------------------------------------------------------------------------------- pages
+    def do_tweak(self) -> None:
+        """Parameters."""
+        self.open_tweak("")
+
+    def open_tweak(self, key: str) -> None:
+        """Parameters, at one of them."""
+        self.open_page(TweakPage(key))
+
+    def do_why(self) -> None:
+        """The ledger of the chosen pair."""
+        self.open_why(self._chosen_symbol)
+
+    def open_why(self, symbol: str) -> None:
+        """The ledger of one pair."""
+        self.open_page(WhyPage(symbol))
+
+    def do_chart(self) -> None:
+        """The chart of the chosen pair."""
+        self.open_chart(self._chosen_symbol)
+
+    def open_chart(self, symbol: str) -> None:
+        """The chart of one pair."""
+        self.open_page(ChartPage(symbol))
+
+    def do_journal(self) -> None:
+        """Closed trades."""
+        self.open_page(JournalPage())
+
+    def do_news(self) -> None:
+        """The calendar."""
+        self.open_page(NewsPage())
+
+    def do_health(self) -> None:
+        """The machine."""
+        self.open_page(HealthPage())
+
+    @property
+    def _chosen_symbol(self) -> str:
+        screen = self._app.screen_below
+        if isinstance(screen, DeskScreen):
+            return screen.chosen_symbol
+        if isinstance(screen, WhyPage | ChartPage):
+            return screen.symbol
+        return self._desk.pairs[0].symbol if self._desk is not None and self._desk.pairs else ""
 
     def open_page(self, page: SidePage) -> None:
         """One page at a time beside the desk."""

@@ -142,7 +142,9 @@ class DeskApp(HardenedApp):
         """Ring the bell when something got worse, so that a window in the background is noticed."""
         desk = snapshot.desk
         alarm = (desk.unknown_fates + desk.without_stop, desk.state)
-        if alarm[0] > self._alarm[0] or (desk.state != self._alarm[1] and desk.state in ("REDUCE_ONLY", "HALTED") and self._alarm[1]):
+        if alarm[0] > self._alarm[0] or (
+            desk.state != self._alarm[1] and desk.state in ("REDUCE_ONLY", "HALTED") and self._alarm[1]
+        ):
             self.bell()
         self._alarm = alarm
 
@@ -267,7 +269,9 @@ class DeskApp(HardenedApp):
         text = self.screen.get_selected_text()
         if text:
             self.copy_to_clipboard(text)
-        self.say("copied" if text else f"{self.keymap.shown('detach')} leaves the screen, {self.keymap.shown('stop')} stops the engine")
+        self.say(
+            "copied" if text else f"{self.keymap.shown('detach')} leaves the screen, {self.keymap.shown('stop')} stops the engine"
+        )
 
     def get_system_commands(self, screen: Screen[Any]) -> Any:
         """Textual's own commands stay out of the palette but for the themes."""
@@ -285,7 +289,7 @@ async def show_screen(client: LinkClient, ui: Ui, *, mouse: bool = True, home: P
     app = DeskApp(client, ui, home=home)
     result = await app.run_async(mouse=mouse)
     _restore_task_factory()
-    return app.return_code if app.return_code else int(result or 0)
+    return app.return_code or int(result or 0)
 
 
 def _restore_task_factory() -> None:

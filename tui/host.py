@@ -39,3 +39,7 @@ class Host(Protocol):
     def say(self, text: str) -> None:
         """Show a word about what was just done."""
         ...
+
+    def wear(self, name: str) -> None:
+        """Wear a theme."""
+        ...

@@ -32,7 +32,15 @@ class Action(NamedTuple):
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    Action("flatten", "F,f9", "FLATTEN", "Close everything; asks first, works in every state and above every dialog", "engine", 1, danger=True),
+    Action(
+        "flatten",
+        "F,f9",
+        "FLATTEN",
+        "Close everything; asks first, works in every state and above every dialog",
+        "engine",
+        1,
+        danger=True,
+    ),
     Action("pause", "p,f8", "pause", "No new entries from now on; stops, care and closes go on", "engine", 2),
     Action("resume", "r,f7", "resume", "Take the pause back; asks first", "engine", 3, danger=True),
     Action("tweak", "t,f2", "tweak", "Parameters: look, change, apply for a time, undo", "engine", 4),

@@ -59,7 +59,9 @@ class DeskCommands(Provider):
         if snapshot is not None:
             for pair in snapshot.desk.pairs:
                 yield Entry(f"{pair.symbol}: why not", "The ledger of this pair", partial(app.actions.open_why, pair.symbol))
-                yield Entry(f"{pair.symbol}: chart", "Candles with positions and signals", partial(app.actions.open_chart, pair.symbol))
+                yield Entry(
+                    f"{pair.symbol}: chart", "Candles with positions and signals", partial(app.actions.open_chart, pair.symbol)
+                )
             for view in snapshot.desk.positions:
                 words = one_line(view, digits_of(snapshot.desk, view.symbol))
                 yield Entry(f"close {words}", "Asks first", partial(app.actions.ask_close, view.position_id))

@@ -17,14 +17,11 @@ from core.model.errors import StorageError
 from core.settings.shipped import shipped_names, shipped_text
 
 DEFAULT: Final = "harbour"
-LOOKS: Final = (
-    "muted strong good bad warn alarm alarm-text accent title key key-text real real-text unreal unreal-text cursor cursor-text frame focus"
-).split()
+LOOKS: Final = ["muted", "strong", "good", "bad", "warn", "alarm", "alarm-text", "accent", "title", "key", "key-text", "real", "real-text", "unreal", "unreal-text", "cursor", "cursor-text", "frame", "focus"]
 _FIELDS: Final = frozenset(
-    "name primary secondary warning error success accent foreground background surface panel boost dark ansi "
-    "luminosity_spread text_alpha variables".split()
+    ["name", "primary", "secondary", "warning", "error", "success", "accent", "foreground", "background", "surface", "panel", "boost", "dark", "ansi", "luminosity_spread", "text_alpha", "variables"]
 )
-_COLOURS: Final = "primary secondary warning error success accent foreground background surface panel boost".split()
+_COLOURS: Final = ["primary", "secondary", "warning", "error", "success", "accent", "foreground", "background", "surface", "panel", "boost"]
 
 
 class Themes(NamedTuple):

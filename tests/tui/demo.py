@@ -144,7 +144,16 @@ def demo_positions() -> tuple[PositionView, ...]:
 
 def foreign_position(number: int = 9) -> PositionView:
     return demo_position(
-        number, "XAUUSD", Side.SELL, ours=False, lots=0.1, stop_price=None, target_price=None, stop_distance_pips=None, result_r=None, care=""
+        number,
+        "XAUUSD",
+        Side.SELL,
+        ours=False,
+        lots=0.1,
+        stop_price=None,
+        target_price=None,
+        stop_distance_pips=None,
+        result_r=None,
+        care="",
     )
 
 
@@ -281,12 +290,18 @@ def demo_snapshot(number: int = 1, *, engine: EngineHealth | None = None, **chan
 
 
 def paused_reason() -> ReasonView:
-    return ReasonView(code="pause", state="REDUCE_ONLY", since_utc_ns=NOW - 31 * MINUTE, text="paused by the operator", way_back="resume")
+    return ReasonView(
+        code="pause", state="REDUCE_ONLY", since_utc_ns=NOW - 31 * MINUTE, text="paused by the operator", way_back="resume"
+    )
 
 
 def drawdown_reason() -> ReasonView:
     return ReasonView(
-        code="drawdown", state="HALTED", since_utc_ns=NOW - 90 * MINUTE, text="drawdown 10.2%, at most 10%", way_back="rearm by the operator"
+        code="drawdown",
+        state="HALTED",
+        since_utc_ns=NOW - 90 * MINUTE,
+        text="drawdown 10.2%, at most 10%",
+        way_back="rearm by the operator",
     )
 
 

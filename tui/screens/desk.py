@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from textual import on
 from textual.containers import Horizontal, Vertical
@@ -41,7 +41,6 @@ class DeskScreen(Page):
     """The main screen."""
 
     NAME = "desk"
-    ABOUT = "The desk: pairs, signals, positions, the risk budget and the log."
     DEFAULT_CSS = """
     DeskScreen #left { width: 1fr; height: 1fr; }
     DeskScreen #top { height: 1fr; }
@@ -59,8 +58,6 @@ class DeskScreen(Page):
     DeskScreen.-single #pairs, DeskScreen.-single #signals, DeskScreen.-single #risk, DeskScreen.-single #log { width: 1fr; }
     DeskScreen.-single.-narrow Panel { border: none; border-top: solid $desk-frame; }
     DeskScreen.-single.-narrow Panel:focus { border: none; border-top: solid $desk-focus; }
-    DeskScreen.-ascii Panel, DeskScreen.-ascii Plot { border: ascii $desk-frame; }
-    DeskScreen.-ascii Panel:focus { border: ascii $desk-focus; }
     """
 
     def __init__(self) -> None:
@@ -84,7 +81,9 @@ class DeskScreen(Page):
                 Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, id="signals"), id="top"),
                 Panel("Positions", 3, id="positions"),
                 Horizontal(
-                    Panel("Risk budget", 4, cursor=False, id="risk"), Panel("Log", 5, follow_end=True, cursor=False, id="log"), id="bottom"
+                    Panel("Risk budget", 4, cursor=False, id="risk"),
+                    Panel("Log", 5, follow_end=True, cursor=False, id="log"),
+                    id="bottom",
                 ),
                 id="left",
             ),
@@ -140,7 +139,12 @@ class DeskScreen(Page):
         desk = self._desk
         if desk is None:
             return
-        sheets: dict[str, Any] = {"pairs": pairs.sheet, "signals": signals.sheet, "positions": positions.sheet, "risk": risk.sheet}
+        sheets: dict[str, Any] = {
+            "pairs": pairs.sheet,
+            "signals": signals.sheet,
+            "positions": positions.sheet,
+            "risk": risk.sheet,
+        }
         for name, view in sheets.items():
             panel = self.panel(name)
             if panel.display and panel.size.width:
@@ -173,7 +177,9 @@ class DeskScreen(Page):
         for name in PANELS:
             panel = self.panel(name)
             panel.display = name in (self.front, companion)
-            panel.styles.height = needed if companion and name == self.front else max(room - needed, 3) if name == companion else max(room, 3)
+            panel.styles.height = (
+                needed if companion and name == self.front else max(room - needed, 3) if name == companion else max(room, 3)
+            )
         self.query_one("#top").display = any(self.panel(name).display for name in ("pairs", "signals"))
         self.query_one("#bottom").display = any(self.panel(name).display for name in ("risk", "log"))
         for half in ("#top", "#bottom"):
@@ -225,7 +231,9 @@ class DeskScreen(Page):
         candles.border_subtitle = "i: M15/H1"
         candles.lay(candle_lines(desk, symbol, bars, candles.size.width, candles.size.height, self.glyphs))
         curve.border_title = "Equity"
-        curve.border_subtitle = f"since {moment(self._equity.at_utc_ns[0], '%d %b')}" if self._equity and self._equity.at_utc_ns else ""
+        curve.border_subtitle = (
+            f"since {moment(self._equity.at_utc_ns[0], '%d %b')}" if self._equity and self._equity.at_utc_ns else ""
+        )
         curve.lay(equity_lines(desk, self._equity, curve.size.width, curve.size.height, self.glyphs))
 
     def answered(self, question: Question, answer: AnswerBody) -> None:

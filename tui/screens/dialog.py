@@ -111,9 +111,12 @@ class ChoiceDialog(Dialog):
         Binding("n", "cancel", show=False),
     ]
 
-    def __init__(self, title: str, choices: Sequence[Choice], *, danger: bool = True) -> None:
-        """`choices` must not be empty."""
+    def __init__(
+        self, title: str, choices: Sequence[Choice], *, danger: bool = True, given: Callable[[bool], None] | None = None
+    ) -> None:
+        """`choices` must not be empty; `given` is told whether the engine did it."""
         super().__init__()
+        self._given = given
         self._title = title
         self._choices = tuple(choices)
         self._danger = danger
@@ -131,11 +134,17 @@ class ChoiceDialog(Dialog):
         if len(self._choices) > 1:
             for number, other in enumerate(self._choices):
                 sign = self.host.glyphs.cursor if number == self.chosen else " "
-                lines.append(clip((Span(f"{sign} {other.words}", "mark" if number == self.chosen else ""),), self.width, self.host.glyphs))
+                lines.append(
+                    clip((Span(f"{sign} {other.words}", "mark" if number == self.chosen else ""),), self.width, self.host.glyphs)
+                )
             lines.append(())
         if self.desk is not None:
             lines.extend(choice.preview(self.desk, self.width, max(self.rows_max - len(self._choices), 2)))
-        agree = (Span(" y ", "key"), Span(f" {choice.said}   ")) if choice.command is not None else (Span("cannot be done now   ", "warn"),)
+        agree = (
+            (Span(" y ", "key"), Span(f" {choice.said}   "))
+            if choice.command is not None
+            else (Span("cannot be done now   ", "warn"),)
+        )
         arrows = (Span("   "), Span(" up down ", "key"), Span(" chooses")) if len(self._choices) > 1 else ()
         return [*lines, (), (Span("[ Cancel: Enter, Esc ]", "mark"), Span("   "), *agree, *arrows)]
 
@@ -149,8 +158,13 @@ class ChoiceDialog(Dialog):
         choice = self._choices[self.chosen]
         if choice.command is None:
             return
-        self.app.run_worker(self.host.give(choice.command, choice.said), exit_on_error=False)
+        self.app.run_worker(self._order(self.host, choice.command, choice.said), exit_on_error=False)
         self.dismiss(True)
+
+    async def _order(self, host: Host, command: Command, said: str) -> None:
+        result = await host.give(command, said)
+        if self._given is not None:
+            self._given(result is not None and result.ok)
 
 
 class WordDialog(Dialog):
@@ -176,7 +190,9 @@ class WordDialog(Dialog):
         event.stop()
         event.prevent_default()
         wanted = self.WORD[len(self.typed)]
-        self.typed = self.typed + wanted if event.character == wanted else (event.character if event.character == self.WORD[0] else "")
+        self.typed = (
+            self.typed + wanted if event.character == wanted else (event.character if event.character == self.WORD[0] else "")
+        )
         if self._forget is not None:
             self._forget.stop()
         self._forget = self.set_timer(FORGET_S, self._forgotten)

@@ -52,7 +52,9 @@ class FlattenDialog(WordDialog):
             body = list(flatten_progress(desk, self._asked, self.answer, self.width, self.rows_max, self.host.glyphs))
         sight = self.host.memory.sight
         if sight.stale:
-            body.insert(0, (Span(f" These figures are {sight.silent_s}s old. ", "alarm"), Span(" The order is sent all the same.")))
+            body.insert(
+                0, (Span(f" These figures are {sight.silent_s}s old. ", "alarm"), Span(" The order is sent all the same."))
+            )
         if self.failed:
             body += [(Span(text, "bad"),) for text in wrapped(self.answer, self.width)]
         if self.armed:

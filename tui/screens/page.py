@@ -24,8 +24,8 @@ class Page(Screen[None]):
 
     AUTO_FOCUS = ""
     NAME: ClassVar[str] = ""
-    ABOUT: ClassVar[str] = ""
-    """What help says of the page."""
+    PAGE_KEYS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """The page's own keys on the bar."""
     STRIP_ROWS: ClassVar[int] = 5
     """Rows of the strip of positions under the status lines; no screen is without the positions."""
     DEFAULT_CSS = """
@@ -34,6 +34,8 @@ class Page(Screen[None]):
     Page.-small #small { display: block; }
     Page.-small StatusBar, Page.-small KeyBar, Page.-small #room { display: none; }
     Page #room { height: 1fr; }
+    Page.-ascii Panel, Page.-ascii Plot { border: ascii $desk-frame; }
+    Page.-ascii Panel:focus { border: ascii $desk-focus; }
     """
 
     @property
@@ -84,7 +86,7 @@ class Page(Screen[None]):
         bar = self.query_one(StatusBar)
         bar.strip_rows_max = self.strip_rows()
         bar.show(sight, self.glyphs)
-        self.query_one(KeyBar).show(self.host.offered(), self.host.keymap, self.glyphs)
+        self.query_one(KeyBar).show(self.host.offered(), self.host.keymap, self.glyphs, self.PAGE_KEYS)
         self.paint_room()
 
     def strip_rows(self) -> int:

@@ -80,7 +80,13 @@ def group_question(desk: DeskView, glyphs: Glyphs) -> ChoiceDialog | None:
         ("winners", CloseGroup(which="winners"), lambda view: (view.profit_money or 0.0) > 0),
     ]
     for currency in currencies:
-        groups.append((f"all with {currency}", CloseGroup(which="currency", name=currency), lambda view, part=currency: part in (view.symbol[:3], view.symbol[3:6])))  # type: ignore[misc]
+        groups.append(
+            (
+                f"all with {currency}",
+                CloseGroup(which="currency", name=currency),
+                lambda view, part=currency: part in (view.symbol[:3], view.symbol[3:6]),
+            )
+        )  # type: ignore[misc]
     for symbol in symbols:
         groups.append((f"all {symbol}", CloseGroup(which="symbol", name=symbol), lambda view, name=symbol: view.symbol == name))  # type: ignore[misc]
     choices = []
@@ -103,7 +109,9 @@ def resolve_question(order: OrderView, desk: DeskView, glyphs: Glyphs) -> Choice
         )
         return [(Span(part),) for part in wrapped(text, width)]
 
-    choices = [Choice("it surely did not execute", preview, Resolve(client_id=order.client_id, outcome="absent"), "resolve as absent")]
+    choices = [
+        Choice("it surely did not execute", preview, Resolve(client_id=order.client_id, outcome="absent"), "resolve as absent")
+    ]
     for view in desk.positions:
         if view.symbol == order.symbol:
             words = f"it is position #{view.ticket}: {one_line(view, digits_of(desk, view.symbol))}"
@@ -159,7 +167,12 @@ class StopDialog(WordDialog):
         if self.desk is not None:
             ours = in_scope(self.desk, "ours")
             lines += [(), (Span(f"{figures.plural(len(ours), 'position')} of ours open; {totals(ours, self.desk)}"),)]
-        lines += [(), (Span("To leave only the screen: Escape, then the key for detach.", "muted"),), (), self.word_line("stop it; Tab changes")]
+        lines += [
+            (),
+            (Span("To leave only the screen: Escape, then the key for detach.", "muted"),),
+            (),
+            self.word_line("stop it; Tab changes"),
+        ]
         return lines
 
     def action_policy(self) -> None:
@@ -212,7 +225,10 @@ class MoveStopDialog(Dialog):
             return
         foot: list[Line] = [(Span(self.why, "bad"),)] if self.why else []
         if self.price is not None:
-            foot += [*self._effect(self.price), (Span("[ Cancel: Esc ]", "mark"), Span("   "), Span(" y ", "key"), Span(" move the stop"))]
+            foot += [
+                *self._effect(self.price),
+                (Span("[ Cancel: Esc ]", "mark"), Span("   "), Span(" y ", "key"), Span(" move the stop")),
+            ]
         else:
             foot.append((Span("[ Cancel: Esc ]", "mark"), Span("   Enter checks the price", "muted")))
         self.query_one("#foot", Paper).lay(foot)
@@ -265,4 +281,3 @@ def checked_stop(text: str, view: PositionView) -> tuple[float | None, str]:
         beyond = "below" if view.side > 0 else "above"
         return None, f"a stop of a {view.side.word} must lie {beyond} the price now, {view.now_price:g}"
     return price, ""
-

@@ -17,17 +17,25 @@ class Offer(NamedTuple):
     action: str
 
 
-def bar(actions: Sequence[Action], keys: Keymap, width: int, glyphs: Glyphs) -> tuple[Line, tuple[Offer, ...]]:
-    """The line, and the place of each key on it. What does not fit is left out whole; help comes before the rest."""
+def bar(
+    actions: Sequence[Action], keys: Keymap, width: int, glyphs: Glyphs, own: Sequence[tuple[str, str]] = ()
+) -> tuple[Line, tuple[Offer, ...]]:
+    """The line, and the place of each key on it. What does not fit is left out whole. `own` are a page's (key, title), after flatten."""
     spans: list[Span] = []
     offers: list[Offer] = []
     at = 0
-    for action in sorted((action for action in actions if action.bar), key=lambda action: action.bar):
-        piece = (Span(f" {keys.shown(action.id)} ", "alarm" if action.id == "flatten" else "key"), Span(f" {action.title}  "))
+    ordered = [
+        (keys.shown(action.id), action.title, action.id)
+        for action in sorted(actions, key=lambda action: action.bar)
+        if action.bar
+    ]
+    for shown, title, action_id in [*ordered[:1], *((key, title, "") for key, title in own), *ordered[1:]]:
+        piece = (Span(f" {shown} ", "alarm" if action_id == "flatten" else "key"), Span(f" {title}  "))
         size = width_of(piece)
         if at + size - 2 > width:
             continue
-        offers.append(Offer(at, at + size - 2, action.id))
+        if action_id:
+            offers.append(Offer(at, at + size - 2, action_id))
         spans.extend(piece)
         at += size
     return clip(merged(spans), width, glyphs), tuple(offers)

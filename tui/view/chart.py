@@ -36,7 +36,14 @@ class Mark(NamedTuple):
 
 
 def candles(
-    bars: Sequence[Bar], digits: int, width: int, height: int, glyphs: Glyphs, *, levels: Sequence[Level] = (), marks: Sequence[Mark] = ()
+    bars: Sequence[Bar],
+    digits: int,
+    width: int,
+    height: int,
+    glyphs: Glyphs,
+    *,
+    levels: Sequence[Level] = (),
+    marks: Sequence[Mark] = (),
 ) -> tuple[Line, ...]:
     """`height` lines: the newest bars that fit, one column each, prices at the right, marks and time at the bottom."""
     across = width - AXIS_WIDTH
@@ -175,5 +182,9 @@ def _column_of(bars: Sequence[Bar], at_utc_ns: UtcNs) -> int | None:
 def _time_line(bars: Sequence[Bar], offset: int, across: int, glyphs: Glyphs) -> Line:
     first, last = figures.moment(bars[0].open_utc_ns, "%a %H:%M"), figures.moment(bars[-1].open_utc_ns, "%a %H:%M")
     room = across - offset
-    text = fit(first, max(room - len(last), 0), glyphs) + last if room > len(first) + len(last) else fit(last, room, glyphs, right=True)
+    text = (
+        fit(first, max(room - len(last), 0), glyphs) + last
+        if room > len(first) + len(last)
+        else fit(last, room, glyphs, right=True)
+    )
     return (Span(" " * offset + text, "muted"),)

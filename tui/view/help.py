@@ -51,8 +51,13 @@ def help_lines(focus: str, keys: Keymap, width: int, glyphs: Glyphs) -> tuple[Li
         lines += [(), (Span(title, "title"),)]
         for action in (action for action in ACTIONS if action.where == where):
             shown = fit(keys.all_shown(action.id), 10, glyphs)
-            lines.append(clip((Span(f" {shown} ", "key"), Span(f" {action.title:<13}", "strong"), Span(action.meaning)), width, glyphs))
-    lines += [(), (Span("Everywhere: arrows, Page, Home, End move; Tab goes to the next panel; Enter opens; Escape goes back.", "muted"),)]
+            lines.append(
+                clip((Span(f" {shown} ", "key"), Span(f" {action.title:<13}", "strong"), Span(action.meaning)), width, glyphs)
+            )
+    lines += [
+        (),
+        (Span("Everywhere: arrows, Page, Home, End move; Tab goes to the next panel; Enter opens; Escape goes back.", "muted"),),
+    ]
     lines += [(Span("Text: drag with the mouse and ctrl+c, or hold Shift for the terminal's own selection.", "muted"),)]
     return tuple(clip(line, width, glyphs) for line in lines)
 
@@ -65,5 +70,7 @@ def keys_table() -> str:
     keys = keymap({})
     for where, title in GROUPS.items():
         rows.append(f"| | **{title}** | |")
-        rows.extend(f"| `{keys.all_shown(action.id)}` | `{action.id}` | {action.meaning} |" for action in ACTIONS if action.where == where)
+        rows.extend(
+            f"| `{keys.all_shown(action.id)}` | `{action.id}` | {action.meaning} |" for action in ACTIONS if action.where == where
+        )
     return "\n".join(rows) + "\n"

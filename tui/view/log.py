@@ -62,7 +62,9 @@ def sheet(lines: Iterable[LogLine], chosen: LogFilter, width: int, glyphs: Glyph
     """The panel, oldest first."""
     shown = [line for line in lines if chosen.shows(line)]
     if not shown:
-        return Sheet((), [(Span("Nothing yet." if chosen == LogFilter() else "Nothing passes the filter.", "muted"),)], (), chosen.words)
+        return Sheet(
+            (), [(Span("Nothing yet." if chosen == LogFilter() else "Nothing passes the filter.", "muted"),)], (), chosen.words
+        )
     return Sheet((), _Lines(shown, width, glyphs), (), chosen.words)
 
 

@@ -53,16 +53,26 @@ def flatten_preview(desk: DeskView, scope: Scope, width: int, rows_max: int, gly
     ours, everything = in_scope(desk, "ours"), in_scope(desk, "account")
     views = by_risk(in_scope(desk, scope))
     foreign = len(everything) - len(ours)
-    others = f"; {figures.plural(foreign, 'position')} not ours {'CLOSED TOO' if scope == 'account' else 'left alone'}" if foreign else ""
+    others = (
+        f"; {figures.plural(foreign, 'position')} not ours {'CLOSED TOO' if scope == 'account' else 'left alone'}"
+        if foreign
+        else ""
+    )
     orders = f", {figures.plural(desk.pending_orders_ours, 'pending order')} cancelled first" if desk.pending_orders_ours else ""
     lines: list[Line] = [
-        _choice_line(f"ours: {figures.plural(len(ours), 'position')}", scope == "ours", f"whole account: {len(everything)}", width, glyphs),
+        _choice_line(
+            f"ours: {figures.plural(len(ours), 'position')}", scope == "ours", f"whole account: {len(everything)}", width, glyphs
+        ),
         clip((Span(f"Closes {figures.plural(len(views), 'position')}{orders}{others}.", "strong"),), width, glyphs),
         clip((Span(totals(views, desk)[:1].upper() + totals(views, desk)[1:]),), width, glyphs),
         (),
     ]
     if desk.book_agrees is None:
-        lines.append(clip((Span("The broker's book is unknown: the desk reads it first and closes what it finds.", "warn"),), width, glyphs))
+        lines.append(
+            clip(
+                (Span("The broker's book is unknown: the desk reads it first and closes what it finds.", "warn"),), width, glyphs
+            )
+        )
     lines.extend(position_lines(views, desk, width, rows_max, glyphs))
     if not views:
         lines.append((Span("No position in scope: entries stop, pending orders go, and the book is read twice.", "muted"),))
@@ -122,14 +132,25 @@ def reason_lines(desk: DeskView, width: int, glyphs: Glyphs) -> tuple[Line, ...]
     lines: list[Line] = []
     for reason in desk.reasons:
         since = figures.moment(reason.since_utc_ns, "%a %H:%M")
-        lines.append(clip((Span(f"{reason.state.replace('_', ' '):<12}", "warn"), Span(f" {clean(reason.text)}, since {since}")), width, glyphs))
+        lines.append(
+            clip(
+                (Span(f"{reason.state.replace('_', ' '):<12}", "warn"), Span(f" {clean(reason.text)}, since {since}")),
+                width,
+                glyphs,
+            )
+        )
         lines.append(clip((Span(f"{'':<13}way back: {clean(reason.way_back)}", "muted"),), width, glyphs))
     return tuple(lines) or ((Span("Nothing holds the desk back.", "muted"),),)
 
 
 def _choice_line(first: str, first_chosen: bool, second: str, width: int, glyphs: Glyphs) -> Line:
     left, right = (f"[{first}]", second) if first_chosen else (first, f"[{second}]")
-    spans = (Span("Scope  "), Span(left, "mark" if first_chosen else "muted"), Span("  "), Span(right, "muted" if first_chosen else "mark"))
+    spans = (
+        Span("Scope  "),
+        Span(left, "mark" if first_chosen else "muted"),
+        Span("  "),
+        Span(right, "muted" if first_chosen else "mark"),
+    )
     return clip((*spans, Span("   Tab changes", "muted")), width, glyphs)
 
 

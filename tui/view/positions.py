@@ -78,7 +78,9 @@ def in_order(desk: DeskView) -> list[PositionView]:
 def one_line(view: PositionView, digits: int) -> str:
     """A position in words, for dialogs and the palette."""
     result = f"{figures.r_multiple(view.result_r)} {figures.money(view.profit_money, sign=True)}"
-    return f"{view.side.word} {figures.lots(view.lots)} {clean(view.symbol)} from {figures.price(view.open_price, digits)}, {result}"
+    return (
+        f"{view.side.word} {figures.lots(view.lots)} {clean(view.symbol)} from {figures.price(view.open_price, digits)}, {result}"
+    )
 
 
 def digits_of(desk: DeskView, symbol: str) -> int:
@@ -125,7 +127,10 @@ def _row(view: PositionView, desk: DeskView, digits: dict[str, int], glyphs: Gly
         Span(figures.lots(view.lots)),
         Span(figures.price(view.open_price, places), "muted"),
         Span(figures.price(view.now_price, places)),
-        Span("none" if view.stop_price is None else figures.price(view.stop_price, places), "alarm" if view.stop_price is None else ""),
+        Span(
+            "none" if view.stop_price is None else figures.price(view.stop_price, places),
+            "alarm" if view.stop_price is None else "",
+        ),
         Span("none" if view.target_price is None else figures.price(view.target_price, places), "muted"),
         Span(figures.pips(view.pips, sign=True), figures.role_of(view.pips)),
         Span(figures.r_multiple(view.result_r), figures.role_of(view.result_r)),
@@ -158,4 +163,3 @@ def _order_line(order: OrderView, desk: DeskView, width: int, glyphs: Glyphs) ->
 
 def _nothing(desk: DeskView) -> str:
     return "No open position." if desk.book_agrees is not None else "The broker's book is not known yet."
-

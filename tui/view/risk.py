@@ -16,7 +16,10 @@ def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
         (
             "reserved",
             _figures(
-                "- reserved", f"{figures.money(risk.reserved_money)}  {figures.pct(figures.share(risk.reserved_money, equity))}", width, glyphs
+                "- reserved",
+                f"{figures.money(risk.reserved_money)}  {figures.pct(figures.share(risk.reserved_money, equity))}",
+                width,
+                glyphs,
             ),
         ),
         ("book", _bar("correlated book", risk.book_risk_fraction, risk.book_risk_cap_fraction, width, glyphs)),
@@ -28,7 +31,11 @@ def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
     if risk.kelly:
         rows.append(("kelly", _figures("Kelly", risk.kelly, width, glyphs)))
     tripped = sum(limit.tripped for limit in risk.limits)
-    note = f"{figures.plural(tripped, 'breaker')} TRIPPED" if tripped else figures.pct(figures.share(used, risk.cap_money), 0) + " used"
+    note = (
+        f"{figures.plural(tripped, 'breaker')} TRIPPED"
+        if tripped
+        else figures.pct(figures.share(used, risk.cap_money), 0) + " used"
+    )
     return Sheet((), [line for _, line in rows], [key for key, _ in rows], note)
 
 
@@ -54,7 +61,12 @@ def _metered(name: str, used: float | None, text: str, width: int, glyphs: Glyph
     role = "" if used is None else "alarm" if used >= 1 else "warn" if used >= 0.8 else "good"
     bar = meter(used, room, glyphs)
     bar_role = {"alarm": "bad"}.get(role, role)
-    spans = (Span(fit(name, _name_width(width), glyphs) + " ", "muted"), Span(bar, bar_role), Span(" "), Span(text, role if role in ("alarm", "warn") else ""))
+    spans = (
+        Span(fit(name, _name_width(width), glyphs) + " ", "muted"),
+        Span(bar, bar_role),
+        Span(" "),
+        Span(text, role if role in ("alarm", "warn") else ""),
+    )
     return clip(spans, width, glyphs)
 
 

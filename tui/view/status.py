@@ -81,7 +81,11 @@ def _state_line(sight: Sight, desk: DeskView) -> Line:
 def _lost_line(sight: Sight, desk: DeskView, width: int, glyphs: Glyphs) -> Line:
     since = figures.span(sight.silent_s * NS_PER_S)
     what = f" LINK LOST, figures {since} old: {clean(sight.link.why)} " if not sight.link.up else f" ENGINE SILENT for {since} "
-    return clip((mode_span(desk.mode), Span(" "), Span(what, "alarm"), Span(f" last known {STATE_WORDS[desk.state]}", "warn")), width, glyphs)
+    return clip(
+        (mode_span(desk.mode), Span(" "), Span(what, "alarm"), Span(f" last known {STATE_WORDS[desk.state]}", "warn")),
+        width,
+        glyphs,
+    )
 
 
 def _equity(desk: DeskView, width: int) -> Line:
@@ -126,7 +130,13 @@ def _money_chips(desk: DeskView) -> list[Chip]:
         Chip(_agreement(desk)),
         Chip((Span("drawdown ", "muted"), Span(figures.pct(desk.drawdown_fraction, 1))), 2),
         Chip((Span("balance ", "muted"), Span(figures.money(desk.balance_money))), 3),
-        Chip((Span("today ", "muted"), Span(f"{figures.plural(desk.entries_today, 'entry', 'entries')}, {desk.trades_today} closed")), 4),
+        Chip(
+            (
+                Span("today ", "muted"),
+                Span(f"{figures.plural(desk.entries_today, 'entry', 'entries')}, {desk.trades_today} closed"),
+            ),
+            4,
+        ),
     ]
 
 
@@ -152,7 +162,12 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
         ),
         Chip(_quote_age(age_ns, shut=shut, old=old)),
         Chip(_news(desk)),
-        Chip((Span("bar ", "muted"), Span(figures.countdown(desk.next_bar_utc_ns - desk.at_utc_ns) if desk.next_bar_utc_ns else "?"))),
+        Chip(
+            (
+                Span("bar ", "muted"),
+                Span(figures.countdown(desk.next_bar_utc_ns - desk.at_utc_ns) if desk.next_bar_utc_ns else "?"),
+            )
+        ),
         Chip((Span(f"{clock}Z", "muted"),), 1),
     ]
     if desk.pending_orders_ours:
@@ -195,7 +210,10 @@ def _news(desk: DeskView) -> Line:
         return (Span("no red news", "muted"),)
     left = event.at_utc_ns - desk.at_utc_ns
     near = left < 30 * 60 * NS_PER_S
-    return (Span("red ", "muted"), Span(f"{clean(event.currency)} {figures.long_span(left) if left > 0 else 'now'}", "warn" if near else ""))
+    return (
+        Span("red ", "muted"),
+        Span(f"{clean(event.currency)} {figures.long_span(left) if left > 0 else 'now'}", "warn" if near else ""),
+    )
 
 
 def _without_snapshot(sight: Sight, width: int, glyphs: Glyphs) -> tuple[Line, ...]:

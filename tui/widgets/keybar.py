@@ -24,9 +24,9 @@ class KeyBar(Paper):
         super().__init__(id="keys")
         self._offers: tuple[Offer, ...] = ()
 
-    def show(self, actions: Sequence[Action], keys: Keymap, glyphs: Glyphs) -> None:
-        """Offer `actions`."""
-        line, self._offers = bar(actions, keys, self.size.width, glyphs)
+    def show(self, actions: Sequence[Action], keys: Keymap, glyphs: Glyphs, own: Sequence[tuple[str, str]] = ()) -> None:
+        """Offer `actions`, and a page's own keys."""
+        line, self._offers = bar(actions, keys, self.size.width, glyphs, own)
         self.lay([line])
 
     async def on_click(self, event: events.Click) -> None:

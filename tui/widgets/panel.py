@@ -50,7 +50,9 @@ class Panel(Paper, can_focus=True):
             """The panel, for `@on`."""
             return self.panel
 
-    def __init__(self, title: str, number: int = 0, *, follow_end: bool = False, cursor: bool = True, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self, title: str, number: int = 0, *, follow_end: bool = False, cursor: bool = True, id: str | None = None
+    ) -> None:
         """`follow_end` keeps the last line in sight until the reader scrolls up; without `cursor` it only scrolls."""
         super().__init__(id=id)
         self.words_of_title = title

@@ -1,0 +1,294 @@
+"""Pages that are a list with the story of the chosen row beneath it: why not, journal, news, health."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widget import Widget
+from textual.widgets import Input
+
+from core.link.messages import (
+    AnswerBody,
+    AskLedger,
+    AskNews,
+    AskTrades,
+    Cannot,
+    Ledger,
+    LedgerRow,
+    NewsNow,
+    Question,
+    Trades,
+)
+from core.model.effects import TradeClosed
+from core.model.snapshot import DeskView
+from tui.screens.page import SidePage
+from tui.view import pages
+from tui.view.lines import Line, Sheet, Span, clean, wrapped
+from tui.view.positions import digits_of
+from tui.widgets.panel import Panel
+from tui.widgets.paper import Paper
+
+
+class ListPage(SidePage):
+    """A panel that fills the room and, where there is a story to tell, lines under it."""
+
+    DEFAULT_CSS = """
+    ListPage #detail { height: auto; max-height: 45%; padding: 0 1; background: $surface; }
+    ListPage #search { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
+    ListPage #search.-shown { display: block; }
+    """
+    CURSOR: ClassVar[bool] = True
+    SEARCH: ClassVar[str] = ""
+    """What the search field says; empty: there is none."""
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "search", "search", show=False)]
+
+    def __init__(self) -> None:
+        """Nothing asked yet."""
+        super().__init__()
+        self.search = ""
+        self.complaint = ""
+
+    def contents(self) -> Iterable[Widget]:
+        """List, search field, story."""
+        field = Input(placeholder=self.SEARCH, id="search")
+        field.cursor_blink = False
+        yield Vertical(Panel(self.heading(), id="list", cursor=self.CURSOR), field, Paper(id="detail"))
+
+    def heading(self) -> str:
+        """What stands on the frame."""
+        return self.NAME
+
+    def on_mount(self) -> None:
+        """Ask, and take the keys."""
+        self.set_class(self.glyphs.ascii, "-ascii")
+        self.panel.focus()
+        self.refill()
+
+    @property
+    def panel(self) -> Panel:
+        """The list."""
+        return self.query_one("#list", Panel)
+
+    @property
+    def desk(self) -> DeskView | None:
+        """The desk as it stands now."""
+        snapshot = self.host.memory.snapshot
+        return snapshot.desk if snapshot is not None else None
+
+    def refill(self) -> None:
+        """Ask the engine for what the page shows."""
+
+    def sheet(self, width: int) -> Sheet:
+        """What the list shows."""
+        raise AssertionError("each page says what it lists")
+
+    def story(self, key: str, width: int) -> Sequence[Line]:
+        """What stands under the list."""
+        return ()
+
+    def paint_room(self) -> None:
+        """List and story."""
+        panel = self.panel
+        if not panel.size.width:
+            return
+        panel.show(self.sheet(panel.size.width))
+        story: list[Line] = list(self.story(panel.cursor_key, max(self.size.width - 2, 10)))
+        if self.complaint:
+            story = [*((Span(text, "bad"),) for text in wrapped(self.complaint, max(self.size.width - 2, 10))), *story]
+        detail = self.query_one("#detail", Paper)
+        detail.display = bool(story)
+        detail.lay(story)
+
+    def answered(self, question: Question, answer: AnswerBody) -> None:
+        """Keep what came, or why it did not."""
+        self.complaint = clean(answer.why) if isinstance(answer, Cannot) else ""
+        self.took(answer)
+        self.paint()
+
+    def took(self, answer: AnswerBody) -> None:
+        """Take an answer of the right kind."""
+
+    def on_key(self, event: Any) -> None:
+        """The story follows the cursor at once."""
+        self.call_after_refresh(self.paint)
+
+    def action_search(self) -> None:
+        """Type what to look for."""
+        if self.SEARCH:
+            field = self.query_one("#search", Input)
+            field.add_class("-shown")
+            field.focus()
+
+    async def action_back(self) -> None:
+        """Leave the search, then the page."""
+        field = self.query_one("#search", Input)
+        if field.has_class("-shown"):
+            field.value = ""
+            self._leave_search()
+        else:
+            await super().action_back()
+
+    @on(Input.Changed, "#search")
+    def _searched(self, event: Input.Changed) -> None:
+        self.search = event.value
+        self.paint()
+
+    @on(Input.Submitted, "#search")
+    def _kept(self) -> None:
+        self._leave_search()
+
+    def _leave_search(self) -> None:
+        self.query_one("#search", Input).remove_class("-shown")
+        self.panel.focus()
+        self.paint()
+
+
+class WhyPage(ListPage):
+    """The ledger of one pair: each closed bar's verdict with every number and threshold."""
+
+    NAME = "why"
+    SEARCH = "find a reason; Enter keeps it, Escape clears it"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("left", "pair(-1)", show=False), Binding("right", "pair(1)", show=False)]
+    PAGE_KEYS = (("left/right", "pair"), ("/", "find"), ("Esc", "back"))
+
+    def __init__(self, symbol: str) -> None:
+        """For one pair; arrows go to the others."""
+        super().__init__()
+        self.symbol = symbol
+        self._rows: tuple[LedgerRow, ...] = ()
+        self._counts: dict[str, int] = {}
+        self._bar = 0
+
+    def heading(self) -> str:
+        """With the pair."""
+        return f"Why not: {clean(self.symbol)}"
+
+    def refill(self) -> None:
+        """The pair's verdicts."""
+        self.asked(AskLedger(symbol=self.symbol, count=200))
+
+    def took(self, answer: AnswerBody) -> None:
+        """Verdicts."""
+        if isinstance(answer, Ledger):
+            self._rows, self._counts = answer.rows, answer.counts
+
+    def sheet(self, width: int) -> Sheet:
+        """Verdicts that hold the word searched for; asked for again at each new bar."""
+        if self.desk is not None and self.desk.next_bar_utc_ns != self._bar:
+            self._bar = self.desk.next_bar_utc_ns
+            self.refill()
+        return pages.ledger(self._shown, self._counts, width, self.glyphs)
+
+    @property
+    def _shown(self) -> list[LedgerRow]:
+        wanted = self.search.casefold()
+        return [row for row in self._rows if wanted in f"{row.verdict.outcome} {row.verdict.reason}".casefold()]
+
+    def story(self, key: str, width: int) -> Sequence[Line]:
+        """Every check of the chosen verdict."""
+        rows = self._shown
+        return pages.verdict_lines(rows[min(self.panel.cursor_row, len(rows) - 1)], width, self.glyphs) if rows else ()
+
+    def action_pair(self, step: int) -> None:
+        """The next pair."""
+        symbols = [pair.symbol for pair in self.desk.pairs] if self.desk is not None else []
+        if symbols:
+            here = symbols.index(self.symbol) if self.symbol in symbols else 0
+            self.symbol = symbols[(here + step) % len(symbols)]
+            self.panel.border_title = self.heading()
+            self._rows = ()
+            self.refill()
+
+
+class JournalPage(ListPage):
+    """Closed trades and their story."""
+
+    NAME = "journal"
+    SEARCH = "pair, side, reason, won, lost; Enter keeps it, Escape clears it"
+    PAGE_KEYS = (("/", "filter"), ("Esc", "back"))
+
+    def __init__(self) -> None:
+        """Nothing asked yet."""
+        super().__init__()
+        self._trades: tuple[TradeClosed, ...] = ()
+        self._trades_seen = -1
+
+    def heading(self) -> str:
+        """In words."""
+        return "Journal: closed trades"
+
+    def refill(self) -> None:
+        """The newest trades."""
+        self.asked(AskTrades(count=500))
+
+    def took(self, answer: AnswerBody) -> None:
+        """Trades."""
+        if isinstance(answer, Trades):
+            self._trades = answer.trades
+
+    def sheet(self, width: int) -> Sheet:
+        """Trades that pass; asked for again when one more is closed."""
+        if self.desk is not None and self.desk.trades_today != self._trades_seen:
+            self._trades_seen = self.desk.trades_today
+            self.refill()
+        return pages.trades(self._trades, self.search, width, self.glyphs)
+
+    def story(self, key: str, width: int) -> Sequence[Line]:
+        """The chosen trade from signal to close."""
+        row = next((row for row in self._trades if key == f"trade:{row.position_id}"), None)
+        if row is None:
+            return ()
+        digits = digits_of(self.desk, row.symbol) if self.desk is not None else 5
+        return pages.story(row, digits, width, self.glyphs)
+
+
+class NewsPage(ListPage):
+    """The calendar."""
+
+    NAME = "news"
+    PAGE_KEYS = (("Esc", "back"),)
+
+    def __init__(self) -> None:
+        """Nothing asked yet."""
+        super().__init__()
+        self._news = NewsNow(available=False, events=(), why="not read yet")
+
+    def heading(self) -> str:
+        """In words."""
+        return "News"
+
+    def refill(self) -> None:
+        """The calendar as the desk knows it."""
+        self.asked(AskNews())
+
+    def took(self, answer: AnswerBody) -> None:
+        """The calendar."""
+        if isinstance(answer, NewsNow):
+            self._news = answer
+
+    def sheet(self, width: int) -> Sheet:
+        """What lies ahead first."""
+        return pages.news(self._news, self.desk.at_utc_ns if self.desk is not None else 0, width, self.glyphs)
+
+
+class HealthPage(ListPage):
+    """The machine around the desk, and what was ordered from here."""
+
+    NAME = "health"
+    CURSOR = False
+    PAGE_KEYS = (("Esc", "back"),)
+
+    def heading(self) -> str:
+        """In words."""
+        return "Health"
+
+    def sheet(self, width: int) -> Sheet:
+        """From the newest snapshot."""
+        snapshot = self.host.memory.snapshot
+        if snapshot is None:
+            return Sheet((), [(Span("Nothing heard of the engine yet.", "muted"),)])
+        return pages.health(snapshot.engine, tuple(self.host.memory.orders), width, self.glyphs)

@@ -1,0 +1,227 @@
+"""Tweaking: parameters by section, edits gathered in a change set, applied as one, for good or for a time, and taken back.
+
+Promises: nothing is sent before the whole set passed the same rules as the files; what the engine refuses is shown with its reason,
+and the edits stay. Does not: change anything by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from core.link.messages import AnswerBody, AskSettings, SettingsNow
+from core.model.commands import SetSettings
+from core.model.snapshot import DeskView
+from core.settings.parameters import parameters
+from tui.screens.dialog import Choice, ChoiceDialog
+from tui.screens.lists import ListPage
+from tui.view import tweak
+from tui.view.lines import Line, Sheet, Span, wrapped
+from tui.view.tweak import SettingsBook
+from tui.widgets.panel import Panel
+
+TERMS = (
+    ("for good", None),
+    ("for 30 minutes, then back", 30.0),
+    ("for 2 hours, then back", 120.0),
+    ("for 8 hours, then back", 480.0),
+)
+
+
+class TweakPage(ListPage):
+    """The parameters."""
+
+    NAME = "tweak"
+    SEARCH = "search: key, meaning, unit; Enter keeps it, Escape clears it"
+    STRIP_ROWS = 2
+    DEFAULT_CSS = """
+    TweakPage #edit { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
+    TweakPage #edit.-shown { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "switch", show=False),
+        Binding("delete,backspace", "forget", show=False),
+        Binding("A", "apply", show=False),
+        Binding("U", "undo", show=False),
+        Binding("H", "history", show=False),
+    ]
+    PAGE_KEYS = (
+        ("Enter", "edit"),
+        ("space", "switch"),
+        ("A", "apply"),
+        ("U", "undo"),
+        ("H", "history"),
+        ("/", "search"),
+        ("Esc", "back"),
+    )
+
+    def __init__(self, key: str = "") -> None:
+        """At the parameter `key`, or at the top."""
+        super().__init__()
+        self.book: SettingsBook | None = None
+        self.edits: dict[str, str] = {}
+        self.why = ""
+        self.history = False
+        self._wanted_key = key
+        self._last_set: tuple[tuple[str, str], ...] = ()
+        """What takes the last applied set back."""
+
+    def contents(self) -> Iterable[Widget]:
+        """The list, and a field for edits."""
+        yield from super().contents()
+        field = Input(id="edit")
+        field.cursor_blink = False
+        yield field
+
+    def heading(self) -> str:
+        """In words."""
+        return "Parameters"
+
+    def refill(self) -> None:
+        """The settings in force."""
+        self.asked(AskSettings())
+
+    def took(self, answer: AnswerBody) -> None:
+        """Settings; the cursor goes where it was wanted."""
+        if isinstance(answer, SettingsNow):
+            self.book = tweak.book_of(answer)
+            if self._wanted_key:
+                self.panel.cursor_key, self._wanted_key = self._wanted_key, ""
+
+    def sheet(self, width: int) -> Sheet:
+        """Parameters that match, or the history."""
+        if self.book is None:
+            return Sheet((), [(Span("Asking the engine for its settings.", "muted"),)], ["nothing"])
+        if self.history:
+            lines = tweak.history_lines(self.book.changes, width, self.glyphs) or [(Span("Nothing was changed yet.", "muted"),)]
+            return Sheet((), lines, [f"change:{number}" for number in range(len(lines))], "history, newest first")
+        return tweak.sheet(self.book, self.edits, self.search, width, self.glyphs)
+
+    def story(self, key: str, width: int) -> Sequence[Line]:
+        """The chosen parameter, and how many edits wait."""
+        if self.book is None or self.history:
+            return ()
+        lines: list[Line] = list(tweak.detail(key, self.book, self.edits, self.why, width, self.glyphs))
+        if self.edits:
+            count = f"{len(self.edits)} edits wait" if len(self.edits) > 1 else "1 edit waits"
+            lines.append((Span(f"{count}: A applies, Delete takes the chosen one back", "warn"),))
+        return lines
+
+    @on(Panel.Chosen)
+    def _edit(self, event: Panel.Chosen) -> None:
+        row = parameters().get(event.key)
+        if row is None or self.book is None:
+            return
+        if tweak.next_value(row, self._value_of(row.key)) is not None:
+            self.action_switch()
+            return
+        field = self.query_one("#edit", Input)
+        field.value = self._value_of(row.key).strip('"')
+        field.placeholder = row.allowed
+        field.add_class("-shown")
+        field.focus()
+
+    def _value_of(self, key: str) -> str:
+        return self.edits.get(key) or (self.book.value(key) if self.book is not None else "")
+
+    @on(Input.Submitted, "#edit")
+    def _edited(self, event: Input.Submitted) -> None:
+        self._take(self.panel.cursor_key, event.value)
+        if not self.why:
+            self._leave_edit()
+        self.paint()
+
+    def _take(self, key: str, text: str) -> None:
+        new, self.why = tweak.parse_edit(key, text)
+        if new is None or self.book is None:
+            return
+        if new == self.book.value(key):
+            self.edits.pop(key, None)
+        else:
+            self.edits[key] = new
+
+    def _leave_edit(self) -> None:
+        self.query_one("#edit", Input).remove_class("-shown")
+        self.panel.focus()
+
+    async def action_back(self) -> None:
+        """Leave the field, the history, then the page."""
+        if self.query_one("#edit", Input).has_class("-shown"):
+            self.why = ""
+            self._leave_edit()
+            self.paint()
+        elif self.history:
+            self.action_history()
+        else:
+            await super().action_back()
+
+    def action_switch(self) -> None:
+        """The next value of a switch or a choice."""
+        row = parameters().get(self.panel.cursor_key)
+        new = tweak.next_value(row, self._value_of(row.key)) if row is not None else None
+        if row is not None and new is not None:
+            self._take(row.key, new)
+            self.paint()
+
+    def action_forget(self) -> None:
+        """Take the chosen edit back."""
+        self.edits.pop(self.panel.cursor_key, None)
+        self.why = ""
+        self.paint()
+
+    def action_history(self) -> None:
+        """History of changes, or the parameters again."""
+        self.history = not self.history
+        self.paint()
+
+    def action_apply(self) -> None:
+        """Judge the set as a whole, show it, and ask for how long."""
+        if self.book is None or not self.edits:
+            self.host.say("no edit waits")
+            return
+        self.why = tweak.mistakes_together(self.book, self.edits)
+        if self.why:
+            self.paint()
+            return
+        self._question("Apply these changes", tuple(self.edits.items()), TERMS)
+
+    def action_undo(self) -> None:
+        """Take the last set applied from here back."""
+        if not self._last_set:
+            self.host.say("nothing was applied from here yet")
+            return
+        self._question("Take the last changes back", self._last_set, TERMS[:1])
+
+    def _question(self, title: str, changes: tuple[tuple[str, str], ...], terms: Sequence[tuple[str, float | None]]) -> None:
+        book = self.book
+        assert book is not None
+
+        def preview(desk: DeskView, width: int, rows: int) -> Sequence[Line]:
+            lines = tweak.change_lines(book, dict(changes), width, rows, self.glyphs)
+            held = f"{len(desk.positions)} open positions keep what they were opened with, unless a change takes effect at once."
+            return [*lines, *(((Span(text, "muted"),) for text in wrapped(held, width)) if desk.positions else ())]
+
+        choices = [
+            Choice(words, preview, SetSettings(changes=changes, minutes=minutes), f"set, {words}") for words, minutes in terms
+        ]
+        back = tuple((key, book.value(key)) for key, _ in changes)
+        dialog = ChoiceDialog(title, choices, danger=False, given=lambda ok: self._applied(changes, back, ok=ok))
+        self.app.push_screen(dialog)
+
+    def _applied(self, changes: tuple[tuple[str, str], ...], back: tuple[tuple[str, str], ...], *, ok: bool) -> None:
+        if not ok:
+            self.why = self.host.memory.orders[0].answer if self.host.memory.orders else "refused"
+        else:
+            self.edits = {key: value for key, value in self.edits.items() if (key, value) not in changes}
+            self._last_set = back
+            self.why = ""
+            for key, value in changes:
+                if key == "ui.theme":
+                    self.host.wear(value.strip('"'))
+        if self.is_mounted:
+            self.refill()

@@ -1,0 +1,216 @@
+"""The pages beside the desk: the ledger of verdicts, closed trades with their story, the calendar, and the machine's health."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from core.link.messages import LedgerRow, NewsNow
+from core.model.effects import TradeClosed
+from core.model.snapshot import EngineHealth
+from core.model.units import UtcNs
+from tui.memory import OrderGiven
+from tui.view import figures
+from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, fit, table
+from tui.view.signals import check_lines
+
+LEDGER: Final = (
+    Column("bar", 12),
+    Column("pair", 7, rank=1),
+    Column("side", 4, rank=2),
+    Column("outcome", 8),
+    Column("why", 20, stretch=True),
+)
+TRADES: Final = (
+    Column("closed", 12),
+    Column("pair", 7),
+    Column("side", 4),
+    Column("lots", 6, right=True, rank=2),
+    Column("R", 7, right=True),
+    Column("money", 10, right=True),
+    Column("reason", 10, rank=1, stretch=True),
+    Column("held", 7, right=True, rank=3),
+)
+NEWS: Final = (
+    Column("at", 12),
+    Column("in", 8, right=True),
+    Column("cur", 4),
+    Column("impact", 8),
+    Column("what", 20, stretch=True),
+)
+
+
+def ledger(rows: Sequence[LedgerRow], counts: Mapping[str, int], width: int, glyphs: Glyphs) -> Sheet:
+    """Verdicts, newest first."""
+    head, lines = table(LEDGER, (_ledger_row(row) for row in rows), width, glyphs)
+    common = ", ".join(
+        f"{clean(reason)} {count}" for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:4]
+    )
+    if not rows:
+        return Sheet((head,), [(Span("No verdict yet: the first closed bar brings one.", "muted"),)], ["nothing"], common)
+    keys = [f"verdict:{row.verdict.symbol}:{row.verdict.bar_open_utc_ns}:{number}" for number, row in enumerate(rows)]
+    return Sheet((head,), lines, keys, f"refused most for {common}" if common else "")
+
+
+def verdict_lines(row: LedgerRow, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """One verdict with all its checks."""
+    verdict = row.verdict
+    at = figures.moment(verdict.bar_open_utc_ns, "%a %d %b %H:%M")
+    sized = f", {figures.lots(verdict.lots)} lots at risk {figures.money(verdict.risk_money)}" if verdict.lots else ""
+    title = clip((Span(f"{verdict.symbol} bar of {at}Z: ", "strong"), Span(f"{_outcome(row)}{sized}")), width, glyphs)
+    return (title, *check_lines(verdict.checks, width, glyphs))
+
+
+def trades(rows: Sequence[TradeClosed], search: str, width: int, glyphs: Glyphs) -> Sheet:
+    """Closed trades, newest first, with the figures of those that pass the filter."""
+    shown = matching(rows, search)
+    head, lines = table(TRADES, (_trade_row(row) for row in shown), width, glyphs)
+    if not shown:
+        return Sheet(
+            (head,), [(Span("No closed trade." if not rows else "Nothing passes the filter.", "muted"),)], ["nothing"], search
+        )
+    return Sheet((head,), lines, [f"trade:{row.position_id}" for row in shown], trade_figures(shown))
+
+
+def matching(rows: Sequence[TradeClosed], search: str) -> list[TradeClosed]:
+    """Trades whose pair, side, reason or `won`/`lost` hold every word searched for."""
+    words = search.casefold().split()
+    return [row for row in rows if all(word in _trade_words(row) for word in words)]
+
+
+def trade_figures(rows: Sequence[TradeClosed]) -> str:
+    """Count, win rate, expectancy and profit factor, in one line."""
+    won = [row.net_money for row in rows if row.net_money > 0]
+    lost = -sum(row.net_money for row in rows if row.net_money < 0)
+    factor = f"{sum(won) / lost:.2f}" if lost > 0 else "none lost"
+    mean_r = sum(row.result_r for row in rows) / len(rows)
+    total = figures.money(sum(row.net_money for row in rows), sign=True)
+    return f"{len(rows)}, {total}, won {figures.pct(len(won) / len(rows), 0)}, mean {figures.r_multiple(mean_r)}, profit factor {factor}"
+
+
+def story(row: TradeClosed, digits: int, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """A trade from signal to close."""
+    opened, closed = figures.moment(row.opened_utc_ns, "%a %d %b %H:%M"), figures.moment(row.closed_utc_ns, "%a %d %b %H:%M")
+    held = figures.long_span(row.closed_utc_ns - row.opened_utc_ns)
+    stop = "none" if row.stop_price is None else figures.price(row.stop_price, digits)
+    lines = [
+        (
+            Span(f"{row.side.word} {figures.lots(row.lots)} {clean(row.symbol)} #{row.position_id}", "strong"),
+            Span(f", {clean(row.signal_id)}", "muted"),
+        ),
+        (Span(f"signal   confidence {row.confidence:.2f}, risked {figures.money(row.risk_money)}"),),
+        (Span(f"opened   {opened}Z at {figures.price(row.open_price, digits)}, last stop {stop}"),),
+        (
+            Span(
+                f"between  best {figures.money(row.peak_money, sign=True)}, worst {figures.money(row.worst_money, sign=True)}, held {held}"
+            ),
+        ),
+        (Span(f"closed   {closed}Z at {figures.price(row.close_price, digits)} by {clean(row.reason)}: {clean(row.rule)}"),),
+        (
+            Span("result   "),
+            Span(f"{figures.r_multiple(row.result_r)} {figures.money(row.net_money, sign=True)}", figures.role_of(row.net_money)),
+            Span(
+                f" = {figures.money(row.gross_money, sign=True)} gross, {figures.money(row.commission_money, sign=True)} commission, "
+                f"{figures.money(row.swap_money, sign=True)} swap",
+                "muted",
+            ),
+        ),
+    ]
+    if row.ambiguous:
+        lines.append((Span("One bar held both stop and target; the pessimistic one was taken.", "warn"),))
+    return tuple(clip(line, width, glyphs) for line in lines)
+
+
+def news(answer: NewsNow, now_utc_ns: UtcNs, width: int, glyphs: Glyphs) -> Sheet:
+    """The calendar, what lies ahead first."""
+    ahead = sorted((event for event in answer.events if event.at_utc_ns >= now_utc_ns), key=lambda event: event.at_utc_ns)
+    past = sorted((event for event in answer.events if event.at_utc_ns < now_utc_ns), key=lambda event: -event.at_utc_ns)
+    roles = {"high": "bad", "medium": "warn", "low": "muted", "holiday": "accent"}
+    rows = []
+    for event in (*ahead, *past):
+        left = event.at_utc_ns - now_utc_ns
+        away = "all day" if event.all_day else figures.long_span(left) if left >= 0 else f"-{figures.long_span(-left)}"
+        role = roles[event.impact] if left >= 0 else "muted"
+        sign = {"high": "HIGH", "medium": "medium", "low": "low", "holiday": "holiday"}[event.impact]
+        at = Span(figures.moment(event.at_utc_ns, "%a %d %H:%M"), "muted")
+        rows.append(
+            (at, Span(away), Span(event.currency, "strong"), Span(sign, role), Span(event.title, role if role == "muted" else ""))
+        )
+    head, lines = table(NEWS, rows, width, glyphs)
+    note = "available" if answer.available else f"NO CALENDAR: {clean(answer.why)}"
+    if not rows:
+        return Sheet((head,), [(Span("Nothing in the calendar.", "muted"),)], ["nothing"], note)
+    return Sheet((head,), lines, [f"news:{number}" for number in range(len(rows))], note)
+
+
+def health(engine: EngineHealth, orders: Sequence[OrderGiven], width: int, glyphs: Glyphs) -> Sheet:
+    """The machine, then what was ordered from this screen."""
+    up = engine.wall_utc_ns - engine.started_utc_ns
+    trip = "?" if engine.broker_round_trip_ms is None else f"{engine.broker_round_trip_ms:.0f} ms"
+    facts = [
+        ("engine", f"run {engine.run_id}, process {engine.pid}, up {figures.long_span(up)}", "" if engine.ready else "warn"),
+        ("ready", "yes" if engine.ready else "NOT YET", "" if engine.ready else "warn"),
+        ("feed", "up" if engine.feed_up else f"DOWN: {engine.feed_why}", "" if engine.feed_up else "alarm"),
+        ("broker", f"round trip {trip}", ""),
+        ("journal", "writable" if engine.journal_writable else "NOT WRITABLE", "" if engine.journal_writable else "alarm"),
+        ("journal lag", f"{engine.journal_lag_ms:.0f} ms", "warn" if engine.journal_lag_ms > 1000 else ""),
+        ("loop lag", f"{engine.loop_lag_ms:.1f} ms", "warn" if engine.loop_lag_ms > 250 else ""),
+        ("tape", f"{engine.tape_seq} inputs, {engine.tape_bytes_day / 1e6:.1f} MB a day", ""),
+        ("home", engine.home, ""),
+    ]
+    if engine.replay_fraction is not None:
+        rate = "" if engine.bars_per_s is None else f", {engine.bars_per_s:,.0f} bars/s"
+        facts.append(("replay", f"{figures.pct(engine.replay_fraction, 1)}{rate}", ""))
+    facts += [(f"errors: {name}", str(count), "warn" if count else "") for name, count in engine.errors]
+    body: list[Line] = [
+        clip((Span(fit(name, 14, glyphs) + " ", "muted"), Span(clean(text), role)), width, glyphs) for name, text, role in facts
+    ]
+    body += [(), (Span("Ordered from this screen, newest first", "title"),)]
+    for order in orders:
+        word, role = {None: ("sent    ", "accent"), True: ("done    ", "good"), False: ("REFUSED ", "bad")}[order.ok]
+        body.append(clip((Span(word, role), Span(f"{order.text}: "), Span(clean(order.answer), "muted")), width, glyphs))
+    if not orders:
+        body.append((Span("nothing yet", "muted"),))
+    return Sheet((), body, (), f"run {engine.run_id}")
+
+
+def _outcome(row: LedgerRow) -> str:
+    verdict = row.verdict
+    return f"{verdict.outcome}, {verdict.reason}" if verdict.reason else verdict.outcome
+
+
+def _ledger_row(row: LedgerRow) -> tuple[Span, ...]:
+    verdict = row.verdict
+    failed = next((check for check in verdict.checks if not check.passed), None)
+    why = verdict.reason + (
+        f": {failed.name} {failed.value:.4g}, limit {failed.threshold:.4g}"
+        if failed is not None and failed.value is not None and failed.threshold is not None
+        else ""
+    )
+    role = {"entered": "good", "waiting": "accent", "none": "muted"}.get(verdict.outcome, "")
+    return (
+        Span(figures.moment(verdict.bar_open_utc_ns, "%a %d %H:%M"), "muted"),
+        Span(verdict.symbol, "strong"),
+        Span(verdict.side.word if verdict.side is not None else ""),
+        Span(verdict.outcome, role),
+        Span(why if verdict.outcome != "entered" else f"{figures.lots(verdict.lots)} lots"),
+    )
+
+
+def _trade_row(row: TradeClosed) -> tuple[Span, ...]:
+    role = figures.role_of(row.net_money)
+    return (
+        Span(figures.moment(row.closed_utc_ns, "%d %b %H:%M"), "muted"),
+        Span(row.symbol, "strong"),
+        Span(row.side.word),
+        Span(figures.lots(row.lots)),
+        Span(figures.r_multiple(row.result_r), role),
+        Span(figures.money(row.net_money, sign=True), role),
+        Span(row.reason),
+        Span(figures.long_span(row.closed_utc_ns - row.opened_utc_ns), "muted"),
+    )
+
+
+def _trade_words(row: TradeClosed) -> str:
+    fate = "won" if row.net_money > 0 else "lost"
+    return f"{row.symbol} {row.side.word} {row.reason} {row.rule} {fate} {row.position_id}".casefold()

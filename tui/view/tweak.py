@@ -1,0 +1,191 @@
+"""Parameters as rows: value, edit, default, range, unit, meaning; and a change set with everything that is wrong with it.
+
+Promises: what a parameter is and takes comes from the settings' own table; an edit is judged by the same rules as the files.
+Does not: send anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from core.link.messages import SettingsNow
+from core.model.errors import SettingsError
+from core.settings.load import look_up, parse_value, shipped_tree, shown, validated, with_values
+from core.settings.parameters import Parameter, meaning_of, parameters
+from tui.view import figures
+from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, table, wrapped
+
+COLUMNS: Final = (
+    Column("parameter", 27),
+    Column("value", 14, right=True),
+    Column("new", 14, right=True),
+    Column("default", 12, right=True, rank=2),
+    Column("unit", 14, rank=1),
+    Column("allowed", 22, rank=3),
+    Column("takes effect", 11, rank=4),
+    Column("meaning", 10, rank=5, stretch=True),
+)
+Edits = Mapping[str, str]
+"""New values by key, as TOML writes them."""
+
+
+class SettingsBook(NamedTuple):
+    """Settings in force, shipped values, what is overridden, and the history of changes."""
+
+    tree: dict[str, Any]
+    shipped: dict[str, Any]
+    overridden: tuple[str, ...]
+    changes: tuple[tuple[int, str, str, str, str], ...]
+
+    def value(self, key: str) -> str:
+        """The value in force, as TOML writes it."""
+        found = look_up(self.tree, key)
+        return "" if found is None else shown(found)
+
+    def default(self, key: str) -> str:
+        """The shipped value."""
+        return shown(look_up(self.shipped, key))
+
+
+def book_of(answer: SettingsNow) -> SettingsBook:
+    """The engine's answer, unpacked."""
+    tree: dict[str, Any] = msgspec.msgpack.decode(answer.tree)
+    return SettingsBook(tree, shipped_tree(), answer.overridden, answer.changes)
+
+
+def rows_matching(search: str) -> list[Parameter]:
+    """Parameters whose key, meaning, unit or choices hold every word searched for."""
+    words = search.casefold().split()
+    return [row for row in parameters().values() if all(word in _haystack(row) for word in words)]
+
+
+def sheet(book: SettingsBook, edits: Edits, search: str, width: int, glyphs: Glyphs) -> Sheet:
+    """The list, a line for each section before its parameters."""
+    found = rows_matching(search)
+    head, lines = table(COLUMNS, (_row(row, book, edits, glyphs) for row in found), width, glyphs)
+    body: list[Line] = []
+    keys: list[str] = []
+    section = ""
+    for row, line in zip(found, lines, strict=True):
+        if row.section != section:
+            section = row.section
+            body.append(clip((Span(f"[{section}] ", "title"), Span(meaning_of(section), "muted")), width, glyphs))
+            keys.append(f"section:{section}")
+        body.append(line)
+        keys.append(row.key)
+    note = f"{len(found)} of {len(parameters())}" + (f', "{clean(search)}"' if search else "")
+    if not found:
+        return Sheet((head,), [(Span("No parameter matches.", "muted"),)], ["nothing"], note)
+    return Sheet((head,), body, keys, note)
+
+
+def detail(key: str, book: SettingsBook, edits: Edits, why: str, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """Everything about one parameter, and why its edit was refused."""
+    row = parameters().get(key)
+    if row is None:
+        section = key.partition(":")[2]
+        return (clip((Span(f"[{section}] ", "strong"), Span(meaning_of(section))), width, glyphs),) if section else ()
+    unit = f" [{row.unit}]" if row.unit else ""
+    lines: list[Line] = [clip((Span(f"{row.key}{unit}  ", "strong"), Span(row.meaning)), width, glyphs)]
+    facts = f"must be {row.allowed}; default {book.default(key)}; takes effect {row.takes_effect}"
+    lines.extend((Span(text, "muted"),) for text in wrapped(facts, width))
+    last = next((change for change in book.changes if change[1] == key), None)
+    if last is not None:
+        at = figures.moment(last[0], "%d %b %H:%M")
+        lines.append(
+            clip((Span(f"last change {at}Z: {clean(last[2])} to {clean(last[3])}, {clean(last[4])}", "muted"),), width, glyphs)
+        )
+    if key in edits:
+        lines.append(clip((Span(f"{book.value(key)} {glyphs.level} {edits[key]}", "accent"),), width, glyphs))
+    if why:
+        lines.extend((Span(text, "bad"),) for text in wrapped(why, width))
+    return tuple(lines)
+
+
+def parse_edit(key: str, text: str) -> tuple[str | None, str]:
+    """An edit as TOML writes it, or why it is refused."""
+    try:
+        return shown(parse_value(key, text)), ""
+    except SettingsError as error:
+        return None, clean(str(error).partition("mistake: ")[2] or str(error))
+
+
+def next_value(row: Parameter, now: str) -> str | None:
+    """The next value of a switch or a choice; None for anything that must be typed."""
+    if row.kind == "switch":
+        return "false" if now == "true" else "true"
+    if row.kind == "choice":
+        choices = [shown(choice) for choice in row.choices]
+        return choices[(choices.index(now) + 1) % len(choices)] if now in choices else choices[0]
+    return None
+
+
+def mistakes_together(book: SettingsBook, edits: Edits) -> str:
+    """What is wrong with the whole tree once the edits are in it; empty when nothing is."""
+    try:
+        validated(with_values(book.tree, [(key, parse_value(key, text)) for key, text in edits.items()]), "these changes")
+    except SettingsError as error:
+        return clean(str(error))
+    return ""
+
+
+def change_lines(book: SettingsBook, edits: Edits, width: int, rows_max: int, glyphs: Glyphs) -> list[Line]:
+    """The change set: old and new value of each, and when it takes effect."""
+    lines: list[Line] = []
+    for number, (key, new) in enumerate(edits.items()):
+        if number == rows_max - 1 and len(edits) > rows_max:
+            lines.append((Span(f"and {len(edits) - number} more", "warn"),))
+            break
+        row = parameters()[key]
+        spans = (
+            Span(f"{key} "),
+            Span(f"{book.value(key)} {glyphs.level} {new}", "accent"),
+            Span(f" {row.unit}; {row.takes_effect}", "muted"),
+        )
+        lines.append(clip(spans, width, glyphs))
+    return lines
+
+
+def history_lines(changes: Sequence[tuple[int, str, str, str, str]], width: int, glyphs: Glyphs) -> list[Line]:
+    """The history of changes, newest first."""
+    return [
+        clip(
+            (
+                Span(f"{figures.moment(at, '%d %b %H:%M')} ", "muted"),
+                Span(f"{clean(key)} "),
+                Span(f"{clean(old)} {glyphs.level} {clean(new)}", "accent"),
+                Span(f"  {clean(cause)}", "muted"),
+            ),
+            width,
+            glyphs,
+        )
+        for at, key, old, new, cause in changes
+    ]
+
+
+def _haystack(row: Parameter) -> str:
+    return f"{row.key} {row.meaning} {row.unit} {' '.join(row.choices)} {row.takes_effect}".casefold()
+
+
+def _row(row: Parameter, book: SettingsBook, edits: Edits, glyphs: Glyphs) -> tuple[Span, ...]:
+    value, default, new = book.value(row.key), book.default(row.key), edits.get(row.key, "")
+    mark = glyphs.changed if row.key in book.overridden else " "
+    return (
+        Span(f"{mark} {row.name}", "strong" if new else ""),
+        Span(value, "accent" if value != default else ""),
+        Span(f"{glyphs.level} {new}" if new else "", "warn"),
+        Span(default, "muted"),
+        Span(row.unit, "muted"),
+        Span(_bounds(row), "muted"),
+        Span(row.takes_effect, "muted"),
+        Span(row.meaning, "muted"),
+    )
+
+
+def _bounds(row: Parameter) -> str:
+    if row.low is not None and row.high is not None:
+        return f"{row.low:g} to {row.high:g}"
+    return " | ".join(row.choices) if row.choices else "true | false" if row.kind == "switch" else row.kind
