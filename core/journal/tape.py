@@ -107,7 +107,7 @@ class TapeReader:
     def runs(self) -> tuple[Run, ...]:
         """All runs, oldest first. Raises StorageError."""
         columns = Run.__struct_fields__
-        rows = self._rows(f"SELECT {', '.join(columns)} FROM runs ORDER BY run")
+        rows = self.rows(f"SELECT {', '.join(columns)} FROM runs ORDER BY run")
         return tuple(msgspec.convert(dict(zip(columns, row, strict=True)), Run) for row in rows)
 
     def run(self, number: int | None = None) -> Run:
@@ -120,7 +120,7 @@ class TapeReader:
 
     def checkpoints(self, run: Run) -> tuple[CheckpointMark, ...]:
         """Where the run's checkpoints stand, in order. Raises StorageError."""
-        rows = self._rows("SELECT seq, at_utc_ns, why FROM checkpoints WHERE run = ? ORDER BY seq", run.run)
+        rows = self.rows("SELECT seq, at_utc_ns, why FROM checkpoints WHERE run = ? ORDER BY seq", run.run)
         return tuple(CheckpointMark(*row) for row in rows)
 
     def segment(self, run: Run, seq: int) -> Segment:
@@ -128,7 +128,7 @@ class TapeReader:
         if seq == 0:
             return Segment((), 0, None)
         sql = "SELECT at_utc_ns, started, state FROM checkpoints WHERE run = ? AND seq = ?"
-        rows = self._rows(sql, run.run, seq)
+        rows = self.rows(sql, run.run, seq)
         if not rows:
             raise StorageError(f"run {run.run} has no checkpoint at {seq}", what_to_do="name one that the journal lists")
         at, started_body, state = rows[0]
@@ -140,12 +140,12 @@ class TapeReader:
 
     def inputs_after(self, run: Run, after_seq: int) -> int:
         """How many inputs the tape holds after `after_seq`. Raises StorageError."""
-        ((rows,),) = self._rows("SELECT count(*) FROM tape WHERE run = ? AND seq > ?", run.run, after_seq)
+        ((rows,),) = self.rows("SELECT count(*) FROM tape WHERE run = ? AND seq > ?", run.run, after_seq)
         sql = f"SELECT coalesce(sum(length(body)), 0) / {QUOTE_BYTES} FROM quote_blocks WHERE run = ? AND first_seq > ?"
-        ((packed,),) = self._rows(sql, run.run, after_seq)
+        ((packed,),) = self.rows(sql, run.run, after_seq)
         straddling = "SELECT first_seq, base_utc_ms, body FROM quote_blocks WHERE run = ? AND first_seq <= ? AND last_seq > ?"
         symbols = self._symbols(run)
-        for first_seq, base, body in self._rows(straddling, run.run, after_seq, after_seq):
+        for first_seq, base, body in self.rows(straddling, run.run, after_seq, after_seq):
             packed += sum(stamped.seq > after_seq for stamped, _ in unpack(first_seq, base, body, symbols))
         return int(rows) + int(packed)
 
@@ -182,28 +182,29 @@ class TapeReader:
 
     def _quotes(self, run: Run, after_seq: int) -> Iterator[_Linked]:
         symbols = self._symbols(run)
-        ((first,),) = self._rows(_BLOCK_BEFORE, run.run, after_seq, after_seq)
+        ((first,),) = self.rows(_BLOCK_BEFORE, run.run, after_seq, after_seq)
         for first_seq, last_seq, base, expected, body in _pages(self.connection, _BLOCK_ROWS, run.run, (first,)):
             for stamped, record in unpack(first_seq, base, body, symbols):
                 if stamped.seq > after_seq:
                     yield stamped, record, expected if stamped.seq == last_seq else None
 
     def _last_seq(self, run: Run) -> int:
-        ((row,),) = self._rows("SELECT coalesce(max(seq), 0) FROM tape WHERE run = ?", run.run)
-        ((packed,),) = self._rows("SELECT coalesce(max(last_seq), 0) FROM quote_blocks WHERE run = ?", run.run)
+        ((row,),) = self.rows("SELECT coalesce(max(seq), 0) FROM tape WHERE run = ?", run.run)
+        ((packed,),) = self.rows("SELECT coalesce(max(last_seq), 0) FROM quote_blocks WHERE run = ?", run.run)
         return int(max(row, packed))
 
     def _symbols(self, run: Run) -> dict[int, tuple[str, int]]:
-        rows = self._rows("SELECT idx, symbol, digits FROM quote_symbols WHERE run = ?", run.run)
+        rows = self.rows("SELECT idx, symbol, digits FROM quote_symbols WHERE run = ?", run.run)
         return {idx: (symbol, digits) for idx, symbol, digits in rows}
 
     def _chain_at(self, run: Run, seq: int) -> int | None:
         if seq == 0:
             return 0
-        rows = self._rows("SELECT chain FROM checkpoints WHERE run = ? AND seq = ?", run.run, seq)
+        rows = self.rows("SELECT chain FROM checkpoints WHERE run = ? AND seq = ?", run.run, seq)
         return int(rows[0][0]) if rows else None
 
-    def _rows(self, sql: str, *values: int) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, *values: int | str) -> list[tuple[Any, ...]]:
+        """Ask the journal in SQL. Raises StorageError."""
         try:
             return self.connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:

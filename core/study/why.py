@@ -1,84 +1,152 @@
-"""The "why not?" ledger: what the desk made of each closed bar, with every number and threshold, newest first.
+"""The "why not?" ledger as questions: what the desk made of a pair's bar, with every number and threshold, and counts by reason.
 
-Promises: read from the journal alone, while an engine writes; a bounded number of rows. Does not: judge, or explain what was not
-checked.
+Promises: answers come from the journal alone; a bar that was judged several times (a passing condition) tells every judgement and
+counts once, by its last.
+Does not: judge anew (`core.study.audit` does), or mix runs unless several are named.
 """
 
 from __future__ import annotations
 
-import sqlite3
+from datetime import UTC, datetime
+from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from core.journal.codec import decode_effect
-from core.journal.schema import storage_error
+from core.clock.wall import iso
+from core.journal.codec import decode_effect, decode_input
 from core.journal.tape import Run, TapeReader
 from core.model.effects import Verdict
-from core.model.errors import StorageError
-from core.model.units import UtcNs
+from core.model.errors import StorageError, UsageError
+from core.model.signals import Check, NoSignal, Signal
+from core.model.units import M15_NS, NS_PER_S, UtcNs
 
-ROWS_MAX = 10_000
 
-
-class Ruling(Struct, frozen=True):
-    """A verdict and when it fell."""
+class Judgement(Struct, frozen=True):
+    """One verdict on one bar, and when it was given."""
 
     at_utc_ns: UtcNs
     verdict: Verdict
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
-    """Which verdicts; empty means any."""
+class BarStory(Struct, frozen=True, kw_only=True):
+    """All that is recorded about one pair's closed bar in one run."""
 
-    symbol: str = ""
-    outcome: str = ""
-    reason: str = ""
-    until_utc_ns: UtcNs = 2**62
-    candidates_only: bool = True
-    """Leave out bars in which the strategy found nothing."""
+    run_id: str
+    symbol: str
+    bar_open_utc_ns: UtcNs
+    found: Signal | NoSignal | None
+    """What the scanner said; None where it said nothing, or its input is pruned."""
+    judgements: tuple[Judgement, ...]
+    """In the order in which they were given; the last one holds."""
+
+    @property
+    def last(self) -> Verdict | None:
+        """The verdict that holds."""
+        return self.judgements[-1].verdict if self.judgements else None
+
+    def lines(self) -> tuple[str, ...]:
+        """For people: the verdict, then every vote and check with its number and threshold."""
+        text = [f"{self.symbol}, bar of {iso(self.bar_open_utc_ns)}, run {self.run_id}"]
+        if self.found is not None:
+            text.append(_found_line(self.found))
+            text += [_check_line(vote) for vote in self.found.votes]
+        for judgement in self.judgements:
+            verdict = judgement.verdict
+            side = f" {verdict.side.word}" if verdict.side is not None else ""
+            size = f", {verdict.lots:.2f} lots, risk {verdict.risk_money:.2f}" if verdict.lots else ""
+            reason = f": {verdict.reason}" if verdict.reason else ""
+            text.append(f"{iso(judgement.at_utc_ns)}{side} {verdict.outcome}{reason}{size}")
+            text += [_check_line(check) for check in verdict.checks]
+        if len(text) == 1:
+            text.append("nothing is recorded about this bar")
+        return tuple(text)
 
 
-def rulings(reader: TapeReader, run: Run, wanted: Wanted, count: int) -> tuple[Ruling, ...]:
-    """The newest `count` verdicts that fit, newest first. Raises StorageError."""
-    where, values = _where(run, wanted)
-    table = "verdicts v JOIN effects e USING (run, seq, n)"
-    sql = f"SELECT v.at_utc_ns, e.body FROM {table} WHERE {where} ORDER BY seq DESC, n DESC LIMIT ?"
-    found = []
+def parse_bar(text: str) -> UtcNs:
+    """The open of the M15 bar that holds an instant, UTC unless `text` names an offset.
+
+    Raises:
+        UsageError: not a date with a time.
+    """
     try:
-        rows = reader.connection.execute(sql, (*values, min(count, ROWS_MAX))).fetchall()
-        for at_utc_ns, body in rows:
-            effect = decode_effect(body)
-            if isinstance(effect, Verdict):
-                found.append(Ruling(at_utc_ns, effect))
-    except sqlite3.Error as error:
-        raise storage_error(reader.path, error, "read") from error
-    except msgspec.MsgspecError as error:
-        what = f"a verdict of run {run.run} in {reader.path} cannot be decoded: {error}"
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        remedy = "write a date and a time in UTC, like 2024-08-05T13:30"
+        raise UsageError(f"{text!r} is no instant", what_to_do=remedy) from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return bar_of(round(moment.timestamp()) * NS_PER_S)
+
+
+def bar_of(at_utc_ns: UtcNs) -> UtcNs:
+    """The open of the M15 bar that holds an instant."""
+    return at_utc_ns // M15_NS * M15_NS
+
+
+def why(reader: TapeReader, symbol: str, bar_open_utc_ns: UtcNs, *, run: int | None = None) -> tuple[BarStory, ...]:
+    """The stories of a pair's bar, one for each run that judged it (a replay may have seen it too), the oldest run first.
+
+    Raises:
+        StorageError: the journal cannot be read, or holds no such run.
+    """
+    if run is not None:
+        return (_story(reader, reader.run(run), symbol, bar_open_utc_ns),)
+    sql = "SELECT DISTINCT run FROM verdicts WHERE symbol = ? AND bar_open_utc_ns = ?"
+    judged = {number for (number,) in reader.rows(sql, symbol, bar_open_utc_ns)}
+    return tuple(_story(reader, found, symbol, bar_open_utc_ns) for found in reader.runs() if found.run in judged)
+
+
+def reasons(reader: TapeReader, run: Run, *, symbol: str = "") -> dict[str, int]:
+    """Refused and still waiting candidates by reason, each bar counted once by its last verdict, the most frequent first."""
+    sql = """SELECT reason, count(*) FROM (
+        SELECT reason, outcome,
+            row_number() OVER (PARTITION BY symbol, strategy, bar_open_utc_ns ORDER BY seq DESC, n DESC) AS place
+        FROM verdicts WHERE run = ? AND (? = '' OR symbol = ?))
+        WHERE place = 1 AND outcome IN ('refused', 'waiting') GROUP BY reason ORDER BY count(*) DESC, reason"""
+    return {str(reason): int(count) for reason, count in reader.rows(sql, run.run, symbol, symbol)}
+
+
+def _story(reader: TapeReader, run: Run, symbol: str, bar_open: UtcNs) -> BarStory:
+    sql = """SELECT v.at_utc_ns, e.body FROM verdicts AS v JOIN effects AS e ON e.run = v.run AND e.seq = v.seq AND e.n = v.n
+        WHERE v.run = ? AND v.symbol = ? AND v.bar_open_utc_ns = ? ORDER BY v.seq, v.n"""
+    judgements = []
+    for at, body in reader.rows(sql, run.run, symbol, bar_open):
+        effect = _decoded(decode_effect, body, reader, run)
+        if isinstance(effect, Verdict):
+            judgements.append(Judgement(at, effect))
+    found = _said(reader, run, symbol, bar_open)
+    return BarStory(run_id=run.run_id, symbol=symbol, bar_open_utc_ns=bar_open, found=found, judgements=tuple(judgements))
+
+
+def _said(reader: TapeReader, run: Run, symbol: str, bar_open: UtcNs) -> Signal | NoSignal | None:
+    """What the scanner said: it stands on the tape between the bar's end and the first verdict."""
+    sql = """SELECT body FROM tape WHERE run = ? AND tag IN ('signal', 'no_signal')
+        AND seq <= (SELECT min(seq) FROM verdicts WHERE run = ? AND symbol = ? AND bar_open_utc_ns = ?)
+        ORDER BY seq DESC LIMIT 200"""
+    for (body,) in reader.rows(sql, run.run, run.run, symbol, bar_open):
+        item = _decoded(decode_input, body, reader, run)
+        if isinstance(item, Signal | NoSignal) and (item.symbol, item.bar_open_utc_ns) == (symbol, bar_open):
+            return item
+    return None
+
+
+def _decoded(decode: Any, body: bytes, reader: TapeReader, run: Run) -> Any:
+    try:
+        return decode(body)
+    except ValueError as error:
+        what = f"run {run.run} in {reader.path} cannot be decoded: {error}"
         raise StorageError(what, what_to_do="read it with the Quarterdeck that wrote it") from error
-    return tuple(found)
 
 
-def counts(reader: TapeReader, run: Run, wanted: Wanted) -> dict[str, int]:
-    """How often each outcome and reason fell, the most frequent first, as `refused: spread`. Raises StorageError."""
-    where, values = _where(run, wanted)
-    columns = "outcome, reason"
-    sql = f"SELECT {columns}, count(*) FROM verdicts v WHERE {where} GROUP BY {columns} ORDER BY count(*) DESC, {columns}"
-    try:
-        rows = reader.connection.execute(sql, values).fetchall()
-    except sqlite3.Error as error:
-        raise storage_error(reader.path, error, "read") from error
-    return {f"{outcome}: {reason}" if reason else outcome: times for outcome, reason, times in rows}
+def _found_line(found: Signal | NoSignal) -> str:
+    if isinstance(found, NoSignal):
+        return f"the strategy {found.strategy} found nothing{': ' + found.withheld if found.withheld else ''}"
+    prices = f"entry {found.entry_price:g}, stop {found.stop_price:g}, target {found.target_price:g} (bid)"
+    return f"the strategy {found.strategy} found {found.side.word} with confidence {found.confidence:.2f}: {prices}"
 
 
-def _where(run: Run, wanted: Wanted) -> tuple[str, tuple[int | str, ...]]:
-    clauses, values = ["v.run = ?", "v.at_utc_ns <= ?"], [run.run, wanted.until_utc_ns]
-    words: list[int | str] = [*values]
-    for column in ("symbol", "outcome", "reason"):
-        word = getattr(wanted, column)
-        if word:
-            clauses.append(f"v.{column} = ?")
-            words.append(word)
-    if wanted.candidates_only and not wanted.outcome:
-        clauses.append("v.outcome != 'none'")
-    return " AND ".join(clauses), tuple(words)
+def _check_line(check: Check) -> str:
+    value = "" if check.value is None else f" {check.value:.6g}"
+    threshold = "" if check.threshold is None else f" against {check.threshold:.6g}"
+    note = f" ({check.note})" if check.note else ""
+    return f"  {'passed' if check.passed else 'FAILED'}  {check.name}{value}{threshold}{note}"

@@ -1,4 +1,4 @@
-"""The ledger answers "why not?" from the journal alone."""
+"""The "why not?" ledger answers for a pair and a bar, and counts refusals once a bar."""
 
 from __future__ import annotations
 
@@ -9,71 +9,94 @@ import pytest
 from core.journal.tape import TapeReader
 from core.journal.writer import JournalWriter
 from core.model.effects import Verdict
-from core.model.inputs import Stamped, TimerFired
+from core.model.errors import StorageError, UsageError
+from core.model.inputs import Stamped
 from core.model.market import Side
-from core.model.signals import Check
-from core.study.why import Wanted, counts, rulings
-from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
+from core.model.signals import Check, NoSignal, Signal
+from core.model.units import M15_NS
+from core.study.why import bar_of, parse_bar, reasons, why
+from tests.core.journal.tapes import MONDAY_NS, Watch, day, journal_settings, new_run, no_signal, record, signal
 
-SPREAD = Check("spread", 2.1, 1.0, False, "10 % of the stop")
 
-
-def verdict(symbol: str, outcome: str, reason: str = "", *, bar: int = 0) -> Verdict:
-    side = None if outcome == "none" else Side.BUY
-    checks = (SPREAD,) if reason == "spread" else ()
-    return Verdict(symbol=symbol, bar_open_utc_ns=bar, strategy="trend", outcome=outcome, reason=reason, side=side, checks=checks)
+def verdict(outcome: str, reason: str, bar_open: int = MONDAY_NS, symbol: str = "EURUSD") -> Verdict:
+    check = Check("spread", 3.25, 2.0, passed=False, note="pips")
+    facts = {"symbol": symbol, "bar_open_utc_ns": bar_open, "strategy": "trend", "side": Side.BUY, "checks": (check,)}
+    return Verdict(outcome=outcome, reason=reason, **facts)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    path = tmp_path / "journal.sqlite"
-    told = [
-        (verdict("EURUSD", "refused", "spread"),),
-        (verdict("EURUSD", "none", "trend"), verdict("USDJPY", "entered")),
-        (verdict("USDJPY", "refused", "spread"), verdict("EURUSD", "refused", "budget")),
-    ]
-    writer = JournalWriter(path, journal_settings(), clock=Watch(), durable=False, threaded=False)
+    writer = JournalWriter(tmp_path / "j", journal_settings(), clock=Watch(), durable=False, threaded=False)
     writer.begin_run(new_run())
-    for seq, effects in enumerate(told, 1):
-        writer.append(Stamped(seq=seq, at_utc_ns=MONDAY_NS + seq, input=TimerFired()), effects)
-    writer.end_run("done")
+    told = [
+        (signal("EURUSD", MONDAY_NS), verdict("waiting", "spread")),
+        (no_signal("USDJPY", MONDAY_NS), verdict("none", "", symbol="USDJPY")),
+        (signal("EURUSD", MONDAY_NS + M15_NS), verdict("refused", "news", MONDAY_NS + M15_NS)),
+        (signal("EURUSD", MONDAY_NS + 2 * M15_NS), verdict("refused", "spread", MONDAY_NS + 2 * M15_NS)),
+        (signal("EURUSD", MONDAY_NS + 3 * M15_NS), verdict("waiting", "spread", MONDAY_NS + 3 * M15_NS)),
+        (signal("EURUSD", MONDAY_NS + 4 * M15_NS), verdict("entered", "", MONDAY_NS + 4 * M15_NS)),
+    ]
+    for seq, (said, effect) in enumerate(told, 1):
+        writer.append(Stamped(seq=seq, at_utc_ns=MONDAY_NS + seq * M15_NS, input=said), (effect,))
+    writer.append(Stamped(seq=7, at_utc_ns=MONDAY_NS + 8 * M15_NS, input=no_signal("GBPUSD", 0)), (verdict("refused", "stale"),))
     writer.close()
-    return path
+    return tmp_path / "j"
 
 
-def seen(path: Path, wanted: Wanted, count: int = 100) -> list[tuple[str, str, str]]:
-    with TapeReader(path) as reader:
-        return [(it.verdict.symbol, it.verdict.outcome, it.verdict.reason) for it in rulings(reader, reader.run(), wanted, count)]
+def test_every_judgement_of_a_bar_is_told_in_order(journal: Path) -> None:
+    with TapeReader(journal) as reader:
+        (story,) = why(reader, "EURUSD", MONDAY_NS)
+    assert isinstance(story.found, Signal)
+    assert [judgement.verdict.outcome for judgement in story.judgements] == ["waiting", "refused"]
+    assert story.last is not None
+    assert story.last.reason == "stale"
+    text = "\n".join(story.lines())
+    assert "found buy with confidence 0.80" in text
+    assert "passed  h1_trend 1 against 0 (up)" in text
+    assert "FAILED  spread 3.25 against 2 (pips)" in text
+    assert "buy refused: stale" in text
 
 
-def test_the_newest_come_first_and_no_more_than_asked(journal: Path) -> None:
-    assert seen(journal, Wanted(), 2) == [("EURUSD", "refused", "budget"), ("USDJPY", "refused", "spread")]
+def test_a_bar_without_a_signal_tells_the_votes(journal: Path) -> None:
+    with TapeReader(journal) as reader:
+        (story,) = why(reader, "USDJPY", MONDAY_NS)
+    assert isinstance(story.found, NoSignal)
+    assert "found nothing" in "\n".join(story.lines())
+
+
+def test_a_bar_counts_once_by_its_last_verdict(journal: Path) -> None:
+    with TapeReader(journal) as reader:
+        assert reasons(reader, reader.run()) == {"spread": 2, "news": 1, "stale": 1}
+        assert reasons(reader, reader.run(), symbol="USDJPY") == {}
+
+
+def test_each_run_that_saw_the_bar_answers(tmp_path: Path) -> None:
+    for run_id in ("a", "b"):
+        record(tmp_path / "j", list(day(5, run_id=run_id)), run=new_run(run_id))
+    with TapeReader(tmp_path / "j") as reader:
+        stories = why(reader, "EURUSD", MONDAY_NS + 3 * M15_NS)
+        assert [story.run_id for story in stories] == ["a", "b"]
+        (second,) = why(reader, "EURUSD", MONDAY_NS + 3 * M15_NS, run=2)
+        assert second == stories[1]
+        with pytest.raises(StorageError, match="no run 3"):
+            why(reader, "EURUSD", MONDAY_NS, run=3)
+
+
+def test_a_bar_that_nobody_judged(journal: Path) -> None:
+    with TapeReader(journal) as reader:
+        assert why(reader, "EURUSD", MONDAY_NS - M15_NS) == ()
+        (story,) = why(reader, "EURUSD", MONDAY_NS - M15_NS, run=1)
+    assert story.lines()[-1] == "nothing is recorded about this bar"
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        (Wanted(symbol="USDJPY"), 2),
-        (Wanted(reason="spread"), 2),
-        (Wanted(outcome="entered"), 1),
-        (Wanted(), 4),
-        (Wanted(candidates_only=False), 5),
-        (Wanted(until_utc_ns=MONDAY_NS + 1), 1),
-        (Wanted(symbol="GBPUSD"), 0),
-    ],
+    "text", ["2024-08-05T00:07", "2024-08-05 00:00", "2024-08-05T02:14:59+02:00", "2024-08-05T00:00Z", "2024-08-05"]
 )
-def test_only_what_is_wanted(journal: Path, wanted: Wanted, found: int) -> None:
-    assert len(seen(journal, wanted)) == found
+def test_an_instant_means_the_bar_that_holds_it(text: str) -> None:
+    assert parse_bar(text) == MONDAY_NS == bar_of(MONDAY_NS + M15_NS - 1)
 
 
-def test_each_check_keeps_its_number_and_threshold(journal: Path) -> None:
-    with TapeReader(journal) as reader:
-        (first, *_) = rulings(reader, reader.run(), Wanted(reason="spread"), 1)
-    assert first.verdict.checks == (SPREAD,)
-    assert first.at_utc_ns == MONDAY_NS + 3
-
-
-def test_counts_by_reason(journal: Path) -> None:
-    with TapeReader(journal) as reader:
-        run = reader.run()
-        assert counts(reader, run, Wanted()) == {"refused: spread": 2, "entered": 1, "refused: budget": 1}
+@pytest.mark.parametrize("text", ["", "banana", "2024-13-05T00:00", "25:00"])
+def test_no_instant_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match="is no instant"):
+        parse_bar(text)

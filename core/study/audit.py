@@ -1,0 +1,289 @@
+"""The audit: a tape is fed to a fresh desk, and each decision is compared with the one on the tape.
+
+Why: a machine that decides the same from the same inputs can be proved to have done so, from the journal alone, in any process.
+Promises: every recorded decision is compared, field by field; the first difference is told with its input, what the tape has and
+what was decided now; a changed, swapped, missing or pruned input is told as such. After a break the audit goes on at the next
+checkpoint.
+Does not: know the desk (a factory makes it), nor perform anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from core.clock.wall import iso
+from core.journal.codec import decode_effect, encode, same_effect, tag_of
+from core.journal.tape import Entry, Run, TapeReader
+from core.model.effects import Effect, TradeClosed, Verdict
+from core.model.errors import StorageError
+from core.model.inputs import Input, Stamped
+from core.model.units import UtcNs
+
+_PROGRESS_EVERY = 2_000
+_VALUE_MAX = 80
+
+
+class AuditedDesk(Protocol):
+    """What an audit needs of a desk."""
+
+    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+        """Consume an input, answer with effects."""
+        ...
+
+    def checkpoint(self) -> bytes:
+        """The whole state."""
+        ...
+
+
+DeskFactory = Callable[[], AuditedDesk]
+Progress = Callable[[int, int], None]
+"""Told (inputs done, inputs in all)."""
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One finding, at the input where it showed."""
+
+    kind: Literal["decision", "altered", "gap", "broken", "end"]
+    """decision: another effect; altered: a changed tape; gap: missing inputs; broken: the desk refused; end: it is cut short."""
+    seq: int
+    at_utc_ns: UtcNs
+    input: str
+    text: str
+
+    def one_line(self) -> str:
+        """In words."""
+        return f"input {self.seq} at {iso(self.at_utc_ns)} ({self.input}): {self.text}"
+
+
+class AuditResult(Struct, frozen=True, kw_only=True):
+    """What an audit of one run found."""
+
+    run_id: str
+    run: int
+    recorded_by: str
+    """Version of the code that made the tape."""
+    inputs: int
+    decisions: int
+    """Effects compared: those on the tape, and those that were decided now beyond them."""
+    agree: int
+    first_difference: Difference | None
+    """The earliest finding of any kind."""
+    first_decision: Difference | None
+    """The first decision that differs."""
+    changed: dict[str, int]
+    """Differing decisions by what they were and became, the most frequent first."""
+    findings: dict[str, int]
+    """Findings by kind."""
+    pruned_before_seq: int
+    """Inputs before this one were pruned and not audited; 1 where the tape is whole."""
+    states: int
+    """Checkpoints passed."""
+    states_agree: int
+    """Checkpoints at which the fresh desk's state was the same to the byte; another version's may differ and decide the same."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every decision agrees and the tape is whole."""
+        return self.first_difference is None
+
+    def lines(self) -> tuple[str, ...]:
+        """For people."""
+        head = f"run {self.run_id}, recorded by {self.recorded_by}"
+        found = [f"{head}: {self.agree} of {self.decisions} decisions agree, {self.inputs} inputs"]
+        if self.pruned_before_seq > 1:
+            found.append(f"inputs before {self.pruned_before_seq} are pruned and were not audited")
+        if self.first_difference is not None:
+            found.append(f"first difference: {self.first_difference.one_line()}")
+        if self.first_decision is not None and self.first_decision != self.first_difference:
+            found.append(f"first decision that differs: {self.first_decision.one_line()}")
+        found += [f"{count} x {what}" for what, count in self.changed.items()]
+        return tuple(found)
+
+    def fields(self) -> dict[str, Any]:
+        """For scripts: one flat object."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain | {"agrees": self.agrees}
+
+
+def audit(path: Path, factory: DeskFactory, *, run: int | None = None, progress: Progress | None = None) -> AuditResult:
+    """Audit a run of the journal at `path`, the last one unless named.
+
+    Raises:
+        StorageError: no such journal or run, a tape that cannot be decoded, or one pruned throughout.
+    """
+    with TapeReader(path) as reader:
+        return _Audit(reader, reader.run(run), factory).result(progress)
+
+
+class _Audit:
+    """One pass over one run."""
+
+    def __init__(self, reader: TapeReader, run: Run, factory: DeskFactory) -> None:
+        self._reader = reader
+        self._run = run
+        self._factory = factory
+        self._marks = {mark.seq for mark in reader.checkpoints(run)}
+        self._desk: AuditedDesk | None = None
+        self._inputs = self._decisions = self._agree = self._states = self._states_agree = 0
+        self._first: Difference | None = None
+        self._first_decision: Difference | None = None
+        self._changed: Counter[str] = Counter()
+        self._findings: Counter[str] = Counter()
+
+    def result(self, progress: Progress | None) -> AuditResult:
+        start = self._start()
+        total = self._reader.inputs_after(self._run, start)
+        self._desk = self._fresh(start)
+        last: Stamped | None = None
+        for entry in self._reader.entries(self._run, start):
+            self._take(entry, start if last is None else last.seq)
+            last = entry.stamped
+            if progress is not None and self._inputs % _PROGRESS_EVERY == 0:
+                progress(self._inputs, total)
+        if last is not None and self._run.last_seq is not None and last.seq < self._run.last_seq:
+            self._find("end", last, f"the tape ends here, the run went on to input {self._run.last_seq}")
+        if progress is not None:
+            progress(self._inputs, total)
+        return AuditResult(
+            run_id=self._run.run_id,
+            run=self._run.run,
+            recorded_by=self._run.code_version,
+            inputs=self._inputs,
+            decisions=self._decisions,
+            agree=self._agree,
+            first_difference=self._first,
+            first_decision=self._first_decision,
+            changed=dict(sorted(self._changed.items(), key=lambda pair: (-pair[1], pair[0]))),
+            findings=dict(sorted(self._findings.items())),
+            pruned_before_seq=start + 1,
+            states=self._states,
+            states_agree=self._states_agree,
+        )
+
+    def _start(self) -> int:
+        """After which input the audit begins: 0, or the first checkpoint behind which nothing was pruned."""
+        if self._run.tape_from_seq <= 1:
+            return 0
+        whole = [seq for seq in sorted(self._marks) if seq + 1 >= self._run.tape_from_seq]
+        if not whole:
+            pruned = f"pruned up to input {self._run.tape_from_seq} and has no checkpoint after it"
+            what = f"the tape of run {self._run.run_id} is {pruned}"
+            raise StorageError(what, what_to_do="audit a newer run, or keep quotes longer (journal.quotes_days)")
+        return whole[0]
+
+    def _fresh(self, after_seq: int) -> AuditedDesk:
+        desk = self._factory()
+        for stamped in self._reader.segment(self._run, after_seq).prefix:
+            desk.on(stamped)
+        return desk
+
+    def _take(self, entry: Entry, last_seq: int) -> None:
+        stamped = entry.stamped
+        self._inputs += 1
+        self._decisions += entry.lost_effects
+        if not entry.intact and stamped.seq == last_seq + 1:
+            self._find("altered", stamped, "the tape was changed here or just before: its checksum does not fit")
+        if stamped.seq != last_seq + 1:
+            self._find("gap", stamped, f"{stamped.seq - last_seq - 1} inputs are missing before it")
+            self._desk = self._fresh(stamped.seq - 1) if stamped.seq - 1 in self._marks else None
+        elif self._desk is None and last_seq in self._marks:
+            self._desk = self._fresh(last_seq)
+        got = self._decided(stamped)
+        if got is None:
+            self._decisions += len(entry.effects)
+            return
+        self._compare(entry, got)
+        if stamped.seq in self._marks and self._desk is not None:
+            self._states += 1
+            self._states_agree += self._desk.checkpoint() == self._reader.segment(self._run, stamped.seq).state
+
+    def _decided(self, stamped: Stamped) -> tuple[Effect, ...] | None:
+        if self._desk is None:
+            return None
+        try:
+            return self._desk.on(stamped)
+        except Exception as error:  # noqa: BLE001 - a desk that breaks on a tape, whichever way, is what an audit is to find
+            self._find("broken", stamped, f"the desk breaks: {type(error).__name__}: {error}")
+            self._desk = None
+            return None
+
+    def _compare(self, entry: Entry, got: tuple[Effect, ...]) -> None:
+        recorded = entry.effects
+        self._decisions += max(len(recorded), len(got))
+        same = [same_effect(body, effect) for body, effect in zip(recorded, got, strict=False)]
+        self._agree += sum(same)
+        if all(same) and len(recorded) == len(got):
+            return
+        was, now = _unmatched(recorded, got)
+        for old, new in zip_longest(was, now):
+            self._changed[f"{_word(old)} -> {_word(new)}"] += 1
+        old, new = next(zip_longest(was, now), (None, None))
+        # the same effects in another order leave nothing unmatched
+        text = _contrast(old, new) if was or now else "the same effects in another order"
+        self._find("decision", entry.stamped, text)
+
+    def _find(self, kind: Literal["decision", "altered", "gap", "broken", "end"], stamped: Stamped, text: str) -> None:
+        found = Difference(kind=kind, seq=stamped.seq, at_utc_ns=stamped.at_utc_ns, input=_input_word(stamped.input), text=text)
+        self._findings[kind] += 1
+        self._first = self._first or found
+        if kind == "decision":
+            self._first_decision = self._first_decision or found
+
+
+def _unmatched(recorded: tuple[bytes, ...], got: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect]]:
+    """What only the tape has, and what only the fresh desk has, whatever the order."""
+    was = [decode_effect(body) for body in recorded]
+    left = [encode(effect) for effect in was]
+    only_now: list[Effect] = []
+    for effect in got:
+        body = encode(decode_effect(encode(effect)))
+        if body in left:
+            place = left.index(body)
+            del left[place], was[place]
+        else:
+            only_now.append(effect)
+    return was, only_now
+
+
+def _word(effect: Effect | None) -> str:
+    """An effect as it is counted: its tag, and its reason where it has one."""
+    if effect is None:
+        return "nothing"
+    if isinstance(effect, Verdict):
+        return f"verdict {effect.outcome} {effect.reason}".rstrip()
+    if isinstance(effect, TradeClosed):
+        return f"trade_closed {effect.reason}"
+    return tag_of(type(effect))
+
+
+def _contrast(was: Effect | None, now: Effect | None) -> str:
+    if was is None or now is None or type(was) is not type(now):
+        return f"the tape has {_shown(was)}, decided now: {_shown(now)}"
+    old, new = msgspec.to_builtins(was), msgspec.to_builtins(now)
+    fields = [f"{name} {_cut(old.get(name))} -> {_cut(new.get(name))}" for name in new if old.get(name) != new.get(name)]
+    return f"{_word(was)}{_symbol(was)}, the tape's and now: " + "; ".join(fields)
+
+
+def _shown(effect: Effect | None) -> str:
+    return "nothing" if effect is None else f"{_word(effect)}{_symbol(effect)}"
+
+
+def _symbol(item: Any) -> str:
+    symbol = getattr(item, "symbol", "")
+    return f" {symbol}" if symbol else ""
+
+
+def _input_word(item: Input) -> str:
+    return f"{tag_of(type(item))}{_symbol(item)}"
+
+
+def _cut(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _VALUE_MAX else text[: _VALUE_MAX - 3] + "..."
