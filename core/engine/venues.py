@@ -6,6 +6,7 @@ anything starts. Does not: reach a broker (`core.engine.live_venues` does).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from core.brokers.simulator.opening import crash_terminal, recorded_terminal, se
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.calendar.read import read_calendar
 from core.data.recording import load_recording
+from core.data.series import Recording
 from core.engine.venue import Venue
 from core.model.book import TradeMode
 from core.model.errors import DataError
@@ -66,7 +68,19 @@ class MarketTime:
 
 def replay_venue(settings: Settings, request: ReplayRequest, home: Home) -> Venue:
     """Recorded days as a venue. Raises DataError for data that cannot carry the run."""
-    recording = load_recording(
+    return recorded_venue(
+        settings,
+        replay_recording(settings, request),
+        label=replay_label(request),
+        rates=request.rates,
+        news=file_news(settings, home),
+        speed=request.speed,
+    )
+
+
+def replay_recording(settings: Settings, request: ReplayRequest) -> Recording:
+    """The days asked for, with their past and the pairs that convert. Raises DataError for data that cannot carry the run."""
+    return load_recording(
         request.folders,
         settings.desk.pairs,
         from_day=request.from_day,
@@ -77,9 +91,24 @@ def replay_venue(settings: Settings, request: ReplayRequest, home: Home) -> Venu
         fixed_rates=tuple(request.rates),
         spread_given=lambda symbol: for_pair(settings, symbol).costs.spread_pips > 0.0,
     )
-    folders = ", ".join(folder.name for folder in request.folders)
-    terminal = recorded_terminal(settings, recording, label=f"recorded days from {folders}", fixed_rates=request.rates)
-    news = file_news(settings, home)
+
+
+def replay_label(request: ReplayRequest) -> str:
+    """What a replay of these folders is called."""
+    return f"recorded days from {', '.join(folder.name for folder in request.folders)}"
+
+
+def recorded_venue(
+    settings: Settings,
+    recording: Recording,
+    *,
+    label: str,
+    rates: Mapping[str, float],
+    news: tuple[News, ...] | None,
+    speed: float | None = None,
+) -> Venue:
+    """A recording that is loaded already as a venue: replay and backtest begin alike. Raises DataError."""
+    terminal = recorded_terminal(settings, recording, label=label, fixed_rates=rates)
     near_news = None if news is None else near(news, recording.from_utc_ns, recording.to_utc_ns)
     return Venue(
         mode="replay",
@@ -90,7 +119,7 @@ def replay_venue(settings: Settings, request: ReplayRequest, home: Home) -> Venu
         terminal=terminal,
         from_utc_ns=recording.from_utc_ns,
         until_utc_ns=recording.to_utc_ns,
-        speed=request.speed,
+        speed=speed,
         news=lambda: near_news,
         notes=recording.notes,
         ends=True,

@@ -1,0 +1,59 @@
+"""The recorded market of a backtest, loaded once and opened as often as wanted, and the wish it is loaded from.
+
+Promises: each opening is fresh (its own terminal, its own book) over the same prices; the past before the range is as long as the
+strategy under these settings asks for, no longer, so that a run in a series equals the run alone.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from msgspec import Struct
+
+from core.data.series import Recording
+from core.engine.scanning import history_bars, warmup_bars
+from core.engine.venue import Venue
+from core.engine.venues import ReplayRequest, file_news, recorded_venue, replay_label, replay_recording
+from core.model.inputs import News
+from core.settings.home import Home
+from core.settings.schema import Settings
+from core.strategy.load import LoadedStrategy
+
+
+class MarketWish(Struct, frozen=True, kw_only=True):
+    """Which days of which data, UTC days both inclusive, and rates for pairs that the data lack."""
+
+    folders: tuple[Path, ...]
+    from_day: date | None = None
+    to_day: date | None = None
+    rates: dict[str, float] = {}
+
+
+class Market:
+    """A recording with its calendar."""
+
+    def __init__(self, recording: Recording, *, label: str, rates: dict[str, float], news: tuple[News, ...] | None) -> None:
+        """`news` is None where no calendar is named."""
+        self.recording = recording
+        self.label = label
+        self._rates = rates
+        self._news = news
+
+    def venue(self, settings: Settings) -> Venue:
+        """A fresh venue over it. Raises DataError for what cannot be priced."""
+        return recorded_venue(settings, self.recording, label=self.label, rates=self._rates, news=self._news)
+
+
+def load_market(wish: MarketWish, settings: Settings, strategy: LoadedStrategy, home: Home) -> Market:
+    """Read what the wish names. Raises DataError for data that cannot carry the run."""
+    request = ReplayRequest(
+        folders=wish.folders,
+        from_day=wish.from_day,
+        to_day=wish.to_day,
+        rates=wish.rates,
+        warmup_bars=warmup_bars(strategy, settings),
+        history_bars=history_bars(strategy, settings),
+    )
+    recording = replay_recording(settings, request)
+    return Market(recording, label=replay_label(request), rates=wish.rates, news=file_news(settings, home))

@@ -1,0 +1,133 @@
+"""What a backtest came to, as one value that can be written, opened again and compared.
+
+Promises: made of effects alone, by the same tally as every other run; a file read back equals what was written.
+Does not: judge (`diagnosis`) or draw (`report`). Units: money in account currency, instants UTC ns.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from core.model.effects import Effect, EquityMarked, TradeClosed, Verdict
+from core.model.errors import DataError
+from core.model.market import Side
+from core.model.units import Money, UtcNs
+from core.study.summary import Summary, Tally
+
+RESULT_NAME = "result.json.gz"
+
+
+class Marked(Struct, frozen=True, array_like=True):
+    """Equity at an instant."""
+
+    at_utc_ns: UtcNs
+    equity_money: Money
+    balance_money: Money
+    drawdown_fraction: float
+
+
+class Rejected(Struct, frozen=True, array_like=True):
+    """A candidate that did not become an order, with the word for why."""
+
+    symbol: str
+    bar_open_utc_ns: UtcNs
+    side: Side | None
+    reason: str
+    value: float | None
+    """The number of the check that decided."""
+    threshold: float | None
+
+
+class BacktestResult(Struct, frozen=True, kw_only=True):
+    """One finished or interrupted backtest."""
+
+    label: str
+    pairs: tuple[str, ...]
+    from_utc_ns: UtcNs
+    to_utc_ns: UtcNs
+    currency: str
+    start_money: Money
+    summary: Summary
+    trades: tuple[TradeClosed, ...]
+    equity: tuple[Marked, ...]
+    rejected: tuple[Rejected, ...]
+    settings: dict[str, Any]
+    """The whole validated tree, as it held."""
+    changed: dict[str, str]
+    """Settings that differ from the shipped ones, as written in TOML."""
+    strategy: str
+    strategy_hash: str
+    code_version: str
+    path: str
+    """Which way prices took inside a bar without finer data."""
+    bars: int
+    """Symbol-bars lived through."""
+    bars_fed: int
+    """Symbol-bars that the desk was told of one by one; the rest could not change anything."""
+    elapsed_s: float
+    complete: bool
+    ended: str
+    """Why it ended, in words."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bars_per_s(self) -> float:
+        """Symbol-bars a second."""
+        return self.bars / self.elapsed_s if self.elapsed_s > 0.0 else 0.0
+
+
+class Collector:
+    """Hears the effects of a run and keeps what a result needs."""
+
+    def __init__(self) -> None:
+        """Nothing heard yet."""
+        self.tally = Tally()
+        self.trades: list[TradeClosed] = []
+        self.equity: list[Marked] = []
+        self.rejected: list[Rejected] = []
+
+    def hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
+        """An outlet of the runner."""
+        kind = type(effect)
+        if kind is EquityMarked or kind is Verdict or kind is TradeClosed:
+            self.tally.hear(at_utc_ns, effect)
+            self._keep(at_utc_ns, effect)
+
+    def _keep(self, at_utc_ns: UtcNs, effect: Effect) -> None:
+        if isinstance(effect, TradeClosed):
+            self.trades.append(effect)
+        elif isinstance(effect, EquityMarked):
+            figures = (effect.equity_money, effect.balance_money, effect.drawdown_fraction)
+            self.equity.append(Marked(at_utc_ns, *figures))
+        elif isinstance(effect, Verdict) and effect.outcome == "refused":
+            decided = next((check for check in effect.checks if check.name == effect.reason and not check.passed), None)
+            value, threshold = (None, None) if decided is None else (decided.value, decided.threshold)
+            bar = effect.bar_open_utc_ns
+            self.rejected.append(Rejected(effect.symbol, bar, effect.side, effect.reason, value, threshold))
+
+
+def write_result(folder: Path, result: BacktestResult) -> Path:
+    """Put a result into a folder, whole, and return the file. Raises OSError."""
+    path = folder / RESULT_NAME
+    path.write_bytes(gzip.compress(msgspec.json.encode(result), compresslevel=5, mtime=0))
+    return path
+
+
+def read_result(folder: Path) -> BacktestResult:
+    """A result from its folder.
+
+    Raises:
+        DataError: there is none, or it was written by a program that knew other figures.
+    """
+    path = folder / RESULT_NAME if folder.is_dir() else folder
+    try:
+        return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=BacktestResult)
+    except OSError as error:
+        raise DataError(f"{path}: no finished backtest can be read: {error}", what_to_do="name the folder of a report") from error
+    except (msgspec.MsgspecError, EOFError) as error:
+        raise DataError(f"{path}: is no result of a backtest: {error}", what_to_do="run it again with this version") from error

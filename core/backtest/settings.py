@@ -1,0 +1,51 @@
+"""Settings of a backtest: the home's or a file's, with the command line's on top, and how they differ from the shipped ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.settings.home import Home
+from core.settings.load import load_settings, look_up, merged, read_toml, shipped_tree, shown, validated, with_values
+from core.settings.parameters import parameters
+from core.settings.schema import Settings
+
+
+def wished_settings(home: Home, file: Path | None, values: Iterable[tuple[str, Any]]) -> Settings:
+    """Settings in force for a backtest; `file` stands in place of the home's own files.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    if file is None:
+        return load_settings(home.root, values).settings
+    tree = merged(shipped_tree(), read_toml(file))
+    return validated(with_values(tree, values), str(file))
+
+
+def with_changes(settings: Settings, values: Iterable[tuple[str, Any]]) -> Settings:
+    """The same settings with some values changed, checked as a whole. Raises SettingsError."""
+    return validated(with_values(plain_tree(settings), values), "--set")
+
+
+def plain_tree(settings: Settings) -> dict[str, Any]:
+    """The whole tree as plain data."""
+    tree: dict[str, Any] = msgspec.to_builtins(settings)
+    return tree
+
+
+def changed_settings(settings: Settings) -> dict[str, str]:
+    """What differs from the shipped settings, by key, as TOML writes it."""
+    tree, shipped = plain_tree(settings), shipped_tree()
+    found = {}
+    for key in parameters():
+        mine, theirs = look_up(tree, key), look_up(shipped, key)
+        if shown(mine) != shown(theirs):
+            found[key] = shown(mine)
+    for table in ("pip", "pair"):
+        if shown(tree.get(table, {})) != shown(shipped.get(table, {})):
+            found[table] = shown(tree.get(table, {}))
+    return found
