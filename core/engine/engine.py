@@ -45,6 +45,7 @@ from core.model.snapshot import LogLine, Snapshot
 from core.model.units import NS_PER_S, UtcNs
 from core.settings.home import Home
 from core.settings.load import Loaded
+from core.settings.secrets import Secrets
 from core.settings.version import code_version
 from core.strategy.load import LoadedStrategy
 
@@ -74,7 +75,7 @@ class Engine:
         venue: Venue,
         strategy: LoadedStrategy,
         clock: Clock,
-        alert_urls: tuple[str, ...] = (),
+        secrets: Secrets,
         on_line: Callable[[LogLine], None] | None = None,
     ) -> None:
         """Nothing is opened before `start`. `on_line` hears the log beside its file."""
@@ -86,8 +87,9 @@ class Engine:
         self.ended: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
         self.watchers: list[Callable[[Snapshot | LogLine], None]] = []
         self._strategy = strategy
+        self._secrets = secrets
         self._on_line = on_line
-        self._alerts = AlertSender(alert_urls, lambda: self.tuning.settings.alerts, clock)
+        self._alerts = AlertSender(secrets.alert_urls or loaded.settings.alerts.urls, lambda: self.tuning.settings.alerts, clock)
         engine = loaded.settings.engine
         self._supervisor = Supervisor(
             retry_min_s=engine.retry_min_s, retry_max_s=engine.retry_max_s, on_failure=self._task_failed
@@ -101,7 +103,7 @@ class Engine:
         settings = self.tuning.settings
         on_step("opening the journal")
         self._owner = Owner(self.home, self.clock)
-        self._log = LogFile(self.home.logs, settings.journal)
+        self._log = LogFile(self.home.logs, settings.journal, secrets=self._secrets.texts())
         made_up = self.venue.mode in _MADE_UP
         self.journal = JournalWriter(
             self.home.journal,
@@ -113,6 +115,8 @@ class Engine:
         )
         opening = await self._open(on_step)
         account = opening.connected.account
+        if self.venue.live:
+            self.venue.mode = account.mode
         if not made_up:
             self._owner.hold_account(account.server, account.login)
         restored = None if made_up else recovered(self.home.journal, account, self.venue.mode, on_step)

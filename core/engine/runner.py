@@ -67,11 +67,14 @@ class Runner:
         stamped = Stamped(seq=self.seq, at_utc_ns=self.at_utc_ns, input=item)
         try:
             effects = self.desk.on(stamped)
-        except InvariantBroken as error:
-            self.broken = str(error)
+        except Exception as error:
+            # whatever it is, the desk may have booked half of the input: nothing it says from here on can be trusted
+            self.broken = str(error) if isinstance(error, InvariantBroken) else f"{type(error).__name__}: {error}"
             if self._tape is not None:
                 self._tape.append(stamped, ())
-            raise
+            if isinstance(error, InvariantBroken):
+                raise
+            raise InvariantBroken(f"the desk answers every input (seq={self.seq}): {self.broken}") from error
         if self._tape is not None:
             self._tape.append(stamped, effects)
         for effect in effects:

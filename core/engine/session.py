@@ -25,6 +25,7 @@ from core.engine.venues import CRASH, ReplayRequest, base36, crash_venue, replay
 from core.model.snapshot import LogLine, Snapshot
 from core.settings.home import Home, prepare
 from core.settings.load import Loaded, load_settings
+from core.settings.secrets import Secrets, read_secrets
 from core.strategy.load import LoadedStrategy, load_strategy
 
 INTERRUPTED = 130
@@ -59,7 +60,7 @@ def wished_settings(wish: RunWish) -> Loaded:
     return load_settings(wish.home.root, (*wish.values, *pairs))
 
 
-def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, clock: Clock) -> Venue:
+def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets: Secrets, clock: Clock) -> Venue:
     """The venue that the wish and settings ask for. Raises DataError, SettingsError, BrokerError."""
     settings = loaded.settings
     if wish.replay == (Path.cwd() / CRASH,):
@@ -81,7 +82,7 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, clock: C
         return simulated_venue(settings, run_id=run_id, speed=speed)
     from core.engine.live_venues import live_venue
 
-    return live_venue(settings, wish.home, run_id=run_id, clock=clock, yes_real=wish.yes_real)
+    return live_venue(settings, wish.home, secrets, run_id=run_id, clock=clock, yes_real=wish.yes_real)
 
 
 async def start_run(
@@ -96,11 +97,20 @@ async def start_run(
     on_step("reading settings")
     loaded = wished_settings(wish)
     prepare(wish.home)
+    secrets = read_secrets(wish.home.secrets)
     strategy = load_strategy(loaded.settings.strategy, wish.home.root)
     on_step("loading the market")
-    venue = await asyncio.to_thread(make_venue, wish, loaded, strategy, clock)
+    venue = await asyncio.to_thread(make_venue, wish, loaded, strategy, secrets, clock)
     on_step(venue.label)
-    engine = Engine(home=wish.home, loaded=loaded, venue=venue, strategy=strategy, clock=clock, on_line=on_line)
+    engine = Engine(
+        home=wish.home,
+        loaded=loaded,
+        venue=venue,
+        strategy=strategy,
+        clock=clock,
+        secrets=secrets,
+        on_line=on_line,
+    )
     try:
         await engine.start(on_step)
     except BaseException as error:

@@ -37,5 +37,7 @@ class Venue(Struct, kw_only=True):
     calendar: CalendarSource | None = None
     """The calendar of feeds and files, for a market that keeps its own time."""
     notes: tuple[str, ...] = ()
+    live: bool = False
+    """A broker's account: what it is (real or demo) is known once it was read."""
     ends: bool = False
     """The market ends (a replay): what is open then is closed with reason `end`."""

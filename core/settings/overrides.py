@@ -6,7 +6,6 @@ note. Written atomically, so a crash leaves the old file or the new one. Does no
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +61,6 @@ def write_overrides(path: Path, overrides: dict[str, Override]) -> None:
     beside = path.with_suffix(".tmp")
     try:
         beside.write_bytes(b"# Written by quarterdeck; `quarterdeck set` changes it.\n" + tomli_w.dumps(content).encode())
-        os.replace(beside, path)
+        beside.replace(path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}", what_to_do="free or unlock the home folder") from error

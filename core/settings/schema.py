@@ -1,7 +1,7 @@
 """Every parameter of the desk: its type, meaning, unit, range and moment of effect. Values stand in `settings.toml` alone.
 
-Promises: no default stands here; a bound is given on both sides, so neither NaN nor infinity passes; the unit is part of the name.
-Does not: read files (`core.settings.load`), or explain a bad value (`core.settings.explain`).
+Promises: no default stands here; a bound is given on both sides, so neither NaN nor infinity passes; the unit is part of the
+name. Does not: read files (`core.settings.load`).
 Percent are written as percent here; `_fraction` begins where a policy is made of them.
 """
 
@@ -168,7 +168,7 @@ class Risk(Section, frozen=True):
     open_risk_max_pct: Annotated[float, number("Open and reserved risk together", "% of equity", 0.05, 50, step=0.5)]
     slippage_pips_min: Annotated[float, number("Slippage allowed for in open risk, at least", "pips", 0, 100)]
     slippage_stop_pct: Annotated[float, number("Slippage allowed for in open risk, of the stop distance", "% of stop", 0, 100)]
-    foreign_stop_x_atr: Annotated[float, number("A foreign position without a stop counts as if it stood at", "x ATR(H1)", 0.1, 50)]
+    foreign_stop_x_atr: Annotated[float, number("A foreign position without a stop counts with one at", "x ATR(H1)", 0.1, 50)]
     stop_spread_min_x: Annotated[float, number("Nearest stop", "x spread", 0, 100)]
     stop_atr_min_x: Annotated[float, number("Nearest stop", "x ATR(M15)", 0, 20)]
     cost_stop_max_pct: Annotated[float, number("Dearest round trip", "% of stop", 0.1, 100)]
@@ -228,8 +228,10 @@ class Funded(Section, frozen=True):
     ]
     lock_at_start: Annotated[bool, choice("A trailing limit stops rising at the starting balance", "at once")]
     starting_balance_money: Annotated[float, number("Starting balance; 0 takes the first seen", "money", 0, 1e12, "at once")]
-    reduce_only_buffer_pct: Annotated[float, number("Entries stop when so much of the limit is left", "% of limit", 0, 100, "at once")]
-    close_buffer_pct: Annotated[float, number("All is closed when so much of the limit is left", "% of limit", 0, 100, "at once")]
+    reduce_only_buffer_pct: Annotated[
+        float, number("Entries stop with so much of the limit left", "% of limit", 0, 100, "at once")
+    ]
+    close_buffer_pct: Annotated[float, number("All is closed with so much of the limit left", "% of limit", 0, 100, "at once")]
     lots_max: Annotated[float, number("Lots of all positions; 0 is no cap", "lots", 0, 1e6)]
     news_minutes: Annotated[float, number("No entries around red news; 0 leaves it to the news section", "minutes", 0, 1440)]
     weekend_flat: Annotated[bool, choice("Nothing is held over a weekend", "at once")]
@@ -239,7 +241,7 @@ class Funded(Section, frozen=True):
 class Care(Section, frozen=True):
     """What happens to an open position."""
 
-    give_back_pct: Annotated[float, number("Give-back of the peak that acts; 100 switches it off", "% of peak", 1, 100, "at once", 1)]
+    give_back_pct: Annotated[float, number("Give-back of the peak that acts; 100 is off", "% of peak", 1, 100, "at once", 1)]
     give_back_close_pct: Annotated[float, number("Share of the position it closes", "% of lots", 1, 100, "at once", 5)]
     give_back_from_equity_pct: Annotated[float, number("Armed from a peak of", "% of equity", 0, 10, "at once")]
     give_back_from_r: Annotated[float, number("Armed from a peak of", "R", 0, 10, "at once")]
@@ -248,7 +250,7 @@ class Care(Section, frozen=True):
         Literal["leave", "close"], choice("Where the share is under the least volume: leave it, or close all", "at once")
     ]
     trail_from_r: Annotated[float, number("The stop follows from a peak of", "R", 0, 20, "at once", 0.1)]
-    trail_first_lock_pct: Annotated[float, number("Its first step locks entry plus so much of the peak", "% of peak", 0, 100, "at once")]
+    trail_first_lock_pct: Annotated[float, number("Its first step locks so much of the peak", "% of peak", 0, 100, "at once")]
     trail_x_atr: Annotated[float, number("Then it follows at; 0 switches the trail off", "x ATR(M15)", 0, 20, "at once", 0.1)]
     trail_step_x_atr: Annotated[float, number("In steps of at least", "x ATR(M15)", 0, 5, "at once")]
     age_max_hours: Annotated[float, number("Longest life of a position; 0 is no limit", "hours", 0, 1000, "at once", 0.5)]
@@ -278,7 +280,9 @@ class Execution(Section, frozen=True):
     """How orders go out."""
 
     deviation_pips: Annotated[float, number("Worst fill accepted on instant execution", "pips", 0, 100)]
-    unknown_stops: Annotated[Literal["all", "pair"], choice("An order of unknown fate stops entries in all pairs, or in its own", "at once")]
+    unknown_stops: Annotated[
+        Literal["all", "pair"], choice("An unknown fate stops entries in all pairs, or in its own", "at once")
+    ]
     ask_again_s: Annotated[float, number("Ask after an unknown fate again every", "s", 0.1, 600, "at once")]
     alert_again_minutes: Annotated[float, number("Alert about it again every", "minutes", 0.5, 1440, "at once")]
     book_check_s: Annotated[float, number("Read the broker's book again every", "s", 1, 3600, "at once")]
@@ -293,7 +297,7 @@ class EngineSection(Section, frozen=True):
     send_timeout_s: Annotated[float, number("Deadline of an order", "s", 0.5, 120, "at once")]
     shutdown: Annotated[Literal["flatten", "keep"], choice("What happens to positions when the engine is stopped", "at once")]
     shutdown_timeout_s: Annotated[float, number("Longest a shutdown may take", "s", 1, 600, "at once")]
-    quote_poll_ms: Annotated[float, number("Quotes of a pair with a position or order are read every", "ms", 20, 60_000, "at once")]
+    quote_poll_ms: Annotated[float, number("Quotes of a pair in play are read every", "ms", 20, 60_000, "at once")]
     quote_idle_ms: Annotated[float, number("Other quotes are read every", "ms", 100, 60_000, "at once")]
     retry_min_s: Annotated[float, number("First wait after a failure", "s", 0.1, 60, "at once")]
     retry_max_s: Annotated[float, number("Longest wait after failures", "s", 1, 3600, "at once")]
@@ -328,7 +332,7 @@ class Ui(Section, frozen=True):
     theme: Annotated[str, words("Theme by name, from `themes/`", "at once")]
     ascii: Annotated[bool, choice("Draw with ASCII only", "at once")]
     paint_per_s: Annotated[float, number("Repaints a second at most", "1/s", 0.5, 30, "at once")]
-    keys: Annotated[dict[str, str], choice("Keys by action, e.g. `pause = \"p,f8\"`", "next start")]
+    keys: Annotated[dict[str, str], choice('Keys by action, e.g. `pause = "p,f8"`', "next start")]
 
 
 class Settings(Section, frozen=True):

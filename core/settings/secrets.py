@@ -1,0 +1,63 @@
+"""Credentials: from the environment, else from secrets.toml, whose rights are checked; never from settings.toml, never printed.
+
+    QUARTERDECK_PASSWORD      the account's password, where the terminal is not logged in already
+    QUARTERDECK_ALERT_URLS    where alerts go, separated by blanks
+
+Does not: keep the gateway's token (`core.brokers.mt5.gateway.place` makes and keeps that).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from core.model.errors import SettingsError
+
+PASSWORD_VARIABLE = "QUARTERDECK_PASSWORD"
+URLS_VARIABLE = "QUARTERDECK_ALERT_URLS"
+_OTHERS = 0o077
+
+
+class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What only the owner may know."""
+
+    password: str = ""
+    alert_urls: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Never the texts."""
+        return "Secrets(…)"
+
+    __str__ = __repr__
+
+    def texts(self) -> tuple[str, ...]:
+        """All of them, for whoever must keep them out of a log."""
+        return tuple(text for text in (self.password, *self.alert_urls) if text)
+
+
+def read_secrets(path: Path, environ: Mapping[str, str] | None = None) -> Secrets:
+    """The secrets of a home; `path` is its secrets.toml, which need not exist.
+
+    Raises:
+        SettingsError: others may read the file, it cannot be read, or it says what it should not.
+    """
+    environ = os.environ if environ is None else environ
+    filed = _filed(path) if path.is_file() else Secrets()
+    urls = tuple(environ.get(URLS_VARIABLE, "").split())
+    return Secrets(password=environ.get(PASSWORD_VARIABLE, "") or filed.password, alert_urls=urls or filed.alert_urls)
+
+
+def _filed(path: Path) -> Secrets:
+    try:
+        if sys.platform != "win32" and path.stat().st_mode & _OTHERS:
+            raise SettingsError(f"{path}: others may read it", what_to_do=f"run `chmod 600 {path}`")
+        return msgspec.toml.decode(path.read_bytes(), type=Secrets)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise SettingsError(f"{path}: {error}", what_to_do="it takes `password` and `alert_urls` only") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check its rights") from error
