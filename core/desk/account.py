@@ -1,0 +1,101 @@
+"""The account, the line to the broker, the calendar, and the shell's own troubles: what stands behind every entry.
+
+Promises: an account that is not the one of the start halts the desk; a line that is down stops entries, never care.
+"""
+
+from __future__ import annotations
+
+from core.desk import breakers
+from core.desk.bounds import EVENTS_MAX
+from core.desk.context import Context
+from core.desk.equity import balance_read, revalue_all
+from core.desk.states import add_reason, bar_pair, drop_reason, free_pair
+from core.filters.news import heard
+from core.model.book import Account
+from core.model.effects import Alert
+from core.model.inputs import AccountRead, BrokerClock, Calendar, EngineTrouble, FeedState
+
+
+def account_read(ctx: Context, read: AccountRead) -> None:
+    """Take the account as read."""
+    state, new = ctx.state, read.account
+    old = state.account
+    state.account = new
+    if old is None or old.currency != new.currency or old.currency_digits != new.currency_digits:
+        ctx.forget_valuers()
+        ctx.dirty = True
+    first = old is None
+    balance_read(ctx, new.balance_money, first=first)
+    revalue_all(ctx)
+    if old is not None and _who(old) != _who(new):
+        text = f"the account changed under our feet: {old.login} {old.server} became {new.login} {new.server}"
+        add_reason(ctx, "account_changed", text, alert="critical")
+    if new.trade_allowed and new.experts_allowed:
+        drop_reason(ctx, "not_allowed")
+    else:
+        what = "trading" if not new.trade_allowed else "trading by programs"
+        add_reason(ctx, "not_allowed", f"the account does not allow {what}")
+    if not state.breakers.day_started_utc_ns:
+        breakers.first_seen(ctx)
+    breakers.watch(ctx)
+    ctx.touched = True
+
+
+def _who(account: Account) -> tuple[int, str, str, bool]:
+    return account.login, account.server, account.currency, account.hedging
+
+
+def feed_state(ctx: Context, told: FeedState) -> None:
+    """The line to the broker, or to one symbol, went down or came back."""
+    ctx.touched = True
+    if told.symbol:
+        if told.up:
+            free_pair(ctx, told.symbol, "feed")
+        else:
+            bar_pair(ctx, told.symbol, "feed", told.why or "no quotes", "its quotes come again")
+    elif told.up:
+        if drop_reason(ctx, "feed", "the line to the broker is back"):
+            ctx.emit(Alert(kind="connection", level="info", text="the line to the broker is back"))
+            ctx.ask_book("the line came back")
+    else:
+        if "feed" not in ctx.state.reasons:
+            ctx.emit(Alert(kind="connection", level="critical", text=f"the line to the broker is down: {told.why}"))
+        add_reason(ctx, "feed", f"the line to the broker is down: {told.why}", alert="")
+
+
+def calendar(ctx: Context, told: Calendar) -> None:
+    """The calendar as known now."""
+    state = ctx.state
+    state.calendar_heard = True
+    state.news = heard(state.news, told, ctx.now)
+    if len(state.news.planned) > EVENTS_MAX:
+        ctx.note("calendar_long", f"{len(state.news.planned)} events; all are kept", level="warning")
+    calendar_reason(ctx)
+    ctx.touched = True
+
+
+def calendar_reason(ctx: Context) -> None:
+    """Without a calendar the desk follows `news.when_unavailable`."""
+    state = ctx.state
+    if state.news.available or ctx.settings.news.when_unavailable == "trade":
+        drop_reason(ctx, "calendar")
+    else:
+        add_reason(ctx, "calendar", f"no calendar: {state.news.why}")
+
+
+def trouble(ctx: Context, told: EngineTrouble) -> None:
+    """The shell's own health changed; a halt it reports stays until it is over and the operator resumes."""
+    ctx.touched = True
+    if told.active:
+        ctx.state.troubles[told.kind] = True
+        add_reason(ctx, told.kind, told.why or told.kind, alert="critical")
+        return
+    ctx.state.troubles.pop(told.kind, None)
+    if told.kind in ("account_changed", "law_broken"):
+        return
+    drop_reason(ctx, told.kind)
+
+
+def broker_clock(ctx: Context, told: BrokerClock) -> None:
+    """The rule of the server's clock, for showing broker time."""
+    ctx.state.broker_offset_s = told.offset_s

@@ -1,0 +1,306 @@
+"""The broker's book against ours: what stands, what vanished, what others did. A book that is not known changes nothing (law 4).
+
+Promises: one contradiction asks again, two are believed; stops moved by hand are respected, removed ones set again, and a
+position that never had its stop is closed (law 7); what does not carry our magic number is counted and left alone (law 11).
+Does not: book money (deals do that).
+"""
+
+from __future__ import annotations
+
+from core.desk import breakers, closes, flatten, orders, stops
+from core.desk.bounds import GONE_MAX, trim
+from core.desk.context import Context
+from core.desk.equity import LOTS_NOISE, balance_moved, revalue, revalue_foreign, sum_equity
+from core.desk.positions import (
+    adopted,
+    book_in,
+    book_out,
+    deal_is_news,
+    learn_commission,
+    lots_by_book,
+    more_by_deal,
+    opened_by_book,
+    opened_by_deal,
+)
+from core.desk.state import ForeignPosition, OrderInFlight, OurPosition
+from core.desk.states import add_reason, drop_reason
+from core.model.book import BrokerPosition, Deal
+from core.model.effects import Alert
+from core.model.inputs import Book
+from core.risk.open_risk import assumed_stop
+
+
+def book_read(ctx: Context, book: Book) -> None:
+    """Take over what the broker lists, or that it cannot be known."""
+    state = ctx.state
+    state.book_asked_utc_ns = state.book_again_utc_ns = 0
+    ctx.touched = True
+    if not book.known:
+        state.book_known = False
+        add_reason(ctx, "book_unknown", f"the broker's book is unknown: {book.why}")
+        flatten.book_unknown(ctx)
+        ctx.ask_book_later()
+        return
+    state.book_known, state.book_at_utc_ns = True, book.at_utc_ns
+    drop_reason(ctx, "book_unknown", "the broker's book is read again")
+    listed: dict[int, BrokerPosition] = {held.position_id: held for held in book.positions}
+    state.pending = {order.ticket: order for order in book.orders}
+    for held in book.positions:
+        _listed(ctx, book, held)
+    for position in list(state.positions.values()):
+        if position.position_id not in listed:
+            _missing(ctx, book, position)
+    for position_id in [position_id for position_id in state.foreign if position_id not in listed]:
+        del state.foreign[position_id]
+        ctx.dirty = True
+    _foreign_stops(ctx)
+    _settle_by_book(ctx, book, listed)
+    sum_equity(ctx)
+    orders.superseded(ctx, closes.book_was_read(ctx))
+    flatten.book_known(ctx, book)
+
+
+def _listed(ctx: Context, book: Book, held: BrokerPosition) -> None:
+    state = ctx.state
+    mine = held.magic == ctx.magic
+    position = state.positions.get(held.position_id)
+    if position is not None and not mine and not ctx.settings.account.adopt_foreign:
+        del state.positions[held.position_id]
+        position, ctx.dirty = None, True
+    if position is not None:
+        _compare(ctx, book, position, held)
+        return
+    if held.position_id in state.gone and book.at_utc_ns <= state.gone[held.position_id]:
+        return
+    if mine:
+        _unexpected(ctx, held)
+    elif ctx.settings.account.adopt_foreign and ctx.valuer(held.symbol) is not None:
+        state.foreign.pop(held.position_id, None)
+        _adopt(ctx, held, foreign=True)
+    else:
+        _foreign(ctx, held)
+
+
+def _compare(ctx: Context, book: Book, position: OurPosition, held: BrokerPosition) -> None:
+    """A position that both know: ticket, swap, volume, stop and target."""
+    position.ticket = held.ticket
+    if position.swap_money != held.swap_money:
+        position.swap_money = held.swap_money
+        revalue(ctx, position)
+    if abs(held.lots - position.lots) > LOTS_NOISE:
+        _contradicted(ctx, book, position, held)
+    else:
+        position.mismatch = 0
+    if position.modify_id or book.at_utc_ns < position.modify_utc_ns or position.lots <= LOTS_NOISE:
+        return
+    _compare_stop(ctx, position, held)
+
+
+def _compare_stop(ctx: Context, position: OurPosition, held: BrokerPosition) -> None:
+    spec = ctx.spec(position.symbol)
+    if held.stop_price is None:
+        if not position.stop_seen and not position.adopted:
+            stops.stripped(ctx, position)
+            closes.start_close(ctx, position.position_id, "no_stop", urgent=True)
+        elif stops.beyond_stop(ctx, position):
+            closes.start_close(ctx, position.position_id, "no_stop", urgent=True)
+        else:
+            stops.restore(ctx, position)
+        return
+    if not stops.same_price(spec, held.stop_price, position.stop_price):
+        text = f"stop moved in the terminal from {position.stop_price} to {held.stop_price}"
+        ctx.note("stop_by_hand", text, symbol=position.symbol, ticket=position.ticket, level="warning")
+        position.stop_price, position.stop_state = held.stop_price, "hand"
+    stops.stands(ctx, position)
+    if not stops.same_price(spec, held.target_price, position.target_price):
+        text = f"target moved in the terminal from {position.target_price} to {held.target_price}"
+        ctx.note("target_by_hand", text, symbol=position.symbol, ticket=position.ticket)
+        position.target_price = held.target_price
+
+
+def _contradicted(ctx: Context, book: Book, position: OurPosition, held: BrokerPosition | None) -> None:
+    """Broker and desk hold different volumes: ask once more, then believe the broker."""
+    if book.at_utc_ns < position.changed_utc_ns:
+        return
+    position.mismatch += 1
+    if position.mismatch >= 2:
+        lots = 0.0 if held is None else held.lots
+        text = f"broker holds {lots:g}, desk {position.lots:g}; the broker is believed"
+        ctx.note("volume_by_book", text, symbol=position.symbol, ticket=position.ticket, level="warning")
+        lots_by_book(ctx, position, held)
+        position.mismatch = 0
+    elif position.mismatch == 1 and book.at_utc_ns > position.changed_utc_ns:
+        ctx.ask_book(f"broker and desk hold different volumes of #{position.ticket}")
+    else:
+        ctx.ask_book_later()
+
+
+def _missing(ctx: Context, book: Book, position: OurPosition) -> None:
+    """The broker does not list a position of ours: closed, and its deals are on their way."""
+    if position.lots > LOTS_NOISE:
+        _contradicted(ctx, book, position, None)
+    else:
+        ctx.ask_book_later()
+
+
+def _unexpected(ctx: Context, held: BrokerPosition) -> None:
+    """It carries our number and we do not know it: an order of unknown fate was filled, or an earlier run left it."""
+    order = _order_of(ctx, held.comment, held)
+    if order is not None and order.entry is not None:
+        if order.fate == "unknown":
+            opened_by_book(ctx, order, order.entry, held)
+            orders.settle(ctx, order, held.position_id)
+            made = ctx.state.positions[held.position_id]
+            if held.stop_price is not None:
+                made.stop_price = held.stop_price
+            _compare_stop(ctx, made, held)
+        return
+    _adopt(ctx, held, foreign=False)
+
+
+def _order_of(ctx: Context, comment: str, held: BrokerPosition) -> OrderInFlight | None:
+    """The opening order in flight that explains a position: by its comment, else the only one of that symbol and side."""
+    order = ctx.state.orders.get(comment)
+    if order is not None and order.kind == "open":
+        return order
+    fitting = [
+        order
+        for order in ctx.state.orders.values()
+        if order.kind == "open"
+        and order.symbol == held.symbol
+        and order.side is held.side
+        and not order.position_id
+        and held.opened_utc_ns >= order.sent_utc_ns
+    ]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _adopt(ctx: Context, held: BrokerPosition, *, foreign: bool) -> None:
+    stop = held.stop_price
+    if stop is None:
+        price = ctx.exit_price(held.symbol, held.side) or held.open_price
+        own, spec = ctx.policy(held.symbol).settings, ctx.spec(held.symbol)
+        if spec is None:
+            _foreign(ctx, held)
+            return
+        atr = ctx.pair(held.symbol).features.atr_h1_price
+        distance = own.risk.foreign_stop_x_atr * atr if atr > 0.0 else own.exposure.gap_weekend_pct / 100.0 * price
+        stop = assumed_stop(spec, held.side, price, distance, x_atr=1.0)
+    position = adopted(ctx, held, stop)
+    position.adopted = foreign
+    text = f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} is cared for from here on"
+    ctx.note("adopted", text, symbol=held.symbol, ticket=held.ticket, level="warning")
+    _compare_stop(ctx, position, held)
+
+
+def _foreign(ctx: Context, held: BrokerPosition) -> None:
+    """A position that is not ours."""
+    state = ctx.state
+    known = state.foreign.get(held.position_id)
+    if known is None:
+        known = state.foreign[held.position_id] = ForeignPosition(at_broker=held)
+        ctx.dirty = True
+        text = f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} is not ours: counted, left alone"
+        ctx.emit(Alert(kind="risk", level="info", text=text, symbol=held.symbol, ticket=held.ticket))
+    else:
+        known.at_broker = held
+    known.acknowledged = state.acknowledged.get(f"foreign_no_stop:{held.position_id}", False)
+    revalue_foreign(ctx, known)
+
+
+def _foreign_stops(ctx: Context) -> None:
+    """A position of others without a stop stops entries until the operator has seen it."""
+    naked = [held for held in ctx.state.foreign.values() if held.at_broker.stop_price is None and not held.acknowledged]
+    if naked:
+        names = ", ".join(f"#{held.at_broker.ticket} {held.at_broker.symbol}" for held in naked)
+        add_reason(ctx, "foreign_no_stop", f"not ours and without a stop: {names}")
+    else:
+        drop_reason(ctx, "foreign_no_stop")
+
+
+def acknowledge_foreign(ctx: Context) -> int:
+    """The operator has seen the positions of others without a stop; returns how many."""
+    seen = [held for held in ctx.state.foreign.values() if held.at_broker.stop_price is None and not held.acknowledged]
+    for held in seen:
+        held.acknowledged = True
+        ctx.state.acknowledged[f"foreign_no_stop:{held.at_broker.position_id}"] = True
+    trim(ctx.state.acknowledged, GONE_MAX)
+    _foreign_stops(ctx)
+    return len(seen)
+
+
+def _settle_by_book(ctx: Context, book: Book, listed: dict[int, BrokerPosition]) -> None:
+    """Modifications and cancellations of unknown fate are proven by what the book shows."""
+    for order in list(ctx.state.orders.values()):
+        if order.fate != "unknown" or book.at_utc_ns < order.unknown_since_utc_ns:
+            continue
+        if order.kind == "modify":
+            held = listed.get(order.position_id)
+            orders.settle(ctx, order, order.position_id)
+            if held is not None and stops.same_price(ctx.spec(order.symbol), held.stop_price, order.stop_price):
+                stops.changed(ctx, order)
+            else:
+                stops.absent(ctx, order)
+        elif order.kind == "cancel":
+            orders.settle(ctx, order, order.position_id)
+
+
+def deal_seen(ctx: Context, deal: Deal) -> None:
+    """A deal of the account's history: the only way for money to arrive."""
+    if not deal_is_news(ctx, deal):
+        return
+    ctx.touched = True
+    if deal.balance_money != 0.0 or not deal.symbol:
+        _transfer(ctx, deal)
+        return
+    position = ctx.state.positions.get(deal.position_id)
+    if deal.entry == "in":
+        _deal_in(ctx, position, deal)
+    elif position is not None:
+        task = ctx.state.closes.get(deal.position_id)
+        book_out(ctx, position, deal, task.why if task is not None else position.exit_why)
+        if deal.entry == "inout":
+            ctx.ask_book("a position was turned around")
+    else:
+        _others(ctx, deal)
+    breakers.watch(ctx)
+
+
+def _deal_in(ctx: Context, position: OurPosition | None, deal: Deal) -> None:
+    order = ctx.state.orders.get(deal.comment)
+    if order is None:
+        order = next(
+            (held for held in ctx.state.orders.values() if deal.order_ticket and held.order_ticket == deal.order_ticket), None
+        )
+    if order is not None and order.kind == "open":
+        position = opened_by_deal(ctx, order, deal)
+    elif position is not None:
+        more_by_deal(ctx, position, deal)
+    if position is not None:
+        book_in(ctx, position, deal)
+        return
+    if deal.magic == ctx.magic:
+        ctx.state.loose_costs[deal.position_id] = deal.commission_money + deal.fee_money
+        trim(ctx.state.loose_costs, GONE_MAX)
+        learn_commission(ctx, deal)
+    _others(ctx, deal)
+
+
+def _others(ctx: Context, deal: Deal) -> None:
+    """A deal in a position that the desk does not hold: its money counts, and the book is read."""
+    net = deal.profit_money + deal.commission_money + deal.fee_money + deal.swap_money
+    balance_moved(ctx, net, deal.at_utc_ns)
+    sum_equity(ctx)
+    if deal.at_utc_ns >= ctx.state.money_from_utc_ns and deal.position_id not in ctx.state.gone:
+        ctx.ask_book(f"deal {deal.deal_ticket} in a position that is not known")
+
+
+def _transfer(ctx: Context, deal: Deal) -> None:
+    """Deposit, withdrawal, credit, correction: no result."""
+    amount = deal.balance_money or deal.profit_money
+    if ctx.state.account is None or deal.at_utc_ns < ctx.state.money_from_utc_ns:
+        return
+    balance_moved(ctx, amount, deal.at_utc_ns)
+    breakers.transferred(ctx, amount)
+    sum_equity(ctx)
+    ctx.note("transfer", f"{amount:+.2f} {deal.comment}".strip())

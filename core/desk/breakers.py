@@ -1,0 +1,188 @@
+"""Breakers and rules of the account, asked at every change of equity: trips become reasons of the trading state.
+
+Promises: a trip stands until its own way back; base, peak and trips are part of the state and survive restarts; deposits and
+withdrawals are no results. Does not: hold the formulas (`core.risk.breakers`, `core.risk.funded`).
+Units: money in account currency, shares as fractions.
+"""
+
+from __future__ import annotations
+
+from core.clock.zones import day_started, next_local_time
+from core.desk.bounds import RESULTS_MAX, trim_list
+from core.desk.context import Context
+from core.desk.exposed import open_risk
+from core.desk.states import add_reason, drop_reason
+from core.model.effects import Alert, EquityMarked
+from core.model.units import Money
+from core.risk import breakers, funded
+
+_NOISE = 1e-9
+_REASONS = ("day_loss", "drawdown", "losses_in_row", "entries")
+
+
+def first_seen(ctx: Context) -> None:
+    """The account is known for the first time: its day, base and peak begin."""
+    state, policy = ctx.state, ctx.account_policy
+    worth = _worth(ctx)
+    started = day_started(ctx.now, policy.day_zone, policy.day_start_s)
+    state.breakers = breakers.begin_day(
+        state.breakers, day_started_utc_ns=started, balance_money=state.balance_money, equity_money=worth
+    )
+    start_money = ctx.settings.funded.starting_balance_money
+    state.funded = funded.start(starting_balance_money=start_money, balance_money=state.balance_money)
+    state.funded = funded.begin_day(
+        state.funded, policy.funded, day_started_utc_ns=started, balance_money=state.balance_money, equity_money=worth
+    )
+    state.day_end_utc_ns = next_local_time(ctx.now, policy.day_zone, policy.day_start_s)
+    ctx.touched = True
+
+
+def roll_day(ctx: Context) -> None:
+    """Begin the account's new day, if it is time."""
+    state, policy = ctx.state, ctx.account_policy
+    if not state.day_end_utc_ns or ctx.now < state.day_end_utc_ns or "starting" in state.reasons:
+        return
+    worth = _worth(ctx)
+    mark(ctx)
+    _tell_summary(ctx, worth)
+    started = day_started(ctx.now, policy.day_zone, policy.day_start_s)
+    state.breakers = breakers.begin_day(
+        state.breakers, day_started_utc_ns=started, balance_money=state.balance_money, equity_money=worth
+    )
+    state.funded = funded.begin_day(
+        state.funded, policy.funded, day_started_utc_ns=started, balance_money=state.balance_money, equity_money=worth
+    )
+    state.day_end_utc_ns = next_local_time(ctx.now, policy.day_zone, policy.day_start_s)
+    state.trades_today = 0
+    ctx.touched = True
+    standing = [trip.name for trip in state.breakers.trips]
+    for name in _REASONS:
+        if name not in standing:
+            drop_reason(ctx, name, f"{name}: a new day began")
+    drop_reason(ctx, "funded_close", "funded_close: a new day began")
+    watch(ctx)
+
+
+def _worth(ctx: Context) -> Money:
+    equity = ctx.state.equity_money
+    return ctx.state.balance_money if equity is None else equity
+
+
+def _tell_summary(ctx: Context, worth: Money) -> None:
+    state = ctx.state
+    result = worth - state.breakers.day_base_money
+    text = (
+        f"day over: result {result:+.2f}, equity {worth:.2f}, entries {state.breakers.entries_today}, trades {state.trades_today}"
+    )
+    ctx.emit(Alert(kind="summary", level="info", text=text))
+
+
+def watch(ctx: Context) -> None:
+    """Judge the equity as it is now; cheap while nothing is reached."""
+    state = ctx.state
+    equity = state.equity_money
+    if equity is None or not state.day_end_utc_ns:
+        return
+    held, policy = state.breakers, ctx.account_policy.breakers
+    floor = max(
+        held.day_base_money * (1.0 - policy.day_loss_max_fraction), held.peak_money * (1.0 - policy.drawdown_max_fraction)
+    )
+    if equity > held.peak_money or equity <= floor * (1.0 + _NOISE):
+        _judge(ctx, equity)
+    if ctx.settings.funded.enabled:
+        _judge_funded(ctx, equity)
+
+
+def _judge(ctx: Context, equity: Money) -> None:
+    state = ctx.state
+    state.breakers, new = breakers.judge(state.breakers, ctx.account_policy.breakers, at_utc_ns=ctx.now, equity_money=equity)
+    for trip in new:
+        text = f"{trip.name} reached: {_figure(trip)} against {_limit(trip)}, equity {equity:.2f}"
+        add_reason(ctx, trip.name, text, alert="")
+        ctx.emit(Alert(kind="breaker", level="critical", text=f"{text}. Way back: {state.reasons[trip.name].way_back}."))
+        if ctx.settings.breakers.on_trip == "flatten" and trip.name in ("day_loss", "drawdown"):
+            ctx.flatten_wish = "breaker"
+
+
+def _figure(trip: breakers.Trip) -> str:
+    return f"{trip.value:.2%}" if trip.name in ("day_loss", "drawdown") else f"{trip.value:g}"
+
+
+def _limit(trip: breakers.Trip) -> str:
+    return f"{trip.threshold:.2%}" if trip.name in ("day_loss", "drawdown") else f"{trip.threshold:g}"
+
+
+def _judge_funded(ctx: Context, equity: Money) -> None:
+    state, policy = ctx.state, ctx.account_policy.funded
+    state.funded = funded.marked(state.funded, policy, balance_money=state.balance_money, equity_money=equity)
+    action, checks = funded.judge(state.funded, policy, equity_money=equity)
+    if action == "go":
+        drop_reason(ctx, "funded")
+        return
+    worst = min(checks, key=lambda check: check.value or 0.0)
+    text = f"{worst.name}: {worst.value or 0.0:.0%} of the limit left, {worst.note}"
+    add_reason(ctx, "funded", text)
+    if action == "close" and "funded_close" not in state.reasons:
+        add_reason(ctx, "funded_close", text, alert="critical")
+        ctx.flatten_wish = "funded_rule"
+
+
+def settings_changed(ctx: Context) -> None:
+    """New limits hold at once; a trip that stands is not taken back by them."""
+    if not ctx.settings.funded.enabled:
+        drop_reason(ctx, "funded", "funded rules are off")
+        drop_reason(ctx, "funded_close", "funded rules are off")
+    equity = ctx.state.equity_money
+    if equity is not None and ctx.state.day_end_utc_ns:
+        _judge(ctx, equity)
+        watch(ctx)
+
+
+def entry_made(ctx: Context) -> None:
+    """An opening order became a position."""
+    ctx.state.breakers = breakers.entered(ctx.state.breakers)
+    equity = ctx.state.equity_money
+    if equity is not None:
+        _judge(ctx, equity)
+
+
+def trade_done(ctx: Context, result_r: float) -> None:
+    """A trade is over: runs of losses, Kelly's memory, and equity as it stands."""
+    state = ctx.state
+    state.trades_today += 1
+    state.results_r.append(result_r)
+    trim_list(state.results_r, RESULTS_MAX)
+    state.breakers = breakers.trade_closed(state.breakers, result_r=result_r, scratch_r=ctx.settings.breakers.scratch_r)
+    equity = state.equity_money
+    if equity is not None and state.day_end_utc_ns:
+        _judge(ctx, equity)
+    mark(ctx)
+
+
+def transferred(ctx: Context, amount_money: Money) -> None:
+    """Money that is no result came or went."""
+    ctx.state.breakers = breakers.transferred(ctx.state.breakers, amount_money)
+    ctx.state.funded = funded.transferred(ctx.state.funded, amount_money)
+
+
+def rearm_drawdown(ctx: Context) -> None:
+    """The operator accepts the drawdown."""
+    ctx.state.breakers = breakers.rearm_drawdown(ctx.state.breakers, equity_money=_worth(ctx))
+    drop_reason(ctx, "drawdown", "drawdown: accepted by the operator")
+
+
+def mark(ctx: Context) -> None:
+    """Keep equity as it is now; nothing where it is not known."""
+    state = ctx.state
+    equity = state.equity_money
+    if equity is None:
+        return
+    ctx.emit(
+        EquityMarked(
+            equity_money=round(equity, 8),
+            balance_money=round(state.balance_money, 8),
+            open_risk_money=(open_risk(ctx) or 0.0) if state.positions or state.foreign else 0.0,
+            day_result_money=round(-state.breakers.day_loss_money(equity), 8),
+            drawdown_fraction=state.breakers.drawdown_fraction(equity),
+        )
+    )

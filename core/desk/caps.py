@@ -1,0 +1,202 @@
+"""What limits an entry beyond its own filters: counts, leverage, the book's correlated risk, margin, the budget, the day.
+
+Promises: reservations count like positions; a figure that is not known fails its check. Does not: hold formulas (`core.risk`).
+Units: money in account currency, prices executable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.clock.zones import NEW_YORK, week_second
+from core.desk.context import Context, PairPolicy
+from core.desk.equity import margin_level_pct, used_margin_money
+from core.desk.exposed import (
+    direction_lots,
+    gap_fraction,
+    gap_losses,
+    notionals,
+    open_risk,
+    pair_positions_count,
+    positions_count,
+    reserved_risk,
+    signed_risks,
+)
+from core.desk.links import links_of
+from core.desk.pricing import Executable
+from core.desk.states import add_reason, drop_reason
+from core.filters.hours import WEEK_OPEN_S
+from core.model.effects import Alert
+from core.model.market import Side
+from core.model.signals import Check, Signal
+from core.model.units import Lots, Money
+from core.risk import breakers, funded
+from core.risk.correlation import judge_book
+from core.risk.exposure import all_stops_check, exposure_caps
+from core.risk.exposure import exposure as add_up
+from core.risk.kelly import kelly_risk
+from core.risk.open_risk import Exposed, budget_check, day_room_check, gap_loss_money, open_risk_money
+from core.risk.sizing import Cap, Sized
+
+Take = Callable[[Check], bool]
+
+
+def counts(ctx: Context, symbol: str, take: Take, *, adds: bool) -> None:
+    """Breakers and counts; reservations hold their places."""
+    state = ctx.state
+    equity = state.equity_money
+    if equity is None:
+        take(Check("equity", None, None, False, "equity is not known: a rate is missing"))
+        return
+    policy = ctx.policy(symbol).settings.breakers
+    limits = ctx.account_policy.breakers
+    in_pair = pair_positions_count(ctx, symbol)
+    reserved_margin = sum(held.margin_money for held in state.reservations.values())
+    for check in breakers.entry_checks(
+        state.breakers,
+        limits,
+        equity_money=equity,
+        positions=positions_count(ctx),
+        pair_positions=0 if adds else in_pair,
+        entries_reserved=len(state.reservations),
+        margin_level_pct=margin_level_pct(ctx, reserved_margin),
+    ):
+        if check.name == "pair_positions" and not adds:
+            most = policy.positions_per_pair_max
+            take(Check(check.name, in_pair + 1, most, in_pair < most, check.note))
+        else:
+            take(check)
+
+
+def exposure(ctx: Context, symbol: str, side: Side, prices: Executable, take: Take) -> tuple[Cap, ...] | None:
+    """Leverage as volumes that sizing obeys; None (and a failed check) when it cannot be told."""
+    valuer, spec, equity = ctx.valuer(symbol), ctx.spec(symbol), ctx.state.equity_money
+    held = notionals(ctx)
+    per_lot = None if valuer is None else valuer.notional_money(1.0, prices.entry_price, ctx.rates)
+    if held is None or per_lot is None or per_lot <= 0.0 or spec is None or equity is None:
+        take(Check("leverage", None, None, False, "a rate into the account currency is missing"))
+        return None
+    limits = exposure_caps(
+        add_up(held), spec, side, notional_money_per_lot=per_lot, equity_money=equity, policy=ctx.policy(symbol).exposure
+    )
+    rules = ctx.settings.funded
+    if rules.enabled and rules.lots_max > 0.0:
+        taken = sum(one.lots for one in ctx.state.positions.values()) + sum(one.lots for one in ctx.state.reservations.values())
+        limits = (*limits, Cap("funded_lots", rules.lots_max - taken, f"all positions together at most {rules.lots_max:g}"))
+    return limits
+
+
+def taken_lots(ctx: Context, symbol: str, side: Side) -> Lots:
+    """Volume that counts against the broker's limit per direction."""
+    return direction_lots(ctx, symbol, side)
+
+
+def kelly_fraction(ctx: Context, take: Take) -> float | None:
+    """Risk per trade from the desk's own results; None while Kelly is off."""
+    if not ctx.settings.kelly.enabled:
+        drop_reason(ctx, "kelly", "Kelly is off")
+        ctx.state.kelly_note = ""
+        return None
+    found = kelly_risk(ctx.state.results_r, ctx.account_policy.kelly)
+    for check in found.checks:
+        take(Check(check.name, check.value, check.threshold, True, check.note))
+    note = f"{found.risk_fraction:.3%} ({found.source}, {found.trades} trades)"
+    if found.negative and not ctx.state.kelly_negative:
+        ctx.emit(Alert(kind="risk", level="warning", text=f"Kelly's optimum over {found.trades} trades is not positive"))
+    ctx.state.kelly_negative = found.negative
+    ctx.state.kelly_note = note
+    if found.negative and ctx.settings.kelly.when_negative == "reduce_only":
+        add_reason(ctx, "kelly", f"Kelly's optimum is {found.optimum or 0.0:.3f}")
+        take(Check("kelly", found.optimum, 0.0, False, "the optimum is not positive"))
+    return found.risk_fraction
+
+
+def correlation(ctx: Context, found: Signal, sized: Sized, own: PairPolicy, take: Take) -> Lots | None:
+    """Lots that the correlated risk of the book allows; None when it refuses."""
+    settings = own.settings.correlation
+    risks, equity = signed_risks(ctx), ctx.state.equity_money
+    if risks is None or equity is None:
+        take(Check("correlation", None, None, False, "the open risk of a position is not known"))
+        return None
+    verdict = judge_book(
+        risks,
+        (found.symbol, found.side * sized.risk_money),
+        links_of(ctx, [*(symbol for symbol, _ in risks), found.symbol]),
+        equity_money=equity,
+        max_fraction=settings.book_risk_max_pct / 100.0,
+        offset_max_fraction=settings.offset_max_pct / 100.0,
+        policy=settings.policy,
+    )
+    if not take(verdict.check):
+        return None
+    return sized.lots * verdict.take_fraction
+
+
+def budget(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy, take: Take) -> tuple[Money | None, Money | None]:
+    """Margin and open risk that the entry would take, checked against all that is left; (margin, risk)."""
+    state = ctx.state
+    equity, valuer, account = state.equity_money, ctx.valuer(symbol), state.account
+    per_side, held, used = ctx.commission_money_per_lot(symbol), open_risk(ctx), used_margin_money(ctx)
+    if equity is None or valuer is None or account is None or per_side is None or held is None or used is None:
+        take(Check("budget", None, None, False, "open risk or margin of the book is not known"))
+        return None, None
+    exposed = Exposed(
+        valuer=valuer,
+        side=side,
+        lots=sized.lots,
+        open_price=sized.entry_price,
+        stop_price=sized.stop_price,
+        now_price=sized.entry_price,
+        stop_distance=abs(sized.entry_price - sized.stop_price),
+        close_cost_money=per_side * sized.lots,
+    )
+    own_risk = open_risk_money(exposed, ctx.rates, own.slippage)
+    margin = valuer.margin_money(side, sized.lots, sized.entry_price, account.leverage, ctx.rates)
+    if own_risk is None or margin is None:
+        take(Check("budget", None, None, False, "a rate into the account currency is missing"))
+        return None, None
+    reserved = reserved_risk(ctx)
+    most = ctx.account_policy.open_risk_max_fraction
+    take(budget_check(open_money=held, reserved_money=reserved, own_money=own_risk, equity_money=equity, max_fraction=most))
+    take(
+        day_room_check(
+            day_loss_money=state.breakers.day_loss_money(equity),
+            open_money=held,
+            reserved_money=reserved,
+            own_money=own_risk,
+            limit_money=breakers.day_limit_money(state.breakers, ctx.account_policy.breakers),
+        )
+    )
+    free = equity - used - sum(one.margin_money for one in state.reservations.values())
+    take(Check("margin", margin, free, margin <= free, "margin of the entry against what is free"))
+    _gaps(ctx, symbol, exposed, equity, take)
+    return margin, own_risk
+
+
+def before_weekend(ctx: Context, symbol: str) -> bool:
+    """Whether what is entered now would stand over the weekend."""
+    second = week_second(ctx.now, NEW_YORK)
+    return second >= ctx.policy(symbol).no_entries_week_s or second < WEEK_OPEN_S
+
+
+def _gaps(ctx: Context, symbol: str, exposed: Exposed, equity: Money, take: Take) -> None:
+    """All stops hit with a gap behind each; on a funded account the same against its limits."""
+    weekend = before_weekend(ctx, symbol)
+    fraction = gap_fraction(ctx, symbol, weekend=weekend)
+    own_loss = gap_loss_money(exposed, ctx.rates, gap_fraction=fraction)
+    most = ctx.policy(symbol).settings.exposure.all_stops_max_pct / 100.0
+    check = all_stops_check(
+        gap_losses(ctx, weekend=weekend), own_loss, equity_money=equity, max_fraction=most, gap_fraction=fraction
+    )
+    take(check)
+    if ctx.settings.funded.enabled:
+        lots = exposed.lots + sum(one.lots for one in ctx.state.positions.values())
+        for rule in funded.entry_checks(
+            ctx.state.funded,
+            ctx.account_policy.funded,
+            equity_money=equity,
+            balance_money=ctx.state.balance_money,
+            all_stops_money=check.value,
+            lots_after=lots + sum(one.lots for one in ctx.state.reservations.values()),
+        ):
+            take(rule)

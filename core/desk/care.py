@@ -1,0 +1,258 @@
+"""Care of what is open: peaks, give-back, trailing stop, age, weekend, and stops that must stand. It never waits for a scan.
+
+Promises: acts on fresh quotes only, a wish that fell due before waits for the first one; a stop is only ever tightened; a
+give-back closes once per position; exits by age or care wait out the rollover unless open risk grows meanwhile.
+Does not: send (`closes`, `stops` do). Units: money in account currency, net of the cost to close; prices executable.
+"""
+
+from __future__ import annotations
+
+from core.clock.zones import NEW_YORK, next_local_time, week_second
+from core.desk import closes, stops
+from core.desk.context import Context, PairPolicy, ns
+from core.desk.equity import LOTS_NOISE
+from core.desk.exposed import position_risk_money
+from core.desk.state import OurPosition
+from core.filters.hours import WEEK_CLOSE_S, is_open, next_close, next_open
+from core.filters.news import windows
+from core.model.effects import CloseWhy
+from core.model.units import NS_PER_S, S_PER_DAY, Money, Price, UtcNs
+from core.risk.grid import partial_lots
+
+_LONG_CLOSURE_NS = 12 * 3600 * NS_PER_S
+"""A closure longer than this is a weekend or a holiday, not a daily break."""
+_SESSIONS_AHEAD = 8
+
+
+def quoted(ctx: Context, position: OurPosition) -> None:
+    """A quote moved this position's worth: keep its extremes, then do what is due."""
+    net = position.net_money
+    if net is None or position.lots <= LOTS_NOISE:
+        return
+    _extend(ctx, position, net)
+    look(ctx, position)
+
+
+def _extend(ctx: Context, position: OurPosition, net: Money) -> None:
+    price = ctx.exit_price(position.symbol, position.side)
+    if price is not None and (position.peak_price == 0.0 or (price - position.peak_price) * position.side > 0.0):
+        position.peak_price = price
+    position.peak_money = max(position.peak_money, net)
+    realised = position.gross_money + position.commission_money - position.open_commission_money + position.swap_realised_money
+    if position.opened_lots > position.lots:
+        realised += position.open_commission_money * (1.0 - position.lots / position.opened_lots)
+    whole = realised + net
+    position.best_money = max(position.best_money, whole)
+    position.worst_money = min(position.worst_money, whole)
+
+
+def look(ctx: Context, position: OurPosition) -> None:
+    """Everything that may be due for one position, on a fresh quote."""
+    task = ctx.state.closes.get(position.position_id)
+    if task is not None and task.whole:
+        return
+    policy = ctx.policy(position.symbol)
+    if not ctx.fresh(position.symbol):
+        return
+    if position.stop_missing:
+        _stop_again(ctx, position)
+    if position.exit_wish is not None:
+        _carry_out(ctx, position, policy)
+        return
+    if not position.gave_back and task is None:
+        _give_back(ctx, position, policy)
+    _trail(ctx, position, policy)
+    if policy.settings.news.tighten_before:
+        _tighten_before_news(ctx, position, policy)
+
+
+def _stop_again(ctx: Context, position: OurPosition) -> None:
+    if stops.beyond_stop(ctx, position):
+        closes.start_close(ctx, position.position_id, "no_stop", urgent=True)
+    elif not position.modify_id and ctx.now >= position.modify_utc_ns:
+        stops.restore(ctx, position)
+
+
+def _carry_out(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
+    """A wish to close that fell due: at an open market, and after the rollover unless open risk has grown."""
+    wish = position.exit_wish
+    spec = ctx.spec(position.symbol)
+    if wish is None or spec is None or not is_open(spec, ctx.now):
+        return
+    if policy.exit_rollover.contain(ctx.now):
+        risk = position_risk_money(ctx, position)
+        if risk is None or position.wish_risk_money is None or risk <= position.wish_risk_money:
+            return
+    closes.start_close(ctx, position.position_id, wish)
+
+
+def wish(ctx: Context, position: OurPosition, why: CloseWhy) -> None:
+    """A position should go as soon as a fresh quote and the hour allow."""
+    if position.exit_wish is not None:
+        return
+    position.exit_wish = why
+    position.wish_risk_money = position_risk_money(ctx, position)
+    ctx.touched = True
+    look(ctx, position)
+
+
+def part_risk_money(position: OurPosition) -> Money:
+    """The R of what is still open."""
+    return position.risk_money * position.lots / position.opened_lots if position.opened_lots > 0.0 else position.risk_money
+
+
+def give_back_from_money(position: OurPosition, policy: PairPolicy) -> Money:
+    """The peak from which a give-back acts: the greatest of the three floors, for what is open."""
+    own = policy.settings.care
+    part = position.lots / position.opened_lots if position.opened_lots > 0.0 else 1.0
+    return max(
+        own.give_back_from_equity_pct / 100.0 * position.equity_money,
+        own.give_back_from_r * position.risk_money * part,
+        own.give_back_from_costs_x * position.round_trip_money * part,
+    )
+
+
+def _give_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
+    own = policy.settings.care
+    net = position.net_money
+    if net is None or own.give_back_pct >= 100.0 or net > position.peak_money * (1.0 - own.give_back_pct / 100.0):
+        return
+    if position.peak_money < give_back_from_money(position, policy) or policy.exit_rollover.contain(ctx.now):
+        return
+    spec = ctx.spec(position.symbol)
+    if spec is None or not is_open(spec, ctx.now):
+        return
+    lots = partial_lots(spec, position.lots, own.give_back_close_pct / 100.0)
+    position.gave_back = True
+    ctx.touched = True
+    note = f"gave back {position.peak_money - net:.2f} of a peak of {position.peak_money:.2f}"
+    if lots > 0.0:
+        ctx.note("give_back", f"{note}; closing {lots:g}", symbol=position.symbol, ticket=position.ticket)
+        closes.start_close(ctx, position.position_id, "give_back", lots=lots)
+    elif own.give_back_under_min == "close":
+        ctx.note("give_back", f"{note}; closing all", symbol=position.symbol, ticket=position.ticket)
+        closes.start_close(ctx, position.position_id, "give_back")
+    else:
+        ctx.note("give_back", f"{note}; a part is under the least volume, left", symbol=position.symbol, ticket=position.ticket)
+
+
+def trail_price(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
+    """Where the trailing stop belongs now; None while it has not begun."""
+    own = policy.settings.care
+    if own.trail_x_atr <= 0.0 or position.peak_price == 0.0:
+        return None
+    if position.peak_money < own.trail_from_r * part_risk_money(position):
+        return None
+    gained = position.peak_price - position.open_price
+    lock = position.open_price + own.trail_first_lock_pct / 100.0 * gained
+    atr = ctx.pair(position.symbol).features.atr_m15_price
+    if atr <= 0.0:
+        return lock
+    follow = position.peak_price - position.side * own.trail_x_atr * atr
+    return follow if stops.tighter(position.side, follow, lock) else lock
+
+
+def _trail(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
+    wanted = trail_price(ctx, position, policy)
+    if wanted is None or ctx.now < position.modify_utc_ns:
+        return
+    step = policy.settings.care.trail_step_x_atr * ctx.pair(position.symbol).features.atr_m15_price
+    begun = stops.tighter(position.side, position.stop_price, position.open_price)
+    gain = (wanted - position.stop_price) * position.side
+    if gain > 0.0 and (gain >= step or not begun):
+        stops.tighten(ctx, position, wanted, "trail")
+
+
+def _tighten_before_news(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
+    """Ahead of a release, what is in profit keeps a share of it: the first lock of the trail, at the price now."""
+    spec, price = ctx.spec(position.symbol), ctx.exit_price(position.symbol, position.side)
+    if spec is None or price is None or (price - position.open_price) * position.side <= 0.0:
+        return
+    near = any(
+        window.from_utc_ns <= ctx.now < window.planned.news.at_utc_ns
+        for window in windows(ctx.state.news, spec.currencies, policy.news)
+    )
+    if near:
+        lock = position.open_price + policy.settings.care.trail_first_lock_pct / 100.0 * (price - position.open_price)
+        if stops.tighter(position.side, lock, position.stop_price):
+            stops.tighten(ctx, position, lock, "trail")
+
+
+def due(ctx: Context) -> None:
+    """What the clock brings: age, weekend, early closes, the end of rollover, stops to set again."""
+    for position in list(ctx.state.positions.values()):
+        if position.lots <= LOTS_NOISE:
+            continue
+        policy = ctx.policy(position.symbol)
+        if position.exit_wish is None:
+            why = _time_is_up(ctx, position, policy)
+            if why is not None:
+                wish(ctx, position, why)
+                continue
+        look(ctx, position)
+
+
+def _time_is_up(ctx: Context, position: OurPosition, policy: PairPolicy) -> CloseWhy | None:
+    age = age_end(position, policy)
+    if age is not None and ctx.now >= age:
+        return "age"
+    leave = weekend_close(ctx, position, policy)
+    return "weekend" if leave is not None and ctx.now >= leave else None
+
+
+def age_end(position: OurPosition, policy: PairPolicy) -> UtcNs | None:
+    """When the position is too old; None without such a limit."""
+    hours = policy.settings.care.age_max_hours
+    return position.opened_utc_ns + ns(hours * 3600.0) if hours > 0.0 else None
+
+
+def weekend_close(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:
+    """When the position has to leave before the next long closure; None when it may stay."""
+    known = ctx.leave_times
+    if position.position_id not in known:
+        known[position.position_id] = _leave_time(ctx, position, policy)
+    return known[position.position_id]
+
+
+def _leave_time(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:
+    spec, since = ctx.spec(position.symbol), position.opened_utc_ns
+    if spec is None:
+        return None
+    never, funded = policy.close_week_s >= WEEK_CLOSE_S, policy.settings.funded
+    times: list[UtcNs] = [] if never else [_week_instant(since, policy.close_week_s)]
+    if not never or (funded.enabled and funded.weekend_flat):
+        ends = next_close(spec, since)
+        for _ in range(_SESSIONS_AHEAD):
+            if next_open(spec, ends) - ends >= _LONG_CLOSURE_NS:
+                times.append(ends - ns(60.0 * policy.settings.care.early_close_minutes))
+                break
+            ends = next_close(spec, ends)
+    return min(times, default=None)
+
+
+def _week_instant(since_utc_ns: UtcNs, week_s: int) -> UtcNs:
+    """The next instant at which New York's week shows that second, counted from `since`; `since` itself when it is past it."""
+    if week_second(since_utc_ns, NEW_YORK) >= week_s:
+        return since_utc_ns
+    instant = next_local_time(since_utc_ns - 1, NEW_YORK, week_s % S_PER_DAY)
+    while week_second(instant, NEW_YORK) // S_PER_DAY != week_s // S_PER_DAY:
+        instant = next_local_time(instant, NEW_YORK, week_s % S_PER_DAY)
+    return instant
+
+
+def next_due(ctx: Context) -> UtcNs | None:
+    """When the clock next brings something."""
+    times: list[UtcNs] = []
+    for position in ctx.state.positions.values():
+        if position.lots <= LOTS_NOISE:
+            continue
+        policy = ctx.policy(position.symbol)
+        if position.stop_missing and not position.modify_id:
+            times.append(position.modify_utc_ns)
+        if position.exit_wish is not None:
+            if policy.exit_rollover.contain(ctx.now):
+                times.append(policy.exit_rollover.next_end(ctx.now))
+            continue
+        age, leave = age_end(position, policy), weekend_close(ctx, position, policy)
+        times.extend(at for at in (age, leave) if at is not None)
+    return min((at for at in times if at > ctx.now), default=None)

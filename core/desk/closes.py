@@ -1,0 +1,269 @@
+"""Positions on their way out: each close is an order like any other, with its own retries, waiting for no other.
+
+Promises: after an unknown fate nothing leaves before the book was read again, and then only the volume still open; `position` is
+always named; a refusal is retried with growing waits and never given up while the position stands; what a closed market, a freeze
+level or disabled trading holds back is listed with its reason and its earliest time.
+Does not: decide who has to go (care, flatten, commands do).
+"""
+
+from __future__ import annotations
+
+from core.desk.bounds import CLOSE_TRIES_ALERT
+from core.desk.context import Context, ns
+from core.desk.equity import LOTS_NOISE
+from core.desk.positions import closed_by_report
+from core.desk.state import CloseTask, ForeignPosition, OrderInFlight, OurPosition
+from core.filters.hours import is_open, next_open
+from core.model.effects import Alert, Close, CloseWhy
+from core.model.inputs import Filled, Refused
+from core.model.units import NS_PER_S, Lots, UtcNs
+
+_BACK_OFF_MAX_S = 60.0
+
+
+def start_close(ctx: Context, position_id: int, why: CloseWhy, *, lots: Lots | None = None, urgent: bool = False) -> bool:
+    """Put a position (or `lots` of it) on its way out and try at once; False when there is no such position."""
+    state = ctx.state
+    held = state.positions.get(position_id) or state.foreign.get(position_id)
+    if held is None:
+        return False
+    task = state.closes.get(position_id)
+    if task is not None:
+        _strengthen(ctx, task, why, lots, urgent=urgent)
+        return True
+    open_lots = _open_lots(held)
+    if open_lots <= LOTS_NOISE:
+        return False
+    whole = lots is None or lots >= open_lots - LOTS_NOISE
+    at_broker = held.at_broker if isinstance(held, ForeignPosition) else held
+    task = CloseTask(
+        position_id=position_id,
+        ticket=at_broker.ticket,
+        symbol=at_broker.symbol,
+        side=at_broker.side,
+        lots=open_lots if lots is None else min(lots, open_lots),
+        why=why,
+        urgent=urgent,
+        whole=whole,
+        since_utc_ns=ctx.now,
+    )
+    state.closes[position_id] = task
+    ctx.touched = ctx.dirty = True
+    try_close(ctx, task)
+    return True
+
+
+def _strengthen(ctx: Context, task: CloseTask, why: CloseWhy, lots: Lots | None, *, urgent: bool) -> None:
+    """A second wish to close can only ask for more, and sooner."""
+    if urgent and not task.urgent:
+        task.urgent, task.why = True, why
+        task.next_try_utc_ns = 0
+        task.tries = 0
+    if lots is None and not task.whole:
+        task.whole = True
+        if not task.urgent:
+            task.why = why
+    try_close(ctx, task)
+
+
+def _open_lots(held: OurPosition | ForeignPosition) -> Lots:
+    return held.lots if isinstance(held, OurPosition) else held.at_broker.lots
+
+
+def try_close(ctx: Context, task: CloseTask) -> None:
+    """Send the next request of a close, if nothing stands in its way now."""
+    state = ctx.state
+    held = state.positions.get(task.position_id) or state.foreign.get(task.position_id)
+    if held is None or _open_lots(held) <= LOTS_NOISE:
+        state.closes.pop(task.position_id, None)
+        ctx.touched = ctx.dirty = True
+        return
+    if task.client_id or task.needs_book or ctx.now < task.next_try_utc_ns or not _market_lets(ctx, task):
+        return
+    if task.whole:
+        task.lots = _open_lots(held)
+    task.ticket = held.ticket if isinstance(held, OurPosition) else held.at_broker.ticket
+    spec, price = ctx.spec(task.symbol), ctx.exit_price(task.symbol, task.side)
+    lots = task.lots if spec is None else min(task.lots, spec.volume_max_lots)
+    deviation = 0.0
+    if spec is not None:
+        deviation = ctx.policy(task.symbol).settings.execution.deviation_pips * spec.pip / spec.point
+    client_id = ctx.next_id()
+    task.client_id = client_id
+    task.tries += 1
+    if isinstance(held, OurPosition):
+        held.exit_why = task.why
+    state.orders[client_id] = OrderInFlight(
+        client_id=client_id,
+        kind="close",
+        symbol=task.symbol,
+        side=task.side,
+        lots=lots,
+        sent_utc_ns=ctx.now,
+        position_id=task.position_id,
+        ask_utc_ns=ctx.now + ns(2.0 * ctx.settings.engine.send_timeout_s),
+        why=task.why,
+    )
+    ctx.touched = True
+    ctx.emit(
+        Close(
+            client_id=client_id,
+            position_id=task.position_id,
+            ticket=task.ticket,
+            symbol=task.symbol,
+            side=task.side,
+            lots=lots,
+            quoted_price=price or 0.0,
+            deviation_points=round(deviation),
+            why=task.why,
+            urgent=task.urgent,
+        )
+    )
+
+
+def _market_lets(ctx: Context, task: CloseTask) -> bool:
+    """Whether a close that a closed market refused may go on: at the open, by the operator's choice of how."""
+    if not task.market_closed:
+        return True
+    spec = ctx.spec(task.symbol)
+    if spec is not None and not is_open(spec, ctx.now):
+        task.next_try_utc_ns = next_open(spec, ctx.now)
+        task.blocked = f"market closed until {_clock(task.next_try_utc_ns)}"
+        return False
+    own = ctx.policy(task.symbol).settings.flatten
+    if own.at_open == "ask":
+        task.blocked = "market closed before; waits for the operator's word"
+        return False
+    task.open_seen_utc_ns = task.open_seen_utc_ns or ctx.now
+    if own.at_open == "when_spread_normal" and ctx.now - task.open_seen_utc_ns < ns(own.open_wait_max_minutes * 60.0):
+        quote, usual = ctx.state.quotes.get(task.symbol), ctx.usual_spread(task.symbol)
+        if quote is None or not ctx.fresh(task.symbol) or usual is None or quote.spread_price > own.open_spread_max_x * usual:
+            task.blocked = "waits for a normal spread after the open"
+            task.next_try_utc_ns = ctx.now + NS_PER_S
+            ctx.touched = True
+            return False
+    task.market_closed, task.blocked = False, ""
+    return True
+
+
+def close_filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
+    """A close was executed, wholly or in part."""
+    state = ctx.state
+    task = state.closes.get(order.position_id)
+    position = state.positions.get(order.position_id)
+    if position is not None:
+        closed_by_report(ctx, position, fate)
+    else:
+        foreign = state.foreign.get(order.position_id)
+        if foreign is not None:
+            ctx.ask_book("a position of others was closed")
+    if task is None or task.client_id not in ("", order.client_id):
+        return
+    _request_over(ctx, task)
+    task.lots = max(task.lots - fate.lots, 0.0)
+    task.blocked, task.tries = "", 0
+    if task.lots <= LOTS_NOISE and not task.whole:
+        state.closes.pop(task.position_id, None)
+    elif position is not None and not task.needs_book:
+        try_close(ctx, task)
+    else:
+        task.needs_book = True
+        ctx.ask_book("what a close left open is read")
+
+
+def close_refused(ctx: Context, order: OrderInFlight, fate: Refused) -> None:
+    """A close was surely not executed: when to try again, and what to tell."""
+    task = ctx.state.closes.get(order.position_id)
+    if task is None or task.client_id != order.client_id:
+        return
+    _request_over(ctx, task)
+    wait_s = min(ctx.settings.execution.close_retry_s * 2.0 ** max(task.tries - 1, 0), _BACK_OFF_MAX_S)
+    again = ctx.now + ns(wait_s)
+    if fate.kind == "gone":
+        task.needs_book = True
+        ctx.ask_book("a position to close is gone")
+        return
+    if fate.kind == "market_closed":
+        spec = ctx.spec(task.symbol)
+        opens = next_open(spec, ctx.now) if spec is not None else again
+        again = max(fate.retry_utc_ns or opens, again)
+        task.market_closed, task.open_seen_utc_ns = True, 0
+        task.blocked = f"market closed until {_clock(again)}"
+    elif fate.kind in ("frozen", "operator", "our_bug", "refused", "no_money"):
+        again = max(fate.retry_utc_ns, again)
+        task.blocked = f"{fate.reason or fate.kind} ({fate.code}), again {_clock(again)}"
+    else:
+        again = max(fate.retry_utc_ns, ctx.now + (0 if task.tries <= 1 else ns(wait_s)))
+        task.blocked = fate.reason if task.tries > 1 else ""
+    task.next_try_utc_ns = again
+    if task.tries == CLOSE_TRIES_ALERT or (task.market_closed and task.tries == 1):
+        text = f"cannot close #{task.ticket} {task.symbol} {task.lots:g}: {task.blocked or fate.reason}"
+        ctx.emit(Alert(kind="error", level="warning", text=text, symbol=task.symbol, ticket=task.ticket))
+    try_close(ctx, task)
+
+
+def close_unknown(ctx: Context, order: OrderInFlight) -> None:
+    """A close may or may not have been executed: the position is read before anything else leaves for it."""
+    task = ctx.state.closes.get(order.position_id)
+    if task is not None and task.client_id == order.client_id:
+        task.needs_book = True
+    ctx.ask_book(f"fate of close {order.client_id} is unknown")
+
+
+def close_absent(ctx: Context, order: OrderInFlight) -> None:
+    """A close surely never executed."""
+    task = ctx.state.closes.get(order.position_id)
+    if task is not None and task.client_id == order.client_id:
+        _request_over(ctx, task)
+        task.needs_book = True
+        ctx.ask_book(f"close {order.client_id} was never executed")
+
+
+def book_was_read(ctx: Context) -> list[str]:
+    """The positions were read: what waited for that goes on with the volume still open; returns requests this settles."""
+    over: list[str] = []
+    for task in list(ctx.state.closes.values()):
+        if task.needs_book:
+            if task.client_id:
+                over.append(task.client_id)
+            _request_over(ctx, task)
+            task.needs_book = False
+        try_close(ctx, task)
+    return over
+
+
+def due(ctx: Context) -> None:
+    """Try again what is due."""
+    for task in list(ctx.state.closes.values()):
+        if not task.client_id and not task.needs_book and task.next_try_utc_ns <= ctx.now:
+            try_close(ctx, task)
+
+
+def next_due(ctx: Context) -> UtcNs | None:
+    """When the next close wants to be tried again."""
+    times = [
+        task.next_try_utc_ns
+        for task in ctx.state.closes.values()
+        if not task.client_id and not task.needs_book and task.next_try_utc_ns > ctx.now
+    ]
+    return min(times, default=None)
+
+
+def let_go_on(ctx: Context, position_id: int) -> None:
+    """The operator's word: a close that asked what to do at the open goes on."""
+    task = ctx.state.closes.get(position_id)
+    if task is not None:
+        task.market_closed, task.blocked, task.next_try_utc_ns = False, "", 0
+        try_close(ctx, task)
+
+
+def _request_over(ctx: Context, task: CloseTask) -> None:
+    task.client_id = ""
+    ctx.touched = True
+
+
+def _clock(at_utc_ns: UtcNs) -> str:
+    seconds = at_utc_ns // NS_PER_S
+    days, second = divmod(seconds, 86_400)
+    word = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")[days % 7]
+    return f"{word} {second // 3600:02d}:{second // 60 % 60:02d} UTC"

@@ -1,0 +1,373 @@
+"""What the desk's rooms share while one input is booked: the state, the settings in force, the instant, and the answers so far.
+
+Promises: all that is kept here besides the state follows from state and settings, so a desk restored from a checkpoint is the
+same desk. Does not: decide. An effect is emitted in the order in which it should be performed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from core.clock.zones import NEW_YORK
+from core.desk.state import DeskState, PairState
+from core.filters.hours import Hours, parse_day_clock, parse_hours
+from core.filters.news import WindowPolicy
+from core.filters.spread import UsualSpreads
+from core.model.effects import AskBook, CloseWhy, Effect, Noted
+from core.model.market import Instrument, Quote, Side
+from core.model.money import Valuer
+from core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
+from core.risk.breakers import BreakerPolicy
+from core.risk.exposure import ExposurePolicy
+from core.risk.funded import FundedPolicy
+from core.risk.kelly import KellyPolicy
+from core.risk.open_risk import SlippagePolicy
+from core.risk.sizing import SizingPolicy
+from core.settings.load import for_pair
+from core.settings.schema import Settings
+
+_ASKS_AT_ONCE = 4
+"""A clock that stands still while a broker answers must not make the desk ask for ever."""
+Level = Literal["debug", "info", "warning", "error"]
+
+
+def ns(seconds: float) -> int:
+    """Seconds as nanoseconds."""
+    return round(seconds * NS_PER_S)
+
+
+class PairPolicy(Struct, frozen=True, kw_only=True):
+    """The settings that hold for one pair, shares as fractions."""
+
+    settings: Settings
+    sizing: SizingPolicy
+    slippage: SlippagePolicy
+    exposure: ExposurePolicy
+    entry_hours: tuple[Hours, ...]
+    rollover: Hours
+    exit_rollover: Hours
+    no_entries_week_s: int
+    close_week_s: int
+    news: WindowPolicy
+
+
+def pair_policy(settings: Settings, symbol: str) -> PairPolicy:
+    """Make the policy of one pair out of the settings laid over by its own."""
+    own = for_pair(settings, symbol)
+    risk, exposure = own.risk, own.exposure
+    return PairPolicy(
+        settings=own,
+        sizing=SizingPolicy(
+            risk_fraction=risk.risk_per_trade_pct / 100.0,
+            stop_spread_min_x=risk.stop_spread_min_x,
+            stop_atr_min_x=risk.stop_atr_min_x,
+            cost_stop_max_fraction=risk.cost_stop_max_pct / 100.0,
+            effective_warn_fraction=risk.effective_warn_pct / 100.0,
+            tick_value_gap_max_fraction=risk.tick_value_gap_max_pct / 100.0,
+        ),
+        slippage=SlippagePolicy(pips_min=risk.slippage_pips_min, stop_fraction=risk.slippage_stop_pct / 100.0),
+        exposure=ExposurePolicy(
+            position_max_x_equity=exposure.position_max_x_equity,
+            currency_max_x_equity=exposure.currency_max_x_equity,
+            total_max_x_equity=exposure.total_max_x_equity,
+        ),
+        entry_hours=tuple(parse_hours(text) for text in own.filters.entry_hours),
+        rollover=parse_hours(own.filters.rollover_hours, NEW_YORK),
+        exit_rollover=parse_hours(own.care.exit_rollover_hours, NEW_YORK),
+        no_entries_week_s=parse_day_clock(own.care.weekend_no_entries_from),
+        close_week_s=parse_day_clock(own.care.weekend_close_from),
+        news=news_policy(own),
+    )
+
+
+def news_policy(settings: Settings) -> WindowPolicy:
+    """Which releases close the window; a funded account's own minutes count where they are more."""
+    own, rules = settings.news, settings.funded
+    extra = rules.news_minutes if rules.enabled else 0.0
+    return WindowPolicy(
+        impacts=tuple(own.impacts),
+        before_ns=ns(60.0 * max(own.before_minutes, extra)),
+        after_ns=ns(60.0 * max(own.after_minutes, extra)),
+    )
+
+
+class AccountPolicy(Struct, frozen=True, kw_only=True):
+    """The settings that hold for the account as a whole, shares as fractions."""
+
+    breakers: BreakerPolicy
+    funded: FundedPolicy
+    kelly: KellyPolicy
+    open_risk_max_fraction: float
+    day_start_s: int
+    day_zone: str
+
+
+def account_policy(settings: Settings) -> AccountPolicy:
+    """Make it out of the settings."""
+    limits, rules, kelly = settings.breakers, settings.funded, settings.kelly
+    hours, minutes = limits.day_start.split(":")
+    return AccountPolicy(
+        breakers=BreakerPolicy(
+            day_loss_max_fraction=limits.day_loss_max_pct / 100.0,
+            drawdown_max_fraction=limits.drawdown_max_pct / 100.0,
+            losses_in_row_max=limits.losses_in_row_max,
+            scratch_r=limits.scratch_r,
+            entries_per_day_max=limits.entries_per_day_max,
+            positions_max=limits.positions_max,
+            positions_per_pair_max=limits.positions_per_pair_max,
+            margin_level_min_pct=limits.margin_level_min_pct,
+        ),
+        funded=FundedPolicy(
+            day_loss_fraction=rules.day_loss_pct / 100.0,
+            overall_loss_fraction=rules.overall_loss_pct / 100.0,
+            overall_base=rules.overall_base,
+            lock_at_start=rules.lock_at_start,
+            reduce_only_buffer_fraction=rules.reduce_only_buffer_pct / 100.0,
+            close_buffer_fraction=rules.close_buffer_pct / 100.0,
+            lots_max=rules.lots_max,
+            best_day_max_fraction=rules.best_day_max_pct / 100.0,
+        ),
+        kelly=KellyPolicy(
+            trades=kelly.trades,
+            trades_min=kelly.trades_min,
+            shrink_trades=float(kelly.shrink_trades),
+            fraction=kelly.fraction,
+            risk_min_fraction=kelly.risk_min_pct / 100.0,
+            risk_fixed_fraction=settings.risk.risk_per_trade_pct / 100.0,
+        ),
+        open_risk_max_fraction=settings.risk.open_risk_max_pct / 100.0,
+        day_start_s=int(hours) * 3600 + int(minutes) * 60,
+        day_zone=limits.day_zone,
+    )
+
+
+class Rates:
+    """Current quotes by plain pair name, as the money formulas ask for them."""
+
+    __slots__ = ("_names", "_quotes")
+
+    def __init__(self, names: dict[str, str], quotes: dict[str, Quote]) -> None:
+        """`names` leads from the plain pair name to the broker's symbol."""
+        self._names = names
+        self._quotes = quotes
+
+    def bid_ask(self, symbol: str) -> tuple[float, float] | None:
+        """Newest (bid, ask), or None."""
+        quote = self._quotes.get(self._names.get(symbol, symbol))
+        return None if quote is None else (quote.bid, quote.ask)
+
+    def symbol_of(self, plain: str) -> str:
+        """The broker's symbol of a plain pair name."""
+        return self._names.get(plain, plain)
+
+    def exists(self, symbol: str) -> bool:
+        """Whether the broker has such a pair."""
+        return symbol in self._names
+
+
+class Context:
+    """See the module."""
+
+    __slots__ = (
+        "_pair_policies",
+        "_valuers",
+        "_watched",
+        "account_policy",
+        "closed",
+        "dirty",
+        "flatten_wish",
+        "leave_times",
+        "magic",
+        "now",
+        "out",
+        "pairs",
+        "rates",
+        "settings",
+        "state",
+        "touched",
+    )
+
+    def __init__(self, state: DeskState, settings: Settings) -> None:
+        """A context over `state`; policies are made when first asked for."""
+        self.state = state
+        self.settings = settings
+        self.pairs: tuple[str, ...] = settings.desk.pairs
+        self.magic = settings.account.magic
+        self.now: UtcNs = state.at_utc_ns
+        self.out: list[Effect] = []
+        self.touched = True
+        """Something was booked that may change when the desk next cares."""
+        self.dirty = True
+        """Positions, orders or instruments changed: what is derived from them is made anew."""
+        self.flatten_wish: CloseWhy | None = None
+        """A breaker or a rule wants everything of ours closed; carried out before the same input is done."""
+        self.account_policy = account_policy(settings)
+        self.leave_times: dict[int, UtcNs | None] = {}
+        """By position, when it has to leave before a long closure; follows from its opening, settings and sessions."""
+        self._pair_policies: dict[str, PairPolicy] = {}
+        self._valuers: dict[str, Valuer] = {}
+        self._watched: dict[str, tuple[int, ...]] = {}
+        self.closed: list[int] = []
+        """Positions whose trade ended within this input."""
+        self.rates = Rates({}, state.quotes)
+        self.use_instruments()
+
+    def use_settings(self, settings: Settings) -> None:
+        """Take new settings; pairs, magic number and the day's zone keep to the start of the run."""
+        day = self.account_policy
+        self.settings = settings
+        made = account_policy(settings)
+        self.account_policy = AccountPolicy(
+            breakers=made.breakers,
+            funded=made.funded,
+            kelly=made.kelly,
+            open_risk_max_fraction=made.open_risk_max_fraction,
+            day_start_s=day.day_start_s,
+            day_zone=day.day_zone,
+        )
+        self._pair_policies.clear()
+        self.leave_times.clear()
+        self.touched = self.dirty = True
+
+    def use_instruments(self) -> None:
+        """Take the instruments of the state anew."""
+        names: dict[str, str] = {}
+        for symbol, spec in self.state.instruments.items():
+            names.setdefault(spec.base_currency + spec.profit_currency, symbol)
+            names.setdefault(symbol, symbol)
+        self.rates = Rates(names, self.state.quotes)
+        self._valuers.clear()
+        self.leave_times.clear()
+        self.touched = self.dirty = True
+
+    def emit(self, effect: Effect) -> None:
+        """Answer with one more effect."""
+        self.out.append(effect)
+
+    def policy(self, symbol: str) -> PairPolicy:
+        """The settings that hold for a pair."""
+        found = self._pair_policies.get(symbol)
+        if found is None:
+            found = self._pair_policies[symbol] = pair_policy(self.settings, symbol)
+        return found
+
+    def valuer(self, symbol: str) -> Valuer | None:
+        """The money of a symbol; None while its instrument or the account is unknown."""
+        found = self._valuers.get(symbol)
+        if found is None:
+            spec, account = self.state.instruments.get(symbol), self.state.account
+            if spec is None or account is None:
+                return None
+            found = Valuer.of(spec, account.currency, self.rates.exists, account_digits=account.currency_digits)
+            self._valuers[symbol] = found
+        return found
+
+    def forget_valuers(self) -> None:
+        """The account's currency changed."""
+        self._valuers.clear()
+
+    def spec(self, symbol: str) -> Instrument | None:
+        """The instrument, where it is known."""
+        return self.state.instruments.get(symbol)
+
+    def pair(self, symbol: str) -> PairState:
+        """The pair's state; made when first asked for."""
+        found = self.state.pairs.get(symbol)
+        if found is None:
+            found = self.state.pairs[symbol] = PairState(symbol=symbol)
+        return found
+
+    def watched(self) -> dict[str, tuple[int, ...]]:
+        """Which positions a quote of a symbol moves: its own, and those that it converts."""
+        if self.dirty:
+            found: dict[str, list[int]] = {}
+            for position in self.state.positions.values():
+                self._watch(found, position.symbol, position.position_id)
+            for foreign in self.state.foreign.values():
+                self._watch(found, foreign.at_broker.symbol, foreign.at_broker.position_id)
+            self._watched = {symbol: tuple(ids) for symbol, ids in found.items()}
+            self.dirty = False
+        return self._watched
+
+    def _watch(self, found: dict[str, list[int]], symbol: str, position_id: int) -> None:
+        valuer = self.valuer(symbol)
+        names = (symbol,) if valuer is None else (symbol, *(self.rates.symbol_of(pair) for pair in valuer.pairs))
+        for name in dict.fromkeys(names):
+            found.setdefault(name, []).append(position_id)
+
+    def exit_price(self, symbol: str, side: Side) -> Price | None:
+        """Where a position of `side` could be closed now: the bid for a buy, the ask for a sell."""
+        quote = self.state.quotes.get(symbol)
+        if quote is None:
+            return None
+        return quote.bid if side is Side.BUY else quote.ask
+
+    def fresh(self, symbol: str) -> bool:
+        """Whether the newest quote is young enough to act on."""
+        quote = self.state.quotes.get(symbol)
+        if quote is None:
+            return False
+        return self.now - quote.at_utc_ns <= ns(self.policy(symbol).settings.filters.quote_age_max_s)
+
+    def usual_spread(self, symbol: str) -> PriceDistance | None:
+        """What the spread of a pair usually is at this time of the week; None where nothing was seen."""
+        pair = self.state.pairs.get(symbol)
+        return None if pair is None else UsualSpreads(price=pair.usual_spread_price).usual(self.now)
+
+    def next_id(self) -> str:
+        """The next client id: run and number, at most 16 ASCII characters."""
+        number = self.state.next_number
+        self.state.next_number = number + 1
+        return f"{self.state.run_id}-{number}"
+
+    def ask_book(self, why: str) -> None:
+        """Have the book read again, unless a reading is on its way."""
+        state = self.state
+        if state.book_asked_utc_ns and self.now - state.book_asked_utc_ns < ns(self.settings.engine.read_timeout_s):
+            self.ask_book_later()
+            return
+        if self.now != state.book_asks_utc_ns:
+            state.book_asks_utc_ns, state.book_asks_at_once = self.now, 0
+        state.book_asks_at_once += 1
+        if state.book_asks_at_once > _ASKS_AT_ONCE:
+            self.ask_book_later()
+            return
+        state.book_asked_utc_ns = self.now
+        state.book_again_utc_ns = self.now + ns(max(self.settings.execution.ask_again_s, self.settings.engine.read_timeout_s))
+        self.touched = True
+        self.emit(AskBook(why=why))
+
+    def ask_book_later(self) -> None:
+        """Have the book read again after the usual wait, unless it is wanted sooner."""
+        at = self.now + ns(self.settings.execution.ask_again_s)
+        again = self.state.book_again_utc_ns
+        self.state.book_again_utc_ns = min(again, at) if again else at
+        self.touched = True
+
+    def note(self, kind: str, text: str, *, symbol: str = "", ticket: int = 0, level: Level = "info") -> None:
+        """A line for journal and log."""
+        self.emit(Noted(kind=kind, text=text, symbol=symbol, ticket=ticket, level=level))
+
+    def commission_money_per_lot(self, symbol: str) -> Money | None:
+        """Commission of one side and lot: as the account's deals showed it, else as settings assume; None without a rate."""
+        seen = self.state.pairs.get(symbol)
+        if seen is not None and seen.commission_money_per_lot > 0.0:
+            return seen.commission_money_per_lot
+        assumed = self.policy(symbol).settings.costs.commission_usd_per_lot_side
+        rate = self.dollar_rate() if assumed > 0.0 else 1.0
+        return None if rate is None else assumed * rate
+
+    def dollar_rate(self) -> float | None:
+        """What one dollar is worth in account currency at the ask; None while no rate is known."""
+        account = self.state.account
+        if account is None:
+            return None
+        if account.currency == "USD":
+            return 1.0
+        direct = self.rates.bid_ask("USD" + account.currency)
+        if direct is not None:
+            return direct[1]
+        reverse = self.rates.bid_ask(account.currency + "USD")
+        return 1.0 / reverse[0] if reverse is not None and reverse[0] > 0.0 else None

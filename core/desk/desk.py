@@ -1,0 +1,230 @@
+"""The desk: one input in, decisions out. Dispatch only; each room says why it exists.
+
+    market   quotes, bars            rounds -> entry -> caps -> gate    a candidate's way to an order
+    orders   what became of each     positions, book, equity            what stands, and what it is worth
+    care     peaks, trails, ages     closes, stops, flatten, shutdown   ways out
+    breakers, states, account        what stands against entries        commands   the operator's word
+
+Promises: same inputs in the same order, same answers, in any process; a checkpoint is the encoding of the whole state.
+Does not: await, read a clock, a file or a socket, draw random numbers, or keep a log. Order of anything hangs on no set.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from core.desk import account, book, breakers, care, closes, commands, flatten, market, orders, rounds, shutdown, view
+from core.desk.changes import settings_changed
+from core.desk.context import Context
+from core.desk.start import adopt_run, ready, started_context
+from core.desk.state import decoded, encoded
+from core.model.effects import Effect
+from core.model.errors import invariant
+from core.model.inputs import (
+    AccountRead,
+    BarAbsent,
+    BarClosed,
+    Book,
+    BrokerClock,
+    Calendar,
+    CommandGiven,
+    DealSeen,
+    EngineTrouble,
+    FeedState,
+    History,
+    Input,
+    Instruments,
+    Report,
+    Restored,
+    SettingsChanged,
+    Stamped,
+    Started,
+    TimerFired,
+)
+from core.model.market import Quote
+from core.model.signals import NoSignal, Signal
+from core.model.snapshot import DeskView
+from core.model.units import NS_PER_MS, UtcNs
+
+_NOTHING: tuple[Effect, ...] = ()
+_NEVER = 2**63 - 1
+
+
+class Desk:
+    """See the module. Fed by one consumer, which never calls `on` from within `on`."""
+
+    __slots__ = ("_busy", "_ctx", "_wake")
+
+    def __init__(self) -> None:
+        """A desk that knows nothing; its first input is `Started`."""
+        self._ctx: Context | None = None
+        self._busy = False
+        self._wake: UtcNs = _NEVER
+
+    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+        """Book one input and answer with what is to be done, in order.
+
+        Raises:
+            InvariantBroken: a promise of ours does not hold; nothing more may be fed.
+        """
+        ctx, told, now = self._ctx, stamped.input, stamped.at_utc_ns
+        invariant(not self._busy, "the desk is fed by one consumer, and stops for good when a promise is broken")
+        if ctx is not None:
+            state = ctx.state
+            if stamped.seq != state.seq + 1 or now < state.at_utc_ns:
+                _out_of_order(stamped, state.seq, state.at_utc_ns)
+            state.seq, state.at_utc_ns, ctx.now = stamped.seq, now, now
+        self._busy = True
+        if ctx is None or isinstance(told, Started | Restored):
+            ctx = self._ctx = _begin(ctx, stamped)
+        else:
+            _book(ctx, told)
+        if now >= self._wake:
+            _due(ctx)
+        if ctx.touched:
+            _settle(ctx)
+            self._wake = _next_due(ctx)
+        self._busy = False
+        if not ctx.out:
+            return _NOTHING
+        out = tuple(ctx.out)
+        ctx.out.clear()
+        return out
+
+    def wake_at(self) -> UtcNs | None:
+        """The next instant of market time at which the desk wants to be told that it came; None when it waits for nothing."""
+        return None if self._wake == _NEVER else self._wake
+
+    def checkpoint(self) -> bytes:
+        """The whole state; what `Restored` takes."""
+        return encoded(self._begun().state)
+
+    def view(self, at_utc_ns: UtcNs | None = None) -> DeskView:
+        """The desk as a screen shows it, at the last input or at a later instant."""
+        return view.desk_view(self._begun(), at_utc_ns)
+
+    def quote_interest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Symbols whose every quote matters now (open, in flight, waiting), and those that only convert what is at risk."""
+        ctx = self._begun()
+        state = ctx.state
+        hot: dict[str, bool] = {}
+        hot.update((held.symbol, True) for held in state.positions.values())
+        hot.update((order.symbol, True) for order in state.orders.values())
+        hot.update((task.symbol, True) for task in state.closes.values())
+        hot.update((waiting.signal.symbol, True) for waiting in state.waiting)
+        others: dict[str, bool] = dict.fromkeys(ctx.watched(), True)
+        for symbol in hot:
+            valuer = ctx.valuer(symbol)
+            if valuer is not None:
+                others.update(dict.fromkeys(map(ctx.rates.symbol_of, valuer.pairs), True))
+        return tuple(hot), tuple(symbol for symbol in others if symbol not in hot)
+
+    def _begun(self) -> Context:
+        invariant(self._ctx is not None, "a desk is started before it is asked anything")
+        return self._ctx  # type: ignore[return-value] # the line above
+
+
+def _out_of_order(stamped: Stamped, last_seq: int, last_at_utc_ns: UtcNs) -> None:
+    invariant(stamped.seq == last_seq + 1, "inputs come without a gap", seq=stamped.seq, last=last_seq)
+    invariant(stamped.at_utc_ns >= last_at_utc_ns, "market time never goes back", seq=stamped.seq, at=stamped.at_utc_ns)
+
+
+def _begin(ctx: Context | None, stamped: Stamped) -> Context:
+    """A run begins, or takes over the state of a past one."""
+    told = stamped.input
+    if isinstance(told, Started):
+        return started_context(stamped, told)
+    invariant(ctx is not None and isinstance(told, Restored), "the first input is `Started`", seq=stamped.seq)
+    return adopt_run(ctx, decoded(bytes(told.state)))  # type: ignore[arg-type, union-attr] # the line above
+
+
+def _book(ctx: Context, told: Input) -> None:
+    """Each kind of input to its room; the frequent ones first."""
+    match told:
+        case Quote():
+            market.quote(ctx, told)
+        case NoSignal():
+            rounds.no_signal(ctx, told)
+        case BarClosed():
+            market.bar_closed(ctx, told)
+            if told.timeframe == "M15":
+                rounds.bar_seen(ctx, told.bar.open_utc_ns)
+        case BarAbsent():
+            if told.timeframe == "M15":
+                rounds.absent(ctx, told.symbol, told.bar_open_utc_ns)
+        case Signal():
+            rounds.signal(ctx, told)
+        case TimerFired():
+            ctx.touched = True
+        case Report():
+            again = orders.report(ctx, told)
+            if again is not None and again.entry is not None:
+                rounds.try_again(ctx, again.entry.signal_id)
+        case DealSeen():
+            book.deal_seen(ctx, told.deal)
+        case AccountRead():
+            account.account_read(ctx, told)
+        case Book():
+            book.book_read(ctx, told)
+        case FeedState():
+            account.feed_state(ctx, told)
+        case Calendar():
+            account.calendar(ctx, told)
+        case CommandGiven():
+            commands.given(ctx, told)
+        case SettingsChanged():
+            settings_changed(ctx, told)
+        case EngineTrouble():
+            account.trouble(ctx, told)
+        case Instruments():
+            market.instruments(ctx, told)
+        case History():
+            market.history(ctx, told)
+        case BrokerClock():
+            account.broker_clock(ctx, told)
+        case Started() | Restored():
+            invariant(False, "a run begins before anything is booked")
+        case other:
+            assert_never(other)
+
+
+def _due(ctx: Context) -> None:
+    """What the clock brings, in the order of what it may take: days, fates, ways out, and last what could come in."""
+    state = ctx.state
+    ctx.touched = True
+    breakers.roll_day(ctx)
+    orders.due(ctx)
+    if state.book_again_utc_ns and ctx.now >= state.book_again_utc_ns:
+        state.book_again_utc_ns = 0
+        ctx.ask_book("asked before, without an answer that settles it")
+    closes.due(ctx)
+    care.due(ctx)
+    rounds.due(ctx)
+
+
+def _settle(ctx: Context) -> None:
+    """Something was booked: carry out what follows from it."""
+    while ctx.closed:
+        rounds.rejudge(ctx, only_after=ctx.closed.pop())
+    if ctx.flatten_wish is not None:
+        why, ctx.flatten_wish = ctx.flatten_wish, None
+        flatten.start(ctx, why, halt=False)
+    if "starting" in ctx.state.reasons:
+        ready(ctx)
+    if ctx.state.stop is not None:
+        shutdown.watch(ctx)
+    ctx.touched = False
+
+
+def _next_due(ctx: Context) -> UtcNs:
+    """When the clock next matters; far away when it does not."""
+    state = ctx.state
+    soonest = state.day_end_utc_ns or _NEVER
+    if state.book_again_utc_ns:
+        soonest = min(soonest, state.book_again_utc_ns)
+    if state.stop is not None and not state.stop.ended:
+        soonest = min(soonest, shutdown.deadline(ctx, state.stop))
+    for at in (rounds.next_due(ctx), orders.next_due(ctx), closes.next_due(ctx), care.next_due(ctx)):
+        if at is not None and at < soonest:
+            soonest = at
+    return max(soonest, ctx.now + NS_PER_MS)

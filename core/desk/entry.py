@@ -1,0 +1,400 @@
+"""A candidate's way to an order: filters in order, size, caps, gate. Each step leaves its number, its threshold and its verdict.
+
+Promises: every candidate ends in one verdict, `entered` or `refused`, perhaps after `waiting`; it waits only when all that stands
+against it may pass while it is fresh; the state is asked before all else and again by the gate. A figure that cannot be computed
+refuses. Does not: hold formulas (`core.filters`, `core.risk`) or reserve (`gate`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from core.desk import caps, closes, gate
+from core.desk.bounds import SIGNALS_MAX, TRADED_MAX, trim, trim_list
+from core.desk.context import Context, PairPolicy, ns
+from core.desk.equity import LOTS_NOISE
+from core.desk.pricing import Executable, executable
+from core.desk.pyramid import AddPlan, plan_add
+from core.desk.state import Candidate, Entry, OurPosition, SignalSeen
+from core.desk.states import worst_reason
+from core.filters import freshness, hours, news, spread, volatility
+from core.filters.ruling import Ruling
+from core.model.effects import Verdict
+from core.model.market import Instrument, Quote
+from core.model.signals import Check, Signal
+from core.risk import sizing
+from core.risk.sizing import Sized
+
+_SENT_MAX = 64
+Outcome = Literal["entered", "refused", "waiting"]
+
+
+class Findings:
+    """The checks of one judgement and what the first failures mean."""
+
+    __slots__ = ("again_utc_ns", "checks", "final", "passing")
+
+    def __init__(self) -> None:
+        """Nothing found yet."""
+        self.checks: list[Check] = []
+        self.final = ""
+        """First failure that will not pass by itself."""
+        self.passing = ""
+        """First failure that may."""
+        self.again_utc_ns = 0
+
+    def add(self, check: Check, *, passing: bool = False) -> bool:
+        """Take a check; returns whether it passed."""
+        self.checks.append(check)
+        if not check.passed:
+            if passing:
+                self.passing = self.passing or check.name
+            else:
+                self.final = self.final or check.name
+        return check.passed
+
+    def rule(self, ruling: Ruling, fresh_until_utc_ns: int) -> bool:
+        """Take a filter's answer; it may pass only if it can do so while the signal is fresh."""
+        may = ruling.passing and (ruling.again_utc_ns == 0 or ruling.again_utc_ns <= fresh_until_utc_ns)
+        return self.add(ruling.check, passing=may)
+
+    def failed(self) -> bool:
+        """Something stands against it."""
+        return bool(self.final or self.passing)
+
+
+class Priced(Struct, frozen=True, kw_only=True):
+    """A candidate at executable prices."""
+
+    spec: Instrument
+    quote: Quote
+    prices: Executable
+    policy: PairPolicy
+
+
+def score(ctx: Context, found: Signal) -> float:
+    """Confidence times net reward/risk, for the order within a round; 0.0 where it cannot be told yet."""
+    quote, spec = ctx.state.quotes.get(found.symbol), ctx.spec(found.symbol)
+    if quote is None or spec is None:
+        return 0.0
+    prices = executable(found, quote, spec, ctx.usual_spread(found.symbol) or 0.0)
+    ratio = net_reward_risk(ctx, found, prices, prices.stop_price)
+    return found.confidence * ratio if ratio is not None else 0.0
+
+
+def net_reward_risk(ctx: Context, found: Signal, prices: Executable, stop_price: float) -> float | None:
+    """What the target brings for what the stop costs, one lot, commission of both sides included."""
+    valuer, per_side = ctx.valuer(found.symbol), ctx.commission_money_per_lot(found.symbol)
+    if valuer is None or per_side is None:
+        return None
+    won = valuer.profit_money(found.side, 1.0, prices.entry_price, prices.target_price, ctx.rates)
+    lost = valuer.profit_money(found.side, 1.0, prices.entry_price, stop_price, ctx.rates)
+    if won is None or lost is None or lost - 2.0 * per_side >= 0.0:
+        return None
+    return (won - 2.0 * per_side) / (2.0 * per_side - lost)
+
+
+def judge(ctx: Context, candidate: Candidate) -> bool:
+    """Judge a candidate now; True when it is to wait for another look."""
+    found = candidate.signal
+    findings = Findings()
+    own = ctx.policy(found.symbol)
+    expires = found.bar_end_utc_ns + ns(own.settings.scan.signal_age_max_s)
+    _standing(ctx, candidate, findings, own)
+    priced = _filters(ctx, found, findings, own, expires)
+    if candidate.after_position_id and not findings.failed():
+        _after_close(ctx, candidate, findings)
+    if priced is None or findings.failed():
+        return _not_now(ctx, candidate, findings, expires)
+    plan = _own_position(ctx, candidate, findings, priced)
+    if findings.failed():
+        return _not_now(ctx, candidate, findings, expires)
+    caps.counts(ctx, found.symbol, findings.add, adds=plan is not None)
+    if findings.failed():
+        return _not_now(ctx, candidate, findings, expires)
+    ticket = _sized(ctx, candidate, findings, priced, plan)
+    if ticket is None:
+        return _not_now(ctx, candidate, findings, expires)
+    candidate.tries += 1
+    client_id = gate.submit(ctx, ticket)
+    ctx.state.traded[found.id] = client_id
+    trim(ctx.state.traded, TRADED_MAX)
+    ctx.state.sent = [held for held in ctx.state.sent if held.signal.id != found.id]
+    ctx.state.sent.append(candidate)
+    trim_list(ctx.state.sent, _SENT_MAX)
+    _verdict(ctx, candidate, "entered", "", findings, lots=ticket.lots, risk_money=ticket.risk_money, client_id=client_id)
+    return False
+
+
+def _standing(ctx: Context, candidate: Candidate, findings: Findings, own: PairPolicy) -> None:
+    """The state, the pair, and the signal itself."""
+    found, state = candidate.signal, ctx.state
+    pair = ctx.pair(found.symbol)
+    worst = worst_reason(ctx)
+    if worst is not None:
+        findings.add(Check(worst.code, None, None, False, worst.text))
+    for reason in pair.barred.values():
+        findings.add(Check(f"barred_{reason.code}", None, None, False, reason.text))
+    spec = ctx.spec(found.symbol)
+    if spec is None or found.symbol not in ctx.pairs:
+        findings.add(Check("instrument", None, None, False, "not a traded pair, or its specification is not known"))
+    elif spec.trade_mode not in ("full", "long_only" if found.side > 0 else "short_only"):
+        findings.add(Check("trade_mode", None, None, False, f"the broker allows {spec.trade_mode} only"))
+    if found.id in state.traded:
+        findings.add(Check("traded", None, None, False, "this signal became an order before"))
+    if pair.late_bar_utc_ns == found.bar_open_utc_ns:
+        findings.add(Check("late_bar", None, None, False, "the bar was recognised too late"))
+    if pair.hole_bar_utc_ns == found.bar_open_utc_ns:
+        findings.add(Check("hole", None, None, False, "bars are missing before this one"))
+    findings.add(freshness.signal_age(ctx.now, found.bar_end_utc_ns, max_s=own.settings.scan.signal_age_max_s).check)
+    least = own.settings.strategy.confidence_min
+    findings.add(Check("confidence", found.confidence, least, found.confidence >= least))
+
+
+def _filters(ctx: Context, found: Signal, findings: Findings, own: PairPolicy, expires: int) -> Priced | None:
+    """All filters, each with its number; the candidate at executable prices when there is a quote."""
+    spec, quote = ctx.spec(found.symbol), ctx.state.quotes.get(found.symbol)
+    if spec is None:
+        return None
+    rules = own.settings.filters
+    findings.rule(freshness.quote_age(ctx.now, quote, spec, max_s=rules.quote_age_max_s), expires)
+    findings.rule(hours.entry_hours(ctx.now, own.entry_hours), expires)
+    findings.rule(hours.rollover(ctx.now, own.rollover), expires)
+    findings.rule(hours.weekend(ctx.now, own.no_entries_week_s), expires)
+    hold = own.settings.news.when_unavailable == "hold"
+    findings.rule(news.news_window(ctx.now, ctx.state.news, spec.currencies, own.news, hold_when_unavailable=hold), expires)
+    features = found.features
+    findings.rule(
+        volatility.atr_price(features.atr_m15_price, found.entry_price, max_fraction=rules.atr_price_max_pct / 100.0), expires
+    )
+    calm, wild = volatility.atr_percentile(
+        features.atr_percentile_pct, min_pct=rules.atr_percentile_min, max_pct=rules.atr_percentile_max
+    )
+    findings.rule(calm, expires)
+    findings.rule(wild, expires)
+    if quote is None:
+        return None
+    usual = ctx.usual_spread(found.symbol)
+    prices = executable(found, quote, spec, usual or 0.0)
+    distance = (prices.entry_price - prices.stop_price) * found.side
+    floor = own.settings.costs.spread_floor_pips * spec.pip
+    findings.rule(spread.spread_stop(prices.spread_price, distance, max_fraction=rules.spread_stop_max_pct / 100.0), expires)
+    findings.rule(spread.spread_usual(prices.spread_price, usual, max_x=rules.spread_usual_max_x, usual_min_price=floor), expires)
+    moved = own.settings.scan.price_moved_max_pct / 100.0
+    reference = abs(found.entry_price - found.stop_price)
+    findings.rule(freshness.price_moved(found.entry_price, quote.bid, reference, max_fraction=moved), expires)
+    return Priced(spec=spec, quote=quote, prices=prices, policy=own)
+
+
+def _after_close(ctx: Context, candidate: Candidate, findings: Findings) -> None:
+    """Close and reverse: nothing is opened before the old position is surely closed."""
+    if candidate.after_position_id in ctx.state.positions:
+        findings.add(Check("reverse", None, None, False, "waits until the old position is closed"), passing=True)
+
+
+def _own_position(ctx: Context, candidate: Candidate, findings: Findings, priced: Priced) -> AddPlan | None:
+    """A position of ours in that pair: an add where pyramiding allows one, else the operator's choice."""
+    found = candidate.signal
+    held = [one for one in ctx.state.positions.values() if one.symbol == found.symbol and one.lots > LOTS_NOISE]
+    account = ctx.state.account
+    if (
+        account is not None
+        and not account.hedging
+        and any(one.at_broker.symbol == found.symbol for one in ctx.state.foreign.values())
+    ):
+        findings.add(Check("netting_foreign", None, None, False, "the pair holds volume that is not ours"))
+        return None
+    if not held:
+        return None
+    if all(one.side is found.side for one in held):
+        if priced.policy.settings.care.pyramid:
+            return plan_add(ctx, held, priced.prices, priced.policy, findings.add)
+        return None
+    _against(ctx, candidate, findings, held, priced)
+    return None
+
+
+def _against(ctx: Context, candidate: Candidate, findings: Findings, held: list[OurPosition], priced: Priced) -> None:
+    choice = priced.policy.settings.filters.own_position
+    opposite = [one for one in held if one.side is not candidate.signal.side]
+    if choice == "ignore":
+        findings.add(Check("own_position", float(len(opposite)), 0.0, False, "against an own position: ignored"))
+        return
+    for one in opposite:
+        closes.start_close(ctx, one.position_id, "reverse" if choice == "reverse" else "strategy")
+    if choice == "reverse":
+        candidate.after_position_id = opposite[0].position_id
+        findings.add(Check("reverse", None, None, False, "waits until the old position is closed"), passing=True)
+    else:
+        findings.add(Check("own_position", float(len(opposite)), 0.0, False, "against an own position: that one is closed"))
+
+
+def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Priced, plan: AddPlan | None) -> gate.Ticket | None:
+    """Size, reward for the risk, then everything that caps; None when it is refused."""
+    found = candidate.signal
+    limits = caps.exposure(ctx, found.symbol, found.side, priced.prices, findings.add)
+    if limits is None:
+        return None
+    if plan is not None:
+        limits = (*limits, plan.cap)
+    sized = _size(ctx, found, priced, limits, findings)
+    if sized is None:
+        return None
+    part = caps.correlation(ctx, found, sized, priced.policy, findings.add)
+    if part is None:
+        return None
+    if part < sized.lots - LOTS_NOISE:
+        sized = _size(ctx, found, priced, (*limits, sizing.Cap("correlation_lots", part, "shrunk to the book's limit")), findings)
+        if sized is None:
+            return None
+    if not _worth_it(ctx, found, priced, sized, findings):
+        return None
+    margin, budget = caps.budget(ctx, found.symbol, found.side, sized, priced.policy, findings.add)
+    if findings.failed() or margin is None or budget is None:
+        return None
+    return gate.Ticket(
+        symbol=found.symbol,
+        side=found.side,
+        lots=sized.lots,
+        entry_price=sized.entry_price,
+        stop_price=sized.stop_price,
+        target_price=priced.prices.target_price,
+        budget_money=budget,
+        risk_money=sized.risk_money,
+        margin_money=margin,
+        entry=Entry(
+            signal_id=found.id,
+            strategy=found.strategy,
+            bar_open_utc_ns=found.bar_open_utc_ns,
+            quoted_price=sized.entry_price,
+            stop_price=sized.stop_price,
+            target_price=priced.prices.target_price,
+            risk_money=sized.risk_money,
+            spread_price=priced.prices.spread_price,
+            confidence=found.confidence,
+            adds_to_position_id=plan.leader_id if plan is not None else 0,
+        ),
+    )
+
+
+def _size(ctx: Context, found: Signal, priced: Priced, limits: tuple[sizing.Cap, ...], findings: Findings) -> Sized | None:
+    state, spec, quote = ctx.state, priced.spec, priced.quote
+    valuer, per_side, equity = ctx.valuer(found.symbol), ctx.commission_money_per_lot(found.symbol), state.equity_money
+    if valuer is None or per_side is None or equity is None:
+        findings.add(Check("rate", None, None, False, "a rate into the account currency is missing"))
+        return None
+    asked = sizing.Candidate(
+        instrument=spec,
+        side=found.side,
+        bid=quote.bid,
+        ask=quote.ask,
+        stop_price=priced.prices.stop_price,
+        atr_price=found.features.atr_m15_price,
+        commission_money_per_lot=2.0 * per_side,
+        tick_value_money=spec.tick_value_loss_money,
+        tick_value_expected_money=ctx.pair(found.symbol).tick_value_expected_money,
+        direction_lots=caps.taken_lots(ctx, found.symbol, found.side),
+    )
+    policy = priced.policy.sizing
+    share = caps.kelly_fraction(ctx, findings.add)
+    if share is not None:
+        policy = replace(policy, risk_fraction=min(share, policy.risk_fraction))
+    sized = sizing.size(asked, policy, valuer, ctx.rates, balance_money=state.balance_money, equity_money=equity, caps=limits)
+    findings.checks.extend(sized.checks)
+    if sized.reason:
+        findings.final = findings.final or sized.reason
+        return None
+    return sized
+
+
+def _worth_it(ctx: Context, found: Signal, priced: Priced, sized: Sized, findings: Findings) -> bool:
+    least = priced.policy.settings.strategy.net_reward_risk_min
+    ratio = net_reward_risk(ctx, found, priced.prices, sized.stop_price)
+    note = "executable prices, commission included"
+    return findings.add(Check("reward_risk", ratio, least, ratio is not None and ratio >= least, note))
+
+
+def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc_ns: int) -> bool:
+    """Refuse, or let it wait when all that stands against it may pass while it is fresh."""
+    if not findings.final and findings.passing and ctx.now < expires_utc_ns:
+        first_time = not candidate.waiting_reason
+        candidate.waiting_reason, candidate.checks = findings.passing, tuple(findings.checks)
+        if first_time:
+            _verdict(ctx, candidate, "waiting", findings.passing, findings)
+        return True
+    reason = findings.final or findings.passing
+    if reason == "signal_age" and candidate.waiting_reason:
+        reason = candidate.waiting_reason
+    _verdict(ctx, candidate, "refused", reason, findings)
+    return False
+
+
+def give_up(ctx: Context, candidate: Candidate, reason: str) -> None:
+    """A waiting candidate is over without another look."""
+    findings = Findings()
+    findings.checks = list(candidate.checks[len(candidate.signal.votes) :] if candidate.checks else ())
+    _verdict(ctx, candidate, "refused", reason, findings)
+
+
+def _verdict(
+    ctx: Context,
+    candidate: Candidate,
+    outcome: Outcome,
+    reason: str,
+    findings: Findings,
+    *,
+    lots: float = 0.0,
+    risk_money: float = 0.0,
+    client_id: str = "",
+) -> None:
+    """One line of the "why not?" ledger, and the same for the screen."""
+    found = candidate.signal
+    checks = (*found.votes, *findings.checks)
+    pair = ctx.pair(found.symbol)
+    pair.outcome, pair.reason = outcome, reason
+    ctx.touched = ctx.dirty = True
+    ctx.emit(
+        Verdict(
+            symbol=found.symbol,
+            bar_open_utc_ns=found.bar_open_utc_ns,
+            strategy=found.strategy,
+            outcome=outcome,
+            reason=reason,
+            side=found.side,
+            checks=checks,
+            lots=lots,
+            risk_money=risk_money,
+            client_id=client_id,
+        )
+    )
+    seen = ctx.state.signals
+    seen[:] = [one for one in seen if not (one.symbol == found.symbol and one.bar_open_utc_ns == found.bar_open_utc_ns)]
+    seen.append(
+        SignalSeen(
+            symbol=found.symbol,
+            bar_open_utc_ns=found.bar_open_utc_ns,
+            decided_utc_ns=ctx.now,
+            side=found.side,
+            confidence=found.confidence,
+            outcome=outcome,
+            reason=reason,
+            text=_text(findings, outcome, reason, lots),
+            checks=checks,
+        )
+    )
+    trim_list(seen, SIGNALS_MAX)
+
+
+def _text(findings: Findings, outcome: str, reason: str, lots: float) -> str:
+    """The verdict in a few words: the number against its threshold."""
+    if outcome == "entered":
+        return f"{lots:g} lots"
+    for check in findings.checks:
+        if check.name == reason and not check.passed:
+            figure = "" if check.value is None else f"{check.value:.4g}"
+            limit = "" if check.threshold is None else f" against {check.threshold:.4g}"
+            return f"{figure}{limit} {check.note}".strip()
+    return reason

@@ -1,0 +1,204 @@
+"""The book as risk sees it: what is open, what is foreign and what is reserved, in the words of `core.risk`.
+
+Promises: a figure that cannot be computed is None, and None never lets an entry pass. A foreign position counts; one without a
+stop counts as if it stood at the operator's multiple of ATR(H1), or, where no ATR is known, at the weekend gap from the price.
+Units: money in account currency, prices executable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.desk.context import Context
+from core.desk.equity import LOTS_NOISE
+from core.desk.state import ForeignPosition, OurPosition, Reservation
+from core.model.market import Side
+from core.model.units import H1_NS, Lots, Money
+from core.risk.exposure import Notional, notional
+from core.risk.open_risk import Exposed, assumed_stop, gap_loss_money, open_risk_money
+
+
+def exposed_ours(ctx: Context, position: OurPosition) -> Exposed | None:
+    """One of our positions; None while its quote or the cost of closing it is unknown."""
+    valuer, now_price = ctx.valuer(position.symbol), ctx.exit_price(position.symbol, position.side)
+    per_lot = ctx.commission_money_per_lot(position.symbol)
+    if valuer is None or now_price is None or per_lot is None:
+        return None
+    return Exposed(
+        valuer=valuer,
+        side=position.side,
+        lots=position.lots,
+        open_price=position.open_price,
+        stop_price=position.stop_price,
+        now_price=now_price,
+        stop_distance=abs(position.open_price - position.first_stop_price),
+        close_cost_money=per_lot * position.lots,
+    )
+
+
+def exposed_foreign(ctx: Context, foreign: ForeignPosition) -> Exposed | None:
+    """A position that is not ours, with its stop or an assumed one."""
+    held = foreign.at_broker
+    valuer, now_price = ctx.valuer(held.symbol), ctx.exit_price(held.symbol, held.side)
+    per_lot = ctx.commission_money_per_lot(held.symbol)
+    if valuer is None or now_price is None or per_lot is None:
+        return None
+    stop = held.stop_price
+    if stop is None:
+        own = ctx.policy(held.symbol).settings
+        pair = ctx.state.pairs.get(held.symbol)
+        atr = pair.features.atr_h1_price if pair is not None else 0.0
+        distance = own.risk.foreign_stop_x_atr * atr if atr > 0.0 else own.exposure.gap_weekend_pct / 100.0 * now_price
+        stop = assumed_stop(valuer.instrument, held.side, now_price, distance, x_atr=1.0)
+    return Exposed(
+        valuer=valuer,
+        side=held.side,
+        lots=held.lots,
+        open_price=held.open_price,
+        stop_price=stop,
+        now_price=now_price,
+        stop_distance=abs(held.open_price - stop),
+        close_cost_money=per_lot * held.lots,
+    )
+
+
+def _held(ctx: Context) -> Iterator[tuple[str, Side, Lots, Exposed | None]]:
+    for position in ctx.state.positions.values():
+        if position.lots > LOTS_NOISE:
+            yield position.symbol, position.side, position.lots, exposed_ours(ctx, position)
+    for foreign in ctx.state.foreign.values():
+        held = foreign.at_broker
+        yield held.symbol, held.side, held.lots, exposed_foreign(ctx, foreign)
+
+
+def position_risk_money(ctx: Context, position: OurPosition | ForeignPosition) -> Money | None:
+    """Open risk of one position."""
+    if isinstance(position, OurPosition):
+        if position.lots <= LOTS_NOISE:
+            return 0.0
+        exposed = exposed_ours(ctx, position)
+        symbol = position.symbol
+    else:
+        exposed = exposed_foreign(ctx, position)
+        symbol = position.at_broker.symbol
+    return None if exposed is None else open_risk_money(exposed, ctx.rates, ctx.policy(symbol).slippage)
+
+
+def open_risk(ctx: Context) -> Money | None:
+    """Open risk of the whole book; None while a part of it is not known."""
+    total = 0.0
+    for symbol, _, _, exposed in _held(ctx):
+        one = None if exposed is None else open_risk_money(exposed, ctx.rates, ctx.policy(symbol).slippage)
+        if one is None:
+            return None
+        total += one
+    return total
+
+
+def reserved_risk(ctx: Context) -> Money:
+    """Risk promised to orders in flight."""
+    return sum(reservation.risk_money for reservation in ctx.state.reservations.values())
+
+
+def signed_risks(ctx: Context) -> list[tuple[str, Money]] | None:
+    """Risk per symbol with its sign (a sell negative), reservations included; None while a part is not known."""
+    risks: list[tuple[str, Money]] = []
+    for symbol, side, _, exposed in _held(ctx):
+        one = None if exposed is None else open_risk_money(exposed, ctx.rates, ctx.policy(symbol).slippage)
+        if one is None:
+            return None
+        risks.append((symbol, side * one))
+    risks.extend((held.symbol, held.side * held.risk_money) for held in ctx.state.reservations.values())
+    return risks
+
+
+def gap_fraction(ctx: Context, symbol: str, *, weekend: bool) -> float:
+    """How far beyond its stop a fill is assumed in the worst case."""
+    own = ctx.policy(symbol).settings.exposure
+    return (own.gap_weekend_pct if weekend else own.gap_pct) / 100.0
+
+
+def gap_losses(ctx: Context, *, weekend: bool) -> list[Money | None]:
+    """What equity loses position by position if each stop fills with a gap behind it, reservations included."""
+    losses: list[Money | None] = []
+    for symbol, _, _, exposed in _held(ctx):
+        fraction = gap_fraction(ctx, symbol, weekend=weekend)
+        losses.append(None if exposed is None else gap_loss_money(exposed, ctx.rates, gap_fraction=fraction))
+    losses.extend(
+        _reserved_gap(ctx, held, gap_fraction(ctx, held.symbol, weekend=weekend)) for held in ctx.state.reservations.values()
+    )
+    return losses
+
+
+def _reserved_gap(ctx: Context, held: Reservation, fraction: float) -> Money | None:
+    valuer, per_lot = ctx.valuer(held.symbol), ctx.commission_money_per_lot(held.symbol)
+    if valuer is None or per_lot is None:
+        return None
+    entry = Exposed(
+        valuer=valuer,
+        side=held.side,
+        lots=held.lots,
+        open_price=held.entry_price,
+        stop_price=held.stop_price,
+        now_price=held.entry_price,
+        stop_distance=abs(held.entry_price - held.stop_price),
+        close_cost_money=per_lot * held.lots,
+    )
+    return gap_loss_money(entry, ctx.rates, gap_fraction=fraction)
+
+
+def notionals(ctx: Context) -> list[Notional] | None:
+    """Worth of all that is held or reserved; None while a rate is missing."""
+    found: list[Notional] = []
+    for _, side, lots, exposed in _held(ctx):
+        one = None if exposed is None else notional(exposed.valuer, side, lots, exposed.now_price, ctx.rates)
+        if one is None:
+            return None
+        found.append(one)
+    for held in ctx.state.reservations.values():
+        valuer = ctx.valuer(held.symbol)
+        one = None if valuer is None else notional(valuer, held.side, held.lots, held.entry_price, ctx.rates)
+        if one is None:
+            return None
+        found.append(one)
+    return found
+
+
+def positions_count(ctx: Context) -> int:
+    """Positions open and places reserved, ours and foreign."""
+    state = ctx.state
+    count = sum(1 for held in state.positions.values() if held.lots > LOTS_NOISE)
+    return count + len(state.foreign) + len(state.reservations)
+
+
+def pair_positions_count(ctx: Context, symbol: str) -> int:
+    """The same for one pair; what was added to a position shares its place."""
+    state = ctx.state
+    count = sum(
+        1
+        for held in state.positions.values()
+        if held.lots > LOTS_NOISE and held.symbol == symbol and held.group_id == held.position_id
+    )
+    count += sum(1 for held in state.foreign.values() if held.at_broker.symbol == symbol)
+    return count + sum(1 for held in state.reservations.values() if held.symbol == symbol and not held.adds)
+
+
+def direction_lots(ctx: Context, symbol: str, side: Side) -> Lots:
+    """Volume that stands, waits or is reserved in one symbol and direction, for the broker's volume limit."""
+    state = ctx.state
+    total = sum(held.lots for held in state.positions.values() if held.symbol == symbol and held.side is side)
+    total += sum(
+        foreign.at_broker.lots
+        for foreign in state.foreign.values()
+        if foreign.at_broker.symbol == symbol and foreign.at_broker.side is side
+    )
+    total += sum(order.lots for order in state.pending.values() if order.symbol == symbol and order.side is side)
+    return total + sum(held.lots for held in state.reservations.values() if held.symbol == symbol and held.side is side)
+
+
+def completed_hours(open_utc_ns: list[int], now_utc_ns: int) -> int:
+    """How many of the hours kept are over."""
+    count = len(open_utc_ns)
+    while count and open_utc_ns[count - 1] + H1_NS > now_utc_ns:
+        count -= 1
+    return count

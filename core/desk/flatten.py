@@ -1,0 +1,179 @@
+"""Closing everything, verified: a state with a beginning and an end that is proven, not hoped for.
+
+    asked -> REDUCE_ONLY, cancels, one close per position (largest open risk first) -> the book is read until it lists nothing in
+    scope twice in a row and no request of ours is without a fate -> flat (HALTED until resumed, when the operator asked for it)
+
+Promises: entries stop first; no position waits for another's retry; after an unknown fate only what the book still shows is sent
+again; "flat" is said only when it is so; what a closed market holds back is listed with reason and earliest time, and goes on.
+Does not: touch what is not in scope.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from core.desk import closes
+from core.desk.bounds import LEFT_MAX
+from core.desk.context import Context, ns
+from core.desk.equity import LOTS_NOISE
+from core.desk.exposed import position_risk_money
+from core.desk.state import FlattenState, OrderInFlight
+from core.desk.states import add_reason, drop_reason
+from core.model.book import BrokerOrder
+from core.model.effects import Alert, Cancel, CloseWhy, CommandDone
+from core.model.inputs import Book
+from core.model.units import NS_PER_S
+
+_BOOKS = 2
+"""Successive readings that must show nothing in scope."""
+
+
+def start(ctx: Context, why: CloseWhy, *, scope: Literal["ours", "account"] = "ours", halt: bool, command_id: str = "") -> None:
+    """Begin, or widen what is under way."""
+    state = ctx.state
+    now = state.flatten
+    if now is None or now.done:
+        now = state.flatten = FlattenState(scope=scope, why=why, since_utc_ns=ctx.now, halt=halt)
+    now.halt = now.halt or halt
+    now.answered = False
+    if scope == "account":
+        now.scope = "account"
+    if command_id:
+        now.command_ids.append(command_id)
+    now.empty_books = 0
+    state.waiting.clear()
+    state.round.candidates.clear()
+    add_reason(
+        ctx, "flatten", f"closing {'all of the account' if now.scope == 'account' else 'all that is ours'} ({why})", alert=""
+    )
+    ctx.emit(Alert(kind="flatten", level="critical", text=f"flatten ({why}): {_counts(ctx, now)}"))
+    for order in list(state.pending.values()):
+        _cancel(ctx, now, order)
+    _close_all(ctx, now)
+    ctx.ask_book("flatten")
+    ctx.touched = True
+
+
+def _counts(ctx: Context, now: FlattenState) -> str:
+    state = ctx.state
+    ours = sum(1 for held in state.positions.values() if held.lots > LOTS_NOISE)
+    others = len(state.foreign)
+    tail = f"{others} not ours" + ("" if now.scope == "account" else ", left alone") if others else ""
+    return f"{ours} ours" + (f", {tail}" if tail else "")
+
+
+def _in_scope(ctx: Context, now: FlattenState, magic: int) -> bool:
+    return now.scope == "account" or magic == ctx.magic
+
+
+def _cancel(ctx: Context, now: FlattenState, order: BrokerOrder) -> None:
+    if not _in_scope(ctx, now, order.magic) or order.kind == "market":
+        return
+    if any(held.kind == "cancel" and held.order_ticket == order.ticket for held in ctx.state.orders.values()):
+        return
+    client_id = ctx.next_id()
+    ctx.state.orders[client_id] = OrderInFlight(
+        client_id=client_id,
+        kind="cancel",
+        symbol=order.symbol,
+        side=order.side,
+        lots=order.lots,
+        sent_utc_ns=ctx.now,
+        order_ticket=order.ticket,
+        ask_utc_ns=ctx.now + ns(2.0 * ctx.settings.engine.send_timeout_s),
+    )
+    ctx.emit(Cancel(client_id=client_id, order_ticket=order.ticket, symbol=order.symbol))
+
+
+def _close_all(ctx: Context, now: FlattenState) -> None:
+    """One close per position in scope, the largest open risk first; one whose risk is not known comes before all."""
+    state = ctx.state
+    found: list[tuple[float, int]] = []
+    for position in state.positions.values():
+        if position.lots > LOTS_NOISE:
+            risk = position_risk_money(ctx, position)
+            found.append((float("inf") if risk is None else risk, position.position_id))
+    if now.scope == "account":
+        for foreign in state.foreign.values():
+            risk = position_risk_money(ctx, foreign)
+            found.append((float("inf") if risk is None else risk, foreign.at_broker.position_id))
+    for _, position_id in sorted(found, key=lambda item: -item[0]):
+        closes.start_close(ctx, position_id, now.why, urgent=True)
+
+
+def book_unknown(ctx: Context) -> None:
+    """A reading failed: two successive ones are needed, counted from now."""
+    now = ctx.state.flatten
+    if now is not None and not now.done:
+        now.empty_books = 0
+
+
+def book_known(ctx: Context, book: Book) -> None:
+    """The book was read while a flatten runs: send what is missing, or come one step nearer to flat."""
+    now = ctx.state.flatten
+    if now is None or now.done:
+        return
+    left = [held for held in book.positions if _in_scope(ctx, now, held.magic) or held.position_id in ctx.state.positions]
+    pending = [order for order in book.orders if _in_scope(ctx, now, order.magic)]
+    if left or pending or ctx.state.orders:
+        now.empty_books = 0
+        for order in pending:
+            _cancel(ctx, now, order)
+        _close_all(ctx, now)
+        _list_left(ctx, now)
+        if not ctx.state.orders and all(task.blocked for task in ctx.state.closes.values()):
+            _answer_leftovers(ctx, now)
+        ctx.ask_book_later()
+        return
+    now.empty_books += 1
+    if now.empty_books < _BOOKS or book.at_utc_ns < now.since_utc_ns:
+        ctx.ask_book("flat, to be verified")
+        return
+    _flat(ctx, now)
+
+
+def _list_left(ctx: Context, now: FlattenState) -> None:
+    now.left = [
+        f"#{task.ticket} {task.symbol} {task.side.word} {task.lots:g}: {task.blocked}"
+        for task in ctx.state.closes.values()
+        if task.blocked
+    ][:LEFT_MAX]
+    now.text = f"{len(ctx.state.closes)} still open" if ctx.state.closes else "reading the book"
+
+
+def _answer_leftovers(ctx: Context, now: FlattenState) -> None:
+    """All that is left is held back by something outside: say so once, and go on."""
+    if now.answered or not now.left:
+        return
+    now.answered = True
+    text = f"not flat: {'; '.join(now.left)}"
+    for command_id in now.command_ids:
+        ctx.emit(CommandDone(command_id=command_id, ok=False, text=text))
+    now.command_ids.clear()
+    add_reason(ctx, "flatten", text)
+    ctx.emit(Alert(kind="flatten", level="critical", text=text))
+
+
+def _flat(ctx: Context, now: FlattenState) -> None:
+    state = ctx.state
+    others = len(state.foreign)
+    took_s = (ctx.now - now.since_utc_ns) / NS_PER_S
+    left = ", ".join(
+        f"#{held.at_broker.ticket} {held.at_broker.symbol} {held.at_broker.lots:g}" for held in list(state.foreign.values())[:3]
+    )
+    text = f"flat, verified, {took_s:.1f} s" + (f"; {others} not ours, left alone: {left}" if others else "")
+    now.done, now.done_utc_ns, now.text, now.left = True, ctx.now, text, []
+    if now.halt:
+        add_reason(ctx, "flat", text, alert="")
+    drop_reason(ctx, "flatten", text)
+    ctx.emit(Alert(kind="flatten", level="critical" if now.halt else "warning", text=text))
+    for command_id in now.command_ids:
+        ctx.emit(CommandDone(command_id=command_id, ok=True, text=text))
+    now.command_ids.clear()
+    ctx.touched = True
+
+
+def running(ctx: Context) -> bool:
+    """Whether a flatten is under way or has leftovers."""
+    now = ctx.state.flatten
+    return now is not None and not now.done

@@ -1,0 +1,29 @@
+"""How the symbols of the book move together, from the hours that are over.
+
+Promises: only closed hours count. Does not: hold the formula (`core.risk.correlation`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.desk.context import Context
+from core.desk.exposed import completed_hours
+from core.risk.correlation import Closes, Matrix, matrix
+
+
+def links_of(ctx: Context, symbols: list[str]) -> Matrix:
+    """Correlations between the symbols named, each once."""
+    names = list(dict.fromkeys(symbols))
+    closes: dict[str, Closes] = {}
+    currencies: dict[str, tuple[str, str]] = {}
+    for name in names:
+        spec, pair = ctx.spec(name), ctx.state.pairs.get(name)
+        currencies[name] = spec.currencies if spec is not None else ("", "")
+        if pair is not None and len(names) > 1:
+            count = completed_hours(pair.h1_open_utc_ns, ctx.now)
+            closes[name] = Closes(
+                np.array(pair.h1_open_utc_ns[:count], dtype=np.int64), np.array(pair.h1_close_price[:count], dtype=np.float64)
+            )
+    settings = ctx.settings.correlation
+    return matrix(closes, currencies, names, bars=settings.bars, bars_min=settings.bars_min)

@@ -1,0 +1,132 @@
+"""What the market shows: quotes, closed bars, what is usual, and what the broker says of its symbols.
+
+Promises: a quote that concerns nothing open costs a dictionary entry; nothing is judged by what it taught itself: a spread seen
+at one bar close is learned from at the next. Does not: judge candidates (`rounds`).
+"""
+
+from __future__ import annotations
+
+from core.desk import breakers, care
+from core.desk.bounds import H1_SPARE, trim_list
+from core.desk.context import Context
+from core.desk.equity import revalue, revalue_all, revalue_foreign, sum_equity
+from core.desk.state import PairState
+from core.filters.hours import is_open
+from core.filters.spread import QUARTERS_OF_WEEK, UsualSpreads
+from core.model.inputs import BarClosed, History, Instruments
+from core.model.market import Quote
+from core.model.units import H1_NS, M15_NS
+
+
+def quote(ctx: Context, new: Quote) -> None:
+    """Take a quote; what is open and depends on it is revalued and looked after."""
+    state = ctx.state
+    old = state.quotes.get(new.symbol)
+    if old is not None and new.at_utc_ns < old.at_utc_ns:
+        return
+    state.quotes[new.symbol] = new
+    watched = ctx.watched()
+    if new.symbol in watched:
+        _quoted(ctx, watched[new.symbol])
+
+
+def _quoted(ctx: Context, position_ids: tuple[int, ...]) -> None:
+    state = ctx.state
+    for position_id in position_ids:
+        position = state.positions.get(position_id)
+        if position is not None:
+            revalue(ctx, position)
+        elif position_id in state.foreign:
+            revalue_foreign(ctx, state.foreign[position_id])
+    sum_equity(ctx)
+    for position_id in position_ids:
+        position = state.positions.get(position_id)
+        if position is not None:
+            care.quoted(ctx, position)
+    breakers.watch(ctx)
+
+
+def bar_closed(ctx: Context, closed: BarClosed) -> None:
+    """Book a closed M15 bar: the hour it belongs to, holes before it, and the spread seen at the close before."""
+    if closed.timeframe != "M15":
+        return
+    bar, pair = closed.bar, ctx.pair(closed.symbol)
+    opened = bar.open_utc_ns
+    if opened <= pair.last_bar_utc_ns:
+        return
+    if pair.last_bar_utc_ns and opened > pair.last_bar_utc_ns + M15_NS and _hole(ctx, pair, opened):
+        pair.hole_bar_utc_ns = opened
+    pair.last_bar_utc_ns = opened
+    if closed.late:
+        pair.late_bar_utc_ns = opened
+    _hour(ctx, pair, opened, bar.close)
+    _learn_spread(ctx, pair)
+    if pair.tick_value_expected_money is None:
+        expect_tick_value(ctx, closed.symbol)
+    if ctx.state.positions and opened > ctx.state.marked_bar_utc_ns:
+        ctx.state.marked_bar_utc_ns = opened
+        breakers.mark(ctx)
+
+
+def _hole(ctx: Context, pair: PairState, opened_utc_ns: int) -> bool:
+    """Whether a bar is missing before this one at a time when the market was open."""
+    spec = ctx.spec(pair.symbol)
+    return spec is not None and is_open(spec, opened_utc_ns - M15_NS) and is_open(spec, pair.last_bar_utc_ns + M15_NS)
+
+
+def _hour(ctx: Context, pair: PairState, opened_utc_ns: int, close: float) -> None:
+    hour = opened_utc_ns - opened_utc_ns % H1_NS
+    hours, closes = pair.h1_open_utc_ns, pair.h1_close_price
+    if hours and hours[-1] == hour:
+        closes[-1] = close
+    elif not hours or hours[-1] < hour:
+        hours.append(hour)
+        closes.append(close)
+        most = ctx.settings.correlation.bars + H1_SPARE
+        if len(hours) > most + most // 8:
+            trim_list(hours, most)
+            trim_list(closes, most)
+
+
+def _learn_spread(ctx: Context, pair: PairState) -> None:
+    if pair.seen_spread_utc_ns:
+        UsualSpreads(price=pair.usual_spread_price).observe(pair.seen_spread_utc_ns, pair.seen_spread_price)
+        pair.seen_spread_utc_ns = 0
+    seen = ctx.state.quotes.get(pair.symbol)
+    if seen is not None and ctx.now - seen.at_utc_ns < M15_NS:
+        pair.seen_spread_utc_ns, pair.seen_spread_price = ctx.now, seen.ask - seen.bid
+
+
+def history(ctx: Context, past: History) -> None:
+    """A pair's past; what the desk knows already and newer is kept."""
+    pair = ctx.pair(past.symbol)
+    if len(past.h1_open_utc_ns) >= len(pair.h1_open_utc_ns):
+        newest = past.h1_open_utc_ns[-1] if past.h1_open_utc_ns else 0
+        later = [row for row, opened in enumerate(pair.h1_open_utc_ns) if opened > newest]
+        pair.h1_open_utc_ns = [*past.h1_open_utc_ns, *(pair.h1_open_utc_ns[row] for row in later)]
+        pair.h1_close_price = [*past.h1_close_price, *(pair.h1_close_price[row] for row in later)]
+        most = ctx.settings.correlation.bars + H1_SPARE
+        trim_list(pair.h1_open_utc_ns, most)
+        trim_list(pair.h1_close_price, most)
+    if len(past.usual_spread_price) == QUARTERS_OF_WEEK and not pair.usual_spread_price:
+        pair.usual_spread_price = list(past.usual_spread_price)
+
+
+def instruments(ctx: Context, read: Instruments) -> None:
+    """Specifications, new or changed."""
+    for spec in read.instruments:
+        known = ctx.state.instruments.get(spec.symbol)
+        ctx.state.instruments[spec.symbol] = spec
+        if known != spec and spec.symbol in ctx.state.pairs:
+            ctx.state.pairs[spec.symbol].tick_value_expected_money = None
+    ctx.use_instruments()
+    for spec in read.instruments:
+        expect_tick_value(ctx, spec.symbol)
+    revalue_all(ctx)
+
+
+def expect_tick_value(ctx: Context, symbol: str) -> None:
+    """Our own figure for the tick value the broker reported, from the quotes of now; tried again while a rate is missing."""
+    valuer = ctx.valuer(symbol)
+    if valuer is not None and symbol in ctx.pairs:
+        ctx.pair(symbol).tick_value_expected_money = valuer.tick_value_money(ctx.rates, result="loss")

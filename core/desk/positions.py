@@ -1,0 +1,413 @@
+"""Positions of ours from the first fill to the last deal: volume, money and what a closed trade was.
+
+Promises: a fill counts once, whether its report or its deal comes first, late or twice; money comes from deals alone; a position
+is closed when its deals account for all of its volume. Does not: decide to close anything.
+Units: money in account currency, prices in quote currency.
+"""
+
+from __future__ import annotations
+
+from core.desk import breakers
+from core.desk.bounds import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
+from core.desk.context import Context
+from core.desk.equity import LOTS_NOISE, balance_moved, revalue, sum_equity
+from core.desk.gate import filled
+from core.desk.state import Entry, FillSeen, OrderInFlight, OurPosition
+from core.desk.states import drop_reason
+from core.model.book import BrokerPosition, Deal
+from core.model.effects import Alert, PartClosed, PositionOpened, TradeClosed
+from core.model.errors import invariant
+from core.model.inputs import Filled
+from core.model.market import Side
+from core.model.units import Lots, Money, Price
+
+
+def fill_delta(ctx: Context, order_ticket: int, deal_ticket: int, *, reported: Lots = 0.0, dealt: Lots = 0.0) -> Lots:
+    """How much of an order's fill is news: the greater of what was reported and what deals add up to, less what was booked."""
+    key = order_ticket or -deal_ticket
+    fills = ctx.state.fills
+    seen = fills.get(key)
+    if seen is None:
+        seen = fills[key] = FillSeen()
+        trim(fills, FILLS_MAX)
+    before = max(seen.reported_lots, seen.dealt_lots)
+    seen.reported_lots = max(seen.reported_lots, reported)
+    seen.dealt_lots += dealt
+    return max(seen.reported_lots, seen.dealt_lots) - before
+
+
+def opened_by_report(ctx: Context, order: OrderInFlight, fate: Filled) -> OurPosition | None:
+    """A report says that an opening order was filled."""
+    if order.entry is None:
+        return None
+    delta = fill_delta(ctx, fate.order_ticket, fate.deal_ticket, reported=fate.lots)
+    return _grow(ctx, order, order.entry, fate.position_id, delta, fate.price, fate.latency_ms, ctx.now)
+
+
+def opened_by_deal(ctx: Context, order: OrderInFlight, deal: Deal) -> OurPosition | None:
+    """A deal of ours opened or added volume."""
+    if order.entry is None:
+        return None
+    delta = fill_delta(ctx, deal.order_ticket, deal.deal_ticket, dealt=deal.lots)
+    return _grow(ctx, order, order.entry, deal.position_id, delta, deal.price, 0.0, deal.at_utc_ns)
+
+
+def _grow(
+    ctx: Context,
+    order: OrderInFlight,
+    entry: Entry,
+    position_id: int,
+    lots: Lots,
+    price: Price,
+    latency_ms: float,
+    at_utc_ns: int,
+) -> OurPosition | None:
+    state = ctx.state
+    position = state.positions.get(position_id)
+    if position is not None:
+        lots = _not_ahead(position, lots)
+    if lots <= LOTS_NOISE:
+        return position
+    if order.filled_lots <= LOTS_NOISE:
+        breakers.entry_made(ctx)
+    order.filled_lots += lots
+    order.position_id = position_id
+    filled(ctx, order.client_id, lots, by="filled")
+    if position is not None:
+        _add_volume(ctx, position, order, lots, price)
+        return position
+    group = entry.adds_to_position_id
+    leader = state.positions.get(group) if group else None
+    position = _made(ctx, entry, position_id, order.symbol, order.side or Side.BUY, lots, price, at_utc_ns)
+    position.client_id, position.latency_ms = order.client_id, latency_ms
+    if leader is not None:
+        leader.adds += 1
+        position.group_id = leader.group_id
+    position.risk_money = _risk_at_fill(ctx, position, order.lots)
+    _tell_opened(ctx, position, entry.risk_money * lots / order.lots)
+    return position
+
+
+def _made(
+    ctx: Context, entry: Entry, position_id: int, symbol: str, side: Side, lots: Lots, price: Price, at_utc_ns: int
+) -> OurPosition:
+    state = ctx.state
+    position = OurPosition(
+        position_id=position_id,
+        ticket=position_id,
+        client_id="",
+        symbol=symbol,
+        side=side,
+        lots=lots,
+        opened_lots=lots,
+        open_price=price,
+        stop_price=entry.stop_price,
+        target_price=entry.target_price,
+        opened_utc_ns=at_utc_ns,
+        changed_utc_ns=ctx.now,
+        entry=entry,
+        first_stop_price=entry.stop_price,
+        risk_money=entry.risk_money,
+        equity_money=state.equity_money or state.balance_money,
+        group_id=position_id,
+        first_volume_lots=lots,
+    )
+    cost = state.loose_costs.pop(position_id, 0.0)
+    position.commission_money = position.open_commission_money = cost
+    state.positions[position_id] = position
+    position.round_trip_money = _round_trip(ctx, position)
+    ctx.touched = ctx.dirty = True
+    revalue(ctx, position)
+    sum_equity(ctx)
+    return position
+
+
+def _round_trip(ctx: Context, position: OurPosition) -> Money:
+    """Spread at entry and both commissions; what is not known counts as nothing."""
+    valuer, per_lot = ctx.valuer(position.symbol), ctx.commission_money_per_lot(position.symbol)
+    spread = None
+    if valuer is not None:
+        crossed = position.open_price - position.side * position.entry.spread_price
+        spread = valuer.profit_money(position.side, position.lots, position.open_price, crossed, ctx.rates)
+    return -(spread or 0.0) + 2.0 * (per_lot or 0.0) * position.lots
+
+
+def _not_ahead(position: OurPosition, lots: Lots) -> Lots:
+    """`lots` without what the broker's book showed before."""
+    absorbed = min(position.book_ahead_in_lots, lots)
+    position.book_ahead_in_lots -= absorbed
+    return lots - absorbed
+
+
+def opened_by_book(ctx: Context, order: OrderInFlight, entry: Entry, held: BrokerPosition) -> OurPosition:
+    """The broker's book proves the fate of an opening order before any report or deal did."""
+    position = _grow(ctx, order, entry, held.position_id, held.lots, held.open_price, 0.0, held.opened_utc_ns)
+    invariant(position is not None, "a position that the book shows is booked", position=held.position_id)
+    made = ctx.state.positions[held.position_id]
+    made.book_ahead_in_lots, made.ticket = held.lots, held.ticket
+    return made
+
+
+def adopted(ctx: Context, held: BrokerPosition, stop_price: Price) -> OurPosition:
+    """A position that is ours to care for and that no order in flight explains; its own stop, or the one assumed for it."""
+    valuer = ctx.valuer(held.symbol)
+    lost = None
+    if valuer is not None:
+        lost = valuer.profit_money(held.side, held.lots, held.open_price, stop_price, ctx.rates)
+    entry = Entry(
+        signal_id=f"adopted:{held.position_id}",
+        strategy="adopted",
+        bar_open_utc_ns=0,
+        quoted_price=held.open_price,
+        stop_price=stop_price,
+        target_price=held.target_price,
+        risk_money=max(-lost, 0.0) if lost is not None else 0.0,
+        spread_price=0.0,
+        confidence=0.0,
+    )
+    position = _made(ctx, entry, held.position_id, held.symbol, held.side, held.lots, held.open_price, held.opened_utc_ns)
+    position.ticket, position.client_id, position.swap_money = held.ticket, held.comment[:16], held.swap_money
+    position.book_ahead_in_lots = held.lots
+    _tell_opened(ctx, position, entry.risk_money)
+    return position
+
+
+def more_by_deal(ctx: Context, position: OurPosition, deal: Deal) -> None:
+    """An opening deal in a position whose order is settled or was never ours: volume that is news is added."""
+    lots = _not_ahead(position, fill_delta(ctx, deal.order_ticket, deal.deal_ticket, dealt=deal.lots))
+    if lots <= LOTS_NOISE:
+        return
+    total = position.lots + lots
+    position.open_price = (position.open_price * position.lots + deal.price * lots) / total
+    position.lots = round(total, 8)
+    position.opened_lots = round(position.opened_lots + lots, 8)
+    position.changed_utc_ns = ctx.now
+    ctx.touched = ctx.dirty = True
+    ctx.note(
+        "volume_added", f"{lots:g} at {deal.price}, not by us", symbol=position.symbol, ticket=position.ticket, level="warning"
+    )
+
+
+def lots_by_book(ctx: Context, position: OurPosition, held: BrokerPosition | None) -> None:
+    """The broker's book contradicts us twice: it is right; the deals that explain it must not move the volume again."""
+    lots = 0.0 if held is None else held.lots
+    if lots < position.lots:
+        ahead = position.lots - lots
+        lots_left(ctx, position, ahead)
+        position.book_ahead_lots += ahead
+    elif held is not None and lots > position.lots:
+        more = lots - position.lots
+        position.book_ahead_in_lots += more
+        position.lots, position.open_price = lots, held.open_price
+        position.opened_lots = round(position.opened_lots + more, 8)
+        position.changed_utc_ns = ctx.now
+        ctx.touched = ctx.dirty = True
+        revalue(ctx, position)
+        sum_equity(ctx)
+
+
+def _add_volume(ctx: Context, position: OurPosition, order: OrderInFlight, lots: Lots, price: Price) -> None:
+    """More volume in the same position: another deal of its order, or an add on a netting account."""
+    total = position.lots + lots
+    position.open_price = (position.open_price * position.lots + price * lots) / total
+    position.lots = round(total, 8)
+    position.opened_lots = round(position.opened_lots + lots, 8)
+    position.changed_utc_ns = ctx.now
+    if position.client_id != order.client_id:
+        if order.filled_lots - lots <= LOTS_NOISE:
+            position.adds += 1
+        position.stop_price = order.stop_price if order.stop_price is not None else position.stop_price
+    else:
+        position.first_volume_lots += lots
+        position.risk_money = _risk_at_fill(ctx, position, order.lots)
+    ctx.touched = ctx.dirty = True
+    revalue(ctx, position)
+    sum_equity(ctx)
+    ctx.note("volume_added", f"{lots:g} at {price}", symbol=position.symbol, ticket=position.ticket)
+
+
+def _risk_at_fill(ctx: Context, position: OurPosition, ordered_lots: Lots) -> Money:
+    """Loss at the stop with commission, from the price it was filled at; the asked share where no rate is known."""
+    valuer = ctx.valuer(position.symbol)
+    lost = None
+    if valuer is not None:
+        lost = valuer.profit_money(position.side, position.lots, position.open_price, position.stop_price, ctx.rates)
+    commission = ctx.commission_money_per_lot(position.symbol)
+    asked = position.entry.risk_money * position.lots / ordered_lots
+    if lost is None or commission is None:
+        return asked
+    return max(-lost + 2.0 * commission * position.lots, asked * 0.01)
+
+
+def _tell_opened(ctx: Context, position: OurPosition, asked_money: Money) -> None:
+    entry = position.entry
+    ctx.emit(
+        PositionOpened(
+            position_id=position.position_id,
+            client_id=position.client_id,
+            signal_id=entry.signal_id,
+            symbol=position.symbol,
+            side=position.side,
+            lots=position.lots,
+            open_price=position.open_price,
+            quoted_price=entry.quoted_price,
+            stop_price=position.stop_price,
+            target_price=position.target_price,
+            risk_money=position.risk_money,
+            asked_risk_money=asked_money,
+            spread_price=entry.spread_price,
+            confidence=entry.confidence,
+            latency_ms=position.latency_ms,
+        )
+    )
+    text = f"{position.symbol} {position.side.word} {position.lots:g} at {position.open_price}, stop {position.stop_price}"
+    ctx.emit(Alert(kind="fill", level="info", text=text, symbol=position.symbol, ticket=position.ticket))
+
+
+def lots_left(ctx: Context, position: OurPosition, lots: Lots) -> None:
+    """`lots` are no longer open; what the book took away before does not leave twice."""
+    absorbed = min(position.book_ahead_lots, lots)
+    position.book_ahead_lots -= absorbed
+    gone = min(lots - absorbed, position.lots)
+    if gone <= 0.0:
+        return
+    keep = (position.lots - gone) / position.lots
+    position.lots = 0.0 if position.lots - gone <= LOTS_NOISE else round(position.lots - gone, 8)
+    position.peak_money *= keep
+    position.swap_money *= keep
+    position.changed_utc_ns = ctx.now
+    position.partly_closed = True
+    ctx.touched = ctx.dirty = True
+    revalue(ctx, position)
+    sum_equity(ctx)
+
+
+def closed_by_report(ctx: Context, position: OurPosition, fate: Filled) -> None:
+    """A report says that a close was executed; the money follows with its deals."""
+    lots_left(ctx, position, fill_delta(ctx, fate.order_ticket, fate.deal_ticket, reported=fate.lots))
+
+
+def deal_is_news(ctx: Context, deal: Deal) -> bool:
+    """Whether this deal was not booked before; from now on it was."""
+    deals = ctx.state.deals
+    if deal.deal_ticket in deals:
+        return False
+    deals[deal.deal_ticket] = deal.position_id
+    trim(deals, DEALS_MAX)
+    return True
+
+
+def book_in(ctx: Context, position: OurPosition, deal: Deal) -> None:
+    """The costs of an opening deal."""
+    cost = deal.commission_money + deal.fee_money
+    position.commission_money += cost
+    position.open_commission_money += cost
+    position.swap_realised_money += deal.swap_money
+    position.gross_money += deal.profit_money
+    learn_commission(ctx, deal)
+    balance_moved(ctx, deal.profit_money + cost + deal.swap_money, deal.at_utc_ns)
+    revalue(ctx, position)
+    sum_equity(ctx)
+
+
+def learn_commission(ctx: Context, deal: Deal) -> None:
+    """Remember what a side costs where it differs from what settings assume by more than rounding."""
+    paid = -(deal.commission_money + deal.fee_money)
+    assumed = ctx.commission_money_per_lot(deal.symbol)
+    account = ctx.state.account
+    unit = 10.0**-account.currency_digits if account is not None else 0.01
+    if assumed is None or abs(paid - assumed * deal.lots) > unit:
+        ctx.pair(deal.symbol).commission_money_per_lot = max(paid, 0.0) / deal.lots if deal.lots > 0.0 else 0.0
+
+
+def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:
+    """A closing deal: volume, money, and the end of the trade once all volume is accounted for. `why` is our own reason."""
+    lots_left(ctx, position, fill_delta(ctx, deal.order_ticket, deal.deal_ticket, dealt=deal.lots))
+    cost = deal.commission_money + deal.fee_money
+    position.gross_money += deal.profit_money
+    position.commission_money += cost
+    position.swap_realised_money += deal.swap_money
+    position.settled_lots += deal.lots
+    position.close_value += deal.lots * deal.price
+    position.closed_utc_ns = deal.at_utc_ns
+    position.close_reason = closing_reason(position, deal, why)
+    position.close_rule = deal.rule
+    position.ambiguous = position.ambiguous or deal.rule.startswith("both_touched")
+    net = deal.profit_money + cost + deal.swap_money
+    balance_moved(ctx, net, deal.at_utc_ns)
+    sum_equity(ctx)
+    if position.settled_lots >= position.opened_lots - LOTS_NOISE:
+        finish(ctx, position)
+        return
+    ctx.emit(
+        PartClosed(
+            position_id=position.position_id,
+            symbol=position.symbol,
+            lots=deal.lots,
+            price=deal.price,
+            reason=position.close_reason,
+            profit_money=net,
+        )
+    )
+
+
+def closing_reason(position: OurPosition, deal: Deal, why: str) -> str:
+    """The one word for why a position left: the broker's reason, refined by what we know of our stop and our own request."""
+    if deal.reason == "stop":
+        return position.stop_state if position.stop_state in ("trail", "break_even") else "stop"
+    if deal.reason in ("target", "stop_out"):
+        return deal.reason
+    if deal.reason == "client":
+        return "hand"
+    if deal.rule == "end":
+        return "end"
+    return why or ("hand" if deal.reason == "expert" else deal.reason)
+
+
+def finish(ctx: Context, position: OurPosition) -> None:
+    """The trade is over: told, counted, and forgotten but for its number."""
+    state = ctx.state
+    net = position.gross_money + position.commission_money + position.swap_realised_money
+    result_r = net / position.risk_money if position.risk_money > 0.0 else 0.0
+    position.best_money, position.worst_money = max(position.best_money, net), min(position.worst_money, net)
+    state.positions.pop(position.position_id, None)
+    state.closes.pop(position.position_id, None)
+    ctx.closed.append(position.position_id)
+    state.gone[position.position_id] = position.closed_utc_ns or ctx.now
+    trim(state.gone, GONE_MAX)
+    ctx.touched = ctx.dirty = True
+    ctx.emit(
+        TradeClosed(
+            position_id=position.position_id,
+            symbol=position.symbol,
+            side=position.side,
+            lots=position.opened_lots,
+            opened_utc_ns=position.opened_utc_ns,
+            closed_utc_ns=position.closed_utc_ns,
+            open_price=position.open_price,
+            close_price=round(position.close_value / position.settled_lots, 8) if position.settled_lots > 0.0 else 0.0,
+            stop_price=position.stop_price,
+            reason=position.close_reason,
+            rule=position.close_rule,
+            gross_money=round(position.gross_money, 8),
+            commission_money=round(position.commission_money, 8),
+            swap_money=round(position.swap_realised_money, 8),
+            net_money=round(net, 8),
+            risk_money=position.risk_money,
+            result_r=result_r,
+            peak_money=position.best_money,
+            worst_money=position.worst_money,
+            signal_id=position.entry.signal_id,
+            confidence=position.entry.confidence,
+            ambiguous=position.ambiguous,
+        )
+    )
+    text = (
+        f"{position.symbol} {position.side.word} {position.opened_lots:g} closed, {position.close_reason}: "
+        f"{net:+.2f}, {result_r:+.2f} R"
+    )
+    ctx.emit(Alert(kind="close", level="info", text=text, symbol=position.symbol, ticket=position.ticket))
+    if not any(held.stop_missing for held in state.positions.values()):
+        drop_reason(ctx, "no_stop")
+    sum_equity(ctx)
+    breakers.trade_done(ctx, result_r)

@@ -1,0 +1,67 @@
+"""The end of a run: no new entries, then the policy (close everything, or keep it), then `EndRun`.
+
+Promises: bounded; what could not be closed in time keeps its stop at the broker and is alerted. Does not: end the process.
+"""
+
+from __future__ import annotations
+
+from core.desk import flatten
+from core.desk.context import Context, ns
+from core.desk.equity import LOTS_NOISE
+from core.desk.state import StopRequest
+from core.desk.states import add_reason
+from core.model.commands import StopEngine
+from core.model.effects import Alert, CommandDone, EndRun
+from core.model.units import UtcNs
+
+
+def begin(ctx: Context, command: StopEngine, command_id: str) -> None:
+    """The run is to end by the operator's policy, or another one; a second word can only end it sooner."""
+    state = ctx.state
+    policy = ctx.settings.engine.shutdown if command.policy == "settings" else command.policy
+    if state.stop is not None:
+        if policy == "keep":
+            state.stop.policy = "keep"
+        ctx.emit(CommandDone(command_id=command_id, ok=True, text="stopping already"))
+        watch(ctx)
+        return
+    state.stop = StopRequest(policy=policy, why=command.why or "stopped", since_utc_ns=ctx.now, command_id=command_id)
+    add_reason(ctx, "stopping", f"the run ends ({policy}): {state.stop.why}", alert="info")
+    state.waiting.clear()
+    state.round.candidates.clear()
+    if policy == "flatten":
+        flatten.start(ctx, "shutdown", halt=False)
+    watch(ctx)
+
+
+def watch(ctx: Context) -> None:
+    """End the run once its policy is carried out, or its time is over."""
+    state = ctx.state
+    stop = state.stop
+    if stop is None or stop.ended:
+        return
+    done = not flatten.running(ctx) if stop.policy == "flatten" else not state.orders
+    late = ctx.now >= deadline(ctx, stop)
+    if not done and not late:
+        return
+    stop.ended = True
+    left = [one for one in state.positions.values() if one.lots > LOTS_NOISE]
+    clean = done
+    text = f"{stop.why}: {stop.policy}"
+    if left:
+        names = ", ".join(f"#{one.ticket} {one.symbol} {one.lots:g}" for one in left)
+        text = f"{text}; open with their stops at the broker: {names}"
+        if stop.policy == "flatten":
+            ctx.emit(
+                Alert(kind="flatten", level="critical", text=f"the run ends with positions open: {names}; their stops stand")
+            )
+    if state.orders:
+        clean = False
+        text = f"{text}; fate not proven: {', '.join(state.orders)}"
+    ctx.emit(CommandDone(command_id=stop.command_id, ok=clean, text=text))
+    ctx.emit(EndRun(why=text, clean=clean))
+
+
+def deadline(ctx: Context, stop: StopRequest) -> UtcNs:
+    """When a shutdown has taken long enough."""
+    return stop.since_utc_ns + ns(ctx.settings.engine.shutdown_timeout_s)

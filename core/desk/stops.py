@@ -1,0 +1,179 @@
+"""Stops of open positions: moved by care (only ever tighter), by the operator (as he likes), and set again when they vanish.
+
+Promises: care never loosens a stop; stop and target are always sent whole; one modification per position at a time; outside the
+broker's stops and freeze levels. Does not: decide where a trail should be (`care`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from core.desk.context import Context, ns
+from core.desk.pricing import towards_entry
+from core.desk.state import OrderInFlight, OurPosition
+from core.desk.states import add_reason, bar_pair, drop_reason
+from core.model.effects import Alert, Modify
+from core.model.errors import invariant
+from core.model.inputs import Refused
+from core.model.market import Instrument, Side
+from core.model.units import Price
+from core.risk.grid import tick_of
+
+RESTORE: Final = "restore"
+BY_OPERATOR: Final = "command"
+_HALF: Final = 0.5
+
+
+def tighter(side: Side, new_price: Price, old_price: Price) -> bool:
+    """Whether a stop at `new_price` risks less than one at `old_price`."""
+    return (new_price - old_price) * side > 0.0
+
+
+def same_price(spec: Instrument | None, one: Price | None, other: Price | None) -> bool:
+    """Whether two levels are the same tick; None is no level."""
+    if one is None or other is None:
+        return one is other
+    tick = tick_of(spec) if spec is not None else 0.0
+    return abs(one - other) < max(_HALF * tick, 1e-12)
+
+
+def nearest_allowed(ctx: Context, position: OurPosition) -> Price | None:
+    """The tightest stop the broker would take now; None without a quote."""
+    spec, price = ctx.spec(position.symbol), ctx.exit_price(position.symbol, position.side)
+    if spec is None or price is None:
+        return None
+    away = max(spec.stops_level_points, spec.freeze_level_points, 1) * spec.point
+    return price - position.side * away
+
+
+def tighten(ctx: Context, position: OurPosition, stop_price: Price, why: str) -> bool:
+    """Care wants the stop there, or as near as the broker allows; False when that is no gain or not possible now."""
+    spec, allowed = ctx.spec(position.symbol), nearest_allowed(ctx, position)
+    if spec is None or allowed is None or position.modify_id or position.stop_missing:
+        return False
+    wanted = stop_price if tighter(position.side, allowed, stop_price) else allowed
+    # away from the market, so that rounding never brings it inside the levels
+    rounded = towards_entry(spec, position.side.opposite, wanted)
+    if not tighter(position.side, rounded, position.stop_price) or same_price(spec, rounded, position.stop_price):
+        return False
+    invariant(tighter(position.side, rounded, position.stop_price), "care never loosens a stop", position=position.position_id)
+    _send(ctx, position, rounded, position.target_price, why)
+    return True
+
+
+def move(ctx: Context, position: OurPosition, stop_price: Price) -> str:
+    """The operator's word; returns why it cannot be, or nothing."""
+    spec, allowed = ctx.spec(position.symbol), nearest_allowed(ctx, position)
+    if spec is None or allowed is None:
+        return f"no quote of {position.symbol}"
+    wanted = towards_entry(spec, position.side, stop_price)
+    if tighter(position.side, wanted, allowed):
+        return f"{stop_price} is too near to the market or beyond it; the nearest is {round(allowed, spec.digits)}"
+    if position.modify_id:
+        return "a modification of this position is still in flight"
+    _send(ctx, position, wanted, position.target_price, BY_OPERATOR)
+    return ""
+
+
+def restore(ctx: Context, position: OurPosition) -> None:
+    """A stop that stood is gone from the broker's book: alert, no entries, and set it again."""
+    text = f"stop of #{position.ticket} {position.symbol} was removed; setting {position.stop_price} again"
+    if not position.stop_missing:
+        position.stop_missing = True
+        ctx.emit(Alert(kind="risk", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
+    add_reason(ctx, "no_stop", text, alert="")
+    if position.modify_id or ctx.now < position.modify_utc_ns:
+        return
+    _send(ctx, position, position.stop_price, position.target_price, RESTORE)
+
+
+def stands(ctx: Context, position: OurPosition) -> None:
+    """The broker's book shows the stop as it should be."""
+    position.stop_seen = True
+    if position.stop_missing:
+        position.stop_missing = False
+        if not any(held.stop_missing for held in ctx.state.positions.values()):
+            drop_reason(ctx, "no_stop", f"stop of #{position.ticket} stands again")
+
+
+def stripped(ctx: Context, position: OurPosition) -> None:
+    """The broker took the opening order without its stop: such a pair is not traded (law 7)."""
+    text = f"{position.symbol} #{position.ticket} stands without the stop that was sent with it; closing it"
+    ctx.emit(Alert(kind="risk", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
+    bar_pair(ctx, position.symbol, "no_stop", text, "the next start, after `doctor` found out why")
+
+
+def _send(ctx: Context, position: OurPosition, stop_price: Price, target_price: Price | None, why: str) -> None:
+    client_id = ctx.next_id()
+    position.modify_id, position.modify_utc_ns = client_id, ctx.now
+    ctx.state.orders[client_id] = OrderInFlight(
+        client_id=client_id,
+        kind="modify",
+        symbol=position.symbol,
+        side=position.side,
+        lots=position.lots,
+        sent_utc_ns=ctx.now,
+        position_id=position.position_id,
+        ask_utc_ns=ctx.now + ns(2.0 * ctx.settings.engine.send_timeout_s),
+        stop_price=stop_price,
+        target_price=target_price,
+        why=why,
+    )
+    ctx.touched = True
+    ctx.emit(
+        Modify(
+            client_id=client_id,
+            position_id=position.position_id,
+            ticket=position.ticket,
+            symbol=position.symbol,
+            stop_price=stop_price,
+            target_price=target_price,
+            why=why,
+        )
+    )
+
+
+def changed(ctx: Context, order: OrderInFlight) -> None:
+    """A modification is done."""
+    position = ctx.state.positions.get(order.position_id)
+    if position is None or position.modify_id != order.client_id or order.stop_price is None:
+        return
+    position.modify_id = ""
+    position.stop_price = order.stop_price
+    position.target_price = order.target_price
+    if order.why == "trail":
+        past_entry = (order.stop_price - position.open_price) * position.side
+        spec = ctx.spec(position.symbol)
+        at_entry = spec is not None and abs(past_entry) <= spec.pip
+        position.stop_state = "break_even" if at_entry else "trail" if past_entry > 0.0 else position.stop_state
+    elif order.why == BY_OPERATOR:
+        position.stop_state = "hand"
+    stands(ctx, position)
+    ctx.note("stop_moved", f"{order.why}: stop {order.stop_price}", symbol=position.symbol, ticket=position.ticket)
+
+
+def refused(ctx: Context, order: OrderInFlight, fate: Refused) -> None:
+    """A modification was surely not done; a missing stop is tried again, or the position goes where it cannot be set."""
+    position = ctx.state.positions.get(order.position_id)
+    if position is None or position.modify_id != order.client_id:
+        return
+    position.modify_id = ""
+    wait_s = min(ctx.settings.care.stop_restore_s, ctx.settings.execution.close_retry_s) or 1.0
+    position.modify_utc_ns = max(ctx.now + ns(wait_s), fate.retry_utc_ns)
+    if fate.kind == "gone":
+        ctx.ask_book("a position to modify is gone")
+
+
+def absent(ctx: Context, order: OrderInFlight) -> None:
+    """A modification surely never happened."""
+    position = ctx.state.positions.get(order.position_id)
+    if position is not None and position.modify_id == order.client_id:
+        position.modify_id = ""
+        position.modify_utc_ns = ctx.now + ns(1.0)
+        ctx.touched = True
+
+
+def beyond_stop(ctx: Context, position: OurPosition) -> bool:
+    """Whether the market is already past the stop, so that it cannot be set any more."""
+    price = ctx.exit_price(position.symbol, position.side)
+    return price is not None and (price - position.stop_price) * position.side <= 0.0
