@@ -104,6 +104,8 @@ class Store:
     def _begin(self, run: int) -> None:
         self.run = run
         self._chain = self._seq = self._quotes = self._grid_saved = 0
+        self.tape_bytes = 0
+        """Bodies of the tape that this run has written."""
         self._started: Started | None = None
         self._grid = Grid()
         self._block: Block | None = None
@@ -261,4 +263,6 @@ class Store:
         rows = self._quotes + sum(len(group) for group in batch.tables.values())
         bodies = sum(len(row[-1]) for name in ("tape", "effects", "checkpoints") for row in batch.tables.get(name, ()))
         day = self._clock.utc_ns() // DAY_NS
-        self.connection.execute(_COUNT, (self.run, day, rows, self._quotes * QUOTE_BYTES + bodies))
+        written = self._quotes * QUOTE_BYTES + bodies
+        self.connection.execute(_COUNT, (self.run, day, rows, written))
+        self.tape_bytes += written

@@ -31,7 +31,7 @@ from core.journal.store import Beat, Checkpoint, Entry, ErrorRow, NewRun, Store
 from core.model.effects import Effect
 from core.model.errors import InvariantBroken
 from core.model.inputs import CommandGiven, DealSeen, Report, Stamped
-from core.model.units import UtcNs
+from core.model.units import DAY_NS, H1_NS, UtcNs
 from core.settings.schema import JournalSection
 
 RESERVE_SUFFIX = ".reserve"
@@ -40,6 +40,7 @@ _INLINE_THREADED = 4_000
 _INLINE_ALONE = 1_000
 _BATCH = 4_000
 _RETRY_S = 1.0
+_SPAN_NS_MIN = H1_NS
 _KEPT_INPUTS = (Report, DealSeen, CommandGiven)
 
 Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
@@ -77,7 +78,7 @@ class JournalWriter:
         self._wake, self._hurry = threading.Event(), threading.Event()
         self._awake = not threaded
         self._closing = False
-        self._last_seq = self._reserved_seq = 0
+        self._last_seq = self._reserved_seq = self._first_utc_ns = self._last_utc_ns = 0
         self.trouble = ""
         """Why the journal cannot be written; empty while it can."""
         self.dropped = 0
@@ -103,6 +104,17 @@ class JournalWriter:
         """The journal's number of the run, 0 before it begins."""
         return self._store.run
 
+    @property
+    def queued(self) -> int:
+        """Entries that are not in the file yet."""
+        return len(self._pending)
+
+    @property
+    def bytes_a_day(self) -> int:
+        """Bodies of the tape that this run writes in a day of its market's time; 0 before an hour has passed."""
+        span = self._last_utc_ns - self._first_utc_ns
+        return round(self._store.tape_bytes * DAY_NS / span) if span >= _SPAN_NS_MIN else 0
+
     def begin_run(self, run: NewRun) -> int:
         """Begin a run and return its number in the journal. Raises StorageError."""
         try:
@@ -111,14 +123,17 @@ class JournalWriter:
                 number = self._store.begin_run(run)
         except sqlite3.Error as error:
             raise storage_error(self._store.path, error, "written") from error
-        self._last_seq = self._reserved_seq = 0
+        self._last_seq = self._reserved_seq = self._first_utc_ns = self._last_utc_ns = 0
         return number
 
     def append(self, stamped: Stamped, effects: Sequence[Effect] = ()) -> None:
         """Queue an input and the desk's whole answer to it. Raises InvariantBroken when the tape would go back."""
         if stamped.seq <= self._last_seq:
             raise InvariantBroken(f"the tape goes forward (seq={stamped.seq}, last={self._last_seq})")
+        if not self._last_seq:
+            self._first_utc_ns = stamped.at_utc_ns
         self._last_seq = stamped.seq
+        self._last_utc_ns = stamped.at_utc_ns
         self._queue((stamped, effects))
 
     def checkpoint(self, at_utc_ns: UtcNs, state: bytes, why: str) -> None:

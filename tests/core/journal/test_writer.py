@@ -161,6 +161,20 @@ def test_the_account_of_a_run_is_named_by_its_first_read_only(tmp_path: Path) ->
     assert rows(tmp_path / "j", "SELECT account, server, currency FROM runs") == [(7, "Sim", "USD")]
 
 
+def test_bytes_a_day_follow_the_markets_time(tmp_path: Path) -> None:
+    journal = writer(tmp_path / "j")
+    journal.begin_run(new_run())
+    assert journal.bytes_a_day == 0
+    inputs = list(day(96))
+    for stamped in inputs:
+        journal.append(stamped)
+    assert journal.flush_blocking()
+    assert journal.queued == 0
+    total = rows(tmp_path / "j", "SELECT (SELECT sum(length(body)) FROM tape) + (SELECT sum(length(body)) FROM quote_blocks)")
+    assert journal.bytes_a_day == total[0][0]
+    journal.close()
+
+
 class Full(sqlite3.Connection):
     """A disk that is full while `full` is set."""
 
