@@ -40,6 +40,7 @@ from core.model.inputs import (
     Input,
     Refused,
     Report,
+    UnknownFate,
 )
 from core.model.market import Candles, Instrument, Quote
 from core.model.reads import Known, Unknown
@@ -208,8 +209,9 @@ class Mt5Broker:
         if isinstance(fate, Filled):
             self._session.claim(fate.order_ticket, request.client_id)
         report = Report(client_id=request.client_id, fate=fate)
-        if isinstance(fate, Refused):
-            return (report, *self._untold())
+        if isinstance(fate, Refused | UnknownFate):
+            # the report does not wait for reads over a line that may be down; whoever wants the book asks for it
+            return (report, *self._untold(), *self._session.take_notices())
         return (report, *await self._afterwards())
 
     async def _fate_of(self, request: Submit | Modify | Close | Cancel | AskFate) -> Fate:

@@ -74,6 +74,8 @@ def plain(value: Any) -> Any:
         return _filled(names, value)
     if isinstance(value, tuple | list):
         return tuple(plain(item) for item in value)
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.generic):
         return value.item()
     return str(value)

@@ -1,0 +1,44 @@
+"""A gateway on loopback for an engine on the same machine: `python -P -m core.brokers.mt5.gateway HOST [ARGUMENT...]`.
+
+The token comes in the environment; one line of JSON on stdout says the port; the end of stdin is the end. For operators there is
+`quarterdeck gateway`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import msgspec
+
+from core.brokers.mt5.gateway.front import FrontOptions
+from core.brokers.mt5.gateway.place import TOKEN_VARIABLE
+from core.brokers.mt5.gateway.serve import Listening, serve_gateway
+from core.brokers.mt5.policy import Secret
+from core.clock.wall import WallClock
+from core.model.errors import QuarterdeckError
+from core.settings.version import code_version
+
+
+def _say(listening: Listening) -> None:
+    sys.stdout.write(msgspec.json.encode(listening).decode() + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Serve until the parent closes our input."""
+    token = Secret(os.environ.pop(TOKEN_VARIABLE, ""))
+    options = FrontOptions(host="127.0.0.1", port=0, token=token, version=code_version())
+    try:
+        asyncio.run(serve_gateway(options, tuple(sys.argv[1:]), WallClock(), _say, end_with_parent=True))
+    except QuarterdeckError as error:
+        sys.stderr.write(error.one_line() + "\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""The child process: owns the module, makes one call after the other, and dies with its front.
+
+Promises: nothing but frames leaves through the pipe (what the module prints goes to stderr); results are plain data; the end of
+input is the end of the process. Does not: bound a call in time; whoever started this process kills it.
+Run as `python -m core.brokers.mt5.gateway.child HOST [ARGUMENT...]`; hosts are named in `hosts`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from core.brokers.base import Reply
+from core.brokers.mt5.gateway import wire
+from core.brokers.mt5.gateway.calls import problem_with
+from core.brokers.mt5.gateway.hosts import Hosted, hosted
+from core.brokers.mt5.inprocess import InProcess
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until the front closes the pipe."""
+    source, sink = _pipes()
+    host = hosted(arguments[0], list(arguments[1:]))
+    terminal = InProcess(host.module)
+    _send(sink, wire.framed(wire.Ready(host.name, host.version)))
+    while True:
+        header = _read(source, wire.HEADER_BYTES)
+        if header is None:
+            break
+        data = _read(source, wire.frame_length(header))
+        if data is None:
+            break
+        ask = wire.from_client(data)
+        if isinstance(ask, wire.Ask):
+            replies = tuple(_made(terminal, host, call.name, call.args, call.kwargs) for call in ask.calls)
+            _send(sink, wire.framed(wire.Answer(ask.id, "ok", wire.encode_replies(replies))))
+    host.module.shutdown()
+    return 0
+
+
+def _made(terminal: InProcess, host: Hosted, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> Reply:
+    wrong = problem_with(name, args, kwargs)
+    if wrong:
+        return Reply(None, -2, wrong)
+    host.before_call()
+    reply = terminal.call_now(name, args, kwargs)
+    delay_s = host.after_call()
+    if delay_s > 0.0:
+        time.sleep(delay_s)
+    return reply
+
+
+def _pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the real pipes for frames, and send whatever anybody prints to stderr."""
+    kept_in, kept_out = os.dup(0), os.dup(1)
+    os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.setmode(kept_in, os.O_BINARY)
+        msvcrt.setmode(kept_out, os.O_BINARY)
+    return os.fdopen(kept_in, "rb", buffering=0), os.fdopen(kept_out, "wb", buffering=0)
+
+
+def _read(source: BinaryIO, count: int) -> bytes | None:
+    parts: list[bytes] = []
+    while count > 0:
+        part = source.read(count)
+        if not part:
+            return None
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _send(sink: BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[sink.write(view) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,55 @@
+"""Which modules a gateway's child can own: the real `MetaTrader5`, or one that a Python file of this machine makes.
+
+Promises: the name comes from whoever starts the gateway, never over the wire. `hosted("MetaTrader5", [])` is the real one;
+`package.module:function` is called with the remaining arguments and gives a `Hosted`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from core.model.errors import BrokerError
+
+REAL = "MetaTrader5"
+SIMULATED = "core.brokers.mt5.gateway.simulated:make"
+
+
+def _nothing() -> None:
+    return None
+
+
+def _at_once() -> float:
+    return 0.0
+
+
+class Hosted(Struct, frozen=True, kw_only=True):
+    """A module, and what has to happen around each call of one that makes its own market."""
+
+    module: Any
+    name: str
+    version: str
+    before_call: Callable[[], None] = _nothing
+    after_call: Callable[[], float] = _at_once
+    """Gives the seconds that the call takes, for a module that only pretends to be slow."""
+
+
+def hosted(host: str, arguments: list[str]) -> Hosted:
+    """Load the module. Raises BrokerError when it is not there."""
+    if host == REAL:
+        try:
+            module = importlib.import_module(REAL)
+        except ImportError as error:
+            raise BrokerError(
+                f"the MetaTrader5 package cannot be imported here: {error}",
+                what_to_do="it exists for Windows alone; install it there (or under Wine) and run the gateway there",
+            ) from error
+        return Hosted(module=module, name=REAL, version=str(module.__version__))
+    place, _, function = host.partition(":")
+    made = getattr(importlib.import_module(place), function)(arguments)
+    if not isinstance(made, Hosted):
+        raise BrokerError(f"{host} makes no module", what_to_do="name a function that returns a Hosted")
+    return made

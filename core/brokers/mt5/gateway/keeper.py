@@ -1,0 +1,202 @@
+"""Keeping a child: one call inside at a time, the urgent ones first, a deadline for each, and a new child where one is lost.
+
+Why: the module may block for ever; what is then unknown is the call inside alone, and only if nobody else entered (law 9).
+Promises: a deadline runs from the moment the call is written to the child; past it, or at any odd answer, the child is killed and
+replaced; the call inside is `lost`, those still queued are `not_sent`; a call waits in the queue at most as long as its
+deadline, and an order never longer than [10 s]; the queue is bounded. What a client gave up before it entered never enters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import os
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Sequence
+
+from core.brokers.mt5.gateway import wire
+from core.brokers.mt5.gateway.calls import ENTRIES
+from core.clock.wall import Clock
+
+QUEUE_MAX = 512
+ORDER_WAIT_S_MAX = 10.0
+START_S = 60.0
+_RESTART_WAITS_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Job:
+    """An `Ask` on its way."""
+
+    __slots__ = ("answer", "ask", "given_up", "priority", "queued_s")
+
+    def __init__(self, ask: wire.Ask, priority: int, queued_s: float) -> None:
+        """`queued_s` is the monotonic moment of its arrival."""
+        self.ask = ask
+        self.priority = priority
+        self.queued_s = queued_s
+        self.given_up = False
+        self.answer: asyncio.Future[wire.Answer] = asyncio.get_running_loop().create_future()
+
+    def end(self, status: wire.Status, why: str) -> None:
+        """Answer without replies."""
+        if not self.answer.done():
+            self.answer.set_result(wire.Answer(self.ask.id, status, why=why))
+
+
+class Keeper:
+    """The front's only way to the module."""
+
+    def __init__(self, command: Sequence[str], clock: Clock) -> None:
+        """`command` is the child's host and arguments, as `child` takes them."""
+        self._command = tuple(command)
+        self._clock = clock
+        self._process: Process | None = None
+        self._queue: list[tuple[int, int, Job]] = []
+        self._numbers = itertools.count()
+        self._wake = asyncio.Event()
+        self._runner: asyncio.Task[None] | None = None
+        self.ready = wire.Ready("", "")
+        self.replaced = 0
+        """Children lost so far."""
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> None:
+        """Start the child and the loop that feeds it. Raises OSError, TimeoutError, Garbled when there is no child to be had."""
+        await self._spawn()
+        self._runner = asyncio.create_task(self._run(), name="gateway child")
+
+    async def stop(self) -> None:
+        """Let the call inside end, then the child; nothing queued enters any more."""
+        runner, self._runner = self._runner, None
+        self._fail_queued("the gateway stops")
+        self._wake.set()
+        if runner is not None:
+            await runner
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), 5.0)
+        except TimeoutError:
+            await _killed(process)
+
+    def put(self, ask: wire.Ask, priority: int) -> Job:
+        """Queue an `Ask`; its answer comes as the job's future."""
+        job = Job(ask, priority, self._clock.monotonic_s())
+        if len(self._queue) >= QUEUE_MAX:
+            job.end("not_sent", "the gateway's queue is full")
+        elif self._runner is None:
+            job.end("not_sent", "the gateway is stopping")
+        else:
+            heapq.heappush(self._queue, (priority, next(self._numbers), job))
+            self._wake.set()
+        return job
+
+    async def _run(self) -> None:
+        while self._runner is not None:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            job = heapq.heappop(self._queue)[2]
+            if job.given_up or self._waited_too_long(job):
+                job.end("not_sent", "it waited too long behind other calls")
+                continue
+            answer = await self._inside(job)
+            if answer is None:
+                await self._replace(job)
+            elif not job.answer.done():
+                job.answer.set_result(answer)
+
+    def _waited_too_long(self, job: Job) -> bool:
+        most = min(job.ask.deadline_s, ORDER_WAIT_S_MAX) if job.priority <= ENTRIES else job.ask.deadline_s
+        return self._clock.monotonic_s() - job.queued_s > most
+
+    async def _inside(self, job: Job) -> wire.Answer | None:
+        """The child's answer; None when the child can no longer be trusted."""
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            return None
+        try:
+            async with asyncio.timeout(job.ask.deadline_s):
+                process.stdin.write(wire.framed(job.ask))
+                await process.stdin.drain()
+                message = await _message(process.stdout)
+        except (TimeoutError, OSError, EOFError, wire.Garbled):
+            return None
+        if isinstance(message, wire.Answer) and message.id == job.ask.id:
+            return message
+        return None
+
+    async def _replace(self, job: Job) -> None:
+        """Kill the child, say what is lost and what was never sent, and start another."""
+        self.replaced += 1
+        process, self._process = self._process, None
+        job.end("lost", f"no answer from the module within {job.ask.deadline_s:g} s, or a garbled one; its process was replaced")
+        self._fail_queued("the module's process was replaced before this call entered it")
+        if process is not None:
+            await _killed(process)
+        for wait_s in itertools.chain(_RESTART_WAITS_S, itertools.repeat(_RESTART_WAITS_S[-1])):
+            await asyncio.sleep(wait_s)
+            if self._runner is None:
+                return
+            try:
+                await self._spawn()
+            except (OSError, TimeoutError, EOFError, wire.Garbled):
+                self._fail_queued("the module's process does not start")
+            else:
+                return
+
+    def _fail_queued(self, why: str) -> None:
+        queued, self._queue = self._queue, []
+        for _, _, job in queued:
+            job.end("not_sent", why)
+
+    async def _spawn(self) -> None:
+        # the package is found the way this process found it; -P keeps the current folder off the path
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "core.brokers.mt5.gateway.child",
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=wire.ANSWER_BYTES_MAX,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        try:
+            async with asyncio.timeout(START_S):
+                first = await _message(process.stdout)
+        except BaseException:
+            await _killed(process)
+            raise
+        if not isinstance(first, wire.Ready):
+            await _killed(process)
+            raise wire.Garbled("the child did not say that it is ready")
+        self._process, self.ready = process, first
+
+
+async def _message(source: asyncio.StreamReader | None) -> wire.FromChild:
+    """Raises EOFError when the child is gone, Garbled."""
+    if source is None:
+        raise EOFError
+    header = await source.readexactly(wire.HEADER_BYTES)
+    return wire.from_child(await source.readexactly(wire.frame_length(header)))
+
+
+async def _killed(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    # a killed process ends; one that the system cannot end is left to it
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), 10.0)

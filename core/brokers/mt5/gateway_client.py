@@ -1,0 +1,280 @@
+"""The engine's end of the gateway: a `Terminal` over a websocket.
+
+Why: on Linux the terminal is elsewhere, on Windows its module must not live in the engine (law 9); either way what can happen
+is a line that is gone, and what matters is whether the call may have been carried out.
+Promises: never blocks the loop; `TerminalNotSent` only for what surely did not leave or that the gateway says did not enter the
+module; everything else without an answer is `TerminalLost`. A line that is silent past a call's time is dropped and opened anew
+with growing pauses [retry_min..retry_max]; what waits is bounded. The token goes to loopback or through TLS, nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from core.brokers.base import ModuleCall, Reply, TerminalLost, TerminalNotSent
+from core.brokers.mt5.gateway import wire
+from core.brokers.mt5.gateway.calls import kind_of
+from core.brokers.mt5.gateway.place import is_loopback
+from core.brokers.mt5.policy import Secret
+from core.clock.wall import Clock
+from core.model.errors import BrokerError
+
+PENDING_MAX = 64
+PING_S, PONG_S = 5.0, 5.0
+OPEN_S = 5.0
+_GRACE_S = 2.0
+_BULK_X = 6.0
+"""Long tables take so much longer than a quote."""
+
+
+class Deadlines(Struct, frozen=True, kw_only=True):
+    """How long calls may take inside the module, seconds."""
+
+    read_s: float
+    send_s: float
+    start_s: float
+
+    def of(self, name: str) -> float:
+        """The deadline of one function."""
+        kind = kind_of(name)
+        if kind == "start":
+            return self.start_s
+        if kind == "bulk":
+            return self.read_s * _BULK_X
+        return self.send_s if kind == "order" else self.read_s
+
+
+class _Line:
+    """An open connection and the calls that wait on it."""
+
+    def __init__(self, socket: ClientConnection, welcome: wire.Welcome) -> None:
+        self.socket = socket
+        self.welcome = welcome
+        self.waiting: dict[int, asyncio.Future[wire.Answer]] = {}
+        self.reader: asyncio.Task[None] | None = None
+
+    def fail(self, why: str) -> None:
+        """Nobody will answer any more."""
+        waiting, self.waiting = self.waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(TerminalLost(why))
+
+
+class GatewayTerminal:
+    """Carries calls to a gateway."""
+
+    def __init__(
+        self,
+        address: str,
+        token: Secret,
+        deadlines: Deadlines,
+        clock: Clock,
+        *,
+        retry_min_s: float,
+        retry_max_s: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`address` is ws://127.0.0.1:PORT or wss://HOST:PORT; `tls` replaces the system's trust for a certificate of one's own.
+
+        Raises:
+            BrokerError: an address that would send the token in the clear.
+        """
+        check_address(address)
+        self._address = address
+        self._token = token
+        self._deadlines = deadlines
+        self._clock = clock
+        self._retry_min_s, self._retry_max_s = retry_min_s, retry_max_s
+        self._tls = (tls or ssl.create_default_context()) if address.startswith("wss://") else None
+        self._line: _Line | None = None
+        self._opening = asyncio.Lock()
+        self._wait_s = retry_min_s
+        self._not_before_s = 0.0
+        self._why_down = ""
+        self._number = 0
+        self._closed = False
+
+    @property
+    def welcome(self) -> wire.Welcome | None:
+        """What the gateway said of itself; None while there is no line."""
+        return None if self._line is None else self._line.welcome
+
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+        """One call. Raises TerminalLost, TerminalNotSent."""
+        return (await self._ask((ModuleCall(name, args, kwargs),)))[0]
+
+    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+        """Several reads in one message. Raises TerminalLost, TerminalNotSent for the whole."""
+        return await self._ask(tuple(calls)) if calls else ()
+
+    def changes(self) -> int | None:
+        """Nobody counts changes over there."""
+        return None
+
+    async def close(self) -> None:
+        """Drop the line; the module at the other end stays as it is."""
+        self._closed = True
+        await self._drop("closed")
+
+    async def _ask(self, calls: tuple[ModuleCall, ...]) -> tuple[Reply, ...]:
+        line = await self._open_line()
+        if len(line.waiting) >= PENDING_MAX:
+            raise TerminalNotSent("too many calls are waiting for the gateway")
+        self._number += 1
+        deadline_s = max(self._deadlines.of(call.name) for call in calls)
+        ask = wire.Ask(self._number, calls, deadline_s)
+        future: asyncio.Future[wire.Answer] = asyncio.get_running_loop().create_future()
+        line.waiting[ask.id] = future
+        try:
+            # twice: it may wait as long behind other calls as it may take itself
+            async with asyncio.timeout(2.0 * deadline_s + _GRACE_S):
+                await line.socket.send(wire.encode(ask))
+                answer = await future
+        except ConnectionClosed as error:
+            raise TerminalLost(f"the line to the gateway broke: {error}") from error
+        except TimeoutError as error:
+            await self._drop(f"no answer within {2.0 * deadline_s + _GRACE_S:g} s")
+            raise TerminalLost("the gateway did not answer in time") from error
+        finally:
+            line.waiting.pop(ask.id, None)
+        return await self._replies(answer, len(calls))
+
+    async def _replies(self, answer: wire.Answer, count: int) -> tuple[Reply, ...]:
+        if answer.status == "not_sent":
+            raise TerminalNotSent(answer.why)
+        if answer.status == "lost":
+            raise TerminalLost(answer.why)
+        try:
+            replies = wire.decode_replies(answer.replies)
+        except wire.Garbled as error:
+            await self._drop(f"garbled answer: {error}")
+            raise TerminalLost(f"garbled answer: {error}") from error
+        if len(replies) != count:
+            await self._drop("an answer to other calls")
+            raise TerminalLost("an answer to other calls")
+        return replies
+
+    async def _open_line(self) -> _Line:
+        line = self._line
+        if line is not None:
+            return line
+        async with self._opening:
+            if self._line is not None:
+                return self._line
+            if self._closed:
+                raise TerminalNotSent("the line was closed")
+            if self._clock.monotonic_s() < self._not_before_s:
+                raise TerminalNotSent(f"the gateway is not reached: {self._why_down}")
+            try:
+                line = await self._connected()
+            except (OSError, TimeoutError, WebSocketException, wire.Garbled, TerminalNotSent) as error:
+                self._back_off(_reason(error))
+                raise TerminalNotSent(f"the gateway at {self._address} is not reached: {self._why_down}") from error
+            self._line, self._wait_s = line, self._retry_min_s
+            line.reader = asyncio.create_task(self._read(line), name="gateway line")
+            return line
+
+    async def _connected(self) -> _Line:
+        async with asyncio.timeout(OPEN_S):
+            socket = await connect(
+                self._address,
+                additional_headers={"Authorization": f"Bearer {self._token.reveal}"},
+                ssl=self._tls,
+                max_size=wire.ANSWER_BYTES_MAX,
+                compression=None,
+                ping_interval=PING_S,
+                ping_timeout=PONG_S,
+                open_timeout=OPEN_S,
+                close_timeout=1.0,
+                proxy=None,
+                user_agent_header=None,
+            )
+            try:
+                await socket.send(wire.encode(wire.Hello(wire.PROTOCOL)))
+                first = wire.from_front(_bytes(await socket.recv()))
+            except BaseException:
+                socket.transport.abort()
+                raise
+        if isinstance(first, wire.Welcome):
+            return _Line(socket, first)
+        socket.transport.abort()
+        raise TerminalNotSent(first.why if isinstance(first, wire.Bye) else "it did not say welcome")
+
+    async def _read(self, line: _Line) -> None:
+        why = "the gateway closed the line"
+        try:
+            async for data in line.socket:
+                message = wire.from_front(_bytes(data))
+                if isinstance(message, wire.Bye):
+                    why = message.why
+                    break
+                future = line.waiting.get(message.id) if isinstance(message, wire.Answer) else None
+                if future is not None and isinstance(message, wire.Answer) and not future.done():
+                    future.set_result(message)
+        except wire.Garbled as error:
+            why = f"garbled message: {error}"
+        except ConnectionClosed as error:
+            why = f"the line broke: {error}"
+        finally:
+            self._forget(line, why)
+
+    def _forget(self, line: _Line, why: str) -> None:
+        if self._line is line:
+            self._line = None
+            self._back_off(why)
+        line.fail(why)
+        if line.socket.transport is not None:
+            # no polite closing: the other end may be frozen
+            line.socket.transport.abort()
+
+    async def _drop(self, why: str) -> None:
+        line = self._line
+        if line is None:
+            return
+        self._forget(line, why)
+        if line.reader is not None and line.reader is not asyncio.current_task():
+            line.reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await line.reader
+
+    def _back_off(self, why: str) -> None:
+        self._why_down = why
+        self._not_before_s = self._clock.monotonic_s() + self._wait_s
+        self._wait_s = min(self._wait_s * 2.0, self._retry_max_s)
+
+
+def check_address(address: str) -> None:
+    """Raises BrokerError for an address that is none, or that would send the token in the clear."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise BrokerError(
+            f"account.gateway = {address!r} is no address", what_to_do="write ws://127.0.0.1:PORT or wss://HOST:PORT"
+        )
+    if parts.scheme == "ws" and not is_loopback(parts.hostname):
+        raise BrokerError(
+            f"account.gateway = {address!r} would send the token in the clear",
+            what_to_do="use wss:// with the gateway's --certificate and --key, or an SSH tunnel to 127.0.0.1",
+        )
+
+
+def _bytes(data: str | bytes) -> bytes:
+    if isinstance(data, str):
+        raise wire.Garbled("text instead of bytes")
+    return data
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, InvalidStatus):
+        code = error.response.status_code
+        return "it refuses the token" if code == 401 else f"it answers {code}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,134 @@
+"""A simulated terminal that outlives the gateway's child, as the real program outlives the Python process beside it.
+
+`FarTerminal` runs in the test's process behind a loopback socket; `make` is the gateway's host, whose module forwards each call there.
+Both ends are the test's own, so pickle serves between them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import socket
+import socketserver
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from core.brokers.mt5.gateway import wire
+from core.brokers.mt5.gateway.hosts import Hosted
+from core.brokers.mt5.inprocess import plain
+from core.model.units import NS_PER_S
+from tests.core.brokers.mt5.kit import START, Rig
+
+HOST = "tests.core.brokers.mt5.far:make"
+GARBLE = "garble the answer"
+
+
+class FastClock:
+    """Market time from START on, so many times faster than life."""
+
+    def __init__(self, speed: float = 1.0):
+        self._speed = speed
+        self._began = time.monotonic()
+
+    def utc_ns(self) -> int:
+        return START + round(self.monotonic_s() * NS_PER_S)
+
+    def monotonic_s(self) -> float:
+        return (time.monotonic() - self._began) * self._speed
+
+
+class FarTerminal:
+    """One rig behind a socket; `before` and `after` are hooks by function name that may sleep, count or return GARBLE."""
+
+    def __init__(self, clock: FastClock, **rig: Any):
+        self.rig = Rig(connect=False, **rig)
+        self.clock = clock
+        self.lock = threading.Lock()
+        self.before: dict[str, Callable[[tuple[Any, ...]], Any]] = {}
+        self.after: dict[str, Callable[[tuple[Any, ...]], Any]] = {}
+        self.entered: list[tuple[str, tuple[Any, ...]]] = []
+        outer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                with contextlib.suppress(OSError, EOFError):
+                    while True:
+                        name, args, kwargs = receive(self.request)
+                        send(self.request, outer.called(name, args, kwargs))
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.entered.append((name, args))
+        garble = self.before[name](args) if name in self.before else None
+        with self.lock:
+            now = self.clock.utc_ns()
+            self.rig.terminal.advance_to(max(now, self.rig.terminal.now_utc_ns))
+            value = plain(getattr(self.rig.module, name)(*args, **kwargs))
+            error = self.rig.module.last_error()
+        garble = (self.after[name](args) if name in self.after else None) or garble
+        return (value, error, garble)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return (HOST, str(self.port))
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def send(line: socket.socket, value: Any) -> None:
+    data = pickle.dumps(value)
+    line.sendall(struct.pack(">I", len(data)) + data)
+
+
+def receive(line: socket.socket) -> Any:
+    (length,) = struct.unpack(">I", exactly(line, 4))
+    return pickle.loads(exactly(line, length))
+
+
+def exactly(line: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        part = line.recv(count - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return data
+
+
+class Forwarder:
+    """The module in the gateway's child."""
+
+    __version__ = "far"
+
+    def __init__(self, port: int):
+        self._line = socket.create_connection(("127.0.0.1", port))
+        self._error = (1, "Success")
+
+    def last_error(self) -> tuple[int, str]:
+        return self._error
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            send(self._line, (name, args, kwargs))
+            value, self._error, garble = receive(self._line)
+            if garble == GARBLE:
+                wire.framed = lambda _message: b"\x00\x00\x00\x05junk!"
+            return value
+
+        return call
+
+
+def make(arguments: list[str]) -> Hosted:
+    return Hosted(module=Forwarder(int(arguments[0])), name="far", version="1")
