@@ -71,7 +71,7 @@ class JournalWriter:
         self._store = Store(path, durable=durable, clock=clock)
         self._settings, self._clock, self._durable, self._threaded = settings, clock, durable, threaded
         self._on_trouble = on_trouble
-        self._pending: deque[Entry] = deque()
+        self._pending: deque[Entry] = deque()  # bounded: `_relieve` writes it, or drops beyond twice _QUEUE_MAX
         self._inline_at = _INLINE_THREADED if threaded else _INLINE_ALONE
         self._lock = threading.Lock()
         self._waiters: list[Waiter] = []
