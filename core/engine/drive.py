@@ -17,6 +17,7 @@ from core.model.commands import StopEngine
 from core.model.effects import Effect, TradeClosed, Verdict
 from core.model.errors import InvariantBroken
 from core.model.inputs import CommandGiven, Input, SettingsChanged
+from core.model.market import Quote
 from core.model.units import S_PER_HOUR, UtcNs
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class Drive(Protocol):
     @property
     def feed(self) -> tuple[bool, str]:
         """Whether quotes come, and why not."""
+        ...
+
+    def newest_quotes(self) -> tuple[UtcNs, dict[str, Quote]]:
+        """Market time and the newest quotes of the traded pairs, for screens."""
         ...
 
     async def begin(self, inputs: Sequence[Input]) -> None:
@@ -96,6 +101,12 @@ class LockstepDrive:
     def feed(self) -> tuple[bool, str]:
         """See `Drive`."""
         return True, ""
+
+    def newest_quotes(self) -> tuple[UtcNs, dict[str, Quote]]:
+        """See `Drive`."""
+        terminal = self._steps.terminal
+        quotes = terminal.newest(self._engine.tuning.settings.desk.pairs)
+        return terminal.now_utc_ns, {quote.symbol: quote for quote in quotes}
 
     @property
     def _steps(self) -> Lockstep:
@@ -231,6 +242,10 @@ class LiveDrive:
     def feed(self) -> tuple[bool, str]:
         """See `Drive`."""
         return self._feed.feed_up, self._feed.feed_why
+
+    def newest_quotes(self) -> tuple[UtcNs, dict[str, Quote]]:
+        """See `Drive`."""
+        return self._engine.clock.utc_ns(), self._feed.newest
 
     @property
     def _feed(self) -> LiveFeed:

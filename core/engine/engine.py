@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from core.calendar.source import CalendarSource
@@ -23,6 +25,7 @@ from core.engine.drive import Drive, LiveDrive, LockstepDrive
 from core.engine.health import Health
 from core.engine.loglines import log_line
 from core.engine.opening import Opening, first_inputs, open_broker, started_input
+from core.engine.overlay import with_newest
 from core.engine.perform import Performer
 from core.engine.recovery import recovered
 from core.engine.runner import Runner
@@ -41,6 +44,7 @@ from core.model.commands import StopEngine
 from core.model.effects import Alert, Effect, EndRun
 from core.model.errors import BrokerError, InvariantBroken, QuarterdeckError
 from core.model.inputs import Calendar, CommandGiven, EngineTrouble
+from core.model.market import Quote
 from core.model.snapshot import LogLine, Snapshot
 from core.model.units import NS_PER_S, UtcNs
 from core.settings.home import Home
@@ -50,6 +54,7 @@ from core.settings.version import code_version
 from core.strategy.load import LoadedStrategy
 
 Step = Callable[[str], None]
+NO_QUOTES: Mapping[str, Quote] = MappingProxyType({})
 Policy = Literal["settings", "flatten", "keep"]
 Level = Literal["info", "warning", "error", "critical"]
 _MADE_UP = ("simulated", "replay")
@@ -354,14 +359,17 @@ class Engine:
         while True:
             await asyncio.sleep(1.0 / min(self.tuning.settings.ui.paint_per_s, _SNAPSHOTS_PER_S_MAX))
             if self.link.watched or len(self.watchers) > 1:
-                self._publish()
+                at_utc_ns, quotes = self.drive.newest_quotes()
+                self._publish(at_utc_ns, quotes)
 
-    def _publish(self) -> None:
+    def _publish(self, at_utc_ns: UtcNs = 0, quotes: Mapping[str, Quote] = NO_QUOTES) -> None:
         if not hasattr(self, "health"):
             return
         snapshot = self.snapshot()
+        age_max_s = self.tuning.settings.filters.quote_age_max_s
+        shown = msgspec.structs.replace(snapshot, desk=with_newest(snapshot.desk, quotes, at_utc_ns, age_max_s))
         for watcher in self.watchers:
-            watcher(snapshot)
+            watcher(shown)
 
     def snapshot(self) -> Snapshot:
         """The desk and the machine now."""

@@ -1,8 +1,8 @@
 """Feeding the desk from a broker that keeps its own time: one loop a pair for quotes and bars, one for the book, one for timers.
 
-Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came,
-quotes conflated to the newest a pair; a bar counts as closed when its time is over and the broker shows it closed, or is absent
-`scan.bar_close_wait_s` after. Requests are performed beside each other; the terminal's own queue serves closes first.
+Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came;
+quotes are conflated to the newest a pair, and those of pairs that nothing is open or waiting in come at bar closes alone. A bar
+counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after. Requests are performed beside each other; the terminal's own queue serves closes first.
 Does not: decide how fresh is fresh; the desk does.
 """
 
@@ -48,6 +48,8 @@ class LiveFeed:
     ) -> None:
         """`settings` is asked anew each time, so that a change takes effect while running."""
         self.bars = 0
+        self.newest: dict[str, Quote] = {}
+        """Newest quote of each symbol, shown or not to the desk."""
         self.feed_up = True
         self.feed_why = ""
         self._broker = broker
@@ -151,9 +153,9 @@ class LiveFeed:
                     continue
                 self._line(up=True)
                 for quote in read.value:
-                    if self._shown.get(quote.symbol) != quote.at_utc_ns:
-                        self._shown[quote.symbol] = quote.at_utc_ns
-                        self.post(quote)
+                    self.newest[quote.symbol] = quote
+                    if quote.symbol in hot or quote.symbol in conversion:
+                        self._show(quote)
                 await asyncio.sleep((engine.quote_poll_ms if symbol in hot else engine.quote_idle_ms) / 1000.0)
 
         return loop
@@ -189,8 +191,16 @@ class LiveFeed:
                 return
             await asyncio.sleep(_BAR_POLL_S)
 
+    def _show(self, quote: Quote) -> None:
+        """To the desk, unless it has seen it."""
+        if self._shown.get(quote.symbol) != quote.at_utc_ns:
+            self._shown[quote.symbol] = quote.at_utc_ns
+            self.post(quote)
+
     def _bar(self, symbol: str, bar: Bar, *, late: bool) -> None:
         self.bars += 1
+        for quote in tuple(self.newest.values()):
+            self._show(quote)
         self.post(BarClosed(symbol=symbol, timeframe="M15", bar=bar, late=late))
         self._queue.offer(self._scanner.on_bar(symbol, bar))
         for scanned in self._queue.take_all():

@@ -9,7 +9,7 @@ does), or read any clock. No call suspends while the terminal is in this process
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from core.brokers.base import Broker
@@ -26,7 +26,7 @@ from core.model.inputs import (
     Input,
     TimerFired,
 )
-from core.model.market import Bar
+from core.model.market import Bar, Quote
 from core.model.reads import Unknown
 from core.model.signals import NoSignal, Signal
 from core.model.units import M15_NS, NS_PER_S, UtcNs
@@ -69,6 +69,10 @@ class SteppedTerminal(Protocol):
 
     def advance(self) -> Moved:
         """Move to that instant."""
+        ...
+
+    def newest(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
+        """Newest quotes, for screens."""
         ...
 
     def advance_to(self, at_utc_ns: UtcNs) -> object:

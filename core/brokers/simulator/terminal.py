@@ -22,7 +22,7 @@ from core.brokers.simulator.trade import Outcome, Request, execute
 from core.brokers.simulator.triggers import Triggers
 from core.model.errors import DataError
 from core.model.inputs import News
-from core.model.market import Instrument, Side
+from core.model.market import Instrument, Quote, Side
 from core.model.units import UtcNs
 
 
@@ -132,6 +132,11 @@ class SimulatedTerminal:
     def perform(self, request: Request) -> Outcome:
         """Carry out a trade request on the ledger without the module's face, for the backtest."""
         return execute(self.ledger, request)
+
+    def newest(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
+        """Newest quotes for people to look at; beside the module, so that looking changes nothing."""
+        held = ((symbol, self.ledger.quotes.get(symbol)) for symbol in symbols)
+        return tuple(Quote(symbol=symbol, at_utc_ns=quote[2], bid=quote[0], ask=quote[1]) for symbol, quote in held if quote)
 
     def set_clock(self, clock: ServerClock) -> None:
         """Exchange the server's clock, as a broker does that changes its zone."""
