@@ -38,6 +38,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "resume": Subcommand("cli.resume", "Take your own halts away."),
     "flatten": Subcommand("cli.flatten", "Close everything that is ours, verified."),
     "why": Subcommand("cli.why", "Why the desk traded, or did not."),
+    "audit": Subcommand("cli.audit", "Does a fresh desk decide the same from the journal alone?"),
     "restart": Subcommand("cli.restart", "A new process for the same desk; positions are kept."),
     "set": Subcommand("cli.set", "Show parameters, or change them; a running engine obeys."),
     "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),

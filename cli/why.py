@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -10,52 +10,45 @@ import typer
 from cli.options import HomeOption, JsonOption
 from cli.output import print_json
 from cli.parsing import parse_pairs
-from core.clock.wall import iso
 from core.journal.tape import TapeReader
-from core.model.signals import Check
 from core.settings.home import resolve_home
-from core.study.why import Ruling, Wanted, counts, rulings
+from core.study.reading import last_bars
+from core.study.why import BarStory, parse_bar, reasons, why
 
 
 def command(
     pair: Annotated[str, typer.Argument(metavar="[PAIR]", help="One pair. [all]")] = "",
-    last: Annotated[int, typer.Option("--last", metavar="N", min=1, max=10_000, help="How many, newest first.")] = 10,
+    bar: Annotated[
+        str, typer.Argument(metavar="[INSTANT]", help="The bar that holds it, UTC, e.g. 2024-08-05T13:30. [the last]")
+    ] = "",
+    last: Annotated[int, typer.Option("--last", metavar="N", min=1, max=10_000, help="How many bars, newest first.")] = 5,
     reason: Annotated[str, typer.Option("--reason", metavar="WORD", help="Only what this decided, e.g. spread, budget.")] = "",
     everything: Annotated[bool, typer.Option("--all", help="Also bars in which the strategy found nothing.")] = False,
-    number: Annotated[
-        int | None, typer.Option("--run", metavar="N", min=1, help="Another run of the journal. [the last]")
-    ] = None,
+    number: Annotated[int | None, typer.Option("--run", metavar="N", min=1, help="A run of the journal. [the last]")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what became of the last candidates: the outcome, what decided it, and every check with its number and threshold."""
+    """Show what became of a bar, or of the last candidates: the verdict, and every vote and check with its threshold."""
     symbol = parse_pairs(pair)[0] if pair else ""
-    wanted = Wanted(symbol=symbol, reason=reason, candidates_only=not everything)
     with TapeReader(resolve_home(home).journal) as reader:
         run = reader.run(number)
-        found, frequent = rulings(reader, run, wanted, last), counts(reader, run, wanted)
-    shown = ", ".join(f"{what} {times}" for what, times in frequent.items()) or "nothing"
-    print(f"run {run.run} ({run.run_id}, {run.mode}): {shown}")
-    for ruling in found:
-        print("\n".join(explained(ruling)))
+        refused = reasons(reader, run, symbol=symbol)
+        if bar:
+            stories = list(why(reader, symbol, parse_bar(bar), run=number))
+        else:
+            found = last_bars(reader, run, symbol=symbol, reason=reason, count=last, candidates_only=not everything)
+            stories = [story for name, opened in found for story in why(reader, name, opened, run=run.run)]
+    for story in stories:
+        print("\n".join(story.lines()) + "\n")
+    if not stories:
+        print(f"no bar of run {run.run} ({run.run_id}) fits")
+    shown = ", ".join(f"{word} {count}" for word, count in refused.items()) or "nothing"
+    print(f"refused in run {run.run} ({run.run_id}, {run.mode}): {shown}")
     if as_json:
-        rows = [{"at": iso(ruling.at_utc_ns), **msgspec.to_builtins(ruling.verdict)} for ruling in found]
-        result: dict[str, Any] = {"run": run.run, "counts": frequent, "verdicts": rows}
-        print_json(result)
+        print_json({"run": run.run, "refusals": refused, "bars": [_plain(story) for story in stories]})
 
 
-def explained(ruling: Ruling) -> list[str]:
-    """One verdict: a head line, then a line a check, the failed ones marked."""
-    verdict = ruling.verdict
-    side = f" {verdict.side.word}" if verdict.side is not None else ""
-    size = f" {verdict.lots:g} lots, risk {verdict.risk_money:,.2f}, order {verdict.client_id}" if verdict.client_id else ""
-    why = f": {verdict.reason}" if verdict.reason else ""
-    when, bar = iso(ruling.at_utc_ns)[:16], iso(verdict.bar_open_utc_ns)[:16]
-    head = f"\n{when} {verdict.symbol}{side} {verdict.outcome}{why}{size} (bar {bar})"
-    return [head, *(_check(check) for check in verdict.checks)]
-
-
-def _check(check: Check) -> str:
-    value = "-" if check.value is None else f"{check.value:g}"
-    against = "" if check.threshold is None else f" against {check.threshold:g}"
-    return f"  {'ok ' if check.passed else 'NO '} {check.name} {value}{against}{f'  {check.note}' if check.note else ''}"
+def _plain(story: BarStory) -> dict[str, object]:
+    plain: dict[str, object] = msgspec.to_builtins(story)
+    last = story.last
+    return plain | {"outcome": last.outcome if last else "", "reason": last.reason if last else ""}

@@ -22,7 +22,7 @@ from tools.pythons import Python, SetupError, choose, dotted, probe
 RUN_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
-_TAIL_LINES = 12
+_TAIL_LINES = 4
 
 
 class Environment:
@@ -169,4 +169,5 @@ def _install(lock: Path, house: Path) -> Sequence[str]:
 
 def _tail(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-_TAIL_LINES:]) or "no reason given"
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return " | ".join((errors or lines)[-_TAIL_LINES:]) or "no reason given"

@@ -1,4 +1,4 @@
-"""Effects of a run, by kind, straight from the journal: what every view of the tape begins with."""
+"""Effects of a run by kind, and the bars that were judged last, straight from the journal: what views of the tape begin with."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from core.journal.schema import storage_error
 from core.journal.tape import Run, TapeReader
 from core.model.effects import Effect
 from core.model.errors import StorageError
+from core.model.units import UtcNs
+
+Bar = tuple[str, UtcNs]
 
 
 def effects_of(reader: TapeReader, run: Run, *kinds: type[Struct]) -> Iterator[Effect]:
@@ -31,3 +34,18 @@ def effects_of(reader: TapeReader, run: Run, *kinds: type[Struct]) -> Iterator[E
     except msgspec.MsgspecError as error:
         what = f"the effects of run {run.run} in {reader.path} cannot be decoded: {error}"
         raise StorageError(what, what_to_do="read it with the Quarterdeck that wrote it") from error
+
+
+def last_bars(
+    reader: TapeReader, run: Run, *, symbol: str = "", reason: str = "", count: int, candidates_only: bool = True
+) -> tuple[Bar, ...]:
+    """The last `count` judged bars of a run as (symbol, open instant), newest first; only those that `reason` decided, if given.
+
+    Raises:
+        StorageError: the journal cannot be read.
+    """
+    sql = """SELECT symbol, bar_open_utc_ns FROM verdicts
+        WHERE run = ? AND (? = '' OR symbol = ?) AND (? = '' OR reason = ?) AND (? = 0 OR outcome != 'none')
+        GROUP BY symbol, bar_open_utc_ns ORDER BY max(seq) DESC, max(n) DESC LIMIT ?"""
+    rows = reader.rows(sql, run.run, symbol, symbol, reason, reason, int(candidates_only), count)
+    return tuple((str(pair), int(bar)) for pair, bar in rows)

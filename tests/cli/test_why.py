@@ -31,12 +31,17 @@ def test_a_refusal_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[st
     writer.begin_run(new_run())
     writer.append(Stamped(seq=1, at_utc_ns=MONDAY_NS, input=TimerFired()), (verdict,))
     writer.close()
-    assert main(["why", "eurusd", "--home", str(tmp_path), "--json"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert "2024-08-05T00:00 EURUSD sell refused: spread (bar 2024-08-05T00:00)" in said
-    assert "  ok  confidence 0.81 against 0.78" in said
-    assert "  NO  spread 2.1 against 1  10 % of the stop" in said
-    assert json.loads(said[-1])["counts"] == {"refused: spread": 1}
+    for words in (["why"], ["why", "eurusd"], ["why", "EURUSD", "2024-08-05T00:07"], ["why", "--reason", "spread"]):
+        assert main([*words, "--home", str(tmp_path), "--json"]) == 0
+        said = capsys.readouterr().out.splitlines()
+        assert "2024-08-05T00:00:00.000Z sell refused: spread" in said
+        assert "  passed  confidence 0.81 against 0.78" in said
+        assert "  FAILED  spread 2.1 against 1 (10 % of the stop)" in said
+        told = json.loads(said[-1])
+        assert told["refusals"] == {"spread": 1}
+        assert told["bars"][0]["reason"] == "spread"
+    assert main(["why", "USDJPY", "--home", str(tmp_path)]) == 0
+    assert "no bar of run 1 (r1) fits" in capsys.readouterr().out
 
 
 def test_without_a_journal_one_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

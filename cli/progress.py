@@ -1,0 +1,77 @@
+"""Progress of a long computation on stderr, and Ctrl-C as a wish to stop at the next chance instead of a crash.
+
+Promises: one line that rewrites itself on a terminal, a line every ten seconds elsewhere; the second Ctrl-C ends at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from core.backtest.run import Progress
+from core.clock.wall import WallClock, iso
+
+_SEEN_S = 0.2
+_UNSEEN_S = 10.0
+
+
+class Meter:
+    """Shows progress; called by a backtest, it answers whether to go on."""
+
+    def __init__(self, name: str = "") -> None:
+        """`name` stands before the figures where several runs follow each other."""
+        self.interrupted = False
+        self._name = f"{name} " if name else ""
+        self._seen = sys.stderr.isatty()
+        self._clock = WallClock()
+        self._next_s = 0.0
+
+    def __call__(self, progress: Progress) -> bool:
+        """Tell how far it is, not too often."""
+        now = self._clock.monotonic_s()
+        if now >= self._next_s:
+            self._next_s = now + (_SEEN_S if self._seen else _UNSEEN_S)
+            self._show(progress)
+        return not self.interrupted
+
+    def _show(self, progress: Progress) -> None:
+        rate = progress.bars / progress.elapsed_s if progress.elapsed_s > 0.0 else 0.0
+        left = "" if progress.left_s is None else f", {span(progress.left_s)} left"
+        text = f"{self._name}{iso(progress.at_utc_ns)[:10]}  {progress.done_fraction:4.0%}  {rate:,.0f} bars/s{left}"
+        print(f"\r{text:<72}" if self._seen else text, end="" if self._seen else "\n", file=sys.stderr, flush=True)
+
+    def over(self) -> None:
+        """Take the line away."""
+        if self._seen:
+            print(f"\r{'':<72}\r", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def stoppable(name: str = "") -> Iterator[Meter]:
+    """A meter that Ctrl-C tells to stop; the handler of before comes back afterwards."""
+    meter = Meter(name)
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        if meter.interrupted:
+            raise KeyboardInterrupt
+        meter.interrupted = True
+
+    before = signal.signal(signal.SIGINT, asked)
+    try:
+        yield meter
+    finally:
+        signal.signal(signal.SIGINT, before)
+        meter.over()
+
+
+def span(seconds: float) -> str:
+    """A span as people say it: `40 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
