@@ -1,0 +1,43 @@
+"""The scanner of a backtest: figures as whole columns once, an answer only where it is asked for.
+
+Promises: the same answers, to the last bit, as the live scanner that was seeded with the same past (`core.scan.columns`).
+Does not: decide which bars are looked at (`fast`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.engine.opening import Opening
+from core.model.errors import invariant
+from core.model.market import Bar, Candles
+from core.model.signals import NoSignal, Signal
+from core.model.units import UtcNs
+from core.scan.columns import PairColumns
+from core.scan.plan import plan_for
+from core.settings.schema import Settings
+from core.strategy.load import LoadedStrategy
+
+
+class ColumnScanner:
+    """Answers for the traded pairs of one recording."""
+
+    def __init__(self, loaded: LoadedStrategy, opening: Opening, settings: Settings, candles: Mapping[str, Candles]) -> None:
+        """`candles`: all M15 bars of each pair, the past and the range. A strategy's exception passes through."""
+        specs = {spec.symbol: spec for spec in opening.instruments}
+        self.pairs: dict[str, PairColumns] = {}
+        for symbol in settings.desk.pairs:
+            past, whole = opening.history[symbol], candles[symbol]
+            first = 0 if not len(past) else int(whole.open_utc_ns.searchsorted(past.open_utc_ns[0]))
+            self.pairs[symbol] = PairColumns(plan_for(loaded, settings, symbol), specs[symbol], whole[first:])
+        self._rows = {symbol: _rows(columns.m15) for symbol, columns in self.pairs.items()}
+
+    def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
+        """The strategy's answer at the close of that bar."""
+        row = self._rows[symbol].get(bar.open_utc_ns)
+        invariant(row is not None, "a backtest scans the bars it was given", symbol=symbol, bar=bar.open_utc_ns)
+        return self.pairs[symbol].answer(row or 0)
+
+
+def _rows(candles: Candles) -> dict[UtcNs, int]:
+    return {opened: row for row, opened in enumerate(candles.open_utc_ns.tolist())}
