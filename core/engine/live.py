@@ -2,7 +2,8 @@
 
 Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came;
 quotes are conflated to the newest a pair, and those of pairs that nothing is open or waiting in come at bar closes alone. A bar
-counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after. Requests are performed beside each other; the terminal's own queue serves closes first.
+counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after. Requests are
+performed beside each other; the terminal's own queue serves closes first.
 Does not: decide how fresh is fresh; the desk does.
 """
 
