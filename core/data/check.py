@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from core.data.series import PERIOD_NS
 from core.data.table import Table
 from core.model.errors import DataError
-from core.model.market import TIMEFRAME_NS, IntArray
+from core.model.market import IntArray
+from core.model.units import H1_NS
 
 _MEND = "`quarterdeck data import` sorts, removes doubles and leaves bad lines out; or take the line out"
 
@@ -38,7 +40,8 @@ def check_finite(table: Table) -> None:
 
 def check_bars(table: Table, period: str, prefix: str = "") -> None:
     """Raises DataError at the first bar off the grid, or whose high or low does not hold its open and close."""
-    off = table.stamps_utc_ns % TIMEFRAME_NS[period] != 0
+    grid_ns = min(PERIOD_NS[period], H1_NS)  # longer bars follow the days of their broker
+    off = table.stamps_utc_ns % grid_ns != 0
     if off.any():
         row = int(np.argmax(off))
         raise _bad(table, row, f"{_stamp(table.stamps_utc_ns, row)} is no start of an {period} bar")

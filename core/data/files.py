@@ -1,7 +1,7 @@
 """Which file holds which pair and period, and its series; parsed files are kept while they do not change.
 
-Names: `EURUSD_M15.csv.gz`, `EURUSD_M1_2025.csv.gz`, `GBPUSD_ticks_2025-09.csv`, `EURUSD_M15.npz` (our own store). The pair stands
-first, the period is a part of its own between underscores.
+Names: `EURUSD_M15.csv.gz`, `EURUSD_M1_2025.csv.gz`, `GBPUSD_ticks_2025-09.csv`, `EURUSD_M15.npz` (our own store). The pair
+stands first, the period is a part of its own between underscores.
 """
 
 from __future__ import annotations

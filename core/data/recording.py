@@ -1,8 +1,8 @@
 """Load what a replay or a backtest runs on: traded pairs, warm-up before the range, and the pairs that convert to the account.
 
-Promises: `from_day` and `to_day` are UTC days, both inclusive; of several folders and files the earlier named wins where two hold
-the same period, and finer data stand beside coarser for the market to choose from. What is missing is an error that names it and
-says what there is: never a shorter run, never a rate of 1.
+Promises: `from_day` and `to_day` are UTC days, both inclusive; of several folders and files the earlier named wins where two
+hold the same period, and finer data stand beside coarser for the market to choose from. What is missing is an error that
+names it and says what there is: never a shorter run, never a rate of 1.
 Does not: price anything, or decide which series is used when (`core.brokers.simulator`).
 """
 

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from core.model.market import TIMEFRAME_NS, Candles, FloatArray, IntArray
-from core.model.units import M15_NS, UtcNs
+from core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
 
-Period = Literal["ticks", "M1", "M5", "M15", "H1"]
-PERIODS: tuple[Period, ...] = ("ticks", "M1", "M5", "M15", "H1")
-"""Finest first."""
+Period = Literal["ticks", "M1", "M5", "M15", "M30", "H1", "H4", "D1"]
+PERIODS: tuple[Period, ...] = ("ticks", "M1", "M5", "M15", "M30", "H1", "H4", "D1")
+"""Finest first. What is coarser than H1 is kept and listed, never traded on."""
+PERIOD_NS: dict[str, int] = {**TIMEFRAME_NS, "M30": 2 * M15_NS, "H4": 4 * H1_NS, "D1": DAY_NS}
 
 
 class Bars(Struct, frozen=True, kw_only=True):
@@ -44,7 +45,7 @@ class Bars(Struct, frozen=True, kw_only=True):
     @property
     def end_utc_ns(self) -> UtcNs:
         """End of the last bar."""
-        return int(self.bid.open_utc_ns[-1]) + TIMEFRAME_NS[self.timeframe]
+        return int(self.bid.open_utc_ns[-1]) + PERIOD_NS[self.timeframe]
 
     def __len__(self) -> int:
         """Number of bars."""
@@ -150,6 +151,11 @@ def quarter_opens(series: Series) -> IntArray:
     stamps = series.at_utc_ns if isinstance(series, Ticks) else series.bid.open_utc_ns
     opens: IntArray = np.unique(stamps // M15_NS * M15_NS) if len(stamps) else stamps
     return opens
+
+
+def price_decimals(symbol: str) -> int:
+    """Decimals that prices of a pair can mean: a tenth of a point; what lies behind is noise of a conversion."""
+    return {0.001: 4, 0.01: 3}.get(point_price(symbol), 6)
 
 
 def point_price(symbol: str) -> float:

@@ -1,0 +1,197 @@
+"""Foreign files come in on UTC, in order, without doubles; what was done to them is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.data.files import price_files, read_series
+from core.data.importing import import_file, import_files, pair_of, put_into
+from core.data.recording import load_candles
+from core.data.series import Bars, Ticks
+from core.model.errors import DataError
+
+SAMPLES = [
+    # file, pair, period, rows, left out, clock, weekends
+    ("mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv", "EURUSD", "M15", 2400, 0, "new_york_plus_7", 4),
+    ("mt5_export/EURUSD_ticks_20250925_2330_rendered.csv", "EURUSD", "ticks", 1032, 0, "new_york_plus_7", 0),
+    ("histdata/DAT_MT_GBPUSD_M1_20260102.csv", "GBPUSD", "M1", 1436, 0, "est", 0),
+    ("histdata/DAT_ASCII_GBPUSD_M1_20260102_rendered.csv", "GBPUSD", "M1", 1436, 0, "est", 0),
+    ("mt5_copy_rates/EURGBP_M5_epoch_head1500.csv", "EURGBP", "M5", 1500, 0, "new_york_plus_7", 1),
+    ("mt5_copy_rates/GBPUSD_M15_float_noise_head800.csv", "GBPUSD", "M15", 800, 0, "new_york_plus_7", 2),
+    ("quirks/EURUSD_H4_points_scaled_head800.csv", "EURUSD", "H4", 800, 0, "new_york_plus_7", 0),
+    ("quirks/EURUSD_M1_quoted_tabs_head800.csv", "EURUSD", "M1", 800, 0, "new_york_plus_7", 0),
+    ("quirks/USDCAD_M15_duplicates_server_time.csv", "USDCAD", "M15", 600, 201, "new_york_plus_7", 1),
+    ("dukascopy/EURUSD_2014-01-01--22h_ticks.csv", "EURUSD", "ticks", 882, 0, "utc", 0),
+    ("dukascopy/EURUSD_M15_node_style_head500.csv", "EURUSD", "M15", 500, 0, "utc", 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "pair", "period", "rows", "left_out", "clock", "weekends"), SAMPLES, ids=[row[0] for row in SAMPLES]
+)
+def test_every_known_layout_is_recognised(recorded_data, name, pair, period, rows, left_out, clock, weekends):
+    done = import_file(recorded_data / "raw_samples" / name)
+    assert (done.series.symbol, done.series.timeframe, len(done.series)) == (pair, period, rows)
+    assert sum(count for _, count in done.left_out) == left_out
+    assert done.lines == rows + left_out
+    assert done.clock is not None
+    assert (done.clock.clock, done.clock.weekends, done.clock.fitting) == (clock, weekends, weekends)
+
+
+def test_an_export_in_server_time_equals_the_recorded_bars_over_both_clock_changes(recorded_data):
+    done = import_file(recorded_data / "raw_samples/mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv")
+    known = load_candles(recorded_data / "m15", "EURUSD").between(done.series.first_utc_ns, done.series.end_utc_ns)
+    assert isinstance(done.series, Bars)
+    assert isinstance(known, Bars)
+    for part in ("open_utc_ns", "open", "high", "low", "close", "tick_volume", "spread_points"):
+        assert np.array_equal(getattr(done.series.bid, part), getattr(known.bid, part)), part
+
+
+def test_exported_ticks_equal_the_recorded_ones_and_carry_the_side_that_stood_still(recorded_data):
+    done = import_file(recorded_data / "raw_samples/mt5_export/EURUSD_ticks_20250925_2330_rendered.csv")
+    known = load_candles(recorded_data / "ticks", "EURUSD", "ticks").between(done.series.first_utc_ns, done.series.end_utc_ns)
+    assert isinstance(done.series, Ticks)
+    assert isinstance(known, Ticks)
+    for part in ("at_utc_ns", "bid", "ask"):
+        assert np.array_equal(getattr(done.series, part), getattr(known, part)), part
+
+
+def test_histdata_is_eastern_standard_time_in_both_layouts(recorded_data):
+    plain, ascii_ = (
+        import_file(recorded_data / "raw_samples/histdata" / name).series
+        for name in ("DAT_MT_GBPUSD_M1_20260102.csv", "DAT_ASCII_GBPUSD_M1_20260102_rendered.csv")
+    )
+    assert plain.first_utc_ns == np.datetime64("2026-01-01T22:00", "ns").astype(int) == ascii_.first_utc_ns
+    assert np.array_equal(plain.bid.close, ascii_.bid.close)
+
+
+def test_noise_and_scales_of_conversions_are_taken_back(recorded_data):
+    scaled = import_file(recorded_data / "raw_samples/quirks/EURUSD_H4_points_scaled_head800.csv")
+    assert scaled.notes[0].startswith("prices were in points")
+    assert scaled.series.bid.low[0] == 1.29587
+    noisy = import_file(recorded_data / "raw_samples/mt5_copy_rates/GBPUSD_M15_float_noise_head800.csv").series
+    assert all(price == round(price, 5) for price in noisy.bid.low.tolist())
+
+
+def test_hours_of_bi5_and_json_are_read(recorded_data):
+    hour = import_file(recorded_data / "raw_samples/dukascopy/GBPJPY/2012/11/03/12h_ticks.bi5")
+    assert (hour.series.symbol, len(hour.series), hour.clock) == ("GBPJPY", 4413, None)
+    assert (hour.series.bid[0], hour.series.ask[0]) == (131.866, 131.884)
+    assert hour.series.first_utc_ns == np.datetime64("2012-12-03T12:00:00.778", "ns").astype(int)
+    newer = import_file(recorded_data / "raw_samples/dukascopy/ticks-EUR-USD-2026-7-13-12.json").series
+    assert (newer.symbol, len(newer)) == ("EURUSD", 3551)
+    assert (newer.bid[0], newer.ask[1]) == (1.14273, 1.14275)
+    assert newer.end_utc_ns < np.datetime64("2026-07-13T13:00", "ns").astype(int)
+    assert (newer.ask >= newer.bid).all()
+
+
+def test_an_index_needs_its_name_and_finds_its_own_clock(recorded_data):
+    folder = recorded_data / "raw_samples/mt5_export"
+    with pytest.raises(DataError, match="the name tells no pair"):
+        import_file(folder / "US30m_H1_head1500.csv")
+    hourly = import_file(folder / "US30m_H1_head1500.csv", symbol="US30M")
+    assert hourly.clock is not None
+    assert (hourly.clock.clock, hourly.clock.fitting, hourly.clock.weekends) == ("utc", 12, 13)
+    assert hourly.series.bid.close[0] > 37_000
+    daily = import_file(folder / "US30m_Daily_202401010000_202509080000.csv", symbol="US30M", clock="utc")
+    assert (daily.series.timeframe, len(daily.series)) == ("D1", 527)
+
+
+def test_a_declared_clock_that_the_week_contradicts_is_refused(recorded_data):
+    path = recorded_data / "raw_samples/mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv"
+    with pytest.raises(DataError, match=r"utc fits .* on 0 of 4 weekends; new_york_plus_7 fits 4 of them"):
+        import_file(path, clock="utc")
+    forced = import_file(path, clock="utc", force=True)
+    assert forced.clock is not None
+    assert not forced.clock.proved
+    with pytest.raises(DataError, match=r"eet fits .* on 1 of 4 weekends"):
+        import_file(path, clock="eet")
+    with pytest.raises(DataError, match="'mars' is no clock"):
+        import_file(path, clock="mars")
+
+
+def test_cleaned_files_come_in_unchanged(recorded_data, tmp_path):
+    path = recorded_data / "m1_bidask/USDJPY_M1_bidask_2013-02.csv.gz"
+    done = import_files([path], tmp_path)
+    (file,) = price_files(tmp_path)
+    ours, known = read_series(file), load_candles(path.parent, "USDJPY", "M1")
+    assert np.array_equal(ours.bid.close, known.bid.close)
+    assert np.array_equal(
+        ours.ask.low, np.minimum.reduce([getattr(known.ask, part) for part in ("open", "high", "low", "close")])
+    )
+    assert done[0].clock is not None
+    assert done[0].clock.proved
+
+
+def test_a_second_import_adds_and_replaces(tmp_path):
+    head = "time_utc,open,high,low,close,tick_volume,spread_points\n"
+    row = "2024-08-0{day}T{hour:02d}:00:00Z,{price},{price},{price},{price},1,2\n"
+    first, second = tmp_path / "EURUSD_H1_a.csv", tmp_path / "EURUSD_H1_b.csv"
+    first.write_text(head + "".join(row.format(day=5, hour=hour, price=1.1) for hour in range(8)))
+    second.write_text(head + "".join(row.format(day=5, hour=hour, price=1.2) for hour in range(6, 10)))
+    store = tmp_path / "store"
+    import_files([first], store)
+    import_files([second], store)
+    held = load_candles(store, "EURUSD", "H1")
+    assert held.bid.close.tolist() == [1.1] * 6 + [1.2] * 4
+    assert held.spread_known
+    put_into(store, [read_series(price_files(store)[0])])
+    assert load_candles(store, "EURUSD", "H1").bid.close.tolist() == [1.1] * 6 + [1.2] * 4
+
+
+def test_what_cannot_be_mended_is_left_out_and_counted(tmp_path):
+    path = tmp_path / "GBPUSD.csv"
+    path.write_text(
+        "time,open,high,low,close,tick_volume\n"
+        "2024-08-05 00:15:00,1.2,1.3,1.1,1.2,5\n"
+        "2024-08-05 00:00:00,1.2,1.3,1.1,1.2,5\n"
+        "2024-08-05 00:30:00,nan,1.3,1.1,1.2,5\n"
+        "2024-08-05 00:45:00,1.2,1.15,1.1,1.2,5\n"
+        "2024-08-05 01:07:00,1.2,1.3,1.1,1.2,5\n"
+        "2024-08-05 01:15:00,1.2,1.3,1.1,1.2,5\n"
+        "2024-08-05 01:15:00,1.2,1.3,1.1,1.2,5\n"
+        "2024-08-05 01:30:00,1.2,1.3\n"
+        "2024-99-05 01:45:00,1.2,1.3,1.1,1.2,5\n"
+        "2024-08-05 02:00:00,1.2,x,1.1,1.2,5\n"
+    )
+    done = import_file(path, clock="utc", period="M15")
+    assert dict(done.left_out) == {
+        "not shaped like the rest": 2,
+        "without a price": 2,
+        "high or low does not hold the bar": 1,
+        "no start of an M15 bar": 1,
+        "a second time": 1,
+    }
+    assert done.notes[0] == "1 lines were out of order"
+    assert len(done.series) == 3
+    assert not done.series.spread_known
+
+
+@pytest.mark.parametrize("text", ["hello\n", "a;b;c\n1;2;3\n", "a,b\n", "\n\n"])
+def test_an_unknown_layout_is_refused_with_its_first_line(tmp_path, text):
+    path = tmp_path / "EURUSD.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"EURUSD\.csv"):
+        import_file(path)
+
+
+def test_a_damaged_hour_is_refused(tmp_path, recorded_data):
+    whole = recorded_data / "raw_samples/dukascopy/GBPJPY/2012/11/03/00h_ticks.bi5"
+    folder = tmp_path / "GBPJPY/2012/11/03"
+    folder.mkdir(parents=True)
+    (folder / "00h_ticks.bi5").write_bytes(whole.read_bytes()[:-300])
+    with pytest.raises(DataError, match="damaged"):
+        import_file(folder / "00h_ticks.bi5")
+    (tmp_path / "00h_ticks.bi5").write_bytes(whole.read_bytes())
+    with pytest.raises(DataError, match="months from 00"):
+        import_file(tmp_path / "00h_ticks.bi5")
+    (tmp_path / "EURUSD.json").write_text('{"times": [1]}')
+    with pytest.raises(DataError, match="no answer of Dukascopy's feed"):
+        import_file(tmp_path / "EURUSD.json")
+
+
+def test_names_tell_the_pair(tmp_path):
+    assert pair_of(tmp_path / "DAT_MT_GBPUSD_M1.csv") == "GBPUSD"
+    assert pair_of(tmp_path / "ticks-EUR-USD-2026.json") == "EURUSD"
+    assert pair_of(tmp_path / "XAUUSD" / "2024.csv") == "XAUUSD"
