@@ -16,6 +16,7 @@ from core.desk.positions import (
     book_in,
     book_out,
     deal_is_news,
+    gone_without_deals,
     learn_commission,
     lots_by_book,
     more_by_deal,
@@ -140,7 +141,7 @@ def _missing(ctx: Context, book: Book, position: OurPosition) -> None:
     if position.lots > LOTS_NOISE:
         _contradicted(ctx, book, position, None)
     else:
-        ctx.ask_book_later()
+        gone_without_deals(ctx, position)
 
 
 def _unexpected(ctx: Context, held: BrokerPosition) -> None:

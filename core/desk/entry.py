@@ -321,7 +321,7 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
     """Refuse, or let it wait when all that stands against it may pass while it is fresh."""
     if not findings.final and findings.passing and ctx.now < expires_utc_ns:
         first_time = not candidate.waiting_reason
-        candidate.waiting_reason, candidate.checks = findings.passing, tuple(findings.checks)
+        candidate.waiting_reason, candidate.checks = findings.passing, tuple(_plain(check) for check in findings.checks)
         if first_time:
             _verdict(ctx, candidate, "waiting", findings.passing, findings)
         return True
@@ -332,10 +332,19 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
     return False
 
 
+def _plain(check: Check) -> Check:
+    """The same check with its numbers as floats, so that it reads back from a checkpoint as it was written."""
+    value, threshold = check.value, check.threshold
+    if type(value) is not int and type(threshold) is not int:
+        return check
+    value = None if value is None else float(value)
+    return Check(check.name, value, None if threshold is None else float(threshold), check.passed, check.note)
+
+
 def give_up(ctx: Context, candidate: Candidate, reason: str) -> None:
     """A waiting candidate is over without another look."""
     findings = Findings()
-    findings.checks = list(candidate.checks[len(candidate.signal.votes) :] if candidate.checks else ())
+    findings.checks = list(candidate.checks)
     _verdict(ctx, candidate, "refused", reason, findings)
 
 
@@ -352,7 +361,7 @@ def _verdict(
 ) -> None:
     """One line of the "why not?" ledger, and the same for the screen."""
     found = candidate.signal
-    checks = (*found.votes, *findings.checks)
+    checks = tuple(_plain(check) for check in (*found.votes, *findings.checks))
     pair = ctx.pair(found.symbol)
     pair.outcome, pair.reason = outcome, reason
     ctx.touched = ctx.dirty = True

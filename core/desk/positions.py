@@ -22,6 +22,9 @@ from core.model.market import Side
 from core.model.units import Lots, Money, Price
 
 
+_READINGS_WITHOUT_MAX = 60
+
+
 def fill_delta(ctx: Context, order_ticket: int, deal_ticket: int, *, reported: Lots = 0.0, dealt: Lots = 0.0) -> Lots:
     """How much of an order's fill is news: the greater of what was reported and what deals add up to, less what was booked."""
     key = order_ticket or -deal_ticket
@@ -113,6 +116,7 @@ def _made(
         first_volume_lots=lots,
     )
     cost = state.loose_costs.pop(position_id, 0.0)
+    state.gone.pop(position_id, None)
     position.commission_money = position.open_commission_money = cost
     state.positions[position_id] = position
     position.round_trip_money = _round_trip(ctx, position)
@@ -167,7 +171,7 @@ def adopted(ctx: Context, held: BrokerPosition, stop_price: Price) -> OurPositio
     )
     position = _made(ctx, entry, held.position_id, held.symbol, held.side, held.lots, held.open_price, held.opened_utc_ns)
     position.ticket, position.client_id, position.swap_money = held.ticket, held.comment[:16], held.swap_money
-    position.book_ahead_in_lots = held.lots
+    position.book_ahead_in_lots = position.opening_lots = held.lots
     _tell_opened(ctx, position, entry.risk_money)
     return position
 
@@ -300,6 +304,7 @@ def deal_is_news(ctx: Context, deal: Deal) -> bool:
 def book_in(ctx: Context, position: OurPosition, deal: Deal) -> None:
     """The costs of an opening deal."""
     cost = deal.commission_money + deal.fee_money
+    position.opening_lots += deal.lots
     position.commission_money += cost
     position.open_commission_money += cost
     position.swap_realised_money += deal.swap_money
@@ -308,6 +313,7 @@ def book_in(ctx: Context, position: OurPosition, deal: Deal) -> None:
     balance_moved(ctx, deal.profit_money + cost + deal.swap_money, deal.at_utc_ns)
     revalue(ctx, position)
     sum_equity(ctx)
+    finish_if_settled(ctx, position)
 
 
 def learn_commission(ctx: Context, deal: Deal) -> None:
@@ -336,8 +342,8 @@ def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:
     net = deal.profit_money + cost + deal.swap_money
     balance_moved(ctx, net, deal.at_utc_ns)
     sum_equity(ctx)
-    if position.settled_lots >= position.opened_lots - LOTS_NOISE:
-        finish(ctx, position)
+    if position.lots <= LOTS_NOISE and position.settled_lots >= position.opened_lots - LOTS_NOISE:
+        finish_if_settled(ctx, position)
         return
     ctx.emit(
         PartClosed(
@@ -349,6 +355,26 @@ def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:
             profit_money=net,
         )
     )
+
+
+def finish_if_settled(ctx: Context, position: OurPosition) -> None:
+    """End the trade once nothing is open and its deals, opening and closing, account for all of its volume."""
+    accounted = min(position.settled_lots, position.opening_lots) >= position.opened_lots - LOTS_NOISE
+    if accounted and position.lots <= LOTS_NOISE:
+        finish(ctx, position)
+
+
+def gone_without_deals(ctx: Context, position: OurPosition) -> None:
+    """The broker does not list it any more and deals are missing: asked for a while, then told as it is known."""
+    position.readings_without += 1
+    if position.readings_without < _READINGS_WITHOUT_MAX:
+        ctx.ask_book_later()
+        return
+    position.close_reason = position.close_reason or "unaccounted"
+    position.closed_utc_ns = position.closed_utc_ns or ctx.now
+    text = f"#{position.ticket} {position.symbol} is closed at the broker, but its deals never came; its money is incomplete"
+    ctx.emit(Alert(kind="error", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
+    finish(ctx, position)
 
 
 def closing_reason(position: OurPosition, deal: Deal, why: str) -> str:

@@ -173,7 +173,12 @@ class OurPosition(Struct, kw_only=True):
     """Volume that the broker's book showed before the deals that opened it were seen."""
     book_ahead_lots: Lots = 0.0
     """Volume that the broker's book took away before the deal that explains it was seen."""
+    opening_lots: Lots = 0.0
+    """Volume whose opening deals were seen."""
     settled_lots: Lots = 0.0
+    """Volume whose closing deals were seen."""
+    readings_without: int = 0
+    """How often the book was read since it is closed, while deals are still missing."""
     gross_money: Money = 0.0
     commission_money: Money = 0.0
     open_commission_money: Money = 0.0
