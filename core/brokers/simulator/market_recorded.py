@@ -273,7 +273,8 @@ def _plain_events(spec: Instrument, piece: Piece) -> _Events:
 
 def _neutral_events(spec: Instrument, piece: Piece) -> _Events:
     bars, ask, digits = piece.bid, piece.ask, spec.digits
-    high_first = (bars.high - bars.open) < (bars.open - bars.low)
+    # in whole points, so that a tie is one
+    high_first = np.rint((bars.high - bars.open) / spec.point) < np.rint((bars.open - bars.low) / spec.point)
     near = np.where(high_first, bars.high, bars.low)
     far = np.where(high_first, bars.low, bars.high)
     third = piece.period_ns // 3

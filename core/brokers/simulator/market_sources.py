@@ -87,10 +87,13 @@ def _pieces(spec: Instrument, series: Sequence[Series], costs: Costs) -> list[Pi
             times, period = one.bid.open_utc_ns, whole.period_ns
         if not len(times):
             continue
-        free = _free_rows(times, covered)
-        pieces.extend(_cut(spec, whole, rows) for rows in _runs(free))
+        free = _outside(times, covered)
         if place + 1 < len(ordered):
-            covered.extend(_stretches(times, period))
+            # a quarter hour that is not whole in the finer data is left to the coarser
+            mine = _stretches(times, period)
+            free &= ~_outside(times, mine)
+            covered.extend(mine)
+        pieces.extend(_cut(spec, whole, rows) for rows in _runs(free))
     return sorted((piece for piece in pieces if len(piece.bid)), key=lambda piece: int(piece.bid.open_utc_ns[0]))
 
 
@@ -146,7 +149,7 @@ def _stretches(times: IntArray, period_ns: int) -> list[tuple[int, int]]:
     return found
 
 
-def _free_rows(times: IntArray, covered: list[tuple[int, int]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _outside(times: IntArray, covered: list[tuple[int, int]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     free = np.ones(len(times), dtype=np.bool_)
     for start, end in covered:
         free &= (times < start) | (times >= end)

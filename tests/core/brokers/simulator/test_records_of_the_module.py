@@ -66,7 +66,9 @@ def test_every_record_has_its_fields_in_order(desk):
     assert desk.mt.symbol_info("EURUSD").name == desk.mt.symbol_info("EURUSD")[93] == "EURUSD"
 
 
-@pytest.mark.parametrize(("function", "layout"), [("account_info", structs.ACCOUNT_INFO), ("terminal_info", structs.TERMINAL_INFO)])
+@pytest.mark.parametrize(
+    ("function", "layout"), [("account_info", structs.ACCOUNT_INFO), ("terminal_info", structs.TERMINAL_INFO)]
+)
 def test_field_types_of_account_and_terminal(desk, function, layout):
     record = getattr(desk.mt, function)()
     for value, kind in zip(record, structs.types_of(layout), strict=True):
@@ -120,7 +122,14 @@ def test_arrays_are_packed_to_sixty_bytes(desk):
     assert desk.mt.copy_ticks_range("EURUSD", 1, 2**31 - 1, -1)["flags"].tolist() == [6, 0]
 
 
-POSITIONAL = ["symbol_info", "symbol_info_tick", "symbol_select", "copy_rates_from_pos", "order_calc_profit", "history_deals_total"]
+POSITIONAL = [
+    "symbol_info",
+    "symbol_info_tick",
+    "symbol_select",
+    "copy_rates_from_pos",
+    "order_calc_profit",
+    "history_deals_total",
+]
 
 
 @pytest.mark.parametrize("name", POSITIONAL)
@@ -207,7 +216,12 @@ def test_wrong_numbers_and_kinds_of_arguments(desk):
 
 def test_unknown_tickets_and_symbols(desk):
     mt = desk.mt
-    for found in (mt.positions_get(ticket=9), mt.orders_get(ticket=9), mt.history_deals_get(ticket=9), mt.history_orders_get(ticket=9)):
+    for found in (
+        mt.positions_get(ticket=9),
+        mt.orders_get(ticket=9),
+        mt.history_deals_get(ticket=9),
+        mt.history_orders_get(ticket=9),
+    ):
         assert found == ()
         assert mt.last_error() == (1, "Success")
     assert mt.symbol_info("NOPE") is None

@@ -215,7 +215,15 @@ def test_pending_orders_are_placed_changed_and_removed():
     assert desk.mt.history_orders_get(ticket=placed.order)[0].state == 2
 
 
-WRONG_SIDE = [(2, 1.086, 0.0), (3, 1.084, 0.0), (4, 1.084, 0.0), (5, 1.086, 0.0), (6, 1.09, 1.095), (7, 1.08, 1.07), (2, 0.0, 0.0)]
+WRONG_SIDE = [
+    (2, 1.086, 0.0),
+    (3, 1.084, 0.0),
+    (4, 1.084, 0.0),
+    (5, 1.086, 0.0),
+    (6, 1.09, 1.095),
+    (7, 1.08, 1.07),
+    (2, 0.0, 0.0),
+]
 
 
 @pytest.mark.parametrize(("kind", "price", "limit"), WRONG_SIDE)
