@@ -35,6 +35,8 @@ def command(
         raise StorageError(f"how the engine of {place.root} was started is not known", what_to_do="stop it and start it by hand")
     if record.replay:
         raise UsageError("a replay is not restarted", what_to_do="`quarterdeck run --replay ...` begins it anew")
+    if before.mode == "simulated":
+        warn("the simulated market begins anew, without what was open in it")
     warn(give(place.root, StopEngine(policy="keep", why=RESTART_WORD), timeout_s=wait_s).text)
     _wait(place, before.run_id, wait_s, gone=True)
     if record.supervised:

@@ -22,17 +22,18 @@ from core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
 from core.settings.home import Home, resolve_home
 
 _SNAPSHOT_S = 10.0
-_OPERATORS_OWN = "paused"
+_FRESH_NS = 3 * NS_PER_S
+_OPERATORS_OWN = ("paused", "flat")
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Say how the engine is, and what is wrong with it.
 
-    Ends with 0 when all is well (a pause of yours is), with 9 when something is wrong, with 8 when no engine is running.
+    Ends with 0 when all is well (your own pause or flatten is), with 9 when something is wrong, with 8 when no engine is running.
     """
     place = resolve_home(home)
     try:
-        snapshot = talk(place.root, _first_snapshot, watch=True)
+        snapshot = talk(place.root, _fresh_snapshot, watch=True)
     except NotReached as error:
         last = last_heartbeat(place)
         if as_json:
@@ -47,9 +48,9 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 
 def problems(snapshot: Snapshot) -> list[str]:
-    """What is wrong, worst first, each in one phrase; a pause by the operator is not."""
+    """What is wrong, worst first, each in one phrase; what the operator himself stopped is not."""
     desk, engine = snapshot.desk, snapshot.engine
-    found = [f"{reason.code}: {reason.text or reason.way_back}" for reason in desk.reasons if reason.code != _OPERATORS_OWN]
+    found = [f"{reason.code}: {reason.text or reason.way_back}" for reason in desk.reasons if reason.code not in _OPERATORS_OWN]
     known = {reason.code for reason in desk.reasons}
     if desk.without_stop:
         found.append(f"{desk.without_stop} without a stop at the broker")
@@ -134,12 +135,14 @@ def _machine(engine: EngineHealth) -> str:
     return f"feed {feed}; {tape}; journal {engine.journal_lag_ms:.0f} ms behind; loop {engine.loop_lag_ms:.0f} ms late"
 
 
-async def _first_snapshot(client: SocketClient) -> Snapshot:
+async def _fresh_snapshot(client: SocketClient) -> Snapshot:
+    # The first one may be what the last watcher saw, long ago.
+    clock = WallClock()
     try:
         async with asyncio.timeout(_SNAPSHOT_S):
             while True:
                 event = await client.next()
-                if isinstance(event, Snapshot):
+                if isinstance(event, Snapshot) and clock.utc_ns() - event.engine.wall_utc_ns < _FRESH_NS:
                     return event
     except TimeoutError as error:
         what = f"the engine answers, and shows nothing for {_SNAPSHOT_S:g} s"
@@ -147,7 +150,10 @@ async def _first_snapshot(client: SocketClient) -> Snapshot:
 
 
 def _said(last: dict[str, Any] | None) -> str:
-    return f"; the last heartbeat is {_span(last['age_s'])} old and said {last.get('state', 'nothing')}" if last else ""
+    if not last:
+        return ""
+    ended = f", ended: {last['ended_why']}" if last.get("ended_why") else ""
+    return f"; the last heartbeat is {_span(last['age_s'])} old and said {last.get('state', 'nothing')}{ended}"
 
 
 def _ours(desk: DeskView) -> int:

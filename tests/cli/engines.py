@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from core.clock.wall import WallClock
 from core.link.messages import LINK_VERSION, AnswerBody, Cannot, CommandResult, Question, ReplayControl, SettingsNow, Welcome
 from core.link.server import LinkServer
 from core.model.commands import Command
@@ -60,7 +61,8 @@ def snapshot(*, flatten: FlattenView | None = None, **desk: Any) -> Snapshot:
         flatten=flatten,
         **desk,
     )
-    health = EngineHealth(run_id="r1", pid=42, started_utc_ns=0, wall_utc_ns=90 * NS, ready=True, feed_up=True)
+    now = WallClock().utc_ns()
+    health = EngineHealth(run_id="r1", pid=42, started_utc_ns=now - 90 * NS, wall_utc_ns=now, ready=True, feed_up=True)
     return Snapshot(number=1, desk=view, engine=health)
 
 
@@ -95,8 +97,8 @@ class ScriptedEngine:
 
 
 @contextmanager
-def running(home: Path, engine: ScriptedEngine, first: Snapshot | None = None) -> Iterator[None]:
-    """Listen in `home` until the block ends."""
+def running(home: Path, engine: ScriptedEngine, first: Snapshot | None = None, then: Snapshot | None = None) -> Iterator[None]:
+    """Listen in `home` until the block ends; publish `first` at once, `then` to whoever watches."""
     ready, end = threading.Event(), threading.Event()
 
     async def serve() -> None:
@@ -105,7 +107,9 @@ def running(home: Path, engine: ScriptedEngine, first: Snapshot | None = None) -
         if first is not None:
             engine.server.publish(first)
         ready.set()
-        await asyncio.to_thread(end.wait)
+        while not await asyncio.to_thread(end.wait, 0.05):
+            if then is not None and engine.server.watched:
+                engine.server.publish(then)
         await engine.server.stop("the test is over")
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli.main import main
@@ -138,3 +139,11 @@ def test_set_shows_what_the_engine_has(tmp_path: Path, engine: ScriptedEngine, c
     with running(tmp_path, engine):
         assert main(["set", "risk.risk_per_trade_pct", "--home", str(tmp_path)]) == 0
     assert "risk.risk_per_trade_pct = 0.25 % of equity, set while running" in capsys.readouterr().out
+
+
+def test_status_waits_for_a_fresh_look(tmp_path: Path, engine: ScriptedEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    fresh = snapshot()
+    old = msgspec.structs.replace(fresh, engine=msgspec.structs.replace(fresh.engine, run_id="long ago", wall_utc_ns=1))
+    with running(tmp_path, engine, old, then=fresh):
+        assert main(["status", "--home", str(tmp_path)]) == 0
+    assert "run r1" in capsys.readouterr().out

@@ -1,0 +1,64 @@
+"""`quarterdeck gateway`: host the terminal's module for an engine elsewhere, on a Windows machine or under Wine."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import HomeOption, JsonOption
+from cli.output import print_json
+from core.brokers.mt5.gateway.front import FrontOptions
+from core.brokers.mt5.gateway.hosts import REAL, SIMULATED
+from core.brokers.mt5.gateway.place import TOKEN_NAME, token_of
+from core.brokers.mt5.gateway.serve import Listening, serve_gateway
+from core.clock.wall import WallClock
+from core.settings.home import resolve_home
+from core.settings.version import code_version
+
+PORT = 18_765
+
+
+def command(
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes a free one.")] = PORT,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="TLS certificate, PEM; needed beyond this machine.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its private key, PEM.")] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Host the simulated terminal instead.")] = False,
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", metavar="NAME=P", help="A fault of the simulated terminal; may be repeated.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a closed list of MetaTrader 5 calls to engines that know the token.
+
+    The token stands in the home's gateway.token; copy that file into the engine's home and set account.gateway there. Ends with
+    Ctrl-C. Nothing listens beyond this machine without a certificate.
+    """
+    place = resolve_home(home)
+    place.root.mkdir(parents=True, exist_ok=True)
+    options = FrontOptions(
+        host=host,
+        port=port,
+        token=token_of(place.root, make=True),
+        certificate=certificate,
+        key=key,
+        version=code_version(),
+    )
+    hosted = (SIMULATED, str(place.root), *(fault or ())) if simulated else (REAL,)
+
+    def announce(listening: Listening) -> None:
+        scheme = "wss" if listening.tls else "ws"
+        address = f"{scheme}://{listening.host}:{listening.port}"
+        print(
+            f"{listening.module} {listening.module_version} at {address}; the token is in {place.root / TOKEN_NAME}", flush=True
+        )
+        if as_json:
+            print_json({"address": address, "port": listening.port, "module": listening.module, "child_pid": listening.child_pid})
+
+    asyncio.run(serve_gateway(options, hosted, WallClock(), announce))
