@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from core.model.market import Candles, FloatArray, Instrument
-from core.model.signals import Features, NoSignal, Signal
+from core.model.signals import NoSignal, Signal
 from core.scan.bars import h1_of
 from core.scan.features import atr_h1, atr_m15, measured
-from core.scan.plan import Plan, judged, withheld
+from core.scan.plan import Figures, Plan, judged, withheld
 from core.strategy.interface import BoolArray
 from core.strategy.windows import onto_m15
 
@@ -35,7 +35,7 @@ class PairColumns:
         self.ready: BoolArray = ready
         self.candidate: BoolArray = plan.strategy.candidates(self.columns) & ready
 
-    def features(self, row: int) -> Features:
+    def figures(self, row: int) -> Figures:
         """What was measured at one row."""
         begin = max(self.first_row, row + 1 - self._plan.percentile_rows)
         past = self.atr_price_fraction[begin : row + 1]
@@ -47,7 +47,7 @@ class PairColumns:
             have = min(row + 1, self._plan.m15_rows), int(self.columns.h1_rows[row]) + 1
             return withheld(self._plan, self._instrument.symbol, int(self.m15.open_utc_ns[row]), warming(self._plan, *have))
         candidate = bool(self.candidate[row])
-        return judged(self._plan, self._instrument, self.columns, row, candidate=candidate, features=self.features(row))
+        return judged(self._plan, self._instrument, self.columns, row, candidate=candidate, figures=self.figures(row))
 
 
 def warming(plan: Plan, m15_rows: int, h1_rows: int) -> str:

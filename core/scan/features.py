@@ -10,8 +10,7 @@ import math
 import numpy as np
 
 from core.model.market import Candles, FloatArray
-from core.model.signals import Features
-from core.scan.plan import ATR_BARS
+from core.scan.plan import ATR_BARS, Figures
 from core.strategy.talib_light import atr
 from core.strategy.windows import mean_true_range
 
@@ -37,10 +36,6 @@ def rank_pct(past: FloatArray) -> float:
     return 100.0 * int(np.count_nonzero(past <= past[-1])) / len(past)
 
 
-def measured(atr_m15_price: float, atr_h1_price: float, past: FloatArray) -> Features:
+def measured(atr_m15_price: float, atr_h1_price: float, past: FloatArray) -> Figures:
     """The figures of one bar; `past` is ATR(M15)/price of the window that ends with it."""
-    return Features(
-        atr_m15_price=atr_m15_price,
-        atr_h1_price=0.0 if math.isnan(atr_h1_price) else atr_h1_price,
-        atr_percentile_pct=rank_pct(past),
-    )
+    return atr_m15_price, 0.0 if math.isnan(atr_h1_price) else atr_h1_price, rank_pct(past)

@@ -8,6 +8,7 @@ of our own passes through.
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 from msgspec import Struct
 
@@ -23,6 +24,9 @@ from core.strategy.talib_light import recursive_bars
 
 ATR_BARS = 14
 """What ATR means wherever the desk speaks of ATR(M15) or ATR(H1)."""
+Figures: TypeAlias = tuple[float, float, float]
+"""ATR(M15) and ATR(H1) in price, and the rank of ATR(M15)/price in percent, of one bar."""
+_NOTHING_MEASURED: Figures = (0.0, 0.0, 50.0)
 _M15_A_WEEK = 480
 _DAYS_A_WEEK = 7
 _H1_ROWS_MIN = ATR_BARS + 2
@@ -68,19 +72,19 @@ def plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> Plan:
 
 
 def judged(
-    plan: Plan, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, features: Features
+    plan: Plan, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, figures: Figures
 ) -> Signal | NoSignal:
     """What the strategy says at one row, with the figures measured there."""
     opened = int(columns.m15.open_utc_ns[row])
     decision = attempted("", plan.strategy.decide, columns, row, instrument)
     if isinstance(decision, Failed):
-        return withheld(plan, instrument.symbol, opened, f"strategy error: {decision.error}", features)
+        return withheld(plan, instrument.symbol, opened, f"strategy error: {decision.error}", figures)
     if not isinstance(decision, Decision):
-        return withheld(plan, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", features)
+        return withheld(plan, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", figures)
     features = Features(
-        atr_m15_price=features.atr_m15_price,
-        atr_h1_price=features.atr_h1_price,
-        atr_percentile_pct=features.atr_percentile_pct,
+        atr_m15_price=figures[0],
+        atr_h1_price=figures[1],
+        atr_percentile_pct=figures[2],
         regime=decision.regime,
         h1_trend=decision.h1_trend,
         m15_state=decision.m15_state,
@@ -96,7 +100,7 @@ def judged(
         )
     wrong = "decides where its candidates() finds nothing" if not candidate else _nonsense(decision)
     if wrong:
-        return withheld(plan, instrument.symbol, opened, f"strategy {wrong}", features)
+        return withheld(plan, instrument.symbol, opened, f"strategy {wrong}", figures)
     return Signal(
         symbol=instrument.symbol,
         strategy=plan.name,
@@ -113,14 +117,15 @@ def judged(
     )
 
 
-def withheld(plan: Plan, symbol: str, bar_open_utc_ns: UtcNs, why: str, features: Features | None = None) -> NoSignal:
+def withheld(plan: Plan, symbol: str, bar_open_utc_ns: UtcNs, why: str, figures: Figures | None = None) -> NoSignal:
     """Nothing was judged, and why."""
+    atr_m15_price, atr_h1_price, percentile_pct = figures or _NOTHING_MEASURED
     return NoSignal(
         symbol=symbol,
         strategy=plan.name,
         strategy_hash=plan.strategy_hash,
         bar_open_utc_ns=bar_open_utc_ns,
-        features=features or Features(),
+        features=Features(atr_m15_price=atr_m15_price, atr_h1_price=atr_h1_price, atr_percentile_pct=percentile_pct),
         withheld=why,
     )
 

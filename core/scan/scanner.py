@@ -92,12 +92,12 @@ class _PairScan:
             return withheld(plan, symbol, bar.open_utc_ns, warming(plan, len(m15), len(h1)))
         atr_price = atr_m15(m15).item(-1)
         past = self._rank(atr_price / m15.close.item(-1))
-        features = measured(atr_price, atr_h1(h1).item(-1), past)
+        figures = measured(atr_price, atr_h1(h1).item(-1), past)
         looked = attempted("", self._look, m15, h1)
         if isinstance(looked, Failed):
-            return withheld(plan, symbol, bar.open_utc_ns, f"strategy error: {looked.error}", features)
+            return withheld(plan, symbol, bar.open_utc_ns, f"strategy error: {looked.error}", figures)
         columns, candidate = looked
-        return judged(plan, self._instrument, columns, len(m15) - 1, candidate=candidate, features=features)
+        return judged(plan, self._instrument, columns, len(m15) - 1, candidate=candidate, figures=figures)
 
     def _look(self, m15: Candles, h1: Candles) -> tuple[Columns, bool]:
         columns = self.plan.strategy.prepare(m15, h1, self._instrument)
