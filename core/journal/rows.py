@@ -15,7 +15,7 @@ from msgspec import Struct
 from core.journal.codec import encode, tag_of
 from core.model import effects as fx
 from core.model import inputs as ins
-from core.model.signals import Signal
+from core.model.signals import NoSignal, Signal
 from core.model.units import UtcNs
 
 Row = tuple[Any, ...]
@@ -68,6 +68,10 @@ def add_effect(batch: Batch, place: Place, item: fx.Effect) -> None:
 def _signal(batch: Batch, at: Place, it: Signal) -> None:
     row = (at.run, at.seq, at.at_utc_ns, it.id, it.symbol, it.strategy, it.bar_open_utc_ns, int(it.side), it.confidence)
     batch.add("signals", (*row, it.entry_price, it.stop_price, it.target_price))
+
+
+def _no_signal(batch: Batch, at: Place, it: NoSignal) -> None:
+    batch.add("no_signals", (at.run, at.seq, at.at_utc_ns, it.symbol, it.strategy, it.bar_open_utc_ns, it.withheld))
 
 
 def _report(batch: Batch, at: Place, it: ins.Report) -> None:
@@ -159,6 +163,7 @@ def _noted(batch: Batch, at: Place, it: fx.Noted) -> None:
 
 _INPUT_ROWS: dict[type, Callable[[Batch, Place, Any], None]] = {
     Signal: _signal,
+    NoSignal: _no_signal,
     ins.Report: _report,
     ins.DealSeen: _deal,
     ins.AccountRead: _account,

@@ -27,6 +27,7 @@ _COLUMNS = {
     "checkpoints": "run:i seq:i at_utc_ns:i why:t chain:i started:b state:b",
     "signals": "run:i seq:i at_utc_ns:i signal_id:t symbol:t strategy:t bar_open_utc_ns:i side:i confidence:r "
     "entry_price:r stop_price:r target_price:r",
+    "no_signals": "run:i seq:i at_utc_ns:i symbol:t strategy:t bar_open_utc_ns:i withheld:t",
     "verdicts": "run:i seq:i n:i at_utc_ns:i symbol:t strategy:t bar_open_utc_ns:i outcome:t reason:t side:i?",
     "intents": "run:i seq:i n:i at_utc_ns:i client_id:t kind:t symbol:t side:i? lots:r price:r? stop_price:r? target_price:r? "
     "risk_money:r position_id:i why:t fate:t fate_utc_ns:i? fate_body:b?",
@@ -51,6 +52,7 @@ TABLES = {table: tuple(column.split(":")[0] for column in columns.split()) for t
 _CLUSTERED = {
     "tape": "run, seq",
     "quote_symbols": "run, idx",
+    "no_signals": "run, seq",
     "verdicts": "run, seq, n",
     "equity": "run, seq",
     "heartbeats": "run, wall_utc_ns",
@@ -76,6 +78,8 @@ _RUNS = """CREATE TABLE runs (
     ended_utc_ns INTEGER, ended_how TEXT NOT NULL DEFAULT '', last_seq INTEGER, tape_from_seq INTEGER NOT NULL DEFAULT 1)"""
 _INDEXES = (
     "CREATE UNIQUE INDEX quote_blocks_by_seq ON quote_blocks (run, first_seq)",
+    "CREATE INDEX signals_by_bar ON signals (symbol, bar_open_utc_ns)",
+    "CREATE INDEX no_signals_by_bar ON no_signals (symbol, bar_open_utc_ns)",
     "CREATE INDEX verdicts_by_bar ON verdicts (symbol, bar_open_utc_ns)",
     "CREATE INDEX intents_by_client ON intents (client_id)",
     "CREATE INDEX positions_by_id ON positions (position_id)",

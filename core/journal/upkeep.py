@@ -8,6 +8,7 @@ Age: within a run by the market's time, and for all runs by when they ended; a r
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,8 +16,8 @@ from msgspec import Struct
 from core.journal.schema import open_readonly
 from core.model.units import DAY_NS, UtcNs
 
-_STEP_ROWS = 2_000
-_TAPE_TABLES = ("tape", "effects", "verdicts", "signals", "checkpoints")
+_STEP_ROWS = 500
+_TAPE_TABLES = ("tape", "effects", "verdicts", "signals", "no_signals", "checkpoints")
 
 
 class Pruned(Struct, frozen=True):
@@ -35,18 +36,32 @@ class Size(Struct, frozen=True):
 
 
 def prune(connection: sqlite3.Connection, now_utc_ns: UtcNs, quotes_days: int, decisions_days: int) -> Pruned:
-    """Delete old quotes and decisions of all runs; `now_utc_ns` is wall time. Raises sqlite3.Error."""
+    """Delete old quotes and decisions of all runs, all at once; `now_utc_ns` is wall time. Raises sqlite3.Error."""
     blocks = rows = 0
-    for run, mode, started, ended in connection.execute("SELECT run, mode, started_utc_ns, ended_utc_ns FROM runs").fetchall():
+    for table, deleted in prune_steps(connection, now_utc_ns, quotes_days, decisions_days):
+        if table == "quote_blocks":
+            blocks += deleted
+        else:
+            rows += deleted
+    return Pruned(blocks, rows)
+
+
+def prune_steps(
+    connection: sqlite3.Connection, now_utc_ns: UtcNs, quotes_days: int, decisions_days: int
+) -> Iterator[tuple[str, int]]:
+    """The same in steps, each a short transaction that gives (table, rows deleted); between two of them others may write."""
+    runs = connection.execute("SELECT run, mode, started_utc_ns, ended_utc_ns FROM runs ORDER BY run").fetchall()
+    for run, mode, started, ended in runs:
         (newest,) = connection.execute("SELECT max(at_utc_ns) FROM tape WHERE run = ?", (run,)).fetchone()
         if newest is None:
             continue
         idle_days = (now_utc_ns - (ended or started)) / DAY_NS
-        over = ended is not None or run != _last_run(connection)
-        blocks += _prune_quotes(connection, run, _limit(newest, quotes_days, gone=over and idle_days > quotes_days, mode=mode))
-        rows += _prune_rows(connection, run, _limit(newest, decisions_days, gone=over and idle_days > decisions_days, mode=mode))
-    _step(connection, "heartbeats", "wall_utc_ns < ?", (now_utc_ns - quotes_days * DAY_NS,), key="run, wall_utc_ns")
-    return Pruned(blocks, rows)
+        over = ended is not None or run != runs[-1][0]
+        quotes_before = _limit(newest, quotes_days, gone=over and idle_days > quotes_days, mode=mode)
+        yield from _prune_quotes(connection, run, quotes_before)
+        rows_before = _limit(newest, decisions_days, gone=over and idle_days > decisions_days, mode=mode)
+        yield from _prune_rows(connection, run, rows_before)
+    yield from _steps(connection, "heartbeats", "wall_utc_ns < ?", (now_utc_ns - quotes_days * DAY_NS,), key="run, wall_utc_ns")
 
 
 def size_of(path: Path) -> Size:
@@ -60,11 +75,6 @@ def size_of(path: Path) -> Size:
     return Size(sum(file.stat().st_size for file in files if file.exists()), total / days if days else 0.0)
 
 
-def _last_run(connection: sqlite3.Connection) -> int:
-    (run,) = connection.execute("SELECT coalesce(max(run), 0) FROM runs").fetchone()
-    return int(run)
-
-
 def _limit(newest_utc_ns: UtcNs, days: int, *, gone: bool, mode: str) -> UtcNs:
     """Rows before this market time go; none (0) of a replay that is not old as a whole."""
     if gone:
@@ -72,16 +82,15 @@ def _limit(newest_utc_ns: UtcNs, days: int, *, gone: bool, mode: str) -> UtcNs:
     return 0 if mode == "replay" else newest_utc_ns - days * DAY_NS
 
 
-def _prune_quotes(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs) -> int:
+def _prune_quotes(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs) -> Iterator[tuple[str, int]]:
     sql = "SELECT max(last_seq) FROM quote_blocks WHERE run = ? AND last_utc_ns < ?"
     (last,) = connection.execute(sql, (run, before_utc_ns)).fetchone()
-    if last is None:
-        return 0
-    _whole_from(connection, run, last + 1)
-    return _step(connection, "quote_blocks", "run = ? AND last_seq <= ?", (run, last), key="id")
+    if last is not None:
+        _whole_from(connection, run, last + 1)
+        yield from _steps(connection, "quote_blocks", "run = ? AND last_seq <= ?", (run, last), key="id")
 
 
-def _prune_rows(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs) -> int:
+def _prune_rows(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs) -> Iterator[tuple[str, int]]:
     # whole segments only: what stands before the last checkpoint that is itself old enough
     sql = "SELECT max(seq) FROM checkpoints WHERE run = ? AND at_utc_ns < ?"
     (last,) = connection.execute(sql, (run, before_utc_ns)).fetchone()
@@ -89,25 +98,24 @@ def _prune_rows(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs) 
     if newest is not None and newest < before_utc_ns:
         (last,) = connection.execute("SELECT max(seq) + 1 FROM tape WHERE run = ?", (run,)).fetchone()
     if last is None:
-        return 0
+        return
     _whole_from(connection, run, last)
-    deleted = _step(connection, "quote_blocks", "run = ? AND last_seq < ?", (run, last), key="id")
+    yield from _steps(connection, "quote_blocks", "run = ? AND last_seq < ?", (run, last), key="id")
     for table in _TAPE_TABLES:
         key = "run, seq, n" if table in ("effects", "verdicts") else "run, seq"
-        deleted += _step(connection, table, "run = ? AND seq < ?", (run, last), key=key)
-    return deleted
+        yield from _steps(connection, table, "run = ? AND seq < ?", (run, last), key=key)
 
 
 def _whole_from(connection: sqlite3.Connection, run: int, seq: int) -> None:
     connection.execute("UPDATE runs SET tape_from_seq = max(tape_from_seq, ?) WHERE run = ?", (seq, run))
 
 
-def _step(connection: sqlite3.Connection, table: str, where: str, values: tuple[int, ...], *, key: str) -> int:
-    """Delete in steps; each is a transaction of its own, so that the desk's rows wait for one step at most."""
+def _steps(
+    connection: sqlite3.Connection, table: str, where: str, values: tuple[int, ...], *, key: str
+) -> Iterator[tuple[str, int]]:
     sql = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {where} LIMIT {_STEP_ROWS})"
-    total = 0
-    while True:
+    deleted = _STEP_ROWS
+    while deleted == _STEP_ROWS:
         deleted = connection.execute(sql, values).rowcount
-        total += deleted
-        if deleted < _STEP_ROWS:
-            return total
+        if deleted:
+            yield table, deleted

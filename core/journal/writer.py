@@ -18,7 +18,7 @@ import asyncio
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from core.clock.wall import Clock
@@ -77,7 +77,8 @@ class JournalWriter:
         self._waiters: list[Waiter] = []
         self._wake, self._hurry = threading.Event(), threading.Event()
         self._awake = not threaded
-        self._closing = False
+        self._closing = threading.Event()
+        self._pruning: Iterator[tuple[str, int]] | None = None
         self._last_seq = self._reserved_seq = self._first_utc_ns = self._last_utc_ns = 0
         self.trouble = ""
         """Why the journal cannot be written; empty while it can."""
@@ -165,14 +166,16 @@ class JournalWriter:
         """Write all that was appended in the caller's thread; False when it cannot be written (requests are in the reserve)."""
         return self._write_pending()
 
-    def prune(self) -> upkeep.Pruned:
-        """Delete what is older than settings keep, in small steps. Raises StorageError."""
-        try:
-            with self._lock:
-                now = self._clock.utc_ns()
-                return upkeep.prune(self._store.connection, now, self._settings.quotes_days, self._settings.decisions_days)
-        except sqlite3.Error as error:
-            raise storage_error(self._store.path, error, "written") from error
+    def prune(self) -> None:
+        """Have deleted what is older than settings keep: by the thread in small steps between its writing, or here and now."""
+        settings = self._settings
+        steps = upkeep.prune_steps(self._store.connection, self._clock.utc_ns(), settings.quotes_days, settings.decisions_days)
+        self._pruning = steps
+        if self._threaded:
+            self._wake.set()
+            return
+        while self._prune_step():
+            pass
 
     def end_run(self, how: str) -> bool:
         """Write what is queued and mark the run as ended in order; False when it cannot be written."""
@@ -188,9 +191,9 @@ class JournalWriter:
 
     def close(self) -> None:
         """Write what is queued, stop the thread, close the file. Never raises for a disk that will not serve."""
-        if self._closing:
+        if self._closing.is_set():
             return
-        self._closing = True
+        self._closing.set()
         if self._threaded:
             self._hurry.set()
             self._wake.set()
@@ -219,7 +222,7 @@ class JournalWriter:
                 self.dropped += 1
 
     def _work(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             self._wake.wait()
             self._wake.clear()
             self._hurry.wait(self._settings.group_commit_ms / 1000.0)
@@ -229,12 +232,29 @@ class JournalWriter:
             written = self._write_pending()
             for loop, done in waiters:
                 _answer(loop, done, written)
-            if not written and not self._closing:
+            if written and not self._closing.is_set() and self._prune_step():
+                self._hurry.set()
+                self._wake.set()
+            if not written and not self._closing.is_set():
                 self._awake = True
                 self._hurry.wait(_RETRY_S)
                 self._wake.set()
         for loop, done in self._waiters:
             _answer(loop, done, self._write_pending())
+
+    def _prune_step(self) -> bool:
+        """One step of what `prune` began; False when there is none left, or the journal will not serve."""
+        if self._pruning is None:
+            return False
+        try:
+            with self._lock:
+                more = next(self._pruning, None) is not None
+        except sqlite3.Error as error:
+            self._failed(error)
+            more = False
+        if not more:
+            self._pruning = None
+        return more
 
     def _write_pending(self) -> bool:
         try:

@@ -44,8 +44,11 @@ def last_bars(
     Raises:
         StorageError: the journal cannot be read.
     """
-    sql = """SELECT symbol, bar_open_utc_ns FROM verdicts
-        WHERE run = ? AND (? = '' OR symbol = ?) AND (? = '' OR reason = ?) AND (? = 0 OR outcome != 'none')
-        GROUP BY symbol, bar_open_utc_ns ORDER BY max(seq) DESC, max(n) DESC LIMIT ?"""
-    rows = reader.rows(sql, run.run, symbol, symbol, reason, reason, int(candidates_only), count)
+    verdicts = "SELECT run, seq, n, symbol, bar_open_utc_ns, reason, outcome FROM verdicts"
+    nothing = "SELECT run, seq, 0, symbol, bar_open_utc_ns, withheld, 'none' FROM no_signals"
+    judged = verdicts if candidates_only else f"{verdicts} UNION ALL {nothing}"
+    sql = f"""SELECT symbol, bar_open_utc_ns FROM ({judged})
+        WHERE run = ?1 AND (?2 = '' OR symbol = ?2) AND (?3 = '' OR reason = ?3) AND (?4 = 0 OR outcome != 'none')
+        GROUP BY symbol, bar_open_utc_ns ORDER BY max(seq) DESC, max(n) DESC LIMIT ?5"""
+    rows = reader.rows(sql, run.run, symbol, reason, int(candidates_only), count)
     return tuple((str(pair), int(bar)) for pair, bar in rows)

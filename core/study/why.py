@@ -20,6 +20,8 @@ from core.model.errors import StorageError, UsageError
 from core.model.signals import Check, NoSignal, Signal
 from core.model.units import M15_NS, NS_PER_S, UtcNs
 
+_SEEN_IN = ("verdicts", "signals", "no_signals")
+
 
 class Judgement(Struct, frozen=True):
     """One verdict on one bar, and when it was given."""
@@ -35,7 +37,7 @@ class BarStory(Struct, frozen=True, kw_only=True):
     symbol: str
     bar_open_utc_ns: UtcNs
     found: Signal | NoSignal | None
-    """What the scanner said; None where it said nothing, or its input is pruned."""
+    """What the scanner said, with its votes; None where it said nothing, or its input is pruned."""
     judgements: tuple[Judgement, ...]
     """In the order in which they were given; the last one holds."""
 
@@ -91,7 +93,7 @@ def why(reader: TapeReader, symbol: str, bar_open_utc_ns: UtcNs, *, run: int | N
     """
     if run is not None:
         return (_story(reader, reader.run(run), symbol, bar_open_utc_ns),)
-    sql = "SELECT DISTINCT run FROM verdicts WHERE symbol = ? AND bar_open_utc_ns = ?"
+    sql = " UNION ".join(f"SELECT run FROM {table} WHERE symbol = ?1 AND bar_open_utc_ns = ?2" for table in _SEEN_IN)
     judged = {number for (number,) in reader.rows(sql, symbol, bar_open_utc_ns)}
     return tuple(_story(reader, found, symbol, bar_open_utc_ns) for found in reader.runs() if found.run in judged)
 
@@ -119,13 +121,13 @@ def _story(reader: TapeReader, run: Run, symbol: str, bar_open: UtcNs) -> BarSto
 
 
 def _said(reader: TapeReader, run: Run, symbol: str, bar_open: UtcNs) -> Signal | NoSignal | None:
-    """What the scanner said: it stands on the tape between the bar's end and the first verdict."""
-    sql = """SELECT body FROM tape WHERE run = ? AND tag IN ('signal', 'no_signal')
-        AND seq <= (SELECT min(seq) FROM verdicts WHERE run = ? AND symbol = ? AND bar_open_utc_ns = ?)
-        ORDER BY seq DESC LIMIT 200"""
-    for (body,) in reader.rows(sql, run.run, run.run, symbol, bar_open):
+    places = " UNION ".join(
+        f"SELECT seq FROM {table} WHERE run = ?1 AND symbol = ?2 AND bar_open_utc_ns = ?3" for table in ("signals", "no_signals")
+    )
+    sql = f"SELECT body FROM tape WHERE run = ?1 AND seq = (SELECT min(seq) FROM ({places}))"
+    for (body,) in reader.rows(sql, run.run, symbol, bar_open):
         item = _decoded(decode_input, body, reader, run)
-        if isinstance(item, Signal | NoSignal) and (item.symbol, item.bar_open_utc_ns) == (symbol, bar_open):
+        if isinstance(item, Signal | NoSignal):
             return item
     return None
 

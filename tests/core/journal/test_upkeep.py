@@ -10,9 +10,10 @@ import pytest
 from core.journal.schema import open_writable
 from core.journal.tape import TapeReader
 from core.journal.upkeep import Pruned, prune, size_of
+from core.journal.writer import JournalWriter
 from core.model.units import DAY_NS
 from core.study.audit import audit
-from tests.core.journal.tapes import MONDAY_NS, SmallDesk, Watch, day, new_run, record
+from tests.core.journal.tapes import MONDAY_NS, SmallDesk, Watch, day, journal_settings, new_run, record
 
 DAYS = 6
 BARS = DAYS * 96
@@ -100,3 +101,18 @@ def test_size_and_growth_are_told(tmp_path: Path) -> None:
             " + (SELECT sum(length(body)) FROM quote_blocks) + (SELECT sum(length(state)) FROM checkpoints)"
         )
     assert size.bytes_per_day == pytest.approx(bodies)
+
+
+def test_a_living_writer_prunes_between_its_writing(tmp_path: Path) -> None:
+    six_days(tmp_path / "j", "demo")
+    clock = Watch(MONDAY_NS + 500 * DAY_NS)
+    for threaded in (False, True):
+        journal = JournalWriter(tmp_path / "j", journal_settings(), clock=clock, durable=True, threaded=threaded)
+        journal.begin_run(new_run("r2"))
+        journal.prune()
+        journal.append(next(day(1, run_id="r2")))
+        assert journal.flush_blocking()
+        if not threaded:
+            assert counts(tmp_path / "j")["tape"] == 1
+        journal.close()
+        assert journal.writable

@@ -14,6 +14,7 @@ from core.model.inputs import Stamped
 from core.model.market import Side
 from core.model.signals import Check, NoSignal, Signal
 from core.model.units import M15_NS
+from core.study.reading import last_bars
 from core.study.why import bar_of, parse_bar, reasons, why
 from tests.core.journal.tapes import MONDAY_NS, Watch, day, journal_settings, new_run, no_signal, record, signal
 
@@ -62,6 +63,20 @@ def test_a_bar_without_a_signal_tells_the_votes(journal: Path) -> None:
         (story,) = why(reader, "USDJPY", MONDAY_NS)
     assert isinstance(story.found, NoSignal)
     assert "found nothing" in "\n".join(story.lines())
+
+
+def test_a_bar_that_only_the_scanner_saw_has_a_story(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path / "j", journal_settings(), clock=Watch(), durable=False, threaded=False)
+    writer.begin_run(new_run())
+    writer.append(Stamped(seq=1, at_utc_ns=MONDAY_NS + M15_NS, input=no_signal("EURUSD", MONDAY_NS)))
+    writer.close()
+    with TapeReader(tmp_path / "j") as reader:
+        (story,) = why(reader, "EURUSD", MONDAY_NS)
+        assert story.last is None
+        assert isinstance(story.found, NoSignal)
+        assert any("h1_trend" in line for line in story.lines())
+        assert last_bars(reader, reader.run(), count=5) == ()
+        assert last_bars(reader, reader.run(), count=5, candidates_only=False) == (("EURUSD", MONDAY_NS),)
 
 
 def test_a_bar_counts_once_by_its_last_verdict(journal: Path) -> None:
