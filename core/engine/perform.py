@@ -47,7 +47,7 @@ class Performer:
     async def perform(self, request: Request) -> tuple[Input, ...]:
         """What the desk must be told, in order."""
         if self._journal is not None and not isinstance(request, AskBook | AskFate):
-            durable = self._journal.writable and await self._journal.flush()
+            durable = await self._journal.flush()
             if not durable and isinstance(request, Submit):
                 return (Report(client_id=request.client_id, fate=Absent(why="the journal cannot be written")),)
         return await self._broker.perform(request)
