@@ -10,7 +10,7 @@ Does not: know the desk (a factory makes it), nor perform anything.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -28,6 +28,7 @@ from core.model.units import UtcNs
 
 _PROGRESS_EVERY = 2_000
 _VALUE_MAX = 80
+_CHANGES_SHOWN = 4
 
 
 class AuditedDesk(Protocol):
@@ -266,9 +267,22 @@ def _word(effect: Effect | None) -> str:
 def _contrast(was: Effect | None, now: Effect | None) -> str:
     if was is None or now is None or type(was) is not type(now):
         return f"the tape has {_shown(was)}, decided now: {_shown(now)}"
-    old, new = msgspec.to_builtins(was), msgspec.to_builtins(now)
-    fields = [f"{name} {_cut(old.get(name))} -> {_cut(new.get(name))}" for name in new if old.get(name) != new.get(name)]
-    return f"{_word(was)}{_symbol(was)}, the tape's and now: " + "; ".join(fields)
+    found = list(_changes(msgspec.to_builtins(was), msgspec.to_builtins(now), ""))
+    more = f" and {len(found) - _CHANGES_SHOWN} more" if len(found) > _CHANGES_SHOWN else ""
+    return f"{_shown(was)}, the tape's and now: " + "; ".join(found[:_CHANGES_SHOWN]) + more
+
+
+def _changes(old: Any, new: Any, place: str) -> Iterator[str]:
+    """Where two plain values differ, each as `field: old -> new`; members of lists go by their name where they have one."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            yield from _changes(old.get(name), new.get(name), f"{place}.{name}" if place else name)
+    elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        for number, (before, after) in enumerate(zip(old, new, strict=True)):
+            label = before.get("name", number) if isinstance(before, dict) else number
+            yield from _changes(before, after, f"{place}[{label}]")
+    elif old != new:
+        yield f"{place}: {_cut(old)} -> {_cut(new)}"
 
 
 def _shown(effect: Effect | None) -> str:

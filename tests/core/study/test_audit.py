@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from core.desk.desk import Desk
+from core.engine.session import RunWish, run_to_end, start_run
 from core.journal.codec import decode_effect, encode
 from core.journal.schema import open_writable
 from core.journal.tape import TapeReader
 from core.model.errors import StorageError
 from core.model.inputs import Stamped, TimerFired
 from core.model.signals import Signal
+from core.settings.home import Home
 from core.study.audit import AuditResult, audit
 from tests.core.journal.tapes import MONDAY_NS, SmallDesk, day, record
 
@@ -56,6 +62,7 @@ def test_it_agrees_in_another_process_with_another_hash_seed(tape: Path) -> None
     script = """
 import json, sys
 from pathlib import Path
+from core.settings.home import Home
 from core.study.audit import audit
 from tests.core.journal.tapes import SmallDesk
 print(json.dumps(audit(Path(sys.argv[1]), SmallDesk).fields()))
@@ -72,7 +79,7 @@ def test_one_threshold_edited_is_found_at_the_first_decision_that_differs(tape: 
     assert result.first_difference is not None
     assert result.first_difference == result.first_decision
     assert result.first_difference.kind == "decision"
-    assert "threshold" in result.first_difference.text
+    assert "checks[spread].threshold: 0.00012 -> 0.00011" in result.first_difference.text
     assert any(word.startswith("verdict") for word in result.changed)
     assert sum(result.changed.values()) == result.decisions - result.agree
 
@@ -148,7 +155,7 @@ def test_an_effect_changed_is_found(tape: Path) -> None:
     changed(tape, "UPDATE effects SET body = ? WHERE seq = ? AND n = ?", forged, seq, n)
     result = examined(tape)
     assert result.first_decision is not None
-    assert "lots 5.0 -> 0.1" in result.first_decision.text
+    assert "lots: 5.0 -> 0.1" in result.first_decision.text
     assert result.agree == result.decisions - 1
 
 
@@ -211,6 +218,63 @@ def test_an_audit_can_be_made_while_the_engine_writes(tape: Path) -> None:
     assert examined(tape).agrees
     writer.execute("ROLLBACK")
     writer.close()
+
+
+@pytest.fixture(scope="module")
+def replayed(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of the real desk over two recorded weeks."""
+    home = Home(tmp_path_factory.mktemp("replayed"))
+    wish = RunWish(
+        home=home,
+        replay=(recorded_data / "m15",),
+        pairs=("EURUSD", "USDJPY"),
+        from_day=date(2024, 7, 8),
+        to_day=date(2024, 7, 19),
+    )
+
+    async def run() -> None:
+        await run_to_end(await start_run(wish, on_step=lambda _: None))
+
+    asyncio.run(run())
+    return home.journal
+
+
+@pytest.mark.slow
+def test_the_real_desk_decides_the_same_from_the_journal_alone(replayed: Path) -> None:
+    result = audit(replayed, Desk)
+    assert result.agrees, result.lines()
+    assert result.decisions == result.agree > 50
+    assert result.states == result.states_agree > 5
+
+
+@pytest.mark.slow
+def test_the_real_desk_goes_on_from_any_checkpoint(replayed: Path) -> None:
+    with TapeReader(replayed) as reader:
+        run = reader.run()
+        for mark in reader.checkpoints(run):
+            desk = Desk()
+            for stamped in reader.segment(run, mark.seq).prefix:
+                desk.on(stamped)
+            for entry in reader.entries(run, mark.seq):
+                assert tuple(encode(effect) for effect in desk.on(entry.stamped)) == entry.effects
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ("UPDATE quote_blocks SET body = CAST(substr(body, 1, 2) || x'10000000' || substr(body, 7) AS BLOB) WHERE id = 3", "altered"),
+        ("DELETE FROM tape WHERE seq = (SELECT min(seq) FROM signals)", "gap"),
+        ("DELETE FROM effects WHERE tag = 'submit' AND seq = (SELECT min(seq) FROM intents)", "decision"),
+    ],
+)
+def test_the_real_desks_tape_shows_what_was_done_to_it(replayed: Path, tmp_path: Path, change: str, kind: str) -> None:
+    copy = tmp_path / "journal.sqlite"
+    shutil.copy(replayed, copy)
+    assert changed(copy, change) == 1
+    result = audit(copy, Desk)
+    assert result.first_difference is not None
+    assert kind in result.findings
 
 
 def _rows(path: Path, sql: str) -> list[Any]:
