@@ -335,10 +335,10 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
 def _plain(check: Check) -> Check:
     """The same check with its numbers as floats, so that it reads back from a checkpoint as it was written."""
     value, threshold = check.value, check.threshold
-    if type(value) is not int and type(threshold) is not int:
+    if not isinstance(value, int) and not isinstance(threshold, int):
         return check
-    value = None if value is None else float(value)
-    return Check(check.name, value, None if threshold is None else float(threshold), check.passed, check.note)
+    whole = None if value is None else float(value)
+    return Check(check.name, whole, None if threshold is None else float(threshold), check.passed, check.note)
 
 
 def give_up(ctx: Context, candidate: Candidate, reason: str) -> None:

@@ -13,6 +13,7 @@ from core.desk import closes, stops
 from core.desk.bounds import SETTLED_MAX, trim
 from core.desk.context import Context, ns
 from core.desk.equity import LOTS_NOISE
+from core.desk.fills import judge_fill
 from core.desk.gate import release
 from core.desk.positions import closed_by_report, opened_by_report
 from core.desk.state import OrderInFlight, Settled
@@ -62,7 +63,9 @@ def _filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
         if not fate.position_id:
             ctx.ask_book(f"fill of {order.client_id} names no position")
             return
-        opened_by_report(ctx, order, fate)
+        position = opened_by_report(ctx, order, fate)
+        if position is not None:
+            judge_fill(ctx, position)
         settle(ctx, order, fate.position_id)
         release(ctx, order.client_id, by="filled")
         if order.filled_lots < order.lots - LOTS_NOISE:

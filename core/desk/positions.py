@@ -87,7 +87,8 @@ def _grow(
         leader.adds += 1
         position.group_id = leader.group_id
     position.risk_money = _risk_at_fill(ctx, position, order.lots)
-    _tell_opened(ctx, position, entry.risk_money * lots / order.lots)
+    position.asked_risk_money = entry.risk_money * lots / order.lots
+    _tell_opened(ctx, position)
     return position
 
 
@@ -172,7 +173,8 @@ def adopted(ctx: Context, held: BrokerPosition, stop_price: Price) -> OurPositio
     position = _made(ctx, entry, held.position_id, held.symbol, held.side, held.lots, held.open_price, held.opened_utc_ns)
     position.ticket, position.client_id, position.swap_money = held.ticket, held.comment[:16], held.swap_money
     position.book_ahead_in_lots = position.opening_lots = held.lots
-    _tell_opened(ctx, position, entry.risk_money)
+    position.asked_risk_money, position.fill_judged = entry.risk_money, True
+    _tell_opened(ctx, position)
     return position
 
 
@@ -224,6 +226,7 @@ def _add_volume(ctx: Context, position: OurPosition, order: OrderInFlight, lots:
     else:
         position.first_volume_lots += lots
         position.risk_money = _risk_at_fill(ctx, position, order.lots)
+        position.asked_risk_money = order.entry.risk_money * position.lots / order.lots if order.entry is not None else 0.0
     ctx.touched = ctx.dirty = True
     revalue(ctx, position)
     sum_equity(ctx)
@@ -243,7 +246,7 @@ def _risk_at_fill(ctx: Context, position: OurPosition, ordered_lots: Lots) -> Mo
     return max(-lost + 2.0 * commission * position.lots, asked * 0.01)
 
 
-def _tell_opened(ctx: Context, position: OurPosition, asked_money: Money) -> None:
+def _tell_opened(ctx: Context, position: OurPosition) -> None:
     entry = position.entry
     ctx.emit(
         PositionOpened(
@@ -258,7 +261,7 @@ def _tell_opened(ctx: Context, position: OurPosition, asked_money: Money) -> Non
             stop_price=position.stop_price,
             target_price=position.target_price,
             risk_money=position.risk_money,
-            asked_risk_money=asked_money,
+            asked_risk_money=position.asked_risk_money,
             spread_price=entry.spread_price,
             confidence=entry.confidence,
             latency_ms=position.latency_ms,

@@ -135,6 +135,9 @@ class OurPosition(Struct, kw_only=True):
     """What the fill put at risk: the R of this trade."""
     equity_money: Money
     """Equity when it was opened."""
+    asked_risk_money: Money = 0.0
+    """The share of the asked risk that the volume filled stands for."""
+    fill_judged: bool = False
     group_id: int
     latency_ms: float = 0.0
     first_volume_lots: Lots = 0.0

@@ -1,0 +1,33 @@
+"""A fill may cost more risk than was asked for: the stop stays at its price, and the operator's choice says what happens (F2).
+
+Promises: judged once per position, when its order's fate is proven. Does not: move the stop.
+"""
+
+from __future__ import annotations
+
+from core.desk import closes
+from core.desk.context import Context
+from core.desk.state import OurPosition
+from core.model.effects import Alert
+from core.risk.grid import floor_lots
+
+
+def judge_fill(ctx: Context, position: OurPosition) -> None:
+    """Report, or trim, what puts more at risk than the operator's share of the asked."""
+    if position.fill_judged:
+        return
+    position.fill_judged = True
+    own = ctx.policy(position.symbol).settings.risk
+    asked = position.asked_risk_money
+    if asked <= 0.0 or position.risk_money <= asked * own.fill_risk_max_pct / 100.0:
+        return
+    share = position.risk_money / asked
+    text = f"#{position.ticket} {position.symbol} filled at {position.open_price}: risk {share:.0%} of the asked {asked:.2f}"
+    ctx.emit(Alert(kind="risk", level="warning", text=text, symbol=position.symbol, ticket=position.ticket))
+    spec = ctx.spec(position.symbol)
+    if own.fill_risk_action != "trim" or spec is None:
+        return
+    keep = floor_lots(spec, position.lots / share)
+    cut = floor_lots(spec, position.lots - keep)
+    if keep > 0.0 and cut > 0.0:
+        closes.start_close(ctx, position.position_id, "trim", lots=cut)

@@ -1,0 +1,102 @@
+"""Rounds: together and best first, late ones after, waiting ones again while fresh."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.model.effects import Submit, Verdict
+from core.model.inputs import BarAbsent, Refused
+from core.model.market import Side
+from core.model.units import NS_PER_S
+from core.settings.load import shipped_settings
+from tests.core.desk.playbook import Play, only
+
+
+def verdicts(effects: list) -> list[tuple[str, str, str]]:
+    return [(one.symbol, one.outcome, one.reason) for one in effects if isinstance(one, Verdict)]
+
+
+def test_the_best_of_a_round_goes_first_whatever_came_first() -> None:
+    play = Play(shipped_settings(("breakers.positions_max", 1))).start()
+    effects = play.round(play.signal("GBPUSD", confidence=0.80), play.signal("EURUSD", confidence=0.95))
+    assert verdicts(effects) == [("EURUSD", "entered", ""), ("GBPUSD", "refused", "positions")]
+
+
+def test_equals_go_by_the_pairs_name() -> None:
+    play = Play(shipped_settings(("breakers.positions_max", 1))).start()
+    good = {"stop_pips": 30.0, "target_pips": 90.0}
+    effects = play.round(play.signal("GBPUSD", **good), play.signal("EURUSD", **good))
+    assert verdicts(effects)[0] == ("EURUSD", "entered", "")
+
+
+def test_the_round_is_judged_when_every_pair_has_reported() -> None:
+    play = Play().start()
+    play.bars()
+    assert not verdicts(play.give(play.signal("EURUSD")))
+    for symbol in ("GBPUSD", "USDJPY"):
+        assert not verdicts(play.give(play.none(symbol)))
+    absent = BarAbsent(symbol="USDCHF", timeframe="M15", bar_open_utc_ns=play.bar_open())
+    assert verdicts(play.give(absent)) == [("EURUSD", "entered", "")]
+
+
+def test_or_after_two_seconds_and_late_ones_come_after() -> None:
+    play = Play().start()
+    play.bars()
+    play.give(play.signal("GBPUSD"))
+    assert play.desk.wake_at() == play.at + 2 * NS_PER_S
+    assert verdicts(play.timer(after_s=2)) == [("GBPUSD", "entered", "")]
+    assert verdicts(play.give(play.signal("USDJPY"))) == [("USDJPY", "entered", "")]
+
+
+def test_a_wide_spread_passes_and_the_candidate_is_judged_again() -> None:
+    play = Play().start()
+    play.quote("EURUSD", spread=0.0005)
+    effects = play.round(play.signal("EURUSD"))
+    assert verdicts(effects) == [("EURUSD", "waiting", "spread_stop")]
+    assert play.desk.wake_at() == play.at + 30 * NS_PER_S
+    assert play.desk.quote_interest()[0] == ("EURUSD",)
+    play.quote("EURUSD", after_s=20)
+    assert verdicts(play.wait(15)) == [("EURUSD", "entered", "")]
+
+
+def test_what_waits_is_over_with_its_reason_when_the_signal_is_too_old() -> None:
+    play = Play().start()
+    play.quote("EURUSD", spread=0.0005)
+    play.round(play.signal("EURUSD"))
+    found = []
+    for _ in range(6):
+        found += play.wait(25)
+        found += play.quote("EURUSD", spread=0.0005)
+    assert verdicts(found) == [("EURUSD", "refused", "spread_stop")]
+    assert not play.all(Submit)
+
+
+def test_a_newer_bar_replaces_what_still_waits() -> None:
+    play = Play(shipped_settings(("scan.signal_age_max_s", 900.0), ("filters.quote_age_max_s", 3600.0))).start()
+    play.quote("EURUSD", spread=0.0005)
+    play.round(play.signal("EURUSD"))
+    effects = play.wait(900)
+    effects += play.round(play.signal("EURUSD", Side.SELL))
+    assert verdicts(effects) == [("EURUSD", "refused", "spread_stop"), ("EURUSD", "waiting", "spread_stop")]
+
+
+@pytest.mark.parametrize("tries", [3])
+def test_a_requote_is_tried_again_with_fresh_prices_and_not_for_ever(tries: int) -> None:
+    play = Play().start()
+    sent = [only(play.round(play.signal("EURUSD")), Submit)]
+    for _ in range(5):
+        play.report(sent[-1].client_id, Refused(kind="retry", code=10004, reason="requote"))
+        effects = play.quote("EURUSD", after_s=1) + play.wait(29)
+        sent += [one for one in effects if isinstance(one, Submit)]
+    assert len(sent) == tries
+    assert len({one.client_id for one in sent}) == tries
+    assert {one.signal_id for one in sent} == {sent[0].signal_id}
+
+
+def test_an_exit_wish_closes_and_is_no_candidate() -> None:
+    play = Play().start()
+    play.enter("EURUSD")
+    play.next_bar()
+    effects = play.round(play.signal("EURUSD", exit_now=True))
+    assert [(one.why, one.symbol) for one in effects if type(one).__name__ == "Close"] == [("strategy", "EURUSD")]
+    assert not verdicts(effects)
