@@ -32,6 +32,7 @@ from core.model.market import Side
 from core.model.units import Lots, Price
 
 _PERCENT = 100.0
+_RATE_ROOM = 2.0
 
 
 class Triggers:
@@ -41,6 +42,8 @@ class Triggers:
         """`target_first`: symbols where a range with both stop and target fills the target."""
         self._ledger = ledger
         self._target_first = target_first
+        self._margin_of = -1
+        self._safe = 0.0
 
     def on_step(self, step: Step) -> None:
         """Take one instant of the market: rollovers and expiries up to it, its ranges, then its ticks."""
@@ -128,7 +131,9 @@ class Triggers:
         quote = ledger.quotes.get(symbol)
         if quote is None:
             return
-        for bid, ask in ((low, ask_low), (high, ask_high)):
+        sides = {position.side for position in ledger.positions.values() if position.symbol == symbol}
+        ends = ((Side.BUY, low, ask_low), (Side.SELL, high, ask_high))
+        for bid, ask in ((bid, ask) for side, bid, ask in ends if side in sides):
             ledger.quotes[symbol] = (bid, ask, quote[2])
             self._margin(rule="range_stop_out")
         ledger.quotes[symbol] = quote
@@ -184,10 +189,13 @@ class Triggers:
         """Close the worst position, again and again, while the margin level is at or under the stop-out level."""
         ledger, terms = self._ledger, self._ledger.terms
         while ledger.positions:
+            equity = ledger.equity_money()
+            if equity > self._safe_money():
+                ledger.margin_called = False
+                break
             margin = ledger.margin_money()
             if margin <= 0.0:
                 break
-            equity = ledger.equity_money()
             level_pct = equity / margin * _PERCENT
             ledger.margin_called = level_pct <= terms.margin_call_level_pct
             if level_pct > terms.stop_out_level_pct:
@@ -195,6 +203,15 @@ class Triggers:
             worst = min(ledger.positions.values(), key=lambda position: (ledger.money.profit_money(position), position.ticket))
             comment = f"[so {level_pct:.2f}%/{equity:.2f}/{margin:.2f}]"
             self._exit(worst, ledger.money.close_price(worst), REASON_STOP_OUT, rule, comment=comment[:31])
+
+    def _safe_money(self) -> float:
+        """Equity above which no level is near: margin as of the last change of the book, with room for rates that moved."""
+        ledger = self._ledger
+        if self._margin_of != ledger.changes:
+            self._margin_of = ledger.changes
+            worst_pct = max(ledger.terms.stop_out_level_pct, ledger.terms.margin_call_level_pct)
+            self._safe = ledger.margin_money() * worst_pct / _PERCENT * _RATE_ROOM
+        return self._safe
 
 
 def _touched(position: Position, low: Price, high: Price) -> int:

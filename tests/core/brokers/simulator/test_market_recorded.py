@@ -163,8 +163,10 @@ def test_nothing_is_seen_before_its_time():
     for path in ("pessimistic", "neutral", "optimistic"):
         played = market(bars(rows), path=path)
         whole = played.columns("EURUSD", "M15")
+        seen = {}
         while played.next_ns() is not None:
-            now = played.step().at_utc_ns
+            now, ticks, _ = played.step()
+            seen.setdefault(now // M15_NS * M15_NS, []).extend(ticks)
             row = played.reached("EURUSD", "M15", now) - 1
             open_ns = int(whole.open_utc_ns[row])
             assert open_ns <= now < open_ns + M15_NS
@@ -173,10 +175,8 @@ def test_nothing_is_seen_before_its_time():
                 assert forming is None
             else:
                 assert forming.open_utc_ns == open_ns
-                seen = [tick for tick in (whole.open[row], whole.high[row], whole.low[row])][
-                    : 1 + (now - open_ns) // (M15_NS // 3)
-                ]
-                assert forming.high <= max(whole.open[row], *seen) or path == "neutral"
+                shown = [tick[1] for tick in seen[open_ns]]
+                assert forming[1:5] == (shown[0], max(shown), min(shown), shown[-1])
                 if now == open_ns:
                     assert forming[1:5] == (whole.open[row],) * 4
             hour = played.forming("EURUSD", "H1", now)

@@ -1,0 +1,61 @@
+"""The simulated module against the vendor's own wheel, read as a file and never installed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from core.brokers.simulator.constants import AUTHOR, CONSTANTS, VERSION
+from core.brokers.simulator.structs import TYPES
+from core.brokers.simulator.surface import FUNCTIONS
+from tests.core.brokers.simulator.kit import Desk
+
+HELPERS = {"Buy", "Sell", "Close"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    asked = ["--platform", "win_amd64", "--python-version", "3.11", "--only-binary=:all:", "--no-deps", "-q", "-d", str(folder)]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *asked, f"MetaTrader5=={VERSION}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip("the registry does not answer")
+    found = list(folder.glob("*.whl"))
+    if done.returncode or not found:
+        pytest.skip("the registry cannot be reached, or has no such wheel")
+    with zipfile.ZipFile(found[0]) as archive:
+        core = next(name for name in archive.namelist() if name.endswith(".pyd"))
+        return archive.read("MetaTrader5/__init__.py").decode(), archive.read(core)
+
+
+def test_names_and_constants(wheel):
+    text, _ = wheel
+    module = ast.parse(text)
+    constants = {
+        node.targets[0].id: eval(compile(ast.Expression(node.value), "wheel", "eval"))
+        for node in module.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    assert constants.pop("__version__") == VERSION
+    assert constants.pop("__author__") == AUTHOR
+    assert constants == CONSTANTS
+    functions = {node.name for node in module.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
+    assert functions == HELPERS <= set(FUNCTIONS)
+    shown = Desk().mt
+    assert all(getattr(shown, name) == value for name, value in constants.items())
+
+
+def test_functions_records_and_fields_are_in_the_compiled_core(wheel):
+    _, core = wheel
+    missing = [name for name in (*FUNCTIONS, *TYPES) if name not in HELPERS and name.encode() + b"\0" not in core]
+    assert not missing
+    fields = {name for kind in TYPES.values() for name in kind._names}
+    assert [name for name in sorted(fields) if name.encode() + b"\0" not in core] == []
+    for text in ('Invalid "type_filling" argument', "Unnamed arguments not allowed", "No IPC connection", "IPC recv failed"):
+        assert text.encode() in core or text.encode("utf-16-le") in core
