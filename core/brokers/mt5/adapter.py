@@ -75,6 +75,11 @@ class Mt5Broker:
         self._hedging = True
         self._tick_calls: dict[tuple[str, ...], tuple[ModuleCall, ...]] = {}
 
+    @property
+    def session(self) -> Session:
+        """The line underneath, for the examination by `doctor`."""
+        return self._session
+
     # ------------------------------------------------------------------------------------------------------ start
     async def connect(self) -> Connected:
         """Initialise, wait for the line to the trade server, check the account.

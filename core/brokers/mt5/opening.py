@@ -26,7 +26,8 @@ _SAMPLE_SECONDS = 6.0
 _SAMPLES_WANTED = 4
 _H1_BARS = 60 * 24 * 5
 """Sixty weeks: both American and both European switches lie in them."""
-_PROBE_TICKS = 1000
+_PROBE_TICKS = 200
+"""Enough for the cents to vanish, few enough for a rate that moves with the price."""
 
 
 class Opening:
@@ -182,7 +183,7 @@ class Opening:
 
 
 async def tick_value_gap(session: Session, instrument: Instrument, broker_name: str, price: float) -> float | None:
-    """How far the tick value is from `order_calc_profit` over a thousand ticks, as a fraction; None where it cannot be told."""
+    """How far the tick value is from `order_calc_profit` over many ticks, as a fraction; None where it cannot be told."""
     far = price + _PROBE_TICKS * instrument.tick_size
     try:
         profit = float(await session.read("order_calc_profit", mt5.ORDER_BUY, broker_name, 1.0, float(price), float(far)))

@@ -8,6 +8,7 @@ Run as `python -m core.brokers.mt5.gateway.child HOST [ARGUMENT...]`; hosts are 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from core.brokers.mt5.inprocess import InProcess
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until the front closes the pipe."""
+    # Ctrl-C reaches the whole console; the front decides what it means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = _pipes()
     host = hosted(arguments[0], list(arguments[1:]))
     terminal = InProcess(host.module)

@@ -42,7 +42,7 @@ class HandMarket:
     """Quotes as the test sets them; a thousand flat M15 bars before the start."""
 
     label = "by hand"
-    target_first = False
+    target_first: frozenset[str] = frozenset()
 
     def __init__(self, quotes: dict[str, tuple[float, float]], weeks: int = 2):
         self.symbols = tuple(quotes)

@@ -1,0 +1,352 @@
+"""Examining the way to the broker, link by link: each finding with its number, its verdict and what to do about it.
+
+Why: "it does not trade" has twenty causes, and most of them are a switch somewhere else.
+Promises: sends nothing that could be carried out (an order is only checked); works on any `Terminal`; goes on after a failure
+as far as it can, and says what it could not look at. Row C3 of the mission.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from core.brokers.base import Connected, Terminal, TerminalLost, TerminalNotSent
+from core.brokers.mt5.adapter import Mt5Broker
+from core.brokers.mt5.codes import last_error, retcode
+from core.brokers.mt5.opening import tick_value_gap
+from core.brokers.mt5.policy import Mt5Policy
+from core.brokers.mt5.requests import Request, filling_candidates, open_request
+from core.brokers.mt5.servertime import ServerClock
+from core.brokers.mt5.session import ReadFailed, Session, Sleep
+from core.clock.wall import Clock
+from core.model.effects import Submit
+from core.model.errors import BrokerError
+from core.model.market import Instrument, Quote, Side
+from core.model.reads import Known, Unknown
+from core.model.units import NS_PER_S
+
+Verdict = Literal["ok", "warn", "fail"]
+ROUND_TRIPS = 20
+ROUND_TRIP_MS_WARN = 250.0
+QUOTE_AGE_S_WARN = 60.0
+_STOP_SPREADS = 20.0
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One row of the examination."""
+
+    name: str
+    verdict: Verdict
+    text: str
+    number: float | None = None
+    unit: str = ""
+    remedy: str = ""
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What the desk will need."""
+
+    symbols: tuple[str, ...]
+    bars: int
+    """M15 bars that the strategy asks for at the start."""
+    round_trip_ms_max: float
+    """The read deadline: slower than this is no connection."""
+
+
+def verdict_of(findings: Sequence[Finding]) -> Verdict:
+    """The worst of all."""
+    verdicts = [finding.verdict for finding in findings]
+    return "fail" if "fail" in verdicts else "warn" if "warn" in verdicts else "ok"
+
+
+async def examine(
+    terminal: Terminal,
+    policy: Mt5Policy,
+    wanted: Wanted,
+    clock: Clock,
+    *,
+    sleep: Sleep = asyncio.sleep,
+    server_clock: ServerClock | None = None,
+) -> tuple[Finding, ...]:
+    """All findings in the order of the way: terminal, account, symbols, candles, quotes, clock, orders."""
+    broker = Mt5Broker(terminal, policy, clock, sleep=sleep, server_clock=server_clock)
+    examination = _Examination(broker, terminal, policy, wanted, clock)
+    try:
+        connected = await broker.connect()
+    except BrokerError as error:
+        return (Finding(name="terminal", verdict="fail", text=str(error), remedy=error.what_to_do), *examination.findings)
+    examination.connected(connected)
+    await examination.permissions()
+    await examination.round_trip()
+    await examination.symbols()
+    for symbol in examination.selected:
+        await examination.candles(symbol)
+    await examination.quotes()
+    await examination.server_clock()
+    for symbol in examination.selected:
+        await examination.orders(symbol)
+    await examination.history()
+    return tuple(examination.findings)
+
+
+class _Examination:
+    """The rows found so far."""
+
+    def __init__(self, broker: Mt5Broker, terminal: Terminal, policy: Mt5Policy, wanted: Wanted, clock: Clock) -> None:
+        self.findings: list[Finding] = []
+        self.selected: dict[str, Instrument] = {}
+        self._broker = broker
+        self._session: Session = broker.session
+        self._terminal = terminal
+        self._policy = policy
+        self._wanted = wanted
+        self._clock = clock
+
+    def add(
+        self, name: str, verdict: Verdict, text: str, *, number: float | None = None, unit: str = "", remedy: str = ""
+    ) -> None:
+        """One row more."""
+        self.findings.append(Finding(name=name, verdict=verdict, text=text, number=number, unit=unit, remedy=remedy))
+
+    def connected(self, found: Connected) -> None:
+        """Terminal and account."""
+        self.add("terminal", "ok", f"{found.terminal_name}, build {found.build}", number=float(found.build))
+        account = found.account
+        kind = "hedging" if account.hedging else "netting"
+        self.add(
+            "account",
+            "ok",
+            f"{account.mode}, login {account.login} at {account.server}, {kind}, 1:{account.leverage}, {account.currency}",
+            number=account.balance_money,
+            unit=account.currency,
+        )
+        for warning in found.warnings:
+            what, _, remedy = warning.partition(": ")
+            self.add("warning", "warn", what, remedy=remedy)
+        short = found.bars_max < self._wanted.bars
+        self.add(
+            "bars in terminal",
+            "fail" if short else "ok",
+            f"the terminal keeps {found.bars_max} bars, {self._wanted.bars} are needed",
+            number=float(found.bars_max),
+            unit="bars",
+            remedy="Tools > Options > Charts > Max bars in chart: raise it and restart the terminal" if short else "",
+        )
+
+    async def permissions(self) -> None:
+        """The switches that have orders refused."""
+        try:
+            info: Mapping[str, Any] = await self._session.read("terminal_info")
+        except ReadFailed as error:
+            self.add("permissions", "fail", str(error), remedy="run doctor again")
+            return
+        allowed, barred = bool(info["trade_allowed"]), bool(info["tradeapi_disabled"])
+        self.add(
+            "algo trading",
+            "ok" if allowed else "fail",
+            "on" if allowed else "off: orders are refused with 10027",
+            remedy="" if allowed else "press the Algo Trading button of the terminal",
+        )
+        self.add(
+            "python trading",
+            "fail" if barred else "ok",
+            "barred by the terminal's own option" if barred else "allowed",
+            remedy="Tools > Options > Expert Advisors: clear 'Disable algorithmic trading via external Python API'"
+            if barred
+            else "",
+        )
+
+    async def round_trip(self) -> None:
+        """How long a read takes."""
+        spent: list[float] = []
+        try:
+            for _ in range(ROUND_TRIPS):
+                before = self._clock.monotonic_s()
+                await self._terminal.call("account_info")
+                spent.append((self._clock.monotonic_s() - before) * 1000.0)
+        except (TerminalLost, TerminalNotSent) as error:
+            self.add("round trip", "fail", str(error), remedy="look at gateway and network")
+            return
+        spent.sort()
+        median, worst = spent[len(spent) // 2], spent[-1]
+        verdict: Verdict = "fail" if worst > self._wanted.round_trip_ms_max else "warn" if median > ROUND_TRIP_MS_WARN else "ok"
+        self.add(
+            "round trip",
+            verdict,
+            f"median {median:.1f} ms, worst of {len(spent)} {worst:.1f} ms",
+            number=round(median, 2),
+            unit="ms",
+            remedy="" if verdict == "ok" else "bring gateway and engine nearer to each other, or the host is overloaded",
+        )
+
+    async def symbols(self) -> None:
+        """Names resolved and quoted, one by one, so that one bad pair does not hide the others."""
+        for symbol in self._wanted.symbols:
+            try:
+                (instrument,) = await self._broker.select((symbol,))
+            except BrokerError as error:
+                self.add(f"symbol {symbol}", "fail", str(error), remedy=error.what_to_do)
+                continue
+            self.selected[symbol] = instrument
+            name = self._session.broker_names[symbol]
+            called = "" if name == symbol else f"called {name}, "
+            tradable = instrument.trade_mode == "full"
+            self.add(
+                f"symbol {symbol}",
+                "ok" if tradable else "fail",
+                f"{called}{instrument.execution} execution, "
+                f"{instrument.volume_min_lots:g} to {instrument.volume_max_lots:g} lots, "
+                f"stops level {instrument.stops_level_points}, trading {instrument.trade_mode}",
+                number=float(instrument.stops_level_points),
+                unit="points",
+                remedy="" if tradable else "the broker restricts this symbol for this account; take it out of desk.pairs",
+            )
+
+    async def candles(self, symbol: str) -> None:
+        """Closed candles, as many as the strategy needs."""
+        read = await self._broker.bars(symbol, "M15", self._wanted.bars)
+        if isinstance(read, Unknown):
+            self.add(
+                f"candles {symbol}", "fail", read.why, remedy="open a chart of the symbol once, wait for its history, try again"
+            )
+            return
+        count = len(read.value)
+        short = count < self._wanted.bars
+        age_min = (self._clock.utc_ns() - int(read.value.open_utc_ns[-1])) / NS_PER_S / 60.0 if count else None
+        self.add(
+            f"candles {symbol}",
+            "warn" if short else "ok",
+            f"{count} closed M15 bars" + ("" if age_min is None else f", the last opened {age_min:.0f} min ago"),
+            number=float(count),
+            unit="bars",
+            remedy=f"{self._wanted.bars} are wanted: signals are withheld until they are there" if short else "",
+        )
+
+    async def quotes(self) -> None:
+        """How old quotes are."""
+        read = await self._broker.quotes(tuple(self.selected))
+        if isinstance(read, Unknown):
+            self.add("quotes", "fail", read.why, remedy="look at the terminal's connection")
+            return
+        for quote in read.value:
+            age_s = (self._clock.utc_ns() - quote.at_utc_ns) / NS_PER_S
+            old = age_s > QUOTE_AGE_S_WARN
+            self.add(
+                f"quote {quote.symbol}",
+                "warn" if old else "ok",
+                f"{quote.bid} / {quote.ask}, {age_s:.0f} s old",
+                number=round(age_s, 1),
+                unit="s",
+                remedy="the market may be closed; else look at the terminal's connection and the clock below" if old else "",
+            )
+
+    async def server_clock(self) -> None:
+        """The server's clock and how far it is from ours."""
+        found = await self._broker.clock()
+        hours = found.offset_s / 3600.0
+        self.add(
+            "server clock",
+            "ok" if found.confirmed else "warn",
+            f"UTC{hours:+g} h, rule {found.rule}" + ("" if found.confirmed else ", not confirmed: no tick changed while looking"),
+            number=hours,
+            unit="h",
+            remedy="" if found.confirmed else "look again when the market is open; check this machine's clock (NTP)",
+        )
+
+    async def orders(self, symbol: str) -> None:
+        """An entry with stop and target, checked and not sent; and whether the tick value can be believed."""
+        instrument = self.selected[symbol]
+        read = await self._broker.quotes((symbol,))
+        if not isinstance(read, Known) or not read.value:
+            self.add(f"order {symbol}", "fail", "no price to check an order at", remedy="try again when the market is open")
+            return
+        quote = read.value[0]
+        gap = await tick_value_gap(self._session, instrument, self._session.broker_names[symbol], quote.bid)
+        if gap is not None:
+            far = gap > self._policy.tick_value_gap_max_fraction
+            self.add(
+                f"tick value {symbol}",
+                "fail" if far else "ok",
+                f"{gap * 100:.2f} % from the broker's own calculation",
+                number=round(gap * 100, 3),
+                unit="%",
+                remedy="sizes cannot be trusted and entries are refused; report it to the broker" if far else "",
+            )
+        await self._checked(symbol, instrument, quote)
+
+    async def _checked(self, symbol: str, instrument: Instrument, quote: Quote) -> None:
+        number = 10030
+        try:
+            for filling in filling_candidates(instrument):
+                request = probe(instrument, quote, self._session.broker_names[symbol], filling, self._policy.magic)
+                reply = await self._terminal.call("order_check", request)
+                if reply.value is None:
+                    why = f"{reply.error_code} {reply.error_text}"
+                    self.add(f"order {symbol}", "fail", why, remedy=last_error(reply.error_code).what_to_do)
+                    return
+                number = int(reply.value["retcode"])
+                if number != 10030:
+                    break
+        except (TerminalLost, TerminalNotSent) as error:
+            self.add(f"order {symbol}", "fail", str(error), remedy="look at gateway and network")
+            return
+        code = retcode(number)
+        fine = number in (0, 10009)
+        closed = code.kind == "market_closed"
+        words = f"{instrument.volume_min_lots:g} lots with stop and target: "
+        self.add(
+            f"order {symbol}",
+            "ok" if fine else "warn" if closed else "fail",
+            words + ("accepted by order_check" if fine else f"{number} {code.meaning}"),
+            number=float(number),
+            remedy="" if fine else code.what_to_do or _remedy_of_refusal(number),
+        )
+
+    async def history(self) -> None:
+        """Whether deals can be read: money is booked from nothing else."""
+        read = await self._broker.new_deals()
+        known = isinstance(read, Known)
+        self.add(
+            "deals",
+            "ok" if known else "fail",
+            "the history can be read" if isinstance(read, Known) else read.why,
+            remedy="" if known else "open the terminal's History tab and choose All History",
+        )
+
+
+def probe(instrument: Instrument, quote: Quote, broker_symbol: str, filling: int, magic: int) -> Request:
+    """An entry of the least volume with stop and target far enough away; for `order_check` alone."""
+    room = max(_STOP_SPREADS * quote.spread_price, 2.0 * instrument.stops_level_points * instrument.point, 50.0 * instrument.pip)
+    effect = Submit(
+        client_id="doctor",
+        reservation_id="",
+        signal_id="",
+        symbol=instrument.symbol,
+        side=Side.BUY,
+        lots=instrument.volume_min_lots,
+        quoted_price=quote.ask,
+        stop_price=quote.bid - room,
+        target_price=quote.ask + room,
+        deviation_points=10,
+        risk_money=0.0,
+    )
+    return open_request(
+        effect,
+        instrument,
+        quote,
+        broker_symbol=broker_symbol,
+        filling=filling,
+        magic=magic,
+        target_price=effect.target_price,
+    )
+
+
+def _remedy_of_refusal(number: int) -> str:
+    if number == 10016:
+        return "this broker refuses stops in the opening request; such an account is not traded"
+    if number == 10019:
+        return "the account cannot carry the least volume"
+    return "see docs/metatrader5.md"

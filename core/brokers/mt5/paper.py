@@ -1,0 +1,263 @@
+"""Paper trading on a live feed: prices, candles and symbols are a real terminal's, orders and money are a simulated ledger's.
+
+Why: the same adapter and engine, the same bad quotes and rollovers, and not a cent at risk.
+Promises: nothing that trades is ever forwarded to the feed, and the feed is never given credentials; between two reads the
+ticks of symbols with open positions are fetched whole, so that a stop touched in between fires; the ledger's clock is the
+feed's server clock.
+Does not: make prices. While the feed is unknown so is every quote, and an order is refused for want of a price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import structs
+
+from core.brokers.base import ModuleCall, Reply, Terminal
+from core.brokers.mt5.adapter import Mt5Broker
+from core.brokers.mt5.inprocess import InProcess
+from core.brokers.mt5.policy import policy_from
+from core.brokers.mt5.servertime import ServerClock
+from core.brokers.mt5.session import Sleep
+from core.brokers.simulator.market import FormingBar, Step, TickColumns
+from core.brokers.simulator.opening import account_terms
+from core.brokers.simulator.servertime import ServerClock as TerminalClock
+from core.brokers.simulator.terminal import SimulatedTerminal
+from core.clock.wall import Clock
+from core.model.errors import BrokerError
+from core.model.inputs import News
+from core.model.market import Candles
+from core.model.money import resolve_conversion
+from core.model.units import NS_PER_MS, NS_PER_S, Price, UtcNs
+from core.settings.schema import Settings
+
+FEED_CALLS = frozenset(
+    {
+        "version",
+        "symbols_get",
+        "symbol_info",
+        "symbol_info_tick",
+        "copy_rates_from_pos",
+        "copy_rates_range",
+        "copy_ticks_range",
+    }
+)
+"""What the feed answers; `terminal_info`, `symbol_select` and `initialize` concern both, everything else the ledger alone."""
+_TICKS_ALL = -1
+_CATCH_UP_S_MAX = 86_400
+"""How far back ticks are fetched after a gap; what lies further is judged by the first quote after it."""
+
+
+class FeedMarket:
+    """The market of the paper ledger: quotes in the order in which the feed showed them; candles are the feed's own affair."""
+
+    target_first: frozenset[str] = frozenset()
+
+    def __init__(self, symbols: Sequence[str], start_utc_ns: UtcNs) -> None:
+        """`symbols` as the broker calls them."""
+        self.symbols = tuple(symbols)
+        self.label = "paper on a live feed"
+        self.start_utc_ns = start_utc_ns
+        self._steps: list[Step] = []
+
+    def show(self, symbol: str, bid: Price, ask: Price, at_utc_ns: UtcNs) -> None:
+        """The next quote; whoever shows one lets the terminal take it at once."""
+        self._steps.append(Step(at_utc_ns, ((symbol, bid, ask),)))
+
+    def initial(self) -> tuple[tuple[str, Price, Price, UtcNs], ...]:
+        """No quote before the first."""
+        return ()
+
+    def next_ns(self) -> UtcNs | None:
+        """Instant of the next quote that was shown."""
+        return self._steps[0].at_utc_ns if self._steps else None
+
+    def step(self) -> Step:
+        """Take it."""
+        return self._steps.pop(0)
+
+    def version(self, symbol: str, timeframe: str) -> int:
+        """Nothing changes."""
+        return 0
+
+    def columns(self, symbol: str, timeframe: str) -> Candles | None:
+        """None are kept here."""
+        return None
+
+    def reached(self, symbol: str, timeframe: str, now_utc_ns: UtcNs) -> int:
+        """None."""
+        return 0
+
+    def forming(self, symbol: str, timeframe: str, now_utc_ns: UtcNs) -> FormingBar | None:
+        """None."""
+        return None
+
+    def ticks(self, symbol: str, from_utc_ns: UtcNs, to_utc_ns: UtcNs, now_utc_ns: UtcNs) -> TickColumns:
+        """None are kept here."""
+        return TickColumns(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+
+    def news(self) -> tuple[News, ...] | None:
+        """A feed has no calendar."""
+        return None
+
+
+class PaperTerminal:
+    """A `Terminal` that reads the market from one place and keeps the account in another."""
+
+    def __init__(
+        self, feed: Terminal, terminal: SimulatedTerminal, market: FeedMarket, clock: Clock, server: ServerClock
+    ) -> None:
+        """`server` is the feed's clock rule, the same that `terminal` keeps."""
+        self._feed = feed
+        self._terminal = terminal
+        self._market = market
+        self._clock = clock
+        self._server = server
+        self._ledger = InProcess(terminal.module)
+        self._last_ms: dict[str, int] = {}
+
+    @property
+    def simulated(self) -> SimulatedTerminal:
+        """The ledger's terminal."""
+        return self._terminal
+
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+        """One call, to whom it concerns. Raises what the feed raises, for what the feed answers."""
+        if name == "symbol_info_tick":
+            return await self._tick(args)
+        if name in FEED_CALLS:
+            return await self._feed.call(name, *args, **kwargs)
+        if name == "initialize":
+            return await self._initialize(kwargs)
+        if name == "symbol_select":
+            reply = await self._feed.call(name, *args)
+            self._ledger.call_now(name, args)
+            return reply
+        if name == "terminal_info":
+            return await self._terminal_info()
+        await self._refresh(name, args)
+        return self._ledger.call_now(name, args, kwargs)
+
+    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+        """Quotes travel together; all else one by one."""
+        if all(call.name == "symbol_info_tick" for call in calls):
+            replies = await self._feed.call_many(calls)
+            for call, reply in zip(calls, replies, strict=True):
+                await self._shown(call.args[0], reply)
+            return replies
+        return tuple([await self.call(call.name, *call.args, **call.kwargs) for call in calls])
+
+    def changes(self) -> int | None:
+        """The ledger counts."""
+        return self._terminal.trades_changed_counter
+
+    async def close(self) -> None:
+        """Let go of the feed."""
+        await self._feed.close()
+
+    async def _initialize(self, kwargs: dict[str, Any]) -> Reply:
+        harmless = {key: value for key, value in kwargs.items() if key in ("path", "timeout", "portable")}
+        reply = await self._feed.call("initialize", **harmless)
+        if reply.value is True:
+            self._ledger.call_now("initialize")
+        return reply
+
+    async def _terminal_info(self) -> Reply:
+        """The feed's line, the ledger's permissions."""
+        reply = await self._feed.call("terminal_info")
+        own = self._ledger.call_now("terminal_info")
+        if not isinstance(reply.value, dict) or not isinstance(own.value, dict):
+            return reply
+        mine = {key: own.value[key] for key in ("trade_allowed", "tradeapi_disabled")}
+        return Reply(reply.value | mine, reply.error_code, reply.error_text)
+
+    async def _tick(self, args: tuple[Any, ...]) -> Reply:
+        reply = await self._feed.call("symbol_info_tick", *args)
+        await self._shown(args[0], reply)
+        return reply
+
+    async def _refresh(self, name: str, args: tuple[Any, ...]) -> None:
+        """Time goes on for the ledger; an order meets the newest price of its symbol."""
+        request = args[0] if name in ("order_send", "order_check") and args and isinstance(args[0], dict) else {}
+        symbol = request.get("symbol")
+        if symbol in self._market.symbols:
+            await self._tick((symbol,))
+        self._advance(self._clock.utc_ns())
+
+    async def _shown(self, symbol: str, reply: Reply) -> None:
+        """Let the ledger see a quote, and first what lay between it and the last one if anything of ours is open there."""
+        record = reply.value
+        if not isinstance(record, dict) or symbol not in self._market.symbols:
+            return
+        at_ms = int(record["time_msc"])
+        last_ms = self._last_ms.get(symbol, 0)
+        if at_ms <= last_ms:
+            return
+        if last_ms and symbol in self._terminal.ledger.exposed:
+            await self._between(symbol, last_ms, at_ms)
+        self._show(symbol, float(record["bid"]), float(record["ask"]), at_ms)
+
+    async def _between(self, symbol: str, last_ms: int, until_ms: int) -> None:
+        first_s = max(last_ms // 1000, until_ms // 1000 - _CATCH_UP_S_MAX)
+        reply = await self._feed.call("copy_ticks_range", symbol, first_s, until_ms // 1000 + 1, _TICKS_ALL)
+        if not isinstance(reply.value, np.ndarray) or reply.value.dtype.names is None:
+            return
+        ticks = reply.value
+        ticks = ticks[(ticks["time_msc"] > last_ms) & (ticks["time_msc"] < until_ms)]
+        for at_ms, bid, ask in zip(ticks["time_msc"].tolist(), ticks["bid"].tolist(), ticks["ask"].tolist(), strict=True):
+            self._show(symbol, bid, ask, at_ms)
+
+    def _show(self, symbol: str, bid: Price, ask: Price, at_ms: int) -> None:
+        self._last_ms[symbol] = at_ms
+        if not 0.0 < bid <= ask:
+            return
+        # the ledger's time never goes back: ticks of several symbols come a little out of order
+        at_ns = max(self._server.utc_ns_of_ms(at_ms), self._terminal.now_utc_ns + NS_PER_MS)
+        self._market.show(symbol, bid, ask, at_ns)
+        self._terminal.advance_to(at_ns)
+
+    def _advance(self, utc_ns: UtcNs) -> None:
+        if utc_ns > self._terminal.now_utc_ns:
+            self._terminal.advance_to(utc_ns)
+
+
+async def open_paper(feed: Terminal, settings: Settings, clock: Clock, *, sleep: Sleep) -> Mt5Broker:
+    """An adapter over a paper account on a live feed, connected to the feed; `connect` and `select` it as any other.
+
+    Raises:
+        BrokerError: the feed does not serve, lacks a pair, or its clock cannot be told.
+    """
+    policy = policy_from(settings, mode="paper")
+    watcher = Mt5Broker(feed, policy, clock, sleep=sleep)
+    await watcher.connect()
+    symbols = await _with_conversions(watcher, settings)
+    specs = await watcher.select(symbols)
+    found = await watcher.clock()
+    server = watcher.session.server
+    if not found.confirmed and found.offset_s == 0:
+        raise BrokerError("the feed's clock could not be told", what_to_do="start when the market is open")
+    names = watcher.session.broker_names
+    own = [structs.replace(spec, symbol=names[spec.symbol]) for spec in specs]
+    market = FeedMarket([spec.symbol for spec in own], clock.utc_ns() - NS_PER_S)
+    terminal = SimulatedTerminal(
+        market, own, account_terms(settings), clock=TerminalClock(found.rule, server.fixed_s if found.rule == "fixed" else 0)
+    )
+    paper = PaperTerminal(feed, terminal, market, clock, server)
+    return Mt5Broker(paper, policy, clock, sleep=sleep, server_clock=server)
+
+
+async def _with_conversions(watcher: Mt5Broker, settings: Settings) -> tuple[str, ...]:
+    """Traded pairs and those that convert their results to the account currency."""
+    traded = settings.desk.pairs
+    account = settings.simulation.currency
+    wanted = [pair[:3] for pair in traded] + [pair[3:6] for pair in traded]
+    candidates = {a + b for a in {*wanted, account, "USD"} for b in {*wanted, account, "USD"} if a != b}
+    offered = await watcher.offered(sorted(candidates))
+    found: dict[str, None] = dict.fromkeys(traded)
+    for currency in wanted:
+        path = resolve_conversion(currency, account, offered.__contains__)
+        if path is not None:
+            found.update(dict.fromkeys(path.pairs))
+    return tuple(found)

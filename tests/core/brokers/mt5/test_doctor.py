@@ -1,0 +1,86 @@
+"""The examination of a healthy, a degraded and a broken way to the broker."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.brokers.mt5.doctor import Wanted, examine, verdict_of
+from core.brokers.mt5.servertime import ServerClock
+from core.brokers.simulator.faults import FaultRates
+from tests.core.brokers.mt5.kit import Rig, drive
+
+WANTED = Wanted(symbols=("EURUSD", "USDJPY"), bars=500, round_trip_ms_max=5000.0)
+
+
+def examined(rig, wanted=WANTED):
+    findings = drive(
+        examine(rig.carrier, rig.policy, wanted, rig.clock, sleep=rig._sleep, server_clock=ServerClock("new_york_plus_7"))
+    )
+    return findings, {finding.name: finding for finding in findings}
+
+
+def test_a_healthy_terminal_has_nothing_but_good_rows_and_sends_nothing():
+    rig = Rig(connect=False)
+    findings, rows = examined(rig)
+    assert verdict_of(findings) == "ok", [row for row in findings if row.verdict != "ok"]
+    assert not rig.terminal.ledger.positions
+    assert not rig.terminal.ledger.orders
+    assert {"terminal", "account", "algo trading", "round trip", "server clock", "deals"} <= set(rows)
+    assert {f"{what} EURUSD" for what in ("symbol", "candles", "quote", "order", "tick value")} <= set(rows)
+    assert rows["order EURUSD"].number == 0.0
+    assert rows["server clock"].number == 3.0
+    assert all(not row.remedy for row in findings)
+
+
+def test_a_degraded_one_names_each_weakness_with_its_remedy():
+    rig = Rig(connect=False, specs={"trade_mode": "close_only"})
+    rig.terminal.state.algo_allowed = False
+    rig.terminal.state.api_disabled = True
+    rig.terminal.state.bars_max = 100
+    rig.faults.tick_value_factor = 1.5
+    rig.clock.wait(120)
+    findings, rows = examined(rig, Wanted(symbols=("EURUSD", "AUDUSD"), bars=500, round_trip_ms_max=5000.0))
+    bad = {row.name for row in findings if row.verdict != "ok"}
+    expected = {
+        "algo trading",
+        "python trading",
+        "bars in terminal",
+        "symbol EURUSD",
+        "symbol AUDUSD",
+        "tick value EURUSD",
+        "quote EURUSD",
+        "order EURUSD",
+    }
+    assert expected <= bad
+    assert all(row.remedy for row in findings if row.verdict == "fail")
+    assert verdict_of(findings) == "fail"
+    assert "Algo Trading" in rows["algo trading"].remedy
+
+
+def test_a_broker_that_refuses_stops_in_the_opening_request_is_found_out():
+    rig = Rig(connect=False)
+    refuse = rig.module.order_check
+
+    def check(request):
+        return refuse(request | {"sl": 2.0}) if request.get("sl") else refuse(request)
+
+    rig.carrier._functions["order_check"] = check
+    rows = examined(rig)[1]
+    assert rows["order EURUSD"].number == 10016.0
+    assert "refuses stops" in rows["order EURUSD"].remedy
+
+
+def test_a_broken_one_says_so_in_one_row():
+    rig = Rig(connect=False)
+    rig.terminal.state.running = False
+    findings, rows = examined(rig)
+    assert verdict_of(findings) == "fail"
+    assert rows["terminal"].verdict == "fail"
+    assert rows["terminal"].remedy
+
+
+@pytest.mark.parametrize("rate", ["pipe_broken", "positions_unknown", "slow_call"])
+def test_a_bad_hour_never_raises(rate):
+    for seed in range(20):
+        rig = Rig(connect=False, faults=FaultRates(**{rate: 0.3}), seed=seed)
+        assert examined(rig)[0]

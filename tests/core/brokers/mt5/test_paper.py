@@ -1,0 +1,122 @@
+"""Paper on a live feed: real prices, simulated money, and not one order that leaves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from core.brokers.mt5.paper import FEED_CALLS, open_paper
+from core.brokers.simulator.arrays import TICKS_DTYPE
+from core.model.effects import AskBook
+from core.model.inputs import Changed, DealSeen, Filled
+from core.model.reads import Known, Unknown
+from core.model.units import NS_PER_S
+from core.settings.load import shipped_settings
+from tests.core.brokers.mt5.kit import Rig, close, drive, modify, submit
+
+ALLOWED = FEED_CALLS | {"initialize", "terminal_info", "symbol_select", "account_info", "history_deals_get", "order_calc_profit"}
+"""The last three only before the paper account exists, to look at the feed itself."""
+
+
+class Feed:
+    """A rig whose carrier fails the test on anything that trades, and which moves while it is waited for."""
+
+    def __init__(self, **rig):
+        self.rig = Rig(connect=False, rule="eet", **rig)
+        self.calls = []
+        self.number = 0
+        original = self.rig.carrier.call_now
+
+        def call_now(name, args=(), kwargs=None):
+            assert name in ALLOWED, f"{name} reached the feed"
+            assert not set(kwargs or {}) & {"login", "password", "server"}
+            self.calls.append(name)
+            return original(name, args, kwargs)
+
+        self.rig.carrier.call_now = call_now
+
+    async def sleep(self, seconds):
+        self.number += 1
+        self.rig.tick("EURUSD", 1.085 + self.number * 1e-5, 1.0852 + self.number * 1e-5, after_s=seconds)
+
+    def open(self, *changes):
+        settings = shipped_settings(("desk.pairs", ("EURUSD", "GBPUSD", "USDJPY")), *changes)
+        broker = drive(open_paper(self.rig.carrier, settings, self.rig.clock, sleep=self.sleep))
+        self.calls.clear()
+        drive(broker.connect())
+        drive(broker.select(("EURUSD", "GBPUSD", "USDJPY")))
+        drive(broker.quotes(("EURUSD", "GBPUSD", "USDJPY")))
+        return broker
+
+
+def fate(broker, request):
+    return drive(broker.perform(request))[0].fate
+
+
+@pytest.mark.parametrize("suffix", ["", ".a"])
+def test_orders_fill_at_the_feeds_prices_and_never_reach_it(suffix):
+    feed = Feed(suffix=suffix)
+    broker = feed.open()
+    found = drive(broker.account()).value
+    assert (found.mode, found.balance_money) == ("paper", 10_000.0)
+    if not suffix:
+        feed.rig.tick("EURUSD", 1.0901, 1.0903)
+        filled = fate(broker, submit(lots=0.1, quoted_price=1.0903, stop_price=1.088, target_price=1.095))
+        assert (type(filled), filled.price) == (Filled, 1.0903)
+        assert isinstance(fate(broker, modify(filled.position_id, stop_price=1.089, target_price=1.095)), Changed)
+        assert isinstance(fate(broker, close(filled.position_id, lots=0.1)), Filled)
+    else:
+        assert isinstance(fate(broker, submit(lots=0.1, quoted_price=1.0852, stop_price=1.08, target_price=None)), Filled)
+    assert not {"order_send", "order_check", "positions_get", "orders_get"} & set(feed.calls)
+    assert feed.rig.terminal.ledger.positions == {}
+
+
+def test_the_feeds_clock_is_the_ledgers_clock():
+    feed = Feed()
+    broker = feed.open()
+    told = drive(broker.perform(submit(lots=0.1, quoted_price=1.0852, stop_price=1.08, target_price=None)))
+    (deal,) = [item.deal for item in told if isinstance(item, DealSeen)]
+    assert abs(deal.at_utc_ns - feed.rig.terminal.now_utc_ns) < NS_PER_S
+    assert drive(broker.clock()).offset_s == 10_800
+
+
+def test_a_stop_touched_between_two_reads_fires_at_its_tick():
+    feed = Feed()
+    broker = feed.open()
+    assert isinstance(fate(broker, submit(lots=0.1, quoted_price=1.0852, stop_price=1.083, target_price=None)), Filled)
+    server_ms = feed.rig.terminal.clock.server_ms(feed.rig.terminal.now_utc_ns)
+    between = np.zeros(3, dtype=TICKS_DTYPE)
+    between["time_msc"] = server_ms + np.array([500, 1000, 1500])
+    between["time"] = between["time_msc"] // 1000
+    between["bid"] = [1.0840, 1.0828, 1.0845]
+    between["ask"] = between["bid"] + 0.0001
+    feed.rig.carrier._functions["copy_ticks_range"] = lambda *_: between
+    feed.rig.tick("EURUSD", 1.0850, 1.0851, after_s=3.0)
+    drive(broker.quotes(("EURUSD",)))
+    told = drive(broker.perform(AskBook(why="test")))
+    (deal,) = [item.deal for item in told if isinstance(item, DealSeen)]
+    assert (deal.reason, deal.price, deal.entry) == ("stop", 1.0828, "out")
+    assert told[-1].positions == ()
+
+
+def test_while_the_feed_is_unknown_nothing_is_quoted_or_filled():
+    feed = Feed()
+    broker = feed.open()
+    feed.rig.terminal.state.running = False
+    feed.rig.terminal.state.initialised = False
+    assert isinstance(drive(broker.quotes(("EURUSD",))), Unknown)
+    refused = fate(broker, submit(lots=0.1))
+    assert refused.kind == "retry"
+    feed.rig.terminal.state.running = True
+    feed.rig.clock.wait(300)
+    assert isinstance(drive(broker.quotes(("EURUSD",))), Known)
+    assert drive(broker.book()).known
+
+
+def test_pairs_that_convert_the_money_are_watched_as_well():
+    feed = Feed()
+    broker = feed.open(("simulation.currency", "JPY"))
+    drive(broker.select(("EURUSD", "USDJPY")))
+    drive(broker.quotes(("EURUSD", "USDJPY")))
+    assert isinstance(fate(broker, submit(lots=0.01, quoted_price=1.0852, stop_price=1.08, target_price=None)), Filled)
+    assert drive(broker.account()).value.currency == "JPY"
