@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -43,3 +44,41 @@ def test_an_effect_of_an_older_tape_counts_with_todays_defaults() -> None:
 def test_a_whole_number_in_a_price_is_no_difference() -> None:
     body = encode(decode_effect(encode(example(Noted))))
     assert same_effect(body, example(Noted))
+
+
+GOLDEN_TAPE = Path(__file__).parents[2] / "golden" / "tape_v1.txt"
+"""One body of every kind as version 1 wrote it: `family tag hex`, a line each."""
+
+
+def test_what_version_1_wrote_is_read_with_every_field(request: pytest.FixtureRequest) -> None:
+    kinds = [("input", kind) for kind in get_args(Input)] + [("effect", kind) for kind in get_args(Effect)]
+    if request.config.getoption("--golden-update"):
+        known = {tuple(line.split()[:2]) for line in GOLDEN_TAPE.read_text().splitlines()} if GOLDEN_TAPE.exists() else set()
+        added = [
+            f"{family} {tag_of(kind)} {encode(example(kind)).hex()}"
+            for family, kind in kinds
+            if (family, tag_of(kind)) not in known
+        ]
+        with GOLDEN_TAPE.open("a", encoding="ascii", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in added)
+    lines = GOLDEN_TAPE.read_text(encoding="ascii").splitlines()
+    for line in lines:
+        family, tag, body = line.split()
+        item = (decode_input if family == "input" else decode_effect)(bytes.fromhex(body))
+        assert tag_of(type(item)) == tag
+        assert_kept(msgspec.msgpack.decode(bytes.fromhex(body)), msgspec.msgpack.decode(encode(item)), tag)
+    assert {(family, tag_of(kind)) for family, kind in kinds} == {tuple(line.split()[:2]) for line in lines}, "make golden-update"
+
+
+def assert_kept(old: Any, new: Any, place: str) -> None:
+    """Every value of an older body is there under its name; newer fields may stand beside it."""
+    if isinstance(old, dict):
+        assert old.keys() <= new.keys(), f"{place}: {sorted(old.keys() - new.keys())} lost"
+        for name, value in old.items():
+            assert_kept(value, new[name], f"{place}.{name}")
+    elif isinstance(old, list):
+        assert len(old) == len(new), place
+        for before, after in zip(old, new, strict=True):
+            assert_kept(before, after, place)
+    else:
+        assert old == new, place

@@ -263,7 +263,10 @@ def test_the_real_desk_goes_on_from_any_checkpoint(replayed: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ("UPDATE quote_blocks SET body = CAST(substr(body, 1, 2) || x'10000000' || substr(body, 7) AS BLOB) WHERE id = 3", "altered"),
+        (
+            "UPDATE quote_blocks SET body = CAST(substr(body, 1, 2) || x'10000000' || substr(body, 7) AS BLOB) WHERE id = 3",
+            "altered",
+        ),
         ("DELETE FROM tape WHERE seq = (SELECT min(seq) FROM signals)", "gap"),
         ("DELETE FROM effects WHERE tag = 'submit' AND seq = (SELECT min(seq) FROM intents)", "decision"),
     ],
