@@ -70,6 +70,8 @@ def _worth(ctx: Context) -> Money:
 
 def _tell_summary(ctx: Context, worth: Money) -> None:
     state = ctx.state
+    if not ctx.settings.alerts.daily_summary:
+        return
     result = worth - state.breakers.day_base_money
     text = (
         f"day over: result {result:+.2f}, equity {worth:.2f}, entries {state.breakers.entries_today}, trades {state.trades_today}"

@@ -10,12 +10,14 @@ from __future__ import annotations
 from core.clock.zones import NEW_YORK, next_local_time, week_second
 from core.desk import closes, stops
 from core.desk.context import Context, PairPolicy, ns
-from core.desk.equity import LOTS_NOISE
+from core.desk.equity import LOTS_NOISE, close_cost_money
 from core.desk.exposed import position_risk_money
 from core.desk.state import OurPosition
+from core.desk.states import halted
 from core.filters.hours import WEEK_CLOSE_S, is_open, next_close, next_open
 from core.filters.news import windows
 from core.model.effects import CloseWhy
+from core.model.market import Bar, Instrument, Side
 from core.model.units import NS_PER_S, S_PER_DAY, Money, Price, UtcNs
 from core.risk.grid import partial_lots
 
@@ -38,6 +40,13 @@ def _extend(ctx: Context, position: OurPosition, net: Money) -> None:
     if price is not None and (position.peak_price == 0.0 or (price - position.peak_price) * position.side > 0.0):
         position.peak_price = price
     position.peak_money = max(position.peak_money, net)
+    if position.quoted_utc_ns != ctx.now:
+        position.quoted_before_utc_ns, position.quoted_utc_ns = position.quoted_utc_ns, ctx.now
+    group = ctx.state.groups.get(position.group_id)
+    if group is not None:
+        together = group_net_money(members(ctx, position))
+        if together is not None and together > group.peak_money:
+            group.peak_money = together
     realised = position.gross_money + position.commission_money - position.open_commission_money + position.swap_realised_money
     if position.opened_lots > position.lots:
         realised += position.open_commission_money * (1.0 - position.lots / position.opened_lots)
@@ -46,14 +55,35 @@ def _extend(ctx: Context, position: OurPosition, net: Money) -> None:
     position.worst_money = min(position.worst_money, whole)
 
 
+def bar_seen(ctx: Context, symbol: str, bar: Bar) -> None:
+    """Where no quote came within a closed bar, the bar tells how good it was: the peak is extended by it, and marked so."""
+    for position in ctx.state.positions.values():
+        if position.symbol != symbol or position.opened_utc_ns > bar.open_utc_ns or position.lots <= LOTS_NOISE:
+            continue
+        last = position.quoted_before_utc_ns if position.quoted_utc_ns == ctx.now else position.quoted_utc_ns
+        if last >= bar.open_utc_ns:
+            continue
+        valuer, cost = ctx.valuer(symbol), close_cost_money(ctx, position)
+        usual = ctx.usual_spread(symbol) or 0.0
+        best = bar.high if position.side is Side.BUY else bar.low + usual
+        if valuer is None or cost is None or (best - (position.peak_price or position.open_price)) * position.side <= 0.0:
+            continue
+        worth = valuer.profit_money(position.side, position.lots, position.open_price, best, ctx.rates)
+        if worth is None:
+            continue
+        position.peak_price = best
+        paid = position.open_commission_money * (position.lots / position.opened_lots)
+        position.peak_money = max(position.peak_money, worth + position.swap_money + paid - cost)
+        text = f"no quotes in the bar: peak by its extreme {best}, {position.peak_money:.2f}"
+        ctx.note("peak_from_bar", text, symbol=symbol, ticket=position.ticket)
+
+
 def look(ctx: Context, position: OurPosition) -> None:
     """Everything that may be due for one position, on a fresh quote."""
     task = ctx.state.closes.get(position.position_id)
-    if task is not None and task.whole:
+    if (task is not None and task.whole) or not ctx.fresh(position.symbol) or halted(ctx):
         return
     policy = ctx.policy(position.symbol)
-    if not ctx.fresh(position.symbol):
-        return
     if position.stop_missing:
         _stop_again(ctx, position)
     if position.exit_wish is not None:
@@ -112,20 +142,45 @@ def give_back_from_money(position: OurPosition, policy: PairPolicy) -> Money:
     )
 
 
+def members(ctx: Context, position: OurPosition) -> list[OurPosition]:
+    """The open positions that were added to each other, this one among them."""
+    return [held for held in ctx.state.positions.values() if held.group_id == position.group_id and held.lots > LOTS_NOISE]
+
+
+def group_net_money(group: list[OurPosition]) -> Money | None:
+    """What a group would bring if it were closed now; None while a part is not known."""
+    total = 0.0
+    for held in group:
+        if held.net_money is None:
+            return None
+        total += held.net_money
+    return total
+
+
 def _give_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
     own = policy.settings.care
-    net = position.net_money
-    if net is None or own.give_back_pct >= 100.0 or net > position.peak_money * (1.0 - own.give_back_pct / 100.0):
+    shared = ctx.state.groups.get(position.group_id)
+    if shared is None:
+        group, net, peak = [position], position.net_money, position.peak_money
+    else:
+        group, peak = members(ctx, position), shared.peak_money
+        net = group_net_money(group)
+    if net is None or own.give_back_pct >= 100.0 or net > peak * (1.0 - own.give_back_pct / 100.0):
         return
-    if position.peak_money < give_back_from_money(position, policy) or policy.exit_rollover.contain(ctx.now):
+    if peak < sum(give_back_from_money(held, policy) for held in group) or policy.exit_rollover.contain(ctx.now):
         return
     spec = ctx.spec(position.symbol)
     if spec is None or not is_open(spec, ctx.now):
         return
+    for held in group:
+        _give_back_part(ctx, held, spec, policy, f"gave back {peak - net:.2f} of a peak of {peak:.2f}")
+
+
+def _give_back_part(ctx: Context, position: OurPosition, spec: Instrument, policy: PairPolicy, note: str) -> None:
+    own = policy.settings.care
     lots = partial_lots(spec, position.lots, own.give_back_close_pct / 100.0)
     position.gave_back = True
     ctx.touched = True
-    note = f"gave back {position.peak_money - net:.2f} of a peak of {position.peak_money:.2f}"
     if lots > 0.0:
         ctx.note("give_back", f"{note}; closing {lots:g}", symbol=position.symbol, ticket=position.ticket)
         closes.start_close(ctx, position.position_id, "give_back", lots=lots)

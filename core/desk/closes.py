@@ -8,17 +8,22 @@ Does not: decide who has to go (care, flatten, commands do).
 
 from __future__ import annotations
 
+from typing import Final
+
 from core.desk.bounds import CLOSE_TRIES_ALERT
 from core.desk.context import Context, ns
 from core.desk.equity import LOTS_NOISE
 from core.desk.positions import closed_by_report
 from core.desk.state import CloseTask, ForeignPosition, OrderInFlight, OurPosition
+from core.desk.states import halted
 from core.filters.hours import is_open, next_open
 from core.model.effects import Alert, Close, CloseWhy
 from core.model.inputs import Filled, Refused
 from core.model.units import NS_PER_S, Lots, UtcNs
 
 _BACK_OFF_MAX_S = 60.0
+BY_OPERATOR: Final = ("flatten", "command", "shutdown")
+"""What may leave while the desk is halted."""
 
 
 def start_close(ctx: Context, position_id: int, why: CloseWhy, *, lots: Lots | None = None, urgent: bool = False) -> bool:
@@ -80,6 +85,9 @@ def try_close(ctx: Context, task: CloseTask) -> None:
         return
     if task.client_id or task.needs_book or ctx.now < task.next_try_utc_ns or not _market_lets(ctx, task):
         return
+    if task.why not in BY_OPERATOR and halted(ctx):
+        task.blocked = "halted: only what the operator orders"
+        return
     if task.whole:
         task.lots = _open_lots(held)
     task.ticket = held.ticket if isinstance(held, OurPosition) else held.at_broker.ticket
@@ -89,7 +97,7 @@ def try_close(ctx: Context, task: CloseTask) -> None:
     if spec is not None:
         deviation = ctx.policy(task.symbol).settings.execution.deviation_pips * spec.pip / spec.point
     client_id = ctx.next_id()
-    task.client_id = client_id
+    task.client_id, task.blocked = client_id, ""
     task.tries += 1
     if isinstance(held, OurPosition):
         held.exit_why = task.why

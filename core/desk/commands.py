@@ -73,6 +73,7 @@ def _resume(ctx: Context) -> tuple[bool, str]:
     gone = [code for code in OPERATORS if code in ctx.state.reasons and code not in ctx.state.troubles]
     for code in gone:
         drop_reason(ctx, code, f"{code}: resumed")
+    closes.due(ctx)
     left = list(ctx.state.reasons)
     if left:
         ways = "; ".join(f"{code}: {ctx.state.reasons[code].way_back}" for code in left)

@@ -95,6 +95,23 @@ class Desk:
         """The next instant of market time at which the desk wants to be told that it came; None when it waits for nothing."""
         return None if self._wake == _NEVER else self._wake
 
+    def quiet(self) -> bool:
+        """No price can change a decision before the next wake-up or the next candidate."""
+        return passed.quiet(self._begun())
+
+    def pass_over(self, at_utc_ns: UtcNs, pairs: Iterable[PairPassed]) -> None:
+        """Take what the bars leave behind that the shell did not feed one by one, because nothing could happen in them."""
+        ctx = self._begun()
+        ctx.now = max(ctx.now, at_utc_ns)
+        for pair in pairs:
+            passed.pair_passed(ctx, pair)
+
+    def pass_slot(self, at_utc_ns: UtcNs, bar_open_utc_ns: UtcNs, silent: tuple[str, ...], *, any_bar: bool) -> None:
+        """A quarter hour is over; the pairs named have nothing to say in it. What follows comes with the next input."""
+        ctx = self._begun()
+        ctx.now = max(ctx.now, at_utc_ns)
+        passed.slot_passed(ctx, bar_open_utc_ns, silent, any_bar=any_bar)
+
     def checkpoint(self) -> bytes:
         """The whole state; what `Restored` takes."""
         return encoded(self._begun().state)

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.desk import caps, closes, gate
+from core.desk import caps, closes, gate, stops
 from core.desk.bounds import SIGNALS_MAX, TRADED_MAX, trim, trim_list
 from core.desk.context import Context, PairPolicy, ns
 from core.desk.equity import LOTS_NOISE
@@ -240,6 +240,7 @@ def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Price
         return None
     if plan is not None:
         limits = (*limits, plan.cap)
+        priced = replace(priced, prices=replace(priced.prices, stop_price=plan.stop_price))
     sized = _size(ctx, found, priced, limits, findings)
     if sized is None:
         return None
@@ -251,6 +252,9 @@ def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Price
         if sized is None:
             return None
     if not _worth_it(ctx, found, priced, sized, findings):
+        return None
+    if plan is not None and plan.holds_whole and stops.tighter(found.side, plan.stop_price, sized.stop_price):
+        findings.add(Check("pyramid_stops", sized.stop_price, plan.stop_price, False, "the add would loosen the whole's stop"))
         return None
     margin, budget = caps.budget(ctx, found.symbol, found.side, sized, priced.policy, findings.add)
     if findings.failed() or margin is None or budget is None:
@@ -334,11 +338,9 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
 
 def _plain(check: Check) -> Check:
     """The same check with its numbers as floats, so that it reads back from a checkpoint as it was written."""
-    value, threshold = check.value, check.threshold
-    if not isinstance(value, int) and not isinstance(threshold, int):
-        return check
-    whole = None if value is None else float(value)
-    return Check(check.name, whole, None if threshold is None else float(threshold), check.passed, check.note)
+    value = None if check.value is None else float(check.value)
+    threshold = None if check.threshold is None else float(check.threshold)
+    return Check(check.name, value, threshold, check.passed, check.note)
 
 
 def give_up(ctx: Context, candidate: Candidate, reason: str) -> None:

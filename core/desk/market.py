@@ -63,6 +63,8 @@ def bar_closed(ctx: Context, closed: BarClosed) -> None:
     _learn_spread(ctx, pair)
     if pair.tick_value_expected_money is None:
         expect_tick_value(ctx, closed.symbol)
+    if ctx.state.positions:
+        care.bar_seen(ctx, closed.symbol, bar)
     if ctx.state.positions and opened > ctx.state.marked_bar_utc_ns:
         ctx.state.marked_bar_utc_ns = opened
         breakers.mark(ctx)

@@ -12,7 +12,7 @@ from core.desk.bounds import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
 from core.desk.context import Context
 from core.desk.equity import LOTS_NOISE, balance_moved, revalue, sum_equity
 from core.desk.gate import filled
-from core.desk.state import Entry, FillSeen, OrderInFlight, OurPosition
+from core.desk.state import Entry, FillSeen, GroupPeak, OrderInFlight, OurPosition
 from core.desk.states import drop_reason
 from core.model.book import BrokerPosition, Deal
 from core.model.effects import Alert, PartClosed, PositionOpened, TradeClosed
@@ -20,7 +20,6 @@ from core.model.errors import invariant
 from core.model.inputs import Filled
 from core.model.market import Side
 from core.model.units import Lots, Money, Price
-
 
 _READINGS_WITHOUT_MAX = 60
 
@@ -86,6 +85,7 @@ def _grow(
     if leader is not None:
         leader.adds += 1
         position.group_id = leader.group_id
+        state.groups.setdefault(leader.group_id, GroupPeak(peak_money=leader.peak_money))
     position.risk_money = _risk_at_fill(ctx, position, order.lots)
     position.asked_risk_money = entry.risk_money * lots / order.lots
     _tell_opened(ctx, position)
@@ -279,6 +279,10 @@ def lots_left(ctx: Context, position: OurPosition, lots: Lots) -> None:
     if gone <= 0.0:
         return
     keep = (position.lots - gone) / position.lots
+    group = ctx.state.groups.get(position.group_id)
+    if group is not None:
+        whole = sum(held.lots for held in ctx.state.positions.values() if held.group_id == position.group_id)
+        group.peak_money *= (whole - gone) / whole
     position.lots = 0.0 if position.lots - gone <= LOTS_NOISE else round(position.lots - gone, 8)
     position.peak_money *= keep
     position.swap_money *= keep
@@ -401,6 +405,8 @@ def finish(ctx: Context, position: OurPosition) -> None:
     position.best_money, position.worst_money = max(position.best_money, net), min(position.worst_money, net)
     state.positions.pop(position.position_id, None)
     state.closes.pop(position.position_id, None)
+    if position.group_id in state.groups and not any(one.group_id == position.group_id for one in state.positions.values()):
+        del state.groups[position.group_id]
     ctx.closed.append(position.position_id)
     state.gone[position.position_id] = position.closed_utc_ns or ctx.now
     trim(state.gone, GONE_MAX)

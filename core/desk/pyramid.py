@@ -16,7 +16,7 @@ from core.desk.exposed import exposed_ours
 from core.desk.pricing import Executable
 from core.desk.state import OurPosition
 from core.model.signals import Check
-from core.model.units import Money
+from core.model.units import Money, Price
 from core.risk.open_risk import Exposed, open_risk_money
 from core.risk.sizing import Cap
 
@@ -34,6 +34,9 @@ class AddPlan(Struct, frozen=True, kw_only=True):
 
     leader_id: int
     cap: Cap
+    stop_price: Price
+    """The add's stop; on a netting account it becomes the whole's, and is never looser than that was."""
+    holds_whole: bool
 
 
 def plan_add(ctx: Context, held: list[OurPosition], prices: Executable, own: PairPolicy, take: Take) -> AddPlan | None:
@@ -88,7 +91,15 @@ def _room(
     take(Check("pyramid_risk", lost, leader.risk_money, fits, note))
     if per_lot is None or not fits:
         return None
-    return AddPlan(leader_id=leader.position_id, cap=Cap("pyramid_lots", room / per_lot, note))
+    account = ctx.state.account
+    netting = account is not None and not account.hedging
+    whole = netting and stops.tighter(leader.side, leader.stop_price, prices.stop_price)
+    return AddPlan(
+        leader_id=leader.position_id,
+        cap=Cap("pyramid_lots", room / per_lot, note),
+        stop_price=leader.stop_price if whole else prices.stop_price,
+        holds_whole=netting,
+    )
 
 
 def _loss_from_entry(ctx: Context, position: OurPosition, own: PairPolicy) -> Money | None:

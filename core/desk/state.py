@@ -148,6 +148,9 @@ class OurPosition(Struct, kw_only=True):
     """Floating, swap and the opening commission of what is open, less the cost to close."""
     round_trip_money: Money = 0.0
     """Spread at entry and both commissions, of the volume first filled."""
+    quoted_utc_ns: UtcNs = 0
+    quoted_before_utc_ns: UtcNs = 0
+    """The last two instants at which a quote told what it is worth."""
     peak_price: Price = 0.0
     """Best price at which it could have been closed; 0 while none was seen."""
     peak_money: Money = 0.0
@@ -193,6 +196,13 @@ class OurPosition(Struct, kw_only=True):
     close_rule: str = ""
     ambiguous: bool = False
     adopted: bool = False
+
+
+class GroupPeak(Struct, kw_only=True):
+    """What positions that were added to each other brought together."""
+
+    peak_money: Money = 0.0
+    gave_back: bool = False
 
 
 class ForeignPosition(Struct, kw_only=True):
@@ -328,6 +338,8 @@ class DeskState(Struct, kw_only=True):
     broker_offset_s: int = 0
     reasons: dict[str, Reason] = {}
     positions: dict[int, OurPosition] = {}
+    groups: dict[int, GroupPeak] = {}
+    """Peaks of pyramided positions, by their first one."""
     foreign: dict[int, ForeignPosition] = {}
     pending: dict[int, BrokerOrder] = {}
     orders: dict[str, OrderInFlight] = {}

@@ -91,6 +91,11 @@ def drop_reason(ctx: Context, code: str, text: str = "") -> bool:
     return True
 
 
+def halted(ctx: Context) -> bool:
+    """Nothing moves but what the operator orders."""
+    return any(reason.state == "HALTED" for reason in ctx.state.reasons.values())
+
+
 def may_enter(ctx: Context) -> bool:
     """Whether anything that adds risk may pass at all."""
     return not ctx.state.reasons

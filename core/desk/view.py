@@ -24,7 +24,7 @@ from core.desk.state import ForeignPosition, OurPosition
 from core.desk.states import trading_state
 from core.filters.hours import is_open
 from core.filters.news import next_release
-from core.model.market import Instrument
+from core.model.market import Instrument, Side
 from core.model.snapshot import (
     CurrencyView,
     DeskView,
@@ -38,7 +38,7 @@ from core.model.snapshot import (
     SignalView,
     State,
 )
-from core.model.units import M15_NS, NS_PER_S, Money, UtcNs
+from core.model.units import M15_NS, NS_PER_S, Lots, Money, Price, UtcNs
 from core.risk import breakers, funded
 from core.risk.correlation import book_risk_money
 from core.risk.exposure import exposure
@@ -179,6 +179,8 @@ def _ours(ctx: Context, held: OurPosition) -> PositionView:
         care=_care(ctx, held),
         closable=task is None or not task.blocked,
         blocked=task.blocked if task is not None else "",
+        spread_cost_money=_spread_cost(ctx, held.symbol, held.side, held.lots),
+        margin_money=_margin(ctx, held.symbol, held.side, held.lots, held.open_price),
     )
 
 
@@ -209,7 +211,25 @@ def _foreign(ctx: Context, foreign: ForeignPosition) -> PositionView:
         care="not ours: left alone" if held.stop_price is not None else "not ours, no stop",
         closable=task is None or not task.blocked,
         blocked=task.blocked if task is not None else "",
+        spread_cost_money=_spread_cost(ctx, held.symbol, held.side, held.lots),
+        margin_money=_margin(ctx, held.symbol, held.side, held.lots, held.open_price),
     )
+
+
+def _spread_cost(ctx: Context, symbol: str, side: Side, lots: Lots) -> Money | None:
+    """What lies between the two prices, for that volume."""
+    here, there, valuer = ctx.exit_price(symbol, side), ctx.exit_price(symbol, side.opposite), ctx.valuer(symbol)
+    if here is None or there is None or valuer is None:
+        return None
+    crossed = valuer.profit_money(side, lots, there, here, ctx.rates)
+    return None if crossed is None else -crossed
+
+
+def _margin(ctx: Context, symbol: str, side: Side, lots: Lots, price: Price) -> Money | None:
+    account, valuer = ctx.state.account, ctx.valuer(symbol)
+    if account is None or valuer is None:
+        return None
+    return valuer.margin_money(side, lots, price, account.leverage, ctx.rates)
 
 
 def _pips(spec: Instrument | None, side: int, from_price: float, to_price: float | None) -> float | None:
