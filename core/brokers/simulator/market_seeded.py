@@ -122,7 +122,7 @@ class SeededMarket:
         self._place = 0
         self._chunk: list[Step] = []
         self._chunk_at = 0
-        self._next_day = _trading_day(start_utc_ns) - history_days
+        self._next_day = trading_day(start_utc_ns) - history_days
         while not len(self._at) or int(self._at[-1]) < start_utc_ns:
             self._make_day()
         self._place = int(np.searchsorted(self._at, start_utc_ns))
@@ -328,7 +328,7 @@ class SeededMarket:
         return (symbol, float(seen.bid[-1]), float(seen.ask[-1]), int(seen.at_utc_ns[-1]))
 
 
-def _trading_day(utc_ns: UtcNs) -> int:
+def trading_day(utc_ns: UtcNs) -> int:
     """Calendar day on which the trading day of an instant ends; it begins at 17:00 New York on the day before."""
     return (zones.local_s(utc_ns, zones.NEW_YORK) + S_PER_DAY - ROLLOVER_S) // S_PER_DAY
 

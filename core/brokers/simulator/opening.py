@@ -16,7 +16,7 @@ from core.brokers.simulator.instruments import instrument
 from core.brokers.simulator.market import Market
 from core.brokers.simulator.market_crash import CRASH_UTC_NS, crash_market
 from core.brokers.simulator.market_recorded import RecordedMarket
-from core.brokers.simulator.market_seeded import SeededMarket
+from core.brokers.simulator.market_seeded import SeededMarket, trading_day
 from core.brokers.simulator.records import AccountTerms
 from core.brokers.simulator.servertime import ServerClock
 from core.brokers.simulator.terminal import SimulatedTerminal
@@ -36,6 +36,7 @@ STOP_OUT_LEVEL_PCT = 50.0
 MARGIN_CALL_LEVEL_PCT = 100.0
 _QUOTED = ("EURUSD", "GBPUSD", "AUDUSD", "NZDUSD", "USDJPY", "USDCHF", "USDCAD", "XAUUSD")
 _CRASH_LEAD_NS = 11 * H1_NS
+_SAME_MARKET_DAYS = 60
 
 
 def account_terms(settings: Settings, *, fixed_rates: Mapping[str, Price] | None = None) -> AccountTerms:
@@ -93,15 +94,20 @@ def seeded_terminal(
     clock: ServerClock | None = None,
     faults: Faults | None = None,
 ) -> SimulatedTerminal:
-    """A terminal over the seeded market; `seed` instead of the one in settings. Raises DataError for an unknown currency."""
+    """A terminal over the seeded market; `seed` instead of the one in settings. Raises DataError for an unknown currency.
+
+    Its past begins so many days before the usual start as settings say, so that a later start enters the same market.
+    """
     symbols = _with_conversions(settings)
+    later_days = trading_day(start_utc_ns) - trading_day(SEEDED_START_UTC_NS)
+    history_days = settings.simulation.history_days + (later_days if 0 < later_days <= _SAME_MARKET_DAYS else 0)
     specs = _specs(settings, symbols)
     market = SeededMarket(
         specs,
         _costs(settings, symbols),
         seed=settings.simulation.seed if seed is None else seed,
         start_utc_ns=start_utc_ns,
-        history_days=settings.simulation.history_days,
+        history_days=history_days,
         tick_s=tick_s,
         end_utc_ns=end_utc_ns,
     )

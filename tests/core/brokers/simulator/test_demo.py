@@ -1,0 +1,47 @@
+"""Where a demo begins: the same market, entered shortly before a signal and a refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.brokers.simulator.demo import lively_start
+from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
+from core.model.signals import Signal
+from core.model.units import M15_NS, NS_PER_S
+from core.scan.columns import PairColumns
+from core.scan.plan import plan_for
+from core.settings.load import shipped_settings
+from core.strategy.load import load_strategy
+
+WINDOW_NS = 120 * 60 * NS_PER_S
+
+
+@pytest.mark.parametrize("seed", [7, 1, 4])
+def test_a_signal_and_a_refusal_come_within_two_hours(seed):
+    settings = shipped_settings(("simulation.seed", seed))
+    strategy = load_strategy(settings.strategy)
+    start = lively_start(settings, strategy)
+    assert start == lively_start(settings, strategy) > SEEDED_START_UTC_NS
+    terminal = seeded_terminal(settings, start_utc_ns=start)
+    terminal.advance_to(start + WINDOW_NS)
+    heard = []
+    for symbol in settings.desk.pairs:
+        columns = PairColumns(
+            plan_for(strategy, settings, symbol), terminal.ledger.instruments[symbol], terminal.market.columns(symbol, "M15")
+        )
+        rows = ((columns.m15.open_utc_ns + M15_NS > start) & (columns.m15.open_utc_ns + M15_NS <= start + WINDOW_NS)).nonzero()[0]
+        heard.extend(answer.confidence for row in rows.tolist() if isinstance(answer := columns.answer(row), Signal))
+    assert max(heard) >= settings.strategy.confidence_min > min(heard)
+
+
+def test_a_later_start_enters_the_same_market():
+    settings = shipped_settings()
+    later = SEEDED_START_UTC_NS + 3 * 86_400 * NS_PER_S
+    first = seeded_terminal(settings)
+    first.advance_to(later)
+    second = seeded_terminal(settings, start_utc_ns=later)
+    second.advance_to(later)
+    one, other = (terminal.market.columns("EURUSD", "M15") for terminal in (first, second))
+    assert one.open_utc_ns[0] == other.open_utc_ns[0]
+    assert (one.close[-900:] == other.close[-900:]).all()
+    assert first.ledger.quotes["USDJPY"][:2] == second.ledger.quotes["USDJPY"][:2]
