@@ -11,11 +11,13 @@ Does not: await, read a clock, a file or a socket, draw random numbers, or keep 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
-from core.desk import account, book, breakers, care, closes, commands, flatten, market, orders, rounds, shutdown, view
+from core.desk import account, book, breakers, care, closes, commands, flatten, market, orders, passed, rounds, shutdown, view
 from core.desk.changes import settings_changed
 from core.desk.context import Context
+from core.desk.passed import PairPassed
 from core.desk.start import adopt_run, ready, started_context
 from core.desk.state import decoded, encoded
 from core.model.effects import Effect
@@ -69,12 +71,12 @@ class Desk:
         """
         ctx, told, now = self._ctx, stamped.input, stamped.at_utc_ns
         invariant(not self._busy, "the desk is fed by one consumer, and stops for good when a promise is broken")
+        self._busy = True
         if ctx is not None:
             state = ctx.state
             if stamped.seq != state.seq + 1 or now < state.at_utc_ns:
                 _out_of_order(stamped, state.seq, state.at_utc_ns)
             state.seq, state.at_utc_ns, ctx.now = stamped.seq, now, now
-        self._busy = True
         if ctx is None or isinstance(told, Started | Restored):
             ctx = self._ctx = _begin(ctx, stamped)
         else:

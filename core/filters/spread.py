@@ -19,10 +19,10 @@ _QUARTER_S = 900
 _QUARTERS_OF_DAY = 96
 _THURSDAY_IN_WEEK_S = 4 * S_PER_DAY
 """1970-01-01 was a Thursday; the table starts on Sunday."""
-_MEMORY = 0.25
+MEMORY = 0.25
 """Weight of a new observation: about four weeks count."""
-_SPIKE_X = 4.0
-_SEEN_AS_ZERO = 1e-9
+SPIKE_X = 4.0
+SEEN_AS_ZERO = 1e-9
 """A spread of nothing was seen; 0.0 in the table means that nothing was seen."""
 
 
@@ -41,10 +41,10 @@ class UsualSpreads(Struct):
         if not self.price:
             self.price.extend([0.0] * QUARTERS_OF_WEEK)
         row = quarter_of_week(utc_ns)
-        seen, before = max(spread_price, _SEEN_AS_ZERO), self.price[row]
+        seen, before = max(spread_price, SEEN_AS_ZERO), self.price[row]
         if before > 0.0:
             around = self.usual(utc_ns) or before
-            seen = before + _MEMORY * (min(seen, _SPIKE_X * max(before, around)) - before)
+            seen = before + MEMORY * (min(seen, SPIKE_X * max(before, around)) - before)
         self.price[row] = seen
 
     def usual(self, utc_ns: UtcNs) -> PriceDistance | None:

@@ -32,6 +32,7 @@ from core.model.units import NS_PER_MS, Price, UtcNs
 from core.settings.schema import Costs
 
 _BLOCK_STEPS = 4_096
+_SKIPPING_BLOCK_STEPS = 16
 
 
 class _Events(NamedTuple):
@@ -72,6 +73,7 @@ class RecordedMarket:
         self._starts = self._grouped()
         self._place = 0
         self._block: list[Step] = []
+        self._block_steps = _BLOCK_STEPS
         self._block_at = 0
 
     @property
@@ -118,6 +120,27 @@ class RecordedMarket:
         step = self._ahead()
         self._place += 1
         return step
+
+    @property
+    def steps_utc_ns(self) -> IntArray:
+        """Instants of all steps, for those who choose which of them to live through."""
+        return self._events.at_utc_ns[self._starts[:-1]]
+
+    def quotes_column(self, symbol: str) -> TickColumns:
+        """All quotes of a symbol that the replay shows."""
+        events = self._owner[symbol]
+        return TickColumns(events.at_utc_ns, events.bid, events.ask)
+
+    def skip_to(self, place: int) -> Sequence[tuple[str, Price, Price, UtcNs]]:
+        """Go on at that step without the steps before it; what each symbol's last quote before it was."""
+        self._place, self._block_steps = max(place, self._place), _SKIPPING_BLOCK_STEPS
+        at = int(self._events.at_utc_ns[self._starts[place]]) if place < len(self._starts) - 1 else 2**62
+        found = []
+        for symbol, events in self._owner.items():
+            row = int(events.at_utc_ns.searchsorted(at)) - 1
+            if row >= 0:
+                found.append((symbol, events.bid.item(row), events.ask.item(row), events.at_utc_ns.item(row)))
+        return found
 
     def version(self, symbol: str, timeframe: str) -> int:
         """Never changes: a recording is complete."""
@@ -198,7 +221,7 @@ class RecordedMarket:
         offset = self._place - self._block_at
         if not 0 <= offset < len(self._block):
             self._block_at = self._place
-            self._block = self._made(self._place, min(self._place + _BLOCK_STEPS, len(self._starts) - 1))
+            self._block = self._made(self._place, min(self._place + self._block_steps, len(self._starts) - 1))
             offset = 0
         return self._block[offset]
 

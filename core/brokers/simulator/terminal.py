@@ -14,13 +14,14 @@ from core.brokers.simulator.arrays import Arrays
 from core.brokers.simulator.faults import Faults
 from core.brokers.simulator.ledger import Ledger
 from core.brokers.simulator.market import Market, Step
+from core.brokers.simulator.market_recorded import RecordedMarket
 from core.brokers.simulator.records import CANCELED, ORDER_BUY, ORDER_SELL, REASON_CLIENT, AccountTerms, Order
 from core.brokers.simulator.servertime import ServerClock
 from core.brokers.simulator.state import TerminalState
 from core.brokers.simulator.surface import SimulatedMetaTrader5
 from core.brokers.simulator.trade import Outcome, Request, execute
 from core.brokers.simulator.triggers import Triggers
-from core.model.errors import DataError
+from core.model.errors import DataError, invariant
 from core.model.inputs import News
 from core.model.market import Instrument, Quote, Side
 from core.model.units import UtcNs
@@ -115,6 +116,19 @@ class SimulatedTerminal:
         if utc_ns > self.ledger.now_utc_ns:
             self._triggers.on_time(utc_ns)
         return tuple(ticked)
+
+    def skip_to(self, place: int) -> None:
+        """Go on at a step of a recorded market, its forerunners not lived through; only while nothing is open or pending.
+
+        Raises:
+            InvariantBroken: something is, so that a price could have mattered.
+        """
+        market, ledger = self.market, self.ledger
+        invariant(not ledger.exposed, "steps are skipped only while nothing is open", exposed=list(ledger.exposed))
+        invariant(isinstance(market, RecordedMarket), "steps of a recording can be skipped")
+        if isinstance(market, RecordedMarket):
+            for symbol, bid, ask, at in market.skip_to(place):
+                ledger.quotes[symbol] = (bid, ask, at)
 
     def close_everything(self, rule: str = "end") -> None:
         """Close all positions at the last bid or ask and drop all pending orders; the deals carry `rule`."""
