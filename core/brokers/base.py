@@ -95,6 +95,10 @@ class Broker(Protocol):
         """Resolve names (suffixes mapped), put them into Market Watch, wait for quotes. Raises BrokerError naming the missing."""
         ...
 
+    async def offered(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """Those of the plain names that this broker has. Raises BrokerError."""
+        ...
+
     async def clock(self) -> BrokerClock:
         """The server's clock rule, measured from ticks and recognised."""
         ...

@@ -24,6 +24,7 @@ from core.model.inputs import (
     DealSeen,
     FeedState,
     Input,
+    Instruments,
     TimerFired,
 )
 from core.model.market import Bar, Quote
@@ -121,6 +122,8 @@ class Lockstep:
         """The quarter hour in which the newest tick fell, while its bar is not yet booked."""
         self._trades_seen = terminal.trades_changed_counter
         self._waiting: deque[Input] = deque()
+        self._rates: tuple[str, ...] = ()
+        """Pairs that are not traded and whose quotes value those that are; read at every bar close."""
 
     def next_ns(self) -> UtcNs | None:
         """When the next step falls, market time; None when the data end."""
@@ -163,6 +166,8 @@ class Lockstep:
 
     async def give(self, item: Input, at_utc_ns: UtcNs) -> None:
         """Feed one input and perform all that follows from it, before anything else happens."""
+        if isinstance(item, Instruments):
+            self._rates = tuple(spec.symbol for spec in item.instruments if spec.symbol not in self._symbols)
         pending: deque[Input] = deque((item,))
         while pending:
             effects = self.runner.give(pending.popleft(), at_utc_ns)
@@ -179,8 +184,7 @@ class Lockstep:
 
     async def _quotes(self, at: UtcNs, ticked: tuple[str, ...], *, everything: bool) -> None:
         if everything:
-            hot, conversion = self._interest.quote_interest()
-            wanted: tuple[str, ...] = (*self._symbols, *(name for name in conversion if name not in self._symbols))
+            wanted: tuple[str, ...] = (*self._symbols, *self._rates)
         else:
             hot, conversion = self._interest.quote_interest()
             wanted = tuple(name for name in ticked if name in hot or name in conversion)

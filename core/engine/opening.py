@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from core.brokers.base import Broker, Connected
+from core.data.recording import conversion_pairs
 from core.engine.lockstep import broker_news
 from core.model.book import TradeMode
-from core.model.errors import BrokerError
+from core.model.errors import BrokerError, DataError
 from core.model.inputs import AccountRead, BrokerClock, Calendar, History, Input, Instruments, Restored, Started
 from core.model.market import Candles, Instrument
 from core.model.reads import Unknown
@@ -40,7 +41,7 @@ async def open_broker(broker: Broker, pairs: Sequence[str], *, history_bars: int
     connected = await broker.connect()
     account = connected.account
     on_step(f"account {account.login} on {account.server}: {account.mode}, {account.currency} {account.balance_money:.2f}")
-    instruments = await broker.select(pairs)
+    instruments = await broker.select((*pairs, *await _rates(broker, pairs, account.currency)))
     clock = await broker.clock()
     history: dict[str, Candles] = {}
     h1: dict[str, Candles] = {}
@@ -85,6 +86,22 @@ def started_input(
         seed=seed,
         mode=mode,
     )
+
+
+async def _rates(broker: Broker, pairs: Sequence[str], currency: str) -> tuple[str, ...]:
+    """Pairs beyond the traded ones whose quotes turn results, margins and commission into the account's currency."""
+    currencies = dict.fromkeys((*(half for pair in pairs for half in (pair[:3], pair[3:6])), "USD"))
+    names = [name for one in currencies for name in (one + currency, currency + one, one + "USD", "USD" + one)]
+    wanted = [name for name in dict.fromkeys(names) if name[:3] != name[3:] and name not in pairs]
+    offered = (*pairs, *await broker.offered(wanted))
+    try:
+        found = conversion_pairs(pairs, currency, offered.__contains__)
+    except DataError:
+        found = ()  # what cannot be valued is refused one by one, with its reason
+    dollars = (f"USD{currency}", f"{currency}USD")
+    if currency != "USD" and not any(name in (*pairs, *found) for name in dollars):
+        found = (*found, *(name for name in dollars if name in offered))
+    return found
 
 
 async def _bars(broker: Broker, symbol: str, timeframe: str, count: int) -> Candles:
