@@ -234,9 +234,10 @@ class Chaos:
 
     def hand(self) -> None:
         """Somebody sits at the terminal."""
-        if not self.truth:
+        ours = [held for held in self.truth.values() if held.magic == self.play.settings.account.magic]
+        if not ours:
             return
-        held = self.random.choice(list(self.truth.values()))
+        held = self.random.choice(ours)
         what = self.random.random()
         if what < 0.3:
             self.truth[held.position_id] = replace(held, stop_price=None)

@@ -1,0 +1,118 @@
+"""Breakers: they trip before it is too late, stay tripped, and come back their own way."""
+
+from __future__ import annotations
+
+from core.model.commands import RearmDrawdown, Resume
+from core.model.effects import Alert, Close, EquityMarked, Verdict
+from core.model.units import NS_PER_S
+from core.settings.load import shipped_settings
+from tests.core.desk.playbook import Play, only
+
+BIG = (("risk.risk_per_trade_pct", 4.0), ("exposure.position_max_x_equity", 90.0), ("exposure.currency_max_x_equity", 90.0),
+       ("exposure.total_max_x_equity", 90.0), ("exposure.all_stops_max_pct", 90.0), ("correlation.book_risk_max_pct", 50.0))  # fmt: skip
+
+
+def lose(play: Play, money: float, symbol: str = "EURUSD") -> None:
+    position = play.enter(symbol)
+    play.out(position, 1.08, -money)
+
+
+def test_the_loss_of_the_day_trips_on_floating_money_and_holds_until_the_day_begins() -> None:
+    play = Play(shipped_settings(*BIG, ("breakers.day_loss_max_pct", 3.0), ("care.age_max_hours", 0.0), ("risk.open_risk_max_pct", 20.0),
+                                 ("breakers.drawdown_max_pct", 50.0), ("risk.risk_per_trade_pct", 2.0)))  # fmt: skip
+    play.start()
+    position = play.enter()
+    effects = play.quote("EURUSD", 1.0800)
+    assert [e.kind for e in effects if isinstance(e, Alert)] == ["breaker"]
+    assert play.desk.view().reasons[0].code == "day_loss"
+    assert not [e for e in effects if isinstance(e, Close)], "the position keeps its stop"
+    play.out(position, 1.08, -300.0)
+    play.next_bar()
+    assert only(play.round(play.signal("GBPUSD")), Verdict).reason == "day_loss"
+    play.command(Resume())
+    assert play.desk.view().state == "REDUCE_ONLY", "resume takes nothing from a breaker"
+    view = next(one for one in play.desk.view().risk.limits if one.name == "day_loss")
+    assert (view.tripped, view.rearm) == (True, "day")
+    play.wait(9 * 3600)
+    assert play.desk.view().state == "ACTIVE"
+    assert play.desk.view().day_result_money == 0.0
+
+
+def test_an_entry_must_fit_the_day_before_the_fact() -> None:
+    play = Play(shipped_settings(("breakers.day_loss_max_pct", 2.0))).start()
+    lose(play, 120.0)
+    play.next_bar()
+    assert only(play.round(play.signal("GBPUSD")), Verdict).reason == "day_room"
+
+
+def test_drawdown_comes_back_by_the_operator_only_also_after_a_restart() -> None:
+    play = Play(shipped_settings(*BIG, ("breakers.drawdown_max_pct", 3.0), ("breakers.day_loss_max_pct", 50.0))).start()
+    lose(play, 400.0)
+    assert [reason.code for reason in play.desk.view().reasons] == ["drawdown"]
+    play.wait(24 * 3600)
+    again = Play(play.settings, run_id="r2", at=play.at)
+    again.balance = play.balance
+    again.start(restored=play.desk.checkpoint())
+    assert [reason.code for reason in again.desk.view().reasons] == ["drawdown"]
+    again.command(RearmDrawdown())
+    assert again.desk.view().state == "ACTIVE"
+    assert again.desk.view().drawdown_fraction == 0.0
+
+
+def test_losses_in_a_row_count_but_scratches_do_not() -> None:
+    play = Play(shipped_settings(("breakers.losses_in_row_max", 2))).start()
+    lose(play, 50.0)
+    play.next_bar()
+    lose(play, 2.0)
+    play.next_bar()
+    assert play.desk.view().state == "ACTIVE"
+    lose(play, 50.0, "GBPUSD")
+    assert [reason.code for reason in play.desk.view().reasons] == ["losses_in_row"]
+
+
+def test_entries_a_day() -> None:
+    play = Play(shipped_settings(("breakers.entries_per_day_max", 1))).start()
+    lose(play, 5.0)
+    assert [reason.code for reason in play.desk.view().reasons] == ["entries"]
+    assert play.desk.view().entries_today == 1
+
+
+def test_tripping_may_flatten() -> None:
+    play = Play(shipped_settings(*BIG, ("breakers.day_loss_max_pct", 3.0), ("breakers.drawdown_max_pct", 50.0),
+                                 ("risk.open_risk_max_pct", 20.0), ("risk.risk_per_trade_pct", 2.0),
+                                 ("breakers.on_trip", "flatten"))).start()  # fmt: skip
+    position = play.enter()
+    effects = play.quote("EURUSD", 1.0800)
+    close = only(effects, Close)
+    assert (close.position_id, close.why) == (position, "breaker")
+    play.close(close, 1.08, -310.0)
+    play.book()
+    play.book()
+    assert [reason.code for reason in play.desk.view().reasons] == ["day_loss"], "flat again, not halted"
+
+
+def test_the_day_begins_at_five_in_new_york_with_the_greater_of_balance_and_equity() -> None:
+    play = Play(shipped_settings(("care.age_max_hours", 0.0), ("care.trail_x_atr", 0.0), ("care.give_back_pct", 100.0))).start()
+    play.enter()
+    play.quote("EURUSD", 1.0890)
+    at = play.at + 9 * 3600 * NS_PER_S
+    assert play.desk.wake_at() == at
+    effects = play.wait(9 * 3600)
+    assert only(effects, EquityMarked)
+    assert [e.kind for e in effects if isinstance(e, Alert)] == ["summary"]
+    view = play.desk.view()
+    assert view.day_base_money == view.equity_money
+    assert (view.equity_money or 0.0) > 10_100.0
+    assert view.day_result_money == 0.0
+
+
+def test_funded_rules_stop_entries_short_of_the_limit_and_close_before_it() -> None:
+    rules = (("funded.enabled", True), ("funded.day_loss_pct", 1.5), ("funded.reduce_only_buffer_pct", 50.0),
+             ("funded.close_buffer_pct", 20.0), ("exposure.position_max_x_equity", 1.0))  # fmt: skip
+    play = Play(shipped_settings(*rules)).start()
+    position = play.enter()
+    play.quote("EURUSD", 1.0760)
+    assert [reason.code for reason in play.desk.view().reasons] == ["funded"]
+    effects = play.quote("EURUSD", 1.0700)
+    assert only(effects, Close).why == "funded_rule"
+    assert only(effects, Close).position_id == position

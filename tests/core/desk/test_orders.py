@@ -1,0 +1,95 @@
+"""Requests in flight: unknown fates are asked after, alerted, and never sent again."""
+
+from __future__ import annotations
+
+from core.model.effects import Alert, AskBook, AskFate, Noted, PositionOpened, StateChanged, Submit, Verdict
+from core.model.inputs import Absent, Accepted, Filled, Refused, UnknownFate
+from core.model.units import NS_PER_S
+from core.settings.load import shipped_settings
+from tests.core.desk.playbook import Play, kinds, only
+
+
+def sent(play: Play) -> Submit:
+    return only(play.round(play.signal("EURUSD")), Submit)
+
+
+def test_an_unknown_fate_is_asked_after_every_five_seconds_and_alerted_again() -> None:
+    play = Play().start()
+    order = sent(play)
+    effects = play.report(order.client_id, UnknownFate(why="timed out"))
+    asked = only(effects, AskFate)
+    assert (asked.client_id, asked.symbol, asked.lots, asked.position_id) == (order.client_id, "EURUSD", order.lots, 0)
+    assert only(effects, Alert).kind == "unknown_fate"
+    assert only(effects, StateChanged).reasons == ("unknown_fate",)
+    later = play.wait(30)
+    assert kinds(later) == ["AskFate"] * 6
+    later = play.wait(600)
+    assert [e.kind for e in later if isinstance(e, Alert)] == ["unknown_fate"]
+    assert not [e for e in later if isinstance(e, Submit)]
+    assert play.desk.view().unknown_fates == 1
+
+
+def test_it_stops_entries_in_all_pairs_or_in_its_own() -> None:
+    for scope, reasons in (("all", ["unknown_fate"]), ("pair", [""])):
+        play = Play(shipped_settings(("execution.unknown_stops", scope))).start()
+        order = sent(play)
+        play.report(order.client_id, UnknownFate(why="timed out"))
+        play.next_bar()
+        found = play.round(play.signal("EURUSD"), play.signal("GBPUSD"))
+        verdicts = {one.symbol: one.reason for one in found if isinstance(one, Verdict)}
+        assert [verdicts["GBPUSD"]] == reasons
+        assert verdicts["EURUSD"] in ("unknown_fate", "barred_unknown_fate")
+        play.report(order.client_id, Absent(why="not there"))
+        assert not play.desk.view().reasons
+        assert not play.desk.view().pairs[0].barred
+
+
+def test_no_report_at_all_becomes_an_unknown_fate() -> None:
+    play = Play().start()
+    sent(play)
+    assert play.desk.wake_at() == play.at + 40 * NS_PER_S
+    assert [e.kind for e in play.wait(41) if isinstance(e, Noted)] == ["unknown_fate"]
+
+
+def test_accepted_is_neither_and_the_deal_proves_it() -> None:
+    play = Play().start()
+    order = sent(play)
+    play.report(order.client_id, Accepted(order_ticket=88))
+    assert play.desk.view().orders[0].fate == "accepted"
+    assert only(play.wait(6), AskFate).client_id == order.client_id
+    play.hold(order, 88, order.lots, order.quoted_price)
+    play.deal_in(order, 88, order.lots, order.quoted_price)
+    assert only(play.said[-6:], PositionOpened).position_id == 88
+    assert only(play.wait(6), AskFate).client_id == order.client_id
+    play.report(order.client_id, Filled(order_ticket=88, position_id=88, deal_ticket=50_088, lots=order.lots, price=1.0851))
+    assert not play.desk.view().orders
+    assert len(play.desk.view().positions) == 1
+
+
+def test_a_fill_that_comes_after_a_refusal_is_believed_and_read() -> None:
+    play = Play().start()
+    order = sent(play)
+    play.report(order.client_id, Refused(kind="refused", code=10006, reason="rejected"))
+    late = Filled(order_ticket=88, position_id=88, deal_ticket=50_088, lots=order.lots, price=1.0851)
+    effects = play.report(order.client_id, late)
+    assert only(effects, Alert).level == "critical"
+    assert only(effects, AskBook)
+    play.hold(order, 88, order.lots, 1.0851)
+    play.book()
+    assert [one.position_id for one in play.desk.view().positions] == [88]
+    play.deal_in(order, 88, order.lots, 1.0851)
+    assert play.desk.view().positions[0].lots == order.lots
+
+
+def test_a_report_for_nobody_changes_nothing() -> None:
+    play = Play().start()
+    before = play.desk.checkpoint()
+    assert not play.report("zz-9", Absent(why="never heard of it"))
+    play.seq, after = play.seq, play.desk.checkpoint()
+    assert len(after) == len(before)
+
+
+def test_our_own_bug_is_an_alert() -> None:
+    play = Play().start()
+    effects = play.report(sent(play).client_id, Refused(kind="our_bug", code=10013, reason="invalid request"))
+    assert only(effects, Alert).level == "critical"
