@@ -177,7 +177,7 @@ def _news(seed: int, draw: np.random.Generator, start_utc_ns: UtcNs, tick_s: int
             moved = _SPILL * np.array(_CORRELATIONS[CURRENCIES.index(event.currency)])
             moved[CURRENCIES.index(event.currency)] = 1.0
             stirred = moved**2
-        unrest += np.outer(stirred, fading)
+        unrest = np.maximum(unrest, np.outer(stirred, fading))
         if place < ticks:
             jumps[:, place] += size * moved
     return jumps, unrest

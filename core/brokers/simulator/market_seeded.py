@@ -298,11 +298,14 @@ class SeededMarket:
         usual = costs.spread_floor_pips * spec.pip * (1.0 if len(rows) == 1 else _CROSS_WIDER)
         noise = 1.0 + 0.35 * np.abs(draw.standard_normal(len(seconds)))
         spread: FloatArray = usual * noise * (0.7 + 0.3 * lively)
+        release = np.zeros(len(seconds))
         for event in releases:
             if event.impact == "high" and event.currency in spec.currencies:
                 since = seconds - (event.at_utc_ns - start) / NS_PER_S
                 near = np.where(since >= -_BEFORE_RELEASE_S, np.exp(-np.maximum(since, 0.0) / _RELEASE_FADE_S), 0.0)
-                spread = spread * (1.0 + _RELEASE_WIDER * near)
+                # several at once are one occasion to be careful, not the product of all
+                release = np.maximum(release, near)
+        spread = spread * (1.0 + _RELEASE_WIDER * release)
         roll = costs.rollover_spread_pips_min * spec.pip
         inside = roll * wider * (1.0 + _ROLLOVER_HUMP * np.exp(-seconds / _ROLLOVER_FADE_S))
         after = roll * _AFTER_ROLLOVER_SHARE * np.exp(-(seconds - factors.ROLLOVER_HOUR_S) / _AFTER_ROLLOVER_FADE_S)
