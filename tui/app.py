@@ -1,7 +1,8 @@
 """The app: one door between the engine's words and the screens, and between keys and the engine's ear.
 
-Promises: nothing here blocks the loop or waits for the engine while keys are pressed; what goes wrong with an order or a question is
-shown, never raised; leaving the screen leaves the engine alone. Does not: format (`tui.view`) or place (`tui.screens`).
+Promises: nothing here blocks the loop or waits for the engine while keys are pressed; what goes wrong with an order or a
+question is shown, never raised; leaving the screen leaves the engine alone. Does not: format (`tui.view`) or place
+(`tui.screens`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from tui.palette import DeskCommands
 from tui.screens.desk import DeskScreen
 from tui.screens.dialog import Dialog
 from tui.screens.page import Page
+from tui.screens.tweak import TweakPage
 from tui.themes import DEFAULT, load_themes, look_defaults
 from tui.view.lines import ASCII, UNICODE
 from tui.view.status import title_words
@@ -41,6 +43,11 @@ BACKLOG_MAX = 3
 
 
 def _bindings() -> list[BindingType]:
+    """One binding for each action, all with priority.
+
+    The app then answers a key before it looks at the next one: keys that arrive in one packet over a slow line each meet the
+    screen that the one before has opened.
+    """
     found: list[BindingType] = []
     for action in ACTIONS:
         if action.id == "flatten":
@@ -49,7 +56,7 @@ def _bindings() -> list[BindingType]:
             found.append(Binding(others, "do('flatten')", action.title, id="flatten", show=False, priority=True))
             found.append(Binding(letters, "flatten_letter", action.title, id="flatten_letter", show=False, priority=True))
         else:
-            found.append(Binding(action.keys, f"do('{action.id}')", action.title, id=action.id, show=False))
+            found.append(Binding(action.keys, f"do('{action.id}')", action.title, id=action.id, show=False, priority=True))
     found.append(Binding("ctrl+c", "how_to_leave", "Copy or how to leave", show=False, system=True))
     return found
 
@@ -230,6 +237,10 @@ class DeskApp(HardenedApp):
                 return desk is not None and bool(desk.positions)
             case "resolve":
                 return desk is not None and any(order.fate == "unknown" for order in desk.orders)
+            case _:
+                pass
+        if action.where == "replay" and isinstance(self.screen_below, TweakPage):
+            return False
         if action.where == "replay":
             return snapshot is not None and snapshot.engine.replay_fraction is not None
         return True
@@ -237,7 +248,9 @@ class DeskApp(HardenedApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that would do nothing here are not taken."""
         if action == "do":
-            return str(parameters[0]) in BY_ID and self.can(str(parameters[0]))
+            action_id = str(parameters[0])
+            typing = isinstance(self.focused, Input) and action_id not in ("flatten", "palette")
+            return action_id in BY_ID and not typing and self.can(action_id)
         if action == "flatten_letter":
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)

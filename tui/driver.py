@@ -1,9 +1,10 @@
-"""Textual hardened for a desk with money at stake: a stalled, lost or babbling terminal never freezes, spins or crashes the screen.
+"""Textual hardened for money at stake: a stalled, lost or babbling terminal never freezes, spins or crashes the screen.
 
 Promises: frames are dropped instead of blocking the event loop, and one full repaint follows when the line drains; a closed
 terminal ends the screen within seconds; SIGTERM and SIGHUP restore the terminal; bytes that are no UTF-8 become marks; a crash
 prints no local variables.
-Does not: keep an engine alive (that is another process). It touches private names of Textual, which is therefore pinned exactly.
+Does not: keep an engine alive (that is another process). It touches private names of Textual, which is therefore pinned
+exactly.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def resilient_driver() -> type[Driver] | None:
     from textual.drivers import linux_driver
 
     # the driver decodes input strictly by default, and one Latin-1 byte would end the app
-    linux_driver.getincrementaldecoder = _tolerant_decoder  # type: ignore[assignment]
+    linux_driver.getincrementaldecoder = _tolerant_decoder  # type: ignore[attr-defined, assignment]
 
     class ResilientDriver(linux_driver.LinuxDriver):
         """Drops frames rather than wait for the terminal."""

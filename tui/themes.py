@@ -1,7 +1,7 @@
 """Themes: one TOML file each, shipped in `themes/` or the operator's own in `HOME/themes/`.
 
-Promises: every colour is checked before Textual sees it (a bad one would end the app); a bad file is left out with a reason, and the
-default is always there. Does not: give meaning to a colour that words do not give as well.
+Promises: every colour is checked before Textual sees it (a bad one would end the app); a bad file is left out with a reason,
+and the default is always there. Does not: give meaning to a colour that words do not give as well.
 """
 
 from __future__ import annotations
@@ -17,11 +17,24 @@ from core.model.errors import StorageError
 from core.settings.shipped import shipped_names, shipped_text
 
 DEFAULT: Final = "harbour"
-LOOKS: Final = ["muted", "strong", "good", "bad", "warn", "alarm", "alarm-text", "accent", "title", "key", "key-text", "real", "real-text", "unreal", "unreal-text", "cursor", "cursor-text", "frame", "focus"]
-_FIELDS: Final = frozenset(
-    ["name", "primary", "secondary", "warning", "error", "success", "accent", "foreground", "background", "surface", "panel", "boost", "dark", "ansi", "luminosity_spread", "text_alpha", "variables"]
+LOOKS: Final = tuple(
+    "muted strong good bad warn alarm alarm-text accent title key key-text real real-text "  # noqa: SIM905 - reads as a list of words
+    "unreal unreal-text cursor cursor-text frame focus".split()
 )
-_COLOURS: Final = ["primary", "secondary", "warning", "error", "success", "accent", "foreground", "background", "surface", "panel", "boost"]
+_COLOURS: Final = (
+    "primary",
+    "secondary",
+    "warning",
+    "error",
+    "success",
+    "accent",
+    "foreground",
+    "background",
+    "surface",
+    "panel",
+    "boost",
+)
+_FIELDS: Final = frozenset((*_COLOURS, "name", "dark", "ansi", "luminosity_spread", "text_alpha", "variables"))
 
 
 class Themes(NamedTuple):

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from core.link.messages import AnswerBody, AskBars, Bars, Cannot, Question
 from tui.screens.desk import Plot
 from tui.screens.page import SidePage
-from tui.view.lines import Span, clean
+from tui.view.lines import Span, clean, unmarked
 from tui.view.plots import candle_lines
 
 
@@ -21,9 +21,9 @@ class ChartPage(SidePage):
     NAME = "chart"
     STRIP_ROWS = 0
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "pair(-1)", show=False),
-        Binding("right", "pair(1)", show=False),
-        Binding("i", "timeframe", show=False),
+        Binding("left", "pair(-1)", show=False, priority=True),
+        Binding("right", "pair(1)", show=False, priority=True),
+        Binding("i", "timeframe", show=False, priority=True),
     ]
     PAGE_KEYS = (("left/right", "pair"), ("i", "M15/H1"), ("Esc", "back"))
 
@@ -52,7 +52,7 @@ class ChartPage(SidePage):
             self._wanted = wanted
             self.asked(AskBars(symbol=self.symbol, timeframe=self.timeframe, count=max(self.size.width, 40)))
         self.set_class(self.glyphs.ascii, "-ascii")
-        plot.border_title = f"{clean(self.symbol)} {self.timeframe}"
+        plot.border_title = unmarked(f"{self.symbol} {self.timeframe}")
         lines = candle_lines(desk, self.symbol, self._bars, plot.size.width, plot.size.height, self.glyphs)
         plot.lay([(Span(self._complaint, "bad"),), *lines[1:]] if self._complaint else lines)
 

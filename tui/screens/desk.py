@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
@@ -17,9 +18,10 @@ from tui.screens.page import Page
 from tui.view import log as log_view
 from tui.view import pairs, positions, risk, signals
 from tui.view.figures import moment
-from tui.view.lines import Sheet, clean
+from tui.view.lines import Sheet, unmarked
 from tui.view.log import LogFilter
 from tui.view.plots import candle_lines, equity_lines
+from tui.widgets.field import Field
 from tui.widgets.panel import Panel
 from tui.widgets.paper import Paper
 
@@ -40,6 +42,7 @@ class Plot(Paper):
 class DeskScreen(Page):
     """The main screen."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "keep_filter", show=False, priority=True)]
     NAME = "desk"
     DEFAULT_CSS = """
     DeskScreen #left { width: 1fr; height: 1fr; }
@@ -51,8 +54,7 @@ class DeskScreen(Page):
     DeskScreen #positions { height: 6; }
     DeskScreen #risk { width: 2fr; }
     DeskScreen #log { width: 3fr; }
-    DeskScreen #filter { display: none; dock: bottom; height: 1; border: none; padding: 0 1; background: $panel; }
-    DeskScreen #filter.-shown { display: block; }
+    DeskScreen #filter { dock: bottom; }
     DeskScreen.-wide #charts { display: block; }
     DeskScreen.-single #top, DeskScreen.-single #bottom { height: auto; layout: vertical; }
     DeskScreen.-single #pairs, DeskScreen.-single #signals, DeskScreen.-single #risk, DeskScreen.-single #log { width: 1fr; }
@@ -89,12 +91,11 @@ class DeskScreen(Page):
             ),
             Vertical(Plot(id="candles"), Plot(id="equity"), id="charts"),
         )
-        yield Input(placeholder="filter the log: pair, ticket, words; Enter keeps it, Escape clears it", id="filter")
+        yield Field("filter the log: pair, ticket, words; Enter keeps it, Escape clears it", id="filter")
 
     def on_mount(self) -> None:
         """Focus the first panel."""
-        self.query_one("#filter", Input).cursor_blink = False
-        self.panel(self.front).focus()
+        self.set_focus(self.panel(self.front))
 
     def panel(self, name: str) -> Panel:
         """One of the five."""
@@ -139,19 +140,17 @@ class DeskScreen(Page):
         desk = self._desk
         if desk is None:
             return
-        sheets: dict[str, Any] = {
-            "pairs": pairs.sheet,
-            "signals": signals.sheet,
-            "positions": positions.sheet,
-            "risk": risk.sheet,
-        }
-        for name, view in sheets.items():
+        for name in PANELS[:4]:
             panel = self.panel(name)
             if panel.display and panel.size.width:
-                panel.show(view(desk, panel.size.width, self.glyphs))
+                self._feed(name, desk, panel.size.width)
         self._paint_log()
         if self.query_one("#charts").display:
             self._paint_charts(desk)
+
+    def _feed(self, name: str, desk: DeskView, width: int) -> None:
+        views = {"pairs": pairs.sheet, "signals": signals.sheet, "positions": positions.sheet, "risk": risk.sheet}
+        self.panel(name).show(views[name](desk, width, self.glyphs))
 
     def arrange_panels(self) -> None:
         """Which panels are in sight, by size, zoom and front."""
@@ -227,7 +226,7 @@ class DeskScreen(Page):
             self.asked(AskEquity(count=200), group="equity")
         candles, curve = self.query_one("#candles", Plot), self.query_one("#equity", Plot)
         bars = self._bars.bars if self._bars is not None and self._bars.symbol == symbol else ()
-        candles.border_title = f"{clean(symbol)} {self.timeframe}"
+        candles.border_title = unmarked(f"{symbol} {self.timeframe}")
         candles.border_subtitle = "i: M15/H1"
         candles.lay(candle_lines(desk, symbol, bars, candles.size.width, candles.size.height, self.glyphs))
         curve.border_title = "Equity"
@@ -245,10 +244,12 @@ class DeskScreen(Page):
 
     # ------------------------------------------------------------------------------------------------------- actions
     def bring(self, name: str) -> None:
-        """Put a panel in front and focus it."""
+        """Put a panel in front and focus it, with its rows in it: the next key may be meant for one of them."""
         self.front = name
+        if self._desk is not None and name != "log":
+            self._feed(name, self._desk, self.panel(name).size.width or self.size.width)
         self.arrange_panels()
-        self.panel(name).focus()
+        self.set_focus(self.panel(name))
         self.call_after_refresh(self.paint)
 
     def do_panel(self, number: int) -> None:
@@ -263,10 +264,7 @@ class DeskScreen(Page):
     def do_filter(self) -> None:
         """Type a filter for the log."""
         self.bring("log")
-        field = self.query_one("#filter", Input)
-        field.value = self.log_filter.text
-        field.add_class("-shown")
-        field.focus()
+        self.query_one("#filter", Field).open(self.log_filter.text)
 
     def do_log_level(self) -> None:
         """The next level."""
@@ -299,17 +297,21 @@ class DeskScreen(Page):
         self.panel("log").following = True
         self._paint_log()
 
-    @on(Input.Submitted, "#filter")
-    def _kept(self) -> None:
-        self.query_one("#filter", Input).remove_class("-shown")
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Enter is the filter's only while one is typed."""
+        return super().check_action(action, parameters) and (action != "keep_filter" or isinstance(self.focused, Field))
+
+    def action_keep_filter(self) -> None:
+        """Back to the log, filtered."""
+        self.query_one("#filter", Field).close()
         self.bring("log")
 
     def key_escape(self) -> None:
         """Leave the filter, or the zoom."""
-        field = self.query_one("#filter", Input)
-        if field.has_class("-shown"):
+        field = self.query_one("#filter", Field)
+        if field.opened:
             field.value = ""
-            field.remove_class("-shown")
+            field.close()
             self.bring("log")
         elif self.zoomed:
             self.do_zoom()

@@ -19,7 +19,7 @@ from textual.timer import Timer
 from core.model.commands import Command
 from core.model.snapshot import DeskView
 from tui.host import Host
-from tui.view.lines import Line, Span, clip, wrapped
+from tui.view.lines import Line, Span, clip, unmarked, wrapped
 from tui.widgets.paper import Paper
 
 FORGET_S: Final = 4.0
@@ -32,8 +32,11 @@ class Dialog(ModalScreen[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "cancel", "Cancel", show=False)]
     DEFAULT_CSS = """
     Dialog { align: center middle; background: $background 55%; }
-    Dialog > #box { width: 84; max-width: 100%; height: auto; max-height: 100%; border: thick $desk-focus; background: $surface; padding: 0 1;
-        border-title-color: $desk-strong; border-title-style: bold; border-subtitle-color: $desk-muted; }
+    Dialog > #box {
+        width: 84; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
+        border: thick $desk-focus; background: $surface;
+        border-title-color: $desk-strong; border-title-style: bold; border-subtitle-color: $desk-muted;
+    }
     Dialog.-danger > #box { border: thick $desk-alarm; }
     Dialog.-ascii > #box { border: ascii $desk-focus; }
     """
@@ -58,11 +61,20 @@ class Dialog(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         """Draw."""
-        self.set_class(self.DANGER, "-danger")
+        self.set_class(self.dangerous, "-danger")
         self.set_class(self.host.glyphs.ascii, "-ascii")
-        box = self.query_one("#box")
-        box.border_title = self.TITLE_WORDS
+        self.query_one("#box").border_title = unmarked(self.heading)
         self.paint()
+
+    @property
+    def heading(self) -> str:
+        """What stands on the frame."""
+        return self.TITLE_WORDS
+
+    @property
+    def dangerous(self) -> bool:
+        """Whether money moves when it is agreed to."""
+        return self.DANGER
 
     def on_resize(self) -> None:
         """Draw for the new size."""
@@ -117,15 +129,20 @@ class ChoiceDialog(Dialog):
         """`choices` must not be empty; `given` is told whether the engine did it."""
         super().__init__()
         self._given = given
-        self._title = title
+        self._question = title
         self._choices = tuple(choices)
         self._danger = danger
         self.chosen = 0
 
-    def on_mount(self) -> None:
-        """Name the question."""
-        self.set_class(self._danger, "-danger")
-        self.query_one("#box").border_title = self._title
+    @property
+    def heading(self) -> str:
+        """The question."""
+        return self._question
+
+    @property
+    def dangerous(self) -> bool:
+        """As the asker said."""
+        return self._danger
 
     def lines(self) -> Sequence[Line]:
         """Answers, the chosen one's preview, and how to agree."""
@@ -230,11 +247,12 @@ class NoticeDialog(Dialog):
     def __init__(self, title: str, text: str) -> None:
         """`text` is wrapped to the box."""
         super().__init__()
-        self._title, self._text = title, text
+        self._about, self._text = title, text
 
-    def on_mount(self) -> None:
-        """Name it."""
-        self.query_one("#box").border_title = self._title
+    @property
+    def heading(self) -> str:
+        """What it is about."""
+        return self._about
 
     def lines(self) -> Sequence[Line]:
         """The text."""

@@ -73,8 +73,8 @@ class FlattenDialog(WordDialog):
         if result is None:
             self.failed = True
             self.answer = (
-                "NOT CONFIRMED: the engine did not answer. Type the word again, or run `quarterdeck flatten` on the engine's machine; "
-                "stops stay at the broker."
+                "NOT CONFIRMED: the engine did not answer. Type the word again, or run `quarterdeck flatten` "
+                "on the engine's machine; stops stay at the broker."
             )
         else:
             self.failed = not result.ok

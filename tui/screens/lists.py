@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -29,8 +29,12 @@ from tui.screens.page import SidePage
 from tui.view import pages
 from tui.view.lines import Line, Sheet, Span, clean, wrapped
 from tui.view.positions import digits_of
+from tui.widgets.field import Field
 from tui.widgets.panel import Panel
 from tui.widgets.paper import Paper
+
+LETTERS: Final = frozenset(("search", "pair", "switch", "forget", "apply", "undo", "history"))
+"""Actions of pages whose keys are letters."""
 
 
 class ListPage(SidePage):
@@ -38,13 +42,14 @@ class ListPage(SidePage):
 
     DEFAULT_CSS = """
     ListPage #detail { height: auto; max-height: 45%; padding: 0 1; background: $surface; }
-    ListPage #search { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
-    ListPage #search.-shown { display: block; }
     """
     CURSOR: ClassVar[bool] = True
     SEARCH: ClassVar[str] = ""
     """What the search field says; empty: there is none."""
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "search", "search", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", show=False, priority=True),
+        Binding("enter", "enter", show=False, priority=True),
+    ]
 
     def __init__(self) -> None:
         """Nothing asked yet."""
@@ -54,9 +59,8 @@ class ListPage(SidePage):
 
     def contents(self) -> Iterable[Widget]:
         """List, search field, story."""
-        field = Input(placeholder=self.SEARCH, id="search")
-        field.cursor_blink = False
-        yield Vertical(Panel(self.heading(), id="list", cursor=self.CURSOR), field, Paper(id="detail"))
+        search = Field(self.SEARCH, id="search")
+        yield Vertical(Panel(self.heading(), id="list", cursor=self.CURSOR), search, Paper(id="detail"))
 
     def heading(self) -> str:
         """What stands on the frame."""
@@ -65,7 +69,7 @@ class ListPage(SidePage):
     def on_mount(self) -> None:
         """Ask, and take the keys."""
         self.set_class(self.glyphs.ascii, "-ascii")
-        self.panel.focus()
+        self.set_focus(self.panel)
         self.refill()
 
     @property
@@ -116,17 +120,21 @@ class ListPage(SidePage):
         """The story follows the cursor at once."""
         self.call_after_refresh(self.paint)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The page's own keys are letters while letters are typed."""
+        if action in LETTERS and isinstance(self.focused, Input):
+            return False
+        return super().check_action(action, parameters)
+
     def action_search(self) -> None:
         """Type what to look for."""
         if self.SEARCH:
-            field = self.query_one("#search", Input)
-            field.add_class("-shown")
-            field.focus()
+            self.query_one("#search", Field).open(self.search)
 
     async def action_back(self) -> None:
         """Leave the search, then the page."""
-        field = self.query_one("#search", Input)
-        if field.has_class("-shown"):
+        field = self.query_one("#search", Field)
+        if field.opened:
             field.value = ""
             self._leave_search()
         else:
@@ -137,13 +145,19 @@ class ListPage(SidePage):
         self.search = event.value
         self.paint()
 
-    @on(Input.Submitted, "#search")
-    def _kept(self) -> None:
-        self._leave_search()
+    def action_enter(self) -> None:
+        """Keep what was searched for, or open the chosen row."""
+        if self.query_one("#search", Field).has_focus:
+            self._leave_search()
+        else:
+            self.enter_row(self.panel.cursor_key)
+
+    def enter_row(self, key: str) -> None:
+        """Open a row, where there is more to it than its story."""
 
     def _leave_search(self) -> None:
-        self.query_one("#search", Input).remove_class("-shown")
-        self.panel.focus()
+        self.query_one("#search", Field).close()
+        self.set_focus(self.panel)
         self.paint()
 
 
@@ -152,7 +166,10 @@ class WhyPage(ListPage):
 
     NAME = "why"
     SEARCH = "find a reason; Enter keeps it, Escape clears it"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("left", "pair(-1)", show=False), Binding("right", "pair(1)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "pair(-1)", show=False, priority=True),
+        Binding("right", "pair(1)", show=False, priority=True),
+    ]
     PAGE_KEYS = (("left/right", "pair"), ("/", "find"), ("Esc", "back"))
 
     def __init__(self, symbol: str) -> None:
@@ -199,7 +216,7 @@ class WhyPage(ListPage):
         if symbols:
             here = symbols.index(self.symbol) if self.symbol in symbols else 0
             self.symbol = symbols[(here + step) % len(symbols)]
-            self.panel.border_title = self.heading()
+            self.panel.words_of_title = self.heading()
             self._rows = ()
             self.refill()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -75,27 +76,29 @@ def group_question(desk: DeskView, glyphs: Glyphs) -> ChoiceDialog | None:
         return None
     symbols = sorted({view.symbol for view in ours})
     currencies = sorted({part for symbol in symbols for part in (symbol[:3], symbol[3:6]) if len(symbol) >= 6})
-    groups: list[tuple[str, CloseGroup, Callable[[PositionView], bool]]] = [
-        ("losers", CloseGroup(which="losers"), lambda view: (view.profit_money or 0.0) < 0),
-        ("winners", CloseGroup(which="winners"), lambda view: (view.profit_money or 0.0) > 0),
+    groups = [
+        ("losers", CloseGroup(which="losers")),
+        ("winners", CloseGroup(which="winners")),
+        *((f"all with {currency}", CloseGroup(which="currency", name=currency)) for currency in currencies),
+        *((f"all {symbol}", CloseGroup(which="symbol", name=symbol)) for symbol in symbols),
     ]
-    for currency in currencies:
-        groups.append(
-            (
-                f"all with {currency}",
-                CloseGroup(which="currency", name=currency),
-                lambda view, part=currency: part in (view.symbol[:3], view.symbol[3:6]),
-            )
-        )  # type: ignore[misc]
-    for symbol in symbols:
-        groups.append((f"all {symbol}", CloseGroup(which="symbol", name=symbol), lambda view, name=symbol: view.symbol == name))  # type: ignore[misc]
-    choices = []
-    for words, command, fits in groups:
-        chosen = [view for view in ours if fits(view)]
-        if chosen:
-            preview = _positions_preview(lambda now, fits=fits: [view for view in in_scope(now, "ours") if fits(view)], glyphs)  # type: ignore[misc]
-            choices.append(Choice(f"{words}: {len(chosen)}", preview, command, f"close {words}"))
+    choices = [
+        Choice(f"{words}: {count}", _positions_preview(partial(_in_group, group), glyphs), group, f"close {words}")
+        for words, group in groups
+        if (count := len(_in_group(group, desk)))
+    ]
     return ChoiceDialog("Close some", choices) if choices else None
+
+
+def _in_group(group: CloseGroup, desk: DeskView) -> list[PositionView]:
+    """Positions of ours that a group holds now."""
+    fits: dict[str, Callable[[PositionView], bool]] = {
+        "losers": lambda view: (view.profit_money or 0.0) < 0,
+        "winners": lambda view: (view.profit_money or 0.0) > 0,
+        "currency": lambda view: group.name in (view.symbol[:3], view.symbol[3:6]),
+        "symbol": lambda view: view.symbol == group.name,
+    }
+    return [view for view in in_scope(desk, "ours") if fits[group.which](view)]
 
 
 def resolve_question(order: OrderView, desk: DeskView, glyphs: Glyphs) -> ChoiceDialog:
@@ -104,8 +107,8 @@ def resolve_question(order: OrderView, desk: DeskView, glyphs: Glyphs) -> Choice
     def preview(now: DeskView, width: int, rows: int) -> Sequence[Line]:
         age = figures.span(now.at_utc_ns - order.sent_utc_ns)
         text = (
-            f"{order.what} {figures.lots(order.lots)} {order.symbol} ({order.client_id}), sent {age} ago. Look into the broker's own "
-            "terminal first: your word is booked as the truth, and its risk is given back or kept by it."
+            f"{order.what} {figures.lots(order.lots)} {order.symbol} ({order.client_id}), sent {age} ago. Look into the "
+            "broker's own terminal first: your word is booked as the truth, and its risk is given back or kept by it."
         )
         return [(Span(part),) for part in wrapped(text, width)]
 
@@ -216,7 +219,7 @@ class MoveStopDialog(Dialog):
         """Type at once."""
         field = self.query_one("#price", Input)
         field.cursor_blink = False
-        field.focus()
+        self.set_focus(field)
 
     def paint(self) -> None:
         """Words above and below the field."""

@@ -1,7 +1,7 @@
 """Tweaking: parameters by section, edits gathered in a change set, applied as one, for good or for a time, and taken back.
 
-Promises: nothing is sent before the whole set passed the same rules as the files; what the engine refuses is shown with its reason,
-and the edits stay. Does not: change anything by itself.
+Promises: nothing is sent before the whole set passed the same rules as the files; what the engine refuses is shown with its
+reason, and the edits stay. Does not: change anything by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Input
 
 from core.link.messages import AnswerBody, AskSettings, SettingsNow
 from core.model.commands import SetSettings
@@ -23,6 +22,7 @@ from tui.screens.lists import ListPage
 from tui.view import tweak
 from tui.view.lines import Line, Sheet, Span, wrapped
 from tui.view.tweak import SettingsBook
+from tui.widgets.field import Field
 from tui.widgets.panel import Panel
 
 TERMS = (
@@ -39,16 +39,12 @@ class TweakPage(ListPage):
     NAME = "tweak"
     SEARCH = "search: key, meaning, unit; Enter keeps it, Escape clears it"
     STRIP_ROWS = 2
-    DEFAULT_CSS = """
-    TweakPage #edit { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
-    TweakPage #edit.-shown { display: block; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "switch", show=False),
-        Binding("delete,backspace", "forget", show=False),
-        Binding("A", "apply", show=False),
-        Binding("U", "undo", show=False),
-        Binding("H", "history", show=False),
+        Binding("space", "switch", show=False, priority=True),
+        Binding("delete,backspace", "forget", show=False, priority=True),
+        Binding("A", "apply", show=False, priority=True),
+        Binding("U", "undo", show=False, priority=True),
+        Binding("H", "history", show=False, priority=True),
     ]
     PAGE_KEYS = (
         ("Enter", "edit"),
@@ -74,9 +70,7 @@ class TweakPage(ListPage):
     def contents(self) -> Iterable[Widget]:
         """The list, and a field for edits."""
         yield from super().contents()
-        field = Input(id="edit")
-        field.cursor_blink = False
-        yield field
+        yield Field("", id="edit")
 
     def heading(self) -> str:
         """In words."""
@@ -113,25 +107,31 @@ class TweakPage(ListPage):
         return lines
 
     @on(Panel.Chosen)
-    def _edit(self, event: Panel.Chosen) -> None:
-        row = parameters().get(event.key)
+    def _clicked(self, event: Panel.Chosen) -> None:
+        self.enter_row(event.key)
+
+    def enter_row(self, key: str) -> None:
+        """Type a new value for a parameter, or switch it where there is nothing to type."""
+        row = parameters().get(key)
         if row is None or self.book is None:
             return
         if tweak.next_value(row, self._value_of(row.key)) is not None:
             self.action_switch()
             return
-        field = self.query_one("#edit", Input)
-        field.value = self._value_of(row.key).strip('"')
+        field = self.query_one("#edit", Field)
         field.placeholder = row.allowed
-        field.add_class("-shown")
-        field.focus()
+        field.open(self._value_of(row.key).strip('"'))
 
     def _value_of(self, key: str) -> str:
         return self.edits.get(key) or (self.book.value(key) if self.book is not None else "")
 
-    @on(Input.Submitted, "#edit")
-    def _edited(self, event: Input.Submitted) -> None:
-        self._take(self.panel.cursor_key, event.value)
+    def action_enter(self) -> None:
+        """Take what was typed, where something is."""
+        field = self.query_one("#edit", Field)
+        if not field.has_focus:
+            super().action_enter()
+            return
+        self._take(self.panel.cursor_key, field.value)
         if not self.why:
             self._leave_edit()
         self.paint()
@@ -146,12 +146,12 @@ class TweakPage(ListPage):
             self.edits[key] = new
 
     def _leave_edit(self) -> None:
-        self.query_one("#edit", Input).remove_class("-shown")
-        self.panel.focus()
+        self.query_one("#edit", Field).close()
+        self.set_focus(self.panel)
 
     async def action_back(self) -> None:
         """Leave the field, the history, then the page."""
-        if self.query_one("#edit", Input).has_class("-shown"):
+        if self.query_one("#edit", Field).opened:
             self.why = ""
             self._leave_edit()
             self.paint()

@@ -20,7 +20,7 @@ class Offer(NamedTuple):
 def bar(
     actions: Sequence[Action], keys: Keymap, width: int, glyphs: Glyphs, own: Sequence[tuple[str, str]] = ()
 ) -> tuple[Line, tuple[Offer, ...]]:
-    """The line, and the place of each key on it. What does not fit is left out whole. `own` are a page's (key, title), after flatten."""
+    """The line, and each key's place on it; what does not fit is left out. `own` are a page's (key, title), after flatten."""
     spans: list[Span] = []
     offers: list[Offer] = []
     at = 0

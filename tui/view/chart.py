@@ -1,4 +1,4 @@
-"""Charts in cells: candles with the levels that matter, equity with its drawdown. Blocks where the terminal has them, ASCII elsewhere.
+"""Charts in cells: candles with the levels that matter, equity with its drawdown. Blocks or ASCII, as the terminal can.
 
 Promises: a rising candle and a falling one differ in sign, not only in colour; a level outside the candles' range is named at the
 edge it lies beyond; nothing is drawn between points that are not there. Does not: fetch bars.

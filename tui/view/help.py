@@ -9,32 +9,37 @@ from tui.view.lines import Glyphs, Line, Span, clip, fit, wrapped
 
 ABOUT: Final = {
     "pairs": (
-        "Pairs: quote, spread now and times what is usual for this minute of the week, ATR(M15) in pips and its regime, the H1 trend, "
-        "what the last closed bar led to, and the age of the quote. `shut` is outside the pair's own hours; `!` marks a stale quote. "
-        "Enter opens the ledger of the chosen pair: why it was not traded."
+        "Pairs: quote, spread now and times what is usual for this minute of the week, ATR(M15) in pips and its "
+        "regime, the H1 trend, what the last closed bar led to, and the age of the quote. `shut` is outside the "
+        "pair's own hours; `!` marks a stale quote. Enter opens the ledger of the chosen pair: why it was not traded."
     ),
     "signals": (
-        "Signals: candidates of the strategy, newest first, with confidence and what became of them. `waiting` means a passing condition "
-        "holds it back and it is judged again; `refused` says the first check that failed. Enter opens all checks with their numbers."
+        "Signals: candidates of the strategy, newest first, with confidence and what became of them. `waiting` means "
+        "a passing condition holds it back and it is judged again; `refused` says the first check that failed. Enter "
+        "opens all checks with their numbers."
     ),
     "positions": (
-        "Positions: side, lots, R (multiples of the money first risked), money, pips to the stop, and what care does next. `*` and `not "
-        "ours` mark positions opened elsewhere: they count as risk and are left alone. Orders under way stand below. Enter asks to close."
+        "Positions: side, lots, R (multiples of the money first risked), money, pips to the stop, and what care does "
+        "next. `*` and `not ours` mark positions opened elsewhere: they count as risk and are left alone. Orders "
+        "under way stand below. Enter asks to close."
     ),
     "risk": (
-        "Risk budget: what is lost if every stop is hit, and what is reserved for orders under way, against the cap; the same with "
-        "correlations; all stops with a gap; the breakers, how far each is from tripping, and how it comes back; exposure by currency."
+        "Risk budget: what is lost if every stop is hit, and what is reserved for orders under way, against the cap; "
+        "the same with correlations; all stops with a gap; the breakers, how far each is from tripping, and how it "
+        "comes back; exposure by currency."
     ),
-    "log": "Log: newest below. Scrolling up stops following; End follows again. The filter takes a pair, a ticket, a kind or words.",
+    "log": (
+        "Log: newest below. Scrolling up stops following; End follows again. The filter takes a pair, a ticket, a kind or words."
+    ),
     "tweak": (
-        "Parameters: Enter edits, Space switches, Delete takes an edit back. Edits gather in a change set and are applied together with A, "
-        "for good or for some minutes; U takes the last set back. What is refused says why."
+        "Parameters: Enter edits, Space switches, Delete takes an edit back. Edits gather in a change set and are "
+        "applied together with A, for good or for some minutes; U takes the last set back. What is refused says why."
     ),
-    "why": "Why not: every verdict of the chosen pair with each check, its number and its threshold. Enter opens one.",
-    "journal": "Journal: closed trades, newest first, with reason, result in R and money. Enter opens a trade's story.",
-    "news": "News: the calendar as the desk knows it. Red ones close the entry window of their currency.",
-    "health": "Health: engine, feed, journal, errors by class, and every order given from this screen with its answer.",
-    "chart": "Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop, aim and the price now.",
+    "why": ("Why not: every verdict of the chosen pair with each check, its number and its threshold. Enter opens one."),
+    "journal": ("Journal: closed trades, newest first, with reason, result in R and money. Enter opens a trade's story."),
+    "news": ("News: the calendar as the desk knows it. Red ones close the entry window of their currency."),
+    "health": ("Health: engine, feed, journal, errors by class, and every order given from this screen with its answer."),
+    "chart": ("Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop, aim and the price now."),
 }
 STATES: Final = (
     ("ACTIVE", "entries, care and closes"),

@@ -84,6 +84,11 @@ def _harmless(letter: str) -> str:
     return "?" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else letter
 
 
+def unmarked(text: str) -> str:
+    """`text` for a frame's title, where brackets would be taken for markup."""
+    return clean(text).replace("[", "\\[")
+
+
 def plain_of(line: Line) -> str:
     """The words of a line without roles."""
     return "".join(span.text for span in line)
@@ -143,10 +148,10 @@ def wrapped(text: str, width: int) -> list[str]:
             continue
         if current:
             lines.append(current)
-        while cell_len(word) > width > 0:
-            lines.append(set_cell_size(word, width))
-            word = word[len(lines[-1].rstrip()) :]
         current = word
+        while cell_len(current) > width > 0:
+            lines.append(set_cell_size(current, width))
+            current = current[len(lines[-1].rstrip()) :]
     return [*lines, current]
 
 

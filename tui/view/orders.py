@@ -1,7 +1,7 @@
 """What an order would do, before it is given: previews of flatten and closes, reasons of the state, and the flatten as it goes.
 
-Promises: the preview names each position, its result, what the spread costs, and what cannot be closed now and why; both scopes are
-always counted; nothing is called done before the desk says so. Does not: send anything.
+Promises: the preview names each position, its result, what the spread costs, and what cannot be closed now and why; both scopes
+are always counted; nothing is called done before the desk says so. Does not: send anything.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ def trade_figures(rows: Sequence[TradeClosed]) -> str:
     factor = f"{sum(won) / lost:.2f}" if lost > 0 else "none lost"
     mean_r = sum(row.result_r for row in rows) / len(rows)
     total = figures.money(sum(row.net_money for row in rows), sign=True)
-    return f"{len(rows)}, {total}, won {figures.pct(len(won) / len(rows), 0)}, mean {figures.r_multiple(mean_r)}, profit factor {factor}"
+    rate = figures.pct(len(won) / len(rows), 0)
+    return f"{len(rows)}, {total}, won {rate}, mean {figures.r_multiple(mean_r)}, profit factor {factor}"
 
 
 def story(row: TradeClosed, digits: int, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
@@ -102,7 +103,8 @@ def story(row: TradeClosed, digits: int, width: int, glyphs: Glyphs) -> tuple[Li
         (Span(f"opened   {opened}Z at {figures.price(row.open_price, digits)}, last stop {stop}"),),
         (
             Span(
-                f"between  best {figures.money(row.peak_money, sign=True)}, worst {figures.money(row.worst_money, sign=True)}, held {held}"
+                f"between  best {figures.money(row.peak_money, sign=True)}, "
+                f"worst {figures.money(row.worst_money, sign=True)}, held {held}"
             ),
         ),
         (Span(f"closed   {closed}Z at {figures.price(row.close_price, digits)} by {clean(row.reason)}: {clean(row.rule)}"),),
@@ -110,7 +112,8 @@ def story(row: TradeClosed, digits: int, width: int, glyphs: Glyphs) -> tuple[Li
             Span("result   "),
             Span(f"{figures.r_multiple(row.result_r)} {figures.money(row.net_money, sign=True)}", figures.role_of(row.net_money)),
             Span(
-                f" = {figures.money(row.gross_money, sign=True)} gross, {figures.money(row.commission_money, sign=True)} commission, "
+                f" = {figures.money(row.gross_money, sign=True)} gross, "
+                f"{figures.money(row.commission_money, sign=True)} commission, "
                 f"{figures.money(row.swap_money, sign=True)} swap",
                 "muted",
             ),

@@ -1,14 +1,14 @@
 """The lines that are always in sight: where the money is, what the desk may do and why, and everything that must not be missed.
 
-Promises: at 80 columns all of it fits in three lines without scrolling; each figure carries its word, and nothing is told by colour
-alone. Does not: format panels.
+Promises: at 80 columns all of it fits in three lines without scrolling; each figure carries its word, and nothing is told by
+colour alone. Does not: format panels.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from core.model.snapshot import DeskView, EngineHealth, ReasonView
+from core.model.snapshot import DeskView, EngineHealth, ReasonView, Snapshot
 from core.model.units import NS_PER_S
 from tui.memory import Sight
 from tui.view import figures
@@ -29,7 +29,8 @@ def header(sight: Sight, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
         return _without_snapshot(sight, width, glyphs)
     desk, engine = snapshot.desk, snapshot.engine
     gap = Span(f" {glyphs.divider} ", "muted")
-    first = spread(_state_line(sight, desk), _equity(desk, width), width, glyphs)
+    equity = _equity(desk, width)
+    first = spread(_state_line(sight, snapshot, width - width_of(equity) - 1, glyphs), equity, width, glyphs)
     second = clip(chips(_money_chips(desk), width, gap), width, glyphs)
     third = clip(chips(_care_chips(desk, engine), width, gap), width, glyphs)
     if sight.stale:
@@ -63,16 +64,23 @@ def worst(reasons: tuple[ReasonView, ...]) -> ReasonView | None:
     return min(reasons, key=lambda reason: (reason.state != "HALTED", reason.since_utc_ns), default=None)
 
 
-def _state_line(sight: Sight, desk: DeskView) -> Line:
+def _state_line(sight: Sight, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
+    """Mode, state, and what must be said of it; the reason is cut before its age and the count of the others are."""
+    desk, engine = snapshot.desk, snapshot.engine
     spans = [mode_span(desk.mode), Span(" "), state_span(desk), Span(" ")]
+    if engine.replay_fraction is not None:
+        spans.insert(1, Span(f" {figures.pct(engine.replay_fraction, 0)}{speed_words(engine)}", "accent"))
+    if sight.frozen:
+        spans.insert(0, Span(" FROZEN VIEW ", "warn"))
     if desk.flatten is not None and not desk.flatten.done:
         spans += [Span(" FLATTENING ", "alarm"), Span(f" {clean(desk.flatten.text)} ")]
     reason = worst(desk.reasons)
     if reason is not None:
-        more = f" +{len(desk.reasons) - 1} more" if len(desk.reasons) > 1 else ""
-        spans.append(Span(f"{clean(reason.text)} since {figures.moment(reason.since_utc_ns, '%H:%M')}{more}", "warn"))
-    if sight.frozen:
-        spans.insert(0, Span(" FROZEN VIEW ", "warn"))
+        more = f" (+{len(desk.reasons) - 1})" if len(desk.reasons) > 1 else ""
+        ending = f" since {figures.moment(reason.since_utc_ns, '%H:%M')}{more}"
+        text = clean(reason.text)
+        room = max(width - width_of(tuple(spans)) - len(ending), 8)
+        spans.append(Span((fit(text, room, glyphs) if len(text) > room else text) + ending, "warn"))
     if sight.flash:
         spans.append(Span(f"  {clean(sight.flash)}", "accent"))
     return tuple(spans)
@@ -95,7 +103,7 @@ def _equity(desk: DeskView, width: int) -> Line:
     amount = Span(f"{figures.money(desk.equity_money, digits)} {currency}".rstrip(), "strong")
     if account is not None and width >= 120:
         return (Span(f"{account.login}@{clean(account.server)}  ", "muted"), Span("equity ", "muted"), amount)
-    return (Span("equity ", "muted"), amount)
+    return (Span("equity " if width >= 100 else "eq ", "muted"), amount)
 
 
 def _money_chips(desk: DeskView) -> list[Chip]:
@@ -120,7 +128,7 @@ def _money_chips(desk: DeskView) -> list[Chip]:
             (
                 Span("risk ", "muted"),
                 Span(
-                    f"{figures.pct(figures.share(risk.open_money, equity), 1)}+{figures.pct(figures.share(risk.reserved_money, equity), 1)}",
+                    "+".join(figures.pct(figures.share(part, equity), 1) for part in (risk.open_money, risk.reserved_money)),
                     "warn" if full else "",
                 ),
                 Span(" of ", "muted"),
@@ -172,8 +180,6 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
     ]
     if desk.pending_orders_ours:
         row.insert(1, Chip((Span(figures.plural(desk.pending_orders_ours, "order"), "warn"),), 1))
-    if engine.replay_fraction is not None:
-        row.insert(0, Chip((Span(f"replay {figures.pct(engine.replay_fraction, 0)}{speed_words(engine)}", "accent"),), 2))
     if not engine.feed_up:
         row.insert(0, Chip((Span(f"FEED DOWN {clean(engine.feed_why)}".rstrip(), "alarm"),), 0))
     if not engine.journal_writable:

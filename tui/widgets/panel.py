@@ -1,4 +1,4 @@
-"""A panel: paper with a frame, fixed title lines, a body that scrolls, and a cursor that stays on the same thing when rows move."""
+"""A panel: paper with a frame, fixed title lines, a body that scrolls, and a cursor that stays on its thing when rows move."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.view.lines import Line, Sheet
+from tui.view.lines import Line, Sheet, unmarked
 from tui.widgets.paper import Paper
 
 
@@ -26,13 +26,14 @@ class Panel(Paper, can_focus=True):
         &:focus { border: round $desk-focus; border-title-color: $desk-focus; border-title-style: bold; }
     }
     """
+    # with priority, so that a key that follows in the same packet finds the cursor moved
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "move_page(-1)", "Page up", show=False),
-        Binding("pagedown", "move_page(1)", "Page down", show=False),
-        Binding("home,g", "move_far(-1)", "First", show=False),
-        Binding("end,G", "move_far(1)", "Last", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, priority=True),
+        Binding("down,j", "move(1)", "Down", show=False, priority=True),
+        Binding("pageup", "move_page(-1)", "Page up", show=False, priority=True),
+        Binding("pagedown", "move_page(1)", "Page down", show=False, priority=True),
+        Binding("home,g", "move_far(-1)", "First", show=False, priority=True),
+        Binding("end,G", "move_far(1)", "Last", show=False, priority=True),
         Binding("enter", "choose", "Choose", show=False),
     ]
 
@@ -51,13 +52,19 @@ class Panel(Paper, can_focus=True):
             return self.panel
 
     def __init__(
-        self, title: str, number: int = 0, *, follow_end: bool = False, cursor: bool = True, id: str | None = None
+        self,
+        title: str,
+        number: int = 0,
+        *,
+        follow_end: bool = False,
+        cursor: bool = True,
+        id: str | None = None,  # noqa: A002 - Textual's word
     ) -> None:
         """`follow_end` keeps the last line in sight until the reader scrolls up; without `cursor` it only scrolls."""
         super().__init__(id=id)
         self.words_of_title = title
         self.number = number
-        self.border_title = f"{number} {title}" if number else title
+        self.border_title = unmarked(f"{number} {title}" if number else title)
         self._cursor = cursor
         self.following = follow_end
         self._follow_end = follow_end
@@ -106,16 +113,23 @@ class Panel(Paper, can_focus=True):
         marked = None
         if self._cursor and self.has_focus and sheet.keys and sheet.keys[0] != "nothing":
             marked = len(sheet.head) + self.cursor_row - self._top
-        note = self._note(sheet, room)
-        if self.border_subtitle != note:
-            self.border_subtitle = note
+        self._write_frame(self._note(sheet, room))
         return self.lay([*sheet.head, *body], marked)
+
+    def _write_frame(self, note: str) -> None:
+        """The note stands on the lower edge, or beside the title where there is none."""
+        name = f"{self.number} {self.words_of_title}" if self.number else self.words_of_title
+        if self.styles.border_bottom[0] in ("", "none"):
+            name, note = f"{name}: {note}" if note else name, ""
+        title, subtitle = unmarked(name), unmarked(note)
+        if (self.border_title, self.border_subtitle) != (title, subtitle):
+            self.border_title, self.border_subtitle = title, subtitle
 
     def _note(self, sheet: Sheet, room: int) -> str:
         hidden = len(sheet.body) - room
         place = f" {self._top + 1}-{min(self._top + room, len(sheet.body))}/{len(sheet.body)}" if hidden > 0 and room > 0 else ""
         paused = f" {self.unread} NEW, end follows" if self._follow_end and not self.following else ""
-        return f"{sheet.note}{place}{paused}".replace("[", "\\[")
+        return f"{sheet.note}{place}{paused}"
 
     def on_resize(self) -> None:
         """The number of rows changed."""
