@@ -57,6 +57,7 @@ def book_read(ctx: Context, book: Book) -> None:
     _foreign_stops(ctx)
     _settle_by_book(ctx, book, listed)
     sum_equity(ctx)
+    breakers.watch(ctx)
     orders.superseded(ctx, closes.book_was_read(ctx))
     flatten.book_known(ctx, book)
 
@@ -160,10 +161,13 @@ def _unexpected(ctx: Context, held: BrokerPosition) -> None:
 
 
 def _order_of(ctx: Context, comment: str, held: BrokerPosition) -> OrderInFlight | None:
-    """The opening order in flight that explains a position: by its comment, else the only one of that symbol and side."""
+    """The opening order that explains a position: by its comment, the operator's word, or as the only one of its kind."""
     order = ctx.state.orders.get(comment)
     if order is not None and order.kind == "open":
         return order
+    for one in ctx.state.orders.values():
+        if one.kind == "open" and one.position_id == held.position_id:
+            return one
     fitting = [
         order
         for order in ctx.state.orders.values()

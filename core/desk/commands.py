@@ -130,7 +130,7 @@ def _acknowledge(ctx: Context, what: str) -> tuple[bool, str]:
         count = book.acknowledge_foreign(ctx)
         return count > 0, f"{count} acknowledged"
     for pair in ctx.state.pairs.values():
-        if f"{pair.symbol}:{'no_stop'}" == what and pair.barred.pop("no_stop", None) is not None:
+        if what == f"{pair.symbol}:no_stop" and pair.barred.pop("no_stop", None) is not None:
             return True, f"{pair.symbol} may be entered again"
     return False, f"{what!r} cannot be acknowledged"
 
@@ -140,6 +140,10 @@ def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
     order = ctx.state.orders.get(command.client_id)
     if order is None or order.fate != "unknown":
         return False, f"{command.client_id} has no unknown fate"
+    if command.outcome == "filled" and command.position_id not in ctx.state.positions:
+        order.position_id = command.position_id
+        ctx.ask_book(f"{command.client_id} is said to be position {command.position_id}")
+        return True, f"the book is read for position {command.position_id}; it is taken over once it is there"
     orders.settle(ctx, order, command.position_id)
     release(ctx, order.client_id, by="operator")
     ctx.note("resolved", f"{command.client_id}: {command.outcome} by the operator's word", symbol=order.symbol, level="warning")

@@ -353,7 +353,7 @@ class Context:
     def commission_money_per_lot(self, symbol: str) -> Money | None:
         """Commission of one side and lot: as the account's deals showed it, else as settings assume; None without a rate."""
         seen = self.state.pairs.get(symbol)
-        if seen is not None and seen.commission_money_per_lot > 0.0:
+        if seen is not None and seen.commission_money_per_lot is not None:
             return seen.commission_money_per_lot
         assumed = self.policy(symbol).settings.costs.commission_usd_per_lot_side
         rate = self.dollar_rate() if assumed > 0.0 else 1.0

@@ -230,6 +230,8 @@ def _settle(ctx: Context) -> None:
         flatten.start(ctx, why, halt=False)
     if "starting" in ctx.state.reasons:
         ready(ctx)
+    if ctx.state.flatten is not None:
+        flatten.watch(ctx)
     if ctx.state.stop is not None:
         shutdown.watch(ctx)
     ctx.touched = False

@@ -343,6 +343,16 @@ def _plain(check: Check) -> Check:
     return Check(check.name, value, threshold, check.passed, check.note)
 
 
+def give_up_all(ctx: Context, reason: str) -> None:
+    """Nothing that waits will be judged any more."""
+    state = ctx.state
+    over = [*state.waiting, *state.round.candidates]
+    state.waiting.clear()
+    state.round.candidates.clear()
+    for candidate in over:
+        give_up(ctx, candidate, reason)
+
+
 def give_up(ctx: Context, candidate: Candidate, reason: str) -> None:
     """A waiting candidate is over without another look."""
     findings = Findings()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from core.desk import closes
+from core.desk import closes, entry
 from core.desk.bounds import LEFT_MAX
 from core.desk.context import Context, ns
 from core.desk.equity import LOTS_NOISE
@@ -41,8 +41,7 @@ def start(ctx: Context, why: CloseWhy, *, scope: Literal["ours", "account"] = "o
     if command_id:
         now.command_ids.append(command_id)
     now.empty_books = 0
-    state.waiting.clear()
-    state.round.candidates.clear()
+    entry.give_up_all(ctx, "flatten")
     add_reason(
         ctx, "flatten", f"closing {'all of the account' if now.scope == 'account' else 'all that is ours'} ({why})", alert=""
     )
@@ -121,9 +120,10 @@ def book_known(ctx: Context, book: Book) -> None:
             _cancel(ctx, now, order)
         _close_all(ctx, now)
         _list_left(ctx, now)
-        if not ctx.state.orders and all(task.blocked for task in ctx.state.closes.values()):
+        if ctx.state.orders or not all(task.blocked for task in ctx.state.closes.values()):
+            ctx.ask_book_later()
+        else:
             _answer_leftovers(ctx, now)
-        ctx.ask_book_later()
         return
     now.empty_books += 1
     if now.empty_books < _BOOKS or book.at_utc_ns < now.since_utc_ns:
@@ -171,6 +171,13 @@ def _flat(ctx: Context, now: FlattenState) -> None:
         ctx.emit(CommandDone(command_id=command_id, ok=True, text=text))
     now.command_ids.clear()
     ctx.touched = True
+
+
+def watch(ctx: Context) -> None:
+    """Once nothing is on its way any more, the book is what proves it."""
+    state = ctx.state
+    if running(ctx) and not state.closes and not state.orders and not state.book_asked_utc_ns and not state.book_again_utc_ns:
+        ctx.ask_book("flat, to be verified")
 
 
 def running(ctx: Context) -> bool:

@@ -329,8 +329,8 @@ def learn_commission(ctx: Context, deal: Deal) -> None:
     assumed = ctx.commission_money_per_lot(deal.symbol)
     account = ctx.state.account
     unit = 10.0**-account.currency_digits if account is not None else 0.01
-    if assumed is None or abs(paid - assumed * deal.lots) > unit:
-        ctx.pair(deal.symbol).commission_money_per_lot = max(paid, 0.0) / deal.lots if deal.lots > 0.0 else 0.0
+    if deal.lots > 0.0 and (assumed is None or abs(paid - assumed * deal.lots) > unit):
+        ctx.pair(deal.symbol).commission_money_per_lot = max(paid, 0.0) / deal.lots
 
 
 def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:

@@ -5,7 +5,7 @@ Promises: bounded; what could not be closed in time keeps its stop at the broker
 
 from __future__ import annotations
 
-from core.desk import flatten
+from core.desk import entry, flatten
 from core.desk.context import Context, ns
 from core.desk.equity import LOTS_NOISE
 from core.desk.state import StopRequest
@@ -27,8 +27,7 @@ def begin(ctx: Context, command: StopEngine, command_id: str) -> None:
         return
     state.stop = StopRequest(policy=policy, why=command.why or "stopped", since_utc_ns=ctx.now, command_id=command_id)
     add_reason(ctx, "stopping", f"the run ends ({policy}): {state.stop.why}", alert="info")
-    state.waiting.clear()
-    state.round.candidates.clear()
+    entry.give_up_all(ctx, "stopping")
     if policy == "flatten":
         flatten.start(ctx, "shutdown", halt=False)
     watch(ctx)

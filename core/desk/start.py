@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from core.desk import orders
+from core.desk import entry, orders
 from core.desk.context import Context
 from core.desk.state import DeskState
 from core.desk.states import add_reason, drop_reason
@@ -68,8 +68,7 @@ def _recover(ctx: Context) -> None:
     for symbol in ctx.pairs:
         ctx.pair(symbol)
     state.round.judged = True
-    state.round.candidates.clear()
-    state.waiting.clear()
+    entry.give_up_all(ctx, "restart")
     add_reason(ctx, "starting", "account, instruments and book are being read", alert="")
     for order in list(state.orders.values()):
         order.fate = "in_flight"

@@ -54,8 +54,8 @@ class PairState(Struct, kw_only=True):
     outcome: str = ""
     reason: str = ""
     barred: dict[str, Reason] = {}
-    commission_money_per_lot: Money = 0.0
-    """One side, as the account's deals showed it; 0 while none was seen."""
+    commission_money_per_lot: Money | None = None
+    """One side, where the account's deals showed another figure than settings assume."""
     tick_value_expected_money: Money | None = None
     """Our own figure for the broker's tick value of a loss, from the quotes of the moment it was read."""
 

@@ -28,7 +28,6 @@ WAYS_BACK: Final[dict[str, tuple[Literal["REDUCE_ONLY", "HALTED"], str]]] = {
     "drawdown": ("REDUCE_ONLY", "the operator accepts it (rearm drawdown)"),
     "losses_in_row": ("REDUCE_ONLY", "the day's start"),
     "entries": ("REDUCE_ONLY", "the day's start"),
-    "margin_level": ("REDUCE_ONLY", "the margin level is above its limit again"),
     "funded": ("REDUCE_ONLY", "equity is outside the buffer again, or the next day"),
     "funded_close": ("REDUCE_ONLY", "the next day, or the operator changes the rules"),
     "kelly": ("REDUCE_ONLY", "newer trades give a positive optimum, or Kelly is switched off"),

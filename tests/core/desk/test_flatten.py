@@ -204,3 +204,22 @@ def test_with_nothing_open_it_is_flat_after_two_readings() -> None:
     play.book()
     play.book()
     assert play.last(CommandDone).ok
+
+
+def test_every_candidate_that_waited_gets_its_verdict() -> None:
+    play = Play().start()
+    play.quote("EURUSD", spread=0.0005)
+    play.round(play.signal("EURUSD"))
+    effects = play.command(Flatten())
+    assert [(one.outcome, one.reason) for one in effects if isinstance(one, Verdict)] == [("refused", "flatten")]
+
+
+def test_a_weekend_of_leftovers_asks_for_nothing_every_few_seconds() -> None:
+    play, _, _ = two()
+    opens = play.at + 49 * 3600 * NS_PER_S
+    for one in closes(play.command(Flatten())):
+        play.report(one.client_id, Refused(kind="market_closed", code=10018, reason="closed", retry_utc_ns=opens))
+    play.book()
+    before = len(play.tape)
+    play.wait(48 * 3600)
+    assert len(play.tape) - before < 20

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from core.model.effects import Alert, AskBook, AskFate, Noted, PositionOpened, StateChanged, Submit, Verdict
-from core.model.inputs import Absent, Accepted, Filled, Refused, UnknownFate
+import msgspec
+
+from core.model.book import Deal
+from core.model.commands import Resolve
+from core.model.effects import Alert, AskBook, AskFate, CommandDone, Noted, PositionOpened, StateChanged, Submit, Verdict
+from core.model.inputs import Absent, Accepted, DealSeen, Filled, Refused, UnknownFate
+from core.model.market import Side
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, kinds, only
@@ -93,3 +98,31 @@ def test_our_own_bug_is_an_alert() -> None:
     play = Play().start()
     effects = play.report(sent(play).client_id, Refused(kind="our_bug", code=10013, reason="invalid request"))
     assert only(effects, Alert).level == "critical"
+
+
+def test_the_operator_may_say_which_position_it_became() -> None:
+    play = Play().start()
+    order = sent(play)
+    play.report(order.client_id, UnknownFate(why="timed out"))
+    effects = play.command(Resolve(client_id=order.client_id, outcome="filled", position_id=88))
+    assert only(effects, CommandDone).ok
+    assert play.desk.view().risk.reserved_money > 0.0, "until the book shows it"
+    play.hold(order, 88, order.lots, 1.0851)
+    play.held[88] = msgspec.structs.replace(play.held[88], comment="")
+    play.book()
+    assert [one.position_id for one in play.desk.view().positions] == [88]
+    assert play.desk.view().risk.reserved_money == 0.0
+    assert play.last(PositionOpened).signal_id == order.signal_id
+
+
+def test_an_account_without_commission_is_learned() -> None:
+    play = Play().start()
+    order = sent(play)
+    play.hold(order, 88, order.lots, 1.0851)
+    free = Deal(
+        deal_ticket=1, order_ticket=88, position_id=88, symbol="EURUSD", side=Side.BUY, entry="in", reason="expert", lots=order.lots,
+        price=1.0851, at_utc_ns=play.at, magic=play.settings.account.magic, comment=order.client_id,
+    )  # fmt: skip
+    play.give(DealSeen(deal=free))
+    assert play.desk._ctx.commission_money_per_lot("EURUSD") == 0.0
+    assert play.desk._ctx.commission_money_per_lot("GBPUSD") == 3.5
