@@ -82,8 +82,11 @@ class Engine:
         clock: Clock,
         secrets: Secrets,
         on_line: Callable[[LogLine], None] | None = None,
+        real_time: bool = True,
     ) -> None:
-        """Nothing is opened before `start`. `on_line` hears the log beside its file."""
+        """Nothing is opened before `start`. `on_line` hears the log beside its file; `real_time` is false on a
+        virtual loop: no thread, and nobody to measure or paint for.
+        """
         self.venue = venue
         self.home = home
         self.clock = clock
@@ -94,6 +97,7 @@ class Engine:
         self._strategy = strategy
         self._secrets = secrets
         self._on_line = on_line
+        self._real_time = real_time
         self._alerts = AlertSender(secrets.alert_urls or loaded.settings.alerts.urls, lambda: self.tuning.settings.alerts, clock)
         engine = loaded.settings.engine
         self._supervisor = Supervisor(
@@ -115,7 +119,7 @@ class Engine:
             settings.journal,
             clock=self.clock,
             durable=not made_up,
-            threaded=not self.venue.ends,
+            threaded=self._real_time and not self.venue.ends,
             on_trouble=self._journal_trouble,
         )
         opening = await self._open(on_step)
@@ -234,7 +238,7 @@ class Engine:
             code_version=code_version(),
             strategy_hash=self._strategy.hash,
             seed=self.venue.seed,
-            started_utc_ns=self.venue.from_utc_ns or self.clock.utc_ns(),
+            started_utc_ns=self.clock.utc_ns(),
             tape_version=TAPE_VERSION,
         )
 
@@ -243,9 +247,10 @@ class Engine:
         """Live until the desk says that it is done, the market is over, or a promise broke."""
         keep = self._supervisor.keep
         keep("drive", self.drive.run)
-        keep("snapshots", self._publishing)
         keep("heartbeat", self._beating)
-        keep("loop lag", self.health.watch_loop)
+        if self._real_time:
+            keep("snapshots", self._publishing)
+            keep("loop lag", self.health.watch_loop)
         if self._alerts.active:
             keep("alerts", self._alerts.run)
         source = self.venue.calendar
@@ -376,8 +381,11 @@ class Engine:
         self._numbers += 1
         self.health.count_bars(self.drive.bars)
         self.health.feed_up, self.health.feed_why = self.drive.feed
-        health = self.health.view(self.runner.at_utc_ns, self.runner.seq, lambda: (self.journal.writable, 0.0, 0))
+        health = self.health.view(self.runner.at_utc_ns, self.runner.seq, self._journal_figures)
         return Snapshot(number=self._numbers, desk=self.desk.view(), engine=health)
+
+    def _journal_figures(self) -> tuple[bool, float, int]:
+        return self.journal.writable, 0.0, self.journal.bytes_a_day
 
     async def _beating(self) -> None:
         while True:

@@ -10,6 +10,7 @@ Does not: decide how fresh is fresh; the desk does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -29,7 +30,8 @@ from core.settings.schema import Settings
 
 _INBOX_MAX = 10_000
 _BAR_POLL_S = 0.25
-_TIMER_S = 0.05
+_TIMER_MIN_S = 0.05
+"""A desk that still wants to be woken is not asked more often than this."""
 
 
 class LiveFeed:
@@ -67,6 +69,7 @@ class LiveFeed:
         self._quotes: dict[str, Quote] = {}
         self._shown: dict[str, UtcNs] = {}
         self._arrived = asyncio.Event()
+        self._consumed = asyncio.Event()
         self._queue = SignalQueue(settings().scan.queue_max)
         self._changes: int | None = None
         self._performing: set[asyncio.Task[None]] = set()
@@ -102,6 +105,7 @@ class LiveFeed:
                 waiting = self._inbox.popleft()
                 item = self._quotes.pop(waiting) if isinstance(waiting, str) else waiting
                 effects = self._runner.give(item, self._clock.utc_ns())
+                self._consumed.set()
                 for request in requests_of(effects):
                     task = asyncio.create_task(self._perform(request), name=f"perform {type(request).__name__}")
                     self._performing.add(task)
@@ -114,15 +118,20 @@ class LiveFeed:
             self.post(item)
 
     async def _timers(self) -> None:
+        """Wake the desk when it asked for it; it is asked anew after each input."""
         while True:
-            wake = self._runner.desk.wake_at()
-            now = self._clock.utc_ns()
+            self._consumed.clear()
+            wake, now = self._runner.desk.wake_at(), self._clock.utc_ns()
             if wake is not None and wake <= now:
                 self.post(TimerFired())
-                await asyncio.sleep(_TIMER_S)
+                await self._consumed.wait()
+                still = self._runner.desk.wake_at()
+                if still is not None and still <= now:
+                    await asyncio.sleep(_TIMER_MIN_S)
                 continue
-            wait_s = _TIMER_S if wake is None else min((wake - now) / NS_PER_S, _TIMER_S)
-            await asyncio.sleep(max(wait_s, 0.001))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if wake is None else (wake - now) / NS_PER_S):
+                    await self._consumed.wait()
 
     async def _book(self) -> None:
         """Deals, account and book: whenever the terminal counts a change, else at the pace of an open position."""

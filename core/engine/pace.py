@@ -87,7 +87,8 @@ class Pacer:
                 self._turn_s = self._clock.monotonic_s()
             return True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
         if self._wake.is_set():
             self._wake.clear()
             return False
