@@ -84,8 +84,9 @@ class Engine:
         on_line: Callable[[LogLine], None] | None = None,
         real_time: bool = True,
     ) -> None:
-        """Nothing is opened before `start`. `on_line` hears the log beside its file; `real_time` is false on a
-        virtual loop: no thread, and nobody to measure or paint for.
+        """Nothing is opened before `start`. `on_line` hears the log beside its file.
+
+        `real_time` is false on a virtual loop: no thread, and nobody to measure or paint for.
         """
         self.venue = venue
         self.home = home
