@@ -42,6 +42,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "restart": Subcommand("cli.restart", "A new process for the same desk; positions are kept."),
     "set": Subcommand("cli.set", "Show parameters, or change them; a running engine obeys."),
     "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),
+    "backtest": Subcommand("cli.backtest", "Trade recorded days at the machine's speed, and report."),
     "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),
 }
 

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from core.brokers.simulator.opening import recorded_terminal
 from core.data.series import Recording
 from core.engine.scanning import history_bars, warmup_bars
 from core.engine.venue import Venue
 from core.engine.venues import ReplayRequest, file_news, recorded_venue, replay_label, replay_recording
 from core.model.inputs import News
+from core.model.market import Candles
 from core.settings.home import Home
 from core.settings.schema import Settings
 from core.strategy.load import LoadedStrategy
@@ -39,6 +41,12 @@ class Market:
         self.label = label
         self._rates = rates
         self._news = news
+
+    def candles(self, settings: Settings) -> dict[str, Candles]:
+        """M15 bars of the traded pairs, the past before the range included, as the market shows them."""
+        terminal = recorded_terminal(settings, self.recording, fixed_rates=self._rates)
+        found = {symbol: terminal.market.columns(symbol, "M15") for symbol in settings.desk.pairs}
+        return {symbol: candles for symbol, candles in found.items() if candles is not None}
 
     def venue(self, settings: Settings) -> Venue:
         """A fresh venue over it. Raises DataError for what cannot be priced."""

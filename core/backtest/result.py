@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.model.effects import Effect, EquityMarked, TradeClosed, Verdict
+from core.model.effects import Effect, EquityMarked, PositionOpened, TradeClosed, Verdict
 from core.model.errors import DataError
 from core.model.market import Side
-from core.model.units import Money, UtcNs
+from core.model.units import Money, Price, PriceDistance, UtcNs
 from core.study.summary import Summary, Tally
 
 RESULT_NAME = "result.json.gz"
@@ -43,6 +43,19 @@ class Rejected(Struct, frozen=True, array_like=True):
     threshold: float | None
 
 
+class Entered(Struct, frozen=True, array_like=True):
+    """A position as it was opened: its first stop and target, before anybody moved them."""
+
+    position_id: int
+    symbol: str
+    side: Side
+    opened_utc_ns: UtcNs
+    open_price: Price
+    stop_price: Price
+    target_price: Price | None
+    spread_price: PriceDistance
+
+
 class BacktestResult(Struct, frozen=True, kw_only=True):
     """One finished or interrupted backtest."""
 
@@ -56,6 +69,7 @@ class BacktestResult(Struct, frozen=True, kw_only=True):
     trades: tuple[TradeClosed, ...]
     equity: tuple[Marked, ...]
     rejected: tuple[Rejected, ...]
+    entered: tuple[Entered, ...]
     settings: dict[str, Any]
     """The whole validated tree, as it held."""
     changed: dict[str, str]
@@ -81,6 +95,9 @@ class BacktestResult(Struct, frozen=True, kw_only=True):
         return self.bars / self.elapsed_s if self.elapsed_s > 0.0 else 0.0
 
 
+_KEPT = (EquityMarked, Verdict, TradeClosed, PositionOpened)
+
+
 class Collector:
     """Hears the effects of a run and keeps what a result needs."""
 
@@ -90,11 +107,12 @@ class Collector:
         self.trades: list[TradeClosed] = []
         self.equity: list[Marked] = []
         self.rejected: list[Rejected] = []
+        self.entered: list[Entered] = []
 
     def hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
         """An outlet of the runner."""
         kind = type(effect)
-        if kind is EquityMarked or kind is Verdict or kind is TradeClosed:
+        if kind in _KEPT:
             self.tally.hear(at_utc_ns, effect)
             self._keep(at_utc_ns, effect)
 
@@ -104,6 +122,9 @@ class Collector:
         elif isinstance(effect, EquityMarked):
             figures = (effect.equity_money, effect.balance_money, effect.drawdown_fraction)
             self.equity.append(Marked(at_utc_ns, *figures))
+        elif isinstance(effect, PositionOpened):
+            prices = (effect.open_price, effect.stop_price, effect.target_price, effect.spread_price)
+            self.entered.append(Entered(effect.position_id, effect.symbol, effect.side, at_utc_ns, *prices))
         elif isinstance(effect, Verdict) and effect.outcome == "refused":
             decided = next((check for check in effect.checks if check.name == effect.reason and not check.passed), None)
             value, threshold = (None, None) if decided is None else (decided.value, decided.threshold)

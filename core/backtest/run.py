@@ -6,14 +6,17 @@ and no tape unless given; an interruption closes what is open at the last price 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
 
+from core.backtest.columns import ColumnScanner
+from core.backtest.driver import Driver, EveryInstant
 from core.backtest.market import Market
 from core.backtest.result import BacktestResult, Collector
 from core.backtest.settings import changed_settings, plain_tree
+from core.backtest.skipping import Skipping
+from core.brokers.simulator.terminal import SimulatedTerminal
 from core.clock.wall import Clock, WallClock
 from core.desk.desk import Desk
 from core.engine.lockstep import BarScanner, Lockstep, run_now
@@ -24,13 +27,14 @@ from core.engine.scanning import history_bars, make_scanner, seed
 from core.engine.venue import Venue
 from core.model.commands import StopEngine
 from core.model.effects import Effect, EndRun
-from core.model.inputs import Calendar, CommandGiven
+from core.model.errors import InvariantBroken
+from core.model.inputs import Calendar, CommandGiven, History
 from core.model.units import UtcNs
 from core.settings.schema import Settings
 from core.settings.version import code_version
 from core.strategy.load import LoadedStrategy
 
-_LOOK_STEPS = 512
+_LOOK_STEPS = 128
 """How often progress is told and a wish to stop is obeyed, in instants of the market."""
 
 
@@ -65,10 +69,16 @@ class Backtest:
         settings: Settings,
         strategy: LoadedStrategy,
         *,
+        every_bar: bool = False,
+        columns: bool | None = None,
         tape: Tape | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Opens the market as a venue. Raises DataError for what cannot be priced."""
+        """Opens the market as a venue. Raises DataError for what cannot be priced.
+
+        `every_bar` skips nothing; `columns` [where bars are skipped] answers from columns made once, not as the live scanner
+        does, a bar at a time. Where a `tape` is written nothing is skipped.
+        """
         self.settings = settings
         self.strategy = strategy
         self.venue: Venue = market.venue(settings)
@@ -76,6 +86,8 @@ class Backtest:
         self.collector = Collector()
         self._market = market
         self._clock = clock or WallClock()
+        self._every_bar = every_bar or tape is not None
+        self._columns = columns if columns is not None else not self._every_bar
         self._tape = tape
         self._ended = ""
         self._complete = True
@@ -88,9 +100,8 @@ class Backtest:
         return self._result(steps, self._clock.monotonic_s() - began)
 
     # ------------------------------------------------------------------------------------------------------ start
-    async def _begin(self) -> Lockstep:
+    async def _begin(self) -> Driver:
         venue, settings = self.venue, self.settings
-        assert venue.terminal is not None
         opening = await open_broker(
             venue.broker,
             settings.desk.pairs,
@@ -104,7 +115,7 @@ class Backtest:
         runner.listen(self._hear)
         live = make_scanner(self.strategy, opening.instruments, settings)
         histories = seed(live, opening, settings)
-        steps = self._driver(runner, self._scanner(live, opening))
+        steps = self._driver(runner, live, opening, histories)
         started = started_input(
             settings,
             run_id=venue.run_id,
@@ -117,27 +128,51 @@ class Backtest:
             venue.broker, opening, started=started, restored=None, histories=histories, calendar=self._calendar()
         )
         for item in inputs:
-            await steps.give(item, venue.terminal.now_utc_ns)
+            steps.give(item, self._terminal().now_utc_ns)
         return steps
 
-    def _scanner(self, live: BarScanner, opening: Opening) -> BarScanner:
-        """What answers at a closed bar: here the live scanner, a bar at a time."""
-        del opening
-        return live
-
-    def _driver(self, runner: Runner, scanner: BarScanner) -> Lockstep:
-        venue = self.venue
-        assert venue.terminal is not None
-        return Lockstep(
-            terminal=venue.terminal,
-            broker=venue.broker,
-            runner=runner,
-            performer=Performer(venue.broker, None),
-            scanner=scanner,
-            settings=self.settings,
-            interest=self.desk,
-            until_utc_ns=venue.until_utc_ns,
+    def _driver(self, runner: Runner, live: BarScanner, opening: Opening, histories: list[History]) -> Driver:
+        """Every instant, or only those that can matter."""
+        venue, settings, terminal = self.venue, self.settings, self._terminal()
+        scanner = self._column_scanner(opening) if self._columns or not self._every_bar else None
+        if scanner is not None and not self._every_bar:
+            return Skipping(
+                terminal=terminal,
+                broker=venue.broker,
+                runner=runner,
+                desk=self.desk,
+                scanner=scanner,
+                settings=settings,
+                usual_price={past.symbol: past.usual_spread_price for past in histories},
+                until_utc_ns=venue.until_utc_ns,
+            )
+        return EveryInstant(
+            Lockstep(
+                terminal=terminal,
+                broker=venue.broker,
+                runner=runner,
+                performer=Performer(venue.broker, None),
+                scanner=live if scanner is None else scanner,
+                settings=settings,
+                interest=self.desk,
+                until_utc_ns=venue.until_utc_ns,
+            )
         )
+
+    def _column_scanner(self, opening: Opening) -> ColumnScanner:
+        market, candles = self._terminal().market, {}
+        for symbol in self.settings.desk.pairs:
+            whole = market.columns(symbol, "M15")
+            if whole is None:
+                raise InvariantBroken(f"a recording has M15 bars of each traded pair (symbol={symbol!r})")
+            candles[symbol] = whole
+        return ColumnScanner(self.strategy, opening, self.settings, candles)
+
+    def _terminal(self) -> SimulatedTerminal:
+        terminal = self.venue.terminal
+        if not isinstance(terminal, SimulatedTerminal):
+            raise InvariantBroken("a backtest runs on a terminal that makes its own time")
+        return terminal
 
     def _calendar(self) -> Calendar:
         news = self.venue.news() if self.venue.news is not None else None
@@ -146,7 +181,7 @@ class Backtest:
         return Calendar(available=True, events=news, fetched_utc_ns=self.venue.from_utc_ns)
 
     # -------------------------------------------------------------------------------------------------------- run
-    def _live(self, steps: Lockstep, watcher: Watcher | None, began: float) -> None:
+    def _live(self, steps: Driver, watcher: Watcher | None, began: float) -> None:
         taken = 0
         while not self._ended:
             if steps.next_ns() is None:
@@ -154,12 +189,12 @@ class Backtest:
                     break
                 self._stop(steps, "end", "end of data")
                 continue
-            run_now(steps.step())
+            steps.step()
             taken += 1
             if watcher is not None and taken % _LOOK_STEPS == 0 and not steps.ending:
                 self._look(steps, watcher, began)
 
-    def _look(self, steps: Lockstep, watcher: Watcher, began: float) -> None:
+    def _look(self, steps: Driver, watcher: Watcher, began: float) -> None:
         at, span = steps.runner.at_utc_ns, self.venue.until_utc_ns - self.venue.from_utc_ns
         done = min(max((at - self.venue.from_utc_ns) / span, 0.0), 1.0)
         told = Progress(at_utc_ns=at, done_fraction=done, bars=steps.bars, elapsed_s=self._clock.monotonic_s() - began)
@@ -167,19 +202,18 @@ class Backtest:
             self._complete = False
             self._stop(steps, "interrupted", "operator")
 
-    def _stop(self, steps: Lockstep, why: str, origin: str) -> None:
+    def _stop(self, steps: Driver, why: str, origin: str) -> None:
         """No more entries; what is open is closed at the last price."""
         steps.ending = True
         command = StopEngine(policy="flatten", why=why)
-        steps.post(CommandGiven(command_id=why, origin=origin, command=command))
-        run_now(steps.feed_waiting())
+        steps.give(CommandGiven(command_id=why, origin=origin, command=command), self._terminal().now_utc_ns)
 
     def _hear(self, _at_utc_ns: UtcNs, effect: Effect) -> None:
         if isinstance(effect, EndRun):
             self._ended = effect.why
 
     # -------------------------------------------------------------------------------------------------------- end
-    def _result(self, steps: Lockstep, elapsed_s: float) -> BacktestResult:
+    def _result(self, steps: Driver, elapsed_s: float) -> BacktestResult:
         venue, heard, settings = self.venue, self.collector, self.settings
         reached = venue.until_utc_ns if self._complete else steps.runner.at_utc_ns
         return BacktestResult(
@@ -193,6 +227,7 @@ class Backtest:
             trades=tuple(heard.trades),
             equity=tuple(heard.equity),
             rejected=tuple(heard.rejected),
+            entered=tuple(heard.entered),
             settings=plain_tree(settings),
             changed=changed_settings(settings),
             strategy=self.strategy.name,
@@ -200,7 +235,7 @@ class Backtest:
             code_version=code_version(),
             path=settings.costs.path,
             bars=steps.bars,
-            bars_fed=steps.bars,
+            bars_fed=steps.bars_fed,
             elapsed_s=elapsed_s,
             complete=self._complete,
             ended=self._ended or "the data are over",
@@ -210,6 +245,3 @@ class Backtest:
 
 def _silent(_text: str) -> None:
     """A backtest's opening has nothing to wait for, so nothing to tell."""
-
-
-Make = Callable[[Market, Settings, LoadedStrategy], Backtest]

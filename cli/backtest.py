@@ -1,0 +1,174 @@
+"""`quarterdeck backtest`: recorded days through the same desk as live, as fast as the machine goes; or a finished one again.
+
+Promises: results on stdout, progress on stderr; Ctrl-C leaves a partial report that says so; the digest is that of `run --replay`
+over the same days.
+"""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import typer
+
+from cli import summary as summary_text
+from cli.backtest_text import comparison_lines, finding_lines
+from cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from cli.output import print_json, print_table, warn
+from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
+from cli.progress import stoppable
+from core.model.errors import UsageError
+from core.settings.home import Home, resolve_home
+
+Path3 = Literal["pessimistic", "neutral", "optimistic"]
+_INTERRUPTED = 130
+
+
+def command(
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", metavar="FOLDER", help="Recorded prices; several times, the finest wins.")
+    ] = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    pairs: PairsOption = None,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="FILE", help="Another settings.toml. [the home's]")
+    ] = None,
+    values: SetOption = None,
+    rate: Annotated[
+        list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
+    ] = None,
+    path: Annotated[
+        str, typer.Option("--path", metavar="WORD", help="Inside a bar: pessimistic, neutral or optimistic. [as in settings]")
+    ] = "",
+    paths: Annotated[bool, typer.Option("--paths", help="All three, side by side.")] = False,
+    every_bar: Annotated[bool, typer.Option("--every-bar", help="Skip no bar, scan each as live does; the same trades.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Where the report goes. [HOME/reports/...]")
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    opened: Annotated[Path | None, typer.Option("--open", metavar="DIR", help="A finished report again, no run.")] = None,
+    compare: Annotated[Path | None, typer.Option("--compare", metavar="DIR", help="Compare with a finished report.")] = None,
+    browse: Annotated[bool, typer.Option("--browse", help="Show the page in the browser.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Trade recorded days and report what came of it.
+
+    Days are UTC, both inclusive; the warm-up comes from before the first. Costs and the way prices take inside a bar are those of
+    the [costs] section.
+    """
+    where = resolve_home(home)
+    if opened is not None:
+        raise typer.Exit(_again(opened, compare, browse=browse, as_json=as_json))
+    if not data:
+        raise UsageError("a backtest needs --data FOLDER", what_to_do="name a folder of recorded prices, or --open a report")
+    if path and path not in get_args(Path3):
+        raise UsageError(f"--path {path!r} is no path", what_to_do=f"choose {', '.join(get_args(Path3))}")
+    wanted = list(parse_settings(values or []))
+    if pairs is not None:
+        wanted.append(("desk.pairs", list(parse_pairs(pairs))))
+    if path:
+        wanted.append(("costs.path", path))
+    days = parse_days(first, last)
+
+    from cli.backtest_run import Order, run_order
+
+    order = Order(
+        home=where,
+        folders=tuple(folder.expanduser().absolute() for folder in data),
+        days=days,
+        rates=parse_rates(rate or []),
+        settings_file=settings,
+        values=tuple(wanted),
+        every_bar=every_bar,
+        paths=paths,
+    )
+    with stoppable() as meter:
+        done = run_order(order, meter)
+    folder = None if no_report else _written(done, report, where)
+    _tell(done, folder, compare, browse=browse, as_json=as_json)
+    raise typer.Exit(0 if done.result.complete else _INTERRUPTED)
+
+
+def _written(done: Any, report: Path | None, home: Home) -> Path:
+    from core.backtest.report import report_name, write_report
+
+    folder = report if report is not None else home.root / "reports" / report_name(done.result)
+    write_report(folder, done.result, done.findings, done.others)
+    return folder
+
+
+def _tell(done: Any, folder: Path | None, compare: Path | None, *, browse: bool, as_json: bool) -> None:
+    result = done.result
+    if not result.complete:
+        warn("stopped by hand: what follows is partial")
+    for note in result.notes:
+        warn(note)
+    print(f"{result.label}, {result.path}: {result.bars:,} bars in {result.elapsed_s:.1f} s, {result.bars_per_s:,.0f} a second")
+    for line in summary_text.lines(result.summary, result.currency):
+        print(line)
+    _tell_paths([*done.others, result] if done.others else [])
+    print("\n".join(finding_lines(done.findings)))
+    if folder is not None:
+        print(f"report    {folder / 'report.html'}")
+    difference = _compared(compare, result)
+    if browse and folder is not None:
+        webbrowser.open((folder / "report.html").absolute().as_uri())
+    if as_json:
+        more = {"report": None if folder is None else str(folder), **_plain(done), **difference}
+        print_json(summary_text.as_plain(result.summary, **more))
+
+
+def _plain(done: Any) -> dict[str, Any]:
+    result = done.result
+    return {
+        "complete": result.complete,
+        "ended": result.ended,
+        "currency": result.currency,
+        "path": result.path,
+        "bars": result.bars,
+        "bars_fed": result.bars_fed,
+        "elapsed_s": round(result.elapsed_s, 3),
+        "bars_per_s": round(result.bars_per_s),
+        "findings": [{"name": one.name, "level": one.level, "value": one.value} for one in done.findings],
+        "paths": {other.path: other.summary.result_money for other in done.others},
+    }
+
+
+def _tell_paths(runs: Sequence[Any]) -> None:
+    if not runs:
+        return
+    rows = [["path", "trades", "result", "R", "ambiguous"]]
+    for run in runs:
+        total = run.summary
+        rows.append([run.path, f"{total.trades}", f"{total.result_money:+,.2f}", f"{total.result_r:+.2f}", f"{total.ambiguous}"])
+    print_table(rows, right=(1, 2, 3, 4))
+
+
+def _compared(folder: Path | None, result: Any) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    from core.backtest.compare import compare
+    from core.backtest.result import read_result
+
+    difference = compare(read_result(folder), result)
+    print("\n".join(comparison_lines(difference, str(folder), "this run")))
+    return {"same_trades": difference.same_trades}
+
+
+def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -> int:
+    from core.backtest.result import read_result
+
+    result = read_result(folder)
+    print(f"{result.label}, {result.path}: {', '.join(result.pairs)}{'' if result.complete else ' (partial)'}")
+    for line in summary_text.lines(result.summary, result.currency):
+        print(line)
+    difference = _compared(compare, result)
+    if browse:
+        webbrowser.open((folder / "report.html").absolute().as_uri())
+    if as_json:
+        print_json(summary_text.as_plain(result.summary, complete=result.complete, report=str(folder), **difference))
+    return 0

@@ -1,0 +1,71 @@
+"""From the command line's wishes to finished backtests: settings, strategy, market, runs, findings. Imports the heavy rooms."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from cli.progress import Meter
+from core.backtest.diagnosis import Finding, diagnose
+from core.backtest.market import Market, MarketWish, load_market
+from core.backtest.result import BacktestResult
+from core.backtest.run import Backtest
+from core.backtest.settings import wished_settings, with_changes
+from core.settings.home import Home
+from core.settings.schema import Settings
+from core.strategy.load import LoadedStrategy, load_strategy
+
+_PATHS = ("optimistic", "neutral", "pessimistic")
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    home: Home
+    folders: tuple[Path, ...]
+    days: tuple[date | None, date | None]
+    rates: dict[str, float]
+    settings_file: Path | None
+    values: tuple[tuple[str, Any], ...]
+    every_bar: bool = False
+    paths: bool = False
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """What came of it."""
+
+    result: BacktestResult
+    findings: list[Finding]
+    others: list[BacktestResult]
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """Everything that a run needs, loaded."""
+
+    settings: Settings
+    strategy: LoadedStrategy
+    market: Market
+
+
+def prepared(order: Order) -> Prepared:
+    """Settings, strategy and prices. Raises SettingsError, DataError."""
+    settings = wished_settings(order.home, order.settings_file, order.values)
+    strategy = load_strategy(settings.strategy, order.home.root)
+    wish = MarketWish(folders=order.folders, from_day=order.days[0], to_day=order.days[1], rates=order.rates)
+    return Prepared(settings=settings, strategy=strategy, market=load_market(wish, settings, strategy, order.home))
+
+
+def run_order(order: Order, meter: Meter) -> Done:
+    """Run it, and its side paths. Raises SettingsError, DataError."""
+    ready = prepared(order)
+
+    def run(settings: Settings) -> BacktestResult:
+        return Backtest(ready.market, settings, ready.strategy, every_bar=order.every_bar).go(meter)
+
+    result = run(ready.settings)
+    paths = [path for path in _PATHS if path != result.path] if order.paths and result.complete else []
+    others = [run(with_changes(ready.settings, [("costs.path", path)])) for path in paths if not meter.interrupted]
+    return Done(result=result, findings=diagnose(result, ready.market.candles(ready.settings)), others=others)

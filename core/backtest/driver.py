@@ -1,0 +1,83 @@
+"""The two ways of driving a backtest's desk: every instant through the lockstep driver, or only those that can matter.
+
+Both take the same inputs from the same terminal; neither has an event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from core.engine.lockstep import Lockstep, run_now
+from core.engine.runner import Runner
+from core.model.inputs import Input
+from core.model.units import UtcNs
+
+
+class Driver(Protocol):
+    """What a backtest needs of whoever feeds its desk."""
+
+    runner: Runner
+    ending: bool
+    """The data are over and the desk still has something to finish."""
+
+    @property
+    def bars(self) -> int:
+        """Symbol-bars that are over."""
+        ...
+
+    @property
+    def bars_fed(self) -> int:
+        """Symbol-bars that the desk was told of one by one."""
+        ...
+
+    def next_ns(self) -> UtcNs | None:
+        """When the next step falls; None when the data end."""
+        ...
+
+    def step(self) -> None:
+        """Live the next instant that matters."""
+        ...
+
+    def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+        """Feed one input and perform all that follows from it."""
+        ...
+
+
+class EveryInstant:
+    """Every bar and every quote that a replay's desk is told of."""
+
+    def __init__(self, lockstep: Lockstep) -> None:
+        """Drives `lockstep` without an event loop."""
+        self.runner = lockstep.runner
+        self._lockstep = lockstep
+
+    @property
+    def ending(self) -> bool:
+        """See `Driver`."""
+        return self._lockstep.ending
+
+    @ending.setter
+    def ending(self, ending: bool) -> None:
+        self._lockstep.ending = ending
+
+    @property
+    def bars(self) -> int:
+        """See `Driver`."""
+        return self._lockstep.bars
+
+    @property
+    def bars_fed(self) -> int:
+        """See `Driver`."""
+        return self._lockstep.bars
+
+    def next_ns(self) -> UtcNs | None:
+        """See `Driver`."""
+        return self._lockstep.next_ns()
+
+    def step(self) -> None:
+        """See `Driver`."""
+        run_now(self._lockstep.step())
+
+    def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+        """See `Driver`."""
+        run_now(self._lockstep.give(item, at_utc_ns))

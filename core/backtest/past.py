@@ -1,0 +1,107 @@
+"""What a pair's skipped bars would have taught the desk, as columns made once: hours for the correlation, usual spreads.
+
+Promises: the same figures, to the last bit, as the desk learns from the same bars one by one (`core.desk.market`).
+Units: instants UTC ns, spreads in price.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from core.backtest.slots import Slots
+from core.brokers.simulator.market import TickColumns
+from core.desk.passed import PairPassed
+from core.filters.spread import MEMORY, QUARTERS_OF_WEEK, SEEN_AS_ZERO, SPIKE_X
+from core.model.market import Candles, FloatArray, IntArray
+from core.model.units import H1_NS, M15_NS, NS_PER_MS, NS_PER_S, S_PER_DAY
+
+_THURSDAY_IN_WEEK_S = 4 * S_PER_DAY
+_QUARTER_S = 900
+
+
+class PairPast:
+    """One traded pair; rows are those of its M15 candles, the past before the range included."""
+
+    def __init__(self, symbol: str, m15: Candles, slots: Slots, quotes: TickColumns, usual_price: tuple[float, ...]) -> None:
+        """`usual_price` is what the desk begins with; `slots` tells when each bar counts as closed."""
+        self.symbol = symbol
+        self.first_row = int(m15.open_utc_ns.searchsorted(slots.first_open_utc_ns))
+        """First row of the range."""
+        self.told_row = self.first_row - 1
+        """The last row that the desk knows of."""
+        self._opens = m15.open_utc_ns
+        self._closes = m15.close
+        hours = m15.open_utc_ns // H1_NS * H1_NS
+        starts = np.flatnonzero(np.diff(hours, prepend=-1))
+        self._hour_opens: list[int] = hours[starts].tolist()
+        self._hour_closes: list[float] = m15.close[np.append(starts[1:], len(hours)) - 1].tolist() if len(hours) else []
+        self._hour_of = np.cumsum(np.diff(hours, prepend=-1) != 0) - 1
+        self._learn(m15, slots, quotes, usual_price)
+
+    def _learn(self, m15: Candles, slots: Slots, quotes: TickColumns, usual_price: tuple[float, ...]) -> None:
+        """What is seen at each close of the range, and what is usual after it was learned."""
+        opens = m15.open_utc_ns[self.first_row :]
+        closed_at = slots.closed_at(opens)
+        rows = quotes.at_utc_ns.searchsorted(closed_at, side="right") - 1
+        held = np.maximum(rows, 0)
+        quoted_at = quotes.at_utc_ns[held] // NS_PER_MS * NS_PER_MS
+        seen = (rows >= 0) & (closed_at - quoted_at < M15_NS)
+        spreads = quotes.ask[held] - quotes.bid[held]
+        self._seen_at = np.where(seen, closed_at, 0)
+        self._seen_price = np.where(seen, spreads, 0.0)
+        quarters = (closed_at // NS_PER_S + _THURSDAY_IN_WEEK_S) // _QUARTER_S % QUARTERS_OF_WEEK
+        before = np.zeros(QUARTERS_OF_WEEK)
+        if len(usual_price) == QUARTERS_OF_WEEK:
+            before[:] = usual_price
+        kept = np.flatnonzero(seen)
+        learned = np.zeros(len(opens))
+        learned[kept] = usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before)
+        self._kept: list[int] = np.concatenate(([0], np.cumsum(seen))).tolist()
+        """How many spreads were seen before each row of the range."""
+        self._quarters: list[int] = quarters[kept].tolist()
+        self._learned: list[float] = learned[kept].tolist()
+
+    def until(self, row: int) -> PairPassed | None:
+        """What the bars after the last one told, up to and with `row`, leave behind; None where there are none."""
+        told, first = self.told_row, self.first_row
+        if row <= told:
+            return None
+        self.told_row = row
+        begin, end = int(self._hour_of[told + 1]), int(self._hour_of[row])
+        # a spread is learned at the close after the one at which it was seen
+        low, high = self._kept[max(told - first, 0)], self._kept[row - first]
+        return PairPassed(
+            symbol=self.symbol,
+            last_bar_utc_ns=self._opens.item(row),
+            h1_open_utc_ns=self._hour_opens[begin : end + 1],
+            h1_close_price=[*self._hour_closes[begin:end], self._closes.item(row)],
+            quarters=self._quarters[low:high],
+            spreads=self._learned[low:high],
+            seen_spread_utc_ns=self._seen_at.item(row - first),
+            seen_spread_price=self._seen_price.item(row - first),
+        )
+
+    def fed(self, row: int) -> None:
+        """That bar was told the ordinary way."""
+        self.told_row = row
+
+
+def usual_after(quarters: IntArray, seen: FloatArray, before: FloatArray) -> FloatArray:
+    """The usual spread of each observation's quarter after it was learned; `before` holds what was usual at the beginning."""
+    count = len(quarters)
+    result = np.zeros(count)
+    order = np.lexsort((np.arange(count), quarters))
+    ranked: npt.NDArray[np.int64] = np.arange(count) - quarters[order].searchsorted(quarters[order])
+    rank = np.empty(count, dtype=np.int64)
+    rank[order] = ranked
+    weeks = np.lexsort((quarters, rank))
+    edges = np.searchsorted(rank[weeks], np.arange((int(rank.max()) if count else -1) + 2))
+    usual = before.copy()
+    for week in range(len(edges) - 1):
+        rows = weeks[edges[week] : edges[week + 1]]
+        place = quarters[rows]
+        old, new = usual[place], seen[rows]
+        usual[place] = np.where(old > 0.0, old + MEMORY * (np.minimum(new, SPIKE_X * old) - old), new)
+        result[rows] = usual[place]
+    return result

@@ -1,0 +1,217 @@
+"""The fast path: only the instants at which a decision could change are lived through.
+
+Rule: while the desk is quiet (nothing open, in flight or waiting) time jumps to the next candidate's bar close, or to the desk's
+next wake-up; while it is not, each step of the market is lived, but only pairs with something open, waiting or found are told of
+their bars. What the others' bars leave behind is told together, once it can matter (`core.desk.passed`).
+Promises: trades, verdicts and marks are those of every instant lived through, to the last bit; tests demand it with random
+strategies and settings. Does not: skip while a position is open.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+from core.backtest.columns import ColumnScanner
+from core.backtest.past import PairPast
+from core.backtest.slots import Slots
+from core.brokers.base import Broker
+from core.brokers.simulator.market_recorded import RecordedMarket
+from core.brokers.simulator.terminal import SimulatedTerminal
+from core.desk.desk import Desk
+from core.engine.lockstep import broker_news, run_now
+from core.engine.perform import Performer, requests_of
+from core.engine.runner import Runner
+from core.engine.signal_queue import SignalQueue
+from core.model.errors import InvariantBroken
+from core.model.inputs import BarAbsent, BarClosed, Input, Instruments, TimerFired
+from core.model.market import IntArray, Quote
+from core.model.units import NS_PER_MS, NS_PER_S, UtcNs
+from core.settings.schema import Settings
+
+_NEVER = 2**62
+
+
+class Skipping:
+    """One driver over one recorded terminal."""
+
+    def __init__(
+        self,
+        *,
+        terminal: SimulatedTerminal,
+        broker: Broker,
+        runner: Runner,
+        desk: Desk,
+        scanner: ColumnScanner,
+        settings: Settings,
+        usual_price: Mapping[str, tuple[float, ...]],
+        until_utc_ns: UtcNs,
+    ) -> None:
+        """`usual_price`: the usual spreads by pair that the desk is told at the start."""
+        market = terminal.market
+        if not isinstance(market, RecordedMarket):
+            raise InvariantBroken("only a recording can be skipped through")
+        self.runner = runner
+        self.ending = False
+        self.bars_fed = 0
+        self._terminal, self._broker, self._desk, self._scanner = terminal, broker, desk, scanner
+        self._performer = Performer(broker, None)
+        self._until_utc_ns = until_utc_ns
+        self._symbols = settings.desk.pairs
+        self._queue = SignalQueue(settings.scan.queue_max)
+        self._rates: tuple[str, ...] = ()
+        self._unseen = dict.fromkeys(self._symbols, True)
+        """Pairs of which the desk saw no bar yet; the first teaches it what the broker's tick value should be."""
+        self._trades_seen = terminal.trades_changed_counter
+        self._slots = Slots(market.steps_utc_ns, int(settings.scan.bar_close_wait_s * NS_PER_S))
+        self._last_step_utc_ns = int(market.steps_utc_ns[-1]) if len(self._slots) else 0
+        self._slot = 0
+        """The first quarter hour whose bars are not closed yet."""
+        self._pasts = {
+            symbol: PairPast(symbol, columns.m15, self._slots, market.quotes_column(symbol), usual_price[symbol])
+            for symbol, columns in scanner.pairs.items()
+        }
+        self._rows = {symbol: _rows_by_slot(columns.m15.open_utc_ns, self._slots) for symbol, columns in scanner.pairs.items()}
+        found = np.zeros(len(self._slots), dtype=np.bool_)
+        for symbol, columns in scanner.pairs.items():
+            rows = self._rows[symbol]
+            found |= (rows >= 0) & columns.candidate[np.maximum(rows, 0)]
+        if len(found):
+            found[0] = found[-1] = True  # the desk sees how the range begins and ends
+        self._wanted: list[int] = np.flatnonzero(found).tolist()
+        self._next_wanted = 0
+        counts = sum((rows >= 0).astype(np.int64) for rows in self._rows.values())
+        self._bars_by_slot: list[int] = np.concatenate(([0], np.cumsum(counts))).tolist()
+
+    @property
+    def bars(self) -> int:
+        """Symbol-bars that are over."""
+        return self._bars_by_slot[self._slot]
+
+    def next_ns(self) -> UtcNs | None:
+        """When the next step falls, market time; None when the data end."""
+        market, closing = self._terminal.next_ns(), self._closing()
+        if market is None or market > self._until_utc_ns:
+            due = min(closing, self._timer()) if self.ending else closing
+            return max(due, self._terminal.now_utc_ns) if due < _NEVER else None
+        return max(min(market, closing, self._timer()), self._terminal.now_utc_ns)
+
+    def step(self) -> None:
+        """Live the next instant that matters."""
+        if not self.ending and self._desk.quiet() and self._jumped():
+            return
+        at = self.next_ns()
+        if at is None:
+            return
+        market = self._terminal.next_ns()
+        ticked: tuple[str, ...] = ()
+        if market is not None and market <= min(at, self._until_utc_ns):
+            ticked = self._terminal.advance().symbols
+        else:
+            self._terminal.advance_to(at)
+        closes = at >= self._closing()
+        if self._terminal.trades_changed_counter != self._trades_seen:
+            self._trades_seen = self._terminal.trades_changed_counter
+            for item in run_now(broker_news(self._broker)):
+                self.give(item, at)
+        if closes:
+            self._closed_slot(at)
+        else:
+            hot, conversion = self._desk.quote_interest()
+            self._quotes(at, [name for name in ticked if name in hot or name in conversion])
+            if self._timer() <= at:
+                self.give(TimerFired(), at)
+
+    def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+        """Feed one input and perform all that follows from it, before anything else happens."""
+        if isinstance(item, Instruments):
+            self._rates = tuple(spec.symbol for spec in item.instruments if spec.symbol not in self._symbols)
+        pending: deque[Input] = deque((item,))
+        while pending:
+            effects = self.runner.give(pending.popleft(), at_utc_ns)
+            for request in requests_of(effects) if effects else ():
+                pending.extend(run_now(self._performer.perform(request)))
+                self._trades_seen = self._terminal.trades_changed_counter
+
+    # ------------------------------------------------------------------------------------------------------ skipping
+    def _jumped(self) -> bool:
+        """Go to the step before the next close that matters; True when the desk's own clock came first and was told."""
+        wanted = self._wanted
+        while self._next_wanted < len(wanted) and wanted[self._next_wanted] < self._slot:
+            self._next_wanted += 1
+        if self._next_wanted >= len(wanted):
+            return False
+        slot = wanted[self._next_wanted]
+        timer = self._timer()
+        if timer < self._slots.closes.item(slot) and timer <= self._last_step_utc_ns:
+            self._slot = max(self._slot, self._slots.place_closing_after(timer))
+            self.give(TimerFired(), timer)
+            return True
+        self._slot = slot
+        self._terminal.skip_to(self._slots.closing_steps.item(slot))
+        return False
+
+    def _closed_slot(self, at: UtcNs) -> None:
+        """The bars of a quarter hour are over: quotes, the clock, bars and answers of the pairs that matter, in that order."""
+        slot, hot, conversion = self._slot, *self._desk.quote_interest()
+        self._slot += 1
+        told = []
+        for symbol in self._symbols:
+            row = self._rows[symbol].item(slot)
+            if symbol in hot or symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].candidate[row]):
+                told.append(symbol)
+        watched = (*self._symbols, *self._rates)
+        if self._timer() > at:  # what is due is carried out at the first input of its instant, whichever that is
+            watched = tuple(name for name in watched if name in told or name in hot or name in conversion)
+            watched = (*watched, *self._rates) if told else watched
+        self._quotes(at, list(dict.fromkeys(watched)))
+        if self._timer() <= at:
+            self.give(TimerFired(), at)
+        if told:
+            self._tell(slot, at, told)
+
+    def _tell(self, slot: int, at: UtcNs, told: list[str]) -> None:
+        opened = self._slots.opens.item(slot)
+        rows = {symbol: self._rows[symbol].item(slot) for symbol in self._symbols}
+        passed = (self._pasts[symbol].until(rows[symbol] - 1) for symbol in told if rows[symbol] >= 0)
+        self._desk.pass_over(at, [one for one in passed if one is not None])
+        silent = tuple(symbol for symbol in self._symbols if symbol not in told)
+        any_bar = any(row >= 0 for row in rows.values())
+        self._desk.pass_slot(at, opened, silent, any_bar=any_bar)
+        for symbol in told:
+            row = rows[symbol]
+            if row < 0:
+                self.give(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=opened, why="no tick in it"), at)
+                continue
+            self._pasts[symbol].fed(row)
+            self._unseen.pop(symbol, None)
+            self.bars_fed += 1
+            self.give(BarClosed(symbol=symbol, timeframe="M15", bar=self._scanner.pairs[symbol].m15.bar(row)), at)
+            self._queue.offer(self._scanner.pairs[symbol].answer(row))
+        for scanned in self._queue.take_all():
+            self.give(scanned, at)
+
+    def _quotes(self, at: UtcNs, names: list[str]) -> None:
+        quotes = self._terminal.ledger.quotes
+        for name in names:
+            held = quotes.get(name)
+            if held is not None:
+                bid, ask, quoted_at = held
+                self.give(Quote(symbol=name, at_utc_ns=quoted_at // NS_PER_MS * NS_PER_MS, bid=bid, ask=ask), at)
+
+    def _closing(self) -> UtcNs:
+        return self._slots.closes.item(self._slot) if self._slot < len(self._slots) else _NEVER
+
+    def _timer(self) -> UtcNs:
+        wake = self.runner.desk.wake_at()
+        return _NEVER if wake is None else wake
+
+
+def _rows_by_slot(opens: IntArray, slots: Slots) -> IntArray:
+    """The row of a pair's bar in each quarter hour, -1 where it has none."""
+    rows = opens.searchsorted(slots.opens)
+    inside = np.minimum(rows, max(len(opens) - 1, 0))
+    found: IntArray = np.where((rows < len(opens)) & (opens[inside] == slots.opens), rows, -1)
+    return found
