@@ -132,6 +132,9 @@ class Filled(Struct, frozen=True, kw_only=True, tag="filled"):
     bid: Price = 0.0
     ask: Price = 0.0
     latency_ms: float = 0.0
+    """From the look at the market to the last answer; of it `check_ms` and `send_ms` went into checking and sending."""
+    check_ms: float = 0.0
+    send_ms: float = 0.0
 
 
 class Accepted(Struct, frozen=True, kw_only=True, tag="accepted"):

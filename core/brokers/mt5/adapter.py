@@ -64,7 +64,6 @@ class Mt5Broker:
         """`server_clock` is given where its rule is known (a simulated terminal, an earlier measurement); else it is measured."""
         self._session = Session(terminal, policy, clock, sleep)
         self._deals = DealBook(self._session)
-        self._performer = Performer(self._session, self._deals)
         self._fates = FateFinder(self._session, self._deals)
         self._bars = BarReader(self._session)
         self._opening = Opening(self._session)
@@ -179,7 +178,7 @@ class Mt5Broker:
         """Deals not handed out before, oldest first."""
         try:
             self._session.refuse_foreign_account()
-            deals = (*self._performer.take_deals(), *await self._deals.new())
+            deals = await self._deals.new()
         except ReadFailed as error:
             return self._session.unknown(error)
         return Known(deals, self._session.clock.utc_ns())
@@ -210,47 +209,45 @@ class Mt5Broker:
         """Carry out one effect; the report comes first, then new deals, the account and the book."""
         if isinstance(request, AskBook):
             return await self._afterwards()
-        fate = await self._fate_of(request)
+        performer = Performer(self._session, self._deals)
+        fate = await self._fate_of(request, performer)
         if isinstance(fate, Filled):
             self._session.claim(fate.order_ticket, request.client_id)
         report = Report(client_id=request.client_id, fate=fate)
         if isinstance(fate, Refused | UnknownFate):
             # the report does not wait for reads over a line that may be down; whoever wants the book asks for it
-            return (report, *self._untold(), *self._session.take_notices())
-        return (report, *await self._afterwards())
+            return (report, *_seen(performer.fresh), *self._session.take_notices())
+        return (report, *_seen(performer.fresh), *await self._afterwards(deals_read=performer.deals_read))
 
-    async def _fate_of(self, request: Submit | Modify | Close | Cancel | AskFate) -> Fate:
+    async def _fate_of(self, request: Submit | Modify | Close | Cancel | AskFate, performer: Performer) -> Fate:
         if isinstance(request, AskFate):
             return await self._fates.ask(request)
         if self._session.account_changed:
             return Refused(kind="operator", code=0, reason="another account is logged in; log the terminal in to the right one")
         match request:
             case Submit():
-                return await self._performer.submit(request, hedging=self._hedging)
+                return await performer.submit(request, hedging=self._hedging)
             case Modify():
-                return await self._performer.modify(request)
+                return await performer.modify(request)
             case Close():
-                return await self._performer.close(request)
+                return await performer.close(request)
             case Cancel():
-                return await self._performer.cancel(request)
+                return await performer.cancel(request)
             case other:
                 assert_never(other)
 
-    async def _afterwards(self) -> tuple[Input, ...]:
+    async def _afterwards(self, *, deals_read: bool = False) -> tuple[Input, ...]:
         """New deals, the account and the book, and what came up meanwhile."""
-        told: list[Input] = list(self._untold())
-        deals = await self.new_deals()
+        told: list[Input] = []
+        deals = None if deals_read else await self.new_deals()
         if isinstance(deals, Known):
-            told.extend(DealSeen(deal=deal) for deal in deals.value)
+            told.extend(_seen(deals.value))
         book, account = await self._book_and_account()
         told.extend(self._session.take_notices())
         if account is not None:
             told.append(AccountRead(account=account))
         told.append(book)
         return tuple(told)
-
-    def _untold(self) -> tuple[Input, ...]:
-        return tuple(DealSeen(deal=deal) for deal in self._performer.take_deals())
 
     async def _book_and_account(self) -> tuple[Book, Account | None]:
         session = self._session
@@ -286,6 +283,10 @@ class Mt5Broker:
         if quote is not None:
             session.saw_tick(record["time_msc"])
         return quote
+
+
+def _seen(deals: Iterable[Deal]) -> tuple[DealSeen, ...]:
+    return tuple(DealSeen(deal=deal) for deal in deals)
 
 
 def _value(reply: Reply, what: str) -> Any:

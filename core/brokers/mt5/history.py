@@ -7,6 +7,7 @@ what the journal already holds is not handed out again. Memory holds the tickets
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.model.units import S_PER_DAY, S_PER_HOUR, UtcNs
 
 LOOK_BACK_S = S_PER_HOUR
 """How late a deal may appear behind newer ones and still be found."""
+_RECENT_MAX = 1000
 
 
 class DealBook:
@@ -30,6 +32,8 @@ class DealBook:
         self._seen: dict[int, int] = {}
         self._from_s: int | None = None
         self._floor_s = 1
+        self.recent: deque[Deal] = deque(maxlen=_RECENT_MAX)
+        """Deals handed out lately, to whomever: orders performed side by side find their own among them."""
 
     def resume(self, from_utc_ns: UtcNs, known_tickets: Iterable[int], not_before_utc_ns: UtcNs) -> None:
         """Go on from the journal: deals from that instant on, without these tickets.
@@ -48,7 +52,9 @@ class DealBook:
         now = self._session.server_now_s()
         records = await self._window(now - S_PER_DAY, now + S_PER_DAY)
         self._seen = {int(record["ticket"]): int(record["time"]) for record in records}
-        self._from_s = self._floor_s = now
+        self._from_s = now
+        # our clock may be ahead of the server's; whatever the last hour holds is known by its ticket
+        self._floor_s = now - LOOK_BACK_S
 
     def moved(self, by_s: int) -> None:
         """The server's clock turned out to be `by_s` seconds ahead of what was believed."""
@@ -65,6 +71,7 @@ class DealBook:
         fresh = [record for record in records if int(record["ticket"]) not in self._seen and int(record["time"]) >= first]
         fresh.sort(key=lambda record: (int(record["time_msc"]), int(record["ticket"])))
         deals = tuple(self._deal(record) for record in fresh)
+        self.recent.extend(deals)
         for record in fresh:
             self._seen[int(record["ticket"])] = int(record["time"])
         if fresh:

@@ -16,7 +16,7 @@ import msgspec
 from core.brokers.base import Reply, TerminalLost, TerminalNotSent
 from core.brokers.mt5.history import DealBook
 from core.brokers.mt5.reading import Unreadable, position_of, quote_of
-from core.brokers.mt5.reports import Judged, filled_by, judged_send, refusal_of_check
+from core.brokers.mt5.reports import Judged, Spent, filled_by, judged_send, refusal_of_check
 from core.brokers.mt5.requests import (
     Request,
     cancel_request,
@@ -38,18 +38,18 @@ REQUOTES_MAX = 2
 
 
 class Performer:
-    """Turns one effect into requests and their answers into one fate."""
+    """Turns one effect into requests and their answers into one fate; made anew for each effect."""
 
     def __init__(self, session: Session, deals: DealBook) -> None:
-        """Shares the adapter's session and deals."""
+        """Shares the adapter's session and deals; the effect's time runs from here."""
         self._session = session
         self._deals = deals
-        self._fresh: tuple[Deal, ...] = ()
-
-    def take_deals(self) -> tuple[Deal, ...]:
-        """Deals that came up while performing, not told yet; once each."""
-        taken, self._fresh = self._fresh, ()
-        return taken
+        self.fresh: tuple[Deal, ...] = ()
+        """Deals that came up while performing, to be told after the report."""
+        self.deals_read = False
+        """Whether performing ended with a read of deals."""
+        self._began_s = session.clock.monotonic_s()
+        self._check_s = self._send_s = 0.0
 
     # ------------------------------------------------------------------------------------------------------ entries
     async def submit(self, effect: Submit, *, hedging: bool) -> Fate:
@@ -80,8 +80,8 @@ class Performer:
                 target_price=target,
             )
 
-        judged, latency_ms = await self._sent(instrument, effect.side, quote, build, effect.deviation_points, effect.quoted_price)
-        return await self._fate([judged], broker_symbol, position_id=effect.adds_to_position_id, latency_ms=latency_ms)
+        judged = await self._sent(instrument, effect.side, quote, build, effect.deviation_points, effect.quoted_price)
+        return await self._fate([judged], broker_symbol, position_id=effect.adds_to_position_id)
 
     def _netting_problem(self, effect: Submit, held: tuple[BrokerPosition, ...]) -> str:
         for position in held:
@@ -128,17 +128,15 @@ class Performer:
         self, effect: Close, instrument: Instrument, quote: Quote, broker_symbol: str, requests: tuple[Request, ...], unread: str
     ) -> Fate:
         done: list[Judged] = []
-        latency_ms = 0.0
         for request in requests:
 
             def build(fresh: Quote, filling: int, piece: Request = request) -> Request:
                 price = grid_price(instrument, fresh.bid if effect.side is Side.BUY else fresh.ask)
                 return piece | {"price": price, "type_filling": filling}
 
-            judged, spent_ms = await self._sent(
+            judged = await self._sent(
                 instrument, effect.side.opposite, quote, build, effect.deviation_points, effect.quoted_price, urgent=effect.urgent
             )
-            latency_ms = max(latency_ms, spent_ms)
             if judged.outcome == "unknown" or (judged.outcome == "refused" and not done):
                 if unread and isinstance(judged.fate, Refused):
                     return Refused(kind=judged.fate.kind, code=judged.fate.code, reason=f"{judged.fate.reason}; {unread}")
@@ -146,7 +144,7 @@ class Performer:
             if judged.outcome == "refused":
                 break
             done.append(judged)
-        return await self._fate(done, broker_symbol, position_id=effect.position_id, latency_ms=latency_ms)
+        return await self._fate(done, broker_symbol, position_id=effect.position_id)
 
     # ------------------------------------------------------------------------------------------------------ the rest
     async def modify(self, effect: Modify) -> Fate:
@@ -177,6 +175,10 @@ class Performer:
         return _changed(await self._send(cancel_request(effect, broker_symbol=symbol, magic=self._session.policy.magic)))
 
     # ------------------------------------------------------------------------------------------------------ sending
+    def _spent(self) -> Spent:
+        all_s = self._session.clock.monotonic_s() - self._began_s
+        return Spent(all_s * 1000.0, self._check_s * 1000.0, self._send_s * 1000.0)
+
     async def _sent(
         self,
         instrument: Instrument,
@@ -187,12 +189,11 @@ class Performer:
         quoted: float,
         *,
         urgent: bool = False,
-    ) -> tuple[Judged, float]:
+    ) -> Judged:
         """Send with the symbol's filling mode; other modes and fresh prices only after proof that nothing was carried out."""
         session = self._session
         requotes = 0
         modes = list(session.filling.modes(instrument))
-        started = session.clock.monotonic_s()
         while True:
             judged = await self._checked_and_sent(build(quote, modes[0]))
             if judged.refill:
@@ -210,15 +211,18 @@ class Performer:
             elif judged.outcome in ("filled", "accepted", "partial"):
                 session.filling.took(instrument.symbol, modes[0])
             break
-        return judged, (session.clock.monotonic_s() - started) * 1000.0
+        return judged
 
     async def _checked_and_sent(self, request: Request) -> Judged:
         session = self._session
+        before_s = session.clock.monotonic_s()
         try:
             check = await session.terminal.call("order_check", request)
         except (TerminalLost, TerminalNotSent) as error:
             session.mark_down(f"order_check: {error}")
             return Judged(outcome="refused", fate=Refused(kind="retry", code=0, reason=f"order_check: {error}"))
+        finally:
+            self._check_s += session.clock.monotonic_s() - before_s
         self._note_line(check)
         refusal = refusal_of_check(check, session.clock.utc_ns())
         if refusal is not None:
@@ -229,6 +233,7 @@ class Performer:
 
     async def _send(self, request: Request) -> Judged:
         session = self._session
+        before_s = session.clock.monotonic_s()
         try:
             reply = await session.terminal.call("order_send", request)
         except TerminalNotSent as error:
@@ -237,6 +242,8 @@ class Performer:
         except TerminalLost as error:
             session.mark_down(f"order_send: {error}")
             return Judged(outcome="unknown", fate=UnknownFate(why=f"no answer: {error}"))
+        finally:
+            self._send_s += session.clock.monotonic_s() - before_s
         self._note_line(reply)
         return judged_send(reply, session.clock.utc_ns())
 
@@ -245,7 +252,7 @@ class Performer:
             self._session.mark_down(f"{reply.error_code} {reply.error_text}")
 
     # ------------------------------------------------------------------------------------------------------ outcomes
-    async def _fate(self, judged: list[Judged], broker_symbol: str, *, position_id: int, latency_ms: float) -> Fate:
+    async def _fate(self, judged: list[Judged], broker_symbol: str, *, position_id: int) -> Fate:
         """The fate of orders that were all taken, from their deals; accepted while none is known."""
         first = judged[0]
         if len(judged) == 1 and first.outcome in ("refused", "unknown") and first.fate is not None:
@@ -254,10 +261,11 @@ class Performer:
             deals = await self._deals.new()
         except ReadFailed as error:
             return _without_deals(judged, f"deals not read: {error}")
-        self._fresh += deals
+        self.fresh += deals
+        self.deals_read = True
         if any(item.outcome == "partial" for item in judged):
             await self._remove_rests(judged, broker_symbol)
-        filled = filled_by(deals, judged, position_id=position_id, latency_ms=latency_ms)
+        filled = filled_by(self._deals.recent, judged, position_id=position_id, spent=self._spent())
         if filled is None or _short(judged, filled):
             return _without_deals(judged, "no deal yet")
         return filled

@@ -39,6 +39,17 @@ _REQUOTES = (10004, 10015, 10020)
 _CHECK_FINE = (0, 10009)
 
 
+class Spent(Struct, frozen=True):
+    """Milliseconds that an order took in all, in checking and in sending."""
+
+    latency_ms: float = 0.0
+    check_ms: float = 0.0
+    send_ms: float = 0.0
+
+
+_NOTHING_SPENT = Spent()
+
+
 def judged_send(reply: Reply, now_utc_ns: UtcNs) -> Judged:
     """What an answer to `order_send` proves; `now_utc_ns` dates the earliest new try."""
     if not isinstance(reply.value, dict):
@@ -97,7 +108,7 @@ def refused(code: Code, comment: str, now_utc_ns: UtcNs) -> Refused:
     return Refused(kind=code.kind, code=code.number, reason=reason, retry_utc_ns=wait)
 
 
-def filled_by(deals: Iterable[Deal], judged: Sequence[Judged], *, position_id: int, latency_ms: float) -> Filled | None:
+def filled_by(deals: Iterable[Deal], judged: Sequence[Judged], *, position_id: int, spent: Spent) -> Filled | None:
     """The fill that the deals of these orders prove, together; None while no deal of theirs is known."""
     orders = {item.order_ticket for item in judged if item.order_ticket}
     tickets = {item.deal_ticket for item in judged if item.deal_ticket}
@@ -105,11 +116,11 @@ def filled_by(deals: Iterable[Deal], judged: Sequence[Judged], *, position_id: i
     if not mine:
         return None
     last = judged[-1]
-    return fill_of(mine, position_id=position_id, bid=last.bid, ask=last.ask, latency_ms=latency_ms)
+    return fill_of(mine, position_id=position_id, bid=last.bid, ask=last.ask, spent=spent)
 
 
 def fill_of(
-    deals: Sequence[Deal], *, position_id: int = 0, bid: Price = 0.0, ask: Price = 0.0, latency_ms: float = 0.0
+    deals: Sequence[Deal], *, position_id: int = 0, bid: Price = 0.0, ask: Price = 0.0, spent: Spent = _NOTHING_SPENT
 ) -> Filled:
     """One fill out of the deals of one intent: lots together, price by volume."""
     lots = round(sum(deal.lots for deal in deals), 8)
@@ -122,7 +133,9 @@ def fill_of(
         price=deals[0].price if len(deals) == 1 or lots <= 0.0 else worth / lots,
         bid=bid,
         ask=ask,
-        latency_ms=latency_ms,
+        latency_ms=spent.latency_ms,
+        check_ms=spent.check_ms,
+        send_ms=spent.send_ms,
     )
 
 

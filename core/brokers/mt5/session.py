@@ -8,6 +8,7 @@ between tries; after an account change nothing but the account itself is read. D
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -54,6 +55,7 @@ class Session:
         """Order tickets of which we know whose they are, by client id; bounded."""
         self.newest_tick_ms = 0
         """Server epoch of the newest tick of any symbol."""
+        self._opening = asyncio.Lock()
         self._identity: tuple[int, str, str] | None = None
         self._up = False
         self._ever_up = False
@@ -123,13 +125,22 @@ class Session:
                 raise BrokerError(f"the terminal refuses: {words}", what_to_do=trouble.what_to_do)
             self.mark_down(words)
             raise ReadFailed(f"{words}; {trouble.what_to_do}" if trouble.what_to_do else words)
+        account = await self._first_account()
         self._up = True
-        account = await self.read_account()
         if self._ever_up:
             self.notice(FeedState(up=True, why="the terminal answers again"))
         self._ever_up = True
         self._down_since, self._wait_s = 0, self.policy.retry_min_s
         return account
+
+    async def _first_account(self) -> Account:
+        """The account on a line that was opened this moment; nothing is healed on the way."""
+        reply = await self._carried(lambda: self.terminal.call("account_info"), "account_info")
+        if reply.value is None:
+            why = f"account_info: {reply.error_code} {reply.error_text}"
+            self.mark_down(why)
+            raise ReadFailed(why)
+        return self.account_from(reply.value)
 
     def mark_down(self, why: str) -> None:
         """The line broke; it is opened again by the next read, not sooner than the back-off allows."""
@@ -147,6 +158,12 @@ class Session:
 
     async def ensure_up(self) -> None:
         """Open the line again if it is down and its time has come. Raises ReadFailed."""
+        if self._up:
+            return
+        async with self._opening:
+            await self._open_once()
+
+    async def _open_once(self) -> None:
         if self._up:
             return
         if self._ever_up and self.clock.monotonic_s() < self._next_try_s:

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from core.brokers.mt5.gateway import wire
-from core.brokers.mt5.gateway.calls import BATCH_MAX, DEADLINE_S_MAX, READS, kind_of, priority_of, problem_with
+from core.brokers.mt5.gateway.calls import BATCH_MAX, DEADLINE_S_MAX, ENTRIES, READS, kind_of, priority_of, problem_with
 from core.brokers.mt5.gateway.keeper import Job, Keeper
 from core.brokers.mt5.gateway.place import TOKEN_CHARACTERS_MIN, is_loopback
 from core.brokers.mt5.policy import Secret
@@ -31,7 +31,8 @@ from core.model.errors import UsageError
 CLIENTS_MAX = 8
 ASKS_PER_CLIENT_MAX = 64
 CALLS_PER_S, CALLS_BURST = 2_000.0, 4_000.0
-ORDERS_PER_S, ORDERS_BURST = 20.0, 60.0
+ENTRIES_PER_S, ENTRIES_BURST = 20.0, 60.0
+"""Closes are never too many; the queue bounds them."""
 PING_S, PONG_S = 5.0, 10.0
 _REFUSED_PAUSE_S = 0.5
 _DEADLINE_S_MIN = 0.05
@@ -95,7 +96,7 @@ class Front:
         self._clock = clock
         self._server: Server | None = None
         self._clients = 0
-        self._orders = Bucket(ORDERS_PER_S, ORDERS_BURST, clock)
+        self._entries = Bucket(ENTRIES_PER_S, ENTRIES_BURST, clock)
 
     @property
     def port(self) -> int:
@@ -205,8 +206,9 @@ class Front:
             return "orders come alone"
         if not calls.take(len(ask.calls)):
             return "too many calls a second"
-        if ask.calls[0].name == "order_send" and not self._orders.take(1):
-            return "too many orders a second"
+        entry = ask.calls[0].name == "order_send" and priority_of("order_send", ask.calls[0].args) == ENTRIES
+        if entry and not self._entries.take(1):
+            return "too many entries a second"
         return ""
 
 

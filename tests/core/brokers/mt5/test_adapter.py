@@ -44,6 +44,20 @@ def test_an_entry_is_filled_with_its_stop_and_everything_about_it_is_told_in_ord
     assert (position.stop_price, position.target_price, position.opened_utc_ns) == (1.083, 1.09, START)
 
 
+def test_the_time_of_a_fill_is_told_by_stage():
+    rig = Rig()
+    original = rig.carrier.call
+    takes = {"symbol_info_tick": 0.01, "order_check": 0.02, "order_send": 0.3}
+
+    async def call(name, *args, **kwargs):
+        rig.clock.wait(takes.get(name, 0.0))
+        return await original(name, *args, **kwargs)
+
+    rig.carrier.call = call
+    fate = rig.fate(submit())
+    assert [round(value, 3) for value in (fate.check_ms, fate.send_ms, fate.latency_ms)] == [20.0, 300.0, 330.0]
+
+
 def test_a_position_is_closed_in_parts_and_then_wholly():
     rig = Rig()
     ticket = rig.fate(submit()).position_id

@@ -27,10 +27,11 @@ from core.brokers.mt5.policy import Secret
 from core.brokers.mt5.servertime import ServerClock
 from core.model.effects import AskBook, AskFate
 from core.model.errors import BrokerError, UsageError
-from core.model.inputs import Absent, Accepted, Filled, UnknownFate
+from core.model.inputs import Absent, Accepted, DealSeen, Filled, UnknownFate
 from core.model.market import Side
 from core.model.reads import Known, Unknown
-from tests.core.brokers.mt5.far import GARBLE, FarTerminal, FastClock
+from tests.core.brokers.mt5.far import FarTerminal, FastClock
+from tests.core.brokers.mt5.far_child import GARBLE
 from tests.core.brokers.mt5.kit import START, close, submit
 
 pytestmark = [pytest.mark.processes]
@@ -179,6 +180,21 @@ async def test_an_order_whose_child_is_lost_is_asked_after(loss, moment, expecte
         assert [name for name, _ in line.far.entered].count("order_send") == 1
         assert line.keeper.replaced == 1
         assert line.keeper.pid != first
+
+
+async def test_orders_performed_side_by_side_each_find_their_own_deals():
+    async with Line() as line:
+        await line.ready()
+        opened = await asyncio.gather(*(line.broker.perform(submit(f"r1-{number}", lots=0.1)) for number in range(1, 9)))
+        fates = [told[0].fate for told in opened]
+        assert all(isinstance(fate, Filled) for fate in fates)
+        assert len({fate.position_id for fate in fates}) == 8
+        deals = [item.deal.deal_ticket for told in opened for item in told if isinstance(item, DealSeen)]
+        assert len(deals) == len(set(deals)) == 8
+        closes = [close(fate.position_id, client_id=f"r1-{20 + number}", lots=0.1) for number, fate in enumerate(fates)]
+        closed = await asyncio.gather(*(line.broker.perform(effect) for effect in closes))
+        assert [told[0].fate.position_id for told in closed] == [fate.position_id for fate in fates]
+        assert (await line.known_book()).positions == ()
 
 
 async def test_only_the_call_inside_is_lost_and_those_behind_it_were_never_sent():
