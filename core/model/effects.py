@@ -104,10 +104,15 @@ class AskFate(Struct, frozen=True, kw_only=True, tag="ask_fate"):
     """The position it was to close or change; 0 for an entry."""
 
 
+AlertKind = Literal[
+    "fill", "close", "breaker", "state", "unknown_fate", "connection", "risk", "flatten", "crash", "summary", "error"
+]
+
+
 class Alert(Struct, frozen=True, kw_only=True, tag="alert"):
     """Something the operator wants to be told wherever he is."""
 
-    kind: Literal["fill", "close", "breaker", "state", "unknown_fate", "connection", "risk", "flatten", "crash", "summary", "error"]
+    kind: AlertKind
     level: Literal["info", "warning", "critical"]
     text: str
     symbol: str = ""

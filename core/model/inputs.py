@@ -113,7 +113,7 @@ class News(Struct, frozen=True, kw_only=True):
 
 
 class Calendar(Struct, frozen=True, kw_only=True, tag="calendar"):
-    """The calendar as known now, whole: what lies ahead and the last day. Not available: `available` is false and `why` says it."""
+    """The calendar as known now, whole: what lies ahead and the last day; where it is not `available`, `why` says it."""
 
     available: bool
     events: tuple[News, ...] = ()

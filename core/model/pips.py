@@ -11,6 +11,11 @@ def pip_price(symbol: str, base_currency: str, profit_currency: str, digits: int
         return override
     if base_currency == "XAU" or symbol.startswith("XAU"):
         return 0.1
-    if len(base_currency) == 3 and len(profit_currency) == 3 and digits in (2, 3, 4, 5) and base_currency not in ("XAG", "XPT", "XPD"):
+    if (
+        len(base_currency) == 3
+        and len(profit_currency) == 3
+        and digits in (2, 3, 4, 5)
+        and base_currency not in ("XAG", "XPT", "XPD")
+    ):
         return 0.01 if profit_currency == "JPY" else 0.0001
     return float(round(10.0 * 10.0**-digits, 10))

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from core.model.errors import DataError
 from core.model.market import Instrument
+from core.model.pips import pip_price
 from core.model.units import S_PER_DAY, S_PER_HOUR
 
 _SWAP_POINTS: dict[str, tuple[float, float]] = {
@@ -74,7 +75,7 @@ def instrument(symbol: str) -> Instrument:
         digits=digits,
         point=round(10.0**-digits, digits),
         tick_size=round(10.0**-digits, digits),
-        pip=round(10.0 ** (1 - digits), digits),
+        pip=pip_price(symbol, base, profit, digits),
         contract_size=size,
         volume_min_lots=0.01,
         volume_max_lots=100.0,

@@ -158,8 +158,13 @@ def _with_conversions(settings: Settings) -> tuple[str, ...]:
 
 
 def _specs(settings: Settings, symbols: Sequence[str]) -> tuple[Instrument, ...]:
-    specs = (instrument(symbol) for symbol in symbols)
-    return tuple(spec if for_pair(settings, spec.symbol).costs.swap else structs.replace(spec, swap_mode=0) for spec in specs)
+    return tuple(_spec(settings, symbol) for symbol in symbols)
+
+
+def _spec(settings: Settings, symbol: str) -> Instrument:
+    spec = instrument(symbol)
+    spec = structs.replace(spec, pip=settings.pip.get(symbol, spec.pip))
+    return spec if for_pair(settings, symbol).costs.swap else structs.replace(spec, swap_mode=0)
 
 
 def _costs(settings: Settings, symbols: Sequence[str]) -> dict[str, Costs]:

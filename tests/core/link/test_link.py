@@ -68,6 +68,14 @@ async def engine(tmp_path: Path):
     await server.stop("test over")
 
 
+def open_to_others(path: str | Path) -> int:
+    return Path(path).stat().st_mode & 0o077
+
+
+def exists(path: str | Path) -> bool:
+    return Path(path).exists()
+
+
 async def opened(home: Path, *, watch: bool) -> SocketClient:
     client = SocketClient(home, client="test", watch=watch)
     await client.start()
@@ -98,10 +106,9 @@ async def test_a_question_that_has_no_answer_says_why(engine) -> None:
 async def test_the_socket_is_its_owners_alone_and_goes_with_the_engine(tmp_path: Path) -> None:
     server = LinkServer(tmp_path, FakeEngine())
     place = await server.start()
-    assert Path(place.socket).stat().st_mode & 0o077 == 0
-    assert (tmp_path / "link.json").stat().st_mode & 0o077 == 0
+    assert open_to_others(place.socket) == open_to_others(tmp_path / "link.json") == 0
     await server.stop("over")
-    assert not Path(place.socket).exists()
+    assert not exists(place.socket)
     with pytest.raises(NoEngineError):
         find_place(tmp_path)
 
@@ -116,7 +123,7 @@ async def test_a_long_home_gets_a_private_folder_for_its_socket(tmp_path: Path) 
     await client.close()
     await server.stop("over")
     assert result.ok
-    assert not Path(place.socket).parent.exists()
+    assert not exists(Path(place.socket).parent)
 
 
 async def test_another_version_is_told_so(engine) -> None:
