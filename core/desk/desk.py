@@ -50,6 +50,7 @@ from core.model.units import NS_PER_MS, UtcNs
 
 _NOTHING: tuple[Effect, ...] = ()
 _NEVER = 2**63 - 1
+_BEGINNINGS = (Started, Restored)
 
 
 class Desk:
@@ -77,7 +78,7 @@ class Desk:
             if stamped.seq != state.seq + 1 or now < state.at_utc_ns:
                 _out_of_order(stamped, state.seq, state.at_utc_ns)
             state.seq, state.at_utc_ns, ctx.now = stamped.seq, now, now
-        if ctx is None or isinstance(told, Started | Restored):
+        if ctx is None or isinstance(told, _BEGINNINGS):
             ctx = self._ctx = _begin(ctx, stamped)
         else:
             _book(ctx, told)
@@ -96,6 +97,15 @@ class Desk:
     def wake_at(self) -> UtcNs | None:
         """The next instant of market time at which the desk wants to be told that it came; None when it waits for nothing."""
         return None if self._wake == _NEVER else self._wake
+
+    def valued_by(self, symbol: str) -> tuple[str, ...]:
+        """Symbols whose quotes turn a symbol's results, margin and commission into account currency; empty while unknown."""
+        ctx = self._begun()
+        valuer, account = ctx.valuer(symbol), ctx.state.account
+        if valuer is None or account is None:
+            return ()
+        dollars = (plain for plain in (f"USD{account.currency}", f"{account.currency}USD") if ctx.rates.exists(plain))
+        return tuple(dict.fromkeys(map(ctx.rates.symbol_of, (*valuer.pairs, *dollars))))
 
     def quiet(self) -> bool:
         """No price can change a decision before the next wake-up or the next candidate."""
