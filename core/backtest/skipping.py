@@ -10,7 +10,7 @@ strategies and settings. Does not: skip while a position is open.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class Skipping:
         self._symbols = settings.desk.pairs
         self._queue = SignalQueue(settings.scan.queue_max)
         self._rates: tuple[str, ...] = ()
+        self._valued_by: dict[str, tuple[str, ...]] = {}
         self._unseen = dict.fromkeys(self._symbols, True)
         """Pairs of which the desk saw no bar yet; the first teaches it what the broker's tick value should be."""
         self._trades_seen = terminal.trades_changed_counter
@@ -162,15 +163,25 @@ class Skipping:
             row = self._rows[symbol].item(slot)
             if symbol in hot or symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].candidate[row]):
                 told.append(symbol)
-        watched = (*self._symbols, *self._rates)
+        watched: tuple[str, ...] = (*self._symbols, *self._rates)
         if self._timer() > at:  # what is due is carried out at the first input of its instant, whichever that is
-            watched = tuple(name for name in watched if name in told or name in hot or name in conversion)
-            watched = (*watched, *self._rates) if told else watched
-        self._quotes(at, list(dict.fromkeys(watched)))
+            needed = self._needed(told, hot, conversion)
+            watched = tuple(name for name in watched if name in needed)
+        self._quotes(at, watched)
         if self._timer() <= at:
             self.give(TimerFired(), at)
         if told:
             self._tell(slot, at, told)
+
+    def _needed(self, told: list[str], hot: tuple[str, ...], conversion: tuple[str, ...]) -> dict[str, bool]:
+        """Symbols whose quotes can matter to what is open or found."""
+        needed = dict.fromkeys((*told, *hot, *conversion), True)
+        for symbol in (*told, *hot):
+            found = self._valued_by.get(symbol)
+            if not found:
+                found = self._valued_by[symbol] = self._desk.valued_by(symbol)
+            needed.update(dict.fromkeys(found, True))
+        return needed
 
     def _tell(self, slot: int, at: UtcNs, told: list[str]) -> None:
         opened = self._slots.opens.item(slot)
@@ -193,7 +204,7 @@ class Skipping:
         for scanned in self._queue.take_all():
             self.give(scanned, at)
 
-    def _quotes(self, at: UtcNs, names: list[str]) -> None:
+    def _quotes(self, at: UtcNs, names: Sequence[str]) -> None:
         quotes = self._terminal.ledger.quotes
         for name in names:
             held = quotes.get(name)

@@ -255,7 +255,14 @@ def _next_due(ctx: Context) -> UtcNs:
         soonest = min(soonest, state.book_again_utc_ns)
     if state.stop is not None and not state.stop.ended:
         soonest = min(soonest, shutdown.deadline(ctx, state.stop))
-    for at in (rounds.next_due(ctx), orders.next_due(ctx), closes.next_due(ctx), care.next_due(ctx)):
-        if at is not None and at < soonest:
-            soonest = at
+    if not state.round.judged:
+        soonest = min(soonest, state.round.deadline_utc_ns)
+    if state.rejudge_utc_ns:
+        soonest = min(soonest, state.rejudge_utc_ns)
+    if state.orders:
+        soonest = min(soonest, orders.next_due(ctx) or _NEVER)
+    if state.closes:
+        soonest = min(soonest, closes.next_due(ctx) or _NEVER)
+    if state.positions:
+        soonest = min(soonest, care.next_due(ctx) or _NEVER)
     return max(soonest, ctx.now + NS_PER_MS)
