@@ -174,12 +174,3 @@ def due(ctx: Context) -> None:
         judge_round(ctx)
     if state.rejudge_utc_ns and ctx.now >= state.rejudge_utc_ns:
         rejudge(ctx)
-
-
-def next_due(ctx: Context) -> UtcNs | None:
-    """When the clock next brings something."""
-    state = ctx.state
-    times = [] if state.round.judged else [state.round.deadline_utc_ns]
-    if state.rejudge_utc_ns:
-        times.append(state.rejudge_utc_ns)
-    return min(times, default=None)
