@@ -23,10 +23,11 @@ INTERRUPTED = 130
 
 
 class Subcommand(NamedTuple):
-    """Where a subcommand's `command` function stands, and its purpose in one line."""
+    """Where a subcommand's `command` function stands, its purpose in one line, and its parts where it is a `GROUP` of several."""
 
     module: str
     purpose: str
+    parts: tuple[str, ...] = ()
 
 
 SUBCOMMANDS: dict[str, Subcommand] = {
@@ -43,6 +44,9 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "set": Subcommand("cli.set", "Show parameters, or change them; a running engine obeys."),
     "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),
     "backtest": Subcommand("cli.backtest", "Trade recorded days at the machine's speed, and report."),
+    "doctor": Subcommand("cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
+    "gateway": Subcommand("cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
+    "data": Subcommand("cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")),
     "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),
 }
 
@@ -60,8 +64,11 @@ class LazyGroup(TyperGroup):
             near = get_close_matches(cmd_name, SUBCOMMANDS, n=1)
             hint = f"did you mean `{PROGRAM} {near[0]}`?" if near else f"`{PROGRAM} --help` lists what there is"
             raise UsageError(f"there is no command {cmd_name!r}", what_to_do=hint)
+        module = importlib.import_module(SUBCOMMANDS[cmd_name].module)
+        if SUBCOMMANDS[cmd_name].parts:
+            return typer.main.get_command(module.GROUP)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(name=cmd_name)(importlib.import_module(SUBCOMMANDS[cmd_name].module).command)
+        app.command(name=cmd_name)(module.command)
         return typer.main.get_command(app)
 
     def format_commands(self, _ctx: Any, formatter: Any) -> None:
