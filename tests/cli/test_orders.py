@@ -9,7 +9,19 @@ import msgspec
 import pytest
 
 from cli.main import main
-from core.model.commands import Flatten, Pause, Resolve, Resume, SetSettings
+from core.model.commands import (
+    Acknowledge,
+    CloseGroup,
+    ClosePosition,
+    Flatten,
+    MoveStop,
+    Pause,
+    RearmDrawdown,
+    Resolve,
+    Resume,
+    SetSettings,
+    StopEngine,
+)
 from core.model.snapshot import FlattenView, ReasonView
 from tests.cli.engines import ScriptedEngine, running, snapshot
 
@@ -26,6 +38,15 @@ def engine() -> ScriptedEngine:
         (["resume"], Resume()),
         (["resolve", "r1-7", "--absent"], Resolve(client_id="r1-7", outcome="absent")),
         (["resolve", "r1-7", "--position", "55"], Resolve(client_id="r1-7", outcome="filled", position_id=55)),
+        (["close", "55"], ClosePosition(position_id=55)),
+        (["close", "55", "--lots", "0.1"], ClosePosition(position_id=55, lots=0.1)),
+        (["close", "losers"], CloseGroup(which="losers")),
+        (["close", "usd"], CloseGroup(which="currency", name="USD")),
+        (["close", "EURUSD"], CloseGroup(which="symbol", name="EURUSD")),
+        (["move-stop", "55", "1.0850"], MoveStop(position_id=55, stop_price=1.085)),
+        (["rearm"], RearmDrawdown()),
+        (["acknowledge", "foreign_no_stop"], Acknowledge(what="foreign_no_stop")),
+        (["stop", "--keep"], StopEngine(policy="keep", why="stop command")),
         (["set", "risk.risk_per_trade_pct=0.5"], SetSettings(changes=(("risk.risk_per_trade_pct", "0.5"),))),
         (
             ["set", "risk.risk_per_trade_pct=0.5", "scan.rejudge_calm_s=40", "--minutes", "30"],
@@ -59,6 +80,11 @@ def test_without_an_engine_one_line_says_so(tmp_path: Path, capsys: pytest.Captu
 def test_resolving_needs_one_outcome(tmp_path: Path) -> None:
     assert main(["resolve", "r1-7", "--home", str(tmp_path)]) == 2
     assert main(["resolve", "r1-7", "--absent", "--position", "5", "--home", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("words", [["close", "??"], ["close", "losers", "--lots", "1"], ["stop", "--keep", "--flatten"]])
+def test_what_makes_no_sense_is_said_before_anything_is_sent(tmp_path: Path, words: list[str]) -> None:
+    assert main([*words, "--home", str(tmp_path)]) == 2
 
 
 def flattening(text: str, *, since: int, done: bool, left: tuple[str, ...] = ()) -> FlattenView:

@@ -1,0 +1,20 @@
+"""`quarterdeck acknowledge`: the operator has seen what stops entries and lets them go on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import HomeOption, JsonOption
+from cli.order import carry
+from core.model.commands import Acknowledge
+
+
+def command(
+    what: Annotated[str, typer.Argument(metavar="REASON", help="The reason as `quarterdeck status` shows it.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that you have seen it, for instance a position of somebody else's without a stop."""
+    carry(Acknowledge(what=what), home, as_json=as_json)

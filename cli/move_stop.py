@@ -1,0 +1,21 @@
+"""`quarterdeck move-stop`: set the stop of one position of ours."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import HomeOption, JsonOption
+from cli.order import carry
+from core.model.commands import MoveStop
+
+
+def command(
+    position: Annotated[int, typer.Argument(metavar="TICKET", min=1, help="The position's number.")],
+    price: Annotated[float, typer.Argument(metavar="PRICE", min=0.0, help="Where the stop shall stand.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set the stop of a position. Loosening it is your right and is journaled."""
+    carry(MoveStop(position_id=position, stop_price=price), home, as_json=as_json)

@@ -1,0 +1,12 @@
+"""`quarterdeck rearm`: accept the drawdown; nothing else lets that breaker go."""
+
+from __future__ import annotations
+
+from cli.options import HomeOption, JsonOption
+from cli.order import carry
+from core.model.commands import RearmDrawdown
+
+
+def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
+    """Rearm the drawdown breaker: the peak begins again at today's equity. Other breakers rearm by themselves at the day's start."""
+    carry(RearmDrawdown(), home, as_json=as_json)

@@ -1,0 +1,25 @@
+"""`quarterdeck stop`: end the engine in order, by the shutdown policy or another one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import HomeOption, JsonOption
+from cli.order import carry
+from core.model.commands import StopEngine
+from core.model.errors import UsageError
+
+
+def command(
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close everything of ours first.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave positions open, with their stops at the broker.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End the engine. Without an option `engine.shutdown` says what becomes of open positions."""
+    if flatten and keep:
+        raise UsageError("--flatten and --keep contradict each other", what_to_do="choose one")
+    policy = "flatten" if flatten else "keep" if keep else "settings"
+    carry(StopEngine(policy=policy, why="stop command"), home, as_json=as_json)
