@@ -53,7 +53,7 @@ def check_options(options: FrontOptions) -> None:
     """Refuse to listen carelessly.
 
     Raises:
-        UsageError: a weak token, or an address beyond this machine without TLS.
+        UsageError: a weak token, an address beyond this machine without TLS, a certificate that cannot be used.
     """
     if len(options.token.reveal) < TOKEN_CHARACTERS_MIN:
         raise UsageError(
@@ -64,6 +64,7 @@ def check_options(options: FrontOptions) -> None:
             f"{options.host} can be reached from other machines and there is no TLS",
             what_to_do="give --certificate and --key, or listen on 127.0.0.1 and come through an SSH tunnel",
         )
+    _tls(options)
 
 
 class Bucket:

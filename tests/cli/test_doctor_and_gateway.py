@@ -1,0 +1,89 @@
+"""`quarterdeck doctor` and `quarterdeck gateway` as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from cli.main import main
+from core.brokers.mt5.gateway.place import TOKEN_NAME
+
+QUICK = ("--set", "simulation.history_days=30")
+
+
+def last_json(text: str) -> dict:
+    return json.loads(text.strip().splitlines()[-1])
+
+
+def test_a_simulated_desk_is_fit(tmp_path, capsys):
+    assert main(["doctor", "--home", str(tmp_path), "--pairs", "EURUSD", *QUICK, "--json"]) == 0
+    out = capsys.readouterr().out
+    found = last_json(out)
+    assert found["verdict"] == "ok"
+    assert {"terminal", "order EURUSD", "server clock"} <= {row["name"] for row in found["findings"]}
+    assert out.startswith("ok    terminal")
+
+
+def test_a_pair_that_nobody_offers_is_a_failure_with_its_remedy(tmp_path, capsys):
+    assert main(["doctor", "--home", str(tmp_path), "--pairs", "EURUSD", "--set", "costs.swap=maybe"]) == 3
+    capsys.readouterr()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the terminal is on this machine")
+def test_a_live_desk_without_a_gateway_is_told_what_to_do(tmp_path, capsys):
+    assert main(["doctor", "--home", str(tmp_path), "--set", "desk.mode=live"]) == 5
+    assert "quarterdeck gateway" in capsys.readouterr().err
+
+
+def test_a_gateway_nobody_listens_at_is_one_failure(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("QUARTERDECK_GATEWAY_TOKEN", "x" * 40)
+    changes = (
+        "--set",
+        "desk.mode=live",
+        "--set",
+        "account.gateway=ws://127.0.0.1:9",
+        "--set",
+        "engine.broker_start_timeout_s=1.0",
+    )
+    assert main(["doctor", "--home", str(tmp_path), *changes, "--json"]) == 9
+    captured = capsys.readouterr()
+    assert last_json(captured.out)["verdict"] == "fail"
+    assert "not fit to trade: terminal" in captured.err
+
+
+@pytest.mark.parametrize(
+    "options", [("--host", "0.0.0.0"), ("--host", "0.0.0.0", "--certificate", "none.pem", "--key", "none.pem")]
+)
+def test_a_gateway_never_listens_carelessly(tmp_path, capsys, options):
+    assert main(["gateway", "--home", str(tmp_path), "--simulated", *options]) == 2
+    assert "quarterdeck: " in capsys.readouterr().err
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_a_simulated_gateway_serves_a_doctor_and_ends_with_ctrl_c(tmp_path, capsys):
+    home = tmp_path / "gateway"
+    home.mkdir()
+    (home / "settings.toml").write_text("[simulation]\nhistory_days = 30\n[desk]\npairs = ['EURUSD']\n")
+    command = [sys.executable, "-m", "cli.main", "gateway", "--simulated", "--home", str(home), "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        address = json.loads(process.stdout.readline())["address"]
+        desk = tmp_path / "desk"
+        desk.mkdir()
+        (desk / TOKEN_NAME).write_text((home / TOKEN_NAME).read_text())
+        (desk / TOKEN_NAME).chmod(0o600)
+        changes = ("--set", "desk.mode=live", "--set", f"account.gateway={address}", "--pairs", "EURUSD")
+        code = main(["doctor", "--home", str(desk), *changes, "--json"])
+        findings = last_json(capsys.readouterr().out)["findings"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert code in (0, 9)
+    rows = {row["name"]: row["verdict"] for row in findings}
+    assert rows["terminal"] == rows["account"] == rows["candles EURUSD"] == rows["round trip"] == "ok"
