@@ -66,8 +66,8 @@ class Skipping:
         self._unseen = dict.fromkeys(self._symbols, True)
         """Pairs of which the desk saw no bar yet; the first teaches it what the broker's tick value should be."""
         self._trades_seen = terminal.trades_changed_counter
-        self._slots = Slots(market.steps_utc_ns, int(settings.scan.bar_close_wait_s * NS_PER_S))
-        self._last_step_utc_ns = int(market.steps_utc_ns[-1]) if len(self._slots) else 0
+        self._slots = Slots(terminal.now_utc_ns, market.steps_utc_ns, int(settings.scan.bar_close_wait_s * NS_PER_S))
+        self._last_step_utc_ns = int(market.steps_utc_ns[-1]) if len(market.steps_utc_ns) else 0
         self._slot = 0
         """The first quarter hour whose bars are not closed yet."""
         self._pasts = {

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.engine.lockstep import ending_slot
 from core.model.market import IntArray
 from core.model.units import M15_NS, UtcNs
 
 
 class Slots:
-    """Quarter hours with at least one tick, in order of time."""
+    """Quarter hours with at least one tick, in order of time; the first may be one that ends as the run begins."""
 
-    def __init__(self, steps_utc_ns: IntArray, wait_ns: int) -> None:
+    def __init__(self, start_utc_ns: UtcNs, steps_utc_ns: IntArray, wait_ns: int) -> None:
         """`steps_utc_ns`: instants at which the market moves; `wait_ns`: `scan.bar_close_wait_s`."""
         quarters, first_steps = np.unique(steps_utc_ns // M15_NS, return_index=True)
+        ending = ending_slot(start_utc_ns)
+        if ending is not None:
+            quarters = np.append(np.int64(ending), quarters)
+            first_steps = np.append(np.int64(0), first_steps)
         self.opens: IntArray = quarters * M15_NS
         due = self.opens + M15_NS + wait_ns
         following = np.append(steps_utc_ns[first_steps[1:]], np.int64(2**62))

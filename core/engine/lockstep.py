@@ -30,7 +30,7 @@ from core.model.inputs import (
 from core.model.market import Bar, Quote
 from core.model.reads import Unknown
 from core.model.signals import NoSignal, Signal
-from core.model.units import M15_NS, NS_PER_S, UtcNs
+from core.model.units import M15_NS, NS_PER_MS, NS_PER_S, UtcNs
 from core.settings.schema import Settings
 
 _NEVER = 2**62
@@ -118,7 +118,7 @@ class Lockstep:
         self._symbols = settings.desk.pairs
         self._queue = SignalQueue(settings.scan.queue_max)
         self._bar_wait_ns = int(settings.scan.bar_close_wait_s * NS_PER_S)
-        self._slot: int | None = None
+        self._slot = ending_slot(terminal.now_utc_ns)
         """The quarter hour in which the newest tick fell, while its bar is not yet booked."""
         self._trades_seen = terminal.trades_changed_counter
         self._waiting: deque[Input] = deque()
@@ -236,6 +236,11 @@ class Interest(Protocol):
     def quote_interest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Symbols with something open or waiting, and conversion symbols of open risk."""
         ...
+
+
+def ending_slot(start_utc_ns: UtcNs) -> int | None:
+    """The quarter hour whose last millisecond a run begins in: its bar is no history yet, and must not be lost."""
+    return start_utc_ns // M15_NS if (start_utc_ns + NS_PER_MS) % M15_NS == 0 else None
 
 
 async def broker_news(broker: Broker) -> list[Input]:
