@@ -8,5 +8,5 @@ from core.model.commands import RearmDrawdown
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Rearm the drawdown breaker: the peak begins again at today's equity. Other breakers rearm by themselves at the day's start."""
+    """Rearm the drawdown breaker: the peak begins again at today's equity. Other breakers rearm by themselves."""
     carry(RearmDrawdown(), home, as_json=as_json)

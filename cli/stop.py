@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,5 +21,5 @@ def command(
     """End the engine. Without an option `engine.shutdown` says what becomes of open positions."""
     if flatten and keep:
         raise UsageError("--flatten and --keep contradict each other", what_to_do="choose one")
-    policy = "flatten" if flatten else "keep" if keep else "settings"
+    policy: Literal["settings", "flatten", "keep"] = "flatten" if flatten else "keep" if keep else "settings"
     carry(StopEngine(policy=policy, why="stop command"), home, as_json=as_json)

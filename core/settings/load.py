@@ -8,6 +8,7 @@ Does not: read secrets (`core.settings.secrets`).
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -17,6 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from core.clock.zones import known_zone
 from core.model.errors import SettingsError
 from core.settings.overrides import OVERRIDES_NAME, Override, read_overrides
 from core.settings.parameters import TABLES, Parameter, parameters, sections, table_annotation
@@ -25,6 +27,7 @@ from core.settings.shipped import shipped_text
 
 SETTINGS_NAME = "settings.toml"
 Tree = dict[str, Any]
+_HOURS = r"([01]\d|2[0-4]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d"
 
 
 class Loaded(Struct, frozen=True):
@@ -69,7 +72,8 @@ def shipped_settings(*changes: tuple[str, Any]) -> Settings:
 
 def validated(tree: Tree, origin: str) -> Settings:
     """The typed tree. Raises SettingsError with all mistakes found in `tree`, named after `origin`."""
-    _refuse(origin, [*mistakes(tree), *_missing(tree), *_contradictions(tree)])
+    found = [*mistakes(tree), *_missing(tree), *_contradictions(tree)]
+    _refuse(origin, found or _unreadable_times(tree))
     return msgspec.convert(tree, Settings, strict=True)
 
 
@@ -214,6 +218,24 @@ def _contradictions(tree: Tree) -> list[str]:
         if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
             found.append(f"{low_key} = {shown(low)}: must not be above {high_key} = {shown(high)}")
     return found
+
+
+def _unreadable_times(tree: Tree) -> list[str]:
+    """Texts that must name a time zone and hours; looked at once everything else has the right type."""
+    found = [
+        f"filters.entry_hours = {shown(text)}: must read like Europe/London 07:00-20:00"
+        for text in tree["filters"]["entry_hours"]
+        if not _hours_of_a_city(text)
+    ]
+    zone = tree["breakers"]["day_zone"]
+    if not known_zone(zone):
+        found.append(f"breakers.day_zone = {shown(zone)}: must be a time zone such as America/New_York")
+    return found
+
+
+def _hours_of_a_city(text: str) -> bool:
+    zone, _, hours = text.partition(" ")
+    return known_zone(zone) and re.fullmatch(_HOURS, hours) is not None
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:

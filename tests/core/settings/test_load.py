@@ -138,6 +138,20 @@ def test_a_value_that_is_accepted_reads_back_as_itself_and_any_other_changes_not
     assert settings == validated(again, "test")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("filters.entry_hours", ["Europe/Lundon 07:00-20:00"]),
+        ("filters.entry_hours", ["07:00-20:00"]),
+        ("filters.entry_hours", ["Europe/London 7-20"]),
+        ("breakers.day_zone", "New York"),
+    ],
+)
+def test_a_time_that_nobody_can_read_is_refused_when_it_is_written(key: str, value: Any) -> None:
+    with pytest.raises(SettingsError, match=key):
+        shipped_settings((key, value))
+
+
 def test_merging_lays_sections_over_each_other() -> None:
     assert merged({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}, "b": {"z": 4}}) == {"a": {"x": 1, "y": 3}, "b": {"z": 4}}
 
