@@ -1,6 +1,6 @@
 """Signals on their way from the scanners to the desk (D6): bounded, one per strategy and pair, the newer replaces the older.
 
-In memory here; `core.engine.redis_queue` carries the same over a broker of messages when several machines scan.
+In memory: one engine scans and decides in one process.
 """
 
 from __future__ import annotations
