@@ -109,7 +109,7 @@ def list_(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the files of prices in folders and in those right below them: pair, period, days, rows, where the spread comes from."""
+    """List the files of prices in folders and right below them: pair, period, days, rows, where the spread comes from."""
     entries = catalogue(folders or [_store(None, home, make=False)])
     rows = [["pair", "period", "from", "to", "rows", "spread", "MB", "file"]]
     for entry in entries:

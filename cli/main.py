@@ -52,6 +52,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "doctor": Subcommand("cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
     "gateway": Subcommand("cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
     "data": Subcommand("cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")),
+    "check": Subcommand("cli.check", "Does a strategy look ahead, or need more past than it says?", ("lookahead", "warmup")),
     "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),
 }
 

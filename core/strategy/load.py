@@ -92,6 +92,12 @@ def checked_parameters(kind: type[Struct], values: dict[str, Any]) -> Struct:
         raise SettingsError(f"strategy.parameters: {error}", what_to_do="mend the strategy's parameters") from error
 
 
+def class_names(file: Path) -> tuple[str, ...]:
+    """Names of the classes in a file that could serve as a strategy, in its order. Raises SettingsError."""
+    module, _ = _read(file)
+    return tuple(name for name, item in _classes(module).items() if is_frames_rule(item) or hasattr(item, "prepare"))
+
+
 def template_text() -> str:
     """A strategy file to begin with, for `quarterdeck init --strategy`."""
     return (Path(__file__).parent / _TEMPLATE).read_text(encoding="utf-8")
@@ -107,17 +113,8 @@ def _class(section: StrategySection, home: Path | None) -> tuple[Any, bytes]:
         return TrendStrategy, b"".join(_source(module) for module in (trend, windows, talib_light, interface))
     path = Path(section.file).expanduser()
     path = path if path.is_absolute() or home is None else home / path
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"strategy.file = {section.file!r}: {path} cannot be read: {error.strerror or error}",
-            what_to_do="write one with `quarterdeck init --strategy`",
-        ) from error
-    module = _executed(path, source)
-    classes = {
-        name: value for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__
-    }
+    module, source = _read(path)
+    classes = _classes(module)
     named = [item for name, item in classes.items() if section.name in (name, getattr(item, "name", None))]
     if not named:
         usable = [name for name, item in classes.items() if is_frames_rule(item) or hasattr(item, "prepare")]
@@ -126,6 +123,23 @@ def _class(section: StrategySection, home: Path | None) -> tuple[Any, bytes]:
             what_to_do="set strategy.name to a class of that file",
         )
     return _complete(named[0], path), _unix(source)
+
+
+def _read(path: Path) -> tuple[ModuleType, bytes]:
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"strategy.file: {path} cannot be read: {error.strerror or error}",
+            what_to_do="write one with `quarterdeck init --strategy`",
+        ) from error
+    return _executed(path, source), source
+
+
+def _classes(module: ModuleType) -> dict[str, Any]:
+    return {
+        name: value for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == module.__name__
+    }
 
 
 def _complete(kind: Any, path: Path) -> Any:
