@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import signal
+import ssl
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -30,6 +33,7 @@ from core.model.errors import BrokerError, UsageError
 from core.model.inputs import Absent, Accepted, DealSeen, Filled, UnknownFate
 from core.model.market import Side
 from core.model.reads import Known, Unknown
+from tests.conftest import missing
 from tests.core.brokers.mt5.far import FarTerminal, FastClock
 from tests.core.brokers.mt5.far_child import GARBLE
 from tests.core.brokers.mt5.kit import START, close, submit
@@ -453,6 +457,41 @@ def test_a_weak_token_is_refused():
 def test_an_address_that_would_tell_the_token_is_refused(address):
     with pytest.raises(BrokerError):
         GatewayTerminal(address, TOKEN, Deadlines(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=1, retry_max_s=1)
+
+
+async def test_beyond_this_machine_it_speaks_tls_and_trusts_nobody_else(tmp_path):
+    tool = shutil.which("openssl")
+    if tool is None:
+        missing("openssl, to make a certificate")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
+    command = [tool, *options.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    far = FarTerminal(FastClock())
+    keeper = Keeper(far.command, FastClock())
+    await keeper.start()
+    front = Front(FrontOptions(host="0.0.0.0", port=0, token=TOKEN, certificate=certificate, key=key), keeper, FastClock())
+    await front.start()
+    deadlines = Deadlines(read_s=5, send_s=5, start_s=5)
+    address = f"wss://127.0.0.1:{front.port}"
+    trusting = GatewayTerminal(
+        address,
+        TOKEN,
+        deadlines,
+        FastClock(),
+        retry_min_s=1,
+        retry_max_s=1,
+        tls=ssl.create_default_context(cafile=str(certificate)),
+    )
+    assert (await trusting.call("initialize", timeout=1000)).value is True
+    wary = GatewayTerminal(address, TOKEN, deadlines, FastClock(), retry_min_s=1, retry_max_s=1)
+    with pytest.raises(TerminalNotSent, match="certificate"):
+        await wary.call("account_info")
+    for client in (trusting, wary):
+        await client.close()
+    await front.stop()
+    await keeper.stop()
+    far.close()
 
 
 # ------------------------------------------------------------------------------------------------------- whole processes
