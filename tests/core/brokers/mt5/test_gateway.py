@@ -459,14 +459,20 @@ def test_an_address_that_would_tell_the_token_is_refused(address):
         GatewayTerminal(address, TOKEN, Deadlines(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=1, retry_max_s=1)
 
 
-async def test_beyond_this_machine_it_speaks_tls_and_trusts_nobody_else(tmp_path):
+@pytest.fixture
+def pem(tmp_path):
+    """A certificate of our own and its key."""
     tool = shutil.which("openssl")
     if tool is None:
         missing("openssl, to make a certificate")
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     options = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
-    command = [tool, *options.split(), "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run([tool, *options.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    return certificate, key
+
+
+async def test_beyond_this_machine_it_speaks_tls_and_trusts_nobody_else(pem):
+    certificate, key = pem
     far = FarTerminal(FastClock())
     keeper = Keeper(far.command, FastClock())
     await keeper.start()
