@@ -6,24 +6,21 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from core.clock.zones import NEW_YORK, next_local_time
 from core.engine.live import LiveFeed
 from core.engine.lockstep import Lockstep
 from core.engine.pace import Pacer
 from core.engine.perform import Performer, requests_of
+from core.engine.scanning import TimedScanner
 from core.engine.supervise import Supervisor
 from core.link.messages import ReplayControl
-from core.model.commands import StopEngine
 from core.model.effects import Effect, TradeClosed, Verdict
 from core.model.errors import InvariantBroken
-from core.model.inputs import CommandGiven, Input, SettingsChanged
+from core.model.inputs import Input
 from core.model.market import Quote
-from core.model.units import S_PER_HOUR, UtcNs
+from core.model.units import UtcNs
 
 if TYPE_CHECKING:
     from core.engine.engine import Engine
-
-_DAY_START_S = 17 * S_PER_HOUR
 
 
 class Drive(Protocol):
@@ -88,7 +85,6 @@ class LockstepDrive:
         self._performer = performer
         self._loop = asyncio.get_running_loop()
         self._lockstep: Lockstep | None = None
-        self._midnight_utc_ns: UtcNs = 0
         self._step_until: str = ""
         self._bar_mark = 0
 
@@ -132,7 +128,6 @@ class LockstepDrive:
         )
         for item in inputs:
             await self._lockstep.give(item, terminal.now_utc_ns)
-        self._midnight_utc_ns = next_local_time(terminal.now_utc_ns, NEW_YORK, _DAY_START_S)
 
     async def run(self) -> None:
         """See `Drive`."""
@@ -199,23 +194,13 @@ class LockstepDrive:
             self.pacer.set_speed(0.0)
 
     def _after(self, at_utc_ns: UtcNs) -> None:
-        engine = self._engine
-        change = engine.tuning.due(at_utc_ns)
-        if change is not None:
-            self.post(change)
-        if at_utc_ns >= self._midnight_utc_ns:
-            self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
-            engine.journal.checkpoint(at_utc_ns, engine.desk.checkpoint(), "broker midnight")
-            engine.take_calendar(engine.market_calendar())
+        self._engine.upkeep.look(at_utc_ns)
         if self._step_until == "bar" and self.bars > self._bar_mark:
             self._pause()
 
     async def _market_over(self) -> bool:
-        """The recording is over: what is open is closed with reason `end`."""
-        self._steps.ending = True
-        command = StopEngine(policy="flatten", why="end")
-        self._steps.post(CommandGiven(command_id="end", origin="end of data", command=command))
-        await self._steps.feed_waiting()
+        """The market is over: what is open is closed with reason `end`; True while the desk has something to finish."""
+        await self._steps.finish()
         return not self._engine.ended.done()
 
 
@@ -231,7 +216,6 @@ class LiveDrive:
         self._supervisor = supervisor
         self._loop = asyncio.get_running_loop()
         self._live: LiveFeed | None = None
-        self._midnight_utc_ns: UtcNs = 0
 
     @property
     def bars(self) -> int:
@@ -260,7 +244,7 @@ class LiveDrive:
             broker=engine.venue.broker,
             runner=engine.runner,
             performer=self._performer,
-            scanner=engine.scanner,
+            scanner=TimedScanner(engine.scanner, engine.tuning.settings, engine.clock),
             settings=lambda: engine.tuning.settings,
             interest=engine.desk,
             clock=engine.clock,
@@ -271,14 +255,14 @@ class LiveDrive:
             for request in requests_of(effects):
                 for answer in await self._performer.perform(request):
                     self._live.post(answer)
-        self._midnight_utc_ns = next_local_time(engine.clock.utc_ns(), NEW_YORK, _DAY_START_S)
 
     async def run(self) -> None:
         """See `Drive`."""
         self._feed.start()
         while True:
             await asyncio.sleep(1.0)
-            self._after(self._engine.clock.utc_ns())
+            self._engine.upkeep.look(self._engine.clock.utc_ns())
+            self._engine.health.round_trip_ms = self._feed.round_trip_ms
 
     def post(self, item: Input) -> None:
         """See `Drive`."""
@@ -300,13 +284,3 @@ class LiveDrive:
     async def stop(self) -> None:
         """See `Drive`."""
         await self._feed.stop()
-
-    def _after(self, at_utc_ns: UtcNs) -> None:
-        engine = self._engine
-        change: SettingsChanged | None = engine.tuning.due(at_utc_ns)
-        if change is not None:
-            self.post(change)
-        if at_utc_ns >= self._midnight_utc_ns:
-            self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
-            engine.journal.checkpoint(engine.runner.at_utc_ns, engine.desk.checkpoint(), "broker midnight")
-            engine.journal.prune()

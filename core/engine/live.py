@@ -55,6 +55,8 @@ class LiveFeed:
         """Newest quote of each symbol, shown or not to the desk."""
         self.feed_up = True
         self.feed_why = ""
+        self.round_trip_ms: float | None = None
+        """What the newest read of quotes took."""
         self._broker = broker
         self._runner = runner
         self._performer = performer
@@ -134,9 +136,17 @@ class LiveFeed:
                     await self._consumed.wait()
 
     async def _book(self) -> None:
-        """Deals, account and book: whenever the terminal counts a change, else at the pace of an open position."""
+        """Deals, account and book: whenever the terminal counts a change, else at the pace of an open position.
+
+        The whole book is asked for anew now and then, whatever was told: what a hand did in the terminal is noticed then at the
+        latest.
+        """
+        checked_s = self._clock.monotonic_s()
         while True:
-            engine = self._settings().engine
+            engine, now_s = self._settings().engine, self._clock.monotonic_s()
+            if now_s - checked_s >= self._settings().execution.book_check_s:
+                checked_s = now_s
+                self._reread("the regular check")
             changes = self._broker.changes()
             hot, _ = self._interest.quote_interest()
             if changes is None and hot:
@@ -156,7 +166,9 @@ class LiveFeed:
                 hot, conversion = self._interest.quote_interest()
                 engine = self._settings().engine
                 names = (symbol, *(name for name in conversion if symbol == self._symbols[0] and name not in self._symbols))
+                asked_s = self._clock.monotonic_s()
                 read = await self._broker.quotes(names)
+                self.round_trip_ms = (self._clock.monotonic_s() - asked_s) * 1000.0
                 if isinstance(read, Unknown):
                     self._line(up=False, why=read.why)
                     await asyncio.sleep(engine.retry_min_s)
@@ -222,9 +234,9 @@ class LiveFeed:
         self.feed_up, self.feed_why = up, why
         self.post(FeedState(up=up, why=why))
         if up:
-            self._reread()
+            self._reread("the line is back")
 
-    def _reread(self) -> None:
-        task = asyncio.create_task(self._perform(AskBook(why="the line is back")), name="perform AskBook")
+    def _reread(self, why: str) -> None:
+        task = asyncio.create_task(self._perform(AskBook(why=why)), name="perform AskBook")
         self._performing.add(task)
         task.add_done_callback(self._performing.discard)

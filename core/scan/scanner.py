@@ -35,6 +35,8 @@ class Scanner:
 
     def __init__(self, loaded: LoadedStrategy, instruments: Iterable[Instrument], settings: Settings) -> None:
         """`loaded` comes from `core.strategy.load.load_strategy`."""
+        self.own = loaded.own
+        """The strategy comes from a file of the operator's."""
         self._pairs = {spec.symbol: _PairScan(plan_for(loaded, settings, spec.symbol), spec) for spec in instruments}
 
     def plan(self, symbol: str) -> Plan:
