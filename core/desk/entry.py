@@ -323,13 +323,16 @@ def _worth_it(ctx: Context, found: Signal, priced: Priced, sized: Sized, finding
 
 def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc_ns: int) -> bool:
     """Refuse, or let it wait when all that stands against it may pass while it is fresh."""
+    held = candidate.waiting_reason
+    # what it waits for stays the reason while it stands: a quote that grows old meanwhile is not what stopped it
+    passing = held if any(check.name == held and not check.passed for check in findings.checks) else findings.passing
     if not findings.final and findings.passing and ctx.now < expires_utc_ns:
-        first_time = not candidate.waiting_reason
-        candidate.waiting_reason, candidate.checks = findings.passing, tuple(_plain(check) for check in findings.checks)
+        first_time = not held
+        candidate.waiting_reason, candidate.checks = passing, tuple(_plain(check) for check in findings.checks)
         if first_time:
-            _verdict(ctx, candidate, "waiting", findings.passing, findings)
+            _verdict(ctx, candidate, "waiting", passing, findings)
         return True
-    reason = findings.final or findings.passing
+    reason = findings.final or passing
     if reason == "signal_age" and candidate.waiting_reason:
         reason = candidate.waiting_reason
     _verdict(ctx, candidate, "refused", reason, findings)

@@ -24,6 +24,8 @@ MEMORY = 0.25
 SPIKE_X = 4.0
 SEEN_AS_ZERO = 1e-9
 """A spread of nothing was seen; 0.0 in the table means that nothing was seen."""
+_NOISE_X = 1.0 + 1e-9
+"""Three times that floats hold as 3.0000000000000004 is three times."""
 
 
 def quarter_of_week(utc_ns: UtcNs) -> int:
@@ -66,7 +68,7 @@ def _mean(spreads: list[float]) -> float | None:
 def spread_stop(spread_price: PriceDistance, stop_distance: PriceDistance, *, max_fraction: float) -> Ruling:
     """The spread as a share of the stop distance."""
     share = spread_price / stop_distance if stop_distance > 0.0 else None
-    passed = share is not None and share <= max_fraction
+    passed = share is not None and share <= max_fraction * _NOISE_X
     return Ruling(check=Check("spread_stop", share, max_fraction, passed, "share of the stop distance"), passing=not passed)
 
 
@@ -78,5 +80,5 @@ def spread_usual(
         return Ruling(check=Check("spread_usual", None, max_x, True, "nothing usual is known for this time of the week"))
     usual = max(usual_price, usual_min_price)
     times = spread_price / usual if usual > 0.0 else None
-    passed = times is not None and times <= max_x
+    passed = times is not None and times <= max_x * _NOISE_X
     return Ruling(check=Check("spread_usual", times, max_x, passed, f"usual {usual:.3g}"), passing=not passed)

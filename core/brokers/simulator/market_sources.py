@@ -109,8 +109,9 @@ def _bar_piece(spec: Instrument, series: Bars, costs: Costs) -> Piece:
     period = TIMEFRAME_NS[series.timeframe]
     if series.ask is not None:
         ask = _above(series.ask, bars)
-        gap = np.round(ask.close - bars.close, spec.digits)
-        return Piece(period, bars, ask, np.round(ask.open - bars.open, spec.digits), gap)
+        at_open, gap = np.round(ask.open - bars.open, spec.digits), np.round(ask.close - bars.close, spec.digits)
+        least = np.rint(np.minimum(at_open, gap) / spec.point).astype(np.int64)
+        return Piece(period, _with_spread(bars, least), ask, at_open, gap)
     points = bars.spread_points
     if not series.spread_known:
         if not costs.spread_pips:
@@ -120,7 +121,12 @@ def _bar_piece(spec: Instrument, series: Bars, costs: Costs) -> Piece:
             )
         points = np.full(len(bars), round(costs.spread_pips * spec.pip / spec.point), dtype=np.int64)
     model = spreads(bars.open_utc_ns, points, spec, costs)
-    return Piece(period, bars, None, model.at_open, model.inside)
+    return Piece(period, _with_spread(bars, points), None, model.at_open, model.inside)
+
+
+def _with_spread(bars: Candles, points: IntArray) -> Candles:
+    """The bars as the terminal tells them: with the least spread of each, given or found, so that what is usual can be told."""
+    return Candles(bars.open_utc_ns, bars.open, bars.high, bars.low, bars.close, bars.tick_volume, points)
 
 
 def _above(ask: Candles, bid: Candles) -> Candles:

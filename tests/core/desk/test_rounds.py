@@ -71,6 +71,13 @@ def test_what_waits_is_over_with_its_reason_when_the_signal_is_too_old() -> None
     assert not play.all(Submit)
 
 
+def test_a_quote_that_grew_old_meanwhile_is_not_the_reason() -> None:
+    play = Play().start()
+    play.quote("EURUSD", spread=0.0005)
+    play.round(play.signal("EURUSD"))
+    assert verdicts(play.wait(150)) == [("EURUSD", "refused", "spread_stop")]
+
+
 def test_a_newer_bar_replaces_what_still_waits() -> None:
     play = Play(shipped_settings(("scan.signal_age_max_s", 900.0), ("filters.quote_age_max_s", 3600.0))).start()
     play.quote("EURUSD", spread=0.0005)

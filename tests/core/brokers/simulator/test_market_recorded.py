@@ -124,6 +124,14 @@ def test_data_without_a_spread_are_refused_unless_one_is_given():
     assert given[0].ticks == (("EURUSD", 1.1, 1.10012),)
 
 
+def test_bars_tell_the_spread_that_was_given_or_lies_between_bid_and_ask():
+    given = market(bars(TWO, spread_known=False), spread_pips=1.0)
+    assert given.columns("EURUSD", "M15").spread_points.tolist() == [10, 10]
+    ask = [(1.10020, 1.10120, 1.09970, 1.10065), (1.10090, 1.10110, 1.10050, 1.10050)]
+    own = market(bars(TWO, spread_known=False, ask=ask))
+    assert own.columns("EURUSD", "M15").spread_points.tolist() == [15, 20]
+
+
 def test_the_finest_data_of_each_moment_win():
     quarter = bars([(1.1, 1.101, 1.099, 1.1, 1)] * 8)
     minute_rows = [(1.2 + 0.0001 * k, 1.2005 + 0.0001 * k, 1.1995, 1.2001, 3) for k in range(30)]
