@@ -151,7 +151,8 @@ def _unexpected(ctx: Context, held: BrokerPosition) -> None:
     if order is not None and order.entry is not None:
         if order.fate == "unknown":
             opened_by_book(ctx, order, order.entry, held)
-            orders.settle(ctx, order, held.position_id)
+            if order.filled_lots >= order.lots - LOTS_NOISE:
+                orders.settle(ctx, order, held.position_id)  # of a part the fate is not proven: the rest is asked after
             made = ctx.state.positions[held.position_id]
             if held.stop_price is not None:
                 made.stop_price = held.stop_price

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from core.desk.exposed import open_risk, reserved_risk
 from core.model.commands import Flatten, Pause, RearmDrawdown, Resume
 from core.model.effects import Effect, Released, Submit
-from core.model.inputs import Absent, Accepted, Fate, FeedState, Refused, UnknownFate
+from core.model.inputs import Absent, Accepted, Fate, FeedState, Filled, Refused, UnknownFate
 from core.settings.load import shipped_settings
 from tests.core.desk.chaos import Chaos
-from tests.core.desk.playbook import Play
+from tests.core.desk.playbook import Play, only
 from tests.laws.source import modules
 
 
@@ -111,3 +111,20 @@ def test_open_plus_reserved_never_passes_the_cap_whatever_the_interleaving(seed:
     chaos.play.start()
     chaos.day(10)
     assert cap.seen
+
+
+def test_a_part_seen_in_the_book_proves_that_part_and_no_more() -> None:
+    """The broker filled half, lost the reply and the comment: the book shows the half, and the rest is asked after."""
+    play = Play().start()
+    order = only(play.round(play.signal("EURUSD")), Submit)
+    play.report(order.client_id, UnknownFate(why="timed out"))
+    half = round(order.lots / 2, 2)
+    play.hold(order, 501, half, order.quoted_price)
+    play.book()
+    state = play.desk._ctx.state
+    assert list(state.orders) == [order.client_id]
+    assert state.reservations[order.reservation_id].lots == pytest.approx(order.lots - half)
+    play.report(order.client_id, Filled(order_ticket=501, position_id=501, deal_ticket=601, lots=half, price=order.quoted_price))
+    assert not state.orders
+    assert not state.reservations
+    assert state.positions[501].lots == pytest.approx(half)
