@@ -37,6 +37,8 @@ class Venue(Struct, kw_only=True):
     calendar: CalendarSource | None = None
     """The calendar of feeds and files, for a market that keeps its own time."""
     notes: tuple[str, ...] = ()
+    yes_real: int = 0
+    """The login that the operator named on the command line as a real account to be traded."""
     live: bool = False
     """A broker's account: what it is (real or demo) is known once it was read."""
     ends: bool = False
