@@ -31,7 +31,7 @@ from core.settings.schema import Settings
 from core.strategy.load import class_names, load_strategy
 from core.study.honesty import WARMUP_TOLERANCE, Honesty, check_lookahead, check_warmup
 
-GROUP = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
 StrategyOption: TypeAlias = Annotated[
     Path | None, typer.Option("--strategy", metavar="FILE", help="A strategy file. [as in settings]")
 ]
@@ -46,9 +46,11 @@ _COLUMNS_SHOWN = 12
 Check = Callable[[Plan, str, Candles], Honesty]
 
 
-@GROUP.callback()
-def command() -> None:
+@GROUP.callback(invoke_without_command=True)
+def command(context: typer.Context) -> None:
     """Does a strategy look ahead, and does it know how much past it needs?"""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @GROUP.command("lookahead")

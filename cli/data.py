@@ -11,7 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.data_text import download_meter, file_meter, found_files, imported_lines, verified_lines
+from cli.data_text import (
+    FOREIGN,
+    download_meter,
+    file_meter,
+    found_files,
+    importable,
+    imported_lines,
+    verifiable,
+    verified_lines,
+)
 from cli.options import FromOption, HomeOption, JsonOption, ToOption
 from cli.output import print_json, print_table
 from cli.parsing import parse_days, parse_pairs
@@ -24,14 +33,16 @@ from core.data.verify import verify
 from core.model.errors import DataError, UsageError, VerdictError
 from core.settings.home import prepare, resolve_home
 
-GROUP = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
 IntoOption = Annotated[Path | None, typer.Option("--into", metavar="DIR", help="Another store. [the home's data folder]")]
 _HOURS = "dukascopy"
 
 
-@GROUP.callback()
-def command() -> None:
+@GROUP.callback(invoke_without_command=True)
+def command(context: typer.Context) -> None:
     """Recorded prices: bring them in, fetch them, look them over, list them."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @GROUP.command("import")
@@ -56,7 +67,7 @@ def import_(
     if period and period not in PERIODS:
         raise UsageError(f"--period {period!r} is no period", what_to_do=f"choose {', '.join(PERIODS)}")
     symbol = parse_pairs(pair)[0] if pair else ""
-    files = found_files(sources)
+    files = found_files(sources, importable, f"they end in {', '.join(FOREIGN)}")
     store = _store(into, home, make=True)
     with file_meter(len(files)) as seen:
         done = import_files(seen(files), store, symbol=symbol, period=period, clock=clock, force=force)
@@ -79,7 +90,7 @@ def verify_(
 
     Ends with 9 when one of them is bad, which means that it cannot be traded on.
     """
-    files = found_files(sources or [_store(None, home, make=False)])
+    files = found_files(sources or [_store(None, home, make=False)], verifiable, "they are named like EURUSD_M15.csv.gz")
     bad: list[str] = []
     plain: list[dict[str, Any]] = []
     with file_meter(len(files)) as seen:

@@ -9,24 +9,36 @@ from pathlib import Path
 
 from core.clock.wall import iso
 from core.data.download import Progress
+from core.data.files import price_file
 from core.data.importing import Imported
 from core.data.verify import Verified
 from core.model.errors import DataError
 
-_ENDS = (".csv", ".csv.gz", ".txt", ".txt.gz", ".bi5", ".json", ".npz")
+FOREIGN = (".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".bi5", ".json")
+"""How files that can be imported end."""
 _WIDTH = 76
 Walk = Callable[[Iterable[Path]], Iterator[Path]]
 
 
-def found_files(sources: Sequence[Path]) -> tuple[Path, ...]:
-    """The files named, and those below the folders named, by name. Raises DataError for what is missing or empty."""
+def importable(path: Path) -> bool:
+    """Whether a file in a folder may hold prices of some maker."""
+    return path.name.lower().endswith(FOREIGN)
+
+
+def verifiable(path: Path) -> bool:
+    """Whether a file in a folder is named as ours are."""
+    return price_file(path) is not None
+
+
+def found_files(sources: Sequence[Path], wanted: Callable[[Path], bool], remedy: str) -> tuple[Path, ...]:
+    """The files named, and those wanted below the folders named, by name. Raises DataError for what is missing or empty."""
     files: list[Path] = []
     for source in sources:
         path = source.expanduser()
         if path.is_dir():
-            below = sorted(item for item in path.rglob("*") if item.is_file() and item.name.lower().endswith(_ENDS))
+            below = sorted(item for item in path.rglob("*") if item.is_file() and wanted(item))
             if not below:
-                raise DataError(f"{path}: no files of prices below it", what_to_do=f"they end in {', '.join(_ENDS)}")
+                raise DataError(f"{path}: no files of prices below it", what_to_do=remedy)
             files += below
         elif path.is_file():
             files.append(path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -70,21 +71,32 @@ def read_table(path: Path) -> Table:
 
 
 def read_text(path: Path) -> bytes:
-    """The bytes of a file, unpacked where it is gzipped.
+    """The bytes of a file, unpacked where it is gzipped, or a zip that holds one text file.
 
     Raises:
         DataError: when it cannot be read, is cut off, or is empty.
     """
     try:
         raw = path.read_bytes()
-        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else _unzipped(path, raw) if raw[:2] == b"PK" else raw
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cut off or damaged ({error})", what_to_do="fetch or copy the file again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}", what_to_do="check its name and rights") from error
     if not text.strip():
         raise DataError(f"{path}: is empty", what_to_do="remove the file or fetch it again")
     return text
+
+
+def _unzipped(path: Path, raw: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(raw)) as held:
+        names = [name for name in held.namelist() if name.lower().endswith((".csv", ".txt"))]
+        data = [name for name in names if name.lower().endswith(".csv")] or names
+        if len(data) != 1:
+            raise DataError(
+                f"{path}: holds {len(data)} files of prices, one is wanted", what_to_do="unpack it and name the files"
+            )
+        return held.read(data[0])
 
 
 def _check_header(path: Path, names: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ import inspect
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli import main as cli_main
@@ -16,7 +17,9 @@ from cli.service import task_text, unit_text
 from core.model import errors
 from core.model.errors import InvariantBroken, QuarterdeckError
 from core.settings.home import Home
+from core.settings.load import shipped_settings
 from core.settings.parameters import parameters
+from core.strategy.load import load_strategy
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -36,9 +39,21 @@ def test_nothing_given_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
 def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     said = capsys.readouterr().out
-    assert "--home" in said
+    parts = SUBCOMMANDS[name].parts
+    for part in parts:
+        assert f"  {part} " in said
+        assert main([name, part, "--help"]) == 0
+        assert "--home" in capsys.readouterr().out
+    assert parts or "--home" in said
     command = importlib.import_module(SUBCOMMANDS[name].module).command
     assert inspect.getdoc(command)
+
+
+def test_a_command_of_several_parts_lists_them_when_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data"]) == 0
+    assert "  import " in capsys.readouterr().out
+    assert main(["data", "lst"]) == 2
+    assert "list" in one_line(capsys)
 
 
 def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +115,20 @@ def test_init_writes_once_and_keeps_the_old_file(tmp_path: Path, capsys: pytest.
     assert main([*words, "--force", "--json"]) == 0
     kept = json.loads(capsys.readouterr().out.splitlines()[-1])["kept"]
     assert Path(kept).read_text() == "# mine\n"
+
+
+def test_init_writes_a_strategy_that_loads_and_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = ["--home", str(tmp_path)]
+    assert main(["init", "--strategy", "mine.py", *home, "--json"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert json.loads(said[-1])["strategy"] == str(tmp_path / "mine.py")
+    assert 'file = "mine.py", name = "Crossing"' in said[-2]
+    assert not (tmp_path / "settings.toml").exists()
+    section = msgspec.structs.replace(shipped_settings().strategy, file="mine.py", name="Crossing")
+    assert load_strategy(section, tmp_path).own
+    assert main(["init", "--strategy", "mine.py", *home]) == 2
+    assert main(["init", "--strategy", "mine", *home]) == 2
+    assert "no Python file" in capsys.readouterr().err
 
 
 def test_init_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
