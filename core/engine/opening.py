@@ -14,7 +14,6 @@ from msgspec import Struct
 from core.brokers.base import Broker, Connected
 from core.data.recording import conversion_pairs
 from core.engine.lockstep import broker_news
-from core.engine.recovery import resume_deals
 from core.model.book import TradeMode
 from core.model.errors import BrokerError, DataError
 from core.model.inputs import AccountRead, BrokerClock, Calendar, History, Input, Instruments, Restored, Started
@@ -67,7 +66,6 @@ async def first_inputs(
     inputs: list[Input] = [started]
     if restored is not None:
         inputs.append(Restored(state=msgspec.Raw(restored)))
-        resume_deals(broker, restored)
     inputs += [opening.clock, Instruments(instruments=opening.instruments), *histories]
     inputs.append(AccountRead(account=opening.connected.account))
     inputs += await broker_news(broker)
