@@ -53,6 +53,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "gateway": Subcommand("cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
     "data": Subcommand("cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")),
     "check": Subcommand("cli.check", "Does a strategy look ahead, or need more past than it says?", ("lookahead", "warmup")),
+    "optimize": Subcommand("cli.optimize", "Search settings over recorded days, judged on days it never saw."),
     "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),
 }
 

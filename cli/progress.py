@@ -18,12 +18,20 @@ _SEEN_S = 0.2
 _UNSEEN_S = 10.0
 
 
+class Wishes:
+    """What Ctrl-C asked for."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.interrupted = False
+
+
 class Meter:
     """Shows progress; called by a backtest, it answers whether to go on."""
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, wishes: Wishes, name: str = "") -> None:
         """`name` stands before the figures where several runs follow each other."""
-        self.interrupted = False
+        self._wishes = wishes
         self._name = f"{name} " if name else ""
         self._seen = sys.stderr.isatty()
         self._clock = WallClock()
@@ -36,6 +44,11 @@ class Meter:
             self._next_s = now + (_SEEN_S if self._seen else _UNSEEN_S)
             self._show(progress)
         return not self.interrupted
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._wishes.interrupted
 
     def _show(self, progress: Progress) -> None:
         rate = progress.bars / progress.elapsed_s if progress.elapsed_s > 0.0 else 0.0
@@ -50,21 +63,31 @@ class Meter:
 
 
 @contextmanager
-def stoppable(name: str = "") -> Iterator[Meter]:
-    """A meter that Ctrl-C tells to stop; the handler of before comes back afterwards."""
-    meter = Meter(name)
+def wishing_to_stop() -> Iterator[Wishes]:
+    """Ctrl-C becomes a wish that somebody looks at in time; a second one ends at once. The handler of before comes back."""
+    wishes = Wishes()
 
     def asked(_number: int, _frame: FrameType | None) -> None:
-        if meter.interrupted:
+        if wishes.interrupted:
             raise KeyboardInterrupt
-        meter.interrupted = True
+        wishes.interrupted = True
 
     before = signal.signal(signal.SIGINT, asked)
     try:
-        yield meter
+        yield wishes
     finally:
         signal.signal(signal.SIGINT, before)
-        meter.over()
+
+
+@contextmanager
+def stoppable(name: str = "") -> Iterator[Meter]:
+    """A meter that Ctrl-C tells to stop."""
+    with wishing_to_stop() as wishes:
+        meter = Meter(wishes, name)
+        try:
+            yield meter
+        finally:
+            meter.over()
 
 
 def span(seconds: float) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from core.backtest.market import Market
 from core.backtest.run import Backtest
 from core.brokers.simulator.opening import instrument
+from core.data.recording import conversion_pairs
 from core.data.series import Bars, PairData, Recording
 from core.engine.scanning import history_bars
 from core.model.market import Candles
@@ -139,9 +140,7 @@ def coin_settings(folder: Path, *changes: tuple[str, Any]) -> Settings:
 def coin_market(settings: Settings, strategy: LoadedStrategy, *, seed: int = 1, bars: int = 3_000, holes: bool = True) -> Market:
     """A market for the settings' pairs and account currency."""
     pairs, currency = settings.desk.pairs, settings.simulation.currency
-    wanted = {"EUR": ("EURUSD",), "JPY": ("USDJPY",), "GBP": ("GBPUSD",)}.get(currency, ())
-    wanted = (*wanted, "GBPUSD") if "EURGBP" in pairs else wanted
-    others = tuple(dict.fromkeys(name for name in wanted if name not in pairs))
+    others = conversion_pairs(pairs, currency, PRICES.__contains__)
     past = history_bars(strategy, settings)
     return Market(recording(pairs, others, seed=seed, bars=bars, past=past, holes=holes), label="made up", rates={}, news=None)
 

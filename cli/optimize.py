@@ -1,0 +1,128 @@
+"""`quarterdeck optimize`: search settings over recorded days, and judge what was found on days the search never saw.
+
+Promises: interrupted, it goes on where it was (`--study`); the same seed finds the same, on any number of workers.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from cli.output import print_json, print_table, warn
+from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
+from cli.progress import wishing_to_stop
+from core.model.errors import UsageError
+from core.settings.home import resolve_home
+
+_INTERRUPTED = 130
+_WALK = re.compile(r"(\d+)[:/](\d+)")
+
+
+def command(
+    data: Annotated[
+        list[Path], typer.Option("--data", metavar="FOLDER", help="Recorded prices; several times, the finest wins.")
+    ],
+    over: Annotated[
+        list[str],
+        typer.Option("--over", metavar="KEY[=LOW..HIGH[/STEP]]", help="What to search; KEY=a,b,c for a choice. [its own range]"),
+    ],
+    first: FromOption = None,
+    last: ToOption = None,
+    pairs: PairsOption = None,
+    goal: Annotated[
+        str, typer.Option("--goal", metavar="WORD", help="What is best: expectancy, result, sharpe, drawdown or sqn.")
+    ] = "sqn",
+    trials: Annotated[int, typer.Option("--trials", min=1, max=1_000_000, help="How many, for each window.")] = 64,
+    trades_min: Annotated[int, typer.Option("--trades-min", min=1, help="A trial with fewer trades is not judged.")] = 30,
+    walk: Annotated[
+        str, typer.Option("--walk-forward", metavar="DAYS:DAYS", help="Search so many days, judge so many after them, move on.")
+    ] = "",
+    workers: Annotated[int, typer.Option("--workers", min=0, max=1024, help="Processes. [one for each core]")] = 0,
+    cluster: Annotated[
+        str, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler whose workers run the trials.")
+    ] = "",
+    study: Annotated[
+        Path | None, typer.Option("--study", metavar="FILE", help="Where trials are kept. [HOME/reports/study.jsonl]")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search.")] = 1,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="FILE", help="Another settings.toml. [the home's]")
+    ] = None,
+    values: SetOption = None,
+    rate: Annotated[
+        list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search settings for the best goal.
+
+    Ranges come from the settings themselves, or from the strategy for its own parameters. The page shows how the neighbours of
+    the best fare; with --walk-forward each search is judged on the days after it.
+    """
+    from cli.optimize_run import Wish, run_wish
+
+    wanted = list(parse_settings(values or []))
+    if pairs is not None:
+        wanted.append(("desk.pairs", list(parse_pairs(pairs))))
+    where = resolve_home(home)
+    days = parse_days(first, last)
+    wish = Wish(
+        home=where,
+        folders=tuple(folder.expanduser().absolute() for folder in data),
+        days=days,
+        rates=parse_rates(rate or []),
+        settings_file=settings,
+        values=tuple(wanted),
+        over=tuple(over),
+        goal=goal,
+        trials=trials,
+        trades_min=trades_min,
+        walk=_walk_days(walk, days),
+        workers=workers,
+        cluster=cluster,
+        study=study if study is not None else where.root / "reports" / "study.jsonl",
+        seed=seed,
+    )
+    with wishing_to_stop() as wishes:
+        found = run_wish(wish, wishes)
+    _tell(found)
+    if as_json:
+        print_json(found.plain())
+    raise typer.Exit(0 if found.finished else _INTERRUPTED)
+
+
+def _walk_days(text: str, days: tuple[date | None, date | None]) -> tuple[int, int] | None:
+    if not text:
+        return None
+    match = _WALK.fullmatch(text.strip())
+    if match is None or not int(match[1]) or not int(match[2]):
+        raise UsageError(f"--walk-forward {text!r}: no windows", what_to_do="write SEARCH:JUDGE in days, like 180:60")
+    if days[0] is None or days[1] is None:
+        raise UsageError("--walk-forward needs --from and --to", what_to_do="give both days")
+    return int(match[1]), int(match[2])
+
+
+def _tell(found: Any) -> None:
+    if not found.finished:
+        warn("stopped by hand; the same command goes on from here")
+    best = found.best
+    print(f"trials    {found.trials}, {found.judged} judged")
+    if best is None:
+        print("best      none could be judged")
+    else:
+        print(f"best      {best.goal:.4g} ({found.goal}), trial {best.number}")
+        print_table(
+            [[f"          {key}", f"{value:g}" if isinstance(value, float) else str(value)] for key, value in best.values.items()]
+        )
+        word = "a lonely peak" if found.falls * 2 > found.neighbours else "it stands"
+        print(f"neighbours {found.falls} of {found.neighbours} fall off: {word}")
+    for line in found.walk_lines:
+        print(line)
+    print(f"page      {found.page}")
+    print(f"study     {found.study}")

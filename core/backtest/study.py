@@ -1,0 +1,96 @@
+"""A search's memory: one file, a line for what is searched and a line for each finished trial.
+
+Why: a search takes hours; whatever ends it, it goes on where it was.
+Promises: lines are only ever appended, a torn last one is left out; a file of another search is refused, never mixed.
+Does not: search (`optimize`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from core.backtest.space import Dimension
+from core.model.errors import StorageError, UsageError
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """What makes two searches the same one."""
+
+    space: tuple[Dimension, ...]
+    goal: str
+    seed: int
+    batch: int
+    data: str
+    """Folders and days."""
+    settings_hash: str
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """One finished trial."""
+
+    number: int
+    values: dict[str, Any]
+    goal: float | None
+    """None where the run could not be judged."""
+    figures: dict[str, float | None]
+    digest: str
+    why: str = ""
+
+
+class Study:
+    """The file, and what is in it."""
+
+    def __init__(self, path: Path | None, head: Head) -> None:
+        """Opens or begins it; None keeps everything in memory. Raises UsageError for another search's file, StorageError."""
+        self.head = head
+        self.trials: list[Trial] = []
+        self._path = path
+        if path is not None:
+            self._open(path)
+
+    def add(self, trial: Trial) -> None:
+        """Keep a finished trial. Raises StorageError."""
+        self.trials.append(trial)
+        if self._path is not None:
+            self._append(self._path, trial)
+
+    @property
+    def best(self) -> Trial | None:
+        """The first of those with the highest goal."""
+        judged = [trial for trial in self.trials if trial.goal is not None]
+        return max(judged, key=lambda trial: (trial.goal or 0.0, -trial.number)) if judged else None
+
+    def _open(self, path: Path) -> None:
+        try:
+            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be read: {error.strerror or error}", what_to_do="name another file") from error
+        if not lines:
+            self._append(path, self.head)
+            return
+        try:
+            head = msgspec.json.decode(lines[0], type=Head)
+        except msgspec.MsgspecError as error:
+            raise UsageError(f"{path}: is no study", what_to_do="name another file with --study") from error
+        if msgspec.json.encode(head) != msgspec.json.encode(self.head):
+            raise UsageError(
+                f"{path}: is the study of another search (other ranges, data, settings, goal or seed)",
+                what_to_do="name another file with --study",
+            )
+        for line in lines[1:]:
+            if line.endswith(b"\n"):
+                self.trials.append(msgspec.json.decode(line, type=Trial))
+
+    def _append(self, path: Path, row: Struct) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                file.write(msgspec.json.encode(row) + b"\n")
+        except OSError as error:
+            raise StorageError(
+                f"{path}: cannot be written: {error.strerror or error}", what_to_do="check space and rights"
+            ) from error

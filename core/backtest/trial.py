@@ -1,0 +1,124 @@
+"""One trial of a search, as a worker runs it: settings with some values changed, a backtest, its figures. Plain bytes in and out.
+
+Promises: the same job gives the same answer in any process on any machine; a worker keeps the last markets it loaded, bounded.
+Does not: choose values.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from core.backtest.compare import headline
+from core.backtest.market import Market, MarketWish, load_market
+from core.backtest.run import Backtest
+from core.backtest.settings import with_changes
+from core.backtest.space import with_values
+from core.engine.scanning import history_bars
+from core.model.errors import QuarterdeckError
+from core.settings.home import Home
+from core.settings.schema import Settings
+from core.strategy.load import LoadedStrategy, load_strategy
+
+GOALS = {
+    "expectancy": "mean result in R",
+    "result": "sum of results in R",
+    "sharpe": "Sharpe ratio of daily equity",
+    "drawdown": "result in percent by the deepest drawdown in percent",
+    "sqn": "mean result by its deviation, times the root of the trades (at most 100)",
+}
+_MARKETS_KEPT = 3
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """What a worker needs to know."""
+
+    home: str
+    folders: tuple[str, ...]
+    from_day: date | None
+    to_day: date | None
+    rates: dict[str, float]
+    settings: dict[str, Any]
+    values: dict[str, Any]
+    goal: str
+    trades_min: int = 30
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What it found."""
+
+    goal: float | None
+    figures: dict[str, float | None]
+    digest: str
+    why: str = ""
+
+
+def evaluate(job: bytes) -> bytes:
+    """Run one job; whatever an operator could mend is an answer without a goal that says why."""
+    asked = msgspec.json.decode(job, type=Job)
+    try:
+        outcome = run_job(asked)
+    except QuarterdeckError as error:
+        outcome = Outcome(goal=None, figures={}, digest="", why=error.one_line())
+    return msgspec.json.encode(outcome)
+
+
+def run_job(job: Job) -> Outcome:
+    """Run one job. Raises QuarterdeckError for values that cannot be together, or data that are too short for them."""
+    base = msgspec.convert(job.settings, Settings, strict=False)
+    settings = with_changes(base, with_values(job.settings, job.values))
+    home = Path(job.home)
+    strategy = load_strategy(settings.strategy, home)
+    market = _market(job, settings, strategy)
+    result = Backtest(market, settings, strategy).go()
+    figures = headline(result)
+    trades = [trade.result_r for trade in result.trades]
+    if len(trades) < job.trades_min:
+        why = f"{len(trades)} trades, {job.trades_min} are wanted"
+        return Outcome(goal=None, figures=figures, digest=result.summary.digest, why=why)
+    goal = _goal(job.goal, trades, figures, 100.0 * result.summary.result_money / result.start_money)
+    return Outcome(goal=goal, figures=figures, digest=result.summary.digest, why="" if goal is not None else "cannot be judged")
+
+
+def _goal(name: str, results: list[float], figures: dict[str, float | None], result_pct: float) -> float | None:
+    if name == "expectancy":
+        return figures["expectancy_r"]
+    if name == "result":
+        return figures["result_r"]
+    if name == "sharpe":
+        return figures["sharpe"]
+    if name == "drawdown":
+        fall = figures["drawdown_pct"]
+        return result_pct / fall if fall else None
+    middle = math.fsum(results) / len(results)
+    spread = math.sqrt(math.fsum((one - middle) ** 2 for one in results) / max(len(results) - 1, 1))
+    return middle / spread * math.sqrt(min(len(results), 100)) if spread > 0.0 else None
+
+
+def _market(job: Job, settings: Settings, strategy: LoadedStrategy) -> Market:
+    priced = msgspec.json.encode(
+        (settings.desk.pairs, settings.simulation.currency, settings.news.files, settings.costs.spread_pips)
+    )
+    wish = msgspec.json.encode((job.folders, job.from_day, job.to_day, job.rates, job.home))
+    return _loaded(_kept(wish, priced, history_bars(strategy, settings)), wish, settings, strategy)
+
+
+@lru_cache(maxsize=_MARKETS_KEPT)
+def _kept(_wish: bytes, _priced: bytes, _history: int) -> list[Market]:
+    return []
+
+
+def _loaded(place: list[Market], wish: bytes, settings: Settings, strategy: LoadedStrategy) -> Market:
+    if not place:
+        folders, from_day, to_day, rates, home = msgspec.json.decode(
+            wish, type=tuple[tuple[str, ...], date | None, date | None, dict[str, float], str]
+        )
+        asked = MarketWish(folders=tuple(map(Path, folders)), from_day=from_day, to_day=to_day, rates=rates)
+        place.append(load_market(asked, settings, strategy, Home(Path(home))))
+    return place[0]
