@@ -52,6 +52,8 @@ async def _run(wish: RunWish, pipe: StartupPipe, *, as_json: bool) -> int:
     with _progress(ready.engine):
         end = await run_to_end(ready)
     _tell_end(ready, end, tally, as_json=as_json)
+    if end.exit_code:
+        warn(end.why)
     if record.supervised and end.clean and RESTART_WORD in end.why:
         return RESTART_EXIT_CODE
     return end.exit_code

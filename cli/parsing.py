@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from core.model.errors import UsageError
 
 SPEED_MAX = 1_000_000.0
+CRASH = "crash"
+"""The word for `--replay` that names no folder."""
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9._#+-]{2,31}")
 _PLAIN_PAIR = re.compile(r"[a-z]{6}")
 _SPEED = re.compile(r"[x×]?([0-9]+(?:\.[0-9]+)?)[x×]?")
@@ -75,6 +78,15 @@ def parse_settings(texts: Iterable[str]) -> tuple[tuple[str, Any], ...]:
         key, value = parse_assignment(text)
         found.append((key, parse_value(key, value)))
     return tuple(found)
+
+
+def parse_replay(words: Sequence[str]) -> tuple[bool, tuple[Path, ...]]:
+    """Whether `--replay` asks for the scripted crash, else the folders, absolute. Raises UsageError for both at once."""
+    if CRASH in words:
+        if len(words) > 1:
+            raise UsageError("--replay crash stands alone", what_to_do=f"write ./{CRASH} for a folder of that name")
+        return True, ()
+    return False, tuple(Path(word).expanduser().absolute() for word in words)
 
 
 def parse_rates(texts: Iterable[str]) -> dict[str, float]:

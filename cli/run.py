@@ -6,14 +6,13 @@ runs already is attached to. Without a terminal the run goes on headless and say
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
 from cli.output import has_terminal, warn
-from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings, parse_speed
+from cli.parsing import CRASH, parse_days, parse_pairs, parse_rates, parse_replay, parse_settings, parse_speed
 from core.model.errors import UsageError
 from core.settings.home import resolve_home
 
@@ -22,7 +21,8 @@ def command(
     no_ui: Annotated[bool, typer.Option("--no-ui", help="Without a screen, in this process; a supervisor may watch it.")] = False,
     in_process: Annotated[bool, typer.Option("--in-process", help="Screen and engine in one process, ending together.")] = False,
     replay: Annotated[
-        list[Path] | None, typer.Option("--replay", metavar="FOLDER", help="Trade recorded days; may be given several times.")
+        list[str] | None,
+        typer.Option("--replay", metavar="FOLDER|crash", help="Trade recorded days; may be given several times. Or the crash."),
     ] = None,
     first: FromOption = None,
     last: ToOption = None,
@@ -43,16 +43,19 @@ def command(
     """Open the desk.
 
     Without options it trades the simulated market that the settings describe, or the account that they name. Replays take UTC
-    days, both inclusive; the warm-up comes from before the first.
+    days, both inclusive; the warm-up comes from before the first. `--replay crash` is sterling's night of 2016-10-06, scripted
+    over the simulated market (`--replay ./crash` is a folder of that name).
     """
-    _check(no_ui=no_ui, in_process=in_process, replay=bool(replay), of_replay=bool(first or last or rate))
+    _check(no_ui=no_ui, in_process=in_process, replay=replay or [], of_replay=bool(first or last or rate))
     from core.engine.session import RunWish
 
+    crash, folders = parse_replay(replay or [])
     wish = RunWish(
         home=resolve_home(home),
         values=parse_settings(values or []),
         pairs=parse_pairs(pairs) if pairs is not None else (),
-        replay=tuple(folder.expanduser().absolute() for folder in replay or []),
+        replay=folders,
+        crash=crash,
         from_day=parse_days(first, last)[0],
         to_day=parse_days(first, last)[1],
         speed=None if speed is None else parse_speed(speed),
@@ -72,8 +75,8 @@ def command(
     raise typer.Exit((screen_beside if in_process else screen_over_child)(wish, as_json=as_json))
 
 
-def _check(*, no_ui: bool, in_process: bool, replay: bool, of_replay: bool) -> None:
+def _check(*, no_ui: bool, in_process: bool, replay: list[str], of_replay: bool) -> None:
     if no_ui and in_process:
         raise UsageError("--no-ui has no screen to share a process with", what_to_do="leave --in-process out")
-    if of_replay and not replay:
-        raise UsageError("--from, --to and --rate belong to a replay", what_to_do="add --replay FOLDER")
+    if of_replay and (not replay or CRASH in replay):
+        raise UsageError("--from, --to and --rate belong to a replay of recorded days", what_to_do="add --replay FOLDER")

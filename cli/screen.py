@@ -40,13 +40,13 @@ def screen_over_child(wish: RunWish, *, as_json: bool) -> int:
     home = prepare(wish.home).root
     settings = wished_settings(wish).settings
     if _runs(home):
-        if wish.replay or wish.values or wish.pairs or wish.speed_given:
+        if wish.replay or wish.crash or wish.values or wish.pairs or wish.speed_given:
             raise HeldError(
                 f"an engine runs in {home} already", what_to_do="`quarterdeck monitor` shows it; --home DIR starts another"
             )
         warn("an engine runs here already: attaching to it")
     else:
-        if wish.replay and not wish.speed_given:
+        if (wish.replay or wish.crash) and not wish.speed_given:
             wish = msgspec.structs.replace(wish, speed=settings.simulation.speed, speed_given=True)
         start_engine(home, arguments_of(wish), warn)
     code = asyncio.run(_attached(home, settings.ui))
@@ -88,7 +88,7 @@ async def _beside(wish: RunWish) -> int:
     engine = ready.engine
     client = LocalClient(engine.side)
     watch(engine, client.publish)
-    running = asyncio.create_task(run_to_end(ready), name="engine")
+    running = asyncio.create_task(run_to_end(ready, screen=True), name="engine")
     try:
         code = await _shown(client, ready.loaded.settings.ui, wish.home.root)
     finally:

@@ -45,7 +45,7 @@ def arguments_of(wish: RunWish) -> tuple[str, ...]:
         words += ["--set", f"{key}={shown(value)}"]
     if wish.pairs:
         words += ["--pairs", ",".join(wish.pairs)]
-    for folder in wish.replay:
+    for folder in ("crash",) if wish.crash else wish.replay:
         words += ["--replay", str(folder)]
     for option, day in (("--from", wish.from_day), ("--to", wish.to_day)):
         words += [option, day.isoformat()] if day is not None else []
@@ -61,7 +61,7 @@ def arguments_of(wish: RunWish) -> tuple[str, ...]:
 def record_start(wish: RunWish) -> StartRecord:
     """Keep how this engine was started. Raises StorageError when the home cannot be written."""
     supervised = bool(os.environ.get(SUPERVISOR_VARIABLE))
-    record = StartRecord(arguments=arguments_of(wish), replay=bool(wish.replay), supervised=supervised)
+    record = StartRecord(arguments=arguments_of(wish), replay=bool(wish.replay) or wish.crash, supervised=supervised)
     path = _path(wish.home)
     beside = path.with_suffix(".tmp")
     try:

@@ -18,6 +18,8 @@ from core.settings.schema import Alerts
 Send = Callable[[str, str], bool]
 """(title, body) -> delivered."""
 _LEVELS: tuple[Literal["info", "warning", "critical"], ...] = ("info", "warning", "critical")
+_ALWAYS = ("summary",)
+"""What has a switch of its own in the settings, whatever the least level."""
 _BOX_MAX = 200
 _WINDOW_S = 60.0
 
@@ -26,16 +28,18 @@ class AlertSender:
     """Sends alerts to the services that settings and secrets name."""
 
     def __init__(self, urls: Sequence[str], settings: Callable[[], Alerts], clock: Clock, send: Send | None = None) -> None:
-        """`send` takes the library's place in tests."""
+        """Nobody is told without `urls`; `send` takes the library's place in tests."""
         self.failed = 0
         self.folded = 0
+        self.on_failure: Callable[[str], None] | None = None
+        """Told, in words, of each message that no service took."""
         self._urls = tuple(urls)
         self._settings = settings
         self._clock = clock
         self._send = send
         self._box: deque[Alert] = deque(maxlen=_BOX_MAX)
         self._arrived = asyncio.Event()
-        self._sent_s: deque[float] = deque()
+        self._sent_s: deque[float] = deque()  # bounded: `_room` keeps a minute's allowance
 
     @property
     def active(self) -> bool:
@@ -44,7 +48,7 @@ class AlertSender:
 
     def take(self, alert: Alert) -> None:
         """Note an alert for sending, if its level is wanted."""
-        if self.active and _LEVELS.index(alert.level) >= _LEVELS.index(self._settings().level_min):
+        if self.active and (alert.kind in _ALWAYS or _LEVELS.index(alert.level) >= _LEVELS.index(self._settings().level_min)):
             self._box.append(alert)
             self._arrived.set()
 
@@ -63,7 +67,7 @@ class AlertSender:
             try:
                 await asyncio.wait_for(self._deliver(list(self._box)), limit_s)
             except TimeoutError:
-                self.failed += 1
+                self._lost(f"no service took it within {limit_s:g} s")
             self._box.clear()
 
     def _batch(self) -> list[Alert]:
@@ -95,7 +99,12 @@ class AlertSender:
         if send is None:
             send = self._send = await asyncio.to_thread(_library, self._urls)
         if not await asyncio.to_thread(send, title, body):
-            self.failed += 1
+            self._lost("no service took it")
+
+    def _lost(self, why: str) -> None:
+        self.failed += 1
+        if self.on_failure is not None:
+            self.on_failure(f"an alert was not delivered: {why} ({self.failed} so far)")
 
 
 def _library(urls: Sequence[str]) -> Send:

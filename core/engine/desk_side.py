@@ -7,6 +7,7 @@ hears of it. Questions read the journal in a thread, never in the way of the des
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,8 +50,8 @@ class DeskSide:
 
     def welcome(self) -> Welcome:
         """See `EngineSide`."""
-        health = self._engine.health.view(0, 0, lambda: (True, 0.0, 0))
-        return Welcome(version=LINK_VERSION, run_id=self._engine.venue.run_id, pid=health.pid, mode=self._engine.venue.mode)
+        venue = self._engine.venue
+        return Welcome(version=LINK_VERSION, run_id=venue.run_id, pid=os.getpid(), mode=venue.mode)
 
     async def command(self, command: Command, origin: str, command_id: str) -> CommandResult:
         """See `EngineSide`."""
@@ -83,7 +84,7 @@ class DeskSide:
                 changes=await asyncio.to_thread(self._answers.setting_changes),
             )
         if isinstance(question, AskNews):
-            calendar = engine.calendar
+            calendar = engine.upkeep.calendar
             return NewsNow(available=calendar.available, events=calendar.events, why=calendar.why)
         if isinstance(question, AskBars):
             return await self._bars(question)

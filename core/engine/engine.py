@@ -9,44 +9,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from core.calendar.source import CalendarSource
 from core.clock.wall import Clock
 from core.desk.desk import Desk
 from core.engine.alerting import AlertSender
 from core.engine.desk_side import DeskSide
 from core.engine.drive import Drive, LiveDrive, LockstepDrive
 from core.engine.health import Health
-from core.engine.loglines import log_line
-from core.engine.opening import Opening, first_inputs, open_broker, started_input
+from core.engine.notify import Supervisor as SystemSupervisor
+from core.engine.opening import Opening, first_inputs, open_in_time, run_head, started_input
 from core.engine.overlay import with_newest
 from core.engine.perform import Performer
-from core.engine.recovery import recovered
+from core.engine.recovery import confirm_real, recovered
 from core.engine.runner import Runner
 from core.engine.scanning import history_bars, make_scanner, seed
 from core.engine.supervise import Supervisor
 from core.engine.tuning import Tuning
+from core.engine.upkeep import Upkeep
 from core.engine.venue import Venue
+from core.engine.voice import Level, Told, Voice, Watcher
 from core.journal.heartbeat import Heart
 from core.journal.logs import LogFile
 from core.journal.owner import Owner
-from core.journal.store import NewRun
-from core.journal.tape import TAPE_VERSION
 from core.journal.writer import JournalWriter
+from core.link.messages import Bye
 from core.link.server import LinkServer
 from core.model.commands import StopEngine
 from core.model.effects import Alert, Effect, EndRun
-from core.model.errors import BrokerError, InvariantBroken, QuarterdeckError
-from core.model.inputs import Calendar, CommandGiven, EngineTrouble
-from core.model.market import Quote
+from core.model.errors import InvariantBroken, QuarterdeckError, StorageError
+from core.model.inputs import CommandGiven, EngineTrouble
 from core.model.snapshot import LogLine, Snapshot
-from core.model.units import NS_PER_S, UtcNs
+from core.model.units import UtcNs
 from core.settings.home import Home
 from core.settings.load import Loaded
 from core.settings.secrets import Secrets
@@ -54,11 +52,10 @@ from core.settings.version import code_version
 from core.strategy.load import LoadedStrategy
 
 Step = Callable[[str], None]
-NO_QUOTES: Mapping[str, Quote] = MappingProxyType({})
 Policy = Literal["settings", "flatten", "keep"]
-Level = Literal["info", "warning", "error", "critical"]
 _MADE_UP = ("simulated", "replay")
 _SNAPSHOTS_PER_S_MAX = 5.0
+_LAST_ALERTS_S = 5.0
 
 
 class RunEnd(Struct, frozen=True, kw_only=True):
@@ -94,12 +91,12 @@ class Engine:
         self.desk = Desk()
         self.tuning = Tuning(home.root, loaded)
         self.ended: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
-        self.watchers: list[Callable[[Snapshot | LogLine], None]] = []
         self._strategy = strategy
         self._secrets = secrets
         self._on_line = on_line
         self._real_time = real_time
-        self._alerts = AlertSender(secrets.alert_urls or loaded.settings.alerts.urls, lambda: self.tuning.settings.alerts, clock)
+        self._system = SystemSupervisor()
+        self._made_up = venue.mode in _MADE_UP
         engine = loaded.settings.engine
         self._supervisor = Supervisor(
             retry_min_s=engine.retry_min_s, retry_max_s=engine.retry_max_s, on_failure=self._task_failed
@@ -114,12 +111,12 @@ class Engine:
         on_step("opening the journal")
         self._owner = Owner(self.home, self.clock)
         self._log = LogFile(self.home.logs, settings.journal, secrets=self._secrets.texts())
-        made_up = self.venue.mode in _MADE_UP
+        self.voice = Voice(self._log, self._alert_sender(), self.clock, self._on_line)
         self.journal = JournalWriter(
             self.home.journal,
             settings.journal,
             clock=self.clock,
-            durable=not made_up,
+            durable=not self._made_up,
             threaded=self._real_time and not self.venue.ends,
             on_trouble=self._journal_trouble,
         )
@@ -127,47 +124,50 @@ class Engine:
         account = opening.connected.account
         if self.venue.live:
             self.venue.mode = account.mode
-        if not made_up:
+        if not self._made_up:
+            confirm_real(self.home.journal, account, self.venue.yes_real)
             self._owner.hold_account(account.server, account.login)
-        restored = None if made_up else recovered(self.home.journal, account, self.venue.mode, on_step)
-        self.journal.begin_run(self._new_run(opening))
+        past = None if self._made_up else recovered(self.home.journal, account, self.venue.mode, on_step)
+        if past is not None:
+            self.venue.broker.resume_deals(past.until_utc_ns, past.known_deals, past.first_utc_ns)
+        self.journal.begin_run(run_head(self.venue, account, self._strategy.hash, self.clock.utc_ns()))
         self.runner = Runner(self.desk, self.journal, self.venue.from_utc_ns or self.clock.utc_ns())
         self.runner.listen(self._hear)
         self.side = DeskSide(self)
+        self.upkeep = Upkeep(self, made_up=self._made_up)
         self.drive = self._make_drive()
         self.health = Health(self.venue, self.clock, self.drive.pacer, str(self.home.root))
         self.heart = Heart(self.home.heartbeat, self.journal)
-        await self._first(opening, restored)
+        await self._first(opening, None if past is None else past.state)
         on_step("opening the link")
-        self.link = LinkServer(self.home.root, self.side)
+        self.link = LinkServer(self.home.root, self.side, on_watcher=self._publish)
         await self.link.start()
-        self.watchers += [self._to_link]
+        self.voice.watchers.append(self._to_link)
         self.health.ready = True
         self._beat()
+        self._system.say("READY=1", f"STATUS={self.venue.label}")
+
+    def _alert_sender(self) -> AlertSender:
+        """Nobody is told of days long past."""
+        urls = () if self.venue.ends else self._secrets.alert_urls or self.tuning.settings.alerts.urls
+        sender = AlertSender(urls, lambda: self.tuning.settings.alerts, self.clock)
+        sender.on_failure = lambda text: self._say("warning", "alert", text)
+        return sender
 
     async def _open(self, on_step: Step) -> Opening:
         settings, broker = self.tuning.settings, self.venue.broker
         if self.venue.mode == "replay":
             for note in self.venue.notes:
                 self._say("warning", "data", note)
-        pairs = settings.desk.pairs
-        limit_s = settings.engine.broker_start_timeout_s
-        try:
-            opening = await asyncio.wait_for(
-                open_broker(
-                    broker,
-                    pairs,
-                    history_bars=history_bars(self._strategy, settings),
-                    h1_bars=settings.correlation.bars if self.venue.terminal is None else 0,
-                    on_step=on_step,
-                ),
-                limit_s if self.venue.terminal is None else None,
-            )
-        except TimeoutError as error:
-            raise BrokerError(
-                f"the broker did not answer within {limit_s:g} s",
-                what_to_do="see `quarterdeck doctor`, or raise engine.broker_start_timeout_s",
-            ) from error
+        live = self.venue.terminal is None
+        opening = await open_in_time(
+            broker,
+            settings.desk.pairs,
+            history_bars=history_bars(self._strategy, settings),
+            h1_bars=settings.correlation.bars if live else 0,
+            on_step=on_step,
+            limit_s=settings.engine.broker_start_timeout_s if live else None,
+        )
         for warning in opening.connected.warnings:
             self._say("warning", "broker", warning)
         return opening
@@ -180,7 +180,6 @@ class Engine:
 
     async def _first(self, opening: Opening, restored: bytes | None) -> None:
         settings = self.tuning.settings
-        self.calendar = await self._first_calendar()
         self.scanner = make_scanner(self._strategy, opening.instruments, settings)
         histories = seed(self.scanner, opening, settings)
         started = started_input(
@@ -197,51 +196,10 @@ class Engine:
             started=started,
             restored=restored,
             histories=histories,
-            calendar=self.calendar,
+            calendar=await self.upkeep.first_calendar(),
         )
         await self.drive.begin(inputs)
-
-    async def _first_calendar(self) -> Calendar:
-        """What the desk knows of news at the start (C4)."""
-        if self.venue.calendar is not None:
-            return await self.venue.calendar.read(self.clock.utc_ns())
-        return self.market_calendar()
-
-    def market_calendar(self) -> Calendar:
-        """The calendar of a market that makes its own time, as of now."""
-        news = self.venue.news() if self.venue.news is not None else None
-        if news is None:
-            return Calendar(available=False, why="no calendar is set (news.files)")
-        return Calendar(available=True, events=news, fetched_utc_ns=self.runner.at_utc_ns)
-
-    async def _keep_calendar(self, source: CalendarSource) -> None:
-        """Read the calendar again whenever a feed's time has come, for ever."""
-        while True:
-            now = self.clock.utc_ns()
-            await asyncio.sleep(max((source.due_utc_ns(now) - now) / NS_PER_S, 1.0))
-            self.take_calendar(await source.read(self.clock.utc_ns()))
-
-    def take_calendar(self, calendar: Calendar) -> None:
-        """Tell the desk, if it is another calendar than before."""
-        before, self.calendar = self.calendar, calendar
-        if (before.available, before.events, before.why) != (calendar.available, calendar.events, calendar.why):
-            self.drive.post(calendar)
-
-    def _new_run(self, opening: Opening) -> NewRun:
-        account = opening.connected.account
-        return NewRun(
-            run_id=self.venue.run_id,
-            mode=self.venue.mode,
-            account=account.login,
-            server=account.server,
-            currency=account.currency,
-            currency_digits=account.currency_digits,
-            code_version=code_version(),
-            strategy_hash=self._strategy.hash,
-            seed=self.venue.seed,
-            started_utc_ns=self.clock.utc_ns(),
-            tape_version=TAPE_VERSION,
-        )
+        self.upkeep.begin(self.runner.at_utc_ns)
 
     # -------------------------------------------------------------------------------------------------------- run
     async def run(self) -> RunEnd:
@@ -252,11 +210,12 @@ class Engine:
         if self._real_time:
             keep("snapshots", self._publishing)
             keep("loop lag", self.health.watch_loop)
-        if self._alerts.active:
-            keep("alerts", self._alerts.run)
+            keep("watchdog", lambda: self._system.watch(lambda: not self.runner.broken))
+        if self.voice.alerts.active:
+            keep("alerts", self.voice.alerts.run)
         source = self.venue.calendar
         if source is not None:
-            keep("calendar", lambda: self._keep_calendar(source))
+            keep("calendar", lambda: self.upkeep.keep_calendar(source))
         await asyncio.wait((self.ended, self._supervisor.fatal), return_when=asyncio.FIRST_COMPLETED)
         if self._supervisor.fatal.done():
             error = self._supervisor.fatal.result()
@@ -281,6 +240,7 @@ class Engine:
 
     async def _stop(self, policy: Policy, why: str) -> None:
         self._numbers += 1
+        self._system.say("STOPPING=1")
         command = StopEngine(policy=policy, why=why)
         self.drive.post(CommandGiven(command_id=f"stop-{self._numbers}", origin=why, command=command))
         self.drive.hurry()
@@ -289,18 +249,26 @@ class Engine:
             await asyncio.wait_for(asyncio.shield(self.ended), limit_s)
         if not self.ended.done():
             left = len(self.desk.view().positions)
-            self._tell(Alert(kind="crash", level="critical", text=f"stopped with {left} positions open; their stops stand"))
-            self.ended.set_result(RunEnd(clean=False, why=f"{why}; not flat within {limit_s:g} s", exit_code=0))
+            text = f"stopped with {left} positions open; their stops stand"
+            self.voice.tell(self.runner.at_utc_ns, Alert(kind="crash", level="critical", text=text))
+            self.end(RunEnd(clean=False, why=f"{why}; not flat within {limit_s:g} s, {left} positions keep their stops"))
 
-    async def close(self, end: RunEnd) -> None:
-        """End all tasks, flush, say goodbye. Safe after a failed start."""
+    def end(self, end: RunEnd) -> None:
+        """The run is over; the first word holds."""
+        if not self.ended.done():
+            self.ended.set_result(end)
+
+    async def close(self, end: RunEnd) -> RunEnd:
+        """End all tasks, flush, say goodbye; returns how it ended in the end. Safe after a failed start."""
         await self._supervisor.stop()
-        if hasattr(self, "drive"):
+        if hasattr(self, "upkeep") and hasattr(self, "health"):
             await self.drive.stop()
-            if not self.runner.broken:
+            if not self.runner.broken and self.runner.seq:
                 self.journal.checkpoint(self.runner.at_utc_ns, self.desk.checkpoint(), "end")
-            self._publish()
-        await self._alerts.drain(5.0)
+                self._publish()
+        if hasattr(self, "voice"):
+            await self.voice.alerts.drain(_LAST_ALERTS_S)
+            self.voice.show(Bye(why=end.why))
         if hasattr(self, "link"):
             await self.link.stop(end.why)
         if hasattr(self, "heart"):
@@ -310,37 +278,25 @@ class Engine:
         if hasattr(self, "journal"):
             self.journal.end_run(end.why)
             self.journal.close()
-        if hasattr(self, "_log"):
-            self._log.close()
+            if self.journal.trouble and not end.exit_code:
+                why = f"{end.why}; not all of it is recorded: {self.journal.trouble}"
+                end = RunEnd(clean=False, why=why, exit_code=StorageError.exit_code)
+        if hasattr(self, "voice"):
+            self.voice.close()
         if hasattr(self, "_owner"):
             self._owner.release()
+        return end
 
     # ------------------------------------------------------------------------------------------------------ hearing
     def _hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
-        line = log_line(at_utc_ns, effect)
-        if line is not None:
-            self._line(line)
+        self.voice.effect(at_utc_ns, effect)
         self.side.hear(effect)
         self.drive.heard(effect)
-        if isinstance(effect, Alert):
-            self._alerts.take(effect)
-        elif isinstance(effect, EndRun) and not self.ended.done():
-            self.ended.set_result(RunEnd(clean=effect.clean, why=effect.why))
-
-    def _line(self, line: LogLine) -> None:
-        self._log.write(line)
-        if self._on_line is not None:
-            self._on_line(line)
-        for watcher in self.watchers:
-            watcher(line)
+        if isinstance(effect, EndRun):
+            self.end(RunEnd(clean=effect.clean, why=effect.why))
 
     def _say(self, level: Level, kind: str, text: str) -> None:
-        at = self.runner.at_utc_ns if hasattr(self, "runner") else self.clock.utc_ns()
-        self._line(LogLine(at_utc_ns=at, level=level, kind=kind, text=text))
-
-    def _tell(self, alert: Alert) -> None:
-        self._alerts.take(alert)
-        self._say(alert.level, f"alert.{alert.kind}", alert.text)
+        self.voice.say(self.runner.at_utc_ns if hasattr(self, "runner") else self.clock.utc_ns(), level, kind, text)
 
     def _task_failed(self, name: str, error: BaseException, failures: int) -> None:
         text = f"{name}: {type(error).__name__}: {error}"
@@ -348,45 +304,52 @@ class Engine:
         self.health.errors = dict(self._supervisor.errors)
         self.journal.error("task", text)
         if failures == self.tuning.settings.engine.alert_after_failures or isinstance(error, InvariantBroken):
-            self._tell(Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)"))
+            alert = Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)")
+            self.voice.tell(self.runner.at_utc_ns, alert)
 
     def _journal_trouble(self, active: bool, why: str) -> None:
-        if hasattr(self, "drive"):
+        """From whichever thread found out. Recorded days without a record are worth nothing: that run ends."""
+        if not hasattr(self, "drive"):
+            return
+        if self.venue.ends and active:
+            text = f"{why}; make room on the disk, then run it again"
+            self.end(RunEnd(clean=False, why=text, exit_code=StorageError.exit_code))
+        else:
             self.drive.post_threadsafe(EngineTrouble(kind="journal", active=active, why=why))
 
     # ----------------------------------------------------------------------------------------------------- telling
-    def _to_link(self, event: Snapshot | LogLine) -> None:
-        if isinstance(event, Snapshot):
-            self.link.publish(event)
-        else:
-            self.link.log(event)
+    def watch(self, watcher: Watcher) -> None:
+        """Give `watcher` every snapshot and log line, and the goodbye."""
+        self.voice.watchers.append(watcher)
+
+    def _to_link(self, told: Told) -> None:
+        if isinstance(told, Snapshot):
+            self.link.publish(told)
+        elif isinstance(told, LogLine):
+            self.link.log(told)
 
     async def _publishing(self) -> None:
         while True:
             await asyncio.sleep(1.0 / min(self.tuning.settings.ui.paint_per_s, _SNAPSHOTS_PER_S_MAX))
-            if self.link.watched or len(self.watchers) > 1:
-                at_utc_ns, quotes = self.drive.newest_quotes()
-                self._publish(at_utc_ns, quotes)
+            if self.link.watched or len(self.voice.watchers) > 1:
+                self._publish()
 
-    def _publish(self, at_utc_ns: UtcNs = 0, quotes: Mapping[str, Quote] = NO_QUOTES) -> None:
-        if not hasattr(self, "health"):
-            return
+    def _publish(self) -> None:
+        at_utc_ns, quotes = self.drive.newest_quotes()
         snapshot = self.snapshot()
         age_max_s = self.tuning.settings.filters.quote_age_max_s
         shown = msgspec.structs.replace(snapshot, desk=with_newest(snapshot.desk, quotes, at_utc_ns, age_max_s))
-        for watcher in self.watchers:
-            watcher(shown)
+        self.voice.show(shown)
 
     def snapshot(self) -> Snapshot:
         """The desk and the machine now."""
         self._numbers += 1
         self.health.count_bars(self.drive.bars)
+        self.health.count_queue(self.journal.queued)
         self.health.feed_up, self.health.feed_why = self.drive.feed
-        health = self.health.view(self.runner.at_utc_ns, self.runner.seq, self._journal_figures)
+        journal = (self.journal.writable, self.journal.bytes_a_day)
+        health = self.health.view(self.runner.at_utc_ns, self.runner.seq, journal)
         return Snapshot(number=self._numbers, desk=self.desk.view(), engine=health)
-
-    def _journal_figures(self) -> tuple[bool, float, int]:
-        return self.journal.writable, 0.0, self.journal.bytes_a_day
 
     async def _beating(self) -> None:
         while True:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 
 from core.clock.wall import Clock
 from core.engine.pace import Pacer
@@ -37,6 +36,7 @@ class Health:
         self._started_utc_ns = clock.utc_ns()
         self._rate: tuple[float, int] = (clock.monotonic_s(), 0)
         self._bars_per_s: float | None = None
+        self._queued_since_s: float | None = None
 
     async def watch_loop(self) -> None:
         """Measure how late the loop serves a timer, for ever; the figure is a slowly forgotten maximum."""
@@ -46,6 +46,13 @@ class Health:
             late_ms = max(0.0, (self._clock.monotonic_s() - due_s) * 1000.0)
             self.lag_ms = max(late_ms, self.lag_ms * _LAG_KEEP)
 
+    def count_queue(self, queued: int) -> None:
+        """Note how many entries wait for the disk now; how long some have been waiting is the journal's lag."""
+        if not queued:
+            self._queued_since_s = None
+        elif self._queued_since_s is None:
+            self._queued_since_s = self._clock.monotonic_s()
+
     def count_bars(self, bars: int) -> None:
         """Keep the rate of bars per second of life."""
         then_s, then = self._rate
@@ -54,9 +61,11 @@ class Health:
             self._bars_per_s = (bars - then) / (now_s - then_s)
             self._rate = (now_s, bars)
 
-    def view(self, at_utc_ns: UtcNs, seq: int, journal: Callable[[], tuple[bool, float, int]]) -> EngineHealth:
-        """The figures now; `journal` gives (writable, lag in ms, bytes a day)."""
-        writable, lag_ms, bytes_day = journal()
+    def view(self, at_utc_ns: UtcNs, seq: int, journal: tuple[bool, int] = (True, 0)) -> EngineHealth:
+        """The figures now; `journal` is (writable, bytes a day)."""
+        writable, bytes_day = journal
+        since_s = self._queued_since_s
+        lag_ms = 0.0 if since_s is None else round((self._clock.monotonic_s() - since_s) * 1000.0)
         span = self._venue.until_utc_ns - self._venue.from_utc_ns
         fraction = min(max((at_utc_ns - self._venue.from_utc_ns) / span, 0.0), 1.0) if self._venue.ends and span > 0 else None
         return EngineHealth(

@@ -48,6 +48,7 @@ def live_venue(settings: Settings, home: Home, secrets: Secrets, *, run_id: str,
         run_id=run_id,
         calendar=calendar_source(settings, home),
         live=True,
+        yes_real=yes_real,
     )
 
 

@@ -16,11 +16,13 @@ from core.brokers.base import Broker
 from core.engine.perform import Performer, requests_of
 from core.engine.runner import Runner
 from core.engine.signal_queue import SignalQueue
+from core.model.commands import StopEngine
 from core.model.errors import InvariantBroken
 from core.model.inputs import (
     AccountRead,
     BarAbsent,
     BarClosed,
+    CommandGiven,
     DealSeen,
     FeedState,
     Input,
@@ -33,6 +35,8 @@ from core.model.signals import NoSignal, Signal
 from core.model.units import M15_NS, NS_PER_MS, NS_PER_S, UtcNs
 from core.settings.schema import Settings
 
+END_OF_DATA = "the market's data are over"
+"""Why a run ends whose market does."""
 _NEVER = 2**62
 T = TypeVar("T")
 
@@ -80,6 +84,10 @@ class SteppedTerminal(Protocol):
         """Let time pass up to an instant before the next move."""
         ...
 
+    def close_everything(self) -> None:
+        """Close all positions at the last bid or ask, their deals marked with rule `end`."""
+        ...
+
 
 class BarScanner(Protocol):
     """What looks at closed bars."""
@@ -121,7 +129,7 @@ class Lockstep:
         self._slot = ending_slot(terminal.now_utc_ns)
         """The quarter hour in which the newest tick fell, while its bar is not yet booked."""
         self._trades_seen = terminal.trades_changed_counter
-        self._waiting: deque[Input] = deque()
+        self._waiting: deque[Input] = deque()  # bounded: emptied at every step; a client may order 64 at once
         self._rates: tuple[str, ...] = ()
         """Pairs that are not traded and whose quotes value those that are; read at every bar close."""
 
@@ -159,6 +167,17 @@ class Lockstep:
         await self.feed_waiting()
         return True
 
+    async def finish(self) -> None:
+        """The market is over: what is open is closed at the last bid or ask with reason `end`, and the desk is told to end."""
+        self.ending = True
+        await self.feed_waiting()
+        self.terminal.close_everything()
+        at = self.terminal.now_utc_ns
+        for item in await self._broker_news():
+            await self.give(item, at)
+        command = StopEngine(policy="keep", why=END_OF_DATA)
+        await self.give(CommandGiven(command_id="end", origin="end of data", command=command), at)
+
     async def feed_waiting(self) -> None:
         """Feed what came from outside, now."""
         while self._waiting:
@@ -168,7 +187,7 @@ class Lockstep:
         """Feed one input and perform all that follows from it, before anything else happens."""
         if isinstance(item, Instruments):
             self._rates = tuple(spec.symbol for spec in item.instruments if spec.symbol not in self._symbols)
-        pending: deque[Input] = deque((item,))
+        pending: deque[Input] = deque((item,))  # bounded: emptied here; an answer leads to few requests
         while pending:
             effects = self.runner.give(pending.popleft(), at_utc_ns)
             for request in requests_of(effects) if effects else ():

@@ -1,11 +1,12 @@
 """The start, in order (C1): broker, account, instruments, history, then what the desk is told before the first quote.
 
-Promises: each step is reported before it begins; nothing is told to the desk before all of it was read. Does not: bound steps in
-time (the engine does), so the backtest can use the same order without an event loop.
+Promises: each step is reported before it begins; nothing is told to the desk before all of it was read. `open_broker` bounds
+nothing in time, so that the backtest can use the same order without an event loop; `open_in_time` does.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -14,12 +15,17 @@ from msgspec import Struct
 from core.brokers.base import Broker, Connected
 from core.data.recording import conversion_pairs
 from core.engine.lockstep import broker_news
-from core.model.book import TradeMode
+from core.engine.venue import Venue
+from core.journal.store import NewRun
+from core.journal.tape import TAPE_VERSION
+from core.model.book import Account, TradeMode
 from core.model.errors import BrokerError, DataError
 from core.model.inputs import AccountRead, BrokerClock, Calendar, History, Input, Instruments, Restored, Started
 from core.model.market import Candles, Instrument
 from core.model.reads import Unknown
+from core.model.units import UtcNs
 from core.settings.schema import Settings
+from core.settings.version import code_version
 
 Step = Callable[[str], None]
 
@@ -51,6 +57,22 @@ async def open_broker(broker: Broker, pairs: Sequence[str], *, history_bars: int
         if h1_bars:
             h1[symbol] = await _bars(broker, symbol, "H1", h1_bars)
     return Opening(connected=connected, instruments=instruments, clock=clock, history=history, h1=h1)
+
+
+async def open_in_time(
+    broker: Broker, pairs: Sequence[str], *, history_bars: int, h1_bars: int, on_step: Step, limit_s: float | None
+) -> Opening:
+    """`open_broker` within `limit_s`, None for a broker that never waits. Raises BrokerError with what to do."""
+    work = open_broker(broker, pairs, history_bars=history_bars, h1_bars=h1_bars, on_step=on_step)
+    if limit_s is None:
+        return await work
+    try:
+        return await asyncio.wait_for(work, limit_s)
+    except TimeoutError as error:
+        raise BrokerError(
+            f"the broker did not answer within {limit_s:g} s",
+            what_to_do="see `quarterdeck doctor`, or raise engine.broker_start_timeout_s",
+        ) from error
 
 
 async def first_inputs(
@@ -85,6 +107,23 @@ def started_input(
         strategy_hash=strategy_hash,
         seed=seed,
         mode=mode,
+    )
+
+
+def run_head(venue: Venue, account: Account, strategy_hash: str, started_utc_ns: UtcNs) -> NewRun:
+    """What the journal knows of a run from its beginning."""
+    return NewRun(
+        run_id=venue.run_id,
+        mode=venue.mode,
+        account=account.login,
+        server=account.server,
+        currency=account.currency,
+        currency_digits=account.currency_digits,
+        code_version=code_version(),
+        strategy_hash=strategy_hash,
+        seed=venue.seed,
+        started_utc_ns=started_utc_ns,
+        tape_version=TAPE_VERSION,
     )
 
 

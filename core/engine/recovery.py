@@ -1,8 +1,8 @@
 """What the journal knows of an account before a run begins: the desk as it was, the deals it was told, and whether it is new.
 
 The desk is the tape since the last checkpoint, fed to a fresh one (F1, G1). Promises: effects of the past are dropped, never
-performed again; what was in flight stays so, and the desk asks after it; a deal that was told is not told twice, and none that fell
-while nobody looked is missed; a real account that this home never traded wants the operator's word (C2).
+performed again; what was in flight stays so, and the desk asks after it; a deal that was told is not told twice, and none that
+fell while nobody looked is missed; a real account that this home never traded wants the operator's word (C2).
 """
 
 from __future__ import annotations

@@ -67,8 +67,7 @@ class Runner:
         stamped = Stamped(seq=self.seq, at_utc_ns=self.at_utc_ns, input=item)
         try:
             effects = self.desk.on(stamped)
-        except Exception as error:
-            # whatever it is, the desk may have booked half of the input: nothing it says from here on can be trusted
+        except Exception as error:  # the desk may have booked half of the input: it is not fed again
             self.broken = str(error) if isinstance(error, InvariantBroken) else f"{type(error).__name__}: {error}"
             if self._tape is not None:
                 self._tape.append(stamped, ())

@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,23 @@ from core.clock.wall import Clock, WallClock
 from core.engine.engine import Engine, RunEnd, Step
 from core.engine.scanning import history_bars, warmup_bars
 from core.engine.venue import Venue
-from core.engine.venues import CRASH, ReplayRequest, base36, crash_venue, replay_venue, simulated_venue
-from core.model.snapshot import LogLine, Snapshot
+from core.engine.venues import CRASH_AGE_MAX_HOURS, ReplayRequest, base36, crash_venue, replay_venue, simulated_venue
+from core.engine.voice import Watcher
+from core.model.errors import QuarterdeckError
+from core.model.snapshot import LogLine
 from core.settings.home import Home, prepare
 from core.settings.load import Loaded, load_settings
 from core.settings.secrets import Secrets, read_secrets
 from core.strategy.load import LoadedStrategy, load_strategy
 
 INTERRUPTED = 130
+_AGE = "care.age_max_hours"
+
+
+class Interrupted(QuarterdeckError):
+    """A signal ended the start."""
+
+    exit_code = INTERRUPTED
 
 
 class RunWish(Struct, frozen=True, kw_only=True):
@@ -40,6 +51,8 @@ class RunWish(Struct, frozen=True, kw_only=True):
     """Settings for this run alone, (dotted key, value)."""
     pairs: tuple[str, ...] = ()
     replay: tuple[Path, ...] = ()
+    crash: bool = False
+    """Replay the scripted crash instead of recorded days."""
     from_day: date | None = None
     to_day: date | None = None
     speed: float | None = None
@@ -58,13 +71,14 @@ class Ready(Struct, frozen=True, kw_only=True):
 def wished_settings(wish: RunWish) -> Loaded:
     """Settings in force for the wish. Raises SettingsError."""
     pairs = (("desk.pairs", list(wish.pairs)),) if wish.pairs else ()
-    return load_settings(wish.home.root, (*wish.values, *pairs))
+    longer = ((_AGE, CRASH_AGE_MAX_HOURS),) if wish.crash and _AGE not in dict(wish.values) else ()
+    return load_settings(wish.home.root, (*wish.values, *pairs, *longer))
 
 
 def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets: Secrets, clock: Clock) -> Venue:
     """The venue that the wish and settings ask for. Raises DataError, SettingsError, BrokerError."""
     settings = loaded.settings
-    if wish.replay == (Path.cwd() / CRASH,):
+    if wish.crash:
         return crash_venue(settings, wish.speed)
     if wish.replay:
         request = ReplayRequest(
@@ -93,8 +107,27 @@ async def start_run(
     on_line: Callable[[LogLine], None] | None = None,
     clock: Clock | None = None,
 ) -> Ready:
-    """Build and start an engine. Raises QuarterdeckError; nothing is left open then."""
-    clock = clock or WallClock()
+    """Build and start an engine. Raises QuarterdeckError (`Interrupted` for a signal); nothing is left open then."""
+    starting = asyncio.current_task()
+    heard: list[str] = []
+
+    def asked(name: str) -> None:
+        heard.append(name)
+        if starting is not None:
+            starting.cancel()
+
+    remove = _on_signals(asked, _nothing)
+    try:
+        return await _started(wish, on_step, on_line, clock or WallClock())
+    except asyncio.CancelledError as error:
+        if not heard:
+            raise
+        raise Interrupted(f"interrupted ({heard[0]}) before the desk was ready; nothing was traded") from error
+    finally:
+        remove()
+
+
+async def _started(wish: RunWish, on_step: Step, on_line: Callable[[LogLine], None] | None, clock: Clock) -> Ready:
     on_step("reading settings")
     loaded = wished_settings(wish)
     prepare(wish.home)
@@ -103,6 +136,8 @@ async def start_run(
     on_step("loading the market")
     venue = await asyncio.to_thread(make_venue, wish, loaded, strategy, secrets, clock)
     on_step(venue.label)
+    if wish.crash:
+        on_step(f"positions may live {loaded.settings.care.age_max_hours:g} h here, so that some meet the crash")
     engine = Engine(
         home=wish.home,
         loaded=loaded,
@@ -115,13 +150,16 @@ async def start_run(
     try:
         await engine.start(on_step)
     except BaseException as error:
-        await engine.close(RunEnd(clean=False, why=f"did not start: {error}"))
+        await engine.close(RunEnd(clean=False, why=f"did not start: {str(error) or type(error).__name__}"))
         raise
     return Ready(engine=engine, loaded=loaded)
 
 
-async def run_to_end(ready: Ready) -> RunEnd:
-    """Run until it is over, obeying signals, and close everything."""
+async def run_to_end(ready: Ready, *, screen: bool = False) -> RunEnd:
+    """Run until it is over, obeying signals, and close everything; they are obeyed once, and taken in until the last flush.
+
+    Without a screen in this process a hang-up reads the settings again; with one it means that the terminal is gone.
+    """
     engine = ready.engine
     interrupted: list[str] = []
 
@@ -129,41 +167,53 @@ async def run_to_end(ready: Ready) -> RunEnd:
         interrupted.append(name)
         engine.stop(why=name)
 
-    remove = _on_signals(asked, engine.reload)
+    remove = _on_signals(asked, (lambda: asked("SIGHUP")) if screen else engine.reload)
     try:
-        end = await engine.run()
-    except BaseException as error:
-        await engine.close(RunEnd(clean=False, why=f"{type(error).__name__}: {error}"))
-        raise
+        try:
+            end = await engine.run()
+        except BaseException as error:
+            await engine.close(RunEnd(clean=False, why=f"{type(error).__name__}: {error}"))
+            raise
+        end = await engine.close(end)
     finally:
         remove()
-    await engine.close(end)
     if "SIGINT" in interrupted and end.exit_code == 0:
         return msgspec.structs.replace(end, exit_code=INTERRUPTED)
     return end
 
 
-def watch(engine: Engine, watcher: Callable[[Snapshot | LogLine], None]) -> None:
-    """Give `watcher` every snapshot and log line of an engine in this process."""
-    engine.watchers.append(watcher)
+def watch(engine: Engine, watcher: Watcher) -> None:
+    """Give `watcher` every snapshot and log line of an engine in this process, and its goodbye."""
+    engine.watch(watcher)
 
 
-def _on_signals(stop: Callable[[str], None], reload: Callable[[], None]) -> Callable[[], None]:
-    """Obey SIGTERM and SIGINT (stop) and SIGHUP (reload); returns how to undo it. Windows has no SIGHUP."""
+def _nothing() -> None:
+    """A signal that means nothing yet."""
+
+
+def _on_signals(stop: Callable[[str], object], hang_up: Callable[[], None]) -> Callable[[], None]:
+    """Obey SIGTERM and SIGINT (stop) and SIGHUP; returns how to undo it. Windows has no SIGHUP.
+
+    Only the main thread hears signals; elsewhere nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return _nothing
     loop = asyncio.get_running_loop()
-    names = ("SIGTERM", "SIGINT")
-    if sys.platform == "win32":
-        before = {name: signal.getsignal(getattr(signal, name)) for name in names}
-        for name in names:
-            signal.signal(getattr(signal, name), lambda *_, name=name: loop.call_soon_threadsafe(stop, name))
-        return lambda: [signal.signal(getattr(signal, name), handler) for name, handler in before.items()] and None
+    names = ("SIGTERM", "SIGINT") if sys.platform == "win32" else ("SIGTERM", "SIGINT", "SIGHUP")
+    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+    heard = {name: (hang_up if name == "SIGHUP" else partial(stop, name)) for name in names}
     for name in names:
-        loop.add_signal_handler(getattr(signal, name), stop, name)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+        number = getattr(signal, name)
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_, name=name: loop.call_soon_threadsafe(heard[name]))
+        else:
+            loop.add_signal_handler(number, heard[name])
 
     def remove() -> None:
-        for name in (*names, "SIGHUP"):
-            with contextlib.suppress(ValueError, RuntimeError):
-                loop.remove_signal_handler(getattr(signal, name))
+        for name, handler in before.items():
+            if sys.platform != "win32":
+                with contextlib.suppress(ValueError, RuntimeError):
+                    loop.remove_signal_handler(getattr(signal, name))
+            signal.signal(getattr(signal, name), handler)
 
     return remove

@@ -112,6 +112,9 @@ class SocketClient:
         self._ids = (f"{client}-{os.getpid()}-{number}" for number in itertools.count(1))
         self._line: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._goodbye = ""
+        """What the engine said last, if it said goodbye."""
+        self._ended_said = False
         self.welcome: Welcome | None = None
 
     async def start(self) -> Welcome:
@@ -185,7 +188,7 @@ class SocketClient:
         if not isinstance(first, Welcome):
             why = first.why if isinstance(first, Bye) else "it answered in another language"
             raise NoEngineError(f"the engine refused: {why}", what_to_do="use the same version on both sides")
-        self._line, self.welcome = line, first
+        self._line, self.welcome, self._goodbye = line, first, ""
         self._events.put(LinkState(up=True, mode=first.mode))
         return first
 
@@ -197,17 +200,25 @@ class SocketClient:
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(NoEngineError("the line to the engine broke", what_to_do=_SEE_STATUS))
-            self._events.put(LinkState(up=False, why=why))
+            self._down(why)
             while self._watch and self._line is None:
                 await asyncio.sleep(delay_s)
                 try:
                     await self._open()
                     delay_s = _RECONNECT_S[0]
                 except NoEngineError as error:
-                    self._events.put(LinkState(up=False, why=str(error)))
+                    self._down(str(error))
                     delay_s = min(delay_s * 2, delay_max_s)
             if not self._watch:
                 return
+
+    def _down(self, why: str) -> None:
+        """Say that nobody is there: after a goodbye the end of the run, else the loss of the line."""
+        if not self._goodbye:
+            self._events.put(LinkState(up=False, why=why))
+        elif not self._ended_said:
+            self._ended_said = True
+            self._events.put(LinkState(up=False, why=f"engine ended: {self._goodbye}", ended=True))
 
     async def _listen(self) -> str:
         line = self._line
@@ -225,7 +236,10 @@ class SocketClient:
 
     def _take(self, message: FromEngine) -> None:
         match message:
-            case Snapshot() | LogLine() | Bye():
+            case Snapshot() | LogLine():
+                self._events.put(message)
+            case Bye():
+                self._goodbye, self._ended_said = message.why or "in order", False
                 self._events.put(message)
             case CommandResult(command_id=key) | Answer(query_id=key):
                 future = self._waiting.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from core.link.client import EventBox
-from core.link.messages import AnswerBody, CommandResult, Event, LinkState, Question, ReplayControl
+from core.link.messages import AnswerBody, Bye, CommandResult, Event, LinkState, Question, ReplayControl
 from core.link.server import EngineSide
 from core.model.commands import Command
 from core.model.snapshot import LogLine, Snapshot
@@ -21,9 +21,11 @@ class LocalClient:
         self._ids = (f"local-{number}" for number in itertools.count(1))
         self._events.put(LinkState(up=True, mode=engine.welcome().mode))
 
-    def publish(self, event: Snapshot | LogLine) -> None:
-        """Take a snapshot or a log line from the engine."""
+    def publish(self, event: Snapshot | LogLine | Bye) -> None:
+        """Take a snapshot, a log line or the goodbye from the engine."""
         self._events.put(event)
+        if isinstance(event, Bye):
+            self._events.put(LinkState(up=False, why=f"engine ended: {event.why}", ended=True))
 
     async def next(self) -> Event:
         """See `LinkClient.next`."""

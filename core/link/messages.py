@@ -208,6 +208,8 @@ class LinkState(Struct, frozen=True, kw_only=True):
     up: bool
     why: str = ""
     mode: TradeMode | None = None
+    ended: bool = False
+    """The engine said goodbye: the line is not lost, there is nothing at its other end."""
 
 
 Event = Snapshot | LogLine | LinkState | Bye

@@ -42,6 +42,10 @@ from core.model.snapshot import LogLine, Snapshot
 
 _LINES_PER_CLIENT_MAX = 1_000
 _CLIENTS_MAX = 32
+_REQUESTS_MAX = 64
+_BOX_MAX = 2 * _LINES_PER_CLIENT_MAX
+"""Room for answers beside the log lines; a client may have `_REQUESTS_MAX` questions open."""
+_GOODBYE_S = 1.0
 
 
 class EngineSide(Protocol):
@@ -67,10 +71,11 @@ class EngineSide(Protocol):
 class LinkServer:
     """Listens in a home and feeds whoever watches."""
 
-    def __init__(self, home: Path, engine: EngineSide) -> None:
-        """Nothing is opened before `start`."""
+    def __init__(self, home: Path, engine: EngineSide, *, on_watcher: Callable[[], None] | None = None) -> None:
+        """Nothing is opened before `start`; `on_watcher` publishes a fresh snapshot for whoever comes to watch."""
         self._home = home
         self._engine = engine
+        self._on_watcher = on_watcher
         self._watchers: list[_Watcher] = []
         self._server: Server | None = None
         self._place: Place | None = None
@@ -84,16 +89,19 @@ class LinkServer:
     async def start(self) -> Place:
         """Listen and publish where. An old socket of a dead engine is replaced; the home's lock says that it is dead."""
         place = choose_place(self._home)
-        options = {"max_size": MESSAGE_BYTES_MAX, "compression": None, "max_queue": 64}
         if place.socket:
             clear_socket(place)
             before = os.umask(0o177)
             try:
-                self._server = await unix_serve(self._serve, place.socket, **options)
+                self._server = await unix_serve(
+                    self._serve, place.socket, max_size=MESSAGE_BYTES_MAX, max_queue=_REQUESTS_MAX, compression=None
+                )
             finally:
                 os.umask(before)
         else:
-            self._server = await serve(self._serve, "127.0.0.1", 0, **options)
+            self._server = await serve(
+                self._serve, "127.0.0.1", 0, max_size=MESSAGE_BYTES_MAX, max_queue=_REQUESTS_MAX, compression=None
+            )
             port = next(iter(self._server.sockets)).getsockname()[1]
             place = msgspec.structs.replace(place, port=port)
         self._place = place
@@ -104,7 +112,10 @@ class LinkServer:
         """Say goodbye and close; answers under way are given a moment to leave."""
         for watcher in self._watchers:
             watcher.tell(Bye(why=why))
-        await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                for watcher in tuple(self._watchers):
+                    await watcher.empty.wait()
         if self._server is not None:
             self._server.close()
             with contextlib.suppress(TimeoutError):
@@ -154,7 +165,9 @@ class LinkServer:
         tasks: set[asyncio.Task[None]] = set()
         if hello.watch:
             self._watchers.append(watcher)
-            if self._last is not None:
+            if self._on_watcher is not None:
+                self._on_watcher()
+            elif self._last is not None:
                 watcher.show(self._last)
         try:
             async for raw in line:
@@ -186,36 +199,51 @@ class _Watcher:
 
     def __init__(self, line: ServerConnection) -> None:
         self._line = line
-        self._messages: deque[FromEngine] = deque()
+        self._messages: deque[FromEngine] = deque(maxlen=_BOX_MAX)
         self._snapshot: Snapshot | None = None
         self._waiting = asyncio.Event()
         self._lost_lines = 0
+        self.empty = asyncio.Event()
+        """Nothing waits to be sent."""
+        self.empty.set()
 
     def tell(self, message: FromEngine) -> None:
         if isinstance(message, LogLine) and len(self._messages) >= _LINES_PER_CLIENT_MAX:
             self._lost_lines += 1
         else:
             self._messages.append(message)
-        self._waiting.set()
+        self._wake()
 
     def show(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        self._wake()
+
+    def _wake(self) -> None:
+        self.empty.clear()
         self._waiting.set()
 
     async def run(self) -> None:
-        while True:
-            await self._waiting.wait()
-            self._waiting.clear()
-            while self._messages:
-                await self._line.send(msgspec.msgpack.encode(self._messages.popleft()))
-            if self._lost_lines:
-                text = f"{self._lost_lines} log lines were left out: this line is slow"
-                at = self._snapshot.engine.wall_utc_ns if self._snapshot else 0
-                self._lost_lines = 0
-                await self._line.send(msgspec.msgpack.encode(LogLine(at_utc_ns=at, level="warning", kind="link", text=text)))
-            snapshot, self._snapshot = self._snapshot, None
-            if snapshot is not None:
-                await self._line.send(msgspec.msgpack.encode(snapshot))
+        try:
+            while True:
+                await self._waiting.wait()
+                self._waiting.clear()
+                await self._send()
+                if not self._waiting.is_set():
+                    self.empty.set()
+        finally:
+            self.empty.set()
+
+    async def _send(self) -> None:
+        snapshot, self._snapshot = self._snapshot, None
+        if snapshot is not None:
+            await self._line.send(msgspec.msgpack.encode(snapshot))
+        while self._messages:
+            await self._line.send(msgspec.msgpack.encode(self._messages.popleft()))
+        if self._lost_lines:
+            text = f"{self._lost_lines} log lines were left out: this line is slow"
+            at = snapshot.engine.wall_utc_ns if snapshot else 0
+            self._lost_lines = 0
+            await self._line.send(msgspec.msgpack.encode(LogLine(at_utc_ns=at, level="warning", kind="link", text=text)))
 
 
 _decoder: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)

@@ -1,0 +1,70 @@
+"""What a run says, and to whom: the log file, the alerts, the link, and whoever listens in this process.
+
+Promises: one line reaches all of them in the same order; what libraries complain of is in the log too; a run over recorded days
+alerts nobody. Does not: decide what is worth a line (`core.engine.loglines`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Literal
+
+from core.clock.wall import Clock
+from core.engine.alerting import AlertSender
+from core.engine.loglines import log_line
+from core.journal.logs import LibraryLog, LogFile
+from core.link.messages import Bye
+from core.model.effects import Alert, Effect
+from core.model.snapshot import LogLine, Snapshot
+from core.model.units import UtcNs
+
+Level = Literal["info", "warning", "error", "critical"]
+Told = Snapshot | LogLine | Bye
+Watcher = Callable[[Told], None]
+
+
+class Voice:
+    """See the module."""
+
+    def __init__(self, log: LogFile, alerts: AlertSender, clock: Clock, on_line: Callable[[LogLine], None] | None) -> None:
+        """Speaks into `log` from here on, and takes over what libraries log."""
+        self.alerts = alerts
+        self.watchers: list[Watcher] = []
+        self._log = log
+        self._on_line = on_line
+        self._library = LibraryLog(log, clock)
+        logging.getLogger().addHandler(self._library)
+
+    def effect(self, at_utc_ns: UtcNs, effect: Effect) -> None:
+        """What the desk decided, where it is worth a line or an alert."""
+        line = log_line(at_utc_ns, effect)
+        if line is not None:
+            self.line(line)
+        if isinstance(effect, Alert):
+            self.alerts.take(effect)
+
+    def line(self, line: LogLine) -> None:
+        """One line to everybody."""
+        self._log.write(line)
+        if self._on_line is not None:
+            self._on_line(line)
+        self.show(line)
+
+    def say(self, at_utc_ns: UtcNs, level: Level, kind: str, text: str) -> None:
+        """One line of the engine's own."""
+        self.line(LogLine(at_utc_ns=at_utc_ns, level=level, kind=kind, text=text))
+
+    def tell(self, at_utc_ns: UtcNs, alert: Alert) -> None:
+        """An alert of the engine's own."""
+        self.effect(at_utc_ns, alert)
+
+    def show(self, told: Told) -> None:
+        """To those who watch, in this process and over the link."""
+        for watcher in self.watchers:
+            watcher(told)
+
+    def close(self) -> None:
+        """Let go of the libraries and the file."""
+        logging.getLogger().removeHandler(self._library)
+        self._log.close()
