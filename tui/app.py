@@ -70,7 +70,6 @@ class DeskApp(HardenedApp):
     COMMANDS: ClassVar[set[Any]] = {DeskCommands}
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
     CSS = """
-    Screen { background: $background; color: $foreground; }
     ToastRack { dock: bottom; }
     """
 
@@ -111,7 +110,7 @@ class DeskApp(HardenedApp):
             self.notify(text, severity="warning", markup=False, timeout=15)
         self._take_keys()
         self.set_interval(1.0 / self.ui.paint_per_s, self.paint)
-        self.set_interval(1.0, self.memory.tick)
+        self.ticking = self.set_interval(1.0, self.memory.tick)
         self.run_worker(self._listen(), name="link", exit_on_error=False)
 
     def _take_keys(self) -> None:

@@ -42,6 +42,14 @@ class Bridge:
             await self.settle()
         raise AssertionError(f"never came: {what or done}")
 
+    async def answers(self) -> None:
+        """Until every question to the engine is answered and drawn."""
+        await self.settle()
+        asked = [worker for worker in self.app.workers if worker.name != "link" and not worker.is_finished]
+        if asked:
+            await self.app.workers.wait_for_complete(asked)
+        await self.settle()
+
     async def settle(self) -> None:
         """Until every message is handled and everything dirty is drawn, twice over, for one thing leads to another."""
         for _ in range(2):
@@ -95,6 +103,7 @@ async def _bridge(
     client = client if client is not None else FakeClient(live_events(**desk))
     app = DeskApp(client, ui or ui_settings())
     async with app.run_test(size=size, tooltips=False) as pilot:
+        app.ticking.pause()  # tests tick by hand
         bridge = Bridge(app, pilot, client)
         await bridge.settle()
         yield bridge

@@ -202,11 +202,12 @@ def demo_risk() -> RiskView:
         all_stops_money=412.8,
         all_stops_cap_money=1012.4,
         limits=(
-            LimitView(name="loss of the day", value=0.0, limit=5.0, unit="%"),
-            LimitView(name="drawdown", value=1.1, limit=10.0, unit="%"),
-            LimitView(name="losses in a row", value=2.0, limit=5.0, unit=""),
-            LimitView(name="entries today", value=4.0, limit=10.0, unit=""),
-            LimitView(name="positions", value=3.0, limit=5.0, unit=""),
+            LimitView(name="day_loss", value=0.0, limit=0.05, unit="share"),
+            LimitView(name="drawdown", value=0.011, limit=0.1, unit="share"),
+            LimitView(name="losses_in_row", value=2.0, limit=5.0, unit="trades"),
+            LimitView(name="entries", value=4.0, limit=10.0, unit="entries"),
+            LimitView(name="positions", value=3.0, limit=5.0, unit="positions"),
+            LimitView(name="margin_level", value=1022.4, limit=300.0, unit="%"),
         ),
         currencies=(
             CurrencyView(currency="USD", net_x_equity=-3.1),

@@ -22,7 +22,7 @@ from tui.host import Host
 from tui.view.lines import Line, Span, clip, unmarked, wrapped
 from tui.widgets.paper import Paper
 
-FORGET_S: Final = 4.0
+FORGET_S: Final = 8.0
 """A word half typed is forgotten after so long."""
 
 
@@ -31,7 +31,7 @@ class Dialog(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "cancel", "Cancel", show=False)]
     DEFAULT_CSS = """
-    Dialog { align: center middle; background: $background 55%; }
+    Dialog { align: center middle; background: $background 40%; }
     Dialog > #box {
         width: 84; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
         border: thick $desk-focus; background: $surface;

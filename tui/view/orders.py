@@ -114,7 +114,7 @@ def flatten_progress(
     now = {view.position_id: view for view in desk.positions}
     left = [view for view in asked if view.position_id in now]
     lines: list[Line] = [clip((_verdict(desk.flatten, len(asked) - len(left), len(asked)),), width, glyphs)]
-    if answer:
+    if answer and (desk.flatten is None or answer != desk.flatten.text):
         lines.extend((Span(text, "muted"),) for text in wrapped(answer, width)[:3])
     lines.append(())
     for number, view in enumerate(asked):

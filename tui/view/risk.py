@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from core.model.snapshot import DeskView, LimitView
 from tui.view import figures
-from tui.view.lines import Glyphs, Line, Sheet, Span, clip, fit, meter
+from tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip, fit, meter
 
 
 def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
@@ -70,15 +72,36 @@ def _metered(name: str, used: float | None, text: str, width: int, glyphs: Glyph
     return clip(spans, width, glyphs)
 
 
+FLOORS: Final = ("margin_level",)
+"""Limits that trip from above: what is left matters, not what is used."""
+
+
 def _limit(limit: LimitView, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    value = "?" if limit.value is None else f"{limit.value:g}" if limit.value == int(limit.value) else f"{limit.value:.2f}"
-    unit = f" {limit.unit}" if limit.unit and limit.unit != "%" else limit.unit
-    used = figures.share(limit.value, limit.limit)
-    line = _metered(limit.name, used, f"{value} of {limit.limit:g}{unit}", width, glyphs)
+    name = limit.name.replace("_", " ")
+    if limit.unit.startswith("money left"):
+        line = _figures(name, f"{figures.money(limit.value)} left to {figures.money(limit.limit)}", width, glyphs)
+    elif limit.name in FLOORS:
+        used = figures.share(limit.limit, limit.value)
+        line = _metered(
+            name, used, f"{_amount(limit.value, limit.unit)}, at least {_amount(limit.limit, limit.unit)}", width, glyphs
+        )
+    else:
+        used = figures.share(limit.value, limit.limit)
+        line = _metered(name, used, f"{_amount(limit.value, limit.unit)} of {_amount(limit.limit, limit.unit)}", width, glyphs)
     if not limit.tripped:
         return (line,)
-    since = figures.moment(limit.since_utc_ns, "%a %H:%M")
-    return (line, clip((Span(f"  TRIPPED {since}", "alarm"), Span(f" back: {limit.rearm}", "warn")), width, glyphs))
+    since = f" {figures.moment(limit.since_utc_ns, '%a %H:%M')}" if limit.since_utc_ns else ""
+    return (line, clip((Span(f"  TRIPPED{since}", "alarm"), Span(f" back: {clean(limit.rearm)}", "warn")), width, glyphs))
+
+
+def _amount(value: float | None, unit: str) -> str:
+    """A figure of a limit; shares are fractions and shown as percent, counts without their unit."""
+    if value is None:
+        return figures.UNKNOWN
+    if unit == "share":
+        return figures.pct(value)
+    whole = f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
+    return f"{whole}%" if unit == "%" else whole
 
 
 def _currencies(desk: DeskView, width: int, glyphs: Glyphs) -> tuple[Line, ...]:

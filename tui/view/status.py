@@ -23,7 +23,7 @@ QUOTE_OLD_NS: Final = 60 * NS_PER_S
 
 
 def header(sight: Sight, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """The three status lines."""
+    """The three status lines, and a fourth while feed or journal is down."""
     snapshot = sight.snapshot
     if snapshot is None:
         return _without_snapshot(sight, width, glyphs)
@@ -31,11 +31,14 @@ def header(sight: Sight, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     gap = Span(f" {glyphs.divider} ", "muted")
     equity = _equity(desk, width)
     first = spread(_state_line(sight, snapshot, width - width_of(equity) - 1, glyphs), equity, width, glyphs)
-    second = clip(chips(_money_chips(desk), width, gap), width, glyphs)
+    second = chips(_money_chips(desk, whole=False), width, gap)
+    if width_of(second) > width:
+        second = clip(chips(_money_chips(desk, whole=True), width, gap), width, glyphs)
     third = clip(chips(_care_chips(desk, engine), width, gap), width, glyphs)
     if sight.stale:
         first = _lost_line(sight, desk, width, glyphs)
-    return (first, second, third)
+    alarm = _alarm_line(engine)
+    return (first, second, third, clip(alarm, width, glyphs)) if alarm else (first, second, third)
 
 
 def too_small(sight: Sight, width: int, height: int, glyphs: Glyphs) -> Line:
@@ -106,7 +109,15 @@ def _equity(desk: DeskView, width: int) -> Line:
     return (Span("equity " if width >= 100 else "eq ", "muted"), amount)
 
 
-def _money_chips(desk: DeskView) -> list[Chip]:
+def _alarm_line(engine: EngineHealth) -> Line:
+    words = [] if engine.feed_up else [f" FEED DOWN {clean(engine.feed_why)} "]
+    words += [] if engine.journal_writable else [" JOURNAL NOT WRITABLE: no entries "]
+    return tuple(Span(text, "alarm") for text in words)
+
+
+def _money_chips(desk: DeskView, *, whole: bool) -> list[Chip]:
+    """Figures of money and risk; `whole` leaves decimals out where the account is too large for the line."""
+    digits = 0 if whole else desk.account.currency_digits if desk.account is not None else 2
     day = desk.day_result_money
     fraction = figures.share(day, desk.day_base_money)
     room = None if day is None or desk.day_limit_money is None else desk.day_limit_money + day
@@ -119,9 +130,9 @@ def _money_chips(desk: DeskView) -> list[Chip]:
         Chip(
             (
                 Span("day ", "muted"),
-                Span(f"{figures.money(day, sign=True)} {figures.pct(fraction, sign=True)}", figures.role_of(day)),
+                Span(f"{figures.money(day, digits, sign=True)} {figures.pct(fraction, sign=True)}", figures.role_of(day)),
                 Span(" limit in ", "muted"),
-                Span(figures.money(room), "alarm" if room is not None and room <= 0 else "warn" if tight else ""),
+                Span(figures.money(room, digits), "alarm" if room is not None and room <= 0 else "warn" if tight else ""),
             )
         ),
         Chip(
@@ -137,7 +148,7 @@ def _money_chips(desk: DeskView) -> list[Chip]:
         ),
         Chip(_agreement(desk)),
         Chip((Span("drawdown ", "muted"), Span(figures.pct(desk.drawdown_fraction, 1))), 2),
-        Chip((Span("balance ", "muted"), Span(figures.money(desk.balance_money))), 3),
+        Chip((Span("balance ", "muted"), Span(figures.money(desk.balance_money, digits))), 3),
         Chip(
             (
                 Span("today ", "muted"),
@@ -180,10 +191,6 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
     ]
     if desk.pending_orders_ours:
         row.insert(1, Chip((Span(figures.plural(desk.pending_orders_ours, "order"), "warn"),), 1))
-    if not engine.feed_up:
-        row.insert(0, Chip((Span(f"FEED DOWN {clean(engine.feed_why)}".rstrip(), "alarm"),), 0))
-    if not engine.journal_writable:
-        row.insert(0, Chip((Span("JOURNAL NOT WRITABLE", "alarm"),), 0))
     if desk.broker_offset_s:
         row.append(Chip((Span(f"broker {figures.moment(desk.at_utc_ns, '%H:%M', desk.broker_offset_s)}", "muted"),), 5))
     if engine.broker_round_trip_ms is not None:

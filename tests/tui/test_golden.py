@@ -1,0 +1,116 @@
+"""Every screen at three sizes and in three themes, as text and runs of style; `--golden-update` writes them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from core.link.messages import LinkState
+from core.model.snapshot import OrderView
+from tests.tui.conftest import Bridge, ui_settings
+from tests.tui.demo import (
+    NOW,
+    FakeClient,
+    demo_engine,
+    demo_pairs,
+    demo_positions,
+    drawdown_reason,
+    foreign_position,
+    live_events,
+    paused_reason,
+)
+from tests.tui.export import styles, words
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+THEMES = ("harbour", "daylight", "ansi16")
+SCREENS: dict[str, tuple[str, ...]] = {
+    "desk": (),
+    "signals": ("2",),
+    "positions": ("3", "z"),
+    "risk": ("4", "z"),
+    "log": ("5", "z"),
+    "flatten": ("F", "f", "l"),
+    "close": ("3", "c"),
+    "stop": ("Q",),
+    "tweak": ("t", "slash", *"risk_per", "enter", "down"),
+    "why": ("w",),
+    "journal": ("b",),
+    "news": ("n",),
+    "health": ("h",),
+    "chart": ("v",),
+    "help": ("question_mark",),
+}
+
+
+async def shown(ship: Bridge, name: str, golden: Callable[[str, str], None]) -> None:
+    await ship.answers()
+    parts = [words(ship.app)]
+    for theme in THEMES:
+        ship.app.theme = theme
+        await ship.settle()
+        parts.append(f"--- {theme}\n{styles(ship.app)}")
+    golden(f"screens/{name}.txt", "".join(parts))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", SCREENS)
+async def test_screen(bridge, golden, name, size):
+    async with bridge(size) as ship:
+        await ship.press(*SCREENS[name])
+        await ship.settle()
+        await shown(ship, f"{name}-{size[0]}x{size[1]}", golden)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_bad_night_with_real_money(bridge, golden, size):
+    order = OrderView(
+        client_id="r1-7", symbol="EURUSD", what="open", side=None, lots=0.1, sent_utc_ns=NOW - 90 * 10**9, fate="unknown"
+    )
+    bad = {
+        "mode": "real",
+        "state": "HALTED",
+        "reasons": (drawdown_reason(), paused_reason()),
+        "positions": (*demo_positions(), foreign_position()),
+        "orders": (order,),
+        "without_stop": 1,
+        "unknown_fates": 1,
+        "book_agrees": False,
+        "foreign": 1,
+        "day_result_money": -430.5,
+        "calendar_available": False,
+        "oldest_quote_utc_ns": NOW - 400 * 10**9,
+        "engine": demo_engine(feed_up=False, feed_why="terminal does not answer", journal_writable=False),
+    }
+    async with bridge(size, **bad) as ship:
+        await shown(ship, f"bad_night-{size[0]}x{size[1]}", golden)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_link_lost(bridge, golden, size):
+    async with bridge(size) as ship:
+        await ship.give(LinkState(up=False, why="line lost"))
+        await shown(ship, f"link_lost-{size[0]}x{size[1]}", golden)
+
+
+async def test_nothing_known_yet(bridge, golden):
+    async with bridge(client=FakeClient([LinkState(up=False, why="connecting")])) as ship:
+        await shown(ship, "connecting-80x24", golden)
+
+
+async def test_ascii(bridge, golden):
+    async with bridge((200, 60), client=FakeClient(live_events()), ui=ui_settings(ascii=True)) as ship:
+        await ship.settle()
+        assert ship.text.isascii()
+        await shown(ship, "ascii-200x60", golden)
+
+
+async def test_many_pairs_and_positions(bridge, golden):
+    positions = tuple(foreign_position(number) for number in range(20))
+    async with bridge((80, 24), pairs=demo_pairs(28), positions=positions, foreign=20) as ship:
+        await shown(ship, "crowded-80x24", golden)
+
+
+async def test_too_small(bridge, golden):
+    async with bridge((20, 5)) as ship:
+        await shown(ship, "too_small-20x5", golden)
