@@ -21,7 +21,9 @@ def commands_page() -> str:
 
     parts = ["# Commands\n\nWritten by `make docs` from what the commands say of themselves.\n"]
     parts.append("\n" + "".join(f"- [`quarterdeck {name}`](#{name}): {entry.purpose}\n" for name, entry in SUBCOMMANDS.items()))
-    parts += [f"\n## {name}\n\n```\n{_help(name)}\n```\n" for name in SUBCOMMANDS]
+    for name, entry in SUBCOMMANDS.items():
+        parts.append(f"\n## {name}\n\n```\n{_help(name)}\n```\n")
+        parts += [f"\n### {name} {part}\n\n```\n{_help(name, part)}\n```\n" for part in entry.parts]
     return "".join(parts)
 
 
@@ -56,7 +58,7 @@ def main() -> int:
     return 0
 
 
-def _help(name: str) -> str:
+def _help(*words: str) -> str:
     from cli.main import main as run
 
     before = os.environ.get("COLUMNS")
@@ -64,7 +66,7 @@ def _help(name: str) -> str:
     said = io.StringIO()
     try:
         with contextlib.redirect_stdout(said):
-            run([name, "--help"])
+            run([*words, "--help"])
     finally:
         if before is None:
             del os.environ["COLUMNS"]
