@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing import get_context
 from typing import Any, Protocol
 
@@ -91,11 +92,11 @@ def runner(workers: int, cluster: str = "") -> Iterator[Runner]:
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
     try:
-        from distributed import Client
+        distributed: Any = import_module("distributed")
     except ImportError as error:
         raise UsageError("--cluster needs the library `distributed`", what_to_do="install quarterdeck[optimize]") from error
     try:
-        client = Client(address, timeout="10s")
+        client = distributed.Client(address, timeout="10s")
     except OSError as error:
         raise UsageError(f"--cluster {address}: nobody answers", what_to_do="start a scheduler there, and workers") from error
     try:

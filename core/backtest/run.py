@@ -60,6 +60,13 @@ class Watcher(Protocol):
         ...
 
 
+class Taped(Struct, frozen=True, kw_only=True):
+    """What a tape gives in place of a scanner: its answers, and the past that its desk was told."""
+
+    answers: BarScanner
+    histories: tuple[History, ...]
+
+
 class Backtest:
     """One run. `go` may be called once."""
 
@@ -71,13 +78,14 @@ class Backtest:
         *,
         every_bar: bool = False,
         columns: bool | None = None,
+        taped: Taped | None = None,
         tape: Tape | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Opens the market as a venue. Raises DataError for what cannot be priced.
 
         `every_bar` skips nothing; `columns` [where bars are skipped] answers from columns made once, not as the live scanner
-        does, a bar at a time. Where a `tape` is written nothing is skipped.
+        does, a bar at a time. `taped` answers instead of a scanner. Where a `tape` is written nothing is skipped.
         """
         self.settings = settings
         self.strategy = strategy
@@ -86,7 +94,8 @@ class Backtest:
         self.collector = Collector()
         self._market = market
         self._clock = clock or WallClock()
-        self._every_bar = every_bar or tape is not None
+        self._every_bar = every_bar or tape is not None or taped is not None
+        self._taped = taped
         self._columns = columns if columns is not None else not self._every_bar
         self._tape = tape
         self._ended = ""
@@ -105,7 +114,7 @@ class Backtest:
         opening = await open_broker(
             venue.broker,
             settings.desk.pairs,
-            history_bars=history_bars(self.strategy, settings),
+            history_bars=1 if self._taped is not None else history_bars(self.strategy, settings),
             h1_bars=0,
             on_step=_silent,
         )
@@ -113,8 +122,12 @@ class Backtest:
         runner = Runner(self.desk, self._tape, venue.from_utc_ns)
         runner.listen(self.collector.hear)
         runner.listen(self._hear)
-        live = make_scanner(self.strategy, opening.instruments, settings)
-        histories = seed(live, opening, settings)
+        live: BarScanner
+        if self._taped is not None:
+            live, histories = self._taped.answers, list(self._taped.histories)
+        else:
+            scanner = make_scanner(self.strategy, opening.instruments, settings)
+            live, histories = scanner, seed(scanner, opening, settings)
         steps = self._driver(runner, live, opening, histories)
         started = started_input(
             settings,

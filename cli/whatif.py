@@ -1,0 +1,117 @@
+"""`quarterdeck whatif`: settings changed over the last days of the tape, or over recorded days, and the difference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.backtest_text import comparison_lines
+from cli.options import FromOption, HomeOption, JsonOption, PairsOption, ToOption
+from cli.output import print_json
+from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
+from cli.progress import Meter, stoppable
+from core.model.errors import UsageError
+from core.settings.home import Home, resolve_home
+
+
+def command(
+    values: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="The setting to change; may be given several times.")
+    ],
+    days: Annotated[float, typer.Option("--days", min=0.05, max=400, help="So many last days of the tape.")] = 5.0,
+    number: Annotated[
+        int | None, typer.Option("--run", metavar="N", min=1, help="Another run of the journal. [the last]")
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", metavar="FOLDER", help="Recorded prices in place of the tape.")
+    ] = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    pairs: PairsOption = None,
+    rate: Annotated[
+        list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the same days twice, as is and changed, and tell the difference in decisions and money.
+
+    From the tape the strategy's signals are taken as they were; a change of the strategy itself needs --data. Nothing is changed.
+    """
+    where, changes = resolve_home(home), list(parse_settings(values))
+    if not data and (first or last or pairs):
+        raise UsageError("--from, --to and --pairs belong to --data", what_to_do="give --data FOLDER, or --days of the tape")
+    with stoppable() as meter:
+        if data:
+            folders = tuple(folder.expanduser().absolute() for folder in data)
+            found = _over_data(where, folders, parse_days(first, last), pairs, parse_rates(rate or []), changes, meter)
+        else:
+            found = _over_tape(where, days, number, parse_rates(rate or []), changes, meter)
+    _tell(found)
+    if as_json:
+        print_json(_plain(found))
+
+
+def _over_data(
+    home: Home, folders: Any, days: Any, pairs: str | None, rates: dict[str, float], changes: list[tuple[str, Any]], meter: Meter
+) -> Any:
+    from cli.backtest_run import Order, prepared
+    from core.backtest.settings import with_changes
+    from core.backtest.whatif import over_candles
+    from core.strategy.load import load_strategy
+
+    values = (("desk.pairs", list(parse_pairs(pairs))),) if pairs is not None else ()
+    order = Order(home=home, folders=folders, days=days, rates=rates, settings_file=None, values=values)
+    ready = prepared(order)
+    other = load_strategy(with_changes(ready.settings, changes).strategy, home.root)
+    return over_candles(ready.market, ready.settings, ready.strategy, other, changes, meter)
+
+
+def _over_tape(
+    home: Home, days: float, number: int | None, rates: dict[str, float], changes: list[tuple[str, Any]], meter: Meter
+) -> Any:
+    from core.backtest.taped import stretch_of
+    from core.backtest.whatif import over_tape
+    from core.journal.tape import TapeReader
+    from core.model.units import DAY_NS
+    from core.strategy.load import load_strategy
+
+    with TapeReader(home.journal) as reader:
+        run = reader.run(number)
+        (last,) = reader.rows("SELECT coalesce(max(at_utc_ns), 0) FROM tape WHERE run = ?", run.run)[0]
+        stretch = stretch_of(reader, run, from_utc_ns=int(last - days * DAY_NS), rates=rates)
+    strategy = load_strategy(stretch.settings.strategy, home.root)
+    return over_tape(stretch, strategy, changes, meter)
+
+
+def _tell(found: Any) -> None:
+    first, second = found.as_is, found.changed
+    print(f"{first.label}: {first.bars:,} bars, {first.elapsed_s + second.elapsed_s:.1f} s")
+    for name, run in (("as is", first), ("changed", second)):
+        total = run.summary
+        print(
+            f"{name:<9} {total.trades} trades, {total.result_money:+,.2f} {run.currency}, {total.result_r:+.2f} R, digest {total.digest}"
+        )
+    print("\n".join(comparison_lines(found.difference, "the run as is", "the changed run")))
+    seen = found.reality
+    if seen is not None:
+        print(
+            f"really    {seen.trades} trades, {seen.net_money:+,.2f}; the run as is made {seen.same} of them to the ticket, "
+            f"{seen.replayed_net_money:+,.2f} in all"
+        )
+
+
+def _plain(found: Any) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "as_is": msgspec.to_builtins(found.as_is.summary),
+        "changed": msgspec.to_builtins(found.changed.summary),
+        "same_trades": found.difference.same_trades,
+        "figures": {name: list(pair) for name, pair in found.difference.figures.items()},
+        "only_as_is": len(found.difference.only_first),
+        "only_changed": len(found.difference.only_second),
+        "reality": None if found.reality is None else msgspec.to_builtins(found.reality),
+    }
