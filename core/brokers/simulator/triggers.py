@@ -144,7 +144,12 @@ class Triggers:
         return [position for position in self._ledger.positions.values() if position.symbol == symbol]
 
     def _working(self, symbol: str) -> list[Order]:
-        return [order for order in self._ledger.orders.values() if order.symbol == symbol]
+        # an order at the market that the server has not answered yet waits for no price
+        return [
+            order
+            for order in self._ledger.orders.values()
+            if order.symbol == symbol and order.kind not in (ORDER_BUY, ORDER_SELL)
+        ]
 
     def _exit(self, position: Position, price: Price, reason: int, rule: str, *, comment: str | None = None) -> None:
         ledger = self._ledger

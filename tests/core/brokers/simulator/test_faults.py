@@ -50,6 +50,19 @@ def test_accepted_first_and_decided_later(name, state, positions):
     assert desk.terminal.next_ns() is None
 
 
+@pytest.mark.parametrize("name", ["placed_then_filled", "placed_then_refused"])
+def test_what_the_server_still_thinks_about_waits_for_no_price(name):
+    """A tick meanwhile must not fill it as if it were a pending order: a close would open the other side."""
+    desk = Desk(faults=Faults())
+    sent = desk.deal("buy", 0.1)
+    desk.terminal.faults.set(FaultRates(**{name: 1.0, "delay_s": 5.0}))
+    assert desk.deal("sell", 0.1, position=sent.order).retcode == 10008
+    desk.tick("EURUSD", 1.086, 1.08615, after_s=2)
+    assert [held.ticket for held in desk.mt.positions_get()] == [sent.order]
+    desk.tick("EURUSD", 1.084, 1.08415, after_s=1)
+    assert [held.ticket for held in desk.mt.positions_get()] == [sent.order]
+
+
 def test_a_late_close_closes():
     desk = Desk(faults=Faults())
     sent = desk.deal("buy", 0.1)
