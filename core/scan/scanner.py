@@ -16,7 +16,7 @@ import numpy as np
 from core.model.errors import InvariantBroken, invariant
 from core.model.market import Bar, Candles, FloatArray, Instrument
 from core.model.signals import NoSignal, Signal
-from core.model.units import H1_NS
+from core.model.units import H1_NS, M15_NS
 from core.scan.bars import h1_of
 from core.scan.columns import warming
 from core.scan.features import atr_h1, atr_m15, measured
@@ -76,6 +76,7 @@ class _PairScan:
         self._hours = BarWindow(plan.h1_rows, older)
         for row in range(max(0, len(built) - plan.h1_rows), len(built)):
             self._hours.append(built.bar(row))
+        self._hours_changed()
         fractions = (atr_m15(m15) / m15.close)[plan.m15_rows - 1 :] if len(m15) >= plan.m15_rows else np.zeros(0)
         self._fractions = np.zeros(plan.percentile_rows + _SLACK_ROWS)
         self._ranked = min(len(fractions), plan.percentile_rows)
@@ -94,7 +95,7 @@ class _PairScan:
             return withheld(plan, symbol, bar.open_utc_ns, warming(plan, len(m15), len(h1)))
         atr_price = atr_m15(m15).item(-1)
         past = self._rank(atr_price / m15.close.item(-1))
-        figures = measured(atr_price, atr_h1(h1).item(-1), past)
+        figures = measured(atr_price, self._atr_h1_price, past)
         looked = attempted("", self._look, m15, h1)
         if isinstance(looked, Failed):
             return withheld(plan, symbol, bar.open_utc_ns, f"strategy error: {looked.error}", figures)
@@ -107,12 +108,20 @@ class _PairScan:
 
     def _booked(self, m15: Candles) -> Candles:
         """The H1 bars closed by the end of the last M15 bar, the newest of them booked now."""
+        if int(m15.open_utc_ns[-1]) + M15_NS < self._booked_utc_ns + H1_NS:
+            return self._h1  # the hour that is waited for is not over
         waiting = m15[int(np.searchsorted(m15.open_utc_ns, self._booked_utc_ns)) :]
         built = h1_of(waiting, cut=False)
         for row in range(len(built)):
             self._hours.append(built.bar(row))
             self._booked_utc_ns = int(built.open_utc_ns[row]) + H1_NS
-        return self._hours.candles()
+        if len(built):
+            self._hours_changed()
+        return self._h1
+
+    def _hours_changed(self) -> None:
+        self._h1 = self._hours.candles()
+        self._atr_h1_price = atr_h1(self._h1).item(-1) if len(self._h1) else math.nan
 
     def _rank(self, fraction: float) -> FloatArray:
         """Remember ATR(M15)/price of the newest bar and return the window that ends with it."""

@@ -20,7 +20,7 @@ from core.model.signals import Check
 from core.settings.schema import number
 from core.strategy.interface import BoolArray, Columns, Decision, Regime, Trend
 from core.strategy.talib_light import atr, ema, highest, lowest, recursive_bars, rsi
-from core.strategy.windows import efficiency, lagged, mean_true_range, onto_m15, ramp, slope, true_range, window_mean
+from core.strategy.windows import efficiency, lagged, lagged_mean, mean_true_range, onto_m15, ramp, slope, true_range, window_mean
 
 _BARS_A_DAY = 96
 _REGIMES: tuple[Regime, ...] = ("low", "normal", "high")
@@ -182,11 +182,8 @@ class TrendStrategy:
     def _regime(self, columns: Columns) -> None:
         p = self._p
         now = window_mean(true_range(columns.m15), p.regime_bars)
-        usual = lagged(now, _BARS_A_DAY)
-        for days in range(2, p.regime_days + 1):
-            usual = usual + lagged(now, days * _BARS_A_DAY)
         with np.errstate(divide="ignore", invalid="ignore"):
-            columns["volatility"] = ratio = now / (usual / p.regime_days)
+            columns["volatility"] = ratio = now / lagged_mean(now, _BARS_A_DAY, p.regime_days)
         low, high, known = ratio < p.regime_low_x, ratio > p.regime_high_x, np.isfinite(ratio)
         for name in ("stop", "target"):
             calm, normal, wild = (getattr(p, f"{name}_{regime}_x_atr") for regime in _REGIMES)

@@ -11,6 +11,7 @@ from core.strategy.windows import (
     closed_h1_rows,
     efficiency,
     lagged,
+    lagged_mean,
     mean_true_range,
     onto_m15,
     ramp,
@@ -38,6 +39,24 @@ def test_slope_and_mean_true_range_depend_on_their_own_window_alone():
     for end in (120, 333, 500):
         assert slope(VALUES[end - 48 : end], 48)[-1] == slope(VALUES, 48)[end - 1]
         assert mean_true_range(CANDLES[end - 15 : end], 14)[-1] == mean_true_range(CANDLES, 14)[end - 1]
+
+
+@pytest.mark.parametrize("figure", [window_mean, slope])
+@pytest.mark.parametrize("rows", [63, 64, 65, 111])
+def test_few_windows_and_many_are_summed_alike_to_the_last_bit(figure, rows):
+    signs = np.where(np.arange(300) % 7 < 3, -0.0, VALUES[:300] * np.where(np.arange(300) % 2, 1.0, -1.0))
+    for values in (VALUES[:300], signs, np.full(300, -0.0)):
+        many, few = figure(values, 48), figure(values[300 - 47 - rows :], 48)
+        assert few[47:].tobytes() == many[300 - rows :].tobytes()
+
+
+def test_a_mean_of_lagged_values_is_summed_from_the_nearest_to_the_farthest():
+    found = lagged_mean(VALUES, 7, 3)
+    assert np.isnan(found[:21]).all()
+    expected = (lagged(VALUES, 7) + lagged(VALUES, 14) + lagged(VALUES, 21)) / 3
+    assert found.tobytes() == expected.tobytes()
+    assert lagged_mean(VALUES[200:], 7, 3)[-1] == found[-1]
+    assert np.isnan(lagged_mean(VALUES[:21], 7, 3)).all()
 
 
 def test_figures_are_what_their_names_say():
