@@ -3,21 +3,23 @@
 Why: the same adapter and engine, the same bad quotes and rollovers, and not a cent at risk.
 Promises: nothing that trades is ever forwarded to the feed, and the feed is never given credentials; between two reads the
 ticks of symbols with open positions are fetched whole, so that a stop touched in between fires; the ledger's clock is the
-feed's server clock.
+feed's server clock. With a file the account outlives the engine: what a stop missed meanwhile is made up from the feed's ticks.
 Does not: make prices. While the feed is unknown so is every quote, and an order is refused for want of a price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from msgspec import structs
 
-from core.brokers.base import ModuleCall, Reply, Terminal
+from core.brokers.base import ModuleCall, Reply, Terminal, TerminalLost, TerminalNotSent
 from core.brokers.mt5.adapter import Mt5Broker
 from core.brokers.mt5.inprocess import InProcess
+from core.brokers.mt5.paper_books import PaperBooks, PaperFile
 from core.brokers.mt5.policy import policy_from
 from core.brokers.mt5.servertime import ServerClock
 from core.brokers.mt5.session import Sleep
@@ -107,9 +109,17 @@ class PaperTerminal:
     """A `Terminal` that reads the market from one place and keeps the account in another."""
 
     def __init__(
-        self, feed: Terminal, terminal: SimulatedTerminal, market: FeedMarket, clock: Clock, server: ServerClock
+        self,
+        feed: Terminal,
+        terminal: SimulatedTerminal,
+        market: FeedMarket,
+        clock: Clock,
+        server: ServerClock,
+        *,
+        file: PaperFile | None = None,
+        plain: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`server` is the feed's clock rule, the same that `terminal` keeps."""
+        """`server` is the feed's clock rule, the same that `terminal` keeps; `plain` our names of the broker's symbols."""
         self._feed = feed
         self._terminal = terminal
         self._market = market
@@ -117,6 +127,9 @@ class PaperTerminal:
         self._server = server
         self._ledger = InProcess(terminal.module)
         self._last_ms: dict[str, int] = {}
+        self._file = file
+        self._plain = dict(plain)
+        self._kept_changes = -1
 
     @property
     def simulated(self) -> SimulatedTerminal:
@@ -125,6 +138,12 @@ class PaperTerminal:
 
     async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
         """One call, to whom it concerns. Raises what the feed raises, for what the feed answers."""
+        try:
+            return await self._call(name, args, kwargs)
+        finally:
+            self._keep()
+
+    async def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reply:
         if name == "symbol_info_tick":
             return await self._tick(args)
         if name in FEED_CALLS:
@@ -146,6 +165,7 @@ class PaperTerminal:
             replies = await self._feed.call_many(calls)
             for call, reply in zip(calls, replies, strict=True):
                 await self._shown(call.args[0], reply)
+            self._keep()
             return replies
         return tuple([await self.call(call.name, *call.args, **call.kwargs) for call in calls])
 
@@ -155,7 +175,30 @@ class PaperTerminal:
 
     async def close(self) -> None:
         """Let go of the feed."""
+        self._keep()
         await self._feed.close()
+
+    async def resume(self, kept: PaperBooks) -> None:
+        """Go on with an account that was kept, first through the ticks that it missed. Raises what the feed raises."""
+        self._terminal.ledger.restore(kept.books)
+        self._last_ms = {symbol: kept.seen_ms[symbol] for symbol in kept.exposed if symbol in kept.seen_ms}
+        missed: list[tuple[int, str, Price, Price]] = []
+        for symbol, last_ms in self._last_ms.items():
+            reply = await self._feed.call("symbol_info_tick", symbol)
+            if isinstance(reply.value, dict):
+                missed += await self._missed(symbol, last_ms, int(reply.value["time_msc"]) + 1)
+        for at_ms, symbol, bid, ask in sorted(missed):
+            self._show(symbol, bid, ask, at_ms)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Write the account down if anything in it changed."""
+        changes = self._terminal.trades_changed_counter
+        if self._file is None or changes == self._kept_changes:
+            return
+        books = self._terminal.ledger.books()
+        if self._file.write(PaperBooks(books=books, seen_ms=self._last_ms, plain=self._plain)):
+            self._kept_changes = changes
 
     async def _initialize(self, kwargs: dict[str, Any]) -> Reply:
         harmless = {key: value for key, value in kwargs.items() if key in ("path", "timeout", "portable")}
@@ -200,14 +243,19 @@ class PaperTerminal:
         self._show(symbol, float(record["bid"]), float(record["ask"]), at_ms)
 
     async def _between(self, symbol: str, last_ms: int, until_ms: int) -> None:
+        for at_ms, _, bid, ask in await self._missed(symbol, last_ms, until_ms):
+            self._show(symbol, bid, ask, at_ms)
+
+    async def _missed(self, symbol: str, last_ms: int, until_ms: int) -> list[tuple[int, str, Price, Price]]:
+        """Ticks of a symbol between two instants of the server, neither included."""
         first_s = max(last_ms // 1000, until_ms // 1000 - _CATCH_UP_S_MAX)
         reply = await self._feed.call("copy_ticks_range", symbol, first_s, until_ms // 1000 + 1, _TICKS_ALL)
         if not isinstance(reply.value, np.ndarray) or reply.value.dtype.names is None:
-            return
+            return []
         ticks = reply.value
         ticks = ticks[(ticks["time_msc"] > last_ms) & (ticks["time_msc"] < until_ms)]
-        for at_ms, bid, ask in zip(ticks["time_msc"].tolist(), ticks["bid"].tolist(), ticks["ask"].tolist(), strict=True):
-            self._show(symbol, bid, ask, at_ms)
+        columns = (ticks[name].tolist() for name in ("time_msc", "bid", "ask"))
+        return [(at_ms, symbol, bid, ask) for at_ms, bid, ask in zip(*columns, strict=True)]
 
     def _show(self, symbol: str, bid: Price, ask: Price, at_ms: int) -> None:
         self._last_ms[symbol] = at_ms
@@ -223,17 +271,21 @@ class PaperTerminal:
             self._terminal.advance_to(utc_ns)
 
 
-async def open_paper(feed: Terminal, settings: Settings, clock: Clock, *, sleep: Sleep) -> Mt5Broker:
+async def open_paper(
+    feed: Terminal, settings: Settings, clock: Clock, *, sleep: Sleep, file: PaperFile | None = None
+) -> Mt5Broker:
     """An adapter over a paper account on a live feed, connected to the feed; `connect` and `select` it as any other.
 
     Raises:
-        BrokerError: the feed does not serve, lacks a pair, or its clock cannot be told.
+        BrokerError: the feed does not serve, lacks a pair, or its clock cannot be told; or the account in `file` is another.
     """
     policy = policy_from(settings, mode="paper")
+    terms = account_terms(settings)
+    kept = None if file is None else file.read(terms)
     watcher = Mt5Broker(feed, policy, clock, sleep=sleep)
     await watcher.connect()
-    symbols = await _with_conversions(watcher, settings)
-    specs = await watcher.select(symbols)
+    held = () if kept is None else tuple(kept.plain[name] for name in kept.exposed)
+    specs = await watcher.select(tuple(dict.fromkeys((*await _with_conversions(watcher, settings), *held))))
     found = await watcher.clock()
     server = watcher.session.server
     if not found.confirmed and found.offset_s == 0:
@@ -241,10 +293,15 @@ async def open_paper(feed: Terminal, settings: Settings, clock: Clock, *, sleep:
     names = watcher.session.broker_names
     own = [structs.replace(spec, symbol=names[spec.symbol]) for spec in specs]
     market = FeedMarket([spec.symbol for spec in own], clock.utc_ns() - NS_PER_S)
-    terminal = SimulatedTerminal(
-        market, own, account_terms(settings), clock=TerminalClock(found.rule, server.fixed_s if found.rule == "fixed" else 0)
-    )
-    paper = PaperTerminal(feed, terminal, market, clock, server)
+    rule = TerminalClock(found.rule, server.fixed_s if found.rule == "fixed" else 0)
+    terminal = SimulatedTerminal(market, own, terms, clock=rule)
+    plain = {names[spec.symbol]: spec.symbol for spec in specs}
+    paper = PaperTerminal(feed, terminal, market, clock, server, file=file, plain=plain)
+    if kept is not None:
+        try:
+            await paper.resume(kept)
+        except (TerminalLost, TerminalNotSent) as error:
+            raise BrokerError(f"the feed was lost at the start: {error}", what_to_do="see `quarterdeck doctor`") from error
     return Mt5Broker(paper, policy, clock, sleep=sleep, server_clock=server)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from core.brokers.simulator.books import Books
 from core.brokers.simulator.records import (
     CLOSE_BY,
     DEAL_BALANCE,
@@ -244,6 +245,45 @@ class Ledger:
                 position.swap_money = round_half_away(position.swap_money + charged, self.digits)
                 self.changes += 1
         self.next_rollover_ns = next_rollover_ns(at_utc_ns)
+
+    # ------------------------------------------------------------------------------------------------ keeping
+
+    def books(self) -> Books:
+        """All that is held, to be written down."""
+        terms = self.terms
+        return Books(
+            login=terms.login,
+            server=terms.server,
+            currency=terms.currency,
+            hedging=terms.hedging,
+            now_utc_ns=self.now_utc_ns,
+            next_rollover_ns=self.next_rollover_ns,
+            balance_money=self.balance_money,
+            credit_money=self.credit_money,
+            margin_called=self.margin_called,
+            orders_made=self._orders_made,
+            positions=list(self.positions.values()),
+            orders=list(self.orders.values()),
+            history=self.history,
+            history_utc_ns=self._history_times,
+            deals=self.deals,
+            quotes=self.quotes,
+        )
+
+    def restore(self, books: Books) -> None:
+        """Go on from books that were written down, in place of what this ledger holds."""
+        self.now_utc_ns, self.next_rollover_ns = books.now_utc_ns, books.next_rollover_ns
+        self.balance_money, self.credit_money = books.balance_money, books.credit_money
+        self.margin_called, self._orders_made = books.margin_called, books.orders_made
+        self.positions = {row.ticket: row for row in books.positions}
+        self.orders = {row.ticket: row for row in books.orders}
+        self.history, self._history_times = list(books.history), list(books.history_utc_ns)
+        self.deals, self._deal_times = list(books.deals), [deal.at_utc_ns for deal in books.deals]
+        self.quotes.update(books.quotes)
+        self.exposed.clear()
+        for symbol in [row.symbol for row in books.positions] + [row.symbol for row in books.orders]:
+            self.exposed[symbol] = self.exposed.get(symbol, 0) + 1
+        self.changes += 1
 
     # ------------------------------------------------------------------------------------------------ inside
 

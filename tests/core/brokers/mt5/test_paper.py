@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from core.brokers.mt5.paper import FEED_CALLS, open_paper
+from core.brokers.mt5.paper_books import PAPER_FILE, PaperFile
 from core.brokers.simulator.arrays import TICKS_DTYPE
 from core.model.effects import AskBook
-from core.model.inputs import Changed, DealSeen, Filled
+from core.model.errors import BrokerError
+from core.model.inputs import Book, Changed, DealSeen, Filled
 from core.model.reads import Known, Unknown
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
@@ -39,9 +41,9 @@ class Feed:
         self.number += 1
         self.rig.tick("EURUSD", 1.085 + self.number * 1e-5, 1.0852 + self.number * 1e-5, after_s=seconds)
 
-    def open(self, *changes):
+    def open(self, *changes, file=None):
         settings = shipped_settings(("desk.pairs", ("EURUSD", "GBPUSD", "USDJPY")), *changes)
-        broker = drive(open_paper(self.rig.carrier, settings, self.rig.clock, sleep=self.sleep))
+        broker = drive(open_paper(self.rig.carrier, settings, self.rig.clock, sleep=self.sleep, file=file))
         self.calls.clear()
         drive(broker.connect())
         drive(broker.select(("EURUSD", "GBPUSD", "USDJPY")))
@@ -78,6 +80,65 @@ def test_the_feeds_clock_is_the_ledgers_clock():
     (deal,) = [item.deal for item in told if isinstance(item, DealSeen)]
     assert abs(deal.at_utc_ns - feed.rig.terminal.now_utc_ns) < NS_PER_S
     assert drive(broker.clock()).offset_s == 10_800
+
+
+def ticks_of(feed, bids, after_ms):
+    """Ticks of EURUSD that the feed tells of, so many milliseconds after now."""
+    ticks = np.zeros(len(bids), dtype=TICKS_DTYPE)
+    ticks["time_msc"] = feed.rig.terminal.clock.server_ms(feed.rig.terminal.now_utc_ns) + np.array(after_ms)
+    ticks["time"] = ticks["time_msc"] // 1000
+    ticks["bid"] = bids
+    ticks["ask"] = ticks["bid"] + 0.0001
+    return ticks
+
+
+def test_the_account_outlives_the_engine_and_lives_through_what_it_missed(tmp_path):
+    file = PaperFile(tmp_path / PAPER_FILE)
+    feed = Feed()
+    broker = feed.open(file=file)
+    first = fate(broker, submit(lots=0.1, quoted_price=1.0852, stop_price=1.083, target_price=None))
+    second = fate(broker, submit("r1-9", symbol="GBPUSD", lots=0.1, quoted_price=1.2702, stop_price=1.26, target_price=None))
+    assert isinstance(fate(broker, modify(first.position_id, stop_price=1.084, target_price=None)), Changed)
+    balance = drive(broker.account()).value.balance_money
+    missed = ticks_of(feed, [1.0845, 1.0838, 1.0846], [60_000, 120_000, 180_000])
+    feed.rig.tick("EURUSD", 1.0850, 1.0851, after_s=3600.0)
+    feed.rig.carrier._functions["copy_ticks_range"] = lambda *_: missed
+
+    again = feed.open(file=file)
+    told = drive(again.perform(AskBook(why="test")))
+    (book,) = [item for item in told if isinstance(item, Book)]
+    assert [position.position_id for position in book.positions] == [second.position_id]
+    (deal,) = [deal for deal in drive(again.deals_of(first.position_id)).value if deal.entry == "out"]
+    assert (deal.reason, deal.price) == ("stop", 1.0838)
+    assert abs(deal.at_utc_ns - feed.rig.terminal.now_utc_ns + 3480 * NS_PER_S) < 2 * NS_PER_S
+    assert drive(again.account()).value.balance_money < balance
+    assert fate(again, close(second.position_id, symbol="GBPUSD", lots=0.1)).position_id == second.position_id
+    tickets = [deal.deal_ticket for position in (first, second) for deal in drive(again.deals_of(position.position_id)).value]
+    assert len(set(tickets)) == len(tickets) == 4
+
+
+def test_a_kept_account_of_another_kind_is_never_overwritten(tmp_path):
+    path = tmp_path / PAPER_FILE
+    Feed().open(file=PaperFile(path))
+    before = path.read_bytes()
+    with pytest.raises(BrokerError, match=r"USD, hedging; settings ask for .* JPY"):
+        Feed().open(("simulation.currency", "JPY"), file=PaperFile(path))
+    assert path.read_bytes() == before
+    path.write_bytes(before[:100])
+    with pytest.raises(BrokerError, match="cannot be read"):
+        Feed().open(file=PaperFile(path))
+
+
+def test_a_disk_that_refuses_is_tried_again_at_the_next_change(tmp_path):
+    path = tmp_path / "later" / PAPER_FILE
+    feed = Feed()
+    broker = feed.open(file=PaperFile(path))
+    assert isinstance(fate(broker, submit(lots=0.1, quoted_price=1.0852, stop_price=1.08, target_price=None)), Filled)
+    assert not path.exists()
+    path.parent.mkdir()
+    drive(broker.quotes(("EURUSD",)))
+    assert path.is_file()
+    assert [row.name for row in path.parent.iterdir()] == [PAPER_FILE]
 
 
 def test_a_stop_touched_between_two_reads_fires_at_its_tick():

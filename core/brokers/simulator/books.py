@@ -1,0 +1,32 @@
+"""The simulated broker's books as plain data, so that an account can outlive its process (paper trading on a live feed).
+
+Promises: a ledger that was given the books of another goes on as that one would have. Does not: touch files, or keep the market.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from core.brokers.simulator.records import DealRow, Order, Position
+from core.model.units import Money, Price, UtcNs
+
+
+class Books(Struct, frozen=True, kw_only=True):
+    """Everything a ledger holds beside its terms; rows are the ledger's own, so encode them before it goes on."""
+
+    login: int
+    server: str
+    currency: str
+    hedging: bool
+    now_utc_ns: UtcNs
+    next_rollover_ns: UtcNs
+    balance_money: Money
+    credit_money: Money
+    margin_called: bool
+    orders_made: int
+    positions: list[Position]
+    orders: list[Order]
+    history: list[Order]
+    history_utc_ns: list[UtcNs]
+    deals: list[DealRow]
+    quotes: dict[str, tuple[Price, Price, UtcNs]]
