@@ -90,7 +90,8 @@ def _tell_end(ready: Ready, end: RunEnd, tally: Tally, *, as_json: bool) -> None
     venue, summary = ready.engine.venue, tally.summary()
     account = ready.engine.desk.view().account
     currency = account.currency if account is not None else ready.loaded.settings.simulation.currency
-    print(f"{venue.label}, seed {venue.seed}: {end.why}")
+    seed = f", seed {venue.seed}"
+    print(f"{venue.label.removesuffix(seed)}{seed}: {end.why}")
     for line in summary_text.lines(summary, currency):
         print(line)
     if as_json:

@@ -293,7 +293,9 @@ class Engine:
         self.side.hear(effect)
         self.drive.heard(effect)
         if isinstance(effect, EndRun):
-            self.end(RunEnd(clean=effect.clean, why=effect.why))
+            # of a market that ended nothing was kept: there is nothing to say of a policy
+            why = effect.why.removesuffix(": keep") if self.venue.ends else effect.why
+            self.end(RunEnd(clean=effect.clean, why=why))
 
     def _say(self, level: Level, kind: str, text: str) -> None:
         self.voice.say(self.runner.at_utc_ns if hasattr(self, "runner") else self.clock.utc_ns(), level, kind, text)
