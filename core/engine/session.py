@@ -95,8 +95,10 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets:
     if settings.desk.mode == "simulated":
         speed = wish.speed if wish.speed_given else settings.simulation.speed
         return simulated_venue(settings, run_id=run_id, speed=speed, start_utc_ns=lively_start(settings, strategy))
-    from core.engine.live_venues import live_venue
+    from core.engine.live_venues import live_venue, paper_venue
 
+    if settings.desk.mode == "paper":
+        return paper_venue(settings, wish.home, run_id=run_id, clock=clock)
     return live_venue(settings, wish.home, secrets, run_id=run_id, clock=clock, yes_real=wish.yes_real)
 
 

@@ -1,6 +1,7 @@
 """Where a run trades: the broker, what feeds it, and when its market begins and ends.
 
-One function a kind of run makes it: `simulated` (the embedded market), `replay` (recorded days), `live` (a MetaTrader 5 account).
+One function a kind of run makes it: `simulated` (the embedded market), `replay` (recorded days), `live` (a MetaTrader 5 account),
+`paper` (its feed, with fills of our own).
 Does not: start anything; `Engine` does.
 """
 

@@ -9,7 +9,9 @@ Does not: make prices. While the feed is unknown so is every quote, and an order
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -271,18 +273,47 @@ class PaperTerminal:
             self._terminal.advance_to(utc_ns)
 
 
-async def open_paper(
-    feed: Terminal, settings: Settings, clock: Clock, *, sleep: Sleep, file: PaperFile | None = None
-) -> Mt5Broker:
-    """An adapter over a paper account on a live feed, connected to the feed; `connect` and `select` it as any other.
+class _LatePaper:
+    """A paper terminal that comes into being when it is first initialised: the feed must be asked what there is to trade."""
 
-    Raises:
-        BrokerError: the feed does not serve, lacks a pair, or its clock cannot be told; or the account in `file` is another.
+    def __init__(self, feed: Terminal, settings: Settings, clock: Clock, sleep: Sleep, file: PaperFile | None) -> None:
+        self._feed = feed
+        self._open = partial(_opened, feed, settings, clock, sleep, file)
+        self._paper: PaperTerminal | None = None
+
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+        if self._paper is None:
+            if name != "initialize":
+                raise TerminalNotSent("the paper account is not open yet")
+            self._paper = await self._open()
+        return await self._paper.call(name, *args, **kwargs)
+
+    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+        if self._paper is None:
+            raise TerminalNotSent("the paper account is not open yet")
+        return await self._paper.call_many(calls)
+
+    def changes(self) -> int | None:
+        return None if self._paper is None else self._paper.changes()
+
+    async def close(self) -> None:
+        await (self._feed if self._paper is None else self._paper).close()
+
+
+def paper_broker(
+    feed: Terminal, settings: Settings, clock: Clock, *, sleep: Sleep = asyncio.sleep, file: PaperFile | None = None
+) -> Mt5Broker:
+    """An adapter over a paper account on a live feed; its `connect` reaches the feed, and goes on with what `file` holds.
+
+    `connect` raises BrokerError as any adapter's, and when the feed's clock cannot be told or `file` holds another account.
     """
-    policy = policy_from(settings, mode="paper")
+    return Mt5Broker(_LatePaper(feed, settings, clock, sleep, file), policy_from(settings, mode="paper"), clock, sleep=sleep)
+
+
+async def _opened(feed: Terminal, settings: Settings, clock: Clock, sleep: Sleep, file: PaperFile | None) -> PaperTerminal:
     terms = account_terms(settings)
     kept = None if file is None else file.read(terms)
-    watcher = Mt5Broker(feed, policy, clock, sleep=sleep)
+    watcher = Mt5Broker(feed, policy_from(settings, mode="paper"), clock, sleep=sleep)
     await watcher.connect()
     held = () if kept is None else tuple(kept.plain[name] for name in kept.exposed)
     specs = await watcher.select(tuple(dict.fromkeys((*await _with_conversions(watcher, settings), *held))))
@@ -302,7 +333,7 @@ async def open_paper(
             await paper.resume(kept)
         except (TerminalLost, TerminalNotSent) as error:
             raise BrokerError(f"the feed was lost at the start: {error}", what_to_do="see `quarterdeck doctor`") from error
-    return Mt5Broker(paper, policy, clock, sleep=sleep, server_clock=server)
+    return paper
 
 
 async def _with_conversions(watcher: Mt5Broker, settings: Settings) -> tuple[str, ...]:

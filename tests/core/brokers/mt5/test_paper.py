@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.brokers.mt5.paper import FEED_CALLS, open_paper
+from core.brokers.mt5.paper import FEED_CALLS, paper_broker
 from core.brokers.mt5.paper_books import PAPER_FILE, PaperFile
 from core.brokers.simulator.arrays import TICKS_DTYPE
 from core.model.effects import AskBook
@@ -43,9 +43,9 @@ class Feed:
 
     def open(self, *changes, file=None):
         settings = shipped_settings(("desk.pairs", ("EURUSD", "GBPUSD", "USDJPY")), *changes)
-        broker = drive(open_paper(self.rig.carrier, settings, self.rig.clock, sleep=self.sleep, file=file))
-        self.calls.clear()
+        broker = paper_broker(self.rig.carrier, settings, self.rig.clock, sleep=self.sleep, file=file)
         drive(broker.connect())
+        self.calls.clear()
         drive(broker.select(("EURUSD", "GBPUSD", "USDJPY")))
         drive(broker.quotes(("EURUSD", "GBPUSD", "USDJPY")))
         return broker
