@@ -38,6 +38,10 @@ class Driver(Protocol):
         """Live the next instant that matters."""
         ...
 
+    def finish(self) -> None:
+        """The market is over: what is open is closed at the last bid or ask, and the desk is told to end."""
+        ...
+
     def give(self, item: Input, at_utc_ns: UtcNs) -> None:
         """Feed one input and perform all that follows from it."""
         ...
@@ -77,6 +81,10 @@ class EveryInstant:
     def step(self) -> None:
         """See `Driver`."""
         run_now(self._lockstep.step())
+
+    def finish(self) -> None:
+        """See `Driver`."""
+        run_now(self._lockstep.finish())
 
     def give(self, item: Input, at_utc_ns: UtcNs) -> None:
         """See `Driver`."""

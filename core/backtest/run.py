@@ -25,10 +25,9 @@ from core.engine.perform import Performer
 from core.engine.runner import Runner, Tape
 from core.engine.scanning import history_bars, make_scanner, seed
 from core.engine.venue import Venue
-from core.model.commands import StopEngine
 from core.model.effects import Effect, EndRun
 from core.model.errors import InvariantBroken
-from core.model.inputs import Calendar, CommandGiven, History
+from core.model.inputs import Calendar, History
 from core.model.units import UtcNs
 from core.settings.schema import Settings
 from core.settings.version import code_version
@@ -200,7 +199,7 @@ class Backtest:
             if steps.next_ns() is None:
                 if steps.ending:
                     break
-                self._stop(steps, "end", "end of data")
+                steps.finish()
                 continue
             steps.step()
             taken += 1
@@ -213,13 +212,7 @@ class Backtest:
         told = Progress(at_utc_ns=at, done_fraction=done, bars=steps.bars, elapsed_s=self._clock.monotonic_s() - began)
         if not watcher(told):
             self._complete = False
-            self._stop(steps, "interrupted", "operator")
-
-    def _stop(self, steps: Driver, why: str, origin: str) -> None:
-        """No more entries; what is open is closed at the last price."""
-        steps.ending = True
-        command = StopEngine(policy="flatten", why=why)
-        steps.give(CommandGiven(command_id=why, origin=origin, command=command), self._terminal().now_utc_ns)
+            steps.finish()
 
     def _hear(self, _at_utc_ns: UtcNs, effect: Effect) -> None:
         if isinstance(effect, EndRun):
@@ -251,7 +244,7 @@ class Backtest:
             bars_fed=steps.bars_fed,
             elapsed_s=elapsed_s,
             complete=self._complete,
-            ended=self._ended or "the data are over",
+            ended=self._ended if self._complete else "stopped by hand",
             notes=venue.notes,
         )
 

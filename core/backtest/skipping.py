@@ -21,13 +21,15 @@ from core.brokers.base import Broker
 from core.brokers.simulator.market_recorded import RecordedMarket
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.desk.desk import Desk
-from core.engine.lockstep import broker_news, run_now
+from core.engine.lockstep import END_OF_DATA, broker_news, run_now
 from core.engine.perform import Performer, requests_of
 from core.engine.runner import Runner
 from core.engine.signal_queue import SignalQueue
+from core.model.commands import StopEngine
 from core.model.errors import InvariantBroken
-from core.model.inputs import BarAbsent, BarClosed, Input, Instruments, TimerFired
+from core.model.inputs import BarAbsent, BarClosed, CommandGiven, Input, Instruments, TimerFired
 from core.model.market import IntArray, Quote
+from core.model.signals import NoSignal, Signal
 from core.model.units import NS_PER_MS, NS_PER_S, UtcNs
 from core.settings.schema import Settings
 
@@ -113,10 +115,7 @@ class Skipping:
         else:
             self._terminal.advance_to(at)
         closes = at >= self._closing()
-        if self._terminal.trades_changed_counter != self._trades_seen:
-            self._trades_seen = self._terminal.trades_changed_counter
-            for item in run_now(broker_news(self._broker)):
-                self.give(item, at)
+        self._broker_news(at)
         if closes:
             self._closed_slot(at)
         else:
@@ -124,6 +123,22 @@ class Skipping:
             self._quotes(at, [name for name in ticked if name in hot or name in conversion])
             if self._timer() <= at:
                 self.give(TimerFired(), at)
+
+    def finish(self) -> None:
+        """The market is over: what is open is closed at the last bid or ask, and the desk is told to end."""
+        self.ending = True
+        self._terminal.close_everything()
+        at = self._terminal.now_utc_ns
+        self._broker_news(at)
+        command = StopEngine(policy="keep", why=END_OF_DATA)
+        self.give(CommandGiven(command_id="end", origin="end of data", command=command), at)
+
+    def _broker_news(self, at: UtcNs) -> None:
+        """Deals, account and book, where the broker did something on its own."""
+        if self._terminal.trades_changed_counter != self._trades_seen:
+            self._trades_seen = self._terminal.trades_changed_counter
+            for item in run_now(broker_news(self._broker)):
+                self.give(item, at)
 
     def give(self, item: Input, at_utc_ns: UtcNs) -> None:
         """Feed one input and perform all that follows from it, before anything else happens."""
@@ -189,8 +204,10 @@ class Skipping:
         passed = (self._pasts[symbol].until(rows[symbol] - 1) for symbol in told if rows[symbol] >= 0)
         self._desk.pass_over(at, [one for one in passed if one is not None])
         silent = tuple(symbol for symbol in self._symbols if symbol not in told)
+        answers = {symbol: self._scanner.pairs[symbol].answer(rows[symbol]) for symbol in told if rows[symbol] >= 0}
+        last = self._last_word(silent, answers)
         any_bar = any(row >= 0 for row in rows.values())
-        self._desk.pass_slot(at, opened, silent, any_bar=any_bar)
+        self._desk.pass_slot(at, opened, tuple(symbol for symbol in silent if symbol != last), any_bar=any_bar)
         for symbol in told:
             row = rows[symbol]
             if row < 0:
@@ -200,9 +217,19 @@ class Skipping:
             self._unseen.pop(symbol, None)
             self.bars_fed += 1
             self.give(BarClosed(symbol=symbol, timeframe="M15", bar=self._scanner.pairs[symbol].m15.bar(row)), at)
-            self._queue.offer(self._scanner.pairs[symbol].answer(row))
+            self._queue.offer(answers[symbol])
         for scanned in self._queue.take_all():
             self.give(scanned, at)
+        if last:
+            self.give(BarAbsent(symbol=last, timeframe="M15", bar_open_utc_ns=opened, why="nothing found"), at)
+
+    def _last_word(self, silent: tuple[str, ...], answers: Mapping[str, Signal | NoSignal]) -> str:
+        """The silent pair whose answer would have closed the round, where somebody wants to leave first; else none.
+
+        A position left at the strategy's word is closed before the round is judged, if a later pair's answer was still to come.
+        """
+        leaves = any(isinstance(answer, Signal) and answer.exit_now for answer in answers.values())
+        return silent[-1] if leaves and silent and silent[-1] == self._symbols[-1] else ""
 
     def _quotes(self, at: UtcNs, names: Sequence[str]) -> None:
         quotes = self._terminal.ledger.quotes
