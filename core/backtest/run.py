@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from core.backtest.columns import ColumnScanner
+from core.backtest.direct import DirectBroker
 from core.backtest.driver import Driver, EveryInstant
 from core.backtest.market import Market
 from core.backtest.result import BacktestResult, Collector
@@ -150,7 +151,7 @@ class Backtest:
         if scanner is not None and not self._every_bar:
             return Skipping(
                 terminal=terminal,
-                broker=venue.broker,
+                broker=DirectBroker(terminal, venue.broker, self.account, opening.instruments, settings.account.magic),
                 runner=runner,
                 desk=self.desk,
                 scanner=scanner,
@@ -189,7 +190,7 @@ class Backtest:
     def _calendar(self) -> Calendar:
         news = self.venue.news() if self.venue.news is not None else None
         if news is None:
-            return Calendar(available=False, why="no calendar is set (news.files)")
+            return Calendar(available=False, why="no calendar is set that reaches these days (news.files)")
         return Calendar(available=True, events=news, fetched_utc_ns=self.venue.from_utc_ns)
 
     # -------------------------------------------------------------------------------------------------------- run

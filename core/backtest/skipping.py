@@ -15,14 +15,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.backtest.columns import ColumnScanner
+from core.backtest.direct import DirectBroker
 from core.backtest.past import PairPast
 from core.backtest.slots import Slots
-from core.brokers.base import Broker
 from core.brokers.simulator.market_recorded import RecordedMarket
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.desk.desk import Desk
-from core.engine.lockstep import END_OF_DATA, broker_news, run_now
-from core.engine.perform import Performer, requests_of
+from core.engine.lockstep import END_OF_DATA
+from core.engine.perform import requests_of
 from core.engine.runner import Runner
 from core.engine.signal_queue import SignalQueue
 from core.model.commands import StopEngine
@@ -43,7 +43,7 @@ class Skipping:
         self,
         *,
         terminal: SimulatedTerminal,
-        broker: Broker,
+        broker: DirectBroker,
         runner: Runner,
         desk: Desk,
         scanner: ColumnScanner,
@@ -59,7 +59,6 @@ class Skipping:
         self.ending = False
         self.bars_fed = 0
         self._terminal, self._broker, self._desk, self._scanner = terminal, broker, desk, scanner
-        self._performer = Performer(broker, None)
         self._until_utc_ns = until_utc_ns
         self._symbols = settings.desk.pairs
         self._queue = SignalQueue(settings.scan.queue_max)
@@ -137,7 +136,7 @@ class Skipping:
         """Deals, account and book, where the broker did something on its own."""
         if self._terminal.trades_changed_counter != self._trades_seen:
             self._trades_seen = self._terminal.trades_changed_counter
-            for item in run_now(broker_news(self._broker)):
+            for item in self._broker.news():
                 self.give(item, at)
 
     def give(self, item: Input, at_utc_ns: UtcNs) -> None:
@@ -148,7 +147,7 @@ class Skipping:
         while pending:
             effects = self.runner.give(pending.popleft(), at_utc_ns)
             for request in requests_of(effects) if effects else ():
-                pending.extend(run_now(self._performer.perform(request)))
+                pending.extend(self._broker.perform(request))
                 self._trades_seen = self._terminal.trades_changed_counter
 
     # ------------------------------------------------------------------------------------------------------ skipping

@@ -1,0 +1,201 @@
+"""The short way to the simulated broker: the adapter's own functions make the request, the ledger carries it out.
+
+Why: the module's face, its records and their readers are most of the cost of an order, and a backtest needs none of them.
+Promises: the same requests, the same ledger rows, and to the desk the same reports, deals, account and book as the adapter's;
+what is not plain (a refusal, a change that stands already, a cancellation, a question) takes the adapter's way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
+
+from core.brokers.base import Broker
+from core.brokers.mt5.requests import Request as Fields
+from core.brokers.mt5.requests import close_requests, filling_candidates, grid_price, modify_request, open_request, stops_problem
+from core.brokers.simulator.records import DEAL_BUY, DEAL_SELL, DealRow, Position
+from core.brokers.simulator.terminal import SimulatedTerminal
+from core.brokers.simulator.trade import Outcome, Request, check, execute
+from core.engine.lockstep import broker_news, run_now
+from core.model.book import Account, BrokerPosition, Deal, DealEntry, DealReason
+from core.model.effects import Close, Modify, Submit
+from core.model.effects import Request as Effect
+from core.model.inputs import AccountRead, Book, Changed, DealSeen, Fate, Filled, Input, Report
+from core.model.market import Instrument, Quote, Side
+from core.model.units import NS_PER_MS, UtcNs
+
+_DONE = 10009
+_ENTRIES: tuple[DealEntry, ...] = ("in", "out", "inout", "out_by")
+_REASONS: tuple[DealReason, ...] = ("client", "client", "client", "expert", "stop", "target", "stop_out")
+
+
+class DirectBroker:
+    """Performs on one simulated terminal; `adapter` is the long way to the same one."""
+
+    def __init__(
+        self, terminal: SimulatedTerminal, adapter: Broker, account: Account, instruments: Sequence[Instrument], magic: int
+    ) -> None:
+        """`account` and `instruments` as the adapter read them at the start."""
+        self._terminal, self._adapter, self._account, self._magic = terminal, adapter, account, magic
+        self._specs = {spec.symbol: spec for spec in instruments}
+        self._told = len(terminal.ledger.deals)
+        """How many deals of the ledger were handed out."""
+
+    def perform(self, effect: Effect) -> tuple[Input, ...]:
+        """Carry out one effect; what the desk must be told, in order."""
+        fate = self._plain(effect)
+        if fate is None:
+            answer = run_now(self._adapter.perform(effect))
+            self._told = len(self._terminal.ledger.deals)
+            return answer
+        return (Report(client_id=effect.client_id, fate=fate), *self._news())  # type: ignore[union-attr] # questions have no plain fate
+
+    def news(self) -> tuple[Input, ...]:
+        """What the broker did on its own: new deals, the account and the book."""
+        if self._terminal.ledger.orders:
+            self._told = len(self._terminal.ledger.deals)
+            return tuple(run_now(broker_news(self._adapter)))
+        return tuple(self._news())
+
+    # ------------------------------------------------------------------------------------------------------ orders
+    def _plain(self, effect: Effect) -> Fate | None:
+        """What became of it, where nothing stood in the way; None, and nothing done, for everything else."""
+        spec = self._specs.get(getattr(effect, "symbol", ""))
+        if spec is None or self._terminal.ledger.orders:
+            return None
+        if isinstance(effect, Submit):
+            return self._submit(effect, spec)
+        if isinstance(effect, Close):
+            return self._close(effect, spec)
+        return self._modify(effect, spec) if isinstance(effect, Modify) else None
+
+    def _submit(self, effect: Submit, spec: Instrument) -> Fate | None:
+        ledger, quote = self._terminal.ledger, self._quote(spec)
+        if not ledger.terms.hedging:
+            held = ledger.position_in(spec.symbol)
+            if held is not None and (held.magic != self._magic or held.side is not effect.side or effect.target_price is None):
+                return None
+        if stops_problem(spec, effect.side, quote, effect.stop_price, effect.target_price):
+            return None
+        fields = open_request(
+            effect,
+            spec,
+            quote,
+            broker_symbol=spec.symbol,
+            filling=filling_candidates(spec)[0],
+            magic=self._magic,
+            target_price=effect.target_price,
+        )
+        return self._deal(fields, effect.adds_to_position_id)
+
+    def _close(self, effect: Close, spec: Instrument) -> Fate | None:
+        held = self._terminal.ledger.positions.get(effect.ticket)
+        if held is None or held.side is not effect.side:
+            return None
+        filling = filling_candidates(spec)[0]
+        pieces = close_requests(
+            effect, spec, self._quote(spec), broker_symbol=spec.symbol, filling=filling, magic=self._magic, open_lots=held.lots
+        )
+        return self._deal(pieces[0], effect.position_id) if len(pieces) == 1 else None
+
+    def _modify(self, effect: Modify, spec: Instrument) -> Fate | None:
+        held = self._terminal.ledger.positions.get(effect.ticket)
+        if held is None:
+            return None
+        wanted = (grid_price(spec, effect.stop_price), grid_price(spec, effect.target_price))
+        if wanted == (held.stop_price, held.target_price):
+            return None
+        outcome = self._carried(modify_request(effect, spec, broker_symbol=spec.symbol, magic=self._magic))
+        return Changed() if outcome is not None else None
+
+    def _deal(self, fields: Fields, position_id: int) -> Fate | None:
+        outcome = self._carried(fields)
+        if outcome is None:
+            return None
+        row = self._terminal.ledger.deals[-1]
+        return Filled(
+            order_ticket=row.order,
+            position_id=row.position_id or position_id,
+            deal_ticket=row.ticket,
+            lots=round(row.lots, 8),
+            price=row.price,
+            bid=outcome.bid,
+            ask=outcome.ask,
+        )
+
+    def _carried(self, fields: Fields) -> Outcome | None:
+        """Send a request that the server will take; None, and nothing done, where it will not."""
+        ledger, request = self._terminal.ledger, Request(**fields)
+        if check(ledger, request).retcode:
+            return None
+        outcome = execute(ledger, request)
+        return outcome if outcome.retcode == _DONE else None
+
+    def _quote(self, spec: Instrument) -> Quote:
+        bid, ask, at = self._terminal.ledger.quotes[spec.symbol]
+        return Quote(symbol=spec.symbol, at_utc_ns=_to_ms(at), bid=bid, ask=ask)
+
+    # ------------------------------------------------------------------------------------------------------- reads
+    def _news(self) -> Iterator[Input]:
+        ledger = self._terminal.ledger
+        rows, self._told = ledger.deals[self._told :], len(ledger.deals)
+        for row in rows:
+            yield DealSeen(deal=_deal_of(row))
+        yield AccountRead(
+            account=replace(
+                self._account,
+                balance_money=ledger.balance_money,
+                credit_money=ledger.credit_money,
+                equity_money=ledger.equity_money(),
+                margin_money=ledger.margin_money(),
+            )
+        )
+        positions = tuple(self._position_of(held) for held in ledger.positions.values())
+        yield Book(known=True, at_utc_ns=self._terminal.now_utc_ns, positions=positions)
+
+    def _position_of(self, held: Position) -> BrokerPosition:
+        return BrokerPosition(
+            ticket=held.ticket,
+            position_id=held.position_id or held.ticket,
+            symbol=held.symbol,
+            side=held.side,
+            lots=round(held.lots, 8),
+            open_price=held.open_price,
+            stop_price=held.stop_price or None,
+            target_price=held.target_price or None,
+            opened_utc_ns=_to_ms(held.opened_utc_ns),
+            magic=held.magic,
+            comment=held.comment,
+            swap_money=held.swap_money,
+            profit_money=self._terminal.ledger.money.profit_money(held),
+        )
+
+
+def _deal_of(row: DealRow) -> Deal:
+    trade = row.kind in (DEAL_BUY, DEAL_SELL)
+    return Deal(
+        deal_ticket=row.ticket,
+        order_ticket=row.order,
+        position_id=row.position_id,
+        symbol=row.symbol if trade else "",
+        side=Side.SELL if row.kind == DEAL_SELL else Side.BUY,
+        entry=_ENTRIES[row.entry],
+        reason=_REASONS[row.reason],
+        lots=round(row.lots, 8),
+        price=row.price,
+        at_utc_ns=_to_ms(row.at_utc_ns),
+        profit_money=row.profit_money if trade else 0.0,
+        commission_money=row.commission_money if trade else 0.0,
+        fee_money=row.fee_money if trade else 0.0,
+        swap_money=row.swap_money if trade else 0.0,
+        balance_money=0.0 if trade else row.profit_money + row.commission_money + row.swap_money,
+        magic=row.magic,
+        comment=row.comment,
+        rule=row.rule,
+    )
+
+
+def _to_ms(utc_ns: UtcNs) -> UtcNs:
+    """The instant as the terminal shows it, in whole milliseconds."""
+    return utc_ns // NS_PER_MS * NS_PER_MS
