@@ -84,5 +84,5 @@ class Upkeep:
         """The calendar of a market that makes its own time, as of now."""
         news = self._engine.venue.news() if self._engine.venue.news is not None else None
         if news is None:
-            return Calendar(available=False, why="no calendar is set (news.files)")
+            return Calendar(available=False, why="no calendar is set that reaches these days (news.files)")
         return Calendar(available=True, events=news, fetched_utc_ns=self._engine.runner.at_utc_ns)

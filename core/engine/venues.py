@@ -21,6 +21,7 @@ from core.brokers.simulator.market_crash import CRASH_UTC_NS
 from core.brokers.simulator.opening import SEEDED_START_UTC_NS, crash_terminal, recorded_terminal, seeded_terminal
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.calendar.read import read_calendar
+from core.clock.wall import iso
 from core.data.recording import load_recording
 from core.data.series import Recording
 from core.engine.venue import Venue
@@ -112,7 +113,7 @@ def recorded_venue(
 ) -> Venue:
     """A recording that is loaded already as a venue: replay and backtest begin alike. Raises DataError."""
     terminal = recorded_terminal(settings, recording, label=label, fixed_rates=rates)
-    near_news = None if news is None else near(news, recording.from_utc_ns, recording.to_utc_ns)
+    near_news, said = known_news(news, recording)
     return Venue(
         mode="replay",
         broker=simulated_broker(settings, terminal, "replay"),
@@ -124,9 +125,20 @@ def recorded_venue(
         until_utc_ns=recording.to_utc_ns,
         speed=speed,
         news=lambda: near_news,
-        notes=recording.notes,
+        notes=(*recording.notes, *said),
         ends=True,
     )
+
+
+def known_news(news: tuple[News, ...] | None, recording: Recording) -> tuple[tuple[News, ...] | None, tuple[str, ...]]:
+    """The events near the days of a recording, None where the calendar ends before them, and what is to be said about it."""
+    if not news:
+        return None, () if news is None else ("news.files hold no event: there is no calendar",)
+    last = news[-1].at_utc_ns
+    if last < recording.from_utc_ns:
+        return None, (f"news.files end at {iso(last)}, before these days: there is no calendar",)
+    said = () if last >= recording.to_utc_ns - DAY_NS else (f"news.files end at {iso(last)}; no release is known after that",)
+    return near(news, recording.from_utc_ns, recording.to_utc_ns), said
 
 
 def crash_venue(settings: Settings, speed: float | None) -> Venue:

@@ -151,7 +151,8 @@ def news_window(
         return Ruling(check=Check("news", minutes, limit, True, missing or ("" if following is None else _said(following))))
     event = inside[0].planned.news
     minutes = (event.at_utc_ns - at_utc_ns) / _MINUTE_NS
-    check = Check("news", minutes, limit, False, _said(event))
+    more = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
+    check = Check("news", minutes, limit, False, _said(event) + more)
     return Ruling(check=check, passing=True, again_utc_ns=_reopens(at_utc_ns, closed))
 
 

@@ -145,7 +145,9 @@ def test_every_trade_of_two_days_is_right_to_the_cent_and_so_is_the_balance(july
 
 @pytest.mark.slow
 def test_a_night_costs_the_recorded_swap(july: Replayed, recorded_data: Path) -> None:
-    said = json.loads((recorded_data / "raw_samples/broker/vantage_demo_symbol_specs_2025-11-10.json").read_text(encoding="utf-8"))
+    said = json.loads(
+        (recorded_data / "raw_samples/broker/vantage_demo_symbol_specs_2025-11-10.json").read_text(encoding="utf-8")
+    )
     points = {name: {1: row["swap_long"], -1: row["swap_short"]} for name, row in said["symbols"].items()}
     held = [trade for trade in july.rows("SELECT * FROM trades") if _nights(trade)]
     assert held, "a position stood over 17:00 New York"
@@ -157,7 +159,9 @@ def test_a_night_costs_the_recorded_swap(july: Replayed, recorded_data: Path) ->
 
 def _nights(trade: dict[str, Any]) -> int:
     """17:00 New York is 21:00 UTC in July; neither day here is the triple one."""
-    return sum(trade["opened_utc_ns"] < night * 1_000_000_000 < trade["closed_utc_ns"] for night in (1_721_077_200, 1_721_163_600))
+    return sum(
+        trade["opened_utc_ns"] < night * 1_000_000_000 < trade["closed_utc_ns"] for night in (1_721_077_200, 1_721_163_600)
+    )
 
 
 @pytest.mark.slow
