@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
@@ -35,6 +36,7 @@ from tui.screens.tweak import TweakPage
 from tui.themes import DEFAULT, load_themes, look_defaults
 from tui.view.lines import ASCII, UNICODE
 from tui.view.status import title_words
+from tui.widgets.field import Field
 
 EVENTS_AT_ONCE = 200
 """After so many events the loop gets its turn; a flood of log lines never holds up a key."""
@@ -253,6 +255,13 @@ class DeskApp(HardenedApp):
         if action == "flatten_letter":
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
+
+    async def on_event(self, event: events.Event) -> None:
+        """A letter typed into a field is in it before the next key is looked at: `0.5` and Enter in one packet mean 0.5."""
+        fresh = isinstance(event, events.Key) and not event.is_forwarded
+        await super().on_event(event)
+        if fresh and isinstance(self.focused, Field):
+            await self.focused.caught_up()
 
     async def action_flatten_letter(self) -> None:
         """The letter for flatten, where letters are not typed."""

@@ -447,6 +447,27 @@ async def test_tweaking_refuses_gathers_applies_and_takes_back(bridge):
         assert "history" in ship.text
 
 
+async def test_a_value_typed_in_one_packet_with_its_enter_is_taken_whole(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("t")
+        ship.send(
+            "slash",
+            *"risk_per_trade",
+            "enter",
+            "down",
+            "enter",
+            "backspace",
+            *"0.75",
+            *["backspace"] * 2,
+            *"25",
+            "enter",
+            "A",
+            "y",
+        )
+        await ship.settle()
+        assert ship.client.sent == [SetSettings(changes=(("risk.risk_per_trade_pct", "0.25"),), minutes=None)]
+
+
 async def test_values_that_contradict_each_other_are_refused_before_they_are_sent(bridge):
     async with bridge((120, 40)) as ship:
         await ship.press("t", "slash", *"open_risk_max", "enter", "down", "enter", *["backspace"] * 3, *"0.5", "enter", "A")

@@ -147,7 +147,7 @@ class ListPage(SidePage):
 
     def action_enter(self) -> None:
         """Keep what was searched for, or open the chosen row."""
-        if self.query_one("#search", Field).has_focus:
+        if self.focused is self.query_one("#search", Field):
             self._leave_search()
         else:
             self.enter_row(self.panel.cursor_key)

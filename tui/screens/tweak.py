@@ -128,7 +128,7 @@ class TweakPage(ListPage):
     def action_enter(self) -> None:
         """Take what was typed, where something is."""
         field = self.query_one("#edit", Field)
-        if not field.has_focus:
+        if self.focused is not field:
             super().action_enter()
             return
         self._take(self.panel.cursor_key, field.value)
