@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
+
+from cli.engine_line import NotReached, talk
 from cli.options import HomeOption, JsonOption, PairsOption, SetOption
-from cli.output import print_json
+from cli.output import print_json, warn
 from cli.parsing import parse_pairs, parse_settings
 from core.brokers.base import Terminal
 from core.brokers.mt5.doctor import Finding, Wanted, examine, verdict_of
@@ -14,34 +17,42 @@ from core.brokers.mt5.inprocess import InProcess
 from core.brokers.mt5.policy import Mt5Policy, policy_from
 from core.brokers.mt5.servertime import ServerClock
 from core.brokers.mt5.terminals import open_terminal
-from core.clock.wall import Clock, WallClock
-from core.model.errors import VerdictError
+from core.clock.wall import WallClock
+from core.engine.examining import MarketAndMachine, wanted_of
+from core.link.messages import AskDoctor, Cannot, DoctorNow
+from core.model.errors import NoEngineError, VerdictError
 from core.settings.home import Home, resolve_home
 from core.settings.load import load_settings
 from core.settings.schema import Settings
 from core.settings.secrets import read_secrets
+from core.strategy.load import load_strategy
 
-_BARS = 1_000
-"""What the shipped strategy's longest average asks for."""
+_ANSWER_S = 180.0
+"""An engine whose broker is slow is slow to answer, and that is the finding."""
 _MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
 def command(pairs: PairsOption = None, changes: SetOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Examine terminal, account, symbols, candles, quotes, clock and a checked (never sent) order.
 
-    Works without a running engine. Ends with 0 when nothing fails, with 9 otherwise.
+    Asks the running engine of the home; without one, or when pairs or settings are given, it looks by itself. Ends with 0 when
+    nothing fails, with 9 otherwise.
     """
     place = resolve_home(home)
     given = parse_settings(changes or [])
     if pairs is not None:
         given = (*given, ("desk.pairs", parse_pairs(pairs)))
-    settings = load_settings(place.root, given).settings
-    findings = asyncio.run(_examined(settings, place))
+    findings = None if given else _of_engine(place)
+    running = findings is not None
+    if findings is None:
+        findings = asyncio.run(_examined(load_settings(place.root, given).settings, place))
+    else:
+        warn("this is what the running engine sees")
     verdict = verdict_of(findings)
     for finding in findings:
         print("\n".join(lines(finding)))
     if as_json:
-        print_json({"verdict": verdict, "findings": [_plain(finding) for finding in findings]})
+        print_json({"verdict": verdict, "running": running, "findings": [_plain(finding) for finding in findings]})
     if verdict == "fail":
         failed = [finding.name for finding in findings if finding.verdict == "fail"]
         raise VerdictError(f"not fit to trade: {', '.join(failed)}", what_to_do="see the remedies above")
@@ -53,8 +64,20 @@ def lines(finding: Finding) -> list[str]:
     return [first, f"      {'':<20}  -> {finding.remedy}"] if finding.remedy else [first]
 
 
+def _of_engine(place: Home) -> tuple[Finding, ...] | None:
+    """What the running engine found; None where none runs."""
+    try:
+        answer = talk(place.root, lambda client: client.ask(AskDoctor(), timeout_s=_ANSWER_S))
+    except NotReached:
+        return None
+    if isinstance(answer, DoctorNow):
+        return tuple(msgspec.convert(msgspec.to_builtins(row), Finding) for row in answer.findings)
+    why = answer.why if isinstance(answer, Cannot) else "it answered something else"
+    raise NoEngineError(f"the running engine cannot be examined: {why}", what_to_do="see `quarterdeck status`")
+
+
 async def _examined(settings: Settings, place: Home) -> tuple[Finding, ...]:
-    wanted = Wanted(symbols=settings.desk.pairs, bars=_BARS, round_trip_ms_max=settings.engine.read_timeout_s * 1000.0)
+    wanted = wanted_of(settings, load_strategy(settings.strategy, place.root))
     if settings.desk.mode == "simulated":
         return await _of_simulated(settings, wanted)
     clock = WallClock()
@@ -69,28 +92,13 @@ async def _examined(settings: Settings, place: Home) -> tuple[Finding, ...]:
 
 async def _of_simulated(settings: Settings, wanted: Wanted) -> tuple[Finding, ...]:
     from core.brokers.simulator.opening import seeded_terminal
+    from core.engine.venues import MarketTime
 
     simulated = seeded_terminal(settings)
-    clock: Clock = _Standing(simulated.now_utc_ns)
+    clock = MarketAndMachine(MarketTime(simulated), WallClock())
     terminal: Terminal = InProcess(simulated.module)
     policy: Mt5Policy = policy_from(settings, mode="simulated")
     return await examine(terminal, policy, wanted, clock, server_clock=ServerClock("new_york_plus_7"))
-
-
-class _Standing:
-    """The simulated market's moment with the machine's own spans."""
-
-    def __init__(self, at_utc_ns: int) -> None:
-        self._at_utc_ns = at_utc_ns
-        self._wall = WallClock()
-
-    def utc_ns(self) -> int:
-        """Where the market stands."""
-        return self._at_utc_ns
-
-    def monotonic_s(self) -> float:
-        """The machine's."""
-        return self._wall.monotonic_s()
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

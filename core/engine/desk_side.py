@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from core.engine.answers import JournalAnswers
+from core.engine.examining import examined, wanted_of
 from core.link.messages import (
     LINK_VERSION,
     AnswerBody,
     AskBars,
+    AskDoctor,
     AskNews,
     AskSettings,
     Bars,
     CommandResult,
+    DoctorNow,
     NewsNow,
     Question,
     ReplayControl,
@@ -88,6 +91,9 @@ class DeskSide:
             return NewsNow(available=calendar.available, events=calendar.events, why=calendar.why)
         if isinstance(question, AskBars):
             return await self._bars(question)
+        if isinstance(question, AskDoctor):
+            findings = await examined(engine.venue, wanted_of(engine.tuning.settings, engine.strategy), engine.clock)
+            return msgspec.convert({"type": "doctor_now", "findings": msgspec.to_builtins(findings)}, DoctorNow)
         return await asyncio.to_thread(self._answers.answer, question)
 
     def replay_control(self, control: ReplayControl) -> None:

@@ -91,7 +91,7 @@ class Engine:
         self.desk = Desk()
         self.tuning = Tuning(home.root, loaded)
         self.ended: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
-        self._strategy = strategy
+        self.strategy = strategy
         self._secrets = secrets
         self._on_line = on_line
         self._real_time = real_time
@@ -130,7 +130,7 @@ class Engine:
         past = None if self._made_up else recovered(self.home.journal, account, self.venue.mode, on_step)
         if past is not None:
             self.venue.broker.resume_deals(past.until_utc_ns, past.known_deals, past.first_utc_ns)
-        self.journal.begin_run(run_head(self.venue, account, self._strategy.hash, self.clock.utc_ns()))
+        self.journal.begin_run(run_head(self.venue, account, self.strategy.hash, self.clock.utc_ns()))
         self.runner = Runner(self.desk, self.journal, self.venue.from_utc_ns or self.clock.utc_ns())
         self.runner.listen(self._hear)
         self.side = DeskSide(self)
@@ -163,7 +163,7 @@ class Engine:
         opening = await open_in_time(
             broker,
             settings.desk.pairs,
-            history_bars=history_bars(self._strategy, settings),
+            history_bars=history_bars(self.strategy, settings),
             h1_bars=settings.correlation.bars if live else 0,
             on_step=on_step,
             limit_s=settings.engine.broker_start_timeout_s if live else None,
@@ -180,13 +180,13 @@ class Engine:
 
     async def _first(self, opening: Opening, restored: bytes | None) -> None:
         settings = self.tuning.settings
-        self.scanner = make_scanner(self._strategy, opening.instruments, settings)
+        self.scanner = make_scanner(self.strategy, opening.instruments, settings)
         histories = seed(self.scanner, opening, settings)
         started = started_input(
             settings,
             run_id=self.venue.run_id,
             code_version=code_version(),
-            strategy_hash=self._strategy.hash,
+            strategy_hash=self.strategy.hash,
             seed=self.venue.seed,
             mode=self.venue.mode,
         )

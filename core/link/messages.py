@@ -88,7 +88,11 @@ class AskLog(Struct, frozen=True, kw_only=True, tag="ask_log"):
     count: int = 500
 
 
-Question = AskBars | AskLedger | AskTrades | AskEquity | AskSettings | AskNews | AskLog
+class AskDoctor(Struct, frozen=True, kw_only=True, tag="ask_doctor"):
+    """Examine the way to the broker; takes as long as the broker does."""
+
+
+Question = AskBars | AskLedger | AskTrades | AskEquity | AskSettings | AskNews | AskLog | AskDoctor
 
 
 class Query(Struct, frozen=True, kw_only=True, tag="query"):
@@ -177,13 +181,30 @@ class LogNow(Struct, frozen=True, kw_only=True, tag="log_now"):
     lines: tuple[LogLine, ...]
 
 
+class Examined(Struct, frozen=True, kw_only=True):
+    """One finding of the doctor: a link of the way, its verdict, and what to do about it."""
+
+    name: str
+    verdict: Literal["ok", "warn", "fail"]
+    text: str
+    number: float | None = None
+    unit: str = ""
+    remedy: str = ""
+
+
+class DoctorNow(Struct, frozen=True, kw_only=True, tag="doctor_now"):
+    """Answer to `AskDoctor`, in the order of the way."""
+
+    findings: tuple[Examined, ...]
+
+
 class Cannot(Struct, frozen=True, kw_only=True, tag="cannot"):
     """The question could not be answered."""
 
     why: str
 
 
-AnswerBody = Bars | Ledger | Trades | EquityPoints | SettingsNow | NewsNow | LogNow | Cannot
+AnswerBody = Bars | Ledger | Trades | EquityPoints | SettingsNow | NewsNow | LogNow | DoctorNow | Cannot
 
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer"):

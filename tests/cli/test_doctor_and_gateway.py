@@ -12,6 +12,8 @@ import pytest
 
 from cli.main import main
 from core.brokers.mt5.gateway.place import TOKEN_NAME
+from core.link.messages import AnswerBody, AskDoctor, Cannot, DoctorNow, Examined, Question
+from tests.cli.engines import ScriptedEngine, running
 
 QUICK = ("--set", "simulation.history_days=30")
 
@@ -87,3 +89,36 @@ def test_a_simulated_gateway_serves_a_doctor_and_ends_with_ctrl_c(tmp_path, caps
     assert code in (0, 9)
     rows = {row["name"]: row["verdict"] for row in findings}
     assert rows["terminal"] == rows["account"] == rows["candles EURUSD"] == rows["round trip"] == "ok"
+
+
+class Examining(ScriptedEngine):
+    """An engine that answers the doctor's question with `body`."""
+
+    body: AnswerBody = DoctorNow(
+        findings=(
+            Examined(name="terminal", verdict="ok", text="MetaTrader 5, build 5430", number=5430.0),
+            Examined(name="algo trading", verdict="fail", text="off", remedy="press the button"),
+        )
+    )
+
+    async def answer(self, question: Question) -> AnswerBody:
+        assert isinstance(question, AskDoctor)
+        return self.body
+
+
+def test_a_running_engine_is_asked_through_the_link(tmp_path, capsys):
+    with running(tmp_path, Examining(lambda _: (True, ""))):
+        assert main(["doctor", "--home", str(tmp_path), "--json"]) == 9
+    said = capsys.readouterr()
+    assert last_json(said.out)["running"] is True
+    assert "-> press the button" in said.out
+    assert "running engine" in said.err
+    assert "not fit to trade: algo trading" in said.err
+
+
+def test_an_engine_that_cannot_be_examined_says_why(tmp_path, capsys):
+    engine = Examining(lambda _: (True, ""))
+    engine.body = Cannot(why="the broker is gone")
+    with running(tmp_path, engine):
+        assert main(["doctor", "--home", str(tmp_path)]) == 8
+    assert "the broker is gone" in capsys.readouterr().err

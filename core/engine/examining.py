@@ -1,0 +1,52 @@
+"""The doctor inside a running engine: the same examination, over the engine's own line to its terminal.
+
+Promises: sends nothing that trades, and has a session of its own, so that what the engine knows of names, deals and clocks stays.
+"""
+
+from __future__ import annotations
+
+from core.brokers.mt5.adapter import Mt5Broker
+from core.brokers.mt5.doctor import Finding, Wanted, examine
+from core.clock.wall import Clock
+from core.engine.scanning import warmup_bars
+from core.engine.venue import Venue
+from core.model.units import UtcNs
+from core.settings.schema import Settings
+from core.strategy.load import LoadedStrategy
+
+
+class MarketAndMachine:
+    """The market's instant with the machine's spans, for a terminal that makes its own time."""
+
+    def __init__(self, market: Clock, machine: Clock) -> None:
+        """Two clocks, one question for each."""
+        self._market = market
+        self._machine = machine
+
+    def utc_ns(self) -> UtcNs:
+        """Where the market stands."""
+        return self._market.utc_ns()
+
+    def monotonic_s(self) -> float:
+        """The machine's spans."""
+        return self._machine.monotonic_s()
+
+
+def wanted_of(settings: Settings, strategy: LoadedStrategy) -> Wanted:
+    """What a desk on these settings needs of a broker."""
+    return Wanted(
+        symbols=settings.desk.pairs,
+        bars=warmup_bars(strategy, settings),
+        round_trip_ms_max=settings.engine.read_timeout_s * 1000.0,
+    )
+
+
+async def examined(venue: Venue, wanted: Wanted, clock: Clock) -> tuple[Finding, ...]:
+    """Examine the way to the venue's terminal. Raises ValueError for a broker that has none."""
+    broker = venue.broker
+    if not isinstance(broker, Mt5Broker):
+        raise ValueError("this broker has no terminal to examine")
+    session = broker.session
+    server = None if venue.terminal is None else session.server  # a market that keeps its own time is measured anew
+    looked = MarketAndMachine(session.clock, clock)
+    return await examine(session.terminal, session.policy, wanted, looked, sleep=session.sleep, server_clock=server)
