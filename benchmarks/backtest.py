@@ -1,7 +1,8 @@
 """Symbol-bars a second of a backtest: five pairs of seeded synthetic M15 bars, from arrays in memory to trades and counts.
 
-Run: `python -m benchmarks.backtest [bars a pair] [--every-bar] [--calm] [--profile]`. The work: EMA 20/50 cross filtered by RSI 14,
-stop 2 ATR, target 3 ATR, 1 % risk, all filters, risk and care of the desk on, pessimistic path. Figures included, report excluded.
+Run: `python -m benchmarks.backtest [bars a pair] [--every-bar] [--calm] [--profile]`. The work: EMA 20/50 cross filtered by
+RSI 14, stop 2 ATR, target 3 ATR, risk by the desk, all filters, caps and care on, pessimistic path. Figures of the strategy are
+included, the report is not.
 """
 
 from __future__ import annotations
@@ -81,7 +82,11 @@ class Cross:
             return Decision()
         close, reach = columns.m15.close.item(row), columns["atr"].item(row)
         return Decision(
-            side=side, entry_price=close, stop_price=close - side * 2.0 * reach, target_price=close + side * 3.0 * reach, confidence=0.9
+            side=side,
+            entry_price=close,
+            stop_price=close - side * 2.0 * reach,
+            target_price=close + side * 3.0 * reach,
+            confidence=0.9,
         )
 """
 
@@ -145,8 +150,8 @@ def told(name: str, result: BacktestResult, wall_s: float, cpu_s: float) -> None
     """One line of figures, then the counts."""
     total = result.summary
     print(
-        f"{name}: {result.bars:,} symbol-bars, {result.bars / wall_s:,.0f} a second ({result.bars / cpu_s:,.0f} by CPU), {wall_s:.2f} s, "
-        f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB, digest {total.digest}"
+        f"{name}: {result.bars:,} symbol-bars, {result.bars / wall_s:,.0f} a second ({result.bars / cpu_s:,.0f} by CPU), "
+        f"{wall_s:.2f} s, peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB, digest {total.digest}"
     )
     held = sum(trade.closed_utc_ns - trade.opened_utc_ns for trade in result.trades) / (result.to_utc_ns - result.from_utc_ns)
     print(f"  {total.trades:,} trades ({held:.0%} of the time open, pairs added up), exits {total.exits}")

@@ -33,7 +33,7 @@ def with_changes(settings: Settings, values: Iterable[tuple[str, Any]]) -> Setti
 
 def plain_tree(settings: Settings) -> dict[str, Any]:
     """The whole tree as plain data."""
-    tree: dict[str, Any] = msgspec.to_builtins(settings)
+    tree: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(settings))
     return tree
 
 

@@ -76,21 +76,24 @@ class Study:
             head = msgspec.json.decode(lines[0], type=Head)
         except msgspec.MsgspecError as error:
             raise UsageError(f"{path}: is no study", what_to_do="name another file with --study") from error
-        if msgspec.json.encode(head) != msgspec.json.encode(self.head):
+        if head != msgspec.json.decode(msgspec.json.encode(self.head), type=Head):
             raise UsageError(
                 f"{path}: is the study of another search (other ranges, data, settings, goal or seed)",
                 what_to_do="name another file with --study",
             )
-        for line in lines[1:]:
-            if line.endswith(b"\n"):
-                self.trials.append(msgspec.json.decode(line, type=Trial))
+        whole = [line for line in lines if line.endswith(b"\n")]
+        if len(whole) < len(lines):
+            self._write(path, b"".join(whole))
+        self.trials.extend(msgspec.json.decode(line, type=Trial) for line in whole[1:])
 
     def _append(self, path: Path, row: Struct) -> None:
+        self._write(path, msgspec.json.encode(row) + b"\n", more=True)
+
+    def _write(self, path: Path, data: bytes, *, more: bool = False) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file:
-                file.write(msgspec.json.encode(row) + b"\n")
+            with path.open("ab" if more else "wb") as file:
+                file.write(data)
         except OSError as error:
-            raise StorageError(
-                f"{path}: cannot be written: {error.strerror or error}", what_to_do="check space and rights"
-            ) from error
+            what = f"{path}: cannot be written: {error.strerror or error}"
+            raise StorageError(what, what_to_do="check space and rights") from error

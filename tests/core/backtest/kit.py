@@ -118,7 +118,9 @@ def candles(symbol: str, seed: int, bars: int, *, holes: bool = True) -> Candles
     return Candles(stamps[kept], *columns, rng.integers(1, 999, count), rng.integers(0, 12, count))
 
 
-def recording(pairs: tuple[str, ...], conversions: tuple[str, ...], *, seed: int, bars: int, past: int, holes: bool = True) -> Recording:
+def recording(
+    pairs: tuple[str, ...], conversions: tuple[str, ...], *, seed: int, bars: int, past: int, holes: bool = True
+) -> Recording:
     """Pairs with `past` bars of warm-up and the rest to trade, made up."""
 
     def pair(symbol: str, place: int) -> PairData:
@@ -153,13 +155,16 @@ def run(settings: Settings, *, seed: int = 1, bars: int = 3_000, **how: Any) -> 
 
 def drawn(folder: Path, seed: int) -> Settings:
     """Settings drawn by a seed: account, path, care, caps and breakers."""
-    rng = random.Random(seed)  # noqa: S311 - a test's dice
+    rng = random.Random(seed)
     pick = rng.choice
     pairs = rng.sample(["EURUSD", "GBPUSD", "USDJPY", "EURGBP", "USDCHF"], rng.randint(2, 4))
     return coin_settings(
         folder,
         ("desk.pairs", pairs),
-        ("strategy.parameters", {"every": pick([7, 15, 40, 90]), "salt": seed, "stop_x": pick([1.5, 2.5]), "target_x": pick([3.0, 6.0])}),
+        (
+            "strategy.parameters",
+            {"every": pick([7, 15, 40, 90]), "salt": seed, "stop_x": pick([1.5, 2.5]), "target_x": pick([3.0, 6.0])},
+        ),
         ("simulation.currency", pick(["USD", "EUR", "JPY"])),
         ("simulation.balance_money", 1_000_000.0),
         ("simulation.hedging", pick([True, False])),

@@ -1,0 +1,138 @@
+"""The diagnosis finds what it is for: too few trades, one lucky one, costs that eat the rest, entries no better than chance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from core.backtest.chance import against_chance
+from core.backtest.diagnosis import Finding, diagnose, shuffled_drawdowns, worst_level
+from core.backtest.result import BacktestResult, Entered
+from core.model.effects import TradeClosed
+from core.model.market import Candles, Side
+from core.model.units import DAY_NS, M15_NS
+from tests.core.backtest import kit
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> BacktestResult:
+    settings = kit.coin_settings(tmp_path_factory.mktemp("coin"), ("desk.pairs", ["EURUSD"]))
+    done: BacktestResult = kit.run(settings, bars=1_800)
+    return done
+
+
+def trades(results: list[float]) -> tuple[TradeClosed, ...]:
+    begin = kit.FIRST_NS + 20 * DAY_NS
+
+    def one(number: int, result: float) -> TradeClosed:
+        opened = begin + number * DAY_NS // 2
+        return TradeClosed(
+            position_id=number,
+            symbol="EURUSD",
+            side=Side.BUY,
+            lots=1.0,
+            opened_utc_ns=opened,
+            closed_utc_ns=opened + 8 * M15_NS,
+            open_price=1.1,
+            close_price=1.1,
+            stop_price=1.09,
+            reason="target",
+            rule="tick",
+            gross_money=100.0 * result + 7.0,
+            commission_money=-7.0,
+            swap_money=0.0,
+            net_money=100.0 * result,
+            risk_money=100.0,
+            result_r=result,
+            peak_money=0.0,
+            worst_money=0.0,
+            signal_id="s",
+            confidence=0.8,
+        )
+
+    return tuple(one(number, result) for number, result in enumerate(results))
+
+
+def finding(found: list[Finding], name: str) -> Finding:
+    return next(one for one in found if one.name.startswith(name))
+
+
+def with_trades(base: BacktestResult, results: list[float], **more: Any) -> BacktestResult:
+    made = trades(results)
+    span = {"from_utc_ns": made[0].opened_utc_ns - DAY_NS, "to_utc_ns": made[-1].closed_utc_ns + DAY_NS} if made else {}
+    return msgspec.structs.replace(base, trades=made, entered=(), equity=(), **span, **more)
+
+
+def test_no_trades_is_said(base: BacktestResult) -> None:
+    (only,) = diagnose(with_trades(base, []), {})
+    assert only.level == "warning"
+
+
+def test_few_trades_are_a_warning_many_are_not(base: BacktestResult) -> None:
+    assert finding(diagnose(with_trades(base, [1.0, -1.0] * 5), {}), "Enough").level == "warning"
+    assert finding(diagnose(with_trades(base, [1.0, -0.5] * 100), {}), "Enough").level == "fine"
+
+
+def test_one_trade_that_carries_it_all_is_a_warning(base: BacktestResult) -> None:
+    assert finding(diagnose(with_trades(base, [-0.2] * 60 + [20.0]), {}), "Carried").level == "warning"
+    assert finding(diagnose(with_trades(base, [0.5, -0.2] * 40), {}), "Carried").level == "fine"
+
+
+def test_a_result_that_twice_the_costs_eat_is_a_warning(base: BacktestResult) -> None:
+    # 7 of 100 at risk are 0.07 R a trade
+    assert finding(diagnose(with_trades(base, [0.55, -0.5] * 40), {}), "Result at twice").level == "warning"
+    assert finding(diagnose(with_trades(base, [0.9, -0.5] * 40), {}), "Result at twice").level == "fine"
+
+
+def test_the_first_days_deciding_is_a_warning(base: BacktestResult) -> None:
+    assert finding(diagnose(with_trades(base, [5.0] * 10 + [-0.2] * 60), {}), "Sensitive").level == "warning"
+    assert finding(diagnose(with_trades(base, [0.4] * 70), {}), "Sensitive").level == "fine"
+
+
+def test_the_worst_of_the_answers_counts() -> None:
+    fine, doubt = (Finding(name="", level=level, text="") for level in ("fine", "doubt"))
+    assert worst_level([fine, doubt, fine]) == "doubt"
+    assert worst_level([]) == "fine"
+
+
+def test_shuffled_drawdowns_are_bounded_and_repeatable() -> None:
+    returns = np.array([0.02, -0.01] * 50)
+    falls = shuffled_drawdowns(returns, 7)
+    assert (falls == shuffled_drawdowns(returns, 7)).all()
+    assert falls.min() >= 0.01 - 1e-12
+    assert falls.max() <= 1.0 - 0.99**50 + 1e-9
+
+
+def oracle(count: int, *, skill: bool) -> tuple[tuple[Entered, ...], Candles]:
+    """Entries on the side that the next bars go to, or on any."""
+    candles = kit.candles("EURUSD", 3, 4_000, holes=False)
+    rows = np.linspace(100, 3_800, count).astype(int)
+    entered = []
+    for number, row in enumerate(rows.tolist()):
+        opened = candles.open.item(row)
+        up = candles.close.item(row + 15) > opened
+        side = (Side.BUY if up else Side.SELL) if skill else (Side.BUY if number % 2 else Side.SELL)
+        prices = (opened, opened - side * 0.003, opened + side * 0.003, 0.00002)
+        entered.append(Entered(number, "EURUSD", side, candles.open_utc_ns.item(row), *prices))
+    return tuple(entered), candles
+
+
+@pytest.mark.parametrize(("skill", "most", "least"), [(True, 0.05, 0.0), (False, 1.0, 0.02)], ids=["seer", "coin"])
+def test_entries_are_weighed_against_chance(base: BacktestResult, skill: bool, most: float, least: float) -> None:
+    entered, candles = oracle(120, skill=skill)
+    found = against_chance(msgspec.structs.replace(base, entered=entered, pairs=("EURUSD",)), {"EURUSD": candles})
+    assert found is not None
+    assert least <= found.share_as_good <= most
+    assert abs(found.random_mean_r) < 0.1
+
+
+def test_the_page_of_findings_comes_with_every_run(tmp_path: Path) -> None:
+    settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD"]), ("strategy.parameters", {"every": 10}))
+    done = kit.run(settings, bars=2_600)
+    found = diagnose(done, {"EURUSD": kit.candles("EURUSD", 31, 2_600)})
+    assert [one.name for one in found] == [one.name for one in diagnose(done, {"EURUSD": kit.candles("EURUSD", 31, 2_600)})]
+    assert len(found) == 8

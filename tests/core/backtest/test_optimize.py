@@ -1,0 +1,171 @@
+"""A search is fixed by its seed, goes on where it was, keeps to its ranges, and is judged on days it never saw."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.backtest import optimize
+from core.backtest.optimize import Asked, judged, neighbours, search
+from core.backtest.settings import plain_tree
+from core.backtest.space import Dimension, parse_dimension, with_values
+from core.backtest.study import Head, Study
+from core.backtest.study_page import study_page
+from core.backtest.trial import Job, Outcome, evaluate
+from core.backtest.walk import walk, windows
+from core.model.errors import SettingsError, UsageError
+from core.settings.load import shipped_settings
+from tests.core.backtest import kit
+
+SPACE = (
+    Dimension(key="care.age_max_hours", kind="number", low=1.0, high=12.0, step=1.0),
+    Dimension(key="strategy.parameters.every", kind="whole", low=5, high=60, step=0),
+    Dimension(key="correlation.policy", kind="choice", choices=("skip", "shrink")),
+)
+
+
+class Hill:
+    """Answers at once: a goal that is a hill over the values, no backtest."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+
+    def map(self, jobs: Any) -> list[bytes]:
+        self.jobs += len(jobs)
+        return [msgspec.json.encode(self.outcome(msgspec.json.decode(job, type=Job))) for job in jobs]
+
+    def outcome(self, job: Job) -> Outcome:
+        values = job.values
+        if not values:
+            return Outcome(goal=0.0, figures={"result_r": 0.0}, digest="")
+        goal = -((values["care.age_max_hours"] - 6.0) ** 2) - (values["strategy.parameters.every"] - 30) ** 2 / 100.0
+        return Outcome(goal=goal + (values["correlation.policy"] == "shrink"), figures={"result_r": goal}, digest="")
+
+
+def asked(trials: int = 24, seed: int = 5) -> Asked:
+    job = Job(home="", folders=(), from_day=None, to_day=None, rates={}, settings={}, values={}, goal="expectancy")
+    return Asked(job=job, space=SPACE, trials=trials, seed=seed)
+
+
+def head(seed: int = 5) -> Head:
+    return Head(space=SPACE, goal="expectancy", seed=seed, batch=optimize.BATCH, data="", settings_hash="")
+
+
+def test_the_same_seed_proposes_the_same_and_another_does_not() -> None:
+    found = []
+    for seed in (5, 5, 6):
+        study = Study(None, head(seed))
+        search(asked(seed=seed), study, Hill())
+        found.append([trial.values for trial in study.trials])
+    assert found[0] == found[1] != found[2]
+
+
+def test_values_keep_to_their_ranges_and_kinds() -> None:
+    study = Study(None, head())
+    search(asked(32), study, Hill())
+    for trial in study.trials:
+        assert 1.0 <= trial.values["care.age_max_hours"] <= 12.0
+        assert trial.values["care.age_max_hours"] % 1.0 == 0.0
+        assert isinstance(trial.values["strategy.parameters.every"], int)
+        assert trial.values["correlation.policy"] in ("skip", "shrink")
+    assert study.best is not None
+    assert study.best.goal is not None
+    assert study.best.goal > -3.0
+
+
+def test_an_interrupted_search_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    whole = Study(None, head())
+    search(asked(), whole, Hill())
+    path = tmp_path / "study.jsonl"
+    assert not search(asked(), Study(path, head()), Hill(), told=lambda _study: False)
+    with path.open("ab") as file:
+        file.write(b'{"number":99,"torn')
+    again = Study(path, head())
+    assert len(again.trials) == optimize.BATCH
+    workers = Hill()
+    assert search(asked(), again, workers)
+    assert workers.jobs == 24 - optimize.BATCH
+    assert [trial.values for trial in again.trials] == [trial.values for trial in whole.trials]
+
+
+def test_the_study_of_another_search_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.jsonl"
+    Study(path, head())
+    with pytest.raises(UsageError, match="another search"):
+        Study(path, head(seed=6))
+
+
+def test_neighbours_and_page(tmp_path: Path) -> None:
+    study, workers = Study(None, head()), Hill()
+    search(asked(), study, workers)
+    assert study.best is not None
+    near = neighbours(asked(), study.best, workers)
+    assert {one.key for one in near} == {one.key for one in SPACE}
+    text = study_page(study, near, [], "Search")
+    assert text.count("<svg") == 1 + 3
+    assert "http" not in text
+
+
+def test_windows_do_not_overlap_and_judge_what_was_not_searched() -> None:
+    parts = windows(date(2024, 1, 1), date(2024, 12, 31), search_days=120, judge_days=60)
+    assert len(parts) == 4
+    for part in parts:
+        assert part.search_to < part.judge_from
+    for before, after in pairwise(parts):
+        assert before.judge_to < after.judge_from
+    with pytest.raises(UsageError):
+        windows(date(2024, 1, 1), date(2024, 2, 1), search_days=120, judge_days=60)
+
+
+def test_walking_judges_each_window_by_its_own_best() -> None:
+    parts = windows(date(2024, 1, 1), date(2024, 12, 31), search_days=120, judge_days=60)
+    done = walk(asked(16), parts, lambda _window: Study(None, head()), Hill(), lambda _study: True)
+    assert len(done) == len(parts)
+    assert all(one.values for one in done)
+
+
+def test_ranges_come_from_the_settings_and_the_strategy(tmp_path: Path) -> None:
+    section = kit.coin_settings(tmp_path).strategy
+    age = parse_dimension("care.age_max_hours", section, tmp_path)
+    assert (age.kind, age.low, age.high) == ("number", 0.0, 1000.0)
+    assert parse_dimension("care.pyramid", section, tmp_path).choices == (False, True)
+    assert parse_dimension("correlation.policy=skip,shrink", section, tmp_path).choices == ("skip", "shrink")
+    own = parse_dimension("strategy.parameters.every=5..50/5", section, tmp_path)
+    assert (own.kind, own.low, own.high, own.step) == ("whole", 5.0, 50.0, 5.0)
+    for wrong in ("care.age", "care.age_max_hours=5..2000", "strategy.parameters.nothing", "desk.pairs", "care.age_max_hours=3"):
+        with pytest.raises(SettingsError):
+            parse_dimension(wrong, section, tmp_path)
+
+
+def test_own_parameters_are_laid_over_those_that_stand() -> None:
+    tree = {"strategy": {"parameters": {"every": 20, "salt": 3}}}
+    assert with_values(tree, {"strategy.parameters.every": 7, "risk.x": 1}) == [
+        ("risk.x", 1),
+        ("strategy.parameters", {"every": 7, "salt": 3}),
+    ]
+
+
+def test_a_job_runs_on_recorded_days_and_a_bad_one_says_why(tmp_path: Path, recorded_data: Path) -> None:
+    settings = shipped_settings(("desk.pairs", ["EURUSD"]))
+    job = Job(
+        home=str(tmp_path),
+        folders=(str(recorded_data / "m15"),),
+        from_day=date(2024, 3, 4),
+        to_day=date(2024, 3, 15),
+        rates={},
+        settings=plain_tree(settings),
+        values={"strategy.confidence_min": 0.5},
+        goal="expectancy",
+        trades_min=1,
+    )
+    good = msgspec.json.decode(evaluate(msgspec.json.encode(job)), type=Outcome)
+    assert good.goal is not None
+    assert good.figures["trades"]
+    bad = msgspec.structs.replace(job, folders=(str(tmp_path),))
+    assert "no candle files" in msgspec.json.decode(evaluate(msgspec.json.encode(bad)), type=Outcome).why
+    assert judged(job, [{"strategy.confidence_min": 0.5}], optimize.Alone())[0] == good

@@ -1,0 +1,112 @@
+"""A result survives its file; the report needs nothing but itself, and says what it is."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from core.backtest import figures
+from core.backtest.compare import compare
+from core.backtest.diagnosis import diagnose
+from core.backtest.report import report_name, write_report
+from core.backtest.result import BacktestResult, read_result
+from core.backtest.run import Backtest, Progress
+from core.model.errors import DataError, StorageError
+from core.strategy.load import load_strategy
+from tests.core.backtest import kit
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> BacktestResult:
+    folder = tmp_path_factory.mktemp("coin")
+    settings = kit.coin_settings(folder, ("desk.pairs", ["EURUSD", "GBPUSD"]), ("strategy.parameters", {"every": 25}))
+    done: BacktestResult = kit.run(settings, bars=3_200)
+    return done
+
+
+def test_a_report_opens_again_and_needs_nothing_else(tmp_path: Path, result: BacktestResult) -> None:
+    page = write_report(tmp_path / "report", result, diagnose(result, {}), [])
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"(?:src|href)\s*=|@import|url\(|<script", text)
+    assert result.summary.digest in text
+    assert "<svg" in text
+    assert "Partial" not in text
+    with (tmp_path / "report" / "trades.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == result.summary.trades
+    assert sum(float(row["net_money"]) for row in rows) == pytest.approx(result.summary.result_money, abs=0.02 * len(rows))
+    assert read_result(tmp_path / "report") == result
+
+
+def test_refusals_are_countable_one_by_one(tmp_path: Path, result: BacktestResult) -> None:
+    write_report(tmp_path, result, [], [])
+    with (tmp_path / "refused.csv").open(encoding="utf-8") as file:
+        reasons = [row["reason"] for row in csv.DictReader(file)]
+    assert {reason: reasons.count(reason) for reason in reasons} == result.summary.refusals
+    assert {reason: sum(row.values()) for reason, row in figures.rejected_by(result).items()} == result.summary.refusals
+
+
+def test_months_add_up_to_the_result(result: BacktestResult) -> None:
+    rows = figures.months(result)
+    assert sum(row.trades for row in rows) == result.summary.trades
+    last = result.equity[-1].equity_money
+    assert sum(row.result_money for row in rows) == pytest.approx(last - result.start_money)
+
+
+def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
+    settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD"]), ("strategy.parameters", {"every": 10}))
+    strategy = load_strategy(settings.strategy)
+    market = kit.coin_market(settings, strategy, bars=3_000)
+
+    def enough(progress: Progress) -> bool:
+        return progress.done_fraction < 0.3
+
+    partial = Backtest(market, settings, strategy).go(enough)
+    assert not partial.complete
+    assert partial.bars < 3_000
+    assert partial.to_utc_ns < market.recording.to_utc_ns
+    assert "partial" in report_name(partial)
+    page = write_report(tmp_path / "partial", partial, [], [])
+    assert "Partial" in page.read_text(encoding="utf-8")
+
+
+def test_a_folder_without_a_result_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"result\.json\.gz"):
+        read_result(tmp_path)
+    (tmp_path / "result.json.gz").write_bytes(b"nothing of the kind")
+    with pytest.raises(DataError):
+        read_result(tmp_path)
+
+
+def test_a_report_that_cannot_be_written_is_no_traceback(tmp_path: Path, result: BacktestResult) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(StorageError):
+        write_report(tmp_path / "file", result, [], [])
+
+
+def test_comparing_a_run_with_itself_finds_nothing(result: BacktestResult) -> None:
+    found = compare(result, result)
+    assert found.same_trades
+    assert not found.only_first
+    assert not found.refusals
+    assert not found.settings
+
+
+def test_comparing_names_what_differs(tmp_path: Path, result: BacktestResult) -> None:
+    changed = kit.coin_settings(
+        tmp_path, ("desk.pairs", ["EURUSD", "GBPUSD"]), ("strategy.parameters", {"every": 25}), ("care.age_max_hours", 1.0)
+    )
+    other = kit.run(changed, bars=3_200)
+    found = compare(result, other)
+    assert not found.same_trades
+    assert found.settings["care.age_max_hours"] == ("as shipped", "1.0")
+    assert found.only_second
+
+
+def test_what_the_operator_typed_is_escaped(tmp_path: Path, result: BacktestResult) -> None:
+    nasty = msgspec.structs.replace(result, label="<b>bold</b>")
+    assert "<b>bold" not in write_report(tmp_path, nasty, [], []).read_text(encoding="utf-8")
