@@ -192,6 +192,7 @@ class LockstepDrive:
         self._step_until = ""
         if self.pacer is not None:
             self.pacer.set_speed(0.0)
+        self._engine.journal.catch_up()
 
     def _after(self, at_utc_ns: UtcNs) -> None:
         self._engine.upkeep.look(at_utc_ns)

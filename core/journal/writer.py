@@ -166,6 +166,11 @@ class JournalWriter:
         """Write all that was appended in the caller's thread; False when it cannot be written (requests are in the reserve)."""
         return self._write_pending()
 
+    def catch_up(self) -> None:
+        """Where no thread writes, write what waits: somebody is about to read the file, or the market stands still."""
+        if not self._threaded:
+            self._write_pending()
+
     def prune(self) -> None:
         """Have deleted what is older than settings keep: by the thread in small steps between its writing, or here and now."""
         settings = self._settings

@@ -91,6 +91,16 @@ async def test_without_durability_a_flush_never_waits(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_reader_finds_what_waits_once_the_writer_caught_up(tmp_path: Path) -> None:
+    journal = writer(tmp_path / "j")
+    journal.begin_run(new_run())
+    journal.append(timer(1))
+    assert rows(tmp_path / "j", "SELECT count(*) FROM tape") == [(0,)]
+    journal.catch_up()
+    assert rows(tmp_path / "j", "SELECT count(*) FROM tape") == [(1,)]
+    journal.close()
+
+
 def test_the_tape_never_goes_back(tmp_path: Path) -> None:
     journal = writer(tmp_path / "j")
     journal.begin_run(new_run())
