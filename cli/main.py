@@ -45,6 +45,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "stop": Subcommand("cli.stop", "End the engine by the shutdown policy."),
     "why": Subcommand("cli.why", "Why the desk traded, or did not."),
     "audit": Subcommand("cli.audit", "Does a fresh desk decide the same from the journal alone?"),
+    "report": Subcommand("cli.report", "How the account goes: metrics from the journal."),
     "restart": Subcommand("cli.restart", "A new process for the same desk; positions are kept."),
     "set": Subcommand("cli.set", "Show parameters, or change them; a running engine obeys."),
     "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),

@@ -1,0 +1,130 @@
+"""How an account goes, from the journal: the metrics of all its runs together, per pair, hour, confidence, exit and refusal.
+
+Promises: runs of one account, server and mode alone; days as its last run's settings begin them; a made-up market is looked at
+one run at a time, because two replays of the same days are not two months. Candidates count once, by their last verdict.
+Does not: compute metrics (`core.study.metrics`), or write. Units: money in account currency.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from core.journal.codec import decode_input
+from core.journal.tape import Run, TapeReader
+from core.model.effects import TradeClosed
+from core.model.inputs import Started
+from core.model.units import S_PER_HOUR, S_PER_MINUTE
+from core.settings.load import Tree, shipped_tree
+from core.study import metrics
+from core.study.metrics import EquityPoint, Performance, TradeFigures, Transfer
+from core.study.reading import effects_of
+from core.study.why import reasons
+
+MADE_UP = ("replay", "simulated")
+HOURS_ZONE = "Europe/London"
+"""The trade's day turns around London's clock."""
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """What the runs of one account in one mode came to."""
+
+    mode: str
+    account: int
+    server: str
+    currency: str
+    runs: tuple[int, ...]
+    """Numbers in the journal."""
+    performance: Performance
+    by_pair: dict[str, TradeFigures]
+    by_hour: dict[str, TradeFigures]
+    """By the hour of the entry in London."""
+    by_confidence: dict[str, TradeFigures]
+    by_exit: dict[str, TradeFigures]
+    refusals: dict[str, int]
+    errors: dict[str, int]
+    """Errors by class, the most frequent first."""
+
+
+def record_of(reader: TapeReader, number: int | None = None) -> Record:
+    """The record that the run belongs to, the last run unless numbered. A numbered run is looked at alone.
+
+    Raises:
+        StorageError: the journal cannot be read, or holds no such run.
+    """
+    last = reader.run(number)
+    runs = [last] if number is not None or last.mode in MADE_UP else _same(reader, last)
+    trades: dict[tuple[int, int], TradeClosed] = {}
+    refused: Counter[str] = Counter()
+    errors: Counter[str] = Counter()
+    for run in runs:
+        for trade in effects_of(reader, run, TradeClosed):
+            if isinstance(trade, TradeClosed):
+                trades[trade.position_id, trade.closed_utc_ns] = trade
+        refused.update(reasons(reader, run))
+        sql = "SELECT kind, count(*) FROM errors WHERE run = ? AND level != 'info' GROUP BY kind ORDER BY kind"
+        errors.update({str(kind): int(count) for kind, count in reader.rows(sql, run.run)})
+    closed = sorted(trades.values(), key=lambda trade: (trade.closed_utc_ns, trade.position_id))
+    day_start_s, day_zone = _day(reader, last)
+    return Record(
+        mode=last.mode,
+        account=last.account,
+        server=last.server,
+        currency=last.currency,
+        runs=tuple(run.run for run in runs),
+        performance=metrics.performance(
+            closed, _points(reader, runs), _transfers(reader, runs), day_start_s=day_start_s, day_zone=day_zone
+        ),
+        by_pair=metrics.by_pair(closed),
+        by_hour=metrics.by_hour(closed, HOURS_ZONE),
+        by_confidence=metrics.by_confidence(closed),
+        by_exit=metrics.by_exit(closed),
+        refusals=_ranked(refused),
+        errors=_ranked(errors),
+    )  # fmt: skip
+
+
+def as_plain(record: Record) -> dict[str, Any]:
+    """For scripts: one object."""
+    plain: dict[str, Any] = msgspec.to_builtins(record)
+    return plain
+
+
+def _same(reader: TapeReader, last: Run) -> list[Run]:
+    """Runs of the same account in the same mode, oldest first."""
+    key = (last.mode, last.account, last.server)
+    return [run for run in reader.runs() if (run.mode, run.account, run.server) == key]
+
+
+def _points(reader: TapeReader, runs: list[Run]) -> list[EquityPoint]:
+    found = []
+    for run in runs:
+        rows = reader.rows("SELECT at_utc_ns, equity_money FROM equity WHERE run = ? ORDER BY seq", run.run)
+        found += [EquityPoint(int(at), float(equity)) for at, equity in rows]
+    return sorted(found, key=lambda point: point.at_utc_ns)
+
+
+def _transfers(reader: TapeReader, runs: list[Run]) -> list[Transfer]:
+    found: dict[int, Transfer] = {}
+    for run in runs:
+        sql = "SELECT deal_ticket, at_utc_ns, balance_money FROM deals WHERE run = ? AND balance_money != 0 ORDER BY seq"
+        found.update({int(ticket): Transfer(int(at), float(money)) for ticket, at, money in reader.rows(sql, run.run)})
+    return sorted(found.values(), key=lambda transfer: transfer.at_utc_ns)
+
+
+def _day(reader: TapeReader, run: Run) -> tuple[int, str]:
+    """Second and zone in which the account's day begins, as the run was told; the shipped ones where the tape no longer says."""
+    tree: Tree = shipped_tree()
+    for (body,) in reader.rows("SELECT body FROM tape WHERE run = ? AND tag = 'started' ORDER BY seq LIMIT 1", run.run):
+        told = decode_input(body)
+        if isinstance(told, Started):
+            tree = msgspec.msgpack.decode(told.settings)
+    hours, minutes = str(tree["breakers"]["day_start"]).split(":")
+    return int(hours) * S_PER_HOUR + int(minutes) * S_PER_MINUTE, str(tree["breakers"]["day_zone"])
+
+
+def _ranked(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
