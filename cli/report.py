@@ -42,7 +42,7 @@ def lines(record: Record) -> list[str]:
     ratios = f"profit factor {_number(every.profit_factor)}, Sharpe {_number(went.sharpe)}, Sortino {_number(went.sortino)}"
     text = [
         f"{record.mode} {record.account} on {record.server}, {runs}",
-        f"trades      {every.trades}, won {every.won} ({_share(every.win_fraction)}), most losses in a row {every.losses_in_row_max}",
+        f"trades      {every.trades}, won {every.won} ({_share(every.win_fraction)}), losses in a row {every.losses_in_row_max}",
         f"result      {every.net_money:+,.2f} {record.currency}, of it costs {every.costs_money:+,.2f}",
         f"in R        mean {_r(every.expectancy_r)}, deviation {_number(every.deviation_r)}, {means}",
         f"            best {_r(every.best_r)}, worst {_r(every.worst_r)}",
