@@ -17,6 +17,7 @@ from cli.engine_line import NotReached, talk
 from cli.output import print_json, warn
 from cli.started import arguments_of
 from core.engine.child import start_engine
+from core.engine.engine import RunEnd
 from core.engine.session import RunWish, run_to_end, start_run, watch, wished_settings
 from core.journal.tape import TapeReader
 from core.link.client import LinkClient, SocketClient
@@ -88,13 +89,21 @@ async def _beside(wish: RunWish) -> int:
     engine = ready.engine
     client = LocalClient(engine.side)
     watch(engine, client.publish)
-    running = asyncio.create_task(run_to_end(ready, screen=True), name="engine")
+    app = DeskApp(client, ready.loaded.settings.ui, home=wish.home.root)
+
+    async def run() -> RunEnd:
+        end = await run_to_end(ready, screen=True)
+        if end.signal:  # nobody is there any more to look at how it ended
+            app.exit(return_code=end.exit_code)
+        return end
+
+    running = asyncio.create_task(run(), name="engine")
     try:
-        code = await _shown(client, ready.loaded.settings.ui, wish.home.root)
+        await app.run_async()
     finally:
         engine.stop(why="screen left")
         end = await running
-    return code or end.exit_code
+    return app.return_code or end.exit_code
 
 
 async def _shown(client: LinkClient, ui: Ui, home: Path) -> int:

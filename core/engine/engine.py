@@ -64,6 +64,8 @@ class RunEnd(Struct, frozen=True, kw_only=True):
     clean: bool
     why: str
     exit_code: int = 0
+    signal: str = ""
+    """The first signal that asked for the end; empty where none did."""
 
 
 class Engine:

@@ -179,9 +179,8 @@ async def run_to_end(ready: Ready, *, screen: bool = False) -> RunEnd:
         end = await engine.close(end)
     finally:
         remove()
-    if "SIGINT" in interrupted and end.exit_code == 0:
-        return msgspec.structs.replace(end, exit_code=INTERRUPTED)
-    return end
+    code = INTERRUPTED if "SIGINT" in interrupted and end.exit_code == 0 else end.exit_code
+    return msgspec.structs.replace(end, exit_code=code, signal=next(iter(interrupted), ""))
 
 
 def watch(engine: Engine, watcher: Watcher) -> None:
