@@ -14,6 +14,7 @@ from msgspec import structs
 from core.brokers.simulator.faults import FaultRates
 from core.brokers.simulator.opening import SEEDED_START_UTC_NS
 from core.model.commands import Flatten, Pause, Resume
+from core.model.market import Side
 from core.model.units import NS_PER_S
 from tests.sim.eager import EagerScanner
 from tests.sim.watch import Watch
@@ -67,6 +68,9 @@ class Day:
         self.restarts = draw.random() < 0.2
         self.balance = 2_000_000.0 if self.currency == "JPY" else 20_000.0
 
+        self.risk_pct = draw.choice((0.5, 2.0))
+        self.stranger = self.hedging and draw.random() < 0.3
+
     @property
     def settings(self) -> dict[str, Any]:
         """As the world takes them."""
@@ -74,6 +78,7 @@ class Day:
             "simulation__hedging": self.hedging,
             "simulation__currency": self.currency,
             "simulation__balance_money": self.balance,
+            "simulation__leverage": 500,
             "care__age_max_hours": self.age_h,
             "care__trail_from_r": 0.2,
             "care__give_back_from_r": 0.2,
@@ -87,7 +92,12 @@ class Day:
             "breakers__day_loss_max_pct": 50.0,
             "breakers__drawdown_max_pct": 50.0,
             "correlation__book_risk_max_pct": 20.0,
-            "risk__risk_per_trade_pct": 0.5,
+            "risk__risk_per_trade_pct": self.risk_pct,
+            "exposure__all_stops_max_pct": 100.0,
+            "exposure__position_max_x_equity": 30.0,
+            "exposure__currency_max_x_equity": 90.0,
+            "exposure__total_max_x_equity": 90.0,
+            "breakers__margin_level_min_pct": 0.0,
         }
 
     def faults(self) -> str:
@@ -98,7 +108,7 @@ class Day:
     def one_line(self) -> str:
         """For the head of a run."""
         book = "hedging" if self.hedging else "netting"
-        extras = [name for name in ("pyramid", "pauses", "flattens", "restarts") if getattr(self, name)]
+        extras = [name for name in ("pyramid", "pauses", "flattens", "restarts", "stranger") if getattr(self, name)]
         return f"{book} {self.currency}, {self.own_position}, age {self.age_h:g} h, {' '.join(extras) or 'plain'}; faults: {self.faults()}"
 
 
@@ -130,6 +140,8 @@ async def _day(world: World, watch: Watch, day: Day) -> None:
 
 async def _faulty(world: World, watch: Watch, day: Day) -> None:
     quarter = FAULTY_H / 4
+    if day.stranger:
+        world.by_hand("EURUSD", Side.BUY)
     await world.hours(quarter)
     watch.check()
     if day.pauses:

@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from core.brokers.simulator.faults import FaultRates
-from core.brokers.simulator.records import ORDER_BUY, ORDER_SELL, REASON_CLIENT, Order
+from core.brokers.simulator.records import REASON_CLIENT, Order
 from core.clock.zones import NEW_YORK, next_local_time
 from core.model.commands import Flatten, Pause
 from core.model.effects import Submit
@@ -188,6 +188,7 @@ def test_a_closed_market_is_told_and_closes_at_the_open(tmp_path: Path) -> None:
     world, watch = world_of(
         tmp_path, 8, hedging=True, start_utc_ns=FRIDAY_EVENING_UTC_NS, care__weekend_close_from="Sat 00:00",
         care__weekend_no_entries_from="Fri 17:00", care__age_max_hours=0.0, filters__entry_hours=["UTC 00:00-24:00"],
+        engine__quote_poll_ms=60_000.0, execution__book_check_s=600.0, engine__heartbeat_s=600.0, tick_s=60,
     )  # fmt: skip
 
     async def life(_: World) -> None:
@@ -247,7 +248,7 @@ def test_what_is_not_ours_is_left_alone_unless_it_was_chosen(scope: str, tmp_pat
         await world.start()
         await world.hours(0.1)
         mine = world.ledger_lots()
-        foreign = by_hand(world, "EURUSD", Side.BUY)
+        foreign = world.by_hand("EURUSD", Side.BUY)
         pending = world.terminal.ledger.new_order(
             Order(0, "GBPUSD", 2, 0.1, 1.0, 0.0, 0.0, world.now_utc_ns, 0, "by hand", REASON_CLIENT)
         )
@@ -265,16 +266,3 @@ def test_what_is_not_ours_is_left_alone_unless_it_was_chosen(scope: str, tmp_pat
     world.run(life)
     watch.check()
 
-
-def by_hand(world: World, symbol: str, side: Side, lots: float = 0.1) -> int:
-    """Somebody opens a position in the terminal, with a stop far away; its ticket."""
-    ledger = world.terminal.ledger
-    bid, ask, _ = ledger.quotes[symbol]
-    price = ask if side is Side.BUY else bid
-    order = Order(
-        0, symbol, ORDER_BUY if side is Side.BUY else ORDER_SELL, lots, price, price - side * 0.05, 0.0, world.now_utc_ns, 0,
-        "by hand", REASON_CLIENT,
-    )  # fmt: skip
-    done = ledger.fill(ledger.new_order(order), lots, price, "market")
-    assert done.position is not None
-    return done.position.ticket

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from core.brokers.simulator.records import ENTRY_IN, ENTRY_INOUT, DealRow
-from core.model.commands import Resolve
+from core.model.commands import Flatten, Pause, Resolve, Resume
 from core.model.effects import Close, Effect, Modify, Released, StateChanged, Submit, TradeClosed
-from core.model.inputs import Absent, Book, CommandGiven, DealSeen, Filled, Input, Refused, Report
+from core.model.inputs import Absent, Book, CommandGiven, DealSeen, Filled, Input, Refused, Report, UnknownFate
 from core.model.units import UtcNs
 from tests.sim.world import World
 
@@ -42,8 +42,12 @@ class Watch:
         self._fates: dict[str, str] = {}
         self._released: dict[str, str] = {}
         self._ours: dict[int, bool] = {}
-        self._stops: dict[int, float] = {}
-        self._moves: dict[int, float] = {}
+        self._paused = False
+        self._close_of: dict[str, int] = {}
+        """Position by the client id of a close."""
+        self._unread: dict[int, str] = {}
+        """Positions with a close of unknown fate since which no known book came."""
+        self._whole_account = False
         world.watchers.append(self._input)
         world.requests.append(self._request)
 
@@ -63,6 +67,7 @@ class Watch:
     # --------------------------------------------------------------------------------------------- what the desk does
     def _input(self, at_utc_ns: UtcNs, item: Input, effects: tuple[Effect, ...]) -> None:
         self._note_fates(item)
+        self._note_words(item)
         for effect in effects:
             if isinstance(effect, StateChanged):
                 self.state = effect.state
@@ -93,7 +98,24 @@ class Watch:
                 if owner is not None:
                     self._fates.setdefault(owner, "book")
 
+    def _note_words(self, item: Input) -> None:
+        """What the operator said, and which closes nobody knows about."""
+        if isinstance(item, CommandGiven):
+            if isinstance(item.command, Pause):
+                self._paused = True
+            elif isinstance(item.command, Resume):
+                self._paused = False
+            elif isinstance(item.command, Flatten) and item.command.scope == "account":
+                self._whole_account = True
+        elif isinstance(item, Report) and isinstance(item.fate, UnknownFate) and item.client_id in self._close_of:
+            if self._fates.get(item.client_id) is None:
+                self._unread.setdefault(self._close_of[item.client_id], item.client_id)
+        elif isinstance(item, Book) and item.known:
+            self._unread.clear()
+
     def _submit(self, sent: Submit) -> None:
+        if self._paused:
+            self.wrong("law 8: no entry while the operator paused", sent=sent.client_id)
         if self.state != "ACTIVE":
             self.wrong("law 8: nothing that adds risk leaves in REDUCE_ONLY or HALTED", state=self.state, sent=sent.client_id)
         if sent.client_id in self.submitted or sent.client_id in self.closes:
@@ -137,7 +159,10 @@ class Watch:
     def _close(self, sent: Close) -> None:
         if sent.client_id in self.closes or sent.client_id in self.submitted:
             self.wrong("law 5: an id is used once", client_id=sent.client_id)
+        if sent.position_id in self._unread:
+            self.wrong("law 5: no close again before the book is known", first=self._unread[sent.position_id], then=sent.client_id)
         self.closes[sent.client_id] = sent
+        self._close_of[sent.client_id] = sent.position_id
 
     def _modify(self, sent: Modify) -> None:
         held = next((one for one in self.world.terminal.ledger.positions.values() if one.position_id == sent.position_id), None)
@@ -170,6 +195,9 @@ class Watch:
             close = self.closes.get(client_id)
             if close is None:
                 self.wrong("a close leaves by the desk's word", client_id=client_id)
+            held = self.world.foreign.get(request["position"])
+            if held is not None and not self._whole_account:
+                self.wrong("law 11: what is not ours is left alone", position=request["position"])
             return
         if client_id not in self.submitted:
             self.wrong("A3: a request without a position is an entry, and the desk's", request=request)

@@ -30,6 +30,7 @@ from core.brokers.simulator.faults import FaultRates, Faults
 from core.brokers.simulator.instruments import instrument
 from core.brokers.simulator.market_seeded import Script, SeededMarket
 from core.brokers.simulator.opening import SEEDED_START_UTC_NS, account_terms
+from core.brokers.simulator.records import ORDER_BUY, ORDER_SELL, REASON_CLIENT, Order
 from core.brokers.simulator.servertime import ServerClock as LedgerClock
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.clock.virtual import VirtualClock, VirtualTimeLoop
@@ -44,6 +45,7 @@ from core.model.book import TradeMode
 from core.model.commands import Command, Flatten
 from core.model.effects import Effect
 from core.model.inputs import CommandGiven, Input
+from core.model.market import Side
 from core.model.units import NS_PER_MS, NS_PER_S, UtcNs
 from core.settings.home import Home
 from core.settings.load import Loaded, for_pair, shipped_tree, validated, with_values
@@ -125,6 +127,8 @@ class World:
         self.runs = 0
         self.calls = 0
         self.unhandled: list[str] = []
+        self.foreign: dict[int, str] = {}
+        """Positions that somebody opened by hand, by ticket."""
 
     # ------------------------------------------------------------------------------------------------------ a life
     def run(self, work: Callable[[World], Coroutine[Any, Any, T]]) -> T:
@@ -337,6 +341,19 @@ class World:
             and not self.terminal.ledger.orders
             and self.desk_lots() == self.ledger_lots()
         )
+
+    def by_hand(self, symbol: str, side: Side, lots: float = 0.1) -> int:
+        """Somebody opens a position in the terminal, with a stop far away; its ticket."""
+        ledger = self.terminal.ledger
+        bid, ask, _ = ledger.quotes[symbol]
+        price = ask if side is Side.BUY else bid
+        kind = ORDER_BUY if side is Side.BUY else ORDER_SELL
+        stop = price - side * 0.05 * price
+        order = Order(0, symbol, kind, lots, price, stop, 0.0, self.now_utc_ns, 0, "by hand", REASON_CLIENT)
+        done = ledger.fill(ledger.new_order(order), lots, price, "market")
+        assert done.position is not None
+        self.foreign[done.position.ticket] = symbol
+        return done.position.ticket
 
     def money_agrees(self) -> bool:
         """The desk's balance is the ledger's."""
