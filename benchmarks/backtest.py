@@ -22,7 +22,7 @@ import numpy as np
 from core.backtest.market import Market
 from core.backtest.result import BacktestResult
 from core.backtest.run import Backtest
-from core.brokers.simulator.opening import instrument
+from core.brokers.simulator.instruments import instrument
 from core.data.series import Bars, PairData, Recording
 from core.engine.scanning import history_bars
 from core.model.market import Candles
@@ -104,12 +104,8 @@ def candles(symbol: str, bars: int, seed: int) -> Candles:
     high = np.maximum(opened, close) * (1 + size * 0.5 * rng.random(bars))
     low = np.minimum(opened, close) * (1 - size * 0.5 * rng.random(bars))
     digits = instrument(symbol).digits
-    return Candles(
-        stamps,
-        *(np.round(one, digits) for one in (opened, high, low, close)),
-        rng.integers(1, 999, bars),
-        rng.integers(0, 4, bars),
-    )
+    prices = [np.round(one, digits) for one in (opened, high, low, close)]
+    return Candles(stamps, prices[0], prices[1], prices[2], prices[3], rng.integers(1, 999, bars), rng.integers(0, 4, bars))
 
 
 def settings_of(folder: Path) -> Settings:

@@ -15,7 +15,17 @@ import typer
 
 from cli import summary as summary_text
 from cli.backtest_text import comparison_lines, finding_lines
-from cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from cli.options import (
+    DataOption,
+    FromOption,
+    HomeOption,
+    JsonOption,
+    PairsOption,
+    RateOption,
+    SetOption,
+    SettingsFileOption,
+    ToOption,
+)
 from cli.output import print_json, print_table, warn
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from cli.progress import stoppable
@@ -27,19 +37,13 @@ _INTERRUPTED = 130
 
 
 def command(
-    data: Annotated[
-        list[Path] | None, typer.Option("--data", metavar="FOLDER", help="Recorded prices; several times, the finest wins.")
-    ] = None,
+    data: DataOption = None,
     first: FromOption = None,
     last: ToOption = None,
     pairs: PairsOption = None,
-    settings: Annotated[
-        Path | None, typer.Option("--settings", metavar="FILE", help="Another settings.toml. [the home's]")
-    ] = None,
+    settings: SettingsFileOption = None,
     values: SetOption = None,
-    rate: Annotated[
-        list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
-    ] = None,
+    rate: RateOption = None,
     path: Annotated[
         str, typer.Option("--path", metavar="WORD", help="Inside a bar: pessimistic, neutral or optimistic. [as in settings]")
     ] = "",

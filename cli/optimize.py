@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from cli.options import FromOption, HomeOption, JsonOption, PairsOption, RateOption, SetOption, SettingsFileOption, ToOption
 from cli.output import print_json, print_table, warn
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from cli.progress import wishing_to_stop
@@ -23,40 +23,44 @@ _INTERRUPTED = 130
 _WALK = re.compile(r"(\d+)[:/](\d+)")
 
 
+FoldersOption: TypeAlias = Annotated[
+    list[Path], typer.Option("--data", metavar="FOLDER", help="Recorded prices; several times, the finest wins.")
+]
+OverOption: TypeAlias = Annotated[
+    list[str],
+    typer.Option("--over", metavar="KEY[=LOW..HIGH[/STEP]]", help="What to search; KEY=a,b,c for a choice. [its own range]"),
+]
+GoalOption: TypeAlias = Annotated[
+    str, typer.Option("--goal", metavar="WORD", help="What is best: expectancy, result, sharpe, drawdown or sqn.")
+]
+WalkOption: TypeAlias = Annotated[
+    str, typer.Option("--walk-forward", metavar="DAYS:DAYS", help="Search so many days, judge so many after them, move on.")
+]
+ClusterOption: TypeAlias = Annotated[
+    str, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler whose workers run the trials.")
+]
+StudyOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--study", metavar="FILE", help="Where trials are kept. [HOME/reports/study.jsonl]")
+]
+
+
 def command(
-    data: Annotated[
-        list[Path], typer.Option("--data", metavar="FOLDER", help="Recorded prices; several times, the finest wins.")
-    ],
-    over: Annotated[
-        list[str],
-        typer.Option("--over", metavar="KEY[=LOW..HIGH[/STEP]]", help="What to search; KEY=a,b,c for a choice. [its own range]"),
-    ],
+    data: FoldersOption,
+    over: OverOption,
     first: FromOption = None,
     last: ToOption = None,
     pairs: PairsOption = None,
-    goal: Annotated[
-        str, typer.Option("--goal", metavar="WORD", help="What is best: expectancy, result, sharpe, drawdown or sqn.")
-    ] = "sqn",
+    goal: GoalOption = "sqn",
     trials: Annotated[int, typer.Option("--trials", min=1, max=1_000_000, help="How many, for each window.")] = 64,
     trades_min: Annotated[int, typer.Option("--trades-min", min=1, help="A trial with fewer trades is not judged.")] = 30,
-    walk: Annotated[
-        str, typer.Option("--walk-forward", metavar="DAYS:DAYS", help="Search so many days, judge so many after them, move on.")
-    ] = "",
+    walk: WalkOption = "",
     workers: Annotated[int, typer.Option("--workers", min=0, max=1024, help="Processes. [one for each core]")] = 0,
-    cluster: Annotated[
-        str, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler whose workers run the trials.")
-    ] = "",
-    study: Annotated[
-        Path | None, typer.Option("--study", metavar="FILE", help="Where trials are kept. [HOME/reports/study.jsonl]")
-    ] = None,
+    cluster: ClusterOption = "",
+    study: StudyOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search.")] = 1,
-    settings: Annotated[
-        Path | None, typer.Option("--settings", metavar="FILE", help="Another settings.toml. [the home's]")
-    ] = None,
+    settings: SettingsFileOption = None,
     values: SetOption = None,
-    rate: Annotated[
-        list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
-    ] = None,
+    rate: RateOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -22,3 +22,12 @@ PairsOption: TypeAlias = Annotated[
 ]
 FromOption: TypeAlias = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First UTC day, inclusive.")]
 ToOption: TypeAlias = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last UTC day, inclusive.")]
+DataOption: TypeAlias = Annotated[
+    list[Path] | None, typer.Option("--data", metavar="FOLDER", help="Recorded prices; several times, the finest wins.")
+]
+SettingsFileOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--settings", metavar="FILE", help="Another settings.toml. [the home's]")
+]
+RateOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
+]

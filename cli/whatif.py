@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.backtest_text import comparison_lines
-from cli.options import FromOption, HomeOption, JsonOption, PairsOption, ToOption
+from cli.options import FromOption, HomeOption, JsonOption, PairsOption, RateOption, ToOption
 from cli.output import print_json
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from cli.progress import Meter, stoppable
@@ -30,9 +30,7 @@ def command(
     first: FromOption = None,
     last: ToOption = None,
     pairs: PairsOption = None,
-    rate: Annotated[
-        list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
-    ] = None,
+    rate: RateOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,9 +89,8 @@ def _tell(found: Any) -> None:
     print(f"{first.label}: {first.bars:,} bars, {first.elapsed_s + second.elapsed_s:.1f} s")
     for name, run in (("as is", first), ("changed", second)):
         total = run.summary
-        print(
-            f"{name:<9} {total.trades} trades, {total.result_money:+,.2f} {run.currency}, {total.result_r:+.2f} R, digest {total.digest}"
-        )
+        money = f"{total.result_money:+,.2f} {run.currency}, {total.result_r:+.2f} R"
+        print(f"{name:<9} {total.trades} trades, {money}, digest {total.digest}")
     print("\n".join(comparison_lines(found.difference, "the run as is", "the changed run")))
     seen = found.reality
     if seen is not None:

@@ -143,7 +143,7 @@ class Skipping:
         """Feed one input and perform all that follows from it, before anything else happens."""
         if isinstance(item, Instruments):
             self._rates = tuple(spec.symbol for spec in item.instruments if spec.symbol not in self._symbols)
-        pending: deque[Input] = deque((item,))
+        pending: deque[Input] = deque((item,))  # bounded: emptied here; an answer leads to few requests
         while pending:
             effects = self.runner.give(pending.popleft(), at_utc_ns)
             for request in requests_of(effects) if effects else ():

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.backtest.market import Market
 from core.backtest.run import Backtest
-from core.brokers.simulator.opening import instrument
+from core.brokers.simulator.instruments import instrument
 from core.data.recording import conversion_pairs
 from core.data.series import Bars, PairData, Recording
 from core.engine.scanning import history_bars
@@ -113,9 +113,9 @@ def candles(symbol: str, seed: int, bars: int, *, holes: bool = True) -> Candles
         kept &= rng.random(len(stamps)) > 0.01
         for start in rng.integers(0, len(stamps), 2):
             kept[start : start + int(rng.integers(2, 40))] = False
-    columns = (np.round(column[kept], spec.digits) for column in (opened, high, low, close))
+    opened, high, low, close = (np.round(column[kept], spec.digits) for column in (opened, high, low, close))
     count = int(kept.sum())
-    return Candles(stamps[kept], *columns, rng.integers(1, 999, count), rng.integers(0, 12, count))
+    return Candles(stamps[kept], opened, high, low, close, rng.integers(1, 999, count), rng.integers(0, 12, count))
 
 
 def recording(
