@@ -122,7 +122,7 @@ class EngineProcess:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
-                preexec_fn=limits,
+                preexec_fn=limits,  # noqa: PLW1509 - these tests start no threads
             )
 
     @property

@@ -66,7 +66,7 @@ async def test_a_replay_is_paused_changed_and_flattened_from_the_screen_and_the_
 
             async def until(holds: Callable[[], Any], what: str) -> None:
                 async with asyncio.timeout(LONG_S):
-                    while not holds():
+                    while not holds():  # noqa: ASYNC110 - whatever holds is not ours to set an event
                         await asyncio.sleep(0.005)
                 assert holds(), what
 
