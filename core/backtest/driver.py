@@ -30,12 +30,8 @@ class Driver(Protocol):
         """Symbol-bars that the desk was told of one by one."""
         ...
 
-    def next_ns(self) -> UtcNs | None:
-        """When the next step falls; None when the data end."""
-        ...
-
-    def step(self) -> None:
-        """Live the next instant that matters."""
+    def step(self) -> bool:
+        """Live the next instant that matters; False when the data are over."""
         ...
 
     def finish(self) -> None:
@@ -74,13 +70,9 @@ class EveryInstant:
         """See `Driver`."""
         return self._lockstep.bars
 
-    def next_ns(self) -> UtcNs | None:
+    def step(self) -> bool:
         """See `Driver`."""
-        return self._lockstep.next_ns()
-
-    def step(self) -> None:
-        """See `Driver`."""
-        run_now(self._lockstep.step())
+        return run_now(self._lockstep.step())
 
     def finish(self) -> None:
         """See `Driver`."""

@@ -197,12 +197,11 @@ class Backtest:
     def _live(self, steps: Driver, watcher: Watcher | None, began: float) -> None:
         taken = 0
         while not self._ended:
-            if steps.next_ns() is None:
+            if not steps.step():
                 if steps.ending:
                     break
                 steps.finish()
                 continue
-            steps.step()
             taken += 1
             if watcher is not None and taken % _LOOK_STEPS == 0 and not steps.ending:
                 self._look(steps, watcher, began)

@@ -92,28 +92,25 @@ class Skipping:
         """Symbol-bars that are over."""
         return self._bars_by_slot[self._slot]
 
-    def next_ns(self) -> UtcNs | None:
-        """When the next step falls, market time; None when the data end."""
-        market, closing = self._terminal.next_ns(), self._closing()
-        if market is None or market > self._until_utc_ns:
-            due = min(closing, self._timer()) if self.ending else closing
-            return max(due, self._terminal.now_utc_ns) if due < _NEVER else None
-        return max(min(market, closing, self._timer()), self._terminal.now_utc_ns)
-
-    def step(self) -> None:
-        """Live the next instant that matters."""
+    def step(self) -> bool:
+        """Live the next instant that matters; False when the data are over."""
         if not self.ending and self._desk.quiet() and self._jumped():
-            return
-        at = self.next_ns()
-        if at is None:
-            return
-        market = self._terminal.next_ns()
-        ticked: tuple[str, ...] = ()
-        if market is not None and market <= min(at, self._until_utc_ns):
-            ticked = self._terminal.advance().symbols
+            return True
+        terminal = self._terminal
+        market, closing, now = terminal.next_ns(), self._closing(), terminal.now_utc_ns
+        if market is None or market > self._until_utc_ns:
+            market, due = None, min(closing, self._timer()) if self.ending else closing
         else:
-            self._terminal.advance_to(at)
-        closes = at >= self._closing()
+            due = min(market, closing, self._timer())
+        if due >= _NEVER:
+            return False
+        at = max(due, now)
+        ticked: tuple[str, ...] = ()
+        if market is not None and market <= at:
+            ticked = terminal.advance().symbols
+        else:
+            terminal.advance_to(at)
+        closes = at >= closing
         self._broker_news(at)
         if closes:
             self._closed_slot(at)
@@ -122,6 +119,7 @@ class Skipping:
             self._quotes(at, [name for name in ticked if name in hot or name in conversion])
             if self._timer() <= at:
                 self.give(TimerFired(), at)
+        return True
 
     def finish(self) -> None:
         """The market is over: what is open is closed at the last bid or ask, and the desk is told to end."""

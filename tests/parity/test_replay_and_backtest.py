@@ -19,7 +19,7 @@ from core.settings.load import load_settings
 from core.strategy.load import load_strategy
 from core.study.summary import Summary, Tally
 
-FIRST, LAST = date(2024, 3, 4), date(2024, 3, 8)
+FIRST, LAST = date(2024, 3, 4), date(2024, 3, 7)
 BUSY: tuple[tuple[str, Any], ...] = (
     ("strategy.confidence_min", 0.4),
     ("strategy.net_reward_risk_min", 0.8),
