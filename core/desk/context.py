@@ -122,6 +122,9 @@ def account_policy(settings: Settings) -> AccountPolicy:
         funded=FundedPolicy(
             day_loss_fraction=rules.day_loss_pct / 100.0,
             overall_loss_fraction=rules.overall_loss_pct / 100.0,
+            day_loss_money=rules.day_loss_money or None,
+            overall_loss_money=rules.overall_loss_money or None,
+            day_base=rules.day_base,
             overall_base=rules.overall_base,
             lock_at_start=rules.lock_at_start,
             reduce_only_buffer_fraction=rules.reduce_only_buffer_pct / 100.0,

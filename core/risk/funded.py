@@ -25,9 +25,9 @@ class FundedPolicy(Struct, frozen=True, kw_only=True):
     """Of the day's base."""
     overall_loss_fraction: float
     """Of the starting balance."""
-    day_loss_money: Money | None = None
-    overall_loss_money: Money | None = None
-    day_base: Literal["greater", "balance", "equity"] = "greater"
+    day_loss_money: Money | None
+    overall_loss_money: Money | None
+    day_base: Literal["greater", "balance", "equity"]
     overall_base: Literal["static", "trailing_balance", "trailing_equity"]
     lock_at_start: bool
     """A trailing floor stops rising at the starting balance."""

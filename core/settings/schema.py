@@ -222,7 +222,13 @@ class Funded(Section, frozen=True):
 
     enabled: Annotated[bool, choice("Apply them", "at once")]
     day_loss_pct: Annotated[float, number("Daily loss", "% of the base", 0.1, 100, "at once")]
+    day_loss_money: Annotated[float, number("Daily loss in money; 0 takes the percent", "money", 0, 1e12, "at once")]
+    day_base: Annotated[
+        Literal["greater", "balance", "equity"],
+        choice("What the daily loss is counted from: balance or equity at the day's start, or the greater", "at once"),
+    ]
     overall_loss_pct: Annotated[float, number("Overall loss", "% of the start", 0.1, 100, "at once")]
+    overall_loss_money: Annotated[float, number("Overall loss in money; 0 takes the percent", "money", 0, 1e12, "at once")]
     overall_base: Annotated[
         Literal["static", "trailing_balance", "trailing_equity"], choice("What the overall loss is counted from", "at once")
     ]

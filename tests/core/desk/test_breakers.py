@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.model.commands import RearmDrawdown, Resume
 from core.model.effects import Alert, Close, EquityMarked, Verdict
 from core.model.units import NS_PER_S
+from core.risk import funded
 from core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
@@ -116,3 +119,19 @@ def test_funded_rules_stop_entries_short_of_the_limit_and_close_before_it() -> N
     effects = play.quote("EURUSD", 1.0700)
     assert only(effects, Close).why == "funded_rule"
     assert only(effects, Close).position_id == position
+
+
+@pytest.mark.parametrize("base", ["greater", "balance", "equity"])
+def test_a_funded_loss_in_money_counts_from_the_base_that_the_rules_name(base: str) -> None:
+    rules = (("funded.enabled", True), ("funded.day_loss_money", 150.0), ("funded.day_base", base))
+    play = Play(shipped_settings(*rules, ("risk.risk_per_trade_pct", 0.5))).start()
+    play.enter(stop_pips=100.0, target_pips=300.0)
+    play.quote("EURUSD", 1.08400)
+    play.timer(after_s=9 * 3600)
+    state = play.desk._ctx.state
+    equity, balance = state.equity_money, state.balance_money
+    assert equity is not None
+    assert equity < balance
+    assert state.funded.day_base_money == (equity if base == "equity" else balance)
+    limit = funded.limits(state.funded, play.desk._ctx.account_policy.funded, equity_money=equity)[0]
+    assert limit.floor_money == state.funded.day_base_money - 150.0

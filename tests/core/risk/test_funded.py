@@ -21,6 +21,9 @@ from core.risk.funded import (
 POLICY = FundedPolicy(
     day_loss_fraction=0.05,
     overall_loss_fraction=0.10,
+    day_loss_money=None,
+    overall_loss_money=None,
+    day_base="greater",
     overall_base="static",
     lock_at_start=True,
     reduce_only_buffer_fraction=0.20,
