@@ -1,6 +1,6 @@
 """One simulated day drawn from a seed: which account, which faults and how strong, a faulty phase, and a calm one that must converge.
 
-    python -m tests.sim SEED      0 fine, 10 a law is broken, 11 stuck, 12 crashed
+python -m tests.sim SEED      0 fine, 10 a law is broken, 11 stuck, 12 crashed
 """
 
 from __future__ import annotations

@@ -16,12 +16,21 @@ NAME = "eager"
 class EagerScanner:
     """Takes the place of the strategy; stops lie `stop_pips` away, targets twice as far."""
 
-    def __init__(self, seed: int, pips: dict[str, float], *, share: float = 0.7, side: Side | None = None) -> None:
-        """`pips` is the size of a pip a symbol; a share of all bars has a signal, of one side if it is given."""
+    def __init__(
+        self,
+        seed: int,
+        pips: dict[str, float],
+        *,
+        share: float = 0.7,
+        sides: dict[str, Side] | None = None,
+        stop_pips: tuple[float, float] = (10.0, 20.0),
+    ) -> None:
+        """`pips` is the size of a pip a symbol; a share of all bars has a signal, to the sides given or to either."""
         self._seed = seed
         self._pips = pips
         self.share = share
-        self.side = side
+        self._sides = sides or {}
+        self._stop_pips = stop_pips
 
     def seed(self, symbol: str, candles_m15: Candles, candles_h1: Candles | None = None) -> None:
         """Needs no past."""
@@ -33,11 +42,9 @@ class EagerScanner:
         atr = 5.0 * pip
         features = Features(atr_m15_price=atr, atr_h1_price=2.0 * atr, regime="normal")
         if drawn.random() >= self.share:
-            return NoSignal(
-                symbol=symbol, strategy=NAME, strategy_hash=NAME, bar_open_utc_ns=bar.open_utc_ns, features=features
-            )
-        side = self.side or drawn.choice((Side.BUY, Side.SELL))
-        stop = drawn.uniform(10.0, 20.0) * pip
+            return NoSignal(symbol=symbol, strategy=NAME, strategy_hash=NAME, bar_open_utc_ns=bar.open_utc_ns, features=features)
+        side = self._sides.get(symbol) or drawn.choice((Side.BUY, Side.SELL))
+        stop = drawn.uniform(*self._stop_pips) * pip
         return Signal(
             symbol=symbol,
             strategy=NAME,

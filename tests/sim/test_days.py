@@ -40,7 +40,9 @@ def test_the_days_meet_every_fault_on_every_kind_of_account() -> None:
     days = [Day(seed) for seed in range(DAYS)]
     drawn = {name for day in days for name in day.faults().replace(",", "").split() if not name[0].isdigit()}
     assert len(drawn) >= 16
-    assert {(day.hedging, day.currency) for day in days} == {(book, name) for book in (True, False) for name in ("USD", "EUR", "JPY")}
+    assert {(day.hedging, day.currency) for day in days} == {
+        (book, name) for book in (True, False) for name in ("USD", "EUR", "JPY")
+    }
     assert any(day.restarts for day in days)
 
 

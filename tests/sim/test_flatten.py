@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -24,7 +25,7 @@ from tests.sim.world import World, pip_sizes
 DAYS, SOAKED = 60, 1_000
 FRIDAY_EVENING_UTC_NS: UtcNs = START_UTC_NS + 3 * DAY_NS + 13 * 3600 * NS_PER_S
 """2025-01-10 20:59 UTC: a minute before the weekend's last hour in New York."""
-ROOM = {
+ROOM: dict[str, Any] = {
     "breakers__positions_max": 20,
     "breakers__positions_per_pair_max": 3,
     "correlation__book_risk_max_pct": 50.0,
@@ -34,7 +35,7 @@ ROOM = {
 }
 
 
-def world_of(home: Path, seed: int, *, hedging: bool, start_utc_ns: UtcNs = START_UTC_NS, **more: object) -> tuple[World, Watch]:
+def world_of(home: Path, seed: int, *, hedging: bool, start_utc_ns: UtcNs = START_UTC_NS, **more: Any) -> tuple[World, Watch]:
     """A world that buys and sells eagerly."""
     world = World(home, seed=seed, start_utc_ns=start_utc_ns, simulation__hedging=hedging, **{**ROOM, **more})
     world.scanner = EagerScanner(seed, pip_sizes(world.settings), share=1.0)
@@ -265,4 +266,3 @@ def test_what_is_not_ours_is_left_alone_unless_it_was_chosen(scope: str, tmp_pat
 
     world.run(life)
     watch.check()
-

@@ -5,7 +5,9 @@ A dead process writes nothing more to disk or broker; what was neither flushed n
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +35,7 @@ AROUND = (
     ("after it is booked", "DealSeen"),
     ("after it is booked", "Book"),
 )
-CARE = {
+CARE: dict[str, Any] = {
     "care__trail_from_r": 0.1,
     "care__give_back_from_r": 0.1,
     "care__give_back_from_costs_x": 0.2,
@@ -118,8 +120,6 @@ async def _life(world: World, watch: Watch, faults: FaultRates | None) -> None:
 
 def _journal_agrees(world: World) -> None:
     """Every opening deal of ours has its intent, and each intent at most one order."""
-    import sqlite3
-
     engine = world.engine
     assert engine is not None
     engine.journal.flush_blocking()

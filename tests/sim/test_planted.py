@@ -198,7 +198,8 @@ def test_the_days_find_it(plant: Plant, law: str, monkeypatch: pytest.MonkeyPatc
             live_through(tmp_path / str(seed), seed)
         except AssertionError as found:
             if law:
-                assert isinstance(found, LawBroken), f"seed {seed}: found, but not for what it is: {found}"
-                assert law in str(found), f"seed {seed}: found, but not for what it is: {found}"
+                misnamed = f"seed {seed}: found, but not for what it is: {found}"
+                assert isinstance(found, LawBroken), misnamed  # noqa: PT017 - which law it was is the question
+                assert law in str(found), misnamed  # noqa: PT017 - the same
             return
     pytest.fail(f"{SEEDS_MAX} days did not find it: {plant.__doc__}")

@@ -160,7 +160,9 @@ class Watch:
         if sent.client_id in self.closes or sent.client_id in self.submitted:
             self.wrong("law 5: an id is used once", client_id=sent.client_id)
         if sent.position_id in self._unread:
-            self.wrong("law 5: no close again before the book is known", first=self._unread[sent.position_id], then=sent.client_id)
+            self.wrong(
+                "law 5: no close again before the book is known", first=self._unread[sent.position_id], then=sent.client_id
+            )
         self.closes[sent.client_id] = sent
         self._close_of[sent.client_id] = sent.position_id
 
@@ -186,7 +188,7 @@ class Watch:
 
     def _sent(self, request: dict[str, Any], made: range) -> None:
         """Before its deals are looked at: whose order this is, and whether it may leave at all."""
-        client_id = request["comment"] if "comment" in request else ""
+        client_id = str(request.get("comment", ""))
         if request["action"] != DEAL:
             return
         for ticket in made:
@@ -259,7 +261,9 @@ class Watch:
             if held.magic == world.magic and owner is not None and owner not in self.submitted:
                 self.wrong("F1: no orphan", position=held.position_id)
         self.equity(state)
-        opened = [deal.position_id for deal in ledger.deals if deal.entry == ENTRY_IN and deal.magic == world.magic and deal.symbol]
+        opened = [
+            deal.position_id for deal in ledger.deals if deal.entry == ENTRY_IN and deal.magic == world.magic and deal.symbol
+        ]
         closed = [trade.position_id for trade in self.trades]
         if len(set(closed)) != len(closed):
             self.wrong("a trade ends once", trades=closed)
