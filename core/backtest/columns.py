@@ -12,7 +12,6 @@ from core.engine.opening import Opening
 from core.model.errors import invariant
 from core.model.market import Bar, Candles
 from core.model.signals import NoSignal, Signal
-from core.model.units import UtcNs
 from core.scan.columns import PairColumns
 from core.scan.plan import plan_for
 from core.settings.schema import Settings
@@ -30,14 +29,11 @@ class ColumnScanner:
             past, whole = opening.history[symbol], candles[symbol]
             first = 0 if not len(past) else int(whole.open_utc_ns.searchsorted(past.open_utc_ns[0]))
             self.pairs[symbol] = PairColumns(plan_for(loaded, settings, symbol), specs[symbol], whole[first:])
-        self._rows = {symbol: _rows(columns.m15) for symbol, columns in self.pairs.items()}
 
     def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
         """The strategy's answer at the close of that bar."""
-        row = self._rows[symbol].get(bar.open_utc_ns)
-        invariant(row is not None, "a backtest scans the bars it was given", symbol=symbol, bar=bar.open_utc_ns)
-        return self.pairs[symbol].answer(row or 0)
-
-
-def _rows(candles: Candles) -> dict[UtcNs, int]:
-    return {opened: row for row, opened in enumerate(candles.open_utc_ns.tolist())}
+        columns = self.pairs[symbol]
+        row = int(columns.m15.open_utc_ns.searchsorted(bar.open_utc_ns))
+        known = row < len(columns.m15) and columns.m15.open_utc_ns.item(row) == bar.open_utc_ns
+        invariant(known, "a backtest scans the bars it was given", symbol=symbol, bar=bar.open_utc_ns)
+        return columns.answer(row)

@@ -238,7 +238,7 @@ def _caveats(result: BacktestResult) -> str:
         paid,
         swap,
     ]
-    at_end = total.exits.get("end", 0) + total.exits.get("shutdown", 0)
+    at_end = total.exits.get("end", 0)
     if at_end:
         notes.append(f"{at_end} trades were open at the end and closed at the last price; they count, but nobody decided them.")
     return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"

@@ -57,10 +57,10 @@ class PairPast:
         kept = np.flatnonzero(seen)
         learned = np.zeros(len(opens))
         learned[kept] = usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before)
-        self._kept: list[int] = np.concatenate(([0], np.cumsum(seen))).tolist()
+        self._kept: IntArray = np.concatenate(([0], np.cumsum(seen)))
         """How many spreads were seen before each row of the range."""
-        self._quarters: list[int] = quarters[kept].tolist()
-        self._learned: list[float] = learned[kept].tolist()
+        self._quarters: IntArray = quarters[kept]
+        self._learned: FloatArray = learned[kept]
 
     def until(self, row: int) -> PairPassed | None:
         """What the bars after the last one told, up to and with `row`, leave behind; None where there are none."""
@@ -70,14 +70,14 @@ class PairPast:
         self.told_row = row
         begin, end = int(self._hour_of[told + 1]), int(self._hour_of[row])
         # a spread is learned at the close after the one at which it was seen
-        low, high = self._kept[max(told - first, 0)], self._kept[row - first]
+        low, high = self._kept.item(max(told - first, 0)), self._kept.item(row - first)
         return PairPassed(
             symbol=self.symbol,
             last_bar_utc_ns=self._opens.item(row),
             h1_open_utc_ns=self._hour_opens[begin : end + 1],
             h1_close_price=[*self._hour_closes[begin:end], self._closes.item(row)],
-            quarters=self._quarters[low:high],
-            spreads=self._learned[low:high],
+            quarters=self._quarters[low:high].tolist(),
+            spreads=self._learned[low:high].tolist(),
             seen_spread_utc_ns=self._seen_at.item(row - first),
             seen_spread_price=self._seen_price.item(row - first),
         )

@@ -390,10 +390,10 @@ def closing_reason(position: OurPosition, deal: Deal, why: str) -> str:
         return position.stop_state if position.stop_state in ("trail", "break_even") else "stop"
     if deal.reason in ("target", "stop_out"):
         return deal.reason
-    if deal.reason == "client":
-        return "hand"
     if deal.rule == "end":
         return "end"
+    if deal.reason == "client":
+        return "hand"
     return why or ("hand" if deal.reason == "expert" else deal.reason)
 
 

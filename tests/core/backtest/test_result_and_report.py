@@ -110,3 +110,19 @@ def test_comparing_names_what_differs(tmp_path: Path, result: BacktestResult) ->
 def test_what_the_operator_typed_is_escaped(tmp_path: Path, result: BacktestResult) -> None:
     nasty = msgspec.structs.replace(result, label="<b>bold</b>")
     assert "<b>bold" not in write_report(tmp_path, nasty, [], []).read_text(encoding="utf-8")
+
+
+def test_what_is_open_at_the_end_is_closed_with_that_reason_and_told(tmp_path: Path) -> None:
+    settings = kit.coin_settings(
+        tmp_path,
+        ("desk.pairs", ["EURUSD", "GBPUSD"]),
+        ("strategy.parameters", {"every": 3, "stop_x": 19.0, "target_x": 50.0}),
+        ("care.age_max_hours", 0.0),
+        ("care.weekend_close_from", "Sat 00:00"),
+        ("care.trail_x_atr", 0.0),
+        ("care.give_back_pct", 100.0),
+    )
+    done = kit.run(settings, bars=1_700)
+    assert done.summary.exits.get("end")
+    page = write_report(tmp_path / "report", done, [], []).read_text(encoding="utf-8")
+    assert "were open at the end" in page
