@@ -16,7 +16,7 @@ from core.model.effects import Effect
 from core.model.errors import VerdictError
 from core.model.inputs import SettingsChanged, Stamped, Started
 from core.settings.home import resolve_home
-from core.settings.load import Tree, validated, with_values
+from core.settings.load import Tree, remembered, validated, with_values
 from core.study.audit import AuditedDesk, DeskFactory, audit
 
 
@@ -61,7 +61,7 @@ class _OtherDesk:
         return self._desk.checkpoint()
 
     def _changed(self, raw: msgspec.Raw) -> msgspec.Raw:
-        tree: Tree = msgspec.msgpack.decode(raw)
+        tree: Tree = msgspec.to_builtins(remembered(bytes(raw)))
         return msgspec.Raw(msgspec.msgpack.encode(validated(with_values(tree, self._changes), "--set")))
 
 

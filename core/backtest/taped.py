@@ -23,6 +23,7 @@ from core.model.inputs import AccountRead, BarClosed, Calendar, History, Instrum
 from core.model.market import Bar, Instrument, Quote
 from core.model.signals import NoSignal, Signal
 from core.model.units import M15_NS, UtcNs
+from core.settings.load import remembered
 from core.settings.schema import Settings
 from core.study.reading import effects_of
 
@@ -125,7 +126,7 @@ def stretch_of(reader: TapeReader, run: Run, *, from_utc_ns: UtcNs = 0, rates: d
 
 def _settings(raw: msgspec.Raw, account: Account) -> Settings:
     """The settings of the tape, with a simulated account like the one it began with."""
-    settings = msgspec.msgpack.decode(bytes(raw), type=Settings)
+    settings = remembered(bytes(raw))
     tree = msgspec.to_builtins(settings)
     tree["simulation"] |= {
         "currency": account.currency,

@@ -14,14 +14,15 @@ from core.desk.state import DeskState
 from core.desk.states import add_reason, drop_reason
 from core.model.errors import invariant
 from core.model.inputs import Stamped, Started
+from core.settings.load import remembered
 from core.settings.schema import Settings
 
 _RUN_ID_MAX = 8
 
 
 def settings_of(raw: msgspec.Raw) -> Settings:
-    """The typed tree from its plain data."""
-    return msgspec.msgpack.decode(bytes(raw), type=Settings)
+    """The typed tree from its plain data, whichever version wrote it."""
+    return remembered(bytes(raw))
 
 
 def started_context(stamped: Stamped, told: Started) -> Context:

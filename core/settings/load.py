@@ -77,6 +77,31 @@ def validated(tree: Tree, origin: str) -> Settings:
     return msgspec.convert(tree, Settings, strict=True)
 
 
+def remembered(plain: bytes) -> Settings:
+    """Settings as a tape holds them; what its version did not have takes the shipped value, what this one lost is left out.
+
+    Raises:
+        SettingsError: a value that is not allowed any more.
+    """
+    try:
+        return msgspec.msgpack.decode(plain, type=Settings)
+    except msgspec.ValidationError:
+        tree: Tree = msgspec.msgpack.decode(plain)
+        own = _known_sections(tree)
+        pairs = {symbol: _known_sections(parts) for symbol, parts in tree.get("pair", {}).items()}
+        tables = {"pip": tree.get("pip", {}), "pair": pairs}
+        return validated({**merged(shipped_tree(), own), **tables}, "the tape")
+
+
+def _known_sections(tree: Tree) -> Tree:
+    known = parameters()
+    return {
+        section: {name: value for name, value in values.items() if f"{section}.{name}" in known}
+        for section, values in tree.items()
+        if section in sections()
+    }
+
+
 def read_toml(path: Path) -> Tree:
     """A TOML file as plain data. Raises SettingsError naming file, place and remedy."""
     try:

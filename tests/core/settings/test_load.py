@@ -19,6 +19,7 @@ from core.settings.load import (
     merged,
     mistakes,
     parse_value,
+    remembered,
     shipped_settings,
     shipped_tree,
     shown,
@@ -164,3 +165,22 @@ def test_merging_lays_sections_over_each_other() -> None:
 )
 def test_a_shown_value_is_toml(value: object) -> None:
     assert tomllib.loads(f"value = {shown(value)}")["value"] == value
+
+
+def test_a_tape_of_another_version_is_completed_with_shipped_values() -> None:
+    whole = msgspec.to_builtins(shipped_settings(("risk.risk_per_trade_pct", 0.5)))
+    assert remembered(msgspec.msgpack.encode(whole)).risk.risk_per_trade_pct == 0.5
+    del whole["risk"]["open_risk_max_pct"], whole["kelly"]
+    whole["risk"]["forgotten"] = 1
+    whole["gone"] = {"all": True}
+    whole["pair"] = {"EURUSD": {"costs": {"spread_floor_pips": 0.3, "forgotten": 1}}}
+    found = remembered(msgspec.msgpack.encode(whole))
+    assert (found.risk.risk_per_trade_pct, found.risk.open_risk_max_pct) == (0.5, 5.0)
+    assert found.kelly == shipped_settings().kelly
+    assert for_pair(found, "EURUSD").costs.spread_floor_pips == 0.3
+    assert for_pair(found, "USDJPY").costs.spread_floor_pips == shipped_settings().costs.spread_floor_pips, (
+        "its own tables, whole"
+    )
+    whole["risk"]["risk_per_trade_pct"] = 99.0
+    with pytest.raises(SettingsError, match="risk_per_trade_pct"):
+        remembered(msgspec.msgpack.encode(whole))
