@@ -113,7 +113,7 @@ def _twice_the_costs(result: BacktestResult) -> Finding:
             more += entry.spread_price / abs(entry.open_price - entry.stop_price)
     total = math.fsum(results_r(result))
     name, after = "Result at twice the costs?", total - more
-    level: Level = "fine" if after > 0.0 or total <= 0.0 else "warning"
+    level: Level = "doubt" if total <= 0.0 else "fine" if after > 0.0 else "warning"
     text = f"{total:+.1f} R becomes {after:+.1f} R with commission, swap and the spread at entry paid twice."
     return Finding(name=name, level=level, text=text, value=after)
 

@@ -18,10 +18,10 @@ header p,.quiet{color:var(--soft)}
 code{font:13px ui-monospace,"Cascadia Mono",Menlo,Consolas,monospace}
 .partial{background:color-mix(in srgb,var(--warn) 14%,transparent);
 border-left:4px solid var(--warn);padding:8px 12px;color:var(--ink)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(158px,1fr));gap:10px;margin-top:18px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin-top:18px}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:10px 12px;display:flex;flex-direction:column}
 .tile span{color:var(--soft);font-size:12.5px}
-.tile b{font-size:18px;font-variant-numeric:tabular-nums;white-space:nowrap}
+.tile b{font-size:16px;font-variant-numeric:tabular-nums;white-space:nowrap}
 .tile i{color:var(--soft);font-style:normal;font-size:12.5px;font-variant-numeric:tabular-nums}
 .findings{list-style:none;margin:0;padding:0}
 .findings li{display:grid;grid-template-columns:76px 1fr;gap:10px;padding:7px 0;border-bottom:1px solid var(--line)}
