@@ -1,0 +1,67 @@
+"""Law 10: screens are conflated, bounded replicas. One that never reads costs a bounded box, and nobody else notices it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from websockets.asyncio.client import unix_connect
+
+from core.link.client import SocketClient
+from core.link.messages import LINK_VERSION, Hello
+from core.link.place import find_place
+from core.link.server import LinkServer
+from core.model.commands import Pause
+from core.model.snapshot import LogLine, Snapshot
+from tests.core.link.test_link import FakeEngine
+from tests.tui.demo import demo_snapshot
+
+SNAPSHOTS, LINES_A_SNAPSHOT = 1_500, 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
+async def test_a_screen_that_never_reads_slows_nobody(tmp_path: Path) -> None:
+    side = FakeEngine()
+    server = LinkServer(tmp_path, side)
+    await server.start()
+    quick = SocketClient(tmp_path, client="quick", watch=True)
+    await quick.start()
+    async with unix_connect(find_place(tmp_path).socket, "ws://localhost/", max_queue=1) as deaf:
+        await deaf.send(msgspec.msgpack.encode(Hello(version=LINK_VERSION, client="deaf", watch=True)))
+        await asyncio.wait_for(_until(lambda: len(server._watchers) == 2), 30.0)
+        seen = 0
+        for number in range(1, SNAPSHOTS + 1):
+            server.publish(demo_snapshot(number))
+            for line in range(LINES_A_SNAPSHOT):
+                server.log(LogLine(at_utc_ns=number, level="info", kind="test", text=f"{number}.{line}"))
+            if number % 100 == 0:
+                seen = await asyncio.wait_for(_newest(quick, number), 30.0)
+        assert seen == SNAPSHOTS
+        boxes = [len(watcher._messages) for watcher in server._watchers]
+        assert max(boxes) <= 2_000, "what a deaf screen did not take is bounded"
+        assert (await quick.send(Pause())).ok
+        assert side.commands == [Pause()]
+    await quick.close()
+    await server.stop("test over")
+
+
+def test_the_engine_never_waits_for_a_screen() -> None:
+    for told in (LinkServer.publish, LinkServer.log):
+        assert not inspect.iscoroutinefunction(told)
+
+
+async def _newest(client: SocketClient, number: int) -> int:
+    """Reads until that snapshot is there; older ones may be left out."""
+    while True:
+        event = await client.next()
+        if isinstance(event, Snapshot) and event.number >= number:
+            return event.number
+
+
+async def _until(holds) -> None:  # type: ignore[no-untyped-def] # a question without arguments
+    while not holds():  # noqa: ASYNC110 - the server says nothing when somebody comes
+        await asyncio.sleep(0)
