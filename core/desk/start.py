@@ -30,8 +30,10 @@ def started_context(stamped: Stamped, told: Started) -> Context:
     invariant(
         0 < len(told.run_id) <= _RUN_ID_MAX and told.run_id.isascii(), "a run id has 1 to 8 ASCII characters", run_id=told.run_id
     )
+    settings = settings_of(told.settings)
     state = DeskState(seq=stamped.seq, at_utc_ns=stamped.at_utc_ns, run_id=told.run_id, mode=told.mode, started=True)
-    ctx = Context(state, settings_of(told.settings))
+    state.strategy = settings.strategy.name
+    ctx = Context(state, settings)
     for symbol in ctx.pairs:
         ctx.pair(symbol)
     add_reason(ctx, "starting", "account, instruments and book are being read", alert="")
@@ -44,6 +46,9 @@ def adopt_run(ctx: Context, past: DeskState) -> Context:
     same_run = past.run_id == now.run_id
     past.seq, past.at_utc_ns = now.seq, max(now.at_utc_ns, past.at_utc_ns if same_run else 0)
     past.run_id, past.mode, past.started = now.run_id, now.mode, True
+    if past.strategy and past.strategy != now.strategy:
+        past.results_r.clear()  # another strategy's results say nothing about this one's size
+    past.strategy = now.strategy
     fresh = Context(past, ctx.settings)
     fresh.now = now.at_utc_ns
     if same_run:

@@ -375,6 +375,8 @@ class DeskState(Struct, kw_only=True):
     funded: FundedState = msgspec.field(default_factory=FundedState)
     day_end_utc_ns: UtcNs = 0
     trades_today: int = 0
+    strategy: str = ""
+    """Name of the strategy that the results belong to."""
     results_r: list[float] = []
     calendar_heard: bool = False
     news: NewsBook = NewsBook()
