@@ -198,3 +198,47 @@ async def test_the_box_keeps_only_the_newest_snapshot() -> None:
     event = await box.get()
     assert isinstance(event, Snapshot)
     assert event.number == 2
+
+
+async def test_who_comes_to_watch_is_shown_what_is_now(tmp_path: Path) -> None:
+    side, numbers = FakeEngine(), iter((7, 8))
+    server = LinkServer(tmp_path, side, on_watcher=lambda: server.publish(demo_snapshot(next(numbers))))
+    await server.start()
+    try:
+        for expected in (7, 8):
+            client = await opened(tmp_path, watch=True)
+            while not isinstance(event := await client.next(), Snapshot):
+                pass
+            assert event.number == expected
+            await client.close()
+    finally:
+        await server.stop("test over")
+
+
+async def test_a_goodbye_is_heard_by_who_watches_and_is_no_lost_line(engine) -> None:
+    _, server, home = engine
+    client = await opened(home, watch=True)
+    server.publish(demo_snapshot(1))
+    for number in range(50):
+        server.log(LogLine(at_utc_ns=number, level="info", kind="test", text=f"line {number}"))
+    await server.stop("the market's data are over")
+    heard = []
+    while not (heard and isinstance(heard[-1], LinkState) and not heard[-1].up):
+        heard.append(await asyncio.wait_for(client.next(), 10))
+    assert [event.why for event in heard if isinstance(event, Bye)] == ["the market's data are over"]
+    assert len([event for event in heard if isinstance(event, LogLine)]) == 50, "all that was said before came first"
+    assert heard[-1] == LinkState(up=False, why="engine ended: the market's data are over", ended=True)
+    await client.close()
+
+
+async def test_a_line_that_breaks_without_a_goodbye_is_lost(engine) -> None:
+    _, server, home = engine
+    client = await opened(home, watch=True)
+    for line in tuple(server._server.connections):
+        line.transport.abort()
+    heard = []
+    while not (heard and isinstance(heard[-1], LinkState) and not heard[-1].up):
+        heard.append(await asyncio.wait_for(client.next(), 10))
+    assert not heard[-1].ended
+    assert "line lost" in heard[-1].why
+    await client.close()

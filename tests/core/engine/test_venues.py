@@ -1,0 +1,55 @@
+"""The scripted crash: a seed of its own that meets an open position, any other when set, and no sterling, no crash."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from core.brokers.simulator.market_crash import CRASH_UTC_NS
+from core.engine.session import RunWish, run_to_end, start_run, wished_settings
+from core.engine.venues import CRASH_AGE_MAX_HOURS, CRASH_SEED, crash_venue
+from core.model.effects import Effect, PositionOpened, TradeClosed
+from core.model.errors import DataError
+from core.model.units import UtcNs
+from core.settings.home import Home
+from core.settings.load import shipped_settings
+
+
+def test_without_sterling_there_is_no_crash() -> None:
+    with pytest.raises(DataError, match="GBPUSD is not traded"):
+        crash_venue(shipped_settings(("desk.pairs", ["EURUSD"])), None)
+
+
+def test_a_seed_of_the_operators_own_is_taken() -> None:
+    settings = shipped_settings(("simulation.seed", 11), ("simulation.history_days", 30), ("desk.pairs", ["GBPUSD"]))
+    venue = crash_venue(settings, None)
+    assert (venue.seed, venue.ends, "seed 11" in venue.label) == (11, True, True)
+    assert venue.from_utc_ns < CRASH_UTC_NS < venue.until_utc_ns
+
+
+@pytest.mark.parametrize(("values", "hours"), [((), CRASH_AGE_MAX_HOURS), ((("care.age_max_hours", 2.0),), 2.0)])
+def test_positions_live_longer_in_it_unless_the_operator_says_how_long(
+    values: tuple[tuple[str, float], ...], hours: float, tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    assert wished_settings(RunWish(home=home, crash=True, values=values)).settings.care.age_max_hours == hours
+    assert wished_settings(RunWish(home=home)).settings.care.age_max_hours == 4.0
+
+
+@pytest.mark.slow
+async def test_the_shipped_crash_is_met_with_sterling_open_and_fills_far_beyond_the_stop(tmp_path: Path) -> None:
+    ready = await start_run(RunWish(home=Home(tmp_path), crash=True, speed_given=True), on_step=lambda _: None)
+    assert ready.engine.venue.seed == CRASH_SEED
+    heard: list[tuple[UtcNs, Effect]] = []
+    ready.engine.runner.listen(lambda at, effect: heard.append((at, effect)))
+    end = await asyncio.wait_for(run_to_end(ready), 300)
+    assert end.clean
+    opened = [(at, effect) for at, effect in heard if isinstance(effect, PositionOpened)]
+    closed = [(at, effect) for at, effect in heard if isinstance(effect, TradeClosed)]
+    assert any(at < CRASH_UTC_NS and "GBP" in effect.symbol for at, effect in opened)
+    _, hit = next((at, effect) for at, effect in closed if CRASH_UTC_NS <= at < CRASH_UTC_NS + 60 * 10**9)
+    assert hit.symbol == "GBPUSD"
+    assert hit.reason == "stop"
+    assert hit.result_r < -2.0, "a gap does not stop at the stop"
