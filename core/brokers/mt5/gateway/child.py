@@ -1,7 +1,8 @@
 """The child process: owns the module, makes one call after the other, and dies with its front.
 
 Promises: nothing but frames leaves through the pipe (what the module prints goes to stderr); results are plain data; the end of
-input is the end of the process. Does not: bound a call in time; whoever started this process kills it.
+input is the end of the process; what a front asked for before it died does not enter after it (where the system tells: not on
+Windows). Does not: bound a call in time; whoever started this process kills it.
 Run as `python -m core.brokers.mt5.gateway.child HOST [ARGUMENT...]`; hosts are named in `hosts`.
 """
 
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     """Serve until the front closes the pipe."""
     # Ctrl-C reaches the whole console; the front decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    front = os.getppid()
     source, sink = _pipes()
     host = hosted(arguments[0], list(arguments[1:]))
     terminal = InProcess(host.module)
@@ -34,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         if header is None:
             break
         data = _read(source, wire.frame_length(header))
-        if data is None:
+        if data is None or os.getppid() != front:
+            # a frozen process may thaw long after an order was proven absent
             break
         ask = wire.from_client(data)
         if isinstance(ask, wire.Ask):

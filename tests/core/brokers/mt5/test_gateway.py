@@ -33,7 +33,7 @@ from core.model.errors import BrokerError, UsageError
 from core.model.inputs import Absent, Accepted, DealSeen, Filled, UnknownFate
 from core.model.market import Side
 from core.model.reads import Known, Unknown
-from tests.conftest import missing
+from tests.conftest import CHECKOUT, missing
 from tests.core.brokers.mt5.far import FarTerminal, FastClock
 from tests.core.brokers.mt5.far_child import GARBLE
 from tests.core.brokers.mt5.kit import START, close, submit
@@ -557,6 +557,38 @@ def alive(pid):
     with contextlib.suppress(OSError):
         return " Z " not in Path(f"/proc/{pid}/stat").read_text()
     return True
+
+
+DYING_FRONT = """
+import os, signal, subprocess, sys
+child = subprocess.Popen([sys.executable, "-m", "core.brokers.mt5.gateway.child", *sys.argv[2:]], stdin=-1, stdout=-1)
+child.stdout.read(int.from_bytes(child.stdout.read(4), "big"))
+os.kill(child.pid, signal.SIGSTOP)
+child.stdin.write(bytes.fromhex(sys.argv[1]))
+child.stdin.flush()
+print(child.pid, flush=True)
+os._exit(0)
+"""
+
+
+@posix
+def test_an_order_of_a_front_that_died_meanwhile_never_enters():
+    far = FarTerminal(FastClock())
+    order = wire.Ask(1, (ModuleCall("order_send", ({"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0},)),), 5.0)
+    front = subprocess.run(
+        [sys.executable, "-c", DYING_FRONT, wire.framed(order).hex(), *far.command],
+        cwd=CHECKOUT,
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    child = int(front.stdout)
+    assert alive(child)
+    os.kill(child, signal.SIGCONT)
+    asyncio.run(until(lambda: not alive(child)))
+    assert "order_send" not in [name for name, _ in far.entered]
+    far.close()
 
 
 async def test_a_module_that_is_not_there_is_said():
