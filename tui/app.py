@@ -33,7 +33,8 @@ from tui.screens.desk import DeskScreen
 from tui.screens.dialog import Dialog
 from tui.screens.page import Page
 from tui.screens.tweak import TweakPage
-from tui.themes import DEFAULT, load_themes, look_defaults
+from tui.terminal import needs_ascii
+from tui.themes import DEFAULT, LEAN, load_themes, look_defaults
 from tui.view.lines import ASCII, UNICODE
 from tui.view.status import title_words
 from tui.widgets.field import Field
@@ -73,6 +74,7 @@ class DeskApp(HardenedApp):
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
     CSS = """
     ToastRack { dock: bottom; }
+    CommandPalette SearchIcon { display: none; }
     """
 
     def __init__(self, client: LinkClient, ui: Ui, *, home: Path | None = None) -> None:
@@ -81,7 +83,7 @@ class DeskApp(HardenedApp):
         self.client = client
         self.ui = ui
         self.memory = DeskMemory()
-        self.glyphs = ASCII if ui.ascii else UNICODE
+        self.glyphs = ASCII if ui.ascii or needs_ascii(os.environ) else UNICODE
         self.keymap = keymap(ui.keys)
         self._themes = load_themes(home / "themes" if home is not None else None)
         self._title = ""
@@ -104,10 +106,13 @@ class DeskApp(HardenedApp):
         for theme in self._themes.known.values():
             self.register_theme(theme)
         wanted = self.ui.theme
-        self.theme = wanted if wanted in self.available_themes else DEFAULT
         complaints = [*self._themes.refused, *self.keymap.refused]
         if wanted not in self.available_themes:
             complaints.append(f"ui.theme: no theme {wanted!r}, {DEFAULT} is worn")
+            wanted = DEFAULT
+        if LEAN in self._themes.known and (self.no_color or self.console.color_system == "standard"):
+            wanted = LEAN
+        self.theme = wanted
         for text in complaints:
             self.notify(text, severity="warning", markup=False, timeout=15)
         self._take_keys()

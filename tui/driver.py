@@ -23,6 +23,7 @@ from rich.segment import Segments
 from rich.traceback import Traceback
 from textual.app import App
 from textual.driver import Driver
+from textual.filter import Monochrome, NoColor
 
 EXIT_TERMINAL_LOST = 129
 
@@ -50,6 +51,14 @@ def resilient_driver() -> type[Driver] | None:
             """Writes that wait for the terminal."""
             thread = self._writer_thread
             return 0 if thread is None else thread._queue.qsize()  # noqa: SLF001 - the only way to know
+
+        def _get_terminal_size(self) -> tuple[int, int]:
+            """The terminal's own word: COLUMNS and LINES may be a parent's, and follow no resize."""
+            with contextlib.suppress(OSError, ValueError):
+                size = os.get_terminal_size(self.fileno)
+                if size.columns and size.lines:
+                    return size.columns, size.lines
+            return super()._get_terminal_size()
 
         def write(self, data: str) -> None:
             """Queue `data` if there is room, else drop it and remember to repaint."""
@@ -88,8 +97,11 @@ class HardenedApp(App[int]):
     """An app that leaves cleanly whatever happens to its terminal, and whose exit code tells."""
 
     def __init__(self) -> None:
-        """With the resilient driver where there is one."""
+        """With the resilient driver where there is one; under NO_COLOR no colour leaves at all, only bold and reverse."""
         super().__init__(driver_class=resilient_driver())
+        if self.no_color:
+            # Textual would send grey shades, and black on black where a theme uses the terminal's own colours
+            self._filters[:] = [NoColor(), *(one for one in self._filters if not isinstance(one, Monochrome))]
 
     def on_mount(self) -> None:
         """Watch the terminal. Runs beside a subclass's own `on_mount`."""

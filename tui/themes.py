@@ -17,6 +17,8 @@ from core.model.errors import StorageError
 from core.settings.shipped import shipped_names, shipped_text
 
 DEFAULT: Final = "harbour"
+LEAN: Final = "ansi16"
+"""Worn by itself where a terminal has sixteen colours, or none are wanted."""
 LOOKS: Final = tuple(
     "muted strong good bad warn alarm alarm-text accent title key key-text real real-text "  # noqa: SIM905 - reads as a list of words
     "unreal unreal-text cursor cursor-text frame focus".split()

@@ -109,6 +109,15 @@ async def _bridge(
         yield bridge
 
 
+@pytest.fixture(autouse=True)
+def _a_terminal_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a terminal can draw is told by its environment; here it draws everything."""
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.setenv(name, "C.UTF-8")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+
+
 @pytest.fixture
 def bridge() -> Callable[..., contextlib.AbstractAsyncContextManager[Bridge]]:
     """`async with bridge(size=..., **desk) as ship:`."""

@@ -344,6 +344,8 @@ def demo_bars(symbol: str, timeframe: str, count: int) -> tuple[Bar, ...]:
                 close=round(close, digits),
             )
         )
+    if not bars:
+        return ()
     shift = mid - bars[-1].close
     return tuple(
         Bar(

@@ -54,7 +54,7 @@ async def test_everything_that_must_be_in_sight_is_in_sight_at_80x24(bridge):
             "1 no stop",
             "2 unknown",
             "book agrees",
-            "quote 4s",
+            "quote <10s",
             "red USD 1h27",
             "bar 11:52",
             "buy  EURUSD",

@@ -21,6 +21,7 @@ from tui.view.figures import moment
 from tui.view.lines import Sheet, unmarked
 from tui.view.log import LogFilter
 from tui.view.plots import candle_lines, equity_lines
+from tui.view.status import HEADER_LINES
 from tui.widgets.field import Field
 from tui.widgets.panel import Panel
 from tui.widgets.paper import Paper
@@ -28,6 +29,8 @@ from tui.widgets.paper import Paper
 PANELS: Final = ("pairs", "signals", "positions", "risk", "log")
 COMPANION: Final = {"pairs": "signals", "signals": "log", "positions": "log", "risk": "log"}
 """What fills the rows that the panel in front leaves free where only one has room."""
+CHART_EVERY_S: Final = 3.0
+"""Between bars a chart is drawn anew so often; most of its cells are the same, and all of them cost bytes."""
 NORMAL_WIDTH, WIDE_WIDTH, TALL_HEIGHT = 100, 160, 30
 
 
@@ -60,6 +63,8 @@ class DeskScreen(Page):
     DeskScreen.-single #pairs, DeskScreen.-single #signals, DeskScreen.-single #risk, DeskScreen.-single #log { width: 1fr; }
     DeskScreen.-single.-narrow Panel { border: none; border-top: solid $desk-frame; }
     DeskScreen.-single.-narrow Panel:focus { border: none; border-top: solid $desk-focus; }
+    DeskScreen.-ascii.-single.-narrow Panel { border: none; border-top: ascii $desk-frame; }
+    DeskScreen.-ascii.-single.-narrow Panel:focus { border: none; border-top: ascii $desk-focus; }
     """
 
     def __init__(self) -> None:
@@ -75,6 +80,9 @@ class DeskScreen(Page):
         self._bars_wanted: tuple[str, str, int] | None = None
         self._equity: EquityPoints | None = None
         self._equity_at = 0
+        self._chart_key: tuple[object, ...] = ()
+        self._chart_turn = 0
+        self._heights: dict[str, int | str] = {}
 
     def contents(self) -> Iterable[Widget]:
         """Panels and charts."""
@@ -124,13 +132,23 @@ class DeskScreen(Page):
 
     def strip_rows(self) -> int:
         """Rows for the strip: none while the positions panel shows them all."""
-        if self.panel("positions").display and (not self.single or self.front == "positions") and self._positions_fit():
+        if self._positions_fit():
             return 0
         return max((self.size.height - 3) // 2 - 3, 1)
 
     def _positions_fit(self) -> bool:
-        panel = self.panel("positions")
-        return self._desk is None or len(self._desk.positions) <= max(panel.room, 1)
+        """Whether the panel would hold every row if there were no strip: the strip must not decide on itself."""
+        room = self.size.height - HEADER_LINES - 1
+        if self.single:
+            return self.front == "positions" and self._position_rows <= room - 2
+        return self._position_rows <= self._positions_height(room) - 3
+
+    @property
+    def _position_rows(self) -> int:
+        return len(self._desk.positions) + len(self._desk.orders) if self._desk is not None else 0
+
+    def _positions_height(self, room: int) -> int:
+        return min(max(self._position_rows, 1) + 3, max(room - 12, 5))
 
     def paint_room(self) -> None:
         """Arrange the panels for the size, then draw what is in sight."""
@@ -176,28 +194,32 @@ class DeskScreen(Page):
         for name in PANELS:
             panel = self.panel(name)
             panel.display = name in (self.front, companion)
-            panel.styles.height = (
-                needed if companion and name == self.front else max(room - needed, 3) if name == companion else max(room, 3)
-            )
+            height = max(room - needed, 3) if name == companion else needed if companion else max(room, 3)
+            self._set_height(panel, height)
         self.query_one("#top").display = any(self.panel(name).display for name in ("pairs", "signals"))
         self.query_one("#bottom").display = any(self.panel(name).display for name in ("risk", "log"))
         for half in ("#top", "#bottom"):
-            self.query_one(half).styles.height = "auto"
+            self._set_height(self.query_one(half), "auto")
 
     def _arrange_all(self) -> None:
         """All five: pairs and signals as high as they need, then positions, the rest for risk and log."""
+        room = max(self.query_one("#room").size.height, 10)
+        own = self._positions_height(room)
+        desk = self._desk
+        wanted = max(len(desk.pairs), min(len(desk.signals), 12)) + 3 if desk is not None else 8
+        top = min(max(wanted, 6), max(room - own - 6, 6))
+        self.query_one("#top").display = self.query_one("#bottom").display = True
+        self._set_height(self.query_one("#top"), top)
+        self._set_height(self.query_one("#bottom"), "1fr")
         for name in PANELS:
             self.panel(name).display = True
-            self.panel(name).styles.height = "1fr"
-        self.query_one("#top").display = self.query_one("#bottom").display = True
-        room = max(self.query_one("#room").size.height, 10)
-        desk = self._desk
-        count = len(desk.positions) + len(desk.orders) if desk is not None else 0
-        own = min(max(count, 1) + 3, max(room // 3, 5))
-        self.panel("positions").styles.height = own
-        wanted = max(len(desk.pairs), min(len(desk.signals), 12)) + 3 if desk is not None else 8
-        self.query_one("#top").styles.height = min(max(wanted, 6), max(room - own - 8, 6))
-        self.query_one("#bottom").styles.height = "1fr"
+            self._set_height(self.panel(name), own if name == "positions" else "1fr")
+
+    def _set_height(self, widget: Widget, height: int | str) -> None:
+        """Set a height where it is another: each setting of a style lays the whole screen out and paints it anew."""
+        if self._heights.get(widget.id or "") != height:
+            self._heights[widget.id or ""] = height
+            widget.styles.height = height
 
     def _paint_log(self) -> None:
         panel = self.panel("log")
@@ -225,6 +247,11 @@ class DeskScreen(Page):
             self._equity_at = desk.at_utc_ns
             self.asked(AskEquity(count=200), group="equity")
         candles, curve = self.query_one("#candles", Plot), self.query_one("#equity", Plot)
+        self._chart_turn = (self._chart_turn + 1) % max(int(CHART_EVERY_S * self.host.ui.paint_per_s), 1)
+        key = (symbol, self.timeframe, self._bars, self._equity, candles.size, curve.size, self.glyphs)
+        if key == self._chart_key and self._chart_turn:
+            return
+        self._chart_key = key
         bars = self._bars.bars if self._bars is not None and self._bars.symbol == symbol else ()
         candles.border_title = unmarked(f"{symbol} {self.timeframe}")
         candles.border_subtitle = "i: M15/H1"

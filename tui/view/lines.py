@@ -79,9 +79,9 @@ def clean(text: str) -> str:
 
 
 def _harmless(letter: str) -> str:
-    if letter in "\t\n\r\x0b\x0c":
+    if letter in "\t\n\r\x0b\x0c" or unicodedata.category(letter) == "Zs":
         return " "
-    return "?" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else letter
+    return letter if letter.isprintable() else "?"
 
 
 def unmarked(text: str) -> str:
@@ -153,6 +153,29 @@ def wrapped(text: str, width: int) -> list[str]:
             lines.append(set_cell_size(current, width))
             current = current[len(lines[-1].rstrip()) :]
     return [*lines, current]
+
+
+def changed_cells(before: Line, after: Line) -> int:
+    """Cells from the left edge to the last one that differs; what lies right of it need not be sent again."""
+    width = width_of(after)
+    if width_of(before) != width or not (plain_of(before).isascii() and plain_of(after).isascii()):
+        return max(width_of(before), width) if width_of(before) != width else _changed_spans(before, after)
+    old = [(letter, span.role) for span in before for letter in span.text]
+    new = [(letter, span.role) for span in after for letter in span.text]
+    while new and old[-1] == new[-1]:
+        old.pop()
+        new.pop()
+    return len(new)
+
+
+def _changed_spans(before: Line, after: Line) -> int:
+    """As `changed_cells`, by whole spans: letters of two cells have no place in between."""
+    width = width_of(after)
+    for old, new in zip(reversed(before), reversed(after), strict=False):
+        if old != new:
+            break
+        width -= cell_len(new.text)
+    return width
 
 
 class Chip(NamedTuple):

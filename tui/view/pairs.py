@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from core.model.snapshot import DeskView, PairView
+from core.model.units import NS_PER_S
 from tui.view import figures
 from tui.view.lines import Column, Glyphs, Sheet, Span, table
 
 COLUMNS: Final = (
+    # what moves stands left: a row is sent from its left edge to its last changed cell
     Column("pair", 7),
     Column("bid", 9, right=True),
     Column("ask", 9, right=True, rank=3),
+    Column("age", 5, right=True),
     Column("spread", 6, right=True, rank=1),
     Column("usual", 5, right=True, rank=4),
     Column("ATR", 5, right=True, rank=6),
@@ -19,8 +22,9 @@ COLUMNS: Final = (
     Column("H1", 6, rank=2),
     Column("M15", 12, rank=7),
     Column("last bar", 18, rank=1, stretch=True),
-    Column("age", 5, right=True),
 )
+FRESH_NS: Final = 10 * NS_PER_S
+"""Younger quotes are not told apart: the seconds would change every row at every paint."""
 ARROWS: Final = {"up": "up", "down": "down", "flat": "level"}
 
 
@@ -48,6 +52,7 @@ def _row(pair: PairView, desk: DeskView, glyphs: Glyphs) -> tuple[Span, ...]:
         Span(pair.symbol, "muted" if dull else "strong"),
         Span(figures.price(pair.bid, pair.digits), "muted" if dull or pair.stale else ""),
         Span(figures.price(pair.ask, pair.digits), "muted" if dull or pair.stale else ""),
+        _age(pair, desk),
         Span(figures.pips(pair.spread_pips), "warn" if wide else ""),
         Span(figures.times(ratio), "warn" if wide else "muted"),
         Span(figures.pips(pair.atr_pips), "muted"),
@@ -55,7 +60,6 @@ def _row(pair: PairView, desk: DeskView, glyphs: Glyphs) -> tuple[Span, ...]:
         Span(trend_words(pair.h1_trend, glyphs), trend_role),
         Span(pair.m15_state, "muted"),
         _verdict(pair),
-        _age(pair, desk),
     )
 
 
@@ -71,5 +75,6 @@ def _age(pair: PairView, desk: DeskView) -> Span:
         return Span("shut", "muted")
     if pair.quote_utc_ns <= 0:
         return Span("none", "warn")
-    age = figures.span(desk.at_utc_ns - pair.quote_utc_ns)
+    passed = desk.at_utc_ns - pair.quote_utc_ns
+    age = "<10s" if passed < FRESH_NS and not pair.stale else figures.span(passed)
     return Span(f"{age}!", "alarm") if pair.stale else Span(age, "muted")

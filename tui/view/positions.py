@@ -10,17 +10,18 @@ from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, fit, merged
 
 STRIP_WIDTH: Final = 39
 COLUMNS: Final = (
+    # what moves stands left: a row is sent from its left edge to its last changed cell
     Column("side", 4),
     Column("pair", 7),
     Column("lots", 6, right=True),
-    Column("entry", 9, right=True, rank=3),
-    Column("now", 9, right=True, rank=4),
-    Column("stop", 9, right=True, rank=2),
-    Column("target", 9, right=True, rank=7),
-    Column("pips", 7, right=True, rank=3),
     Column("R", 7, right=True),
     Column("money", 10, right=True),
     Column("to stop", 8, right=True),
+    Column("pips", 7, right=True, rank=3),
+    Column("now", 9, right=True, rank=4),
+    Column("entry", 9, right=True, rank=3),
+    Column("stop", 9, right=True, rank=2),
+    Column("target", 9, right=True, rank=7),
     Column("risk", 8, right=True, rank=5),
     Column("peak", 9, right=True, rank=8),
     Column("age", 6, right=True, rank=6),
@@ -41,9 +42,8 @@ def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
     if not body:
         body = [(Span(_nothing(desk), "muted"),)]
         keys = ["nothing"]
-    total = sum(view.profit_money or 0.0 for view in ordered)
-    note = f"{len(ordered)}, {figures.money(total, sign=True)}" if ordered else "none"
-    return Sheet((head,), body, keys, note)
+    # no moving figure in the note: a frame is drawn anew with all that is in it
+    return Sheet((head,), body, keys, f"{len(ordered)} open" if ordered else "none")
 
 
 def strip(desk: DeskView, width: int, rows_max: int, glyphs: Glyphs) -> tuple[Line, ...]:
@@ -105,7 +105,7 @@ def _cell(view: PositionView, glyphs: Glyphs) -> Line:
     side = fit(view.side.word + ("" if view.ours else "*"), 5, glyphs)
     return (
         Span(side, "" if view.ours else "warn"),
-        Span(fit(view.symbol, 6, glyphs), "strong"),
+        Span(fit(view.symbol, 6, glyphs)),
         Span(fit(figures.lots(view.lots), 5, glyphs, right=True)),
         Span(fit(figures.r_multiple(view.result_r), 7, glyphs, right=True), figures.role_of(view.result_r)),
         Span(fit(_short_money(view.profit_money), 8, glyphs, right=True), figures.role_of(view.profit_money)),
@@ -123,19 +123,19 @@ def _row(view: PositionView, desk: DeskView, digits: dict[str, int], glyphs: Gly
     money_role = figures.role_of(view.profit_money)
     return (
         Span(view.side.word, "" if view.ours else "warn"),
-        Span(view.symbol, "strong"),
+        Span(view.symbol),
         Span(figures.lots(view.lots)),
-        Span(figures.price(view.open_price, places), "muted"),
+        Span(figures.r_multiple(view.result_r), figures.role_of(view.result_r)),
+        Span(figures.money(view.profit_money, sign=True), money_role),
+        Span(stop, stop_role),
+        Span(figures.pips(view.pips, sign=True)),
         Span(figures.price(view.now_price, places)),
+        Span(figures.price(view.open_price, places), "muted"),
         Span(
             "none" if view.stop_price is None else figures.price(view.stop_price, places),
             "alarm" if view.stop_price is None else "",
         ),
         Span("none" if view.target_price is None else figures.price(view.target_price, places), "muted"),
-        Span(figures.pips(view.pips, sign=True), figures.role_of(view.pips)),
-        Span(figures.r_multiple(view.result_r), figures.role_of(view.result_r)),
-        Span(figures.money(view.profit_money, sign=True), money_role),
-        Span(stop, stop_role),
         Span(figures.money(view.open_risk_money)),
         Span(figures.money(view.peak_money, sign=True), "muted"),
         Span(figures.long_span(desk.at_utc_ns - view.opened_utc_ns), "muted"),

@@ -19,6 +19,7 @@ WIDTH_MIN: Final = 60
 HEIGHT_MIN: Final = 14
 MODE_WORDS: Final = {"real": "REAL MONEY", "demo": "DEMO", "paper": "PAPER", "replay": "REPLAY", "simulated": "SIMULATED"}
 STATE_WORDS: Final = {"STARTING": "STARTING", "ACTIVE": "ACTIVE", "REDUCE_ONLY": "REDUCE ONLY", "HALTED": "HALTED"}
+QUOTE_FRESH_NS: Final = 10 * NS_PER_S
 QUOTE_OLD_NS: Final = 60 * NS_PER_S
 
 
@@ -29,8 +30,8 @@ def header(sight: Sight, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
         return _without_snapshot(sight, width, glyphs)
     desk, engine = snapshot.desk, snapshot.engine
     gap = Span(f" {glyphs.divider} ", "muted")
-    equity = _equity(desk, width)
-    first = spread(_state_line(sight, snapshot, width - width_of(equity) - 1, glyphs), equity, width, glyphs)
+    account = _account(desk, width)
+    first = spread(_state_line(sight, snapshot, width - width_of(account) - 1, glyphs), account, width, glyphs)
     second = chips(_money_chips(desk, whole=False), width, gap)
     if width_of(second) > width:
         second = clip(chips(_money_chips(desk, whole=True), width, gap), width, glyphs)
@@ -70,7 +71,7 @@ def worst(reasons: tuple[ReasonView, ...]) -> ReasonView | None:
 def _state_line(sight: Sight, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     """Mode, state, and what must be said of it; the reason is cut before its age and the count of the others are."""
     desk, engine = snapshot.desk, snapshot.engine
-    spans = [mode_span(desk.mode), Span(" "), state_span(desk), Span(" ")]
+    spans = [mode_span(desk.mode), Span(" "), state_span(desk), Span(" "), *_equity(desk)]
     if engine.replay_fraction is not None:
         spans.insert(1, Span(f" {figures.pct(engine.replay_fraction, 0)}{speed_words(engine)}", "accent"))
     if sight.frozen:
@@ -99,14 +100,16 @@ def _lost_line(sight: Sight, desk: DeskView, width: int, glyphs: Glyphs) -> Line
     )
 
 
-def _equity(desk: DeskView, width: int) -> Line:
+def _equity(desk: DeskView) -> Line:
     account = desk.account
-    currency = account.currency if account is not None else ""
-    digits = account.currency_digits if account is not None else 2
-    amount = Span(f"{figures.money(desk.equity_money, digits)} {currency}".rstrip(), "strong")
-    if account is not None and width >= 120:
-        return (Span(f"{account.login}@{clean(account.server)}  ", "muted"), Span("equity ", "muted"), amount)
-    return (Span("equity " if width >= 100 else "eq ", "muted"), amount)
+    currency, digits = (account.currency, account.currency_digits) if account is not None else ("", 2)
+    return (Span("eq ", "muted"), Span(f"{figures.money(desk.equity_money, digits)} {currency} ".rstrip() + " ", "strong"))
+
+
+def _account(desk: DeskView, width: int) -> Line:
+    if desk.account is None or width < 110:
+        return ()
+    return (Span(f"{desk.account.login}@{clean(desk.account.server)}", "muted"),)
 
 
 def _alarm_line(engine: EngineHealth) -> Line:
@@ -170,8 +173,16 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
     age_ns = desk.at_utc_ns - desk.oldest_quote_utc_ns if desk.oldest_quote_utc_ns > 0 else None
     shut = all(not pair.session_open for pair in desk.pairs) and bool(desk.pairs)
     old = age_ns is not None and age_ns > QUOTE_OLD_NS and not shut
-    clock = figures.moment(desk.at_utc_ns, "%a %H:%M:%S")
+    clock = figures.moment(desk.at_utc_ns)
     row = [
+        Chip(
+            (
+                Span("bar ", "muted"),
+                Span(figures.countdown(desk.next_bar_utc_ns - desk.at_utc_ns) if desk.next_bar_utc_ns else "?"),
+            )
+        ),
+        Chip(_quote_age(age_ns, shut=shut, old=old)),
+        Chip((Span(f"{clock}Z", "muted"),), 1),
         Chip(
             (
                 Span(f"{count} pos"),
@@ -179,18 +190,11 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
                 Span(f" {desk.unknown_fates} unknown", "alarm" if desk.unknown_fates else "muted"),
             )
         ),
-        Chip(_quote_age(age_ns, shut=shut, old=old)),
         Chip(_news(desk)),
-        Chip(
-            (
-                Span("bar ", "muted"),
-                Span(figures.countdown(desk.next_bar_utc_ns - desk.at_utc_ns) if desk.next_bar_utc_ns else "?"),
-            )
-        ),
-        Chip((Span(f"{clock}Z", "muted"),), 1),
     ]
     if desk.pending_orders_ours:
-        row.insert(1, Chip((Span(figures.plural(desk.pending_orders_ours, "order"), "warn"),), 1))
+        row.append(Chip((Span(figures.plural(desk.pending_orders_ours, "order"), "warn"),), 1))
+    row.append(Chip((Span(figures.moment(desk.at_utc_ns, "%a %d %b"), "muted"),), 4))
     if desk.broker_offset_s:
         row.append(Chip((Span(f"broker {figures.moment(desk.at_utc_ns, '%H:%M', desk.broker_offset_s)}", "muted"),), 5))
     if engine.broker_round_trip_ms is not None:
@@ -212,7 +216,8 @@ def _quote_age(age_ns: int | None, *, shut: bool, old: bool) -> Line:
         return (Span("no quote", "warn"),)
     if shut:
         return (Span("market closed", "muted"),)
-    return (Span("quote ", "muted"), Span(f"{figures.span(age_ns)}{' STALE' if old else ''}", "alarm" if old else ""))
+    age = "<10s" if age_ns < QUOTE_FRESH_NS else figures.span(age_ns)
+    return (Span("quote ", "muted"), Span(f"{age}{' STALE' if old else ''}", "alarm" if old else ""))
 
 
 def _news(desk: DeskView) -> Line:

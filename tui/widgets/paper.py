@@ -7,7 +7,7 @@ Does not: know what the lines say. Its roles take their looks from the theme thr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -16,9 +16,19 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.view.lines import BLANK, ROLES, Line, plain_of, width_of
+from tui.view.lines import BLANK, ROLES, Line, changed_cells, plain_of
 
 _CLASS = {role: f"paper--{role}" for role in ROLES if role}
+
+
+COLOURLESS: Final = {
+    **dict.fromkeys((*ROLES, "cursor"), Style()),
+    **dict.fromkeys(("alarm", "real"), Style(reverse=True, bold=True)),
+    **dict.fromkeys(("unreal", "key", "mark", "cursor"), Style(reverse=True)),
+    **dict.fromkeys(("strong", "warn"), Style(bold=True)),
+    "title": Style(underline=True),
+}
+"""Looks where no colour may be used: blocks stay blocks."""
 
 
 class Paper(Widget):
@@ -75,8 +85,8 @@ class Paper(Widget):
             self._strips.pop(y, None)
             repainted += 1
             width = self.size.width
-            if y not in (was_marked, marked):
-                width = min(max(width_of(before), width_of(after)), width)
+            if (y == was_marked) == (y == marked):
+                width = min(changed_cells(before, after), width)
             self.refresh(Region(0, y, max(width, 1), 1))
         if len(old) != len(new) and self.styles.is_auto_height:
             self.refresh(layout=True)
@@ -130,7 +140,9 @@ class Paper(Widget):
         key = f"{role}!" if marked else role
         look = self._looks.get(key)
         if look is None:
-            if marked and role in ("muted", "strong", "title", "good", "bad", "accent", "warn"):
+            if self.app.no_color:
+                look = self.rich_style + COLOURLESS["cursor" if marked else role]
+            elif marked and role in ("muted", "strong", "title", "good", "bad", "accent", "warn"):
                 look = self._look("cursor")
             else:
                 look = self.get_component_rich_style(f"paper--{role}")

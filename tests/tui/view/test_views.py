@@ -1,0 +1,187 @@
+"""Views: what must be said, at every width, for a desk in trouble as for one in peace."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from core.link.messages import LinkState
+from core.model.inputs import News
+from core.model.snapshot import FlattenView, LimitView
+from tests.tui.demo import (
+    NOW,
+    demo_account,
+    demo_bars,
+    demo_desk,
+    demo_engine,
+    demo_log,
+    demo_pairs,
+    demo_position,
+    demo_positions,
+    demo_risk,
+    demo_snapshot,
+    drawdown_reason,
+    foreign_position,
+    paused_reason,
+)
+from tui.memory import LOG_LINES_MAX, DeskMemory, Sight
+from tui.view import chart, log, orders, pairs, positions, risk, signals, status
+from tui.view.lines import ASCII, UNICODE, plain_of, width_of
+
+UP = LinkState(up=True)
+
+
+def header(width=80, engine=None, silent_s=0, link=UP, **desk):
+    return [plain_of(line) for line in status.header(Sight(demo_snapshot(engine=engine, **desk), link, silent_s), width, ASCII)]
+
+
+@given(some.integers(1, 220))
+def test_no_view_is_wider_than_it_may_be(width):
+    desk = demo_desk(positions=(*demo_positions(), foreign_position()), orders=())
+    for view in (pairs.sheet, signals.sheet, positions.sheet, risk.sheet):
+        sheet = view(desk, width, UNICODE)
+        assert all(width_of(line) <= max(width, 1) for line in (*sheet.head, *sheet.body)), view.__module__
+    assert all(width_of(line) <= width for line in status.header(Sight(demo_snapshot(), UP), width, UNICODE))
+    assert all(width_of(line) <= width for line in log.sheet(demo_log(), log.LogFilter(), width, UNICODE).body)
+
+
+def test_large_accounts_and_long_reasons_keep_every_vital_figure_at_80_columns():
+    long = msgspec.structs.replace(drawdown_reason(), text="a reason that goes on " * 9)
+    lines = header(
+        equity_money=123_456_789.12,
+        day_result_money=-1_234_567.89,
+        day_base_money=123_000_000.0,
+        day_limit_money=6_150_000.0,
+        account=demo_account(balance_money=123_456_789.0),
+        reasons=(long, paused_reason()),
+        state="HALTED",
+    )
+    assert all(len(line) <= 80 for line in lines)
+    assert "since 13:03 (+1)" in lines[0]
+    assert "123,456,789.12 USD" in lines[0]
+    assert "limit in 4,915,432" in lines[1]
+    assert "book agrees" in lines[1]
+
+
+def test_feed_and_journal_trouble_has_a_line_of_its_own():
+    lines = header(engine=demo_engine(feed_up=False, feed_why="terminal gone", journal_writable=False))
+    assert lines[3] == " FEED DOWN terminal gone  JOURNAL NOT WRITABLE: no entries "
+    assert "3 pos 0 no stop 0 unknown" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"book_agrees": None}, "book unknown"),
+        ({"book_agrees": False}, "BOOK DIFFERS"),
+        ({"calendar_available": False}, "NO CALENDAR"),
+        ({"next_news": None}, "no red news"),
+        ({"next_news": News(at_utc_ns=NOW - 1, currency="USD", impact="high")}, "red USD now"),
+        ({"oldest_quote_utc_ns": NOW - 400 * 10**9}, "quote 6m STALE"),
+        ({"oldest_quote_utc_ns": 0}, "no quote"),
+        ({"pairs": tuple(msgspec.structs.replace(pair, session_open=False) for pair in demo_pairs())}, "market closed"),
+        ({"mode": "real"}, "REAL MONEY"),
+        ({"mode": "paper"}, "PAPER"),
+        ({"equity_money": None}, "eq ?"),
+        ({"day_result_money": None}, "day ? ? limit in ?"),
+        ({"flatten": FlattenView(scope="ours", since_utc_ns=NOW, done=False, text="closing 2")}, "FLATTENING  closing 2"),
+        ({"without_stop": 2, "unknown_fates": 1}, "2 no stop 1 unknown"),
+    ],
+)
+def test_what_is_wrong_or_unknown_is_said_in_words(changes, words):
+    assert words in "\n".join(header(**changes))
+
+
+def test_a_replay_says_how_far_and_how_fast():
+    assert "25% paused" in header(engine=demo_engine(replay_fraction=0.25, replay_speed=0.0), mode="replay")[0]
+
+
+def test_the_strip_counts_what_it_cannot_show():
+    desk = demo_desk(positions=tuple(demo_position(number) for number in range(9)))
+    lines = [plain_of(line) for line in positions.strip(desk, 80, 2, ASCII)]
+    assert len(lines) == 2
+    assert "6 more" in lines[1]
+    assert positions.strip(demo_desk(positions=()), 80, 2, ASCII) == ()
+
+
+def test_limits_are_told_in_their_units_and_a_tripped_one_with_its_way_back():
+    limits = (
+        LimitView(name="day_loss", value=0.051, limit=0.05, unit="share", tripped=True, since_utc_ns=NOW, rearm="17:00 New York"),
+        LimitView(name="margin_level", value=310.0, limit=300.0, unit="%"),
+        LimitView(name="funded_daily", value=120.5, limit=9_500.0, unit="money left, equity floor"),
+        LimitView(name="losses_in_row", value=None, limit=5.0, unit="trades"),
+    )
+    desk = demo_desk(risk=msgspec.structs.replace(demo_risk(), limits=limits))
+    text = "\n".join(plain_of(line) for line in risk.sheet(desk, 70, ASCII).body)
+    assert "5.10% of 5.00%" in text
+    assert "TRIPPED Tue 14:33 back: 17:00 New York" in text
+    assert "310%, at least 300%" in text
+    assert "120.50 left to 9,500.00" in text
+    assert "? of 5" in text
+
+
+def test_flatten_counts_both_scopes_and_puts_the_largest_risk_first():
+    small, large = demo_position(0, open_risk_money=10.0), demo_position(1, "USDCHF", open_risk_money=90.0)
+    blocked = demo_position(2, "USDJPY", closable=False, blocked="market closed, opens Sun 21:05")
+    desk = demo_desk(positions=(small, large, blocked, foreign_position()), pending_orders_ours=2)
+    text = [plain_of(line) for line in orders.flatten_preview(desk, "ours", 90, 20, ASCII)]
+    assert "[ours: 3 positions]" in text[0]
+    assert "whole account: 4" in text[0]
+    assert "2 pending orders cancelled first; 1 position not ours left alone" in text[1]
+    symbols = [line.split()[2] for line in text if line.startswith(("buy", "sell"))]
+    assert symbols == ["USDCHF", "USDJPY", "EURUSD"]
+    assert "cannot be closed now: market closed, opens Sun 21:05" in "\n".join(text)
+    account = [view.symbol for view in orders.by_risk(orders.in_scope(desk, "account"))]
+    assert account[0] == "XAUUSD", "without a stop counts as the largest risk"
+
+
+def test_flatten_is_not_called_done_before_the_desk_says_so():
+    desk = demo_desk(positions=())
+    lines = orders.flatten_progress(desk, demo_positions(), "", 80, 9, ASCII)
+    assert "nothing verified yet" in plain_of(lines[0])
+
+
+def test_a_rising_and_a_falling_candle_differ_without_colour():
+    bars = demo_bars("EURUSD", "M15", 40)
+    text = "\n".join(plain_of(line) for line in chart.candles(bars, 5, 80, 20, ASCII))
+    assert "#" in text
+    assert "o" in text
+    levels = [chart.Level(bars[-1].close * 2, "aim", "good")]
+    assert "^" in "\n".join(plain_of(line) for line in chart.candles(bars, 5, 80, 20, ASCII, levels=levels))
+
+
+@given(some.integers(0, 60), some.integers(0, 30), some.integers(0, 50))
+def test_charts_fit_whatever_room_they_get(width, height, count):
+    bars = demo_bars("EURUSD", "M15", count)
+    for lines in (
+        chart.candles(bars, 5, width, height, UNICODE),
+        chart.equity(range(count), [9.0 + n % 7 for n in range(count)], width, height, UNICODE),
+    ):
+        assert len(lines) <= max(height, 1)
+        assert all(width_of(line) <= width for line in lines)
+
+
+def test_drawdown_is_from_the_peak_so_far():
+    assert chart.drawdowns([100, 110, 99, 121]) == pytest.approx([0, 0, 0.1, 0])
+
+
+def test_the_log_is_bounded_and_filtered_by_level_pair_ticket_and_words():
+    memory = DeskMemory()
+    for line in demo_log(50) * 100:
+        memory.take(line)
+    assert len(memory.log) == LOG_LINES_MAX
+    assert memory.log_seen == 5_000
+    assert [line.symbol for line in demo_log(5) if log.LogFilter("warning").shows(line)] == ["GBPUSD", "USDCHF"]
+    assert [line.ticket for line in demo_log(5) if log.LogFilter("info", "7002").shows(line)] == [7002]
+    assert log.LogFilter("critical").next_level() == log.LogFilter("debug")
+
+
+def test_older_log_lines_are_filled_in_once():
+    memory = DeskMemory()
+    lines = demo_log(10)
+    memory.take(lines[-1])
+    memory.fill_log(tuple(lines))
+    memory.fill_log(tuple(lines))
+    assert list(memory.log) == lines
