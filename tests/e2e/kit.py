@@ -193,7 +193,7 @@ def journal_opens(home: Path) -> bool:
     return True
 
 
-ONE_LINE = re.compile(r"^quarterdeck: [^\n]{20,400}$")
+ONE_LINE = re.compile(r"^quarterdeck: [^\n]{20,700}$")
 
 
 def is_one_clear_line(done: Done) -> bool:

@@ -135,6 +135,7 @@ def test_candle_files_that_cannot_be_traded_on(
         (("--from", "yesterday"), 2, "--from 'yesterday' is no day"),
         (("--set", "risk.risk_per_trade=1"), 3, "risk.risk_per_trade_pct"),
         (("--no-uy",), 2, "No such option"),
+        (("--replay", "crash"), 2, "belong to a replay of recorded days"),
     ],
 )
 def test_wishes_that_cannot_be_carried_out(

@@ -17,7 +17,7 @@ def alert(text: str, level: str = "warning") -> Alert:
 
 
 def send_all(
-    alerts: list[Alert], *, answers: bool = True, seconds: float = 300.0, **changes: object
+    alerts: list[Alert], *, answers: bool = True, seconds: float = 300.0, told: list[str] | None = None, **changes: object
 ) -> tuple[list[str], AlertSender]:
     settings = shipped_settings(*((f"alerts.{key}", value) for key, value in changes.items())).alerts
     loop = VirtualTimeLoop(0)
@@ -29,6 +29,7 @@ def send_all(
 
     async def live() -> AlertSender:
         sender = AlertSender((), lambda: settings, VirtualClock(loop), send)
+        sender.on_failure = (told if told is not None else []).append
         task = asyncio.create_task(sender.run())
         for item in alerts:
             sender.take(item)
@@ -48,6 +49,12 @@ def test_what_is_below_the_level_is_not_sent() -> None:
     assert sent == ["[critical] b"]
 
 
+def test_the_summary_of_the_day_has_its_own_switch_and_no_level() -> None:
+    summary = Alert(kind="summary", level="info", text="day over")
+    sent, _ = send_all([summary], level_min="critical")
+    assert sent == ["[info] day over"]
+
+
 def test_a_burst_is_folded_into_the_minutes_allowance_and_none_is_lost() -> None:
     sent, sender = send_all([alert(str(number)) for number in range(100)], per_minute_max=3)
     assert len(sent) <= 3
@@ -55,6 +62,8 @@ def test_a_burst_is_folded_into_the_minutes_allowance_and_none_is_lost() -> None
     assert sum(body.count("[warning]") for body in sent) == 100
 
 
-def test_a_service_that_fails_is_counted() -> None:
-    sent, sender = send_all([alert("a")], answers=False)
+def test_a_service_that_fails_is_counted_and_told() -> None:
+    told: list[str] = []
+    sent, sender = send_all([alert("a")], answers=False, told=told)
     assert (len(sent), sender.failed) == (1, 1)
+    assert told == ["an alert was not delivered: no service took it (1 so far)"]
