@@ -53,6 +53,7 @@ from core.strategy.load import LoadedStrategy
 
 Step = Callable[[str], None]
 Policy = Literal["settings", "flatten", "keep"]
+_CRASHED = 1
 _MADE_UP = ("simulated", "replay")
 _SNAPSHOTS_PER_S_MAX = 5.0
 _LAST_ALERTS_S = 5.0
@@ -207,7 +208,7 @@ class Engine:
     async def run(self) -> RunEnd:
         """Live until the desk says that it is done, the market is over, or a promise broke."""
         keep = self._supervisor.keep
-        keep("drive", self.drive.run)
+        keep("drive", self.drive.run, essential=self.venue.terminal is not None)
         keep("heartbeat", self._beating)
         if self._real_time:
             keep("snapshots", self._publishing)
@@ -221,9 +222,10 @@ class Engine:
         await asyncio.wait((self.ended, self._supervisor.fatal), return_when=asyncio.FIRST_COMPLETED)
         if self._supervisor.fatal.done():
             error = self._supervisor.fatal.result()
-            return RunEnd(
-                clean=False, why=f"a promise of the program does not hold: {error}", exit_code=InvariantBroken.exit_code
-            )
+            if isinstance(error, InvariantBroken):
+                why = f"a promise of the program does not hold: {error}"
+                return RunEnd(clean=False, why=why, exit_code=InvariantBroken.exit_code)
+            return RunEnd(clean=False, why=f"the market cannot go on: {type(error).__name__}: {error}", exit_code=_CRASHED)
         return self.ended.result()
 
     def stop(self, policy: Policy = "settings", why: str = "signal") -> None:

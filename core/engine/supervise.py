@@ -1,6 +1,6 @@
 """Tasks that may fail and come back: back-off, a count per class of error, an alert after several failures in a row (F3).
 
-Promises: a failing task never ends the engine, except by a broken promise, which ends it at once. Does not: hide anything; every
+Promises: a failing task never ends the engine, except by a broken promise or where nothing goes on without it (`essential`). Does not: hide anything; every
 failure is counted and told.
 """
 
@@ -27,9 +27,9 @@ class Supervisor:
         self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self.errors: dict[str, int] = {}
 
-    def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work` until it returns; start it again after a failure."""
-        self._tasks[name] = asyncio.create_task(self._keep(name, work), name=name)
+    def keep(self, name: str, work: Callable[[], Awaitable[None]], *, essential: bool = False) -> None:
+        """Run `work` until it returns; start it again after a failure, or end the run where it is `essential`."""
+        self._tasks[name] = asyncio.create_task(self._keep(name, work, essential=essential), name=name)
 
     async def stop(self) -> None:
         """Cancel all tasks and wait for them."""
@@ -38,7 +38,7 @@ class Supervisor:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
 
-    async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _keep(self, name: str, work: Callable[[], Awaitable[None]], *, essential: bool) -> None:
         failures = 0
         while True:
             try:
@@ -51,6 +51,10 @@ class Supervisor:
             except Exception as error:  # noqa: BLE001 - the rim of a task: counted, told, tried again
                 failures += 1
                 self._note(name, error, failures)
+                if essential:
+                    if not self.fatal.done():
+                        self.fatal.set_result(error)
+                    return
                 await asyncio.sleep(min(self._retry_min_s * 2 ** (failures - 1), self._retry_max_s))
             else:
                 return

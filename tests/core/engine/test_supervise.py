@@ -33,6 +33,25 @@ def test_a_failing_task_waits_longer_each_time_and_is_told_of() -> None:
     assert errors == {"OSError": 5}
 
 
+def test_what_nothing_goes_on_without_ends_the_run_at_its_first_failure() -> None:
+    loop = VirtualTimeLoop(0)
+    calls: list[int] = []
+
+    async def work() -> None:
+        calls.append(1)
+        raise AttributeError("a bug")
+
+    async def live() -> BaseException:
+        supervisor = Supervisor(retry_min_s=1, retry_max_s=4, on_failure=lambda *_: None)
+        supervisor.keep("drive", work, essential=True)
+        return await supervisor.fatal
+
+    error = loop.run_until_complete(live())
+    loop.close()
+    assert isinstance(error, AttributeError)
+    assert calls == [1]
+
+
 def test_a_broken_promise_is_not_tried_again() -> None:
     loop = VirtualTimeLoop(0)
     calls: list[int] = []
