@@ -47,6 +47,7 @@ class Watch:
         """Position by the client id of a close."""
         self._unread: dict[int, str] = {}
         """Positions with a close of unknown fate since which no known book came."""
+        self._asked_after: dict[str, bool] = {}
         self._whole_account = False
         world.watchers.append(self._input)
         world.requests.append(self._request)
@@ -108,7 +109,9 @@ class Watch:
             elif isinstance(item.command, Flatten) and item.command.scope == "account":
                 self._whole_account = True
         elif isinstance(item, Report) and isinstance(item.fate, UnknownFate) and item.client_id in self._close_of:
-            if self._fates.get(item.client_id) is None:
+            if self._fates.get(item.client_id) is None and item.client_id not in self._asked_after:
+                # later looks without a trace say nothing new
+                self._asked_after[item.client_id] = True
                 self._unread.setdefault(self._close_of[item.client_id], item.client_id)
         elif isinstance(item, Book) and item.known:
             self._unread.clear()

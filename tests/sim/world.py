@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from core.brokers.base import ModuleCall, Reply
+from core.brokers.base import ModuleCall, Reply, Terminal
 from core.brokers.mt5.adapter import Mt5Broker
 from core.brokers.mt5.gateway.calls import priority_of
 from core.brokers.mt5.inprocess import InProcess
@@ -152,9 +152,8 @@ class World:
         self.dead.clear()
         self.buried = False
         clock = VirtualClock(self.loop)
-        broker = Mt5Broker(
-            Line(self), policy_from(self.settings, mode=self.mode), clock, server_clock=ServerClock("new_york_plus_7")
-        )
+        policy = policy_from(self.settings, mode=self.mode)
+        broker = Mt5Broker(self.line(), policy, clock, server_clock=ServerClock("new_york_plus_7"))
         venue = Venue(mode=self.mode, broker=broker, label="world", run_id=f"w{self.runs}", news=lambda: ())
         loaded = Loaded(self.settings, self.tree, self.tree, {}, ())
         self.home.root.mkdir(parents=True, exist_ok=True)
@@ -171,6 +170,10 @@ class World:
             await engine.start(lambda _: None)
         self._task = asyncio.create_task(engine.run())
         return engine
+
+    def line(self) -> Terminal:
+        """The engine's way to the terminal."""
+        return Line(self)
 
     def _runner(self, desk: Desk, journal: JournalWriter, at_utc_ns: UtcNs) -> Runner:
         """A runner, and somebody who looks over its shoulder and the journal's."""
@@ -348,7 +351,7 @@ class World:
         bid, ask, _ = ledger.quotes[symbol]
         price = ask if side is Side.BUY else bid
         kind = ORDER_BUY if side is Side.BUY else ORDER_SELL
-        stop = price - side * 0.05 * price
+        stop = price - side * 0.01 * price
         order = Order(0, symbol, kind, lots, price, stop, 0.0, self.now_utc_ns, 0, "by hand", REASON_CLIENT)
         done = ledger.fill(ledger.new_order(order), lots, price, "market")
         assert done.position is not None

@@ -1,0 +1,20 @@
+"""The module in a real gateway's child: forwards each call to the terminal of a simulated week, after saying whose process it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from core.brokers.mt5.gateway.hosts import Hosted
+from tests.core.brokers.mt5.far_child import Forwarder, send
+
+HOST = "tests.sim.gateway_child:make"
+
+
+def make(arguments: list[str]) -> Hosted:
+    """The host that the child loads; its argument is the port of the terminal."""
+    # a terminal that hangs up on a call is a blow of the test, not news for its output
+    sys.excepthook = lambda kind, error, trace: None if kind is EOFError else sys.__excepthook__(kind, error, trace)
+    module = Forwarder(int(arguments[0]))
+    send(module._line, os.getpid())
+    return Hosted(module=module, name="week", version="1")
