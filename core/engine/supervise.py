@@ -1,7 +1,7 @@
 """Tasks that may fail and come back: back-off, a count per class of error, an alert after several failures in a row (F3).
 
-Promises: a failing task never ends the engine, except by a broken promise or where nothing goes on without it (`essential`). Does not: hide anything; every
-failure is counted and told.
+Promises: a failing task never ends the engine, except by a broken promise or where nothing goes on without it (`essential`).
+Does not: hide anything; every failure is counted and told.
 """
 
 from __future__ import annotations
