@@ -23,6 +23,7 @@ _OWN_TALK = ("market_realism",)
 """Parts that print tables of their own instead of figures."""
 _SLOW = ("backtest", "market_realism")
 _FIRST = "engine"
+_TABLE = "| figure | command |"
 
 
 class Row(NamedTuple):
@@ -75,16 +76,24 @@ def commit() -> str:
 
 
 def write(rows: Sequence[Row], where: str) -> None:
-    """Put the rows into the page: a known figure's row is replaced, a new one is added at the end."""
-    lines = PAGE.read_text(encoding="utf-8").rstrip("\n").split("\n")
+    """Put the rows into the page's table: a known figure's row is replaced, a new one is added at the table's end."""
+    lines = PAGE.read_text(encoding="utf-8").split("\n")
     for row in rows:
         line = f"| {row.name} | `make bench` | {row.value} | {where} | {commit()} |"
         place = next((n for n, old in enumerate(lines) if old.startswith(f"| {row.name} | `make bench` |")), None)
         if place is None:
-            lines.append(line)
+            lines.insert(_table_end(lines), line)
         else:
             lines[place] = line
-    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    PAGE.write_text("\n".join(lines), encoding="utf-8", newline="\n")
+
+
+def _table_end(lines: Sequence[str]) -> int:
+    """The line after the table of figures."""
+    place = next(n for n, line in enumerate(lines) if line.startswith(_TABLE))
+    while place < len(lines) and lines[place].startswith("|"):
+        place += 1
+    return place
 
 
 def main() -> int:
