@@ -1,8 +1,8 @@
 """Textual hardened for money at stake: a stalled, lost or babbling terminal never freezes, spins or crashes the screen.
 
 Promises: frames are dropped instead of blocking the event loop, and one full repaint follows when the line drains; a closed
-terminal ends the screen within seconds; SIGTERM and SIGHUP restore the terminal; bytes that are no UTF-8 become marks; a crash
-prints no local variables.
+terminal ends the screen within seconds; SIGTERM and SIGHUP restore the terminal; bytes that are no UTF-8 become marks; what is
+pasted is never taken for keys; a crash prints no local variables.
 Does not: keep an engine alive (that is another process). It touches private names of Textual, which is therefore pinned
 exactly.
 """
@@ -34,6 +34,9 @@ def resilient_driver() -> type[Driver] | None:
         return None
     from textual.drivers import linux_driver
 
+    from tui.parser import CalmParser
+
+    linux_driver.XTermParser = CalmParser  # type: ignore[attr-defined]
     # the driver decodes input strictly by default, and one Latin-1 byte would end the app
     linux_driver.getincrementaldecoder = _tolerant_decoder  # type: ignore[attr-defined, assignment]
 
@@ -51,14 +54,6 @@ def resilient_driver() -> type[Driver] | None:
             """Writes that wait for the terminal."""
             thread = self._writer_thread
             return 0 if thread is None else thread._queue.qsize()  # noqa: SLF001 - the only way to know
-
-        def _get_terminal_size(self) -> tuple[int, int]:
-            """The terminal's own word: COLUMNS and LINES may be a parent's, and follow no resize."""
-            with contextlib.suppress(OSError, ValueError):
-                size = os.get_terminal_size(self.fileno)
-                if size.columns and size.lines:
-                    return size.columns, size.lines
-            return super()._get_terminal_size()
 
         def write(self, data: str) -> None:
             """Queue `data` if there is room, else drop it and remember to repaint."""
@@ -98,6 +93,11 @@ class HardenedApp(App[int]):
 
     def __init__(self) -> None:
         """With the resilient driver where there is one; under NO_COLOR no colour leaves at all, only bold and reverse."""
+        for name in (
+            "COLUMNS",
+            "LINES",
+        ):  # a parent's (whoever loads readline sets them): they would hide the terminal's own size
+            os.environ.pop(name, None)
         super().__init__(driver_class=resilient_driver())
         if self.no_color:
             # Textual would send grey shades, and black on black where a theme uses the terminal's own colours

@@ -1,0 +1,102 @@
+"""Terminals that can do little, that change their size, that babble: the same screen over one engine that trades on."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from tests.terminal.conftest import Home
+from tests.terminal.tmux import Terminal, until
+
+VITAL = ("SIMULATED", "eq [0-9,]+", r"day [+-]?[0-9.]+", r"\d pos \d no stop \d unknown", "bar ", "quote ", "FLATTEN")
+"""What must be on every screen, whatever the terminal."""
+RGB = re.compile(r"\x1b\[[0-9;]*[34]8;2;(\d+);(\d+);(\d+)")
+INDEXED = re.compile(r"\x1b\[[0-9;]*[34]8;5;(\d+)")
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"TERM": "xterm-16color"},
+        {"TERM": "screen-256color"},
+        {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        {"LANG": "C", "LC_ALL": "C"},
+        {"NO_COLOR": "1"},
+        {"COLUMNS": "200", "LINES": "60"},
+    ],
+    ids=lambda env: ",".join(f"{name}={value}" for name, value in env.items()),
+)
+def test_every_terminal_shows_what_matters_and_lets_go(terminal: Terminal, ship: Home, env: dict[str, str]) -> None:
+    terminal.open(*ship.words("monitor"), env=env)
+    seen = terminal.until(*VITAL)
+    assert all(len(line) <= 80 for line in seen.splitlines())
+    painted = terminal.painted
+    if env.get("TERM") == "xterm-16color":
+        assert not RGB.search(painted)
+        assert all(int(code) < 16 for code in INDEXED.findall(painted))
+    if env.get("LANG") == "C":
+        assert seen.isascii(), [letter for letter in seen if not letter.isascii()]
+    if "NO_COLOR" in env:
+        assert all(red == green == blue for red, green, blue in RGB.findall(painted))
+        assert not re.search(r"\x1b\[(?:[0-9]+;)*(?:3[1-6]|4[1-6]|9[1-6]|10[1-6])m", painted)
+    terminal.press("?")
+    terminal.until("Help", "Steering the desk")
+    terminal.press("Escape")
+    terminal.until(*VITAL, without=["Steering the desk"])
+    terminal.press("F")
+    terminal.until("close everything", "type flat to start")
+    terminal.press("Escape")
+    terminal.until(*VITAL, without=["close everything"])
+    terminal.press("q")
+    assert terminal.until_ended() == 0
+    terminal.until("status 0|dead")
+
+
+def test_a_terminal_may_shrink_to_nothing_and_grow_in_a_storm(terminal: Terminal, ship: Home) -> None:
+    terminal.open(*ship.words("monitor"))
+    terminal.until(*VITAL)
+    terminal.resize(20, 5)
+    terminal.until("ACTIVE|REDUCE|HALTED", without=["FLATTEN"])
+    terminal.resize(1, 1)
+    until(lambda: terminal.size == (1, 1), lambda: str(terminal.size))
+    chance = random.Random(7)
+    for _ in range(40):
+        terminal.resize(chance.randrange(1, 220), chance.randrange(1, 70))
+    terminal.resize(120, 40)
+    terminal.until(*VITAL[2:], "1 Pairs", "2 Signals", "3 Positions", "4 Risk budget", "5 Log")
+    terminal.resize(80, 24)
+    terminal.until(*VITAL, without=["Risk budget"])
+    ship.until_it_beats_on()
+    terminal.press("q")
+    assert terminal.until_ended() == 0
+
+
+def test_it_starts_in_a_terminal_too_small_for_it(terminal: Terminal, ship: Home) -> None:
+    terminal.open(*ship.words("monitor"), size=(20, 5))
+    terminal.until("ACTIVE|REDUCE|HALTED")
+    terminal.resize(80, 24)
+    terminal.until(*VITAL)
+    terminal.press("q")
+    assert terminal.until_ended() == 0
+
+
+def test_babble_and_pasted_words_order_nothing(terminal: Terminal, ship: Home) -> None:
+    before = ship.status()
+    terminal.open(*ship.words("monitor"))
+    terminal.until(*VITAL)
+    terminal.paste("Fflat\nQstop\npp\x07\x1b[A " * 50)
+    terminal.press("F")
+    terminal.until("type flat to start")
+    terminal.paste("flat")
+    terminal.send(b"\x1b[<32;NaN;NaNM\x1b[200;1;1Z\xff\xfe\xc3(\xe9\x1b[M\xff\xff\xff\x1b]52;c;AAAA\x07\x9b\x1bP1+R\x1b\\")
+    terminal.press("Escape")
+    terminal.until(*VITAL, without=["close everything"])
+    terminal.press("?")
+    terminal.until("Steering the desk")
+    terminal.press("Escape", "q")
+    assert terminal.until_ended() == 0
+    after = ship.status()
+    assert after["pid"] == before["pid"]
+    assert (after["state"], after["reasons"]) == (before["state"], before["reasons"])
