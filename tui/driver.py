@@ -93,10 +93,7 @@ class HardenedApp(App[int]):
 
     def __init__(self) -> None:
         """With the resilient driver where there is one; under NO_COLOR no colour leaves at all, only bold and reverse."""
-        for name in (
-            "COLUMNS",
-            "LINES",
-        ):  # a parent's (whoever loads readline sets them): they would hide the terminal's own size
+        for name in ("COLUMNS", "LINES"):  # a parent's (readline sets them): they would hide the terminal's own size
             os.environ.pop(name, None)
         super().__init__(driver_class=resilient_driver())
         if self.no_color:
