@@ -55,6 +55,11 @@ def resilient_driver() -> type[Driver] | None:
             thread = self._writer_thread
             return 0 if thread is None else thread._queue.qsize()  # noqa: SLF001 - the only way to know
 
+        def _get_terminal_size(self) -> tuple[int, int]:
+            """As the app sees it: where a terminal has no size, two guesses would repaint against each other for ever."""
+            width, height = self._app.console.size
+            return width, height
+
         def write(self, data: str) -> None:
             """Queue `data` if there is room, else drop it and remember to repaint."""
             thread = self._writer_thread

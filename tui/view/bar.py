@@ -38,4 +38,7 @@ def bar(
             offers.append(Offer(at, at + size - 2, action_id))
         spans.extend(piece)
         at += size
-    return clip(merged(spans), width, glyphs), tuple(offers)
+    line = merged(spans)
+    if line:
+        line = (*line[:-1], Span(line[-1].text.rstrip(), line[-1].role))  # a gap at the end is no reason to cut the last word
+    return clip(line, width, glyphs), tuple(offers)

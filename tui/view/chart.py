@@ -89,7 +89,7 @@ def area(values: Sequence[float], width: int, height: int, glyphs: Glyphs, role:
 
 def equity(at_utc_ns: Sequence[UtcNs], values: Sequence[float], width: int, height: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """Equity as a curve, its drawdown from the peak beneath it, and the time it spans."""
-    if height < 5 or len(values) < 2:
+    if height < 6 or len(values) < 2:
         return area(values, width, height, glyphs)
     falls = drawdowns(values)
     worst = max(falls)

@@ -1,0 +1,73 @@
+"""Pictures of the screens for the docs, drawn from the demo desk: `python -m tests.tui.pictures`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8")  # whoever draws, all get the same pictures
+
+import msgspec
+
+from core.settings.load import shipped_settings
+from tests.tui.conftest import Bridge
+from tests.tui.demo import NOW, FakeClient, demo_positions, drawdown_reason, foreign_position, live_events
+from tui.app import DeskApp
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screens"
+BAD_NIGHT: dict[str, Any] = {
+    "mode": "real",
+    "state": "HALTED",
+    "reasons": (drawdown_reason(),),
+    "positions": (*demo_positions(), foreign_position()),
+    "without_stop": 1,
+    "unknown_fates": 1,
+    "book_agrees": False,
+    "day_result_money": -430.5,
+    "oldest_quote_utc_ns": NOW - 400 * 10**9,
+}
+PICTURES: dict[str, tuple[str, tuple[int, int], tuple[str, ...], dict[str, Any]]] = {
+    "desk": ("harbour", (120, 40), (), {}),
+    "desk-wide": ("harbour", (200, 60), (), {}),
+    "desk-small": ("daylight", (80, 24), (), {}),
+    "flatten": ("harbour", (100, 30), ("F", "f", "l"), {"positions": (*demo_positions(), foreign_position())}),
+    "tweak": ("harbour", (120, 36), ("t", "slash", *"risk_per", "enter", "down"), {}),
+    "why": ("clear_sight", (100, 30), ("w", "down"), {}),
+    "chart": ("high_contrast", (120, 36), ("v",), {}),
+    "bad-night": ("clear_sight", (80, 24), (), BAD_NIGHT),
+}
+
+
+async def draw(name: str) -> None:
+    """One picture."""
+    theme, size, keys, desk = PICTURES[name]
+    ui = msgspec.structs.replace(shipped_settings().ui, theme=theme)
+    app = DeskApp(FakeClient(live_events(**desk)), ui)
+    async with app.run_test(size=size, tooltips=False) as pilot:
+        app.ticking.pause()
+        bridge = Bridge(app, pilot, app.client)  # type: ignore[arg-type]
+        await bridge.settle()
+        await bridge.press(*keys)
+        await bridge.answers()
+        (FOLDER / f"{name}.svg").write_text(own_fonts(app.export_screenshot(title="Quarterdeck")), encoding="utf-8", newline="\n")
+
+
+def own_fonts(svg: str) -> str:
+    """The picture with the reader's own fonts: nothing is fetched when the docs are read."""
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    return re.sub(r"font-family: [^;]*;", "font-family: ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace;", svg)
+
+
+def main() -> None:
+    """All pictures."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in PICTURES:
+        asyncio.run(draw(name))
+        print(f"docs/screens/{name}.svg")
+
+
+if __name__ == "__main__":
+    main()
