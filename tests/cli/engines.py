@@ -74,6 +74,8 @@ class ScriptedEngine:
         self.commands: list[Command] = []
         self.after_command: list[Snapshot] = []
         self.server: LinkServer | None = None
+        self.loop: asyncio.AbstractEventLoop
+        """Its thread's; set once it listens."""
 
     def welcome(self) -> Welcome:
         return Welcome(version=LINK_VERSION, run_id="r1", pid=42, mode="replay")
@@ -102,6 +104,7 @@ def running(home: Path, engine: ScriptedEngine, first: Snapshot | None = None, t
     ready, end = threading.Event(), threading.Event()
 
     async def serve() -> None:
+        engine.loop = asyncio.get_running_loop()
         engine.server = LinkServer(home, engine)
         await engine.server.start()
         if first is not None:

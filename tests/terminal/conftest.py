@@ -49,16 +49,10 @@ class Home:
         found: dict[str, Any] = json.loads(said[-1]) if said else {}
         return found
 
-    def heartbeat(self) -> dict[str, Any]:
-        """The file for outside watchers."""
-        found: dict[str, Any] = json.loads((self.root / "heartbeat.json").read_text())
-        return found
-
-    def until_it_beats_on(self) -> None:
-        """Wait until the engine has lived on from now: two new heartbeats."""
-        for _ in range(2):
-            before = self.heartbeat()
-            until(lambda before=before: self.heartbeat() != before, lambda: f"the engine stands still: {self.heartbeat()}")
+    def until_it_trades_on(self) -> None:
+        """Wait until the engine has lived on from now: its market has moved."""
+        before = self.status()["market_time"]
+        until(lambda: self.status()["market_time"] > before, lambda: f"the engine stands still at {before}")
 
     def end(self) -> None:
         """No engine is left behind."""

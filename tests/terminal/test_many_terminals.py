@@ -68,7 +68,7 @@ def test_a_terminal_may_shrink_to_nothing_and_grow_in_a_storm(terminal: Terminal
     terminal.until(*VITAL[2:], "1 Pairs", "2 Signals", "3 Positions", "4 Risk budget", "5 Log")
     terminal.resize(80, 24)
     terminal.until(*VITAL, without=["Risk budget"])
-    ship.until_it_beats_on()
+    ship.until_it_trades_on()
     terminal.press("q")
     assert terminal.until_ended() == 0
 

@@ -117,7 +117,9 @@ class Terminal:
     def close(self) -> None:
         """Take the terminal away, whatever runs in it."""
         with contextlib.suppress(subprocess.CalledProcessError):
+            server = int(self._tell("display-message", "-p", "#{pid}"))
             self._tell("kill-server")
+            until(lambda: not alive(server), lambda: f"tmux {server} lives on")
 
     def _tell(self, *words: str) -> str:
         done = subprocess.run(
