@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +65,8 @@ class Ready(Struct, frozen=True, kw_only=True):
 
     engine: Engine
     loaded: Loaded
+    signals: Signals | None = None
+    """Who has been hearing signals since the start; None where nobody has."""
 
 
 def wished_settings(wish: RunWish) -> Loaded:
@@ -111,25 +112,29 @@ async def start_run(
 ) -> Ready:
     """Build and start an engine. Raises QuarterdeckError (`Interrupted` for a signal); nothing is left open then."""
     starting = asyncio.current_task()
-    heard: list[str] = []
-
-    def asked(name: str) -> None:
-        heard.append(name)
-        if starting is not None:
-            starting.cancel()
-
-    remove = _on_signals(asked, _nothing)
+    signals = Signals()
+    signals.obey(lambda _: starting is not None and starting.cancel())
     try:
-        return await _started(wish, on_step, on_line, clock or WallClock())
-    except asyncio.CancelledError as error:
-        if not heard:
-            raise
-        raise Interrupted(f"interrupted ({heard[0]}) before the desk was ready; nothing was traded") from error
-    finally:
-        remove()
+        engine, loaded = await _started(wish, on_step, on_line, clock or WallClock())
+    except BaseException as error:
+        signals.release()
+        if isinstance(error, asyncio.CancelledError) and signals.heard:
+            text = f"interrupted ({signals.heard[0]}) before the desk was ready; nothing was traded"
+            raise Interrupted(text) from error
+        raise
+    if signals.heard:  # the last step was over before it could be given up
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        signals.release()
+        await engine.close(RunEnd(clean=True, why=f"{signals.heard[0]} at the start"))
+        raise Interrupted(f"interrupted ({signals.heard[0]}) as the desk became ready; nothing was traded")
+    signals.obey(None)
+    return Ready(engine=engine, loaded=loaded, signals=signals)
 
 
-async def _started(wish: RunWish, on_step: Step, on_line: Callable[[LogLine], None] | None, clock: Clock) -> Ready:
+async def _started(
+    wish: RunWish, on_step: Step, on_line: Callable[[LogLine], None] | None, clock: Clock
+) -> tuple[Engine, Loaded]:
     on_step("reading settings")
     loaded = wished_settings(wish)
     prepare(wish.home)
@@ -154,7 +159,7 @@ async def _started(wish: RunWish, on_step: Step, on_line: Callable[[LogLine], No
     except BaseException as error:
         await engine.close(RunEnd(clean=False, why=f"did not start: {str(error) or type(error).__name__}"))
         raise
-    return Ready(engine=engine, loaded=loaded)
+    return engine, loaded
 
 
 async def run_to_end(ready: Ready, *, screen: bool = False) -> RunEnd:
@@ -162,25 +167,22 @@ async def run_to_end(ready: Ready, *, screen: bool = False) -> RunEnd:
 
     Without a screen in this process a hang-up reads the settings again; with one it means that the terminal is gone.
     """
-    engine = ready.engine
-    interrupted: list[str] = []
-
-    def asked(name: str) -> None:
-        interrupted.append(name)
-        engine.stop(why=name)
-
-    remove = _on_signals(asked, (lambda: asked("SIGHUP")) if screen else engine.reload)
+    engine, signals = ready.engine, ready.signals or Signals()
+    signals.obey(lambda name: engine.stop(why=name), (lambda: engine.stop(why="SIGHUP")) if screen else engine.reload)
     try:
-        try:
-            end = await engine.run()
-        except BaseException as error:
-            await engine.close(RunEnd(clean=False, why=f"{type(error).__name__}: {error}"))
-            raise
+        end = await engine.run()
+    except BaseException as error:
+        await engine.close(RunEnd(clean=False, why=f"{type(error).__name__}: {error}"))
+        raise
+    else:
         end = await engine.close(end)
     finally:
-        remove()
-    code = INTERRUPTED if "SIGINT" in interrupted and end.exit_code == 0 else end.exit_code
-    return msgspec.structs.replace(end, exit_code=code, signal=next(iter(interrupted), ""))
+        signals.obey(_deaf)
+        if screen or sys.platform == "win32":
+            signals.release()
+    heard = signals.heard if not screen else [*signals.heard, *signals.hung_up]
+    code = INTERRUPTED if "SIGINT" in heard and end.exit_code == 0 else end.exit_code
+    return msgspec.structs.replace(end, exit_code=code, signal=next(iter(heard), ""))
 
 
 def watch(engine: Engine, watcher: Watcher) -> None:
@@ -188,33 +190,63 @@ def watch(engine: Engine, watcher: Watcher) -> None:
     engine.watch(watcher)
 
 
-def _nothing() -> None:
-    """A signal that means nothing yet."""
+def _deaf(_name: str) -> None:
+    """All is done: nothing is left that a signal could stop."""
 
 
-def _on_signals(stop: Callable[[str], object], hang_up: Callable[[], None]) -> Callable[[], None]:
-    """Obey SIGTERM and SIGINT (stop) and SIGHUP; returns how to undo it. Windows has no SIGHUP.
+class Signals:
+    """SIGTERM, SIGINT and SIGHUP from the first step of a start to the last flush, with no gap between.
 
-    Only the main thread hears signals; elsewhere nothing is done.
+    Heard where nobody obeys yet, a wish to stop is kept and obeyed then. Only the main thread hears signals; Windows has no
+    SIGHUP. What held before holds again after `release`, or when the event loop ends.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return _nothing
-    loop = asyncio.get_running_loop()
-    names = ("SIGTERM", "SIGINT") if sys.platform == "win32" else ("SIGTERM", "SIGINT", "SIGHUP")
-    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
-    heard = {name: (hang_up if name == "SIGHUP" else partial(stop, name)) for name in names}
-    for name in names:
-        number = getattr(signal, name)
-        if sys.platform == "win32":
-            signal.signal(number, lambda *_, name=name: loop.call_soon_threadsafe(heard[name]))
-        else:
-            loop.add_signal_handler(number, heard[name])
 
-    def remove() -> None:
-        for name, handler in before.items():
+    def __init__(self) -> None:
+        """Hear from here on."""
+        self.heard: list[str] = []
+        """Wishes to stop, in order."""
+        self.hung_up: list[str] = []
+        self._stop: Callable[[str], object] | None = None
+        self._hang_up: Callable[[], object] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._before: dict[str, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            self._take()
+
+    def obey(self, stop: Callable[[str], object] | None, hang_up: Callable[[], object] | None = None) -> None:
+        """Who is told from now on; None keeps a wish to stop for whoever comes next."""
+        waiting = self.heard[:1] if self._stop is None and self._before else []
+        self._stop, self._hang_up = stop, hang_up
+        if stop is not None:
+            for name in waiting:
+                stop(name)
+
+    def release(self) -> None:
+        """Hear nothing more."""
+        for name, handler in self._before.items():
             if sys.platform != "win32":
                 with contextlib.suppress(ValueError, RuntimeError):
-                    loop.remove_signal_handler(getattr(signal, name))
+                    self._loop.remove_signal_handler(getattr(signal, name))
             signal.signal(getattr(signal, name), handler)
+        self._before.clear()
 
-    return remove
+    def _take(self) -> None:
+        for name in ("SIGTERM", "SIGINT") if sys.platform == "win32" else ("SIGTERM", "SIGINT", "SIGHUP"):
+            number = getattr(signal, name)
+            self._before[name] = signal.getsignal(number)
+            if sys.platform == "win32":
+                signal.signal(number, lambda *_, name=name: self._loop.call_soon_threadsafe(self._hear, name))
+            else:
+                self._loop.add_signal_handler(number, self._hear, name)
+
+    def _hear(self, name: str) -> None:
+        if name == "SIGHUP":
+            self.hung_up.append(name)
+            del self.hung_up[1:]
+            if self._hang_up is not None:
+                self._hang_up()
+            return
+        self.heard.append(name)
+        del self.heard[8:]
+        if self._stop is not None:
+            self._stop(name)

@@ -14,7 +14,7 @@ import pytest
 
 from core.journal.schema import open_readonly
 from core.link.client import SocketClient
-from core.link.messages import Bye, LinkState
+from core.link.messages import Bye, LinkState, ReplayControl
 from core.model.snapshot import Snapshot
 from tests.e2e.kit import (
     LONG_S,
@@ -38,8 +38,8 @@ def running(tmp_path: Path) -> Iterator[EngineProcess]:
         yield process.ready()
 
 
-def seen(home: Path, holds: Callable[[Snapshot], bool]) -> Snapshot:
-    """Watch until a snapshot suits."""
+def seen(home: Path, holds: Callable[[Snapshot], bool], *, hold: bool = False) -> Snapshot:
+    """Watch until a snapshot suits; with `hold` the market stands still from then on, however slow the commands are."""
 
     async def watch() -> Snapshot:
         client = SocketClient(home, client="test", watch=True)
@@ -49,7 +49,9 @@ def seen(home: Path, holds: Callable[[Snapshot], bool]) -> Snapshot:
                 while True:
                     event = await client.next()
                     if isinstance(event, Snapshot) and holds(event):
-                        return event
+                        if not hold or event.engine.replay_speed == 0.0:
+                            return event
+                        await client.control(ReplayControl(action="pause"))
         finally:
             await client.close()
 
@@ -58,7 +60,7 @@ def seen(home: Path, holds: Callable[[Snapshot], bool]) -> Snapshot:
 
 def test_an_operator_steers_an_engine_that_runs_elsewhere(running: EngineProcess) -> None:
     home = running.home
-    snapshot = seen(home, lambda now: bool(now.desk.positions))
+    snapshot = seen(home, lambda now: bool(now.desk.positions), hold=True)
     assert all(position.stop_price for position in snapshot.desk.positions)
 
     paused = quarterdeck("pause", "--home", home)
