@@ -104,6 +104,7 @@ async def _bridge(
     app = DeskApp(client, ui or ui_settings())
     async with app.run_test(size=size, tooltips=False) as pilot:
         app.ticking.pause()  # tests tick by hand
+        app.memory.silent_s = 0
         bridge = Bridge(app, pilot, client)
         await bridge.settle()
         yield bridge
