@@ -21,6 +21,7 @@ from core.engine.session import Ready, RunWish, run_to_end, start_run, watch
 from core.journal.schema import open_readonly
 from core.link.local import LocalClient
 from core.link.messages import ReplayControl
+from core.model.effects import PositionOpened
 from core.model.snapshot import DeskView
 from core.settings.home import Home
 from tests.e2e.kit import LONG_S, command, environment, journal_opens, quarterdeck, wait_for
@@ -34,8 +35,14 @@ if sys.platform != "win32":
 
 @contextlib.asynccontextmanager
 async def engine_here(wish: RunWish) -> AsyncIterator[tuple[Ready, LocalClient]]:
-    """An engine in this event loop with a client, ended in order."""
+    """An engine in this event loop with a client, ended in order; its market stands still at the first position."""
     ready = await start_run(wish, on_step=lambda _: None)
+
+    def hold(_at: int, effect: object) -> None:
+        if isinstance(effect, PositionOpened):
+            ready.engine.side.replay_control(ReplayControl(action="pause"))
+
+    ready.engine.runner.listen(hold)
     client = LocalClient(ready.engine.side)
     watch(ready.engine, client.publish)
     running = asyncio.create_task(run_to_end(ready, screen=True))
@@ -79,13 +86,8 @@ async def test_a_replay_is_paused_changed_and_flattened_from_the_screen_and_the_
                 for key in keys:
                     await pilot.press(key)
 
-            def hold(_at: int, effect: object) -> None:
-                if type(effect).__name__ == "PositionOpened":
-                    engine.side.replay_control(ReplayControl(action="pause"))
-
-            engine.runner.listen(hold)
             await until(lambda: app.memory.snapshot is not None and desk().positions, "a position on the screen")
-            ticket = desk().positions[0].ticket
+            (ticket,) = (position.ticket for position in desk().positions)
 
             await press("p")
             await until(lambda: "paused" in [reason.code for reason in desk().reasons], "the pause")
