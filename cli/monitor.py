@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from cli.engine_line import talk
 from cli.options import HomeOption
 from cli.output import has_terminal
 from core.model.errors import UsageError
 from core.settings.home import resolve_home
 
 
-def command(home: HomeOption = None) -> None:
+def command(
+    plain: Annotated[
+        bool, typer.Option("--plain", help="One line per change: for pipes, thin lines and screen readers.")
+    ] = False,
+    no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
+    home: HomeOption = None,
+) -> None:
     """Attach a screen to the running engine. Leaving it, or losing the line, changes nothing for the engine."""
+    root = resolve_home(home).root
+    if plain:
+        raise typer.Exit(_follow(root))
     if not has_terminal():
-        raise UsageError("a screen needs a terminal", what_to_do="`quarterdeck status` says how the engine is")
+        raise UsageError("a screen needs a terminal", what_to_do="`--plain` goes without; `quarterdeck status` tells once")
     from cli.screen import monitor
 
-    raise typer.Exit(monitor(resolve_home(home).root))
+    raise typer.Exit(monitor(root, mouse=not no_mouse))
+
+
+def _follow(home: Path) -> int:
+    from tui.plain import follow
+
+    return talk(home, lambda client: follow(client, lambda line: print(line, flush=True)), watch=True)

@@ -20,20 +20,20 @@ from core.engine.child import start_engine
 from core.engine.engine import RunEnd
 from core.engine.session import RunWish, run_to_end, start_run, watch, wished_settings
 from core.journal.tape import TapeReader
-from core.link.client import LinkClient, SocketClient
+from core.link.client import SocketClient
 from core.link.local import LocalClient
 from core.model.errors import HeldError, StorageError
 from core.settings.home import prepare
 from core.settings.load import load_settings
 from core.settings.schema import Ui
 from core.study.summary import summary_of
-from tui.app import DeskApp
+from tui.app import DeskApp, show_screen
 
 
-def monitor(home: Path) -> int:
+def monitor(home: Path, *, mouse: bool = True) -> int:
     """Attach a screen to the engine of `home` until the operator leaves. Raises NoEngineError when none answers."""
     ui = load_settings(home).settings.ui
-    return asyncio.run(_attached(home, ui))
+    return asyncio.run(_attached(home, ui, mouse=mouse))
 
 
 def screen_over_child(wish: RunWish, *, as_json: bool) -> int:
@@ -75,11 +75,11 @@ def _runs(home: Path) -> bool:
         return False
 
 
-async def _attached(home: Path, ui: Ui) -> int:
+async def _attached(home: Path, ui: Ui, *, mouse: bool = True) -> int:
     client = SocketClient(home, client="screen", watch=True)
     await client.start()
     try:
-        return await _shown(client, ui, home)
+        return await show_screen(client, ui, mouse=mouse, home=home)
     finally:
         await client.close()
 
@@ -104,12 +104,6 @@ async def _beside(wish: RunWish) -> int:
         engine.stop(why="screen left")
         end = await running
     return app.return_code or end.exit_code
-
-
-async def _shown(client: LinkClient, ui: Ui, home: Path) -> int:
-    app = DeskApp(client, ui, home=home)
-    await app.run_async()
-    return app.return_code or 0
 
 
 def _tell_last_run(journal: Path, *, as_json: bool) -> None:
