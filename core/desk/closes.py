@@ -232,12 +232,27 @@ def book_was_read(ctx: Context) -> list[str]:
     over: list[str] = []
     for task in list(ctx.state.closes.values()):
         if task.needs_book:
+            if task.client_id and _may_come_yet(ctx, task):
+                continue
             if task.client_id:
                 over.append(task.client_id)
             _request_over(ctx, task)
             task.needs_book = False
         try_close(ctx, task)
     return over
+
+
+def _may_come_yet(ctx: Context, task: CloseTask) -> bool:
+    """Whether a close of unknown fate is waited for until it is proven, although the position was read and is open still.
+
+    An order that lost its process may be carried out after the read. Twice the whole of a position is refused where each has its
+    own ticket; twice a part closes too much, and on a netting account too much turns the position round. What is urgent goes on.
+    """
+    account = ctx.state.account
+    netting = account is not None and not account.hedging
+    order = ctx.state.orders.get(task.client_id)
+    held = ctx.state.positions.get(task.position_id) or ctx.state.foreign.get(task.position_id)
+    return order is not None and held is not None and not task.urgent and (netting or not task.whole)
 
 
 def due(ctx: Context) -> None:
