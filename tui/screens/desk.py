@@ -42,6 +42,17 @@ class Plot(Paper):
     """
 
 
+def symbol_under(cursor_keys: Iterable[str], desk: DeskView | None) -> str:
+    """The pair that the first telling cursor stands on, else the first pair; empty before the first snapshot."""
+    for key in cursor_keys:
+        kind, _, rest = key.partition(":")
+        if kind in ("pair", "signal"):
+            return rest.split(":")[0]
+        if kind == "position" and desk is not None:
+            return next((view.symbol for view in desk.positions if str(view.position_id) == rest), "")
+    return desk.pairs[0].symbol if desk is not None and desk.pairs else ""
+
+
 class DeskScreen(Page):
     """The main screen."""
 
@@ -117,13 +128,7 @@ class DeskScreen(Page):
     @property
     def chosen_symbol(self) -> str:
         """The pair under the cursor of the panel in front, else of the pairs panel."""
-        for name in (self.front, "pairs"):
-            kind, _, rest = self.panel(name).cursor_key.partition(":")
-            if kind in ("pair", "signal"):
-                return rest.split(":")[0]
-            if kind == "position" and self._desk is not None:
-                return next((view.symbol for view in self._desk.positions if str(view.position_id) == rest), "")
-        return self._desk.pairs[0].symbol if self._desk is not None and self._desk.pairs else ""
+        return symbol_under((self.panel(self.front).cursor_key, self.panel("pairs").cursor_key), self._desk)
 
     @property
     def _desk(self) -> DeskView | None:
