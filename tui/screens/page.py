@@ -7,6 +7,7 @@ from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -28,6 +29,8 @@ class Page(Screen[None]):
     """The page's own keys on the bar."""
     STRIP_ROWS: ClassVar[int] = 5
     """Rows of the strip of positions under the status lines; no screen is without the positions."""
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """As Textual's own, which repaints the whole screen when the focus moves; the two panels concerned do that for themselves."""
     DEFAULT_CSS = """
     Page { background: $background; color: $foreground; }
     Page #small { display: none; height: 1; }
