@@ -11,6 +11,6 @@ async def test_moving_the_focus_does_not_repaint_the_whole_screen(bridge, monkey
     monkeypatch.setattr(Compositor, "render_full_update", lambda self, *a, **k: whole.append(1) or full(self, *a, **k))
     async with bridge((120, 40)) as ship:
         whole.clear()
-        await ship.press("2", "3", "tab", "4")
-        assert ship.app.screen.front == "risk"
+        await ship.press("2", "3", "4", "tab")
+        assert ship.app.screen.front == "log"
         assert whole == []
