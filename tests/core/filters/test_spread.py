@@ -58,7 +58,9 @@ def test_verdicts_carry_numbers_and_may_be_asked_again() -> None:
     assert not spread_usual(0.0004, 0.0001, max_x=3.0, usual_min_price=0.0).passed
     assert spread_usual(0.0004, None, max_x=3.0, usual_min_price=0.0).passed
     assert not spread_usual(0.0004, 0.0, max_x=3.0, usual_min_price=0.0).passed
-    assert spread_usual(0.00012, 0.00004, max_x=3.0, usual_min_price=0.0).passed, "three times is three times, whatever floats say"
+    assert spread_usual(0.00012, 0.00004, max_x=3.0, usual_min_price=0.0).passed, (
+        "three times is three times, whatever floats say"
+    )
 
 
 @given(st.lists(st.floats(0, 0.01), min_size=1, max_size=30))
