@@ -18,7 +18,7 @@ from tui.screens.page import Page
 from tui.view import log as log_view
 from tui.view import pairs, positions, risk, signals
 from tui.view.figures import moment
-from tui.view.lines import Sheet, unmarked
+from tui.view.lines import Glyphs, Sheet, unmarked
 from tui.view.log import LogFilter
 from tui.view.plots import candle_lines, equity_lines
 from tui.view.status import HEADER_LINES
@@ -91,6 +91,7 @@ class DeskScreen(Page):
         self._bars_wanted: tuple[str, str, int] | None = None
         self._equity: EquityPoints | None = None
         self._equity_at = 0
+        self._fed: dict[str, tuple[DeskView, int, Glyphs]] = {}
         self._chart_key: tuple[object, ...] = ()
         self._chart_turn = 0
         self._heights: dict[str, int | str] = {}
@@ -172,6 +173,12 @@ class DeskScreen(Page):
             self._paint_charts(desk)
 
     def _feed(self, name: str, desk: DeskView, width: int) -> None:
+        """Give a panel its sheet; one made of the same snapshot for the same width is there already."""
+        made_of = (desk, width, self.glyphs)
+        before = self._fed.get(name)
+        if before is not None and before[0] is desk and before[1:] == made_of[1:]:
+            return
+        self._fed[name] = made_of
         views = {"pairs": pairs.sheet, "signals": signals.sheet, "positions": positions.sheet, "risk": risk.sheet}
         self.panel(name).show(views[name](desk, width, self.glyphs))
 

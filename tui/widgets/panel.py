@@ -136,12 +136,9 @@ class Panel(Paper, can_focus=True):
         super().on_resize()
         self._draw()
 
-    def on_focus(self) -> None:
-        """Show the cursor."""
-        self._draw()
-
-    def on_blur(self) -> None:
-        """Hide the cursor."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The cursor is shown where the keys go, and nowhere else."""
+        super().watch_has_focus(has_focus)
         self._draw()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:

@@ -128,19 +128,21 @@ class Paper(Widget):
         self.refresh()
 
     def _strip(self, y: int) -> Strip:
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self._look("")
         line = self._lines[y] if y < len(self._lines) else BLANK
         marked = y == self._marked
         segments = [Segment(span.text, self._look(span.role, marked=marked)) for span in line]
         return Strip(segments).adjust_cell_length(width, self._look("cursor") if marked else base)
 
     def _look(self, role: str, *, marked: bool = False) -> Style:
-        if not role:
-            return self._look("cursor") if marked else self.rich_style
+        if not role and marked:
+            return self._look("cursor")
         key = f"{role}!" if marked else role
         look = self._looks.get(key)
         if look is None:
-            if self.app.no_color:
+            if not role:
+                look = self.rich_style
+            elif self.app.no_color:
                 look = self.rich_style + COLOURLESS["cursor" if marked else role]
             elif marked and role in ("muted", "strong", "title", "good", "bad", "accent", "warn"):
                 look = self._look("cursor")
