@@ -39,8 +39,7 @@ def report(ctx: Context, told: Report) -> OrderInFlight | None:
         case Filled():
             _filled(ctx, order, fate)
         case Accepted():
-            order.fate, order.order_ticket = "accepted", fate.order_ticket
-            order.ask_utc_ns = ctx.now + ns(ctx.settings.execution.ask_again_s)
+            _accepted(ctx, order, fate)
         case Changed():
             settle(ctx, order, order.position_id)
             if order.kind == "modify":
@@ -56,6 +55,15 @@ def report(ctx: Context, told: Report) -> OrderInFlight | None:
         case other:
             assert_never(other)
     return None
+
+
+def _accepted(ctx: Context, order: OrderInFlight, fate: Accepted) -> None:
+    """The broker has it, its deals are to come: asked after, and no longer of unknown fate."""
+    was_unknown = order.fate == "unknown"
+    order.fate, order.order_ticket = "accepted", fate.order_ticket
+    order.ask_utc_ns = ctx.now + ns(ctx.settings.execution.ask_again_s)
+    if was_unknown:
+        _known_again(ctx, order)
 
 
 def _filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
@@ -188,10 +196,16 @@ def settle(ctx: Context, order: OrderInFlight, position_id: int) -> None:
     if order.kind == "close" and task is not None and task.client_id == order.client_id and order.fate == "unknown":
         task.needs_book = True
     if order.fate == "unknown":
-        if not any(held.fate == "unknown" for held in state.orders.values()):
-            drop_reason(ctx, "unknown_fate", f"fate of {order.client_id} is known")
-        if not any(held.fate == "unknown" and held.symbol == order.symbol for held in state.orders.values()):
-            free_pair(ctx, order.symbol, "unknown_fate")
+        _known_again(ctx, order)
+
+
+def _known_again(ctx: Context, order: OrderInFlight) -> None:
+    """What it stopped goes on, unless another one's fate is unknown."""
+    unknown_in = [held.symbol for held in ctx.state.orders.values() if held.fate == "unknown"]
+    if not unknown_in:
+        drop_reason(ctx, "unknown_fate", f"fate of {order.client_id} is known")
+    if order.symbol not in unknown_in:
+        free_pair(ctx, order.symbol, "unknown_fate")
 
 
 def superseded(ctx: Context, client_ids: list[str]) -> None:

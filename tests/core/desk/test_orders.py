@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from core.model.book import Deal
 from core.model.commands import Resolve
 from core.model.effects import Alert, AskBook, AskFate, CommandDone, Noted, PositionOpened, StateChanged, Submit, Verdict
-from core.model.inputs import Absent, Accepted, DealSeen, Filled, Refused, UnknownFate
+from core.model.inputs import Absent, Accepted, DealSeen, Fate, Filled, Refused, UnknownFate
 from core.model.market import Side
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
@@ -47,6 +48,32 @@ def test_it_stops_entries_in_all_pairs_or_in_its_own() -> None:
         play.report(order.client_id, Absent(why="not there"))
         assert not play.desk.view().reasons
         assert not play.desk.view().pairs[0].barred
+
+
+@pytest.mark.parametrize(
+    "end", [Absent(why="rejected"), Filled(order_ticket=5, position_id=9, deal_ticket=7, lots=0.31, price=1.0851)]
+)
+def test_entries_go_on_after_an_unknown_fate_that_was_accepted_before_it_was_proven(end: Fate) -> None:
+    for scope in ("all", "pair"):
+        play = Play(shipped_settings(("execution.unknown_stops", scope))).start()
+        order = sent(play)
+        play.report(order.client_id, UnknownFate(why="timed out"))
+        play.report(order.client_id, Accepted(order_ticket=5))
+        play.report(order.client_id, end)
+        assert not play.desk.view().reasons
+        assert not play.desk.view().pairs[0].barred
+        assert not play.desk.view().unknown_fates
+
+
+def test_an_accepted_order_lifts_no_stop_that_another_unknown_fate_set() -> None:
+    play = Play().start()
+    first, second = [e for e in play.round(play.signal("EURUSD"), play.signal("USDJPY")) if isinstance(e, Submit)]
+    for order in (first, second):
+        play.report(order.client_id, UnknownFate(why="timed out"))
+    play.report(first.client_id, Accepted(order_ticket=5))
+    assert [reason.code for reason in play.desk.view().reasons] == ["unknown_fate"]
+    play.report(second.client_id, Accepted(order_ticket=6))
+    assert not play.desk.view().reasons
 
 
 def test_no_report_at_all_becomes_an_unknown_fate() -> None:
