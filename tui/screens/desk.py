@@ -53,12 +53,7 @@ def symbol_under(cursor_keys: Iterable[str], desk: DeskView | None) -> str:
     return desk.pairs[0].symbol if desk is not None and desk.pairs else ""
 
 
-class DeskScreen(Page):
-    """The main screen."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "keep_filter", show=False, priority=True)]
-    NAME = "desk"
-    DEFAULT_CSS = """
+_CSS = """
     DeskScreen #left { width: 1fr; height: 1fr; }
     DeskScreen #top { height: 1fr; }
     DeskScreen #bottom { height: 1fr; min-height: 5; }
@@ -77,6 +72,14 @@ class DeskScreen(Page):
     DeskScreen.-ascii.-single.-narrow Panel { border: none; border-top: ascii $desk-frame; }
     DeskScreen.-ascii.-single.-narrow Panel:focus { border: none; border-top: ascii $desk-focus; }
     """
+
+
+class DeskScreen(Page):
+    """The main screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "keep_filter", show=False, priority=True)]
+    NAME = "desk"
+    DEFAULT_CSS = _CSS
 
     def __init__(self) -> None:
         """The first panel in front."""
