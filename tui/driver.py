@@ -25,6 +25,8 @@ from textual.app import App
 from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 
+from tui.lean import lean
+
 EXIT_TERMINAL_LOST = 129
 
 
@@ -61,11 +63,12 @@ def resilient_driver() -> type[Driver] | None:
             return width, height
 
         def write(self, data: str) -> None:
-            """Queue `data` if there is room, else drop it and remember to repaint."""
+            """Queue `data`, made lean, if there is room, else drop it and remember to repaint."""
             thread = self._writer_thread
             if thread is None or not thread.is_alive():
                 self.dropped += 1
                 return
+            data = lean(data)
             try:
                 thread._queue.put_nowait(data)  # noqa: SLF001 - put() would block the event loop
             except queue.Full:
