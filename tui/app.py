@@ -308,7 +308,7 @@ class DeskApp(HardenedApp):
 
 
 def spare_the_collector() -> None:
-    """What stands when the desk is first shown stays to the end: it is not looked through again (each look holds a key up 50 ms)."""
+    """What stands at the first paint stays to the end: it is not looked through again (each look holds a key up 50 ms)."""
     gc.collect()
     gc.freeze()
 
