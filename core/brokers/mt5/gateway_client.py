@@ -147,6 +147,8 @@ class GatewayTerminal:
             raise TerminalLost("the gateway did not answer in time") from error
         finally:
             line.waiting.pop(ask.id, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # a line that broke while the question left has told so twice
         return await self._replies(answer, len(calls))
 
     async def _replies(self, answer: wire.Answer, count: int) -> tuple[Reply, ...]:

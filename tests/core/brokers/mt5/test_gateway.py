@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import random
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from core.brokers.base import ModuleCall, TerminalLost, TerminalNotSent
 from core.brokers.mt5.adapter import Mt5Broker
@@ -25,7 +26,7 @@ from core.brokers.mt5.gateway import wire
 from core.brokers.mt5.gateway.front import Front, FrontOptions
 from core.brokers.mt5.gateway.keeper import Keeper
 from core.brokers.mt5.gateway.launch import start_local_gateway
-from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal, _Line
 from core.brokers.mt5.policy import Secret
 from core.brokers.mt5.servertime import ServerClock
 from core.model.effects import AskBook, AskFate
@@ -326,6 +327,25 @@ async def test_a_gateway_that_talks_nonsense_is_left():
         with pytest.raises(TerminalNotSent):
             await client.call("account_info")
         await client.close()
+
+
+async def test_a_line_that_breaks_while_the_question_leaves_is_told_once():
+    class Breaking:
+        transport = None
+
+        async def send(self, _data):
+            line.fail("the line broke")
+            raise ConnectionClosedError(None, None)
+
+    heard = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+    deadlines = Deadlines(read_s=1, send_s=1, start_s=1)
+    client = GatewayTerminal("ws://127.0.0.1:9", TOKEN, deadlines, FastClock(), retry_min_s=1, retry_max_s=1)
+    line = client._line = _Line(Breaking(), wire.Welcome(wire.PROTOCOL, "", "", ""))
+    with pytest.raises(TerminalLost, match="broke"):
+        await client.call("account_info")
+    gc.collect()
+    assert not heard
 
 
 async def test_nobody_at_the_address_is_not_sent_and_is_not_tried_at_every_call():
