@@ -14,7 +14,9 @@ HOST = "tests.sim.gateway_child:make"
 def make(arguments: list[str]) -> Hosted:
     """The host that the child loads; its argument is the port of the terminal."""
     # a terminal that hangs up on a call is a blow of the test, not news for its output
-    sys.excepthook = lambda kind, error, trace: None if kind is EOFError else sys.__excepthook__(kind, error, trace)
+    sys.excepthook = lambda kind, error, trace: (
+        None if kind in (EOFError, BrokenPipeError) else sys.__excepthook__(kind, error, trace)
+    )
     module = Forwarder(int(arguments[0]))
     send(module._line, os.getpid())
     return Hosted(module=module, name="week", version="1")

@@ -388,6 +388,8 @@ async def _life(world: GatewayWorld, watch: Watch, hours: float) -> None:
         await world.hours(0.1)
         await world.until(world.settled, 1.0, "one book")
         watch.converged()
+        held_back = world.state()["reasons"]
+        assert not held_back, f"nothing is wrong any more, and entries are stopped: {held_back}"
         await world.flatten(hours=72.0)
         await world.until(world.settled, 1.0, "one book")
         watch.flat()
