@@ -91,13 +91,15 @@ def _state_line(sight: Sight, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
 
 
 def _lost_line(sight: Sight, desk: DeskView, width: int, glyphs: Glyphs) -> Line:
+    """What is lost and since when, the last state and equity known; why it is lost gives way before they do."""
     since = figures.span(sight.silent_s * NS_PER_S)
-    what = f" LINK LOST, figures {since} old: {clean(sight.link.why)} " if not sight.link.up else f" ENGINE SILENT for {since} "
-    return clip(
-        (mode_span(desk.mode), Span(" "), Span(what, "alarm"), Span(f" last known {STATE_WORDS[desk.state]}", "warn")),
-        width,
-        glyphs,
-    )
+    what = f" ENGINE SILENT for {since}" if sight.link.up else f" LINK LOST, figures {since} old"
+    known = (Span(f" last {STATE_WORDS[desk.state]} ", "warn"), *_equity(desk))
+    why = "" if sight.link.up else clean(sight.link.why)
+    room = width - width_of((mode_span(desk.mode), *known)) - len(what) - 4
+    if why and room > 3:
+        what = f"{what}: {why if len(why) <= room else fit(why, room, glyphs)}"
+    return clip((mode_span(desk.mode), Span(" "), Span(f"{what} ", "alarm"), *known), width, glyphs)
 
 
 def _equity(desk: DeskView) -> Line:

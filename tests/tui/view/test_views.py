@@ -65,6 +65,22 @@ def test_large_accounts_and_long_reasons_keep_every_vital_figure_at_80_columns()
     assert "book agrees" in lines[1]
 
 
+@pytest.mark.parametrize("why", ["line lost", "the engine at /some/long/path does not answer any more", ""])
+def test_a_lost_line_keeps_state_and_equity_in_sight_at_80_columns(why):
+    words = header(link=LinkState(up=False, why=why), silent_s=754, state="REDUCE_ONLY", mode="real")[0]
+    assert len(words) <= 80
+    assert "REAL MONEY" in words
+    assert "LINK LOST, figures 12m old" in words
+    assert "last REDUCE ONLY eq 10,124.27 USD" in words
+
+
+def test_a_verdict_names_the_check_that_spoke_it():
+    signal = msgspec.structs.replace(demo_desk().signals[1], reason="pair_positions", text="2 against 1")
+    assert "pair positions 2 against 1" in plain_of(signals.sheet(demo_desk(signals=(signal,)), 80, ASCII).body[0])
+    signal = msgspec.structs.replace(signal, reason="spread", text="Spread 2.2x usual")
+    assert "refused Spread 2.2x usual" in plain_of(signals.sheet(demo_desk(signals=(signal,)), 80, ASCII).body[0])
+
+
 def test_feed_and_journal_trouble_has_a_line_of_its_own():
     lines = header(engine=demo_engine(feed_up=False, feed_why="terminal gone", journal_writable=False))
     assert lines[3] == " FEED DOWN terminal gone  JOURNAL NOT WRITABLE: no entries "
