@@ -1,6 +1,6 @@
-"""Write the pages of docs/ that are made from the program: every command and every setting.
+"""Write the pages of docs/ that are made from the program: every command, setting and key, and pictures of the screens.
 
-Promises: the same text on every machine; `tests/docs` fails while a page differs from what the program says.
+Promises: the same text on every machine; `tests/docs` fails while a page or picture differs from what the program says.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,17 +46,34 @@ def settings_page() -> str:
     return "".join(parts)
 
 
-PAGES = {"docs/commands.md": commands_page, "docs/settings.md": settings_page}
+def keys_page() -> str:
+    """docs/keys.md: what each key does, from the screen's own table."""
+    from tui.keys import ACTIONS, GROUPS, display
+
+    parts = [
+        "# Keys\n\nWritten by `make docs` from the screen's own table. `?` on the screen shows them, and what is in focus;\n"
+    ]
+    parts.append("`[ui] keys` in the settings gives an action other keys, by its name in the second column.\n")
+    for where, words in GROUPS.items():
+        parts.append(f"\n## {words}\n\n| key | action | what it does |\n|---|---|---|\n")
+        for action in ACTIONS:
+            if action.where == where:
+                keys = " ".join(f"`{display(key)}`" for key in action.keys.split(","))
+                parts.append(f"| {keys} | {action.id} | {action.meaning} |\n")
+    return "".join(parts)
+
+
+PAGES = {"docs/commands.md": commands_page, "docs/settings.md": settings_page, "docs/keys.md": keys_page}
 
 
 def main() -> int:
-    """Write all pages; print the names of those that changed."""
+    """Write all pages and draw all pictures; print the names of those that changed."""
     for name, page in PAGES.items():
         path, text = CHECKOUT / name, page()
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8", newline="\n")
             print(f"wrote {name}")
-    return 0
+    return subprocess.call([sys.executable, "-m", "tests.tui.pictures"], cwd=CHECKOUT)
 
 
 def _help(*words: str) -> str:

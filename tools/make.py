@@ -83,7 +83,7 @@ def golden_update(environment: Environment, arguments: Sequence[str]) -> int:
 
 
 def docs(environment: Environment, _arguments: Sequence[str]) -> int:
-    """Write the generated pages of docs/ anew."""
+    """Write the generated pages and pictures of docs/ anew."""
     environment.ensure(dev=True)
     return _python(environment, "-m", "tools.docs")
 

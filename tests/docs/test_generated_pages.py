@@ -11,6 +11,7 @@ from cli.main import SUBCOMMANDS
 from core.model import errors
 from tests.conftest import CHECKOUT
 from tools.docs import PAGES
+from tui.keys import BY_ID, keymap
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -31,3 +32,39 @@ def test_the_readme_names_commands_that_exist() -> None:
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8") + (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = set(re.findall(r"quarterdeck ([a-z]+)\b(?!\.)", text))
     assert named - {"service"} <= set(SUBCOMMANDS), named - set(SUBCOMMANDS)
+
+
+TOUR = {
+    "F": "flatten",
+    "p": "pause",
+    "r": "resume",
+    "t": "tweak",
+    "1": "panel(1)",
+    "5": "panel(5)",
+    "z": "zoom",
+    "c": "close",
+    "m": "move_stop",
+    "w": "why",
+    "b": "journal",
+    "v": "chart",
+    "n": "news",
+    "h": "health",
+    "ctrl+p": "palette",
+    "?": "help",
+    "q": "detach",
+    "Q": "stop",
+}
+
+
+def test_the_readme_tells_the_keys_that_hold() -> None:
+    rows = [line for line in (CHECKOUT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    told = {key for row in rows for key in re.findall(r"`([^` ]{1,6})`", row) if key != "flat"}
+    assert told == set(TOUR)
+    for key, action in TOUR.items():
+        assert keymap({}).shown(action) == key, BY_ID[action].meaning
+
+
+def test_the_readme_shows_pictures_that_are_there() -> None:
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    assert shown
+    assert [name for name in shown if not (CHECKOUT / name).is_file()] == []

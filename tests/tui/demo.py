@@ -182,12 +182,17 @@ def demo_signals() -> tuple[SignalView, ...]:
     )
 
 
-def demo_checks() -> tuple[Check, ...]:
+def demo_checks(reason: str = "spread") -> tuple[Check, ...]:
+    """Numbers that fit the verdict: all met, or all but the one that `reason` names."""
+    confidence, of_stop = (0.71 if reason == "confidence" else 0.81), (12.4 if reason == "spread" else 8.6)
     return (
         Check("h1_trend", 1.0, 0.0, True, "EMA 50 over EMA 200, rising"),
-        Check("confidence", 0.81, 0.78, True, ""),
+        Check(
+            "m15_break", -0.4 if reason == "no trigger" else 0.8, 0.0, reason != "no trigger", "ATR(M15) beyond the bars before"
+        ),
+        Check("confidence", confidence, 0.78, reason != "confidence", ""),
         Check("net_reward_risk", 1.62, 1.5, True, "after 0.9 pips of cost"),
-        Check("spread_of_stop", 12.4, 10.0, False, "1.3 pips on a stop of 10.5"),
+        Check("spread_of_stop", of_stop, 10.0, reason != "spread", f"{of_stop / 9.5:.1f} pips on a stop of 10.5"),
         Check("spread_of_usual", 2.2, 3.0, True, ""),
     )
 
@@ -477,7 +482,7 @@ def demo_ledger(symbol: str) -> tuple[LedgerRow, ...]:
             outcome=outcome,  # type: ignore[arg-type]
             reason=reason,
             side=Side.BUY if outcome != "none" else None,
-            checks=demo_checks(),
+            checks=demo_checks(reason),
             lots=0.5 if outcome == "entered" else 0.0,
         )
         rows.append(LedgerRow(at_utc_ns=bar + M15_NS + NS_PER_S, verdict=verdict))

@@ -41,7 +41,12 @@ PICTURES: dict[str, tuple[str, tuple[int, int], tuple[str, ...], dict[str, Any]]
 }
 
 
-async def draw(name: str) -> None:
+CELL = 12.2
+"""Width of a letter in the picture's own units."""
+TEXT = re.compile(r'(<text [^>]*?x=")([0-9.]+)("[^>]*?textLength=")([0-9.]+)("[^>]*>)((?:&#160;)*)(.*?)((?:&#160;)*)</text>')
+
+
+async def drawn(name: str) -> str:
     """One picture."""
     theme, size, keys, desk = PICTURES[name]
     ui = msgspec.structs.replace(shipped_settings().ui, theme=theme)
@@ -52,7 +57,7 @@ async def draw(name: str) -> None:
         await bridge.settle()
         await bridge.press(*keys)
         await bridge.answers()
-        (FOLDER / f"{name}.svg").write_text(own_fonts(app.export_screenshot(title="Quarterdeck")), encoding="utf-8", newline="\n")
+        return tight(own_fonts(app.export_screenshot(title="Quarterdeck")))
 
 
 def own_fonts(svg: str) -> str:
@@ -61,12 +66,27 @@ def own_fonts(svg: str) -> str:
     return re.sub(r"font-family: [^;]*;", "font-family: ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace;", svg)
 
 
+def tight(svg: str) -> str:
+    """Each text begins and ends with a letter: some programs leave blanks at its ends out, and everything after them slips."""
+
+    def moved(found: re.Match[str]) -> str:
+        head, x, middle, length, tail, before, text, after = found.groups()
+        if not text:
+            return ""
+        left, right = before.count(";"), after.count(";")
+        return f"{head}{float(x) + left * CELL:g}{middle}{float(length) - (left + right) * CELL:g}{tail}{text}</text>"
+
+    return TEXT.sub(moved, svg)
+
+
 def main() -> None:
-    """All pictures."""
+    """All pictures; the names of those that changed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in PICTURES:
-        asyncio.run(draw(name))
-        print(f"docs/screens/{name}.svg")
+        path, picture = FOLDER / f"{name}.svg", asyncio.run(drawn(name))
+        if not path.is_file() or path.read_text(encoding="utf-8") != picture:
+            path.write_text(picture, encoding="utf-8", newline="\n")
+            print(f"wrote docs/screens/{name}.svg")
 
 
 if __name__ == "__main__":
