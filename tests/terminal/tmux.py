@@ -18,6 +18,9 @@ LOOK_AGAIN_S = 0.04
 COMMAND = (sys.executable, "-m", "cli.main")
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "TEXTUAL_ANIMATIONS": "none"}
 
+NOT_INHERITED = ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE")
+"""What the test's own terminal says of itself is not true of the window."""
+
 
 def until(done: Callable[[], object], what: Callable[[], str]) -> None:
     """Wait for a condition; `what` tells what was there instead."""
@@ -39,7 +42,13 @@ class Terminal:
     def open(self, *command: str, size: tuple[int, int] = (80, 24), env: Mapping[str, str] | None = None) -> None:
         """Run `quarterdeck COMMAND` in the window."""
         wanted = {**ENVIRONMENT, "TERM": "screen-256color", "LANG": "C.UTF-8", **(env or {})}
-        words = ["env", *(f"{name}={value}" for name, value in wanted.items()), *COMMAND, *command]
+        words = [
+            "env",
+            *(f"--unset={name}" for name in NOT_INHERITED),
+            *(f"{name}={value}" for name, value in wanted.items()),
+            *COMMAND,
+            *command,
+        ]
         width, height = size
         self._tell("-u", "new-session", "-d", "-x", str(width), "-y", str(height), "-s", "desk", "cat")
         self._tell("set-option", "-g", "remain-on-exit", "on")

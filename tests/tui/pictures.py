@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8")  # whoever draws, all get the same pictures
-
 import msgspec
 
 from core.settings.load import shipped_settings
@@ -29,6 +27,8 @@ BAD_NIGHT: dict[str, Any] = {
     "day_result_money": -430.5,
     "oldest_quote_utc_ns": NOW - 400 * 10**9,
 }
+SAME_FOR_ALL = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+"""The terminal that the pictures are drawn for, whoever draws them."""
 PICTURES: dict[str, tuple[str, tuple[int, int], tuple[str, ...], dict[str, Any]]] = {
     "desk": ("harbour", (120, 40), (), {}),
     "desk-wide": ("harbour", (200, 60), (), {}),
@@ -81,6 +81,7 @@ def tight(svg: str) -> str:
 
 def main() -> None:
     """All pictures; the names of those that changed."""
+    os.environ.update(SAME_FOR_ALL)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in PICTURES:
         path, picture = FOLDER / f"{name}.svg", asyncio.run(drawn(name))
