@@ -152,6 +152,7 @@ async def _closes(settings: Settings, strategy: LoadedStrategy, path: Path) -> l
 def _process(home: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], float]]:
     """A headless engine and the seconds it took to be ready; stopped at the end."""
     environ = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an operator's second start compiles nothing, and so is the median's
     command = [sys.executable, "-m", "cli.main", "run", "--no-ui", "--home", str(home), *words]
     began_s = time.perf_counter()
     with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:

@@ -99,7 +99,7 @@ def _test(home: Home, *, as_json: bool) -> None:
 async def lived(home: Home, on_line: Callable[[LogLine], None] | None = None) -> tuple[Summary, RunEnd]:
     """Live the days in `home`, which holds nothing yet, on the shipped settings."""
     loaded = load_settings(home.root)
-    venue = simulated_venue(loaded.settings, run_id="selftest", speed=None, start_utc_ns=SEEDED_START_UTC_NS)
+    venue = simulated_venue(loaded.settings, run_id="selftest", speed=None)
     venue.until_utc_ns = SEEDED_START_UTC_NS + DAYS * DAY_NS
     venue.ends = True
     engine = Engine(

@@ -23,6 +23,7 @@ RUN_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
 _TAIL_LINES = 4
+_OWN_CODE = ("cli", "core", "tui")
 
 
 class Environment:
@@ -120,6 +121,9 @@ class Environment:
         done = self._pip("install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(self.checkout))
         if done.returncode:
             raise SetupError(f"the project could not be installed: {_tail(done.stdout)}")
+        # a start compiles nothing, also where whoever runs the desk may not write into the checkout
+        compiled = [name for name in _OWN_CODE if (self.checkout / name).is_dir()]
+        subprocess.run([str(self.script("python")), "-m", "compileall", "-q", *compiled], check=False, cwd=self.checkout)
 
     def _pip(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.script("python")), *_PIP, *arguments]

@@ -95,7 +95,7 @@ def _transitions(zone: str) -> tuple[list[int], list[int]]:
     moment = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
     end = datetime(_LAST_YEAR, 1, 1, tzinfo=UTC)
     starts, offsets = [-(2**62)], [_offset(moment, info)]
-    step = timedelta(days=7)
+    step = timedelta(days=14)  # no zone changes twice within it: the shortest summer or fast lasts four weeks
     while moment < end:
         later = moment + step
         if _offset(later, info) != offsets[-1]:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.brokers.simulator.demo import lively_start
+from core.brokers.simulator.demo import lively_terminal
 from core.clock.wall import Clock, WallClock
 from core.engine.engine import Engine, RunEnd, Step
 from core.engine.scanning import history_bars, warmup_bars
@@ -95,7 +95,7 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets:
     run_id = base36(clock.utc_ns() // 1_000_000_000)
     if settings.desk.mode == "simulated":
         speed = wish.speed if wish.speed_given else settings.simulation.speed
-        return simulated_venue(settings, run_id=run_id, speed=speed, start_utc_ns=lively_start(settings, strategy))
+        return simulated_venue(settings, run_id=run_id, speed=speed, terminal=lively_terminal(settings, strategy))
     from core.engine.live_venues import live_venue, paper_venue
 
     if settings.desk.mode == "paper":

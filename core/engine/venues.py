@@ -18,7 +18,7 @@ from core.brokers.mt5.inprocess import InProcess
 from core.brokers.mt5.policy import policy_from
 from core.brokers.mt5.servertime import ServerClock
 from core.brokers.simulator.market_crash import CRASH_UTC_NS
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS, crash_terminal, recorded_terminal, seeded_terminal
+from core.brokers.simulator.opening import crash_terminal, recorded_terminal, seeded_terminal
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.calendar.read import read_calendar
 from core.clock.wall import iso
@@ -164,9 +164,12 @@ def crash_venue(settings: Settings, speed: float | None) -> Venue:
     )
 
 
-def simulated_venue(settings: Settings, *, run_id: str, speed: float | None, start_utc_ns: UtcNs = SEEDED_START_UTC_NS) -> Venue:
-    """The seeded market as a venue; it goes on until stopped. Raises DataError for an unknown currency."""
-    terminal = seeded_terminal(settings, start_utc_ns=start_utc_ns)
+def simulated_venue(settings: Settings, *, run_id: str, speed: float | None, terminal: SimulatedTerminal | None = None) -> Venue:
+    """The seeded market as a venue, from its usual start or over `terminal`; it goes on until stopped.
+
+    Raises DataError for an unknown currency.
+    """
+    terminal = terminal or seeded_terminal(settings)
     return Venue(
         mode="simulated",
         broker=simulated_broker(settings, terminal, "simulated"),

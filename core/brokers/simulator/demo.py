@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from core.brokers.simulator.market_news import news_between
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
+from core.brokers.simulator.market_seeded import SeededMarket
+from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_market, terminal_over
 from core.brokers.simulator.servertime import new_york_week_s
+from core.brokers.simulator.terminal import SimulatedTerminal
 from core.model.market import Instrument
 from core.model.signals import Signal
 from core.model.units import DAY_NS, M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
@@ -43,16 +45,26 @@ class _Candidate(Struct, frozen=True):
     refused: bool
 
 
-def lively_start(settings: Settings, loaded: LoadedStrategy, *, seed: int | None = None) -> UtcNs:
-    """The first suitable moment after the usual start: soon a tradable signal, and within the window one that is refused."""
-    wanted = settings.simulation.seed if seed is None else seed
-    ahead = seeded_terminal(settings, seed=wanted, start_utc_ns=SEEDED_START_UTC_NS + _DAYS_SEARCHED * DAY_NS)
+def lively_terminal(settings: Settings, loaded: LoadedStrategy) -> SimulatedTerminal:
+    """A terminal over the seeded market, entered at the first suitable moment after the usual start.
+
+    Suitable: soon a tradable signal, and within the window one that is refused.
+    """
+    market = seeded_market(settings)
+    start = lively_start(settings, loaded, market)
+    return terminal_over(settings, market.entered(start) if start > SEEDED_START_UTC_NS else market)
+
+
+def lively_start(settings: Settings, loaded: LoadedStrategy, market: SeededMarket) -> UtcNs:
+    """That moment in `market`, which begins at the usual start."""
+    seed = settings.simulation.seed
+    ahead = terminal_over(settings, market.entered(SEEDED_START_UTC_NS + _DAYS_SEARCHED * DAY_NS))
     found: list[_Candidate] = []
     for symbol in settings.desk.pairs:
         bars = ahead.market.columns(symbol, "M15")
         if bars is not None:
             columns = PairColumns(plan_for(loaded, settings, symbol), ahead.ledger.instruments[symbol], bars)
-            found.extend(_candidates(settings, columns, ahead.ledger.instruments[symbol], wanted))
+            found.extend(_candidates(settings, columns, ahead.ledger.instruments[symbol], seed))
     found.sort(key=lambda candidate: (candidate.at_utc_ns, candidate.tradable))
     return next(_starts(found), SEEDED_START_UTC_NS)
 

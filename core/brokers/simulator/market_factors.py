@@ -86,6 +86,8 @@ UNREST = {"high": 1.3, "medium": 0.3}
 """How much a release adds to volatility, at once."""
 UNREST_S = 1_200.0
 """... and in what time that dies away."""
+_UNREST_OVER_S = 40.0 * UNREST_S
+"""After that it is less than a number near 1 can tell."""
 
 
 class FactorState(NamedTuple):
@@ -169,15 +171,16 @@ def _news(seed: int, draw: np.random.Generator, start_utc_ns: UtcNs, tick_s: int
     for event in news_between(seed, start_utc_ns, start_utc_ns + S_PER_DAY * NS_PER_S - 1):
         size = float(np.clip(draw.standard_normal(), -_JUMP_MAX, _JUMP_MAX)) * _JUMP[event.impact]
         since = seconds - (event.at_utc_ns - start_utc_ns) / NS_PER_S
-        fading = np.where(since >= 0.0, np.exp(-np.maximum(since, 0.0) / UNREST_S), 0.0) * UNREST[event.impact]
-        place = int(np.searchsorted(since, 0.0))
+        place, over = np.searchsorted(since, (0.0, _UNREST_OVER_S)).tolist()
+        fading = np.exp(-since[place:over] / UNREST_S) * UNREST[event.impact]
         if event.currency == "USD":
             moved, stirred = np.ones(count), np.ones(count)
         else:
             moved = _SPILL * np.array(_CORRELATIONS[CURRENCIES.index(event.currency)])
             moved[CURRENCIES.index(event.currency)] = 1.0
             stirred = moved**2
-        unrest = np.maximum(unrest, np.outer(stirred, fading))
+        stirring = unrest[:, place:over]
+        np.maximum(stirring, np.outer(stirred, fading), out=stirring)
         if place < ticks:
             jumps[:, place] += size * moved
     return jumps, unrest

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -79,6 +80,12 @@ class _Pair:
         self.last: tuple[Price, Price, UtcNs] | None = None
         self.joined: dict[str, tuple[int, Candles]] = {}
 
+    def apart(self) -> _Pair:
+        """The same past, to go on with by itself: columns are shared, what is still written to is not."""
+        other = copy(self)
+        other.ticks, other.bars, other.joined = list(self.ticks), dict(self.bars), {}
+        return other
+
 
 class SeededMarket:
     """See the module."""
@@ -123,9 +130,30 @@ class SeededMarket:
         self._chunk: list[Step] = []
         self._chunk_at = 0
         self._next_day = trading_day(start_utc_ns) - history_days
-        while not len(self._at) or int(self._at[-1]) < start_utc_ns:
+        self._enter()
+
+    def entered(self, start_utc_ns: UtcNs) -> SeededMarket:
+        """The same market entered later, its past as long as the days between; this one, not yet stepped through, stays as it is.
+
+        Rolling in a past is most of what a market costs; two that differ in their beginning alone share it.
+        """
+        later = copy(self)
+        later.enter_at(start_utc_ns)
+        return later
+
+    def enter_at(self, start_utc_ns: UtcNs) -> None:
+        """Begin there instead; a market that this one was copied from keeps its own."""
+        self._coarse_days += max(trading_day(start_utc_ns) - trading_day(self._start), 0)
+        self._start = start_utc_ns
+        self._pairs = {symbol: pair.apart() for symbol, pair in self._pairs.items()}
+        self._day = dict(self._day)
+        self._enter()
+
+    def _enter(self) -> None:
+        """Make days until the start lies in one, and stand there."""
+        while not len(self._at) or int(self._at[-1]) < self._start:
             self._make_day()
-        self._place = int(np.searchsorted(self._at, start_utc_ns))
+        self._place = int(np.searchsorted(self._at, self._start))
         self._initial = tuple(self._last_before(symbol) for symbol in self.symbols)
 
     @property
@@ -282,7 +310,7 @@ class SeededMarket:
         bid = np.round(middle - spread / 2.0, spec.digits)
         ask = np.round(bid + spread, spec.digits)
         shows &= _changed(pair, bid, ask)
-        self._keep(pair, at, bid, ask, shows)
+        self._keep(pair, at, bid, ask, shows, fine=day > trading_day(self._start) - 2 * _FINE_DAYS_KEPT)
         return _PairDay(bid, ask, shows)
 
     def _spread(
@@ -312,16 +340,25 @@ class SeededMarket:
         return np.where(seconds < factors.ROLLOVER_HOUR_S, np.maximum(spread, inside), np.maximum(spread, after))
 
     def _keep(
-        self, pair: _Pair, at: IntArray, bid: FloatArray, ask: FloatArray, shows: np.ndarray[tuple[int], np.dtype[np.bool_]]
+        self,
+        pair: _Pair,
+        at: IntArray,
+        bid: FloatArray,
+        ask: FloatArray,
+        shows: np.ndarray[tuple[int], np.dtype[np.bool_]],
+        *,
+        fine: bool,
     ) -> None:
+        """Ticks and bars of a day; small bars only where the days that keep them reach the start."""
         quotes = TickColumns(at[shows], bid[shows], ask[shows])
         if not len(quotes.at_utc_ns):
             return
         pair.last = (float(quotes.bid[-1]), float(quotes.ask[-1]), int(quotes.at_utc_ns[-1]))
         pair.ticks = [*pair.ticks, quotes][-_TICK_DAYS_KEPT:]
         for timeframe, days in pair.bars.items():
-            if TIMEFRAME_NS[timeframe] >= self._tick_s * NS_PER_S:
-                kept = self._coarse_days if timeframe in ("M15", "H1") else _FINE_DAYS_KEPT
+            coarse = timeframe in ("M15", "H1")
+            if TIMEFRAME_NS[timeframe] >= self._tick_s * NS_PER_S and (coarse or fine):
+                kept = self._coarse_days if coarse else _FINE_DAYS_KEPT
                 pair.bars[timeframe] = [*days, bars_of(quotes, timeframe, pair.spec.point)][-kept:]
 
     def _last_before(self, symbol: str) -> tuple[str, Price, Price, UtcNs] | None:

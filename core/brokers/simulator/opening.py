@@ -84,6 +84,32 @@ def recorded_terminal(
     return _terminal(settings, market, specs, traded, fixed_rates, clock, faults)
 
 
+def seeded_market(
+    settings: Settings,
+    *,
+    seed: int | None = None,
+    start_utc_ns: UtcNs = SEEDED_START_UTC_NS,
+    end_utc_ns: UtcNs | None = None,
+    tick_s: int = 15,
+) -> SeededMarket:
+    """The seeded market; `seed` instead of the one in settings. Raises DataError for an unknown currency.
+
+    Its past begins so many days before the usual start as settings say, so that a later start enters the same market.
+    """
+    symbols = _with_conversions(settings)
+    later_days = trading_day(start_utc_ns) - trading_day(SEEDED_START_UTC_NS)
+    history_days = settings.simulation.history_days + (later_days if 0 < later_days <= _SAME_MARKET_DAYS else 0)
+    return SeededMarket(
+        _specs(settings, symbols),
+        _costs(settings, symbols),
+        seed=settings.simulation.seed if seed is None else seed,
+        start_utc_ns=start_utc_ns,
+        history_days=history_days,
+        tick_s=tick_s,
+        end_utc_ns=end_utc_ns,
+    )
+
+
 def seeded_terminal(
     settings: Settings,
     *,
@@ -94,24 +120,16 @@ def seeded_terminal(
     clock: ServerClock | None = None,
     faults: Faults | None = None,
 ) -> SimulatedTerminal:
-    """A terminal over the seeded market; `seed` instead of the one in settings. Raises DataError for an unknown currency.
+    """A terminal over the seeded market (see `seeded_market`). Raises DataError for an unknown currency."""
+    market = seeded_market(settings, seed=seed, start_utc_ns=start_utc_ns, end_utc_ns=end_utc_ns, tick_s=tick_s)
+    return terminal_over(settings, market, clock=clock, faults=faults)
 
-    Its past begins so many days before the usual start as settings say, so that a later start enters the same market.
-    """
-    symbols = _with_conversions(settings)
-    later_days = trading_day(start_utc_ns) - trading_day(SEEDED_START_UTC_NS)
-    history_days = settings.simulation.history_days + (later_days if 0 < later_days <= _SAME_MARKET_DAYS else 0)
-    specs = _specs(settings, symbols)
-    market = SeededMarket(
-        specs,
-        _costs(settings, symbols),
-        seed=settings.simulation.seed if seed is None else seed,
-        start_utc_ns=start_utc_ns,
-        history_days=history_days,
-        tick_s=tick_s,
-        end_utc_ns=end_utc_ns,
-    )
-    return _terminal(settings, market, specs, settings.desk.pairs, None, clock, faults)
+
+def terminal_over(
+    settings: Settings, market: SeededMarket, *, clock: ServerClock | None = None, faults: Faults | None = None
+) -> SimulatedTerminal:
+    """A terminal over a seeded market that is made already."""
+    return _terminal(settings, market, _specs(settings, market.symbols), settings.desk.pairs, None, clock, faults)
 
 
 def crash_terminal(

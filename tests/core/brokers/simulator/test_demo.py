@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.brokers.simulator.demo import lively_start
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
+from core.brokers.simulator.demo import lively_start, lively_terminal
+from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_market, seeded_terminal, terminal_over
 from core.model.signals import Signal
 from core.model.units import M15_NS, NS_PER_S
 from core.scan.columns import PairColumns
@@ -20,9 +20,10 @@ WINDOW_NS = 120 * 60 * NS_PER_S
 def test_a_signal_and_a_refusal_come_within_two_hours(seed):
     settings = shipped_settings(("simulation.seed", seed))
     strategy = load_strategy(settings.strategy)
-    start = lively_start(settings, strategy)
-    assert start == lively_start(settings, strategy) > SEEDED_START_UTC_NS
-    terminal = seeded_terminal(settings, start_utc_ns=start)
+    start = lively_start(settings, strategy, seeded_market(settings))
+    terminal = lively_terminal(settings, strategy)
+    assert terminal.now_utc_ns < start <= terminal.next_ns()
+    assert start > SEEDED_START_UTC_NS
     terminal.advance_to(start + WINDOW_NS)
     heard = []
     for symbol in settings.desk.pairs:
@@ -45,3 +46,20 @@ def test_a_later_start_enters_the_same_market():
     assert one.open_utc_ns[0] == other.open_utc_ns[0]
     assert (one.close[-900:] == other.close[-900:]).all()
     assert first.ledger.quotes["USDJPY"][:2] == second.ledger.quotes["USDJPY"][:2]
+
+
+def test_a_market_entered_later_is_the_same_as_one_made_for_that_start_and_leaves_the_first_alone():
+    settings = shipped_settings()
+    later = SEEDED_START_UTC_NS + 5 * 86_400 * NS_PER_S
+    first, untouched = seeded_market(settings), seeded_market(settings)
+    entered, made = (
+        terminal_over(settings, market) for market in (first.entered(later), seeded_market(settings, start_utc_ns=later))
+    )
+    for terminal in (entered, made):
+        terminal.advance_to(later + 86_400 * NS_PER_S)
+    assert entered.ledger.quotes == made.ledger.quotes
+    for timeframe in ("M1", "M15", "H1"):
+        one, other = (terminal.market.columns("USDCHF", timeframe) for terminal in (entered, made))
+        assert all((getattr(one, name) == getattr(other, name)).all() for name in ("open_utc_ns", "open", "high", "low", "close"))
+    assert [first.step() for _ in range(9)] == [untouched.step() for _ in range(9)]
+    assert (first.columns("USDCHF", "M15").close == untouched.columns("USDCHF", "M15").close).all()
