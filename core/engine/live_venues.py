@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.brokers.mt5.adapter import Mt5Broker
+from core.brokers.mt5.kept import AccountFile, PaperAccount
 from core.brokers.mt5.paper import paper_broker
-from core.brokers.mt5.paper_books import PAPER_FILE, PaperFile
 from core.brokers.mt5.policy import policy_from
 from core.brokers.mt5.terminals import open_terminal
 from core.calendar.fetch import FetchPolicy
@@ -43,7 +43,7 @@ def paper_venue(settings: Settings, home: Home, *, run_id: str, clock: Clock) ->
     terminal = open_terminal(settings, home.root, clock)
     return Venue(
         mode="paper",
-        broker=paper_broker(terminal, settings, clock, file=PaperFile(home.root / PAPER_FILE)),
+        broker=paper_broker(terminal, settings, clock, file=AccountFile(home.root, PaperAccount)),
         label=f"paper on MetaTrader 5 at {_place(settings)}",
         run_id=run_id,
         calendar=calendar_source(settings, home),

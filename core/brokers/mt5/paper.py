@@ -21,7 +21,7 @@ from msgspec import structs
 from core.brokers.base import ModuleCall, Reply, Terminal, TerminalLost, TerminalNotSent
 from core.brokers.mt5.adapter import Mt5Broker
 from core.brokers.mt5.inprocess import InProcess
-from core.brokers.mt5.paper_books import PaperBooks, PaperFile
+from core.brokers.mt5.kept import PaperAccount, PaperFile
 from core.brokers.mt5.policy import policy_from
 from core.brokers.mt5.servertime import ServerClock
 from core.brokers.mt5.session import Sleep
@@ -180,7 +180,7 @@ class PaperTerminal:
         self._keep()
         await self._feed.close()
 
-    async def resume(self, kept: PaperBooks) -> None:
+    async def resume(self, kept: PaperAccount) -> None:
         """Go on with an account that was kept, first through the ticks that it missed. Raises what the feed raises."""
         self._terminal.ledger.restore(kept.books)
         self._last_ms = {symbol: kept.seen_ms[symbol] for symbol in kept.exposed if symbol in kept.seen_ms}
@@ -199,7 +199,7 @@ class PaperTerminal:
         if self._file is None or changes == self._kept_changes:
             return
         books = self._terminal.ledger.books()
-        if self._file.write(PaperBooks(books=books, seen_ms=self._last_ms, plain=self._plain)):
+        if self._file.write(PaperAccount(books=books, seen_ms=self._last_ms, plain=self._plain)):
             self._kept_changes = changes
 
     async def _initialize(self, kwargs: dict[str, Any]) -> Reply:
@@ -301,7 +301,12 @@ class _LatePaper:
 
 
 def paper_broker(
-    feed: Terminal, settings: Settings, clock: Clock, *, sleep: Sleep = asyncio.sleep, file: PaperFile | None = None
+    feed: Terminal,
+    settings: Settings,
+    clock: Clock,
+    *,
+    sleep: Sleep = asyncio.sleep,
+    file: PaperFile | None = None,
 ) -> Mt5Broker:
     """An adapter over a paper account on a live feed; its `connect` reaches the feed, and goes on with what `file` holds.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from core.brokers.mt5.kept import AccountFile, PaperAccount
 from core.brokers.mt5.paper import FEED_CALLS, paper_broker
-from core.brokers.mt5.paper_books import PAPER_FILE, PaperFile
 from core.brokers.simulator.arrays import TICKS_DTYPE
 from core.model.effects import AskBook
 from core.model.errors import BrokerError
@@ -93,7 +93,7 @@ def ticks_of(feed, bids, after_ms):
 
 
 def test_the_account_outlives_the_engine_and_lives_through_what_it_missed(tmp_path):
-    file = PaperFile(tmp_path / PAPER_FILE)
+    file = AccountFile(tmp_path, PaperAccount)
     feed = Feed()
     broker = feed.open(file=file)
     first = fate(broker, submit(lots=0.1, quoted_price=1.0852, stop_price=1.083, target_price=None))
@@ -118,27 +118,27 @@ def test_the_account_outlives_the_engine_and_lives_through_what_it_missed(tmp_pa
 
 
 def test_a_kept_account_of_another_kind_is_never_overwritten(tmp_path):
-    path = tmp_path / PAPER_FILE
-    Feed().open(file=PaperFile(path))
+    path = tmp_path / PaperAccount.FILE
+    Feed().open(file=AccountFile(path.parent, PaperAccount))
     before = path.read_bytes()
     with pytest.raises(BrokerError, match=r"USD, hedging; settings ask for .* JPY"):
-        Feed().open(("simulation.currency", "JPY"), file=PaperFile(path))
+        Feed().open(("simulation.currency", "JPY"), file=AccountFile(path.parent, PaperAccount))
     assert path.read_bytes() == before
     path.write_bytes(before[:100])
     with pytest.raises(BrokerError, match="cannot be read"):
-        Feed().open(file=PaperFile(path))
+        Feed().open(file=AccountFile(path.parent, PaperAccount))
 
 
 def test_a_disk_that_refuses_is_tried_again_at_the_next_change(tmp_path):
-    path = tmp_path / "later" / PAPER_FILE
+    path = tmp_path / "later" / PaperAccount.FILE
     feed = Feed()
-    broker = feed.open(file=PaperFile(path))
+    broker = feed.open(file=AccountFile(path.parent, PaperAccount))
     assert isinstance(fate(broker, submit(lots=0.1, quoted_price=1.0852, stop_price=1.08, target_price=None)), Filled)
     assert not path.exists()
     path.parent.mkdir()
     drive(broker.quotes(("EURUSD",)))
     assert path.is_file()
-    assert [row.name for row in path.parent.iterdir()] == [PAPER_FILE]
+    assert [row.name for row in path.parent.iterdir()] == [PaperAccount.FILE]
 
 
 def test_a_stop_touched_between_two_reads_fires_at_its_tick():

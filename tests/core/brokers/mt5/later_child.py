@@ -1,0 +1,31 @@
+"""A hosted simulated terminal on a Wednesday, whatever day it is: `make` takes the home and how far the clock is moved, in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.brokers.mt5.gateway.hosts import Hosted
+from core.brokers.mt5.gateway.simulated import hosted_at
+from core.brokers.mt5.kept import AccountFile, SimulatedAccount
+from core.brokers.simulator.faults import FaultRates
+from core.clock.wall import WallClock
+from core.model.units import NS_PER_S
+from core.settings.load import load_settings
+
+HOST = "tests.core.brokers.mt5.later_child:make"
+
+
+class MovedClock(WallClock):
+    """The machine's clock, moved."""
+
+    def __init__(self, by_s: int) -> None:
+        self._by_ns = by_s * NS_PER_S
+
+    def utc_ns(self) -> int:
+        return super().utc_ns() + self._by_ns
+
+
+def make(arguments: list[str]) -> Hosted:
+    home = Path(arguments[0])
+    settings, clock = load_settings(home).settings, MovedClock(int(arguments[1]))
+    return hosted_at(settings, clock, FaultRates(), AccountFile(home, SimulatedAccount), tick_s=60)

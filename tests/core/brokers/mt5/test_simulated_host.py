@@ -1,0 +1,161 @@
+"""The account of a hosted simulated terminal outlives its process, as a broker's does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from core.brokers.base import ModuleCall
+from core.brokers.mt5.gateway import wire
+from core.brokers.mt5.gateway.keeper import Keeper
+from core.brokers.mt5.gateway.simulated import hosted_at
+from core.brokers.mt5.kept import AccountFile, SimulatedAccount
+from core.brokers.simulator.faults import FaultRates
+from core.clock.wall import WallClock
+from core.model.errors import BrokerError
+from core.model.units import DAY_NS, H1_NS, NS_PER_S
+from core.settings.load import shipped_settings
+from tests.core.brokers.mt5.later_child import HOST
+
+WEDNESDAY_NS = 1_736_942_400 * NS_PER_S
+"""2025-01-15 12:00 UTC."""
+SHORT = (("simulation.history_days", 30), ("desk.pairs", ["EURUSD"]))
+
+
+class Standing:
+    """A clock that is moved by hand."""
+
+    def __init__(self, utc_ns: int) -> None:
+        self.at = utc_ns
+
+    def utc_ns(self) -> int:
+        return self.at
+
+    def monotonic_s(self) -> float:
+        return self.at / NS_PER_S
+
+
+def buying(module, *, stop, lots=0.5):
+    tick = module.symbol_info_tick("EURUSD")
+    return {
+        "action": module.TRADE_ACTION_DEAL,
+        "symbol": "EURUSD",
+        "volume": lots,
+        "type": module.ORDER_TYPE_BUY,
+        "price": tick.ask,
+        "sl": round(tick.bid - stop, 5),
+        "deviation": 50,
+        "type_filling": module.ORDER_FILLING_FOK,
+        "magic": 7,
+        "comment": "q1",
+    }
+
+
+def opened(settings, clock, folder):
+    host = hosted_at(settings, clock, FaultRates(), AccountFile(folder, SimulatedAccount), tick_s=60)
+    host.before_call()
+    assert host.module.initialize()
+    assert host.module.symbol_select("EURUSD", True)
+    return host
+
+
+def test_a_new_process_finds_the_position_its_stop_the_deals_and_the_price(tmp_path):
+    settings, clock = shipped_settings(*SHORT), Standing(WEDNESDAY_NS)
+    first = opened(settings, clock, tmp_path)
+    sent = first.module.order_send(buying(first.module, stop=0.05))
+    assert sent.retcode == 10009
+    first.after_call()
+    clock.at += H1_NS
+    second = opened(settings, clock, tmp_path)
+    first.before_call()
+    for question in ("positions_get", "account_info", "orders_get"):
+        assert getattr(second.module, question)() == getattr(first.module, question)()
+    assert deals(second) == deals(first)
+    assert [deal.order for deal in deals(second)] == [0, sent.order]
+    assert second.module.positions_get()[0].ticket == sent.order
+    assert second.module.symbol_info_tick("EURUSD")[:3] == first.module.symbol_info_tick("EURUSD")[:3]
+
+
+def test_a_stop_passed_while_no_process_was_there_fills_where_it_would_have(tmp_path):
+    settings, clock = shipped_settings(*SHORT), Standing(WEDNESDAY_NS)
+    lived, gone = (opened(settings, clock, tmp_path / name) for name in made(tmp_path, "lived", "gone"))
+    for host in (lived, gone):
+        assert host.module.order_send(buying(host.module, stop=0.0008)).retcode == 10009
+        host.after_call()
+    for _ in range(48):
+        clock.at += H1_NS
+        lived.before_call()
+    back = opened(settings, clock, tmp_path / "gone")
+    assert not lived.module.positions_get()
+    assert deals(back) == deals(lived)
+    assert deals(back)[-1].reason == 4
+
+
+def test_days_of_absence_are_made_up_in_part_and_the_rest_meets_the_first_price(tmp_path):
+    settings, clock = shipped_settings(*SHORT), Standing(WEDNESDAY_NS)
+    host = opened(settings, clock, tmp_path)
+    host.module.order_send(buying(host.module, stop=0.0008))
+    host.after_call()
+    clock.at += 40 * DAY_NS
+    back = opened(settings, clock, tmp_path)
+    assert not back.module.positions_get()
+    opening, closing = deals(back)[1:]
+    assert closing.time - opening.time >= 29 * 86_400
+    assert closing.swap < 0.0
+
+
+@pytest.mark.parametrize(("change", "words"), [(("simulation.seed", 8), "seed 7"), (("simulation.currency", "JPY"), "USD")])
+def test_another_market_or_account_is_refused_and_the_file_left_alone(tmp_path, change, words):
+    clock = Standing(WEDNESDAY_NS)
+    opened(shipped_settings(*SHORT), clock, tmp_path)
+    before = (tmp_path / SimulatedAccount.FILE).read_bytes()
+    with pytest.raises(BrokerError, match=words):
+        opened(shipped_settings(*SHORT, change), clock, tmp_path)
+    assert (tmp_path / SimulatedAccount.FILE).read_bytes() == before
+
+
+def deals(host):
+    """All of the account, its opening deposit first."""
+    return host.module.history_deals_get(1_600_000_000, 2_000_000_000)
+
+
+def made(folder, *names):
+    for name in names:
+        (folder / name).mkdir()
+    return names
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot kill by signal; its keeper ends a child the same way")
+async def test_a_killed_child_is_replaced_by_one_that_knows_the_account(tmp_path):
+    (tmp_path / "settings.toml").write_text("[simulation]\nhistory_days = 30\n[desk]\npairs = ['EURUSD']\n")
+    by_s = (WEDNESDAY_NS - WallClock().utc_ns()) // NS_PER_S
+    keeper = Keeper((HOST, str(tmp_path), str(by_s)), WallClock())
+    await keeper.start()
+    try:
+        assert (await asked(keeper, "initialize")).value is True
+        await asked(keeper, "symbol_select", "EURUSD", True)
+        tick = (await asked(keeper, "symbol_info_tick", "EURUSD")).value
+        request = {"action": 1, "symbol": "EURUSD", "volume": 0.5, "type": 0, "price": tick["ask"], "sl": tick["bid"] - 0.05}
+        request |= {"deviation": 50, "type_filling": 0, "magic": 7, "comment": "q1"}
+        request["sl"] = round(request["sl"], 5)
+        sent = (await asked(keeper, "order_send", request)).value
+        assert sent["retcode"] == 10009
+        os.kill(keeper.pid, signal.SIGKILL)
+        assert await asked(keeper, "positions_get") is None
+        assert (await asked(keeper, "initialize")).value is True
+        (position,) = (await asked(keeper, "positions_get")).value
+        assert (position["ticket"], position["sl"], position["volume"]) == (sent["order"], request["sl"], 0.5)
+        assert keeper.replaced == 1
+    finally:
+        await keeper.stop()
+
+
+async def asked(keeper, name, *args):
+    """One call's reply; None where it was lost with its process."""
+    ask = wire.Ask(1, (ModuleCall(name, args, {}),), 30.0)
+    answer = await keeper.put(ask, 0).answer
+    return wire.decode_replies(answer.replies)[0] if answer.status == "ok" else None
