@@ -89,7 +89,11 @@ def try_close(ctx: Context, task: CloseTask) -> None:
         task.blocked = "halted: only what the operator orders"
         return
     if task.whole:
-        task.lots = _open_lots(held)
+        open_lots = _open_lots(held)
+        task.lots = max(open_lots - _in_doubt_lots(ctx, task, open_lots), 0.0)
+        if task.lots <= LOTS_NOISE:
+            task.blocked = "an earlier close of the rest may still be carried out: its fate is asked for"
+            return
     task.ticket = held.ticket if isinstance(held, OurPosition) else held.at_broker.ticket
     spec, price = ctx.spec(task.symbol), ctx.exit_price(task.symbol, task.side)
     lots = task.lots if spec is None else min(task.lots, spec.volume_max_lots)
@@ -221,20 +225,25 @@ def close_unknown(ctx: Context, order: OrderInFlight) -> None:
 def close_absent(ctx: Context, order: OrderInFlight) -> None:
     """A close surely never executed."""
     task = ctx.state.closes.get(order.position_id)
-    if task is not None and task.client_id == order.client_id:
+    if task is not None and task.client_id in ("", order.client_id):
         _request_over(ctx, task)
         task.needs_book = True
         ctx.ask_book(f"close {order.client_id} was never executed")
 
 
 def book_was_read(ctx: Context) -> list[str]:
-    """The positions were read: what waited for that goes on with the volume still open; returns requests this settles."""
+    """The positions were read: what waited for that goes on with the volume still open; returns requests this settles.
+
+    An earlier part that could turn a netting position round is not settled by a reading: what it may still close is left to it.
+    """
     over: list[str] = []
     for task in list(ctx.state.closes.values()):
         if task.needs_book:
             if task.client_id and _may_come_yet(ctx, task):
                 continue
-            if task.client_id:
+            held = ctx.state.positions.get(task.position_id) or ctx.state.foreign.get(task.position_id)
+            open_lots = 0.0 if held is None else _open_lots(held)
+            if task.client_id and not _turns_round(ctx, ctx.state.orders.get(task.client_id), open_lots):
                 over.append(task.client_id)
             _request_over(ctx, task)
             task.needs_book = False
@@ -253,6 +262,21 @@ def _may_come_yet(ctx: Context, task: CloseTask) -> bool:
     order = ctx.state.orders.get(task.client_id)
     held = ctx.state.positions.get(task.position_id) or ctx.state.foreign.get(task.position_id)
     return order is not None and held is not None and not task.urgent and (netting or not task.whole)
+
+
+def _turns_round(ctx: Context, order: OrderInFlight | None, open_lots: Lots) -> bool:
+    """Whether a close of unknown fate is for a part of a netting position: carried out before the whole, both are too much.
+
+    Twice the whole is not: the second finds its position gone and is refused.
+    """
+    account = ctx.state.account
+    return order is not None and account is not None and not account.hedging and order.lots < open_lots - LOTS_NOISE
+
+
+def _in_doubt_lots(ctx: Context, task: CloseTask, open_lots: Lots) -> Lots:
+    """What earlier parts of unknown fate may still close of a netting position."""
+    earlier = (order for order in ctx.state.orders.values() if order.kind == "close" and order.position_id == task.position_id)
+    return sum((order.lots for order in earlier if _turns_round(ctx, order, open_lots)), 0.0)
 
 
 def due(ctx: Context) -> None:

@@ -84,3 +84,19 @@ def test_a_fill_that_is_told_after_the_wait_ends_it() -> None:
     assert not play.desk.view().positions
     late = Filled(order_ticket=1, position_id=close.position_id, deal_ticket=1, lots=0.31, price=1.085)
     assert not [effect for effect in play.report(close.client_id, late) if isinstance(effect, Close)]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_on_netting_the_operators_word_leaves_to_a_part_in_doubt_what_it_may_still_close(late: bool) -> None:
+    play, part = giving_back(hedging=False)
+    play.report(part.client_id, LOST)
+    rest = only(play.command(Flatten(scope="ours")) + play.book(), Close)
+    assert (rest.lots, rest.urgent) == (0.16, True), "0.15 may be closed yet; together they are what is open"
+    if late:
+        play.close(part, 1.0870, 28.5)
+        play.close(rest, 1.0870, 30.0)
+        assert not play.desk.view().positions
+        return
+    effects = play.close(rest, 1.0870, 30.0) + play.book()
+    again = only(effects, Close)
+    assert (again.lots, again.urgent) == (0.15, True), "twice the whole of what is left closes it once"
