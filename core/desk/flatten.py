@@ -162,6 +162,9 @@ def _flat(ctx: Context, now: FlattenState) -> None:
         f"#{held.at_broker.ticket} {held.at_broker.symbol} {held.at_broker.lots:g}" for held in list(state.foreign.values())[:3]
     )
     text = f"flat, verified, {took_s:.1f} s" + (f"; {others} not ours, left alone: {left}" if others else "")
+    unpaid = sum(1 for held in state.positions.values() if held.lots <= LOTS_NOISE)
+    if unpaid:
+        text += f"; the money of {unpaid} closed is not read yet"
     now.done, now.done_utc_ns, now.text, now.left = True, ctx.now, text, []
     if now.halt:
         add_reason(ctx, "flat", text, alert="")

@@ -82,8 +82,7 @@ def badly(seed: int) -> FaultRates:
 
 async def _lost_replies(world: World, watch: Watch, seed: int) -> None:
     await world.start()
-    await world.hours(0.1)
-    assert len(world.ledger_lots()) >= 2, "something to close"
+    await world.until(lambda: len(world.ledger_lots()) >= 2, 4.0, "something to close")
     world.faults.set(badly(seed))
     await flat(world, watch)
     await world.close()

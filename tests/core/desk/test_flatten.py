@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.model.book import BrokerOrder
 from core.model.commands import Flatten, Pause, Resume
 from core.model.effects import AskBook, Cancel, Close, CommandDone, Effect, StateChanged, Submit, Verdict
-from core.model.inputs import Absent, Changed, FeedState, Refused, UnknownFate
+from core.model.inputs import Absent, Changed, FeedState, Filled, Refused, UnknownFate
 from core.model.market import Side
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
@@ -223,3 +223,14 @@ def test_a_weekend_of_leftovers_asks_for_nothing_every_few_seconds() -> None:
     before = len(play.tape)
     play.wait(48 * 3600)
     assert len(play.tape) - before < 20
+
+
+def test_money_that_is_not_read_yet_is_said_with_flat() -> None:
+    play, first, second = two()
+    sent = {one.position_id: one for one in closes(play.command(Flatten(), "f1"))}
+    play.close(sent[first], 1.085, -3.1)
+    late = play.held.pop(second)
+    fill = Filled(order_ticket=7, position_id=second, deal_ticket=8, lots=late.lots, price=150.90)
+    play.report(sent[second].client_id, fill)
+    play.book()
+    assert only(play.book(), CommandDone).text.endswith("; the money of 1 closed is not read yet")
