@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from core.engine.hour_check import hour_check
 from core.engine.live import LiveFeed
 from core.engine.lockstep import Lockstep
 from core.engine.pace import Pacer
 from core.engine.perform import Performer, requests_of
-from core.engine.scanning import TimedScanner
 from core.engine.supervise import Supervisor
 from core.link.messages import ReplayControl
 from core.model.effects import Effect, TradeClosed, Verdict
@@ -121,7 +121,7 @@ class LockstepDrive:
             broker=engine.venue.broker,
             runner=engine.runner,
             performer=self._performer,
-            scanner=engine.scanner,
+            scans=engine.scans,
             settings=engine.tuning.settings,
             interest=engine.desk,
             until_utc_ns=engine.venue.until_utc_ns,
@@ -241,15 +241,17 @@ class LiveDrive:
     async def begin(self, inputs: Sequence[Input]) -> None:
         """See `Drive`."""
         engine = self._engine
+        hours = hour_check(engine, engine.scanner)
         self._live = LiveFeed(
             broker=engine.venue.broker,
             runner=engine.runner,
             performer=self._performer,
-            scanner=TimedScanner(engine.scanner, engine.tuning.settings, engine.clock),
+            scans=engine.scans,
             settings=lambda: engine.tuning.settings,
             interest=engine.desk,
             clock=engine.clock,
             supervisor=self._supervisor,
+            on_hour=None if hours is None else hours.compare,
         )
         for item in inputs:
             effects = engine.runner.give(item, engine.clock.utc_ns())

@@ -2,8 +2,9 @@
 
 Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came;
 quotes are conflated to the newest a pair, and those of pairs that nothing is open or waiting in come at bar closes alone. A bar
-counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after. Requests are
-performed beside each other; the terminal's own queue serves closes first.
+counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after. A pair whose
+strategy is still looking keeps no other waiting. Requests are performed beside each other; the terminal's own queue serves closes
+first.
 Does not: decide how fresh is fresh; the desk does.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Awaitable, Callable
 
 from core.brokers.base import Broker
 from core.clock.wall import Clock
-from core.engine.lockstep import BarScanner, Interest, broker_news
+from core.engine.lockstep import Interest, Scans, broker_news
 from core.engine.perform import Performer, requests_of
 from core.engine.runner import Runner
 from core.engine.signal_queue import SignalQueue
@@ -25,7 +26,7 @@ from core.model.effects import AskBook, Request
 from core.model.inputs import BarAbsent, BarClosed, FeedState, Input, TimerFired
 from core.model.market import Bar, Quote
 from core.model.reads import Unknown
-from core.model.units import M15_NS, NS_PER_S, UtcNs
+from core.model.units import H1_NS, M15_NS, NS_PER_S, UtcNs
 from core.settings.schema import Settings
 
 _INBOX_MAX = 10_000
@@ -43,13 +44,17 @@ class LiveFeed:
         broker: Broker,
         runner: Runner,
         performer: Performer,
-        scanner: BarScanner,
+        scans: Scans,
         settings: Callable[[], Settings],
         interest: Interest,
         clock: Clock,
         supervisor: Supervisor,
+        on_hour: Callable[[str, Bar], None] | None = None,
     ) -> None:
-        """`settings` is asked anew each time, so that a change takes effect while running."""
+        """`settings` is asked anew each time, so that a change takes effect while running.
+
+        `on_hour` hears the broker's closed H1 bars.
+        """
         self.bars = 0
         self.newest: dict[str, Quote] = {}
         """Newest quote of each symbol, shown or not to the desk."""
@@ -60,11 +65,12 @@ class LiveFeed:
         self._broker = broker
         self._runner = runner
         self._performer = performer
-        self._scanner = scanner
+        self._scans = scans
         self._settings = settings
         self._interest = interest
         self._clock = clock
         self._supervisor = supervisor
+        self._on_hour = on_hour
         self._symbols = settings().desk.pairs
         self._inbox: deque[Input | str] = deque(maxlen=_INBOX_MAX)
         """Inputs as they came; a bare text stands for the newest quote of that symbol."""
@@ -202,7 +208,7 @@ class LiveFeed:
             over = now - end_utc_ns > (scan.bar_close_wait_s + _BAR_POLL_S) * NS_PER_S
             bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
             if bar is not None and bar.open_utc_ns >= open_utc_ns:
-                self._bar(symbol, bar, late=now - end_utc_ns > scan.signal_age_max_s * NS_PER_S)
+                await self._bar(symbol, bar, late=now - end_utc_ns > scan.signal_age_max_s * NS_PER_S)
                 return
             if over and not isinstance(read, Unknown):
                 self.post(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why="no tick in it"))
@@ -219,14 +225,28 @@ class LiveFeed:
             self._shown[quote.symbol] = quote.at_utc_ns
             self.post(quote)
 
-    def _bar(self, symbol: str, bar: Bar, *, late: bool) -> None:
+    async def _bar(self, symbol: str, bar: Bar, *, late: bool) -> None:
         self.bars += 1
         for quote in tuple(self.newest.values()):
             self._show(quote)
         self.post(BarClosed(symbol=symbol, timeframe="M15", bar=bar, late=late))
-        self._queue.offer(self._scanner.on_bar(symbol, bar))
+        self._queue.offer(await self._scans.scan(symbol, bar))
         for scanned in self._queue.take_all():
             self.post(scanned)
+        if self._on_hour is not None and (bar.open_utc_ns + M15_NS) % H1_NS == 0:
+            await self._check_hour(symbol, bar.open_utc_ns + M15_NS - H1_NS, self._on_hour)
+
+    async def _check_hour(self, symbol: str, open_utc_ns: UtcNs, on_hour: Callable[[str, Bar], None]) -> None:
+        """Ask for the broker's own bar of the hour that is over; one that does not come in time is not compared."""
+        patience_ns = int((self._settings().scan.bar_close_wait_s + _BAR_POLL_S) * NS_PER_S)
+        until_utc_ns = self._clock.utc_ns() + patience_ns
+        while self._clock.utc_ns() <= until_utc_ns:
+            read = await self._broker.bars(symbol, "H1", 1)
+            bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
+            if bar is not None and bar.open_utc_ns >= open_utc_ns:
+                on_hour(symbol, bar)
+                return
+            await asyncio.sleep(_BAR_POLL_S)
 
     def _line(self, *, up: bool, why: str = "") -> None:
         if up == self.feed_up:
