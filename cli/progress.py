@@ -14,6 +14,8 @@ from types import FrameType
 from core.backtest.run import Progress
 from core.clock.wall import WallClock, iso
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 _SEEN_S = 0.2
 _UNSEEN_S = 10.0
 
@@ -55,6 +57,10 @@ class Meter:
         left = "" if progress.left_s is None else f", {span(progress.left_s)} left"
         text = f"{self._name}{iso(progress.at_utc_ns)[:10]}  {progress.done_fraction:4.0%}  {rate:,.0f} bars/s{left}"
         print(f"\r{text:<72}" if self._seen else text, end="" if self._seen else "\n", file=sys.stderr, flush=True)
+
+    def named(self, name: str) -> Meter:
+        """The same wishes under another name, for runs that follow."""
+        return Meter(self._wishes, name)
 
     def over(self) -> None:
         """Take the line away."""
