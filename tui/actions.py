@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from core.link.messages import ReplayControl
 from core.model.commands import Pause
 from core.model.snapshot import DeskView, PositionView
+from tui.palette import Palette
 from tui.screens.chart import ChartPage
 from tui.screens.desk import DeskScreen
 from tui.screens.flatten import FlattenDialog
 from tui.screens.help import HelpDialog
-from tui.screens.lists import HealthPage, JournalPage, NewsPage, WhyPage
+from tui.screens.journal import JournalPage, MetricsPage, StoryPage
+from tui.screens.lists import HealthPage, NewsPage, WhyPage
 from tui.screens.page import Page, SidePage
 from tui.screens.questions import (
     MoveStopDialog,
@@ -179,7 +181,8 @@ class Actions:
 
     def do_palette(self) -> None:
         """Find anything."""
-        self._app.action_command_palette()
+        if not Palette.is_open(self._app):
+            self._app.push_screen(Palette(id="--command-palette"))
 
     def do_freeze(self) -> None:
         """Hold the panels still, or let them go on."""
@@ -229,8 +232,17 @@ class Actions:
         self.open_page(ChartPage(symbol))
 
     def do_journal(self) -> None:
-        """Closed trades."""
-        self.open_page(JournalPage())
+        """Closed trades, narrowed as the metrics were."""
+        self.open_page(JournalPage(self._words_of_trades))
+
+    def do_metrics(self) -> None:
+        """What the trades came to, narrowed as the journal was."""
+        self.open_page(MetricsPage(self._words_of_trades))
+
+    @property
+    def _words_of_trades(self) -> str:
+        screen = self._app.screen_below
+        return screen.search if isinstance(screen, JournalPage | MetricsPage) else ""
 
     def do_news(self) -> None:
         """The calendar."""
@@ -247,6 +259,8 @@ class Actions:
             return screen.chosen_symbol
         if isinstance(screen, WhyPage | ChartPage):
             return screen.symbol
+        if isinstance(screen, StoryPage):
+            return screen.trade.symbol
         return self._desk.pairs[0].symbol if self._desk is not None and self._desk.pairs else ""
 
     def open_page(self, page: SidePage) -> None:

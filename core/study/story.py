@@ -117,9 +117,9 @@ def _opened(reader: TapeReader, numbers: str, position_id: int) -> Iterator[Stor
     sql = f"""SELECT at_utc_ns, side, lots, open_price, quoted_price, stop_price, risk_money, asked_risk_money, spread_price
         FROM positions WHERE position_id = ? AND run IN ({numbers}) ORDER BY run, seq LIMIT 1"""
     for at, side, lots, price, quoted, stop, risk, asked, spread in reader.rows(sql, position_id):
-        slipped = (price - quoted) * side
+        slipped = _distance((price - quoted) * side)
         text = (
-            f"{Side(side).word} {lots:g} at {price:.10g} (quoted {quoted:.10g}, slipped {slipped:.5g}, spread {spread:.5g}), "
+            f"{Side(side).word} {lots:g} at {price:.10g} (quoted {quoted:.10g}, slipped {slipped}, spread {_distance(spread)}), "
             f"stop {stop:.10g}, at risk {risk:,.2f} of {asked:,.2f} asked"
         )
         yield StoryStep(at_utc_ns=at, what="opened", text=text)
@@ -166,6 +166,11 @@ def _closed(reader: TapeReader, numbers: str, position_id: int) -> Iterator[Stor
 
 def _price(price: float | None) -> str:
     return "none" if price is None else f"{price:.10g}"
+
+
+def _distance(price_distance: float) -> str:
+    """A distance in price without an exponent: `0.00002`."""
+    return f"{round(price_distance, 6) or 0.0:.6f}".rstrip("0").rstrip(".")
 
 
 def _words(name: str) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from core.link.messages import LedgerRow, NewsNow
+from core.link.trades import StoryStep, TradeFilter
 from core.model.effects import TradeClosed
+from core.model.signals import Check
 from core.model.snapshot import EngineHealth
 from core.model.units import UtcNs
 from tui.memory import OrderGiven
 from tui.view import figures
-from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, fit, table
+from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, fit, table, wrapped
 from tui.view.signals import check_lines
 
 LEDGER: Final = (
@@ -38,6 +40,8 @@ NEWS: Final = (
     Column("impact", 8),
     Column("what", 20, stretch=True),
 )
+_MARGIN: Final = 18
+_STEP_ROLES: Final = {"closed": "strong", "UNKNOWN": "alarm", "refused": "bad", "deal": "muted", "done": "muted"}
 
 
 def ledger(rows: Sequence[LedgerRow], counts: Mapping[str, int], width: int, glyphs: Glyphs) -> Sheet:
@@ -61,21 +65,14 @@ def verdict_lines(row: LedgerRow, width: int, glyphs: Glyphs) -> tuple[Line, ...
     return (title, *check_lines(verdict.checks, width, glyphs))
 
 
-def trades(rows: Sequence[TradeClosed], search: str, width: int, glyphs: Glyphs) -> Sheet:
+def trades(rows: Sequence[TradeClosed], only: TradeFilter, width: int, glyphs: Glyphs) -> Sheet:
     """Closed trades, newest first, with the figures of those that pass the filter."""
-    shown = matching(rows, search)
+    shown = [row for row in rows if only.passes(row)]
     head, lines = table(TRADES, (_trade_row(row) for row in shown), width, glyphs)
     if not shown:
-        return Sheet(
-            (head,), [(Span("No closed trade." if not rows else "Nothing passes the filter.", "muted"),)], ["nothing"], search
-        )
+        nothing = "No closed trade." if only == TradeFilter() else "Nothing passes the filter."
+        return Sheet((head,), [(Span(nothing, "muted"),)], ["nothing"], "none")
     return Sheet((head,), lines, [f"trade:{row.position_id}" for row in shown], trade_figures(shown))
-
-
-def matching(rows: Sequence[TradeClosed], search: str) -> list[TradeClosed]:
-    """Trades whose pair, side, reason or `won`/`lost` hold every word searched for."""
-    words = search.casefold().split()
-    return [row for row in rows if all(word in _trade_words(row) for word in words)]
 
 
 def trade_figures(rows: Sequence[TradeClosed]) -> str:
@@ -122,6 +119,26 @@ def story(row: TradeClosed, digits: int, width: int, glyphs: Glyphs) -> tuple[Li
     if row.ambiguous:
         lines.append((Span("One bar held both stop and target; the pessimistic one was taken.", "warn"),))
     return tuple(clip(line, width, glyphs) for line in lines)
+
+
+def story_steps(steps: Sequence[StoryStep], width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """Every step of a trade with its instant, and the checks behind a decision beneath it, each of them once."""
+    lines: list[Line] = []
+    told: set[Check] = set()
+    day = ""
+    for step in steps:
+        today = figures.moment(step.at_utc_ns, "%a %d %b %Y")
+        if today != day:
+            lines += [(), (Span(today, "title"),)]
+            day = today
+        role = _STEP_ROLES.get(step.what, "accent")
+        margin = (Span(figures.moment(step.at_utc_ns, "%H:%M:%S ")), Span(f"{clean(step.what):<9}", role))
+        for number, text in enumerate(wrapped(step.text, max(width - _MARGIN, 20))):
+            lines.append(clip((*(margin if number == 0 else (Span(" " * _MARGIN),)), Span(text)), width, glyphs))
+        fresh = tuple(check for check in step.checks if check not in told)
+        told.update(fresh)
+        lines += [(Span("    "), *line) for line in check_lines(fresh, max(width - 4, 20), glyphs)]
+    return tuple(lines)
 
 
 def news(answer: NewsNow, now_utc_ns: UtcNs, width: int, glyphs: Glyphs) -> Sheet:
@@ -212,8 +229,3 @@ def _trade_row(row: TradeClosed) -> tuple[Span, ...]:
         Span(row.reason),
         Span(figures.long_span(row.closed_utc_ns - row.opened_utc_ns), "muted"),
     )
-
-
-def _trade_words(row: TradeClosed) -> str:
-    fate = "won" if row.net_money > 0 else "lost"
-    return f"{row.symbol} {row.side.word} {row.reason} {row.rule} {fate} {row.position_id}".casefold()

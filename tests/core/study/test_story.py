@@ -92,7 +92,17 @@ def test_a_trade_is_told_from_its_signal_to_its_close(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [step.at_utc_ns for step in steps] == sorted(step.at_utc_ns for step in steps)
     text = "\n".join(step.text for step in steps)
-    for price in ("1.07002", "1.068", "1.0705", "1.0715", "at risk 101.00 of 100.00 asked", "profit +74.00", "(age)", "8 ms"):
+    for price in (
+        "1.07002",
+        "1.068",
+        "1.0705",
+        "1.0715",
+        "slipped 0.00002, spread 0.0001",
+        "at risk 101.00 of 100.00 asked",
+        "profit +74.00",
+        "(age)",
+        "8 ms",
+    ):
         assert price in text, price
     assert "of another" not in text
     votes, sizing = steps[0].checks, steps[1].checks
