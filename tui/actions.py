@@ -181,7 +181,7 @@ class Actions:
 
     def do_palette(self) -> None:
         """Find anything."""
-        if not Palette.is_open(self._app):
+        if not isinstance(self._app.screen, Palette):
             self._app.push_screen(Palette(id="--command-palette"))
 
     def do_freeze(self) -> None:
