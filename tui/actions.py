@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SPEED_UNKNOWN = 64.0
 """What half and double start from while a replay runs as fast as it goes."""
+SNAPSHOTS_TO_ANSWER = 2
+"""So many snapshots later a change of speed is in them."""
 
 
 class Actions:
@@ -44,6 +46,7 @@ class Actions:
     def __init__(self, app: DeskApp) -> None:
         """For one app."""
         self._app = app
+        self._wished = (-SNAPSHOTS_TO_ANSWER, 0.0)
 
     async def perform(self, action_id: str) -> None:
         """Do one action; ids of the desk's own panels are the desk screen's."""
@@ -169,7 +172,13 @@ class Actions:
         return snapshot.engine.replay_speed if snapshot is not None else None
 
     async def _speed(self, factor: float) -> None:
-        wanted = min(max((self._speed_now or SPEED_UNKNOWN) * factor, 0.25), 1_000_000.0)
+        """Of the speed asked for last, while no snapshot can tell yet what came of it."""
+        snapshot = self._app.memory.snapshot
+        number = snapshot.number if snapshot is not None else 0
+        since, wished = self._wished
+        now = wished if number < since + SNAPSHOTS_TO_ANSWER else self._speed_now or SPEED_UNKNOWN
+        wanted = min(max(now * factor, 0.25), 1_000_000.0)
+        self._wished = (number, wanted)
         await self._app.steer_replay(ReplayControl(action="speed", speed=wanted))
 
     # ------------------------------------------------------------------------------------------------------ the screen

@@ -288,6 +288,7 @@ def demo_engine(**changes: Any) -> EngineHealth:
         loop_lag_ms=1.2,
         errors=(("retry", 2), ("refused", 1)),
         home="/home/op/desk",
+        market="simulated market, seed 7",
     )
     return msgspec.structs.replace(engine, **changes)
 

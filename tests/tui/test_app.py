@@ -11,6 +11,7 @@ from core.link.messages import AskTrades, Bye, CommandResult, LinkState, Trades
 from core.link.trades import AskRecord, AskStory, Story, filter_of
 from core.model.commands import CloseGroup, ClosePosition, Flatten, MoveStop, Pause, Resolve, Resume, SetSettings, StopEngine
 from core.model.snapshot import FlattenView, OrderView
+from core.model.units import M15_NS
 from tests.tui.conftest import ui_settings
 from tests.tui.demo import (
     NOW,
@@ -21,6 +22,7 @@ from tests.tui.demo import (
     demo_pairs,
     demo_position,
     demo_positions,
+    demo_signals,
     demo_snapshot,
     drawdown_reason,
     empty_record,
@@ -304,6 +306,22 @@ async def test_the_cursor_stays_on_its_position_when_rows_move(bridge):
         assert panel.cursor_row == 1
 
 
+async def test_the_newest_candidate_stays_in_sight_until_a_reader_chooses_one(bridge):
+    def later(count):
+        first = demo_signals()[0]
+        return tuple(
+            msgspec.structs.replace(first, bar_open_utc_ns=first.bar_open_utc_ns + n * M15_NS) for n in range(count, 0, -1)
+        )
+
+    async with bridge((120, 40)) as ship:
+        panel = ship.app.screen.panel("signals")
+        await ship.give(demo_snapshot(2, signals=later(40)))
+        assert panel.cursor_row == 0
+        await ship.press("2", "down")
+        await ship.give(demo_snapshot(3, signals=later(50)))
+        assert panel.cursor_row == 11, "the chosen one stays chosen"
+
+
 async def test_only_changed_rows_are_repainted(bridge):
     async with bridge() as ship:
         panel = ship.app.screen.panel("pairs")
@@ -412,7 +430,22 @@ async def test_replay_keys_steer_only_a_replay(bridge):
             "next_trade",
             "next_refusal",
         ]
-        assert [control.speed for control in ship.client.controls if control.action == "speed"] == [240.0, 60.0]
+        assert [control.speed for control in ship.client.controls if control.action == "speed"] == [240.0, 120.0]
+        await ship.press("right_square_bracket", "right_square_bracket")
+        assert [control.speed for control in ship.client.controls[-2:]] == [240.0, 480.0], "fast hands double it twice"
+        await ship.give(demo_snapshot(9, engine=demo_engine(replay_fraction=0.25, replay_speed=30.0)))
+        await ship.press("right_square_bracket")
+        assert ship.client.controls[-1].speed == 60.0
+
+
+async def test_what_market_is_replayed_is_written_beside_the_state(bridge):
+    crash = demo_engine(replay_fraction=0.1, market="simulated market scripted after the sterling crash of 2016-10-06")
+    async with bridge((120, 40), mode="replay", engine=crash) as ship:
+        assert "simulated market scripted" in ship.text.splitlines()[0]
+        await ship.press("h")
+        assert "sterling crash of 2016-10-06" in ship.text
+    async with bridge((200, 60), mode="real", engine=crash) as ship:
+        assert "scripted" not in ship.text.splitlines()[0], "of real money the account says which"
 
 
 async def test_a_lost_link_is_said_with_the_age_of_the_figures(bridge):

@@ -94,7 +94,7 @@ class DeskScreen(Page):
         """Panels and charts."""
         yield Horizontal(
             Vertical(
-                Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, id="signals"), id="top"),
+                Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, newest_first=True, id="signals"), id="top"),
                 Panel("Positions", 3, id="positions"),
                 Horizontal(
                     Panel("Risk budget", 4, cursor=False, id="risk"),

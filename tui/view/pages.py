@@ -122,23 +122,25 @@ def story(row: TradeClosed, digits: int, width: int, glyphs: Glyphs) -> tuple[Li
 
 
 def story_steps(steps: Sequence[StoryStep], width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """Every step of a trade with its instant, and the checks behind a decision beneath it, each of them once."""
+    """Every step of a trade with its instant, then the checks behind each decision, each of them once."""
     lines: list[Line] = []
+    behind: list[Line] = []
     told: set[Check] = set()
     day = ""
     for step in steps:
-        today = figures.moment(step.at_utc_ns, "%a %d %b %Y")
+        today, at = figures.moment(step.at_utc_ns, "%a %d %b %Y"), figures.moment(step.at_utc_ns)
         if today != day:
             lines += [(), (Span(today, "title"),)]
             day = today
-        role = _STEP_ROLES.get(step.what, "accent")
-        margin = (Span(figures.moment(step.at_utc_ns, "%H:%M:%S ")), Span(f"{clean(step.what):<9}", role))
+        margin = (Span(f"{at} "), Span(f"{clean(step.what):<9}", _STEP_ROLES.get(step.what, "accent")))
         for number, text in enumerate(wrapped(step.text, max(width - _MARGIN, 20))):
             lines.append(clip((*(margin if number == 0 else (Span(" " * _MARGIN),)), Span(text)), width, glyphs))
         fresh = tuple(check for check in step.checks if check not in told)
         told.update(fresh)
-        lines += [(Span("    "), *line) for line in check_lines(fresh, max(width - 4, 20), glyphs)]
-    return tuple(lines)
+        if fresh:
+            behind += [(), (Span(f"Behind the {clean(step.what)} of {at}: number / threshold", "title"),)]
+            behind += check_lines(fresh, width, glyphs)
+    return (*lines, *behind)
 
 
 def news(answer: NewsNow, now_utc_ns: UtcNs, width: int, glyphs: Glyphs) -> Sheet:
@@ -169,6 +171,7 @@ def health(engine: EngineHealth, orders: Sequence[OrderGiven], width: int, glyph
     trip = "?" if engine.broker_round_trip_ms is None else f"{engine.broker_round_trip_ms:.0f} ms"
     facts = [
         ("engine", f"run {engine.run_id}, process {engine.pid}, up {figures.long_span(up)}", "" if engine.ready else "warn"),
+        ("market", engine.market, ""),
         ("ready", "yes" if engine.ready else "NOT YET", "" if engine.ready else "warn"),
         ("feed", "up" if engine.feed_up else f"DOWN: {engine.feed_why}", "" if engine.feed_up else "alarm"),
         ("broker", f"round trip {trip}", ""),
