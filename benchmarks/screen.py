@@ -108,7 +108,7 @@ async def day_of_market() -> list[tuple[str, float, float]]:
                 except NoEngineError:
                     await asyncio.sleep(0.2)
         with Screen.monitor((120, 40), home) as screen:
-            reading = asyncio.create_task(asyncio.to_thread(screen.read, DAY_HOURS * 3_600 / DAY_SPEED * 2))
+            reading = asyncio.create_task(_read_on(screen))
             pids = {"engine": engine.pid, "screen": screen.pid}
             began, before = 0, dict.fromkeys(pids, 0)
             while True:
@@ -122,11 +122,17 @@ async def day_of_market() -> list[tuple[str, float, float]]:
                 if hours >= DAY_HOURS:
                     break
             after = {name: memory_bytes(pid) for name, pid in pids.items()}
+            reading.cancel()
             await client.close()
             engine.terminate()
             await engine.wait()
-            await reading
     return [(name, float(after[name] - before[name]), float(after[name])) for name in pids]
+
+
+async def _read_on(screen: Screen) -> None:
+    """Take what the screen sends, so that it never waits for its terminal."""
+    while True:
+        await asyncio.to_thread(screen.read, 0.5)
 
 
 async def key_to_order(count: int) -> list[float]:
