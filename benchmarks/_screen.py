@@ -20,7 +20,6 @@ from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
 from tests.tui.demo import FakeClient, demo_log, demo_pairs, demo_position, demo_snapshot, live_events
 from tui.app import DeskApp
-from tui.keys import ACTIONS
 
 PAIRS, POSITIONS = 28, 20
 PER_S = 5.0
@@ -93,14 +92,12 @@ class Feed(FakeClient):
                 await asyncio.sleep(0)
 
 
-async def live(paint_per_s: float, key: str) -> None:
-    """Until the screen is left, on the page that `key` opens; twice a second the teller says what it cost so far."""
+async def live(paint_per_s: float) -> None:
+    """Until the screen is left; twice a second it says what it cost so far."""
     feed = Feed(paced=True)
     app = DeskApp(feed, msgspec.structs.replace(shipped_settings().ui, paint_per_s=paint_per_s))
     telling = asyncio.create_task(feed.tell())
     spent = asyncio.create_task(_spent())
-    if key:
-        app.call_later(app.action_do, next(action.id for action in ACTIONS if key in action.keys.split(",")))
     await app.run_async(mouse=False)
     telling.cancel()
     spent.cancel()
@@ -131,5 +128,4 @@ async def day(count: int) -> None:
 
 
 if __name__ == "__main__":
-    live_on = live(float(sys.argv[2]), "".join(sys.argv[3:])) if sys.argv[1] == "live" else day(int(sys.argv[2]))
-    asyncio.run(live_on)
+    asyncio.run(live(float(sys.argv[2])) if sys.argv[1] == "live" else day(int(sys.argv[2])))

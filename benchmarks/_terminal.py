@@ -30,9 +30,9 @@ class Screen:
         self._size, self._words = size, words
 
     @classmethod
-    def busy(cls, size: tuple[int, int], paint_per_s: float = 4.0, key: str = "") -> Self:
-        """The screen alone over a busy desk (`benchmarks._screen`), on the page that `key` opens."""
-        return cls(size, ("-m", "benchmarks._screen", "live", str(paint_per_s), *([key] if key else [])))
+    def busy(cls, size: tuple[int, int], paint_per_s: float = 4.0) -> Self:
+        """The screen alone over a busy desk (`benchmarks._screen`)."""
+        return cls(size, ("-m", "benchmarks._screen", "live", str(paint_per_s)))
 
     @classmethod
     def monitor(cls, size: tuple[int, int], home: Path) -> Self:

@@ -47,7 +47,9 @@ def figures() -> list[Figure]:
     with Screen.busy((120, 40), THIN_PER_S) as screen:
         sent, _ = screen.watched(SECONDS)
         found.append(Figure(f"screen 120x40 on a thin line (ui.paint_per_s = {THIN_PER_S}), bytes", sent / 1e3, "kB/s"))
-    with Screen.busy((200, 60), key="v") as screen:
+    with Screen.busy((200, 60)) as screen:
+        screen.press(b"v")
+        screen.read(3.0)
         sent, share = screen.watched(SECONDS)
         found.append(Figure("chart page 200x60, M15 beside H1 over equity, bytes", sent / 1e3, "kB/s"))
         found.append(Figure("chart page 200x60, of a core", share * 100, "%"))
