@@ -1,7 +1,7 @@
 """The screen alone, in a process and on a terminal of its own, over a desk that never holds still: 28 pairs, 20 positions.
 
-`python -m benchmarks._screen live` paints until it is left, and says on file descriptor 3 what it cost. `... day N` lives through
-N snapshots as fast as it can and says how much memory that took.
+`python -m benchmarks._screen live` paints until it is left, and says on a file descriptor of its parent's what it cost.
+`... day N` lives through N snapshots as fast as it can and says how much memory that took.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import resource
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 
+from benchmarks._terminal import TELL_ON, memory_bytes
 from core.model.snapshot import PairView, PositionView, Snapshot
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
@@ -94,7 +93,7 @@ class Feed(FakeClient):
 
 
 async def live(paint_per_s: float) -> None:
-    """Until the screen is left; between two lines on stdin of the teller, what it cost."""
+    """Until the screen is left; twice a second it says what it cost so far."""
     feed = Feed(paced=True)
     app = DeskApp(feed, msgspec.structs.replace(shipped_settings().ui, paint_per_s=paint_per_s))
     telling = asyncio.create_task(feed.tell())
@@ -105,8 +104,9 @@ async def live(paint_per_s: float) -> None:
 
 
 async def _spent() -> None:
+    tell_on = int(os.environ[TELL_ON])
     while True:
-        os.write(3, f"{time.perf_counter()} {time.process_time()}\n".encode())
+        os.write(tell_on, f"{time.perf_counter()} {time.process_time()}\n".encode())
         await asyncio.sleep(0.5)
 
 
@@ -125,14 +125,6 @@ async def day(count: int) -> None:
             if number == WARM:
                 before = memory_bytes()
         print(f"{before} {memory_bytes()}")
-
-
-def memory_bytes() -> int:
-    """Resident memory; the most it ever was where the system does not say what it is."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from core.link.messages import ReplayControl
 from core.model.commands import Pause
 from core.model.snapshot import DeskView, PositionView
+from tui.palette import Palette
 from tui.screens.chart import ChartPage
 from tui.screens.desk import DeskScreen
 from tui.screens.flatten import FlattenDialog
 from tui.screens.help import HelpDialog
-from tui.screens.lists import HealthPage, JournalPage, NewsPage, WhyPage
+from tui.screens.journal import JournalPage, MetricsPage, StoryPage
+from tui.screens.lists import HealthPage, NewsPage, WhyPage
 from tui.screens.page import Page, SidePage
 from tui.screens.questions import (
     MoveStopDialog,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 SPEED_UNKNOWN = 64.0
 """What half and double start from while a replay runs as fast as it goes."""
+SNAPSHOTS_TO_ANSWER = 2
+"""So many snapshots later a change of speed is in them."""
 
 
 class Actions:
@@ -42,6 +46,7 @@ class Actions:
     def __init__(self, app: DeskApp) -> None:
         """For one app."""
         self._app = app
+        self._wished = (-SNAPSHOTS_TO_ANSWER, 0.0)
 
     async def perform(self, action_id: str) -> None:
         """Do one action; ids of the desk's own panels are the desk screen's."""
@@ -167,7 +172,13 @@ class Actions:
         return snapshot.engine.replay_speed if snapshot is not None else None
 
     async def _speed(self, factor: float) -> None:
-        wanted = min(max((self._speed_now or SPEED_UNKNOWN) * factor, 0.25), 1_000_000.0)
+        """Of the speed asked for last, while no snapshot can tell yet what came of it."""
+        snapshot = self._app.memory.snapshot
+        number = snapshot.number if snapshot is not None else 0
+        since, wished = self._wished
+        now = wished if number < since + SNAPSHOTS_TO_ANSWER else self._speed_now or SPEED_UNKNOWN
+        wanted = min(max(now * factor, 0.25), 1_000_000.0)
+        self._wished = (number, wanted)
         await self._app.steer_replay(ReplayControl(action="speed", speed=wanted))
 
     # ------------------------------------------------------------------------------------------------------ the screen
@@ -179,7 +190,8 @@ class Actions:
 
     def do_palette(self) -> None:
         """Find anything."""
-        self._app.action_command_palette()
+        if not isinstance(self._app.screen, Palette):
+            self._app.push_screen(Palette(id="--command-palette"))
 
     def do_freeze(self) -> None:
         """Hold the panels still, or let them go on."""
@@ -229,8 +241,17 @@ class Actions:
         self.open_page(ChartPage(symbol))
 
     def do_journal(self) -> None:
-        """Closed trades."""
-        self.open_page(JournalPage())
+        """Closed trades, narrowed as the metrics were."""
+        self.open_page(JournalPage(self._words_of_trades))
+
+    def do_metrics(self) -> None:
+        """What the trades came to, narrowed as the journal was."""
+        self.open_page(MetricsPage(self._words_of_trades))
+
+    @property
+    def _words_of_trades(self) -> str:
+        screen = self._app.screen_below
+        return screen.search if isinstance(screen, JournalPage | MetricsPage) else ""
 
     def do_news(self) -> None:
         """The calendar."""
@@ -247,6 +268,8 @@ class Actions:
             return screen.chosen_symbol
         if isinstance(screen, WhyPage | ChartPage):
             return screen.symbol
+        if isinstance(screen, StoryPage):
+            return screen.trade.symbol
         return self._desk.pairs[0].symbol if self._desk is not None and self._desk.pairs else ""
 
     def open_page(self, page: SidePage) -> None:

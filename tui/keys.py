@@ -59,6 +59,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("timeframe", "i", "M15/H1", "Candles of the chart: M15 or H1", "desk"),
     Action("why", "w", "why", "Why not: the ledger of the chosen pair", "page", 6),
     Action("journal", "b", "journal", "Closed trades and their story", "page"),
+    Action("metrics", "M", "metrics", "What the trades came to, in figures and pictures", "page"),
     Action("chart", "v", "chart", "The chart of the chosen pair alone", "page"),
     Action("news", "n", "news", "The calendar ahead", "page"),
     Action("health", "h", "health", "The machine around the desk, and what was ordered from here", "page"),

@@ -1,4 +1,8 @@
-"""Questions that the journal answers: ledger, trades, equity, log. Read-only connections of their own, in the asker's thread."""
+"""Questions that the journal answers: ledger, trades and their stories, the record, equity, past news, log.
+
+Promises: what belongs together is told together: all runs of the account in this mode, or the one run of a made-up market.
+Read-only connections of their own, in the asker's thread.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core.journal.codec import decode_effect
+import msgspec
+
+from core.journal.codec import decode_effect, decode_input
 from core.journal.logs import newest_lines
-from core.journal.schema import open_readonly
+from core.journal.tape import Run, TapeReader
 from core.link.messages import (
     AnswerBody,
     AskEquity,
@@ -23,10 +29,16 @@ from core.link.messages import (
     Question,
     Trades,
 )
-from core.model.effects import TradeClosed, Verdict
+from core.link.trades import AskRecord, AskStory, Group, RecordNow, Story
+from core.model.effects import Verdict
+from core.model.inputs import Calendar, News
 from core.model.units import UtcNs
+from core.study.metrics import TradeFigures, thinned
+from core.study.record import HOURS_ZONE, Record, equity_of, record_of, runs_together, trades_of
+from core.study.story import story_of
 
 _ROWS_MAX = 5_000
+_CURVE_POINTS = 400
 
 
 class JournalAnswers:
@@ -40,60 +52,107 @@ class JournalAnswers:
 
     def answer(self, question: Question) -> AnswerBody:
         """The answer. Raises StorageError when the journal cannot be read."""
-        if isinstance(question, AskLedger):
-            return self._ledger(question)
-        if isinstance(question, AskTrades):
-            return Trades(trades=self._trades(min(question.count, _ROWS_MAX)))
-        if isinstance(question, AskEquity):
-            return self._equity(min(question.count, _ROWS_MAX))
         if isinstance(question, AskLog):
             return LogNow(lines=newest_lines(self._logs, min(question.count, _ROWS_MAX)))
+        with TapeReader(self._journal) as reader:
+            runs = runs_together(reader, reader.run(self._run()))
+            if isinstance(question, AskLedger):
+                return _ledger(reader, runs, question)
+            if isinstance(question, AskTrades):
+                found = trades_of(reader, runs, question.only)[-min(question.count, _ROWS_MAX) :]
+                return Trades(trades=tuple(reversed(found)))
+            if isinstance(question, AskStory):
+                return Story(position_id=question.position_id, steps=story_of(reader, runs, question.position_id))
+            if isinstance(question, AskRecord):
+                return record_now(record_of(reader, only=question.only))
+            if isinstance(question, AskEquity):
+                points = thinned(equity_of(reader, runs), min(question.count, _ROWS_MAX))
+                return EquityPoints(
+                    at_utc_ns=tuple(point.at_utc_ns for point in points),
+                    equity_money=tuple(point.equity_money for point in points),
+                )
         return Cannot(why="the journal does not know that")
 
     def setting_changes(self) -> tuple[tuple[UtcNs, str, str, str, str], ...]:
         """Changes of parameters, newest first, of all runs."""
         sql = "SELECT at_utc_ns, key, old, new, cause FROM setting_changes ORDER BY run DESC, seq DESC, n DESC LIMIT 200"
-        return tuple((at, key, old, new, cause) for at, key, old, new, cause in self._rows(sql))
+        with TapeReader(self._journal) as reader:
+            return tuple((at, key, old, new, cause) for at, key, old, new, cause in reader.rows(sql))
 
-    def _ledger(self, question: AskLedger) -> Ledger:
-        where = "run = ? AND at_utc_ns <= ?" + (" AND symbol = ?" if question.symbol else "")
-        values: tuple[Any, ...] = (self._run(), question.until_utc_ns, *((question.symbol,) if question.symbol else ()))
-        sql = (
-            "SELECT v.at_utc_ns, e.body FROM (SELECT run, seq, n, at_utc_ns FROM verdicts"
-            f" WHERE {where} ORDER BY seq DESC, n DESC LIMIT ?) AS v"
-            " JOIN effects AS e ON e.run = v.run AND e.seq = v.seq AND e.n = v.n ORDER BY v.seq DESC, v.n DESC"
-        )
-        rows = []
-        for at, body in self._rows(sql, *values, min(question.count, _ROWS_MAX)):
-            effect = decode_effect(body)
-            if isinstance(effect, Verdict):
-                rows.append(LedgerRow(at_utc_ns=at, verdict=effect))
-        counts = self._rows(
-            "SELECT reason, count(*) FROM verdicts WHERE run = ? AND outcome = 'refused' GROUP BY reason", self._run()
-        )
-        return Ledger(rows=tuple(rows), counts={str(reason): int(count) for reason, count in counts})
+    def past_news(self, since_utc_ns: UtcNs) -> tuple[News, ...]:
+        """Releases since an instant that a calendar on the tape told of, in no order."""
+        with TapeReader(self._journal) as reader:
+            found: dict[News, None] = {}
+            for run in runs_together(reader, reader.run(self._run())):
+                # a run may hold a year: the last checkpoint before the instant says where to begin
+                sql = """SELECT body FROM tape WHERE run = ?1 AND tag = 'calendar' AND seq >=
+                    (SELECT coalesce(max(seq), 0) FROM checkpoints WHERE run = ?1 AND at_utc_ns <= ?2)"""
+                for (body,) in reader.rows(sql, run.run, since_utc_ns):
+                    told = decode_input(body)
+                    if isinstance(told, Calendar):
+                        found.update(dict.fromkeys(event for event in told.events if event.at_utc_ns >= since_utc_ns))
+        return tuple(found)
 
-    def _trades(self, count: int) -> tuple[TradeClosed, ...]:
-        sql = (
-            "SELECT e.body FROM trades AS t JOIN effects AS e ON e.run = t.run AND e.seq = t.seq AND e.n = t.n"
-            " WHERE t.run = ? ORDER BY t.seq DESC, t.n DESC LIMIT ?"
-        )
-        found = (decode_effect(body) for (body,) in self._rows(sql, self._run(), count))
-        return tuple(effect for effect in found if isinstance(effect, TradeClosed))
 
-    def _equity(self, count: int) -> EquityPoints:
-        ((rows,),) = self._rows("SELECT count(*) FROM equity WHERE run = ?", self._run())
-        every = max(int(rows) // max(count, 1), 1)
-        sql = (
-            "SELECT at_utc_ns, equity_money FROM (SELECT at_utc_ns, equity_money, row_number() OVER (ORDER BY seq) AS place"
-            " FROM equity WHERE run = ?) WHERE (place - 1) % ? = 0 OR place = ?"
-        )
-        points = self._rows(sql, self._run(), every, rows)
-        return EquityPoints(at_utc_ns=tuple(at for at, _ in points), equity_money=tuple(money for _, money in points))
+def _ledger(reader: TapeReader, runs: list[Run], question: AskLedger) -> Ledger:
+    numbers = ", ".join(str(run.run) for run in runs)
+    narrowed = " AND symbol = ?" if question.symbol else ""
+    values = (question.until_utc_ns, *((question.symbol,) if question.symbol else ()))
+    sql = f"""SELECT v.at_utc_ns, e.body FROM (SELECT run, seq, n, at_utc_ns FROM verdicts
+        WHERE run IN ({numbers}) AND at_utc_ns <= ?{narrowed} ORDER BY run DESC, seq DESC, n DESC LIMIT ?) AS v
+        JOIN effects AS e ON e.run = v.run AND e.seq = v.seq AND e.n = v.n ORDER BY v.run DESC, v.seq DESC, v.n DESC"""
+    rows = []
+    for at, body in reader.rows(sql, *values, min(question.count, _ROWS_MAX)):
+        effect = decode_effect(body)
+        if isinstance(effect, Verdict):
+            rows.append(LedgerRow(at_utc_ns=at, verdict=effect))
+    counts = reader.rows(
+        f"SELECT reason, count(*) FROM verdicts WHERE run IN ({numbers}) AND outcome = 'refused' GROUP BY reason"
+    )
+    return Ledger(rows=tuple(rows), counts={str(reason): int(count) for reason, count in counts})
 
-    def _rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        connection = open_readonly(self._journal)
-        try:
-            return connection.execute(sql, values).fetchall()
-        finally:
-            connection.close()
+
+def record_now(record: Record) -> RecordNow:
+    """A record as it travels."""
+    went, every = record.performance, record.performance.trades
+    fall, span = went.drawdown, went.time_in_market
+    curve = thinned(record.equity, _CURVE_POINTS)
+    figures: dict[str, Any] = msgspec.structs.asdict(every)
+    return RecordNow(
+        mode=record.mode,
+        account=record.account,
+        server=record.server,
+        currency=record.currency,
+        runs=len(record.runs),
+        **figures,
+        days=went.days,
+        sharpe=went.sharpe,
+        sortino=went.sortino,
+        drawdown_fraction=fall.fraction if fall is not None else None,
+        drawdown_money=fall.money if fall is not None else None,
+        in_market_fraction=span.any_fraction if span is not None else None,
+        positions_max=span.positions_max if span is not None else None,
+        by_pair=_groups(record.by_pair),
+        by_hour=_groups(record.by_hour),
+        hours_zone=HOURS_ZONE,
+        by_confidence=_groups(record.by_confidence),
+        by_exit=_groups(record.by_exit),
+        results=record.results,
+        refusals=tuple(record.refusals.items()),
+        errors=tuple(record.errors.items()),
+        at_utc_ns=tuple(point.at_utc_ns for point in curve),
+        equity_money=tuple(point.equity_money for point in curve),
+    )
+
+
+def _groups(figures: dict[str, TradeFigures]) -> tuple[Group, ...]:
+    return tuple(
+        Group(
+            name=name,
+            trades=group.trades,
+            win_fraction=group.win_fraction,
+            mean_r=group.expectancy_r,
+            net_money=group.net_money,
+        )
+        for name, group in figures.items()
+    )

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from core.engine.engine import Engine
 
 _COMMAND_TIMEOUT_S = 60.0
+NEWS_MAX = 5_000
+"""Releases in one answer at most."""
 
 
 class DeskSide:
@@ -88,8 +90,7 @@ class DeskSide:
                 changes=await asyncio.to_thread(self._answers.setting_changes),
             )
         if isinstance(question, AskNews):
-            calendar = engine.upkeep.calendar
-            return NewsNow(available=calendar.available, events=calendar.events, why=calendar.why)
+            return await self._news(question)
         if isinstance(question, AskBars):
             return await self._bars(question)
         if isinstance(question, AskDoctor):
@@ -118,6 +119,16 @@ class DeskSide:
         engine.drive.post(changed)
         said = ", ".join(f"{key}: {old} -> {new}" for key, old, new in changed.changes) or "nothing changed"
         return CommandResult(command_id=command_id, ok=True, text=said)
+
+    async def _news(self, question: AskNews) -> NewsNow:
+        """The calendar in force; what it has forgotten by now stands on the tape."""
+        calendar = self._engine.upkeep.calendar
+        events = calendar.events
+        if question.since_utc_ns:
+            past = await asyncio.to_thread(self._answers.past_news, question.since_utc_ns)
+            known = (event for event in events if event.at_utc_ns >= question.since_utc_ns)
+            events = tuple(sorted({*past, *known}, key=lambda event: (event.at_utc_ns, event.currency, event.title)))
+        return NewsNow(available=calendar.available, events=events[-NEWS_MAX:], why=calendar.why)
 
     async def _bars(self, question: AskBars) -> Bars:
         read = await self._engine.venue.broker.bars(question.symbol, question.timeframe, question.count)

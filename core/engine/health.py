@@ -91,6 +91,7 @@ class Health:
             replay_speed=None if self._pacer is None else self._pacer.speed,
             bars_per_s=self._bars_per_s if self._venue.ends else None,
             home=self._home,
+            market=self._venue.label,
         )
 
     @property

@@ -6,7 +6,7 @@ import itertools
 
 from core.link.client import EventBox
 from core.link.messages import AnswerBody, Bye, CommandResult, Event, LinkState, Question, ReplayControl
-from core.link.server import EngineSide
+from core.link.server import EngineSide, safely
 from core.model.commands import Command
 from core.model.snapshot import LogLine, Snapshot
 
@@ -37,7 +37,7 @@ class LocalClient:
 
     async def ask(self, question: Question, *, timeout_s: float = 10.0) -> AnswerBody:
         """See `LinkClient.ask`."""
-        return await self._engine.answer(question)
+        return await safely(lambda: self._engine.answer(question))
 
     async def control(self, control: ReplayControl) -> None:
         """See `LinkClient.control`."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
+from core.link.trades import AskRecord, AskStory, RecordNow, Story, TradeFilter
 from core.model.book import TradeMode
 from core.model.commands import Command
 from core.model.effects import TradeClosed, Verdict
@@ -55,7 +56,7 @@ class AskBars(Struct, frozen=True, kw_only=True, tag="ask_bars"):
 
 
 class AskLedger(Struct, frozen=True, kw_only=True, tag="ask_ledger"):
-    """Verdicts of the "why not?" ledger, newest first; an empty symbol means all pairs."""
+    """Verdicts of the "why not?" ledger of this run's mode and account, newest first; an empty symbol means all pairs."""
 
     symbol: str = ""
     until_utc_ns: UtcNs = 2**62
@@ -63,13 +64,14 @@ class AskLedger(Struct, frozen=True, kw_only=True, tag="ask_ledger"):
 
 
 class AskTrades(Struct, frozen=True, kw_only=True, tag="ask_trades"):
-    """Closed trades of this run's mode and account, newest first."""
+    """Closed trades of this run's mode and account, those that pass, newest first."""
 
     count: int = 200
+    only: TradeFilter = TradeFilter()
 
 
 class AskEquity(Struct, frozen=True, kw_only=True, tag="ask_equity"):
-    """Equity over time, thinned to at most `count` points, oldest first."""
+    """Equity of this run's mode and account over time, thinned to about `count` points, oldest first."""
 
     count: int = 400
 
@@ -79,7 +81,9 @@ class AskSettings(Struct, frozen=True, kw_only=True, tag="ask_settings"):
 
 
 class AskNews(Struct, frozen=True, kw_only=True, tag="ask_news"):
-    """The calendar as the desk knows it."""
+    """The calendar as the desk knows it, with what went by since an instant where one is given."""
+
+    since_utc_ns: UtcNs = 0
 
 
 class AskLog(Struct, frozen=True, kw_only=True, tag="ask_log"):
@@ -92,7 +96,7 @@ class AskDoctor(Struct, frozen=True, kw_only=True, tag="ask_doctor"):
     """Examine the way to the broker; takes as long as the broker does."""
 
 
-Question = AskBars | AskLedger | AskTrades | AskEquity | AskSettings | AskNews | AskLog | AskDoctor
+Question = AskBars | AskLedger | AskTrades | AskStory | AskRecord | AskEquity | AskSettings | AskNews | AskLog | AskDoctor
 
 
 class Query(Struct, frozen=True, kw_only=True, tag="query"):
@@ -139,7 +143,7 @@ class LedgerRow(Struct, frozen=True, kw_only=True):
 
 
 class Ledger(Struct, frozen=True, kw_only=True, tag="ledger"):
-    """Answer to `AskLedger`, with counts by reason of the whole run."""
+    """Answer to `AskLedger`, with counts by reason of all that was refused."""
 
     rows: tuple[LedgerRow, ...]
     counts: dict[str, int]
@@ -204,7 +208,7 @@ class Cannot(Struct, frozen=True, kw_only=True, tag="cannot"):
     why: str
 
 
-AnswerBody = Bars | Ledger | Trades | EquityPoints | SettingsNow | NewsNow | LogNow | DoctorNow | Cannot
+AnswerBody = Bars | Ledger | Trades | Story | RecordNow | EquityPoints | SettingsNow | NewsNow | LogNow | DoctorNow | Cannot
 
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer"):

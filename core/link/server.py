@@ -38,6 +38,7 @@ from core.link.messages import (
 )
 from core.link.place import Place, choose_place, clear_socket, publish_place, retract_place
 from core.model.commands import Command
+from core.model.errors import QuarterdeckError
 from core.model.snapshot import LogLine, Snapshot
 
 _LINES_PER_CLIENT_MAX = 1_000
@@ -187,7 +188,7 @@ class LinkServer:
             case Order():
                 watcher.tell(await self._engine.command(message.command, origin, message.command_id))
             case Query():
-                watcher.tell(Answer(query_id=message.query_id, body=await _safely(lambda: self._engine.answer(message.question))))
+                watcher.tell(Answer(query_id=message.query_id, body=await safely(lambda: self._engine.answer(message.question))))
             case ReplayControl():
                 self._engine.replay_control(message)
             case Hello():
@@ -249,8 +250,11 @@ class _Watcher:
 _decoder: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)
 
 
-async def _safely(ask: Callable[[], Awaitable[AnswerBody]]) -> AnswerBody:
+async def safely(ask: Callable[[], Awaitable[AnswerBody]]) -> AnswerBody:
+    """The answer, or why there is none: a question never ends the conversation."""
     try:
         return await ask()
+    except QuarterdeckError as error:
+        return Cannot(why=error.one_line())
     except (LookupError, ValueError, OSError) as error:
         return Cannot(why=str(error))

@@ -22,6 +22,8 @@ from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, Money, UtcNs
 DAYS_MIN = 20
 """Under so many daily returns Sharpe and Sortino stay blank."""
 DAYS_A_YEAR = 252
+R_STEP = 0.5
+R_STEPS_MAX = 20
 _WEEK_OPEN_S = 17 * S_PER_HOUR
 _WEEK_CLOSE_S = 5 * S_PER_DAY + 17 * S_PER_HOUR
 
@@ -100,6 +102,30 @@ def by_hour(trades: Sequence[TradeClosed], zone: str) -> dict[str, TradeFigures]
 def by_confidence(trades: Sequence[TradeClosed]) -> dict[str, TradeFigures]:
     """Figures per tenth of confidence, `0.7` for 0.7 to under 0.8; 1 counts with the highest tenth."""
     return grouped(trades, lambda trade: f"0.{min(max(int(trade.confidence * 10.0 + 1e-9), 0), 9)}")
+
+
+def distribution(results_r: Sequence[float]) -> tuple[tuple[float, int], ...]:
+    """How many results lie nearest to each half of an R, from the lowest to the highest without gaps.
+
+    -0.98 and -1.05 count with -1.0, a full stop; what lies beyond 10 R either way counts with the last.
+    """
+    steps = [min(max(math.floor(result / R_STEP + 0.5), -R_STEPS_MAX), R_STEPS_MAX) for result in results_r]
+    if not steps:
+        return ()
+    return tuple((step * R_STEP, steps.count(step)) for step in range(min(steps), max(steps) + 1))
+
+
+def thinned(points: Sequence[EquityPoint], count: int) -> tuple[EquityPoint, ...]:
+    """About `count` of the points: the lowest and highest of each stretch, so that a drawdown keeps its depth, and the last."""
+    if len(points) <= max(count, 2):
+        return tuple(points)
+    stretches = max(count // 2, 1)
+    kept: list[EquityPoint] = []
+    for number in range(stretches):
+        stretch = points[number * len(points) // stretches : (number + 1) * len(points) // stretches]
+        extremes = (min(stretch, key=lambda one: one.equity_money), max(stretch, key=lambda one: one.equity_money))
+        kept += sorted(dict.fromkeys(extremes), key=lambda one: one.at_utc_ns)
+    return (*kept, points[-1]) if kept[-1] != points[-1] else tuple(kept)
 
 
 def refusals(verdicts: Sequence[Verdict]) -> dict[str, int]:

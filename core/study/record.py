@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.journal.codec import decode_input
+from core.journal.codec import decode_effect, decode_input
 from core.journal.tape import Run, TapeReader
+from core.link.trades import TradeFilter
 from core.model.effects import TradeClosed
 from core.model.inputs import Started
 from core.model.units import S_PER_HOUR, S_PER_MINUTE
 from core.settings.load import Tree, shipped_tree
 from core.study import metrics
 from core.study.metrics import EquityPoint, Performance, TradeFigures, Transfer
-from core.study.reading import effects_of
 from core.study.why import reasons
 
 MADE_UP = ("replay", "simulated")
@@ -44,30 +44,33 @@ class Record(Struct, frozen=True, kw_only=True):
     """By the hour of the entry in London."""
     by_confidence: dict[str, TradeFigures]
     by_exit: dict[str, TradeFigures]
+    results: tuple[tuple[float, int], ...]
+    """How many trades came to about how much, by halves of an R."""
+    equity: tuple[EquityPoint, ...]
     refusals: dict[str, int]
     errors: dict[str, int]
     """Errors by class, the most frequent first."""
 
 
-def record_of(reader: TapeReader, number: int | None = None) -> Record:
+def record_of(reader: TapeReader, number: int | None = None, only: TradeFilter | None = None) -> Record:
     """The record that the run belongs to, the last run unless numbered. A numbered run is looked at alone.
+
+    `only` narrows the trades, and by its period equity and transfers; refusals and errors are always all.
 
     Raises:
         StorageError: the journal cannot be read, or holds no such run.
     """
     last = reader.run(number)
-    runs = [last] if number is not None or last.mode in MADE_UP else _same(reader, last)
-    trades: dict[tuple[int, int], TradeClosed] = {}
+    runs = [last] if number is not None else runs_together(reader, last)
+    wanted = only if only is not None else TradeFilter()
     refused: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     for run in runs:
-        for trade in effects_of(reader, run, TradeClosed):
-            if isinstance(trade, TradeClosed):
-                trades[trade.position_id, trade.closed_utc_ns] = trade
         refused.update(reasons(reader, run))
         sql = "SELECT kind, count(*) FROM errors WHERE run = ? AND level != 'info' GROUP BY kind ORDER BY kind"
         errors.update({str(kind): int(count) for kind, count in reader.rows(sql, run.run)})
-    closed = sorted(trades.values(), key=lambda trade: (trade.closed_utc_ns, trade.position_id))
+    closed = trades_of(reader, runs, wanted)
+    points = [one for one in equity_of(reader, runs) if wanted.from_utc_ns <= one.at_utc_ns < wanted.until_utc_ns]
     day_start_s, day_zone = _day(reader, last)
     return Record(
         mode=last.mode,
@@ -76,8 +79,10 @@ def record_of(reader: TapeReader, number: int | None = None) -> Record:
         currency=last.currency,
         runs=tuple(run.run for run in runs),
         performance=metrics.performance(
-            closed, _points(reader, runs), _transfers(reader, runs), day_start_s=day_start_s, day_zone=day_zone
+            closed, points, _transfers(reader, runs), day_start_s=day_start_s, day_zone=day_zone
         ),
+        results=metrics.distribution([trade.result_r for trade in closed]),
+        equity=tuple(points),
         by_pair=metrics.by_pair(closed),
         by_hour=metrics.by_hour(closed, HOURS_ZONE),
         by_confidence=metrics.by_confidence(closed),
@@ -88,18 +93,35 @@ def record_of(reader: TapeReader, number: int | None = None) -> Record:
 
 
 def as_plain(record: Record) -> dict[str, Any]:
-    """For scripts: one object."""
+    """For scripts: one object, without the points of the equity curve."""
     plain: dict[str, Any] = msgspec.to_builtins(record)
+    del plain["equity"]
     return plain
 
 
-def _same(reader: TapeReader, last: Run) -> list[Run]:
-    """Runs of the same account in the same mode, oldest first."""
+def runs_together(reader: TapeReader, last: Run) -> list[Run]:
+    """Runs of the same account, server and mode, oldest first; of a made-up market the run alone. Raises StorageError."""
+    if last.mode in MADE_UP:
+        return [last]
     key = (last.mode, last.account, last.server)
     return [run for run in reader.runs() if (run.mode, run.account, run.server) == key]
 
 
-def _points(reader: TapeReader, runs: list[Run]) -> list[EquityPoint]:
+def trades_of(reader: TapeReader, runs: list[Run], only: TradeFilter) -> list[TradeClosed]:
+    """Trades of the runs that pass, each once, in order of closing. Raises StorageError."""
+    trades: dict[tuple[int, int], TradeClosed] = {}
+    for run in runs:
+        sql = """SELECT e.body FROM trades AS t JOIN effects AS e ON e.run = t.run AND e.seq = t.seq AND e.n = t.n
+            WHERE t.run = ? AND t.closed_utc_ns >= ? AND t.closed_utc_ns < ? ORDER BY t.seq, t.n"""
+        for (body,) in reader.rows(sql, run.run, only.from_utc_ns, only.until_utc_ns):
+            trade = decode_effect(body)
+            if isinstance(trade, TradeClosed) and only.passes(trade):
+                trades[trade.position_id, trade.closed_utc_ns] = trade
+    return sorted(trades.values(), key=lambda trade: (trade.closed_utc_ns, trade.position_id))
+
+
+def equity_of(reader: TapeReader, runs: list[Run]) -> list[EquityPoint]:
+    """Equity as the runs marked it, in order of time. Raises StorageError."""
     found = []
     for run in runs:
         rows = reader.rows("SELECT at_utc_ns, equity_money FROM equity WHERE run = ? ORDER BY seq", run.run)

@@ -16,22 +16,31 @@ RGB = re.compile(r"\x1b\[[0-9;]*[34]8;2;(\d+);(\d+);(\d+)")
 INDEXED = re.compile(r"\x1b\[[0-9;]*[34]8;5;(\d+)")
 
 
+SMALL, LARGE = (80, 24), (200, 60)
+MATRIX = [
+    *(
+        (env, size)
+        for env in ({"TERM": "xterm-16color"}, {"TERM": "screen-256color"}, {"LANG": "C", "LC_ALL": "C"}, {"NO_COLOR": "1"})
+        for size in (SMALL, LARGE)
+    ),
+    ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, LARGE),
+    ({"COLUMNS": "200", "LINES": "60"}, SMALL),
+]
+
+
 @pytest.mark.parametrize(
-    "env",
-    [
-        {"TERM": "xterm-16color"},
-        {"TERM": "screen-256color"},
-        {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
-        {"LANG": "C", "LC_ALL": "C"},
-        {"NO_COLOR": "1"},
-        {"COLUMNS": "200", "LINES": "60"},
-    ],
-    ids=lambda env: ",".join(f"{name}={value}" for name, value in env.items()),
+    ("env", "size"),
+    MATRIX,
+    ids=lambda part: (
+        ",".join(f"{name}={value}" for name, value in part.items()) if isinstance(part, dict) else f"{part[0]}x{part[1]}"
+    ),
 )
-def test_every_terminal_shows_what_matters_and_lets_go(terminal: Terminal, ship: Home, env: dict[str, str]) -> None:
-    terminal.open(*ship.words("monitor"), env=env)
+def test_every_terminal_steers_the_desk_and_lets_go(
+    terminal: Terminal, ship: Home, env: dict[str, str], size: tuple[int, int]
+) -> None:
+    terminal.open(*ship.words("monitor"), env=env, size=size)
     seen = terminal.until(*VITAL)
-    assert all(len(line) <= 80 for line in seen.splitlines())
+    assert all(len(line) <= size[0] for line in seen.splitlines())
     painted = terminal.painted
     if env.get("TERM") == "xterm-16color":
         assert not RGB.search(painted)
@@ -41,16 +50,53 @@ def test_every_terminal_shows_what_matters_and_lets_go(terminal: Terminal, ship:
     if "NO_COLOR" in env:
         assert all(red == green == blue for red, green, blue in RGB.findall(painted))
         assert not re.search(r"\x1b\[(?:[0-9]+;)*(?:3[1-6]|4[1-6]|9[1-6]|10[1-6])m", painted)
+    tweaked_and_taken_back(terminal)
+    paused_and_resumed(terminal)
+    terminal.press("F", "f", "l", "a", "t")
+    terminal.until("flat, verified")
+    terminal.press("Escape")
+    terminal.until("SIMULATED +HALTED", without=["close everything"])
+    resumed(terminal)
     terminal.press("?")
     terminal.until("Help", "Steering the desk")
     terminal.press("Escape")
     terminal.until(*VITAL, without=["Steering the desk"])
-    terminal.press("F")
-    terminal.until("close everything", "type flat to start")
-    terminal.press("Escape")
-    terminal.until(*VITAL, without=["close everything"])
     terminal.press("q")
     assert terminal.until_ended() == 0
+
+
+def tweaked_and_taken_back(terminal: Terminal) -> None:
+    """One parameter is changed by hand, and taken back by the key for it."""
+    terminal.press("t")
+    terminal.until("Parameters")
+    terminal.type("/risk_per_trade_pct")
+    terminal.press("Enter", "Down", "Enter", "BSpace", "BSpace", "BSpace")
+    terminal.type("0.5")
+    terminal.press("Enter")
+    terminal.until("1 edit waits")
+    terminal.press("A")
+    terminal.until("Cancel")
+    terminal.press("y")
+    terminal.until("Parameters", without=["Cancel", "edit waits"])
+    terminal.press("U")
+    terminal.until("Cancel", "1.0")
+    terminal.press("y")
+    terminal.until("Parameters", without=["Cancel"])
+    terminal.press("Escape")
+    terminal.until(*VITAL, without=["Parameters"])
+
+
+def paused_and_resumed(terminal: Terminal) -> None:
+    terminal.press("p")
+    terminal.until("SIMULATED +REDUCE ONLY")
+    resumed(terminal)
+
+
+def resumed(terminal: Terminal) -> None:
+    terminal.press("r")
+    terminal.until("Cancel")
+    terminal.press("y")
+    terminal.until("SIMULATED +ACTIVE", without=["Cancel"])
 
 
 def test_a_terminal_may_shrink_to_nothing_and_grow_in_a_storm(terminal: Terminal, ship: Home) -> None:

@@ -7,9 +7,11 @@ import asyncio
 import msgspec
 import pytest
 
-from core.link.messages import Bye, CommandResult, LinkState
+from core.link.messages import AskTrades, Bye, CommandResult, LinkState, Trades
+from core.link.trades import AskRecord, AskStory, Story, filter_of
 from core.model.commands import CloseGroup, ClosePosition, Flatten, MoveStop, Pause, Resolve, Resume, SetSettings, StopEngine
 from core.model.snapshot import FlattenView, OrderView
+from core.model.units import M15_NS
 from tests.tui.conftest import ui_settings
 from tests.tui.demo import (
     NOW,
@@ -20,8 +22,10 @@ from tests.tui.demo import (
     demo_pairs,
     demo_position,
     demo_positions,
+    demo_signals,
     demo_snapshot,
     drawdown_reason,
+    empty_record,
     foreign_position,
     live_events,
     paused_reason,
@@ -302,6 +306,22 @@ async def test_the_cursor_stays_on_its_position_when_rows_move(bridge):
         assert panel.cursor_row == 1
 
 
+async def test_the_newest_candidate_stays_in_sight_until_a_reader_chooses_one(bridge):
+    def later(count):
+        first = demo_signals()[0]
+        return tuple(
+            msgspec.structs.replace(first, bar_open_utc_ns=first.bar_open_utc_ns + n * M15_NS) for n in range(count, 0, -1)
+        )
+
+    async with bridge((120, 40)) as ship:
+        panel = ship.app.screen.panel("signals")
+        await ship.give(demo_snapshot(2, signals=later(40)))
+        assert panel.cursor_row == 0
+        await ship.press("2", "down")
+        await ship.give(demo_snapshot(3, signals=later(50)))
+        assert panel.cursor_row == 11, "the chosen one stays chosen"
+
+
 async def test_only_changed_rows_are_repainted(bridge):
     async with bridge() as ship:
         panel = ship.app.screen.panel("pairs")
@@ -410,7 +430,22 @@ async def test_replay_keys_steer_only_a_replay(bridge):
             "next_trade",
             "next_refusal",
         ]
-        assert [control.speed for control in ship.client.controls if control.action == "speed"] == [240.0, 60.0]
+        assert [control.speed for control in ship.client.controls if control.action == "speed"] == [240.0, 120.0]
+        await ship.press("right_square_bracket", "right_square_bracket")
+        assert [control.speed for control in ship.client.controls[-2:]] == [240.0, 480.0], "fast hands double it twice"
+        await ship.give(demo_snapshot(9, engine=demo_engine(replay_fraction=0.25, replay_speed=30.0)))
+        await ship.press("right_square_bracket")
+        assert ship.client.controls[-1].speed == 60.0
+
+
+async def test_what_market_is_replayed_is_written_beside_the_state(bridge):
+    crash = demo_engine(replay_fraction=0.1, market="simulated market scripted after the sterling crash of 2016-10-06")
+    async with bridge((120, 40), mode="replay", engine=crash) as ship:
+        assert "simulated market scripted" in ship.text.splitlines()[0]
+        await ship.press("h")
+        assert "sterling crash of 2016-10-06" in ship.text
+    async with bridge((200, 60), mode="real", engine=crash) as ship:
+        assert "scripted" not in ship.text.splitlines()[0], "of real money the account says which"
 
 
 async def test_a_lost_link_is_said_with_the_age_of_the_figures(bridge):
@@ -493,6 +528,74 @@ async def test_pages_open_and_escape_leaves_them(bridge, key, word):
         assert "limit in" in ship.text
         await ship.press("escape")
         assert isinstance(ship.app.screen, DeskScreen)
+
+
+async def test_the_journal_is_narrowed_by_words_and_by_pair_and_the_metrics_with_it(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("b")
+        await ship.answers()
+        assert "4, +119.50, won 50%" in ship.text
+        await ship.press("slash", *"lost", "enter")
+        await ship.answers()
+        assert "GBPUSD" in ship.text
+        assert "2, -113.70, won 0%" in ship.text
+        await ship.press("right", "right")
+        await ship.answers()
+        assert "Journal: closed trades: GBPUSD lost" in ship.text
+        assert "1, -101.40, won 0%" in ship.text
+        asked = ship.client.asked[-1]
+        assert isinstance(asked, AskTrades)
+        assert asked.only == filter_of("gbpusd lost", NOW)
+        await ship.press("M")
+        await ship.answers()
+        assert "Metrics: GBPUSD lost" in ship.text
+        assert ship.client.asked[-1] == AskRecord(only=filter_of("gbpusd lost", NOW))
+        await ship.press("left", "left")
+        await ship.answers()
+        assert ship.client.asked[-1] == AskRecord(only=filter_of("lost", NOW))
+
+
+async def test_a_trade_tells_its_story_and_escape_goes_back_to_the_journal(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("b")
+        await ship.answers()
+        await ship.press("enter")
+        await ship.answers()
+        for word in ("signal   buy EURUSD", "confidence", "order    ", "filled   ", "92 ms", "trail", "closed   at 1.0745"):
+            assert word in ship.text, word
+        await ship.press("escape")
+        assert "Journal: closed trades" in ship.text
+        await ship.press("escape")
+        assert isinstance(ship.app.screen, DeskScreen)
+
+
+async def test_a_journal_without_trades_and_a_record_of_none_say_so(bridge):
+    client = FakeClient(live_events())
+    client.answers = {AskTrades: Trades(trades=()), AskRecord: empty_record(), AskStory: Story(position_id=1, steps=())}
+    async with bridge(client=client) as ship:
+        await ship.press("b")
+        await ship.answers()
+        assert "No closed trade." in ship.text
+        await ship.press("enter", "M")
+        await ship.answers()
+        assert "trades        0, won 0 (-)" in ship.text
+        assert "no curve yet" in ship.text
+
+
+async def test_the_chart_shows_trades_and_news_of_its_window_and_follows_the_pair(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("v")
+        await ship.answers()
+        chart = ship.app.screen.query_one("#candles").words
+        assert "▲" in chart
+        assert "●" in chart
+        assert chart.splitlines()[-2].count("N") == 2, "one release of the night, one of the day before"
+        await ship.press("right")
+        await ship.answers()
+        chart = ship.app.screen.query_one("#candles").words
+        assert "○" in chart, "the pound was sold and lost"
+        assert "▼" in chart
+        assert any(isinstance(asked, AskTrades) and asked.only.words == ("gbpusd",) for asked in ship.client.asked)
 
 
 async def test_a_page_says_why_it_has_nothing_to_show(bridge):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pytest
+from textual.screen import Screen
 
 from core.link.messages import LinkState
 from core.model.snapshot import OrderView
@@ -21,26 +23,56 @@ from tests.tui.demo import (
     paused_reason,
 )
 from tests.tui.export import styles, words
+from tests.tui.test_every_key import classes
+from tui.palette import Palette
+from tui.screens.chart import ChartPage
+from tui.screens.desk import DeskScreen
+from tui.screens.dialog import ChoiceDialog
+from tui.screens.flatten import FlattenDialog
+from tui.screens.help import HelpDialog
+from tui.screens.journal import JournalPage, MetricsPage, StoryPage
+from tui.screens.lists import HealthPage, NewsPage, WhyPage
+from tui.screens.questions import MoveStopDialog, StopDialog
+from tui.screens.tweak import TweakPage
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 THEMES = ("harbour", "daylight", "ansi16")
-SCREENS: dict[str, tuple[str, ...]] = {
-    "desk": (),
-    "signals": ("2",),
-    "positions": ("3", "z"),
-    "risk": ("4", "z"),
-    "log": ("5", "z"),
-    "flatten": ("F", "f", "l"),
-    "close": ("3", "c"),
-    "stop": ("Q",),
-    "tweak": ("t", "slash", *"risk_per", "enter", "down"),
-    "why": ("w",),
-    "journal": ("b",),
-    "news": ("n",),
-    "health": ("h",),
-    "chart": ("v",),
-    "help": ("question_mark",),
+ANSWERED = ""
+"""Not a key: wait until the engine answered what was asked so far."""
+
+
+class Shown(NamedTuple):
+    """Which screen, and the keys that lead to it."""
+
+    kind: type[Screen[Any]]
+    keys: tuple[str, ...] = ()
+    desk: dict[str, Any] = {}  # noqa: RUF012 - read only
+
+
+SCREENS: dict[str, Shown] = {
+    "desk": Shown(DeskScreen),
+    "signals": Shown(DeskScreen, ("2",)),
+    "positions": Shown(DeskScreen, ("3", "z")),
+    "risk": Shown(DeskScreen, ("4", "z")),
+    "log": Shown(DeskScreen, ("5", "z")),
+    "flatten": Shown(FlattenDialog, ("F", "f", "l")),
+    "close": Shown(ChoiceDialog, ("3", "c")),
+    "resume": Shown(ChoiceDialog, ("r",), {"reasons": (paused_reason(),), "state": "REDUCE_ONLY"}),
+    "move_stop": Shown(MoveStopDialog, ("3", "m", *"161.1", "enter")),
+    "stop": Shown(StopDialog, ("Q",)),
+    "tweak": Shown(TweakPage, ("t", "slash", *"risk_per", "enter", "down")),
+    "why": Shown(WhyPage, ("w",)),
+    "journal": Shown(JournalPage, ("b",)),
+    "story": Shown(StoryPage, ("b", ANSWERED, "enter")),
+    "metrics": Shown(MetricsPage, ("M",)),
+    "news": Shown(NewsPage, ("n",)),
+    "health": Shown(HealthPage, ("h",)),
+    "chart": Shown(ChartPage, ("v",)),
+    "help": Shown(HelpDialog, ("question_mark",)),
+    "palette": Shown(Palette, ("ctrl+p", *"gbpusd")),
 }
+FRAMES = ("Page", "SidePage", "ListPage", "_Narrowed", "Dialog", "WordDialog")
+"""What screens are made of; nobody sees them bare."""
 
 
 async def shown(ship: Bridge, name: str, golden: Callable[[str, str], None]) -> None:
@@ -56,10 +88,21 @@ async def shown(ship: Bridge, name: str, golden: Callable[[str, str], None]) -> 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", SCREENS)
 async def test_screen(bridge, golden, name, size):
-    async with bridge(size) as ship:
-        await ship.press(*SCREENS[name])
+    wanted = SCREENS[name]
+    async with bridge(size, **wanted.desk) as ship:
+        for key in wanted.keys:
+            await (ship.press(key) if key != ANSWERED else ship.answers())
+        assert type(ship.app.screen) is wanted.kind
+        if wanted.kind is Palette:
+            await ship.until(lambda: "Candles with positions" in ship.text, "what was found")
         await ship.settle()
         await shown(ship, f"{name}-{size[0]}x{size[1]}", golden)
+
+
+def test_every_screen_is_shown() -> None:
+    """A page or dialog without its place in `SCREENS` has no golden file, and fails here."""
+    own = {kind for kind in classes() if issubclass(kind, Screen) and kind.__name__ not in FRAMES}
+    assert own == {wanted.kind for wanted in SCREENS.values()}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

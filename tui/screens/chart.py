@@ -1,4 +1,4 @@
-"""One chart as large as the terminal: a pair's candles with its positions, signals and the release ahead."""
+"""Charts as large as the terminal: candles with all that happened among them, the other timeframe beside, equity beneath."""
 
 from __future__ import annotations
 
@@ -6,13 +6,28 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.widget import Widget
 
-from core.link.messages import AnswerBody, AskBars, Bars, Cannot, Question
-from tui.screens.desk import Plot
+from core.link.messages import AnswerBody, Question
+from core.model.snapshot import DeskView
 from tui.screens.page import SidePage
-from tui.view.lines import Span, clean, unmarked
-from tui.view.plots import candle_lines
+from tui.screens.past import Curve, PairPast
+from tui.view.candles import AXIS_WIDTH, legend
+from tui.view.figures import moment
+from tui.view.lines import Span, unmarked
+from tui.view.plots import candle_lines, equity_lines
+from tui.widgets.paper import Paper
+
+BOTH_WIDTH, CURVE_HEIGHT = 160, 36
+
+
+class Plot(Paper):
+    """A chart in a frame."""
+
+    DEFAULT_CSS = """
+    Plot { height: 1fr; border: round $desk-frame; border-title-color: $desk-title; border-subtitle-color: $desk-muted; }
+    """
 
 
 class ChartPage(SidePage):
@@ -20,6 +35,13 @@ class ChartPage(SidePage):
 
     NAME = "chart"
     STRIP_ROWS = 0
+    DEFAULT_CSS = """
+    ChartPage Plot { width: 1fr; }
+    ChartPage #beside { display: none; }
+    ChartPage.-both #beside { display: block; }
+    ChartPage #equity { display: none; height: 11; }
+    ChartPage.-curve #equity { display: block; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "pair(-1)", show=False, priority=True),
         Binding("right", "pair(1)", show=False, priority=True),
@@ -32,35 +54,52 @@ class ChartPage(SidePage):
         super().__init__()
         self.symbol = symbol
         self.timeframe = timeframe
-        self._bars: tuple[Any, ...] = ()
-        self._wanted: tuple[object, ...] = ()
-        self._complaint = ""
+        self._pasts = {name: PairPast(self.asked, name) for name in ("candles", "beside")}
+        self._curve = Curve(self.asked)
 
     def contents(self) -> Iterable[Widget]:
-        """The chart."""
-        yield Plot(id="candles")
+        """The charts."""
+        yield Horizontal(Plot(id="candles"), Plot(id="beside"))
+        yield Plot(id="equity")
 
     def paint_room(self) -> None:
-        """Ask for bars when pair, timeframe or the newest bar changed; draw."""
+        """Ask for what changed; draw."""
         snapshot = self.host.memory.snapshot
-        plot = self.query_one("#candles", Plot)
-        if snapshot is None or not plot.size.width:
+        if snapshot is None:
             return
-        desk = snapshot.desk
-        wanted = (self.symbol, self.timeframe, desk.next_bar_utc_ns)
-        if wanted != self._wanted:
-            self._wanted = wanted
-            self.asked(AskBars(symbol=self.symbol, timeframe=self.timeframe, count=max(self.size.width, 40)))
+        both, curve = self.size.width >= BOTH_WIDTH, self.size.height >= CURVE_HEIGHT
+        self.set_class(both, "-both")
+        self.set_class(curve, "-curve")
         self.set_class(self.glyphs.ascii, "-ascii")
-        plot.border_title = unmarked(f"{self.symbol} {self.timeframe}")
-        lines = candle_lines(desk, self.symbol, self._bars, plot.size.width, plot.size.height, self.glyphs)
-        plot.lay([(Span(self._complaint, "bad"),), *lines[1:]] if self._complaint else lines)
+        self._paint_candles(snapshot.desk, "candles", self.timeframe)
+        if both:
+            self._paint_candles(snapshot.desk, "beside", _other(self.timeframe))
+        if curve:
+            self._paint_curve(snapshot.desk)
+
+    def _paint_candles(self, desk: DeskView, name: str, timeframe: Any) -> None:
+        plot, past = self.query_one(f"#{name}", Plot), self._pasts[name]
+        width, height = plot.size
+        if not width:
+            return
+        known = past.look(desk, self.symbol, timeframe, max(width - AXIS_WIDTH, 40))
+        plot.border_title = unmarked(f"{self.symbol} {timeframe}")
+        plot.border_subtitle = legend(self.glyphs) if name == "candles" else ""
+        lines = candle_lines(desk, known, width, height, self.glyphs)
+        plot.lay([(Span(past.complaint, "bad"),), *lines[1:]] if past.complaint else lines)
+
+    def _paint_curve(self, desk: DeskView) -> None:
+        plot, points = self.query_one("#equity", Plot), self._curve.look(desk)
+        if plot.size.width:
+            since = points.at_utc_ns[0] if points is not None and points.at_utc_ns else 0
+            plot.border_title = f"Equity since {moment(since, '%d %b %Y')}" if since else "Equity"
+            plot.lay(equity_lines(desk, points, plot.size.width, plot.size.height, self.glyphs))
 
     def answered(self, question: Question, answer: AnswerBody) -> None:
-        """Bars, or why there are none."""
-        self._complaint = clean(answer.why) if isinstance(answer, Cannot) else ""
-        if isinstance(answer, Bars) and answer.symbol == self.symbol and answer.timeframe == self.timeframe:
-            self._bars = answer.bars
+        """Bars, trades, news, equity, or why there are none."""
+        for past in self._pasts.values():
+            past.took(question, answer)
+        self._curve.took(answer)
         self.paint()
 
     def action_pair(self, step: int) -> None:
@@ -69,10 +108,14 @@ class ChartPage(SidePage):
         symbols = [pair.symbol for pair in snapshot.desk.pairs] if snapshot is not None else []
         if symbols:
             here = symbols.index(self.symbol) if self.symbol in symbols else 0
-            self.symbol, self._bars = symbols[(here + step) % len(symbols)], ()
+            self.symbol = symbols[(here + step) % len(symbols)]
             self.paint()
 
     def action_timeframe(self) -> None:
         """M15 or H1."""
-        self.timeframe, self._bars = ("H1" if self.timeframe == "M15" else "M15"), ()
+        self.timeframe = _other(self.timeframe)
         self.paint()
+
+
+def _other(timeframe: Any) -> Any:
+    return "H1" if timeframe == "M15" else "M15"

@@ -11,12 +11,14 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from core.link.messages import AnswerBody, AskBars, AskEquity, Bars, EquityPoints, Question
+from core.link.messages import AnswerBody, Question
 from core.model.snapshot import DeskView
-from core.model.units import M15_NS
+from tui.screens.chart import Plot
 from tui.screens.page import Page
+from tui.screens.past import Curve, PairPast
 from tui.view import log as log_view
 from tui.view import pairs, positions, risk, signals
+from tui.view.candles import AXIS_WIDTH
 from tui.view.figures import moment
 from tui.view.lines import Glyphs, Sheet, unmarked
 from tui.view.log import LogFilter
@@ -24,7 +26,6 @@ from tui.view.plots import candle_lines, equity_lines
 from tui.view.status import HEADER_LINES
 from tui.widgets.field import Field
 from tui.widgets.panel import Panel
-from tui.widgets.paper import Paper
 
 PANELS: Final = ("pairs", "signals", "positions", "risk", "log")
 COMPANION: Final = {"pairs": "signals", "signals": "log", "positions": "log", "risk": "log"}
@@ -32,14 +33,6 @@ COMPANION: Final = {"pairs": "signals", "signals": "log", "positions": "log", "r
 CHART_EVERY_S: Final = 3.0
 """Between bars a chart is drawn anew so often; most of its cells are the same, and all of them cost bytes."""
 NORMAL_WIDTH, WIDE_WIDTH, TALL_HEIGHT = 100, 160, 30
-
-
-class Plot(Paper):
-    """A chart in a frame."""
-
-    DEFAULT_CSS = """
-    Plot { height: 1fr; border: round $desk-frame; border-title-color: $desk-title; border-subtitle-color: $desk-muted; }
-    """
 
 
 def symbol_under(cursor_keys: Iterable[str], desk: DeskView | None) -> str:
@@ -90,10 +83,8 @@ class DeskScreen(Page):
         self.log_filter = LogFilter()
         self._log_key: tuple[object, ...] = ()
         self._log_seen = 0
-        self._bars: Bars | None = None
-        self._bars_wanted: tuple[str, str, int] | None = None
-        self._equity: EquityPoints | None = None
-        self._equity_at = 0
+        self._past = PairPast(self.asked, "candles")
+        self._curve = Curve(self.asked)
         self._fed: dict[str, tuple[DeskView, int, Glyphs]] = {}
         self._chart_key: tuple[object, ...] = ()
         self._chart_turn = 0
@@ -103,7 +94,7 @@ class DeskScreen(Page):
         """Panels and charts."""
         yield Horizontal(
             Vertical(
-                Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, id="signals"), id="top"),
+                Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, newest_first=True, id="signals"), id="top"),
                 Panel("Positions", 3, id="positions"),
                 Horizontal(
                     Panel("Risk budget", 4, cursor=False, id="risk"),
@@ -253,36 +244,27 @@ class DeskScreen(Page):
                 panel.show(panel.sheet)
 
     def _paint_charts(self, desk: DeskView) -> None:
-        symbol = self.chosen_symbol
-        wanted = (symbol, self.timeframe, desk.next_bar_utc_ns)
-        if symbol and wanted != self._bars_wanted:
-            self._bars_wanted = wanted
-            self.asked(AskBars(symbol=symbol, timeframe=self.timeframe, count=160), group="bars")
-        if desk.at_utc_ns - self._equity_at > M15_NS or desk.at_utc_ns < self._equity_at:
-            self._equity_at = desk.at_utc_ns
-            self.asked(AskEquity(count=200), group="equity")
         candles, curve = self.query_one("#candles", Plot), self.query_one("#equity", Plot)
+        if not candles.size.width:
+            return
+        past = self._past.look(desk, self.chosen_symbol, self.timeframe, max(candles.size.width - AXIS_WIDTH, 40))
+        points = self._curve.look(desk)
         self._chart_turn = (self._chart_turn + 1) % max(int(CHART_EVERY_S * self.host.ui.paint_per_s), 1)
-        key = (symbol, self.timeframe, self._bars, self._equity, candles.size, curve.size, self.glyphs)
+        key = (past, points, candles.size, curve.size, self.glyphs)
         if key == self._chart_key and self._chart_turn:
             return
         self._chart_key = key
-        bars = self._bars.bars if self._bars is not None and self._bars.symbol == symbol else ()
-        candles.border_title = unmarked(f"{symbol} {self.timeframe}")
+        candles.border_title = unmarked(f"{past.symbol} {past.timeframe}")
         candles.border_subtitle = "i: M15/H1"
-        candles.lay(candle_lines(desk, symbol, bars, candles.size.width, candles.size.height, self.glyphs))
+        candles.lay(candle_lines(desk, past, candles.size.width, candles.size.height, self.glyphs))
         curve.border_title = "Equity"
-        curve.border_subtitle = (
-            f"since {moment(self._equity.at_utc_ns[0], '%d %b')}" if self._equity and self._equity.at_utc_ns else ""
-        )
-        curve.lay(equity_lines(desk, self._equity, curve.size.width, curve.size.height, self.glyphs))
+        curve.border_subtitle = f"since {moment(points.at_utc_ns[0], '%d %b')}" if points and points.at_utc_ns else ""
+        curve.lay(equity_lines(desk, points, curve.size.width, curve.size.height, self.glyphs))
 
     def answered(self, question: Question, answer: AnswerBody) -> None:
-        """Bars and equity arrive."""
-        if isinstance(answer, Bars):
-            self._bars = answer
-        elif isinstance(answer, EquityPoints):
-            self._equity = answer
+        """Bars, trades, news and equity arrive."""
+        self._past.took(question, answer)
+        self._curve.took(answer)
 
     # ------------------------------------------------------------------------------------------------------- actions
     def bring(self, name: str) -> None:
@@ -317,7 +299,6 @@ class DeskScreen(Page):
     def do_timeframe(self) -> None:
         """M15 or H1."""
         self.timeframe = "H1" if self.timeframe == "M15" else "M15"
-        self._bars = None
         self.paint()
 
     @on(Panel.Chosen)

@@ -19,7 +19,7 @@ from textual.timer import Timer
 from core.model.commands import Command
 from core.model.snapshot import DeskView
 from tui.host import Host
-from tui.view.lines import Line, Span, clip, unmarked, wrapped
+from tui.view.lines import Line, Span, clip, unmarked
 from tui.widgets.paper import Paper
 
 FORGET_S: Final = 8.0
@@ -239,22 +239,3 @@ class WordDialog(Dialog):
     def _forgotten(self) -> None:
         self.typed = ""
         self.paint()
-
-
-class NoticeDialog(Dialog):
-    """Something to read; Escape or Enter closes it."""
-
-    def __init__(self, title: str, text: str) -> None:
-        """`text` is wrapped to the box."""
-        super().__init__()
-        self._about, self._text = title, text
-
-    @property
-    def heading(self) -> str:
-        """What it is about."""
-        return self._about
-
-    def lines(self) -> Sequence[Line]:
-        """The text."""
-        rows: list[Line] = [(Span(text),) for part in self._text.split("\n") for text in wrapped(part, self.width)]
-        return [*rows, (), (Span("[ Enter, Esc ]", "mark"),)]

@@ -1,4 +1,4 @@
-"""Pages that are a list with the story of the chosen row beneath it: why not, journal, news, health."""
+"""Pages that are a list with the story of the chosen row beneath it: why not, news, health."""
 
 from __future__ import annotations
 
@@ -15,20 +15,16 @@ from core.link.messages import (
     AnswerBody,
     AskLedger,
     AskNews,
-    AskTrades,
     Cannot,
     Ledger,
     LedgerRow,
     NewsNow,
     Question,
-    Trades,
 )
-from core.model.effects import TradeClosed
 from core.model.snapshot import DeskView
 from tui.screens.page import SidePage
 from tui.view import pages
 from tui.view.lines import Line, Sheet, Span, clean, wrapped
-from tui.view.positions import digits_of
 from tui.widgets.field import Field
 from tui.widgets.panel import Panel
 from tui.widgets.paper import Paper
@@ -143,7 +139,11 @@ class ListPage(SidePage):
     @on(Input.Changed, "#search")
     def _searched(self, event: Input.Changed) -> None:
         self.search = event.value
+        self.narrowed()
         self.paint()
+
+    def narrowed(self) -> None:
+        """Other words are searched for."""
 
     def action_enter(self) -> None:
         """Keep what was searched for, or open the chosen row."""
@@ -219,48 +219,6 @@ class WhyPage(ListPage):
             self.panel.words_of_title = self.heading()
             self._rows = ()
             self.refill()
-
-
-class JournalPage(ListPage):
-    """Closed trades and their story."""
-
-    NAME = "journal"
-    SEARCH = "pair, side, reason, won, lost; Enter keeps it, Escape clears it"
-    PAGE_KEYS = (("/", "filter"), ("Esc", "back"))
-
-    def __init__(self) -> None:
-        """Nothing asked yet."""
-        super().__init__()
-        self._trades: tuple[TradeClosed, ...] = ()
-        self._trades_seen = -1
-
-    def heading(self) -> str:
-        """In words."""
-        return "Journal: closed trades"
-
-    def refill(self) -> None:
-        """The newest trades."""
-        self.asked(AskTrades(count=500))
-
-    def took(self, answer: AnswerBody) -> None:
-        """Trades."""
-        if isinstance(answer, Trades):
-            self._trades = answer.trades
-
-    def sheet(self, width: int) -> Sheet:
-        """Trades that pass; asked for again when one more is closed."""
-        if self.desk is not None and self.desk.trades_today != self._trades_seen:
-            self._trades_seen = self.desk.trades_today
-            self.refill()
-        return pages.trades(self._trades, self.search, width, self.glyphs)
-
-    def story(self, key: str, width: int) -> Sequence[Line]:
-        """The chosen trade from signal to close."""
-        row = next((row for row in self._trades if key == f"trade:{row.position_id}"), None)
-        if row is None:
-            return ()
-        digits = digits_of(self.desk, row.symbol) if self.desk is not None else 5
-        return pages.story(row, digits, width, self.glyphs)
 
 
 class NewsPage(ListPage):

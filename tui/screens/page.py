@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, cast
+from functools import partial
+from typing import Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -101,7 +102,9 @@ class Page(Screen[None]):
 
     def asked(self, question: Question, group: str = "ask") -> None:
         """Ask the engine and hand the answer to `answered`, without waiting."""
-        self.run_worker(self._ask(question), group=group, exclusive=True, exit_on_error=False)
+        # not a coroutine: one that is cancelled before its first step would complain that nobody waited for it
+        asking: Any = partial(self._ask, question)
+        self.run_worker(asking, group=group, exclusive=True, exit_on_error=False)
 
     async def _ask(self, question: Question) -> None:
         answer = await self.host.ask(question)

@@ -36,10 +36,27 @@ ABOUT: Final = {
         "applied together with A, for good or for some minutes; U takes the last set back. What is refused says why."
     ),
     "why": ("Why not: every verdict of the chosen pair with each check, its number and its threshold. Enter opens one."),
-    "journal": ("Journal: closed trades, newest first, with reason, result in R and money. Enter opens a trade's story."),
+    "journal": (
+        "Journal: closed trades of this account and mode, newest first. / narrows them by pair or currency, buy or sell, won or "
+        "lost, exit, and period: today, yesterday, 7d, 2024-07, 2024-07-01..2024-08-05 (UTC, by the close). Left and right go "
+        "through the pairs. Enter tells a trade's story: signal and votes, checks and sizing, orders, fills, care, close."
+    ),
+    "story": (
+        "Story: one trade from its signal to its close. Under a decision stand its checks: number, threshold, what they mean. "
+        "`order` is what was asked, `filled` what the broker did, `deal` what money came of it, `care` what moved its stop."
+    ),
+    "metrics": (
+        "Metrics: what the trades of this account and mode came to, narrowed by the same words as the journal. Equity, drawdown, "
+        "Sharpe and time in the market are the account's: they follow the period alone. R is the result against the money first "
+        "risked. Bars left of the middle are losses. Confidence is worth something where more is won at a higher tenth."
+    ),
     "news": ("News: the calendar as the desk knows it. Red ones close the entry window of their currency."),
     "health": ("Health: engine, feed, journal, errors by class, and every order given from this screen with its answer."),
-    "chart": ("Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop, aim and the price now."),
+    "chart": (
+        "Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop and aim of what is open and the "
+        "price now. A triangle is an entry, a full disc an exit that won, an empty one an exit that lost, dots the way between. "
+        "Dotted lines down, N beneath, are red news of its currencies. E, x, w beneath: a candidate entered, refused, waiting."
+    ),
 }
 STATES: Final = (
     ("ACTIVE", "entries, care and closes"),

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from core.link.messages import LedgerRow, NewsNow
+from core.link.trades import StoryStep, TradeFilter
 from core.model.effects import TradeClosed
+from core.model.signals import Check
 from core.model.snapshot import EngineHealth
 from core.model.units import UtcNs
 from tui.memory import OrderGiven
 from tui.view import figures
-from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, fit, table
+from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, fit, table, wrapped
 from tui.view.signals import check_lines
 
 LEDGER: Final = (
@@ -38,6 +40,8 @@ NEWS: Final = (
     Column("impact", 8),
     Column("what", 20, stretch=True),
 )
+_MARGIN: Final = 18
+_STEP_ROLES: Final = {"closed": "strong", "UNKNOWN": "alarm", "refused": "bad", "deal": "muted", "done": "muted"}
 
 
 def ledger(rows: Sequence[LedgerRow], counts: Mapping[str, int], width: int, glyphs: Glyphs) -> Sheet:
@@ -61,21 +65,14 @@ def verdict_lines(row: LedgerRow, width: int, glyphs: Glyphs) -> tuple[Line, ...
     return (title, *check_lines(verdict.checks, width, glyphs))
 
 
-def trades(rows: Sequence[TradeClosed], search: str, width: int, glyphs: Glyphs) -> Sheet:
+def trades(rows: Sequence[TradeClosed], only: TradeFilter, width: int, glyphs: Glyphs) -> Sheet:
     """Closed trades, newest first, with the figures of those that pass the filter."""
-    shown = matching(rows, search)
+    shown = [row for row in rows if only.passes(row)]
     head, lines = table(TRADES, (_trade_row(row) for row in shown), width, glyphs)
     if not shown:
-        return Sheet(
-            (head,), [(Span("No closed trade." if not rows else "Nothing passes the filter.", "muted"),)], ["nothing"], search
-        )
+        nothing = "No closed trade." if only == TradeFilter() else "Nothing passes the filter."
+        return Sheet((head,), [(Span(nothing, "muted"),)], ["nothing"], "none")
     return Sheet((head,), lines, [f"trade:{row.position_id}" for row in shown], trade_figures(shown))
-
-
-def matching(rows: Sequence[TradeClosed], search: str) -> list[TradeClosed]:
-    """Trades whose pair, side, reason or `won`/`lost` hold every word searched for."""
-    words = search.casefold().split()
-    return [row for row in rows if all(word in _trade_words(row) for word in words)]
 
 
 def trade_figures(rows: Sequence[TradeClosed]) -> str:
@@ -124,6 +121,28 @@ def story(row: TradeClosed, digits: int, width: int, glyphs: Glyphs) -> tuple[Li
     return tuple(clip(line, width, glyphs) for line in lines)
 
 
+def story_steps(steps: Sequence[StoryStep], width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """Every step of a trade with its instant, then the checks behind each decision, each of them once."""
+    lines: list[Line] = []
+    behind: list[Line] = []
+    told: set[Check] = set()
+    day = ""
+    for step in steps:
+        today, at = figures.moment(step.at_utc_ns, "%a %d %b %Y"), figures.moment(step.at_utc_ns)
+        if today != day:
+            lines += [(), (Span(today, "title"),)]
+            day = today
+        margin = (Span(f"{at} "), Span(f"{clean(step.what):<9}", _STEP_ROLES.get(step.what, "accent")))
+        for number, text in enumerate(wrapped(step.text, max(width - _MARGIN, 20))):
+            lines.append(clip((*(margin if number == 0 else (Span(" " * _MARGIN),)), Span(text)), width, glyphs))
+        fresh = tuple(check for check in step.checks if check not in told)
+        told.update(fresh)
+        if fresh:
+            behind += [(), (Span(f"Behind the {clean(step.what)} of {at}: number / threshold", "title"),)]
+            behind += check_lines(fresh, width, glyphs)
+    return (*lines, *behind)
+
+
 def news(answer: NewsNow, now_utc_ns: UtcNs, width: int, glyphs: Glyphs) -> Sheet:
     """The calendar, what lies ahead first."""
     ahead = sorted((event for event in answer.events if event.at_utc_ns >= now_utc_ns), key=lambda event: event.at_utc_ns)
@@ -152,6 +171,7 @@ def health(engine: EngineHealth, orders: Sequence[OrderGiven], width: int, glyph
     trip = "?" if engine.broker_round_trip_ms is None else f"{engine.broker_round_trip_ms:.0f} ms"
     facts = [
         ("engine", f"run {engine.run_id}, process {engine.pid}, up {figures.long_span(up)}", "" if engine.ready else "warn"),
+        ("market", engine.market, ""),
         ("ready", "yes" if engine.ready else "NOT YET", "" if engine.ready else "warn"),
         ("feed", "up" if engine.feed_up else f"DOWN: {engine.feed_why}", "" if engine.feed_up else "alarm"),
         ("broker", f"round trip {trip}", ""),
@@ -212,8 +232,3 @@ def _trade_row(row: TradeClosed) -> tuple[Span, ...]:
         Span(row.reason),
         Span(figures.long_span(row.closed_utc_ns - row.opened_utc_ns), "muted"),
     )
-
-
-def _trade_words(row: TradeClosed) -> str:
-    fate = "won" if row.net_money > 0 else "lost"
-    return f"{row.symbol} {row.side.word} {row.reason} {row.rule} {fate} {row.position_id}".casefold()

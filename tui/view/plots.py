@@ -1,49 +1,93 @@
-"""What is drawn where: the chart of a pair with its positions, candidates and releases, and the equity curve with this moment."""
+"""What is drawn where: a pair's candles with its positions, trades, candidates and releases; equity up to this moment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from core.link.messages import EquityPoints
-from core.model.market import Bar
+from core.model.effects import TradeClosed
+from core.model.inputs import News
+from core.model.market import TIMEFRAME_NS, Bar
 from core.model.snapshot import DeskView
-from tui.view import chart
+from tui.view import candles, chart
 from tui.view.lines import Glyphs, Line
 from tui.view.positions import pair_of
 
+_SIGNS: Final = {"entered": ("E", "good"), "refused": ("x", "muted"), "waiting": ("w", "accent")}
 
-def candle_lines(desk: DeskView, symbol: str, bars: Sequence[Bar], width: int, height: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """Candles of `symbol` with the price now and entry, stop and target of each of its positions."""
-    pair = pair_of(desk, symbol)
+
+class Past(NamedTuple):
+    """What the chart of one pair is made of besides the desk as it stands now."""
+
+    symbol: str = ""
+    timeframe: str = "M15"
+    bars: tuple[Bar, ...] = ()
+    trades: tuple[TradeClosed, ...] = ()
+    news: tuple[News, ...] = ()
+
+
+def candle_lines(desk: DeskView, past: Past, width: int, height: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """Candles with the price now, entry, stop and target of each position, closed trades, candidates and red news."""
+    pair = pair_of(desk, past.symbol)
     digits = pair.digits if pair is not None else 5
-    return chart.candles(bars, digits, width, height, glyphs, levels=levels_of(desk, symbol), marks=marks_of(desk, symbol))
+    happened = candles.Happened(
+        levels=levels_of(desk, past.symbol),
+        marks=marks_of(desk, past.symbol),
+        releases=releases_of(desk, past),
+        trips=trips_of(desk, past),
+    )
+    return candles.candles(past.bars, TIMEFRAME_NS[past.timeframe], digits, width, height, glyphs, happened)
 
 
-def levels_of(desk: DeskView, symbol: str) -> list[chart.Level]:
+def levels_of(desk: DeskView, symbol: str) -> list[candles.Level]:
     """Prices worth a line: where positions began, stop and aim, and where the price is."""
-    levels: list[chart.Level] = []
+    levels: list[candles.Level] = []
     for view in desk.positions:
         if view.symbol != symbol:
             continue
-        levels.append(chart.Level(view.open_price, view.side.word, "accent"))
+        levels.append(candles.Level(view.open_price, view.side.word, "accent"))
         if view.stop_price is not None:
-            levels.append(chart.Level(view.stop_price, "stop", "bad"))
+            levels.append(candles.Level(view.stop_price, "stop", "bad"))
         if view.target_price is not None:
-            levels.append(chart.Level(view.target_price, "aim", "good"))
+            levels.append(candles.Level(view.target_price, "aim", "good"))
     pair = pair_of(desk, symbol)
     if pair is not None and pair.bid is not None:
-        levels.append(chart.Level(pair.bid, "now", "strong"))
+        levels.append(candles.Level(pair.bid, "now", "strong"))
     return levels
 
 
-def marks_of(desk: DeskView, symbol: str) -> list[chart.Mark]:
-    """Signs under the bars: E entered, x refused, w waiting, N red news of one of the pair's currencies."""
-    signs = {"entered": ("E", "good"), "refused": ("x", "muted"), "waiting": ("w", "accent")}
-    marks = [chart.Mark(signal.bar_open_utc_ns, *signs[signal.outcome]) for signal in desk.signals if signal.symbol == symbol]
-    news = desk.next_news
-    if news is not None and news.currency and news.currency in symbol:
-        marks.append(chart.Mark(news.at_utc_ns, "N", "warn"))
-    return marks
+def marks_of(desk: DeskView, symbol: str) -> list[candles.Mark]:
+    """Signs under the bars: E entered, x refused, w waiting."""
+    return [candles.Mark(one.bar_open_utc_ns, *_SIGNS[one.outcome]) for one in desk.signals if one.symbol == symbol]
+
+
+def releases_of(desk: DeskView, past: Past) -> list[candles.Release]:
+    """Red news of the pair's currencies, with a time of the day: those that went by, and those ahead."""
+    next_one = (desk.next_news,) if desk.next_news is not None else ()
+    red = {
+        event.at_utc_ns
+        for event in (*past.news, *next_one)
+        if event.impact == "high" and not event.all_day and event.currency and event.currency in past.symbol
+    }
+    return [candles.Release(at, "warn" if at >= desk.at_utc_ns else "muted") for at in sorted(red)]
+
+
+def trips_of(desk: DeskView, past: Past) -> list[candles.Trip]:
+    """Trades closed in the pair, and the entries of those that are open."""
+    closed = [
+        candles.Trip(
+            rising=trade.side > 0,
+            opened_utc_ns=trade.opened_utc_ns,
+            open_price=trade.open_price,
+            closed_utc_ns=trade.closed_utc_ns,
+            close_price=trade.close_price,
+            won=trade.net_money > 0,
+        )
+        for trade in past.trades
+        if trade.symbol == past.symbol
+    ]
+    held = (view for view in desk.positions if view.symbol == past.symbol)
+    return [*closed, *(candles.Trip(view.side > 0, view.opened_utc_ns, view.open_price) for view in held)]
 
 
 def equity_lines(desk: DeskView, points: EquityPoints | None, width: int, height: int, glyphs: Glyphs) -> tuple[Line, ...]:

@@ -19,6 +19,8 @@ WIDTH_MIN: Final = 60
 HEIGHT_MIN: Final = 14
 MODE_WORDS: Final = {"real": "REAL MONEY", "demo": "DEMO", "paper": "PAPER", "replay": "REPLAY", "simulated": "SIMULATED"}
 STATE_WORDS: Final = {"STARTING": "STARTING", "ACTIVE": "ACTIVE", "REDUCE_ONLY": "REDUCE ONLY", "HALTED": "HALTED"}
+MADE_UP: Final = ("replay", "simulated")
+_LABEL_MIN: Final = 12
 QUOTE_FRESH_NS: Final = 10 * NS_PER_S
 QUOTE_OLD_NS: Final = 60 * NS_PER_S
 
@@ -87,6 +89,10 @@ def _state_line(sight: Sight, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
         spans.append(Span((fit(text, room, glyphs) if len(text) > room else text) + ending, "warn"))
     if sight.flash:
         spans.append(Span(f"  {clean(sight.flash)}", "accent"))
+    room = width - width_of(tuple(spans)) - 2
+    if reason is None and not sight.flash and engine.market and desk.mode in MADE_UP and room > _LABEL_MIN:
+        label = clean(engine.market)
+        spans.append(Span(f" {label if len(label) <= room else fit(label, room, glyphs)}", "muted"))
     return tuple(spans)
 
 

@@ -57,15 +57,20 @@ class Panel(Paper, can_focus=True):
         number: int = 0,
         *,
         follow_end: bool = False,
+        newest_first: bool = False,
         cursor: bool = True,
         id: str | None = None,  # noqa: A002 - Textual's word
     ) -> None:
-        """`follow_end` keeps the last line in sight until the reader scrolls up; without `cursor` it only scrolls."""
+        """`follow_end` keeps the last line in sight until the reader scrolls up; without `cursor` it only scrolls.
+
+        `newest_first` keeps the first row in sight until the reader goes to one of the rows.
+        """
         super().__init__(id=id)
         self.words_of_title = title
         self.number = number
         self.border_title = unmarked(f"{number} {title}" if number else title)
         self._cursor = cursor
+        self._newest_first = newest_first
         self.following = follow_end
         self._follow_end = follow_end
         self._sheet = Sheet((), ())
@@ -95,6 +100,8 @@ class Panel(Paper, can_focus=True):
         """Take a new sheet; the cursor stays on its key. Returns the rows repainted."""
         row_before = self.cursor_row
         self._sheet = sheet
+        if self._newest_first and row_before == 0 and not self.has_focus and sheet.keys:
+            self.cursor_key = sheet.keys[0]
         if self._cursor and self.cursor_key not in sheet.keys and sheet.keys:
             self.cursor_key = sheet.keys[min(row_before, len(sheet.keys) - 1)]
         return self._draw()

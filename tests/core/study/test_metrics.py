@@ -21,11 +21,13 @@ from core.study.metrics import (
     by_pair,
     counted,
     daily_returns,
+    distribution,
     drawdown,
     performance,
     refusals,
     sharpe,
     sortino,
+    thinned,
     time_in_market,
     trade_figures,
 )
@@ -211,3 +213,20 @@ def test_sharpe_agrees_with_the_standard_library(returns: list[float]) -> None:
     found = sharpe(returns)
     if found is not None and spread > 1e-6:
         assert found == pytest.approx(statistics.fmean(returns) / spread * math.sqrt(252), rel=1e-6, abs=1e-9)
+
+
+def test_results_are_counted_at_the_nearest_half_of_an_r() -> None:
+    assert distribution([-1.03, -0.98, 0.1, 0.6]) == ((-1.0, 2), (-0.5, 0), (0.0, 1), (0.5, 1))
+    assert distribution([]) == ()
+    assert distribution([40.0, 11.0]) == ((10.0, 2),)
+
+
+def test_thinning_keeps_peak_and_trough() -> None:
+    points = [EquityPoint(at, 100.0 + at % 7) for at in range(100)]
+    points[50] = EquityPoint(50, 10.0)
+    few = thinned(points, 10)
+    assert len(few) <= 11
+    assert min(point.equity_money for point in few) == 10.0
+    assert [point.at_utc_ns for point in few] == sorted(point.at_utc_ns for point in few)
+    assert few[-1] == points[-1]
+    assert thinned(points[:5], 10) == tuple(points[:5])

@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 from core.link.messages import LinkState
 from core.model.inputs import News
 from core.model.snapshot import FlattenView, LimitView
+from core.model.units import M15_NS
 from tests.tui.demo import (
     NOW,
     demo_account,
@@ -27,7 +28,7 @@ from tests.tui.demo import (
     paused_reason,
 )
 from tui.memory import LOG_LINES_MAX, DeskMemory, Sight
-from tui.view import chart, log, orders, pairs, positions, risk, signals, status
+from tui.view import candles, chart, log, orders, pairs, positions, risk, signals, status
 from tui.view.lines import ASCII, UNICODE, plain_of, width_of
 
 UP = LinkState(up=True)
@@ -161,18 +162,20 @@ def test_flatten_is_not_called_done_before_the_desk_says_so():
 
 def test_a_rising_and_a_falling_candle_differ_without_colour():
     bars = demo_bars("EURUSD", "M15", 40)
-    text = "\n".join(plain_of(line) for line in chart.candles(bars, 5, 80, 20, ASCII))
+    text = "\n".join(plain_of(line) for line in candles.candles(bars, M15_NS, 5, 80, 20, ASCII))
     assert "#" in text
     assert "o" in text
-    levels = [chart.Level(bars[-1].close * 2, "aim", "good")]
-    assert "^" in "\n".join(plain_of(line) for line in chart.candles(bars, 5, 80, 20, ASCII, levels=levels))
+    levels = [candles.Level(bars[-1].close * 2, "aim", "good")]
+    assert "^" in "\n".join(
+        plain_of(line) for line in candles.candles(bars, M15_NS, 5, 80, 20, ASCII, candles.Happened(levels=levels))
+    )
 
 
 @given(some.integers(0, 60), some.integers(0, 30), some.integers(0, 50))
 def test_charts_fit_whatever_room_they_get(width, height, count):
     bars = demo_bars("EURUSD", "M15", count)
     for lines in (
-        chart.candles(bars, 5, width, height, UNICODE),
+        candles.candles(bars, M15_NS, 5, width, height, UNICODE),
         chart.equity(range(count), [9.0 + n % 7 for n in range(count)], width, height, UNICODE),
     ):
         assert len(lines) <= max(height, 1)

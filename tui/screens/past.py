@@ -1,0 +1,115 @@
+"""What charts need of the past, asked of the engine when it changed: bars, trades and news of a pair, and the equity curve.
+
+Promises: a new pair or timeframe shows nothing of the old one; an answer that comes late, to a question of before, is dropped.
+Does not: draw (`tui.view.plots`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from core.link.messages import (
+    AnswerBody,
+    AskBars,
+    AskEquity,
+    AskNews,
+    AskTrades,
+    Bars,
+    Cannot,
+    EquityPoints,
+    NewsNow,
+    Question,
+    Trades,
+)
+from core.link.trades import TradeFilter
+from core.model.snapshot import DeskView
+from core.model.units import M15_NS
+from tui.view.lines import clean
+from tui.view.plots import Past
+
+_TRADES_MAX = 500
+_CURVE_POINTS = 400
+
+Ask = Callable[[Question, str], None]
+"""Asks without waiting; a later question of the same group takes the place of one that is not answered yet."""
+
+
+class PairPast:
+    """Bars of one timeframe with what happened among them."""
+
+    def __init__(self, ask: Ask, group: str) -> None:
+        """`group` tells its questions from those of other charts."""
+        self._ask, self._group = ask, group
+        self._asked: tuple[object, ...] = ()
+        self._trades_seen = -1
+        self.past = Past()
+        self.complaint = ""
+
+    def look(self, desk: DeskView, symbol: str, timeframe: Any, count: int) -> Past:
+        """What is known for that chart now; asks for what is missing or has changed."""
+        if (symbol, timeframe) != (self.past.symbol, self.past.timeframe):
+            self.past = Past(symbol, timeframe)
+        wanted = (symbol, timeframe, count, desk.next_bar_utc_ns)
+        if symbol and wanted != self._asked:
+            self._asked, self._trades_seen = wanted, desk.trades_today
+            self._ask(AskBars(symbol=symbol, timeframe=timeframe, count=count), f"{self._group} bars")
+        elif self.past.bars and desk.trades_today != self._trades_seen:
+            self._trades_seen = desk.trades_today
+            self._ask_trades()
+        return self.past
+
+    def took(self, question: Question, answer: AnswerBody) -> bool:
+        """Keep an answer, if it is one to a question of this chart; says whether it was."""
+        past = self.past
+        if isinstance(answer, Cannot):
+            mine = isinstance(question, AskBars) and (question.symbol, question.timeframe) == (past.symbol, past.timeframe)
+            self.complaint = clean(answer.why) if mine else self.complaint
+            return mine
+        if isinstance(answer, Bars) and (answer.symbol, answer.timeframe) == (past.symbol, past.timeframe):
+            self.complaint = ""
+            self.past = past._replace(bars=answer.bars)
+            if answer.bars:
+                self._ask_trades()
+                self._ask(AskNews(since_utc_ns=answer.bars[0].open_utc_ns), f"{self._group} news")
+            return True
+        if isinstance(question, AskTrades) and isinstance(answer, Trades) and question == self._trades_question():
+            self.past = past._replace(trades=answer.trades)
+            return True
+        if isinstance(question, AskNews) and isinstance(answer, NewsNow) and past.bars:
+            if question.since_utc_ns != past.bars[0].open_utc_ns:
+                return False
+            self.past = past._replace(news=answer.events)
+            return True
+        return False
+
+    def _ask_trades(self) -> None:
+        self._ask(self._trades_question(), f"{self._group} trades")
+
+    def _trades_question(self) -> AskTrades:
+        since = self.past.bars[0].open_utc_ns if self.past.bars else 0
+        return AskTrades(count=_TRADES_MAX, only=TradeFilter(words=(self.past.symbol.casefold(),), from_utc_ns=since))
+
+
+class Curve:
+    """Equity over time."""
+
+    def __init__(self, ask: Ask) -> None:
+        """Nothing asked yet."""
+        self._ask = ask
+        self._asked_utc_ns = 0
+        self.points: EquityPoints | None = None
+
+    def look(self, desk: DeskView) -> EquityPoints | None:
+        """What is known; asks anew each quarter of an hour of the market."""
+        if desk.at_utc_ns - self._asked_utc_ns > M15_NS or desk.at_utc_ns < self._asked_utc_ns:
+            self._asked_utc_ns = desk.at_utc_ns
+            self._ask(AskEquity(count=_CURVE_POINTS), "equity")
+        return self.points
+
+    def took(self, answer: AnswerBody) -> bool:
+        """Keep an answer, if it is a curve."""
+        if isinstance(answer, EquityPoints):
+            self.points = answer
+            return True
+        return False
