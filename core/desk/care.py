@@ -22,6 +22,7 @@ from core.model.units import NS_PER_S, S_PER_DAY, Money, Price, UtcNs
 from core.risk.grid import partial_lots
 
 _SESSIONS_AHEAD = 8
+_NEVER = 2**63 - 1
 
 
 def quoted(ctx: Context, position: OurPosition) -> None:
@@ -29,11 +30,12 @@ def quoted(ctx: Context, position: OurPosition) -> None:
     net = position.net_money
     if net is None or position.lots <= LOTS_NOISE:
         return
-    _extend(ctx, position, net)
+    extend(ctx, position, net)
     look(ctx, position)
 
 
-def _extend(ctx: Context, position: OurPosition, net: Money) -> None:
+def extend(ctx: Context, position: OurPosition, net: Money) -> None:
+    """Keep the extremes of a position that is worth `net` now."""
     price = ctx.exit_price(position.symbol, position.side)
     if price is not None and (position.peak_price == 0.0 or (price - position.peak_price) * position.side > 0.0):
         position.peak_price = price
@@ -156,6 +158,16 @@ def group_net_money(group: list[OurPosition]) -> Money | None:
 
 
 def _give_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
+    spec, back = ctx.spec(position.symbol), _given_back(ctx, position, policy)
+    if spec is None or back is None:
+        return
+    group, net, peak = back
+    for held in group:
+        _give_back_part(ctx, held, spec, policy, f"gave back {peak - net:.2f} of a peak of {peak:.2f}")
+
+
+def _given_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> tuple[list[OurPosition], Money, Money] | None:
+    """What gave back too much of its peak, what it would bring now and that peak; None where nothing did, or not now."""
     own = policy.settings.care
     shared = ctx.state.groups.get(position.group_id)
     if shared is None:
@@ -164,14 +176,11 @@ def _give_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
         group, peak = members(ctx, position), shared.peak_money
         net = group_net_money(group)
     if net is None or own.give_back_pct >= 100.0 or net > peak * (1.0 - own.give_back_pct / 100.0):
-        return
+        return None
     if peak < sum(give_back_from_money(held, policy) for held in group) or policy.exit_rollover.contain(ctx.now):
-        return
+        return None
     spec = ctx.spec(position.symbol)
-    if spec is None or not is_open(spec, ctx.now):
-        return
-    for held in group:
-        _give_back_part(ctx, held, spec, policy, f"gave back {peak - net:.2f} of a peak of {peak:.2f}")
+    return (group, net, peak) if spec is not None and is_open(spec, ctx.now) else None
 
 
 def _give_back_part(ctx: Context, position: OurPosition, spec: Instrument, policy: PairPolicy, note: str) -> None:
@@ -189,12 +198,18 @@ def _give_back_part(ctx: Context, position: OurPosition, spec: Instrument, polic
         ctx.note("give_back", f"{note}; a part is under the least volume, left", symbol=position.symbol, ticket=position.ticket)
 
 
+def trails(ctx: Context, position: OurPosition) -> bool:
+    """Whether the trailing stop has begun: only then does a quote's answer hang on ATR."""
+    own = ctx.policy(position.symbol).settings.care
+    if own.trail_x_atr <= 0.0 or position.peak_price == 0.0:
+        return False
+    return position.peak_money >= own.trail_from_r * part_risk_money(position)
+
+
 def trail_price(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
     """Where the trailing stop belongs now; None while it has not begun."""
     own = policy.settings.care
-    if own.trail_x_atr <= 0.0 or position.peak_price == 0.0:
-        return None
-    if position.peak_money < own.trail_from_r * part_risk_money(position):
+    if not trails(ctx, position):
         return None
     gained = position.peak_price - position.open_price
     lock = position.open_price + own.trail_first_lock_pct / 100.0 * gained
@@ -206,14 +221,28 @@ def trail_price(ctx: Context, position: OurPosition, policy: PairPolicy) -> Pric
 
 
 def _trail(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
+    wanted = _trail_wish(ctx, position, policy)
+    if wanted is not None:
+        stops.tighten(ctx, position, wanted, stops.TRAIL)
+
+
+def _trail_wish(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
+    """Where the trail wants the stop, if that is worth a request now."""
     wanted = trail_price(ctx, position, policy)
     if wanted is None or ctx.now < position.modify_utc_ns:
-        return
+        return None
     step = policy.settings.care.trail_step_x_atr * ctx.pair(position.symbol).features.atr_m15_price
     begun = stops.tighter(position.side, position.stop_price, position.open_price)
     gain = (wanted - position.stop_price) * position.side
-    if gain > 0.0 and (gain >= step or not begun):
-        stops.tighten(ctx, position, wanted, stops.TRAIL)
+    return wanted if gain > 0.0 and (gain >= step or not begun) else None
+
+
+def stirs(ctx: Context, position: OurPosition) -> bool:
+    """Whether a quote calls for anything that `look` might do to a position without a wish or a task."""
+    policy = ctx.policy(position.symbol)
+    if not position.gave_back and _given_back(ctx, position, policy) is not None:
+        return ctx.fresh(position.symbol)
+    return _trail_wish(ctx, position, policy) is not None and ctx.fresh(position.symbol)
 
 
 def _tighten_before_news(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
@@ -262,9 +291,10 @@ def age_end(position: OurPosition, policy: PairPolicy) -> UtcNs | None:
 def weekend_close(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:
     """When the position has to leave before the next long closure; None when it may stay."""
     known = ctx.leave_times
-    if position.position_id not in known:
-        known[position.position_id] = _leave_time(ctx, position, policy)
-    return known[position.position_id]
+    position_id = position.position_id
+    if position_id not in known:
+        known[position_id] = _leave_time(ctx, position, policy)
+    return known[position_id]
 
 
 def _leave_time(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:
@@ -298,18 +328,19 @@ def _week_instant(since_utc_ns: UtcNs, week_s: int) -> UtcNs:
 
 def next_due(ctx: Context) -> UtcNs | None:
     """When the clock next brings something."""
-    times: list[UtcNs] = []
+    now, soonest = ctx.now, _NEVER
     for position in ctx.state.positions.values():
         if position.lots <= LOTS_NOISE:
             continue
         policy = ctx.policy(position.symbol)
-        if position.stop_missing and not position.modify_id:
-            times.append(position.modify_utc_ns)
-        if position.exit_wish is not None:
-            if policy.exit_rollover.contain(ctx.now):
-                times.append(policy.exit_rollover.next_end(ctx.now))
-            continue
-        age, leave = age_end(position, policy), weekend_close(ctx, position, policy)
-        # a limit that was lowered, or passed while nobody looked, is due at the next chance
-        times.extend(max(at, ctx.now + 1) for at in (age, leave) if at is not None)
-    return min((at for at in times if at > ctx.now), default=None)
+        if position.stop_missing and not position.modify_id and now < position.modify_utc_ns < soonest:
+            soonest = position.modify_utc_ns
+        if position.exit_wish is None:
+            # a limit that was lowered, or passed while nobody looked, is due at the next chance
+            ends = (age_end(position, policy), weekend_close(ctx, position, policy))
+            for at in ends:
+                if at is not None:
+                    soonest = min(soonest, max(at, now + 1))
+        elif policy.exit_rollover.contain(now):
+            soonest = min(soonest, policy.exit_rollover.next_end(now))
+    return soonest if soonest < _NEVER else None

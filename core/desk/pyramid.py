@@ -67,7 +67,7 @@ def _stops_tight(ctx: Context, held: list[OurPosition], prices: Executable, take
     loose = [one for one in held if stops.tighter(one.side, prices.stop_price, one.stop_price)]
     if not loose:
         return take(Check("pyramid_stops", None, None, True, "the stops of the group are tight"))
-    sent = [one.modify_id != "" or stops.tighten(ctx, one, prices.stop_price, "trail") for one in loose]
+    sent = [one.modify_id != "" or stops.tighten(ctx, one, prices.stop_price, stops.TRAIL) for one in loose]
     note = "waits until the tightened stops stand" if all(sent) else "a stop of the group cannot be tightened now"
     take(Check("pyramid_stops", float(len(loose)), 0.0, False, note), passing=all(sent))
     return False

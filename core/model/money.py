@@ -11,8 +11,8 @@ Whoever values the same position at each quote keeps a `Valuer` per (instrument,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from math import floor
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -33,6 +33,9 @@ _FLOAT_NOISE = 1e-6
 """Far under half a unit, far over the error of a few products: 0.285 held as 0.28499999999999998 still rounds to 0.29."""
 
 
+_HALF = 0.5 + _FLOAT_NOISE
+
+
 class Rates(Protocol):
     """Where current quotes come from."""
 
@@ -44,10 +47,9 @@ class Rates(Protocol):
 def round_half_away(x: float, digits: int) -> float:
     """Round to `digits` decimals, halves away from zero, as the trade server does; binary noise is forgiven."""
     power = _POWERS[digits]
-    scaled = x * power
-    if scaled >= 0.0:
-        return math.floor(scaled + (0.5 + _FLOAT_NOISE)) / power
-    return -math.floor((0.5 + _FLOAT_NOISE) - scaled) / power
+    if x >= 0.0:
+        return floor(x * power + _HALF) / power
+    return -floor(_HALF - x * power) / power
 
 
 def currency_digits(ccy: str) -> int:
@@ -162,6 +164,10 @@ class Valuer(Struct, frozen=True, kw_only=True):
     profit_digits: int
     by_deal: bool
     per_leg: bool
+    pairs: tuple[str, ...]
+    """Plain names of the pairs whose quotes value this instrument, without doubles."""
+    alone: bool
+    """Whether a result hangs on the instrument's own price only, and is the better the better that is."""
 
     @classmethod
     def of(
@@ -180,28 +186,29 @@ class Valuer(Struct, frozen=True, kw_only=True):
         def known(name: str) -> bool:
             return name == own or exists(name)
 
+        profit_path = resolve_conversion(instrument.profit_currency, account_currency, known)
+        margin_path = resolve_conversion(_margin_currency(instrument), account_currency, known)
+        by_deal = is_fx and rule == "by_deal"
+        paths = [path for path in (profit_path, margin_path) if path is not None]
+        legs = None if profit_path is None else profit_path.legs
         return cls(
             instrument=instrument,
             account_currency=account_currency,
             account_digits=currency_digits(account_currency) if account_digits is None else account_digits,
-            profit_path=resolve_conversion(instrument.profit_currency, account_currency, known),
-            margin_path=resolve_conversion(_margin_currency(instrument), account_currency, known),
+            profit_path=profit_path,
+            margin_path=margin_path,
             own=own,
             profit_digits=currency_digits(instrument.profit_currency),
-            by_deal=is_fx and rule == "by_deal",
+            by_deal=by_deal,
             per_leg=is_fx,
+            pairs=tuple(dict.fromkeys(pair for path in paths for pair in path.pairs)),
+            alone=legs is not None and (not legs or (by_deal and len(legs) == 1 and legs[0][0] == own)),
         )
 
     @property
     def complete(self) -> bool:
         """Whether the account's currency can be reached from both profit and margin currency."""
         return self.profit_path is not None and self.margin_path is not None
-
-    @property
-    def pairs(self) -> tuple[str, ...]:
-        """Plain names of the pairs whose quotes value this instrument, without doubles."""
-        paths = (path for path in (self.profit_path, self.margin_path) if path is not None)
-        return tuple(dict.fromkeys(pair for path in paths for pair in path.pairs))
 
     def raw_profit(self, side: Side, lots: Lots, open_price: Price, close_price: Price) -> float:
         """Profit in the profit currency: FX rounds each leg, everything else the difference."""
@@ -216,6 +223,8 @@ class Valuer(Struct, frozen=True, kw_only=True):
     def profit_money(self, side: Side, lots: Lots, open_price: Price, close_price: Price, rates: Rates) -> Money | None:
         """Profit in account currency at `close_price` (bid for a buy, ask for a sell); None while a quote is missing."""
         amount = self.raw_profit(side, lots, open_price, close_price)
+        if self.profit_path is not None and not self.profit_path.legs:
+            return round_half_away(amount, self.account_digits)
         rate = _profit_rate(self.profit_path, rates, side, self.own, close_price, self.by_deal, amount >= 0.0)
         return None if rate is None else round_half_away(amount * rate, self.account_digits)
 

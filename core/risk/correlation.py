@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from core.model.market import FloatArray, IntArray
+from core.model.market import FloatArray
 from core.model.signals import Check
 from core.model.units import Money
 
@@ -28,8 +28,8 @@ _STILL = 1e-24
 class Closes(Struct, frozen=True):
     """Closed H1 bars of one symbol, oldest first."""
 
-    open_utc_ns: IntArray
-    close_price: FloatArray
+    open_utc_ns: Sequence[int]
+    close_price: Sequence[float]
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -57,11 +57,20 @@ class Matrix(Struct, frozen=True):
 
 def common_returns(first: Closes, second: Closes, bars: int) -> tuple[FloatArray, FloatArray]:
     """Log returns of both between the closed bars they have in common, the newest `bars` of them."""
+    most = bars + 1
+    if first.open_utc_ns[-most:] == second.open_utc_ns[-most:]:
+        return _returns(first.close_price[-most:]), _returns(second.close_price[-most:])
+    # an hour is missing in one of them: what they have in common
     _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
-    take = slice(-(bars + 1), None)
-    one = np.diff(np.log(first.close_price[at_first[take]]))
-    other = np.diff(np.log(second.close_price[at_second[take]]))
-    return one, other
+    return (
+        _returns([first.close_price[row] for row in at_first[-most:].tolist()]),
+        _returns([second.close_price[row] for row in at_second[-most:].tolist()]),
+    )
+
+
+def _returns(closes: Sequence[float]) -> FloatArray:
+    logs: FloatArray = np.log(np.array(closes, dtype=np.float64))
+    return logs[1:] - logs[:-1]
 
 
 def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_currency: bool) -> Link:
@@ -80,7 +89,7 @@ def matrix(
     closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
 ) -> Matrix:
     """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
-    none = Closes(np.zeros(0, np.int64), np.zeros(0))
+    none = Closes((), ())
     found: dict[tuple[str, str], Link] = {}
     for i, first in enumerate(symbols):
         found[first, first] = Link(value=1.0, returns=0)

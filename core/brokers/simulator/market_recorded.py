@@ -9,11 +9,12 @@ open, nearer extreme, farther extreme (a tie goes low first), close, each with t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from core.brokers.simulator.market import (
     FormingBar,
@@ -32,7 +33,9 @@ from core.model.units import NS_PER_MS, Price, UtcNs
 from core.settings.schema import Costs
 
 _BLOCK_STEPS = 4_096
-_SKIPPING_BLOCK_STEPS = 16
+
+
+EventTuple: TypeAlias = tuple[UtcNs, Price, Price, Price, Price, Price, Price]
 
 
 class _Events(NamedTuple):
@@ -69,11 +72,11 @@ class RecordedMarket:
         self._sources = {
             spec.symbol: Sources(spec, pair, costs[spec.symbol]) for spec, pair in zip(instruments, pairs, strict=True)
         }
-        self._events = self._merged(to_utc_ns)
-        self._starts = self._grouped()
+        self._starts, self._step_at = self._merged(to_utc_ns)
+        self._rows_before: dict[str, IntArray] = {}
         self._place = 0
         self._block: list[Step] = []
-        self._block_steps = _BLOCK_STEPS
+        self._skipping = False
         self._block_at = 0
 
     @property
@@ -94,7 +97,7 @@ class RecordedMarket:
     @property
     def end_utc_ns(self) -> UtcNs | None:
         """Instant of the last step; None when the range holds no data."""
-        return int(self._events.at_utc_ns[-1]) if len(self._events.at_utc_ns) else None
+        return int(self._step_at[-1]) if len(self._step_at) else None
 
     def initial(self) -> tuple[tuple[str, Price, Price, UtcNs], ...]:
         """Close of the last bar before the range, with the spread inside it."""
@@ -104,8 +107,8 @@ class RecordedMarket:
             if row < 0:
                 continue
             bid = float(sources.bars.close[row])
-            ask = round(bid + float(sources.spread_inside[row]), sources.spec.digits)
-            at = int(sources.bars.open_utc_ns[row] + sources.periods_ns[row]) - NS_PER_MS
+            ask = round(bid + sources.spread_inside(row), sources.spec.digits)
+            at = int(sources.bars.open_utc_ns[row] + sources.period_ns(row)) - NS_PER_MS
             found.append((symbol, bid, ask, min(at, self.start_utc_ns)))
         return tuple(found)
 
@@ -113,7 +116,7 @@ class RecordedMarket:
         """Instant of the next step; None at the end of the range."""
         if self._place >= len(self._starts) - 1:
             return None
-        return self._ahead().at_utc_ns
+        return self._step_at.item(self._place)
 
     def step(self) -> Step:
         """The next instant."""
@@ -124,20 +127,31 @@ class RecordedMarket:
     @property
     def steps_utc_ns(self) -> IntArray:
         """Instants of all steps, for those who choose which of them to live through."""
-        return self._events.at_utc_ns[self._starts[:-1]]
+        return self._step_at
 
     def quotes_column(self, symbol: str) -> TickColumns:
         """All quotes of a symbol that the replay shows."""
         events = self._owner[symbol]
         return TickColumns(events.at_utc_ns, events.bid, events.ask)
 
+    def rows_before(self, symbol: str) -> IntArray:
+        """For each step the row of a symbol's newest quote before it, -1 where there is none; one more for the end."""
+        known = self._rows_before.get(symbol)
+        if known is None:
+            steps = np.append(self.steps_utc_ns, np.int64(2**62))
+            known = self._rows_before[symbol] = (self._owner[symbol].at_utc_ns.searchsorted(steps) - 1).astype(np.int32)
+        return known
+
+    def events(self, symbol: str, first: int, last: int) -> Iterator[EventTuple]:
+        """Rows [first, last) of what happens to a symbol: instant, bid, ask, and the range before it (NaN low: none)."""
+        return zip(*(column[first:last].tolist() for column in self._owner[symbol]), strict=True)
+
     def skip_to(self, place: int) -> Sequence[tuple[str, Price, Price, UtcNs]]:
         """Go on at that step without the steps before it; what each symbol's last quote before it was."""
-        self._place, self._block_steps = max(place, self._place), _SKIPPING_BLOCK_STEPS
-        at = int(self._events.at_utc_ns[self._starts[place]]) if place < len(self._starts) - 1 else 2**62
+        self._place, self._skipping = max(place, self._place), True
         found = []
         for symbol, events in self._owner.items():
-            row = int(events.at_utc_ns.searchsorted(at)) - 1
+            row = self.rows_before(symbol).item(place)
             if row >= 0:
                 found.append((symbol, events.bid.item(row), events.ask.item(row), events.at_utc_ns.item(row)))
         return found
@@ -165,7 +179,7 @@ class RecordedMarket:
         start = int(columns.open_utc_ns[row])
         first, end = np.searchsorted(sources.bars.open_utc_ns, (start, start + TIMEFRAME_NS[timeframe])).tolist()
         last = reached_rows(sources.bars, now_utc_ns) - 1
-        whole = now_utc_ns >= int(sources.bars.open_utc_ns[last] + sources.periods_ns[last]) - NS_PER_MS
+        whole = now_utc_ns >= int(sources.bars.open_utc_ns[last] + sources.period_ns(last)) - NS_PER_MS
         if whole and last + 1 >= end:
             return None
         parts = [_row(sources.bars, row) for row in range(first, last + whole)]
@@ -191,25 +205,27 @@ class RecordedMarket:
         bids = seen.bid.tolist() or [float(bars.open[row])]
         return FormingBar(start, bids[0], max(bids), min(bids), bids[-1], len(bids), int(bars.spread_points[row]))
 
-    def _merged(self, to_utc_ns: UtcNs) -> _Events:
+    def _merged(self, to_utc_ns: UtcNs) -> tuple[IntArray, IntArray]:
+        """Sort out what happens, by symbol and in all: where each step begins, and its instant.
+
+        Columns are kept once, in the order of their symbol.
+        """
         self._owner: dict[str, _Events] = {}
         for symbol, sources in self._sources.items():
-            parts = [self._piece_events(sources.spec, piece) for piece in sources.pieces]
-            whole = _joined(parts)
-            self._owner[symbol] = _chosen(whole, (whole.at_utc_ns >= self._from) & (whole.at_utc_ns < to_utc_ns))
+            whole = _joined([self._piece_events(sources.spec, piece) for piece in sources.pieces])
+            first, last = whole.at_utc_ns.searchsorted((self._from, to_utc_ns)).tolist()
+            columns: list[Any] = [column[first:last] for column in whole]
+            self._owner[symbol] = _Events(*columns)
         every = list(self._owner.values())
         at = np.concatenate([events.at_utc_ns for events in every])
         order = np.argsort(at, kind="stable")
-        self._symbol_of = np.concatenate([np.full(len(events.at_utc_ns), place) for place, events in enumerate(every)])[order]
-        return _chosen(_joined(every), order)
-
-    def _grouped(self) -> IntArray:
-        at = self._events.at_utc_ns
+        self._symbol_of = np.repeat(np.arange(len(every), dtype=np.int16), [len(events.at_utc_ns) for events in every])[order]
+        self._row_of = np.concatenate([np.arange(len(events.at_utc_ns), dtype=np.int32) for events in every])[order]
+        at = at[order]
         if not len(at):
-            return np.zeros(1, dtype=np.int64)
-        first = np.concatenate(([True], at[1:] != at[:-1], [True]))
-        starts: IntArray = np.flatnonzero(first).astype(np.int64)
-        return starts
+            return np.zeros(1, dtype=np.int64), at
+        starts: IntArray = np.flatnonzero(np.concatenate(([True], at[1:] != at[:-1], [True]))).astype(np.int64)
+        return starts, at[starts[:-1]]
 
     def _piece_events(self, spec: Instrument, piece: Piece) -> _Events:
         if piece.ticks is not None:
@@ -217,19 +233,44 @@ class RecordedMarket:
             return _Events(_distinct(piece.ticks.at_utc_ns), piece.ticks.bid, piece.ticks.ask, nothing, nothing, nothing, nothing)
         return _neutral_events(spec, piece) if spec.symbol in self._neutral else _plain_events(spec, piece)
 
+    def _one(self, place: int) -> Step:
+        """A step made alone: those who skip live through few of a block."""
+        first, end = self._starts[place : place + 2].tolist()
+        ticks, spans = list[TickTuple](), list[RangeTuple]()
+        for number, row in zip(self._symbol_of[first:end].tolist(), self._row_of[first:end].tolist(), strict=True):
+            name = self.symbols[number]
+            events = self._owner[name]
+            ticks.append((name, events.bid.item(row), events.ask.item(row)))
+            low = events.bid_low.item(row)
+            if low == low:  # noqa: PLR0124 - NaN is unequal to itself
+                spans.append((name, low, events.bid_high.item(row), events.ask_low.item(row), events.ask_high.item(row)))
+        return Step(self._step_at.item(place), tuple(ticks), tuple(spans))
+
     def _ahead(self) -> Step:
+        if self._skipping:
+            return self._one(self._place)
         offset = self._place - self._block_at
         if not 0 <= offset < len(self._block):
             self._block_at = self._place
-            self._block = self._made(self._place, min(self._place + self._block_steps, len(self._starts) - 1))
+            self._block = self._made(self._place, min(self._place + _BLOCK_STEPS, len(self._starts) - 1))
             offset = 0
         return self._block[offset]
+
+    def _gathered(self, owners: npt.NDArray[np.int16], rows: npt.NDArray[np.int32]) -> list[Any]:
+        """Columns of happenings of several symbols, in the order given."""
+        parts = [(owners == place, events) for place, events in enumerate(self._owner.values())]
+        columns: list[Any] = [np.empty(len(rows), dtype=np.int64), *(np.empty(len(rows)) for _ in range(6))]
+        for mine, events in parts:
+            for column, source in zip(columns, events, strict=True):
+                column[mine] = source[rows[mine]]
+        return columns
 
     def _made(self, first: int, last: int) -> list[Step]:
         bounds = self._starts[first : last + 1].tolist()
         rows = slice(bounds[0], bounds[-1])
-        names = [self.symbols[place] for place in self._symbol_of[rows].tolist()]
-        at, *prices = (column[rows].tolist() for column in self._events)
+        owners, within = self._symbol_of[rows], self._row_of[rows]
+        names = [self.symbols[place] for place in owners.tolist()]
+        at, *prices = (column.tolist() for column in self._gathered(owners, within))
         ticks: list[TickTuple] = list(zip(names, prices[0], prices[1], strict=True))
         spans: list[RangeTuple | None] = [
             (name, low, high, ask_low, ask_high) if low == low else None  # noqa: PLR0124 - NaN is unequal to itself
@@ -244,12 +285,9 @@ class RecordedMarket:
 
 
 def _joined(parts: Sequence[_Events]) -> _Events:
+    if len(parts) == 1:
+        return parts[0]
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return _Events(*columns)
-
-
-def _chosen(events: _Events, rows: Any) -> _Events:
-    columns: list[Any] = [column[rows] for column in events]
     return _Events(*columns)
 
 

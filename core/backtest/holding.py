@@ -1,0 +1,205 @@
+"""Passing the instants in which what is held is only watched: no level touched, nothing for the desk to do.
+
+Rule: tick by tick the prices of what is held (and of what converts it) are shown to the desk without an answer, until a range or
+a tick touches a stop or a target, the desk would act, or a given instant is reached. Equity is marked at each bar close.
+Promises: what is left behind is what every instant lived through leaves (`core.desk.held`); the one that ended it is not lived.
+Does not: run while an order waits, where margin could close anything, or over a nightly swap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from core.backtest.columns import ColumnScanner
+from core.backtest.slots import Slots
+from core.brokers.simulator.market_recorded import EventTuple, RecordedMarket
+from core.brokers.simulator.records import Position
+from core.brokers.simulator.terminal import SimulatedTerminal
+from core.brokers.simulator.triggers import touched
+from core.desk.desk import Desk
+from core.desk.held import HeldMark
+from core.model.market import IntArray, Quote, Side
+from core.model.units import NS_PER_MS, Price, UtcNs
+
+Marks = Callable[[UtcNs, HeldMark], None]
+"""Hears equity at an instant that was passed."""
+_SLOTS_FIRST = 8
+_SLOTS_MOST = 64
+_Happening = tuple[UtcNs, int, str, EventTuple]
+"""When, the place of the symbol in the market's order, its name, and what happens."""
+
+
+class Holding:
+    """One recorded terminal and one desk."""
+
+    def __init__(
+        self,
+        *,
+        terminal: SimulatedTerminal,
+        market: RecordedMarket,
+        desk: Desk,
+        scanner: ColumnScanner,
+        slots: Slots,
+        rows: Mapping[str, IntArray],
+        marks: Marks,
+    ) -> None:
+        """`rows`: by traded pair the row of its bar in each quarter hour, -1 where it has none."""
+        self._terminal, self._market, self._desk, self._scanner = terminal, market, desk, scanner
+        self._slots, self._rows, self._marks = slots, rows, marks
+        self._steps = market.steps_utc_ns
+        self._order = {symbol: place for place, symbol in enumerate(market.symbols)}
+        self._any_bar = np.zeros(len(slots), dtype=np.bool_)
+        for column in rows.values():
+            self._any_bar |= column >= 0
+        self._measured: dict[str, int] = {}
+        """Row of the newest bar by pair whose figures the desk was not told."""
+
+    def passed(self, slot: int, until_utc_ns: UtcNs, told: Sequence[str], watched: Sequence[str]) -> int:
+        """Pass what can be before `until_utc_ns`; the first quarter hour that is not closed then.
+
+        `slot` is that of now; `told` are the symbols of which the desk is told at a bar's close, in that order, `watched` those
+        whose every tick it is told.
+        """
+        ledger, place = self._terminal.ledger, self._market.steps_done
+        until = min(until_utc_ns, ledger.next_rollover_ns)
+        if place >= len(self._steps) or self._steps.item(place) >= until or not self._terminal.safe_at_stops():
+            return slot
+        held = _by_symbol(ledger.positions.values())
+        newest = {name: _quote(name, *ledger.quotes[name]) for name in told if name in ledger.quotes}
+        count, first, stopped_at = _SLOTS_FIRST, place, 0
+        while not stopped_at:
+            closes = self._slots.closes[slot : slot + count].tolist()
+            last = int(self._steps.searchsorted(closes[-1], side="right")) if closes else first
+            happens = self._happens(told, first, last)
+            for closes_at in closes:
+                stopped_at = self._until_close(happens, closes_at, until, held, newest, watched)
+                if stopped_at:
+                    break
+                if closes_at >= until or not self._close(slot, closes_at, happens, held, newest, told):
+                    stopped_at = min(closes_at, until)
+                    break
+                slot += 1
+            else:
+                stopped_at = 0 if closes else until
+            first, count = last, min(2 * count, _SLOTS_MOST)
+        self._tell_measured()
+        reached = int(self._steps.searchsorted(stopped_at))
+        if reached > place:
+            self._terminal.skip_to(reached)
+        return slot
+
+    def _happens(self, names: Sequence[str], first: int, last: int) -> list[_Happening]:
+        """What happens to symbols from step `first` to before step `last`, the newest first."""
+        market, order, found = self._market, self._order, list[_Happening]()
+        for name in names:
+            rows, place = market.rows_before(name), order[name]
+            events = market.events(name, rows.item(first) + 1, rows.item(last) + 1)
+            found += [(event[0], place, name, event) for event in events]
+        if len(names) == 1:
+            found.reverse()
+        else:
+            found.sort(key=_when, reverse=True)
+        return found
+
+    def _until_close(
+        self,
+        happens: list[_Happening],
+        closes_at: UtcNs,
+        until_utc_ns: UtcNs,
+        held: Mapping[str, list[Position]],
+        newest: dict[str, Quote],
+        watched: Sequence[str],
+    ) -> UtcNs:
+        """Pass the instants before a close; the first that cannot be, 0 where all are passed."""
+        while happens and (at := happens[-1][0]) < closes_at:
+            if at >= until_utc_ns:
+                return until_utc_ns
+            ticked = _taken(happens, at, held)
+            if ticked is None:
+                return at
+            seen = [quote for quote in ticked if quote.symbol in watched]
+            if seen and not self._quoted(at, seen):
+                return at
+            for quote in ticked:
+                newest[quote.symbol] = quote
+        return 0
+
+    def _close(
+        self,
+        slot: int,
+        at: UtcNs,
+        happens: list[_Happening],
+        held: Mapping[str, list[Position]],
+        newest: dict[str, Quote],
+        told: Sequence[str],
+    ) -> bool:
+        """Pass the close of a quarter hour's bars, with what ticks at that instant; False where that cannot be."""
+        ticked = _taken(happens, at, held)
+        if ticked is None:
+            return False
+        for quote in ticked:
+            newest[quote.symbol] = quote
+        if not self._quoted(at, [newest[name] for name in told if name in newest]):
+            return False
+        if self._any_bar[slot]:
+            mark = self._desk.pass_mark(self._slots.opens.item(slot))
+            if mark is not None:
+                self._marks(at, mark)
+        for name in held:
+            row = self._rows[name].item(slot)
+            if row >= 0:
+                self._measured[name] = row
+        return True
+
+    def _quoted(self, at: UtcNs, quotes: list[Quote]) -> bool:
+        """Show quotes to the desk; figures of bars only where its answer hangs on them."""
+        quiet = self._desk.pass_quotes(at, quotes, self._measured)
+        if quiet is None:
+            self._tell_measured()
+            quiet = self._desk.pass_quotes(at, quotes, self._measured)
+        return bool(quiet)
+
+    def _tell_measured(self) -> None:
+        for name, row in self._measured.items():
+            self._desk.pass_measured(self._scanner.pairs[name].brief(row))
+        self._measured.clear()
+
+
+def _by_symbol(positions: Iterable[Position]) -> dict[str, list[Position]]:
+    found: dict[str, list[Position]] = {}
+    for position in positions:
+        found.setdefault(position.symbol, []).append(position)
+    return found
+
+
+def _when(happening: _Happening) -> tuple[UtcNs, int]:
+    return happening[0], happening[1]
+
+
+def _quote(name: str, bid: Price, ask: Price, at_utc_ns: UtcNs) -> Quote:
+    return Quote(symbol=name, at_utc_ns=at_utc_ns // NS_PER_MS * NS_PER_MS, bid=bid, ask=ask)
+
+
+def _taken(happens: list[_Happening], at: UtcNs, held: Mapping[str, list[Position]]) -> list[Quote] | None:
+    """The quotes of an instant, taken off the list; None where one of them, or the range before it, touches a level."""
+    found = []
+    while happens and happens[-1][0] == at:
+        _, _, name, event = happens.pop()
+        if name in held and _touches(held[name], event):
+            return None
+        found.append(_quote(name, event[1], event[2], at))
+    return found
+
+
+def _touches(positions: list[Position], event: EventTuple) -> bool:
+    """Whether a tick, or the range before it, reaches a stop or a target."""
+    _, bid, ask, bid_low, bid_high, ask_low, ask_high = event
+    for position in positions:
+        if position.side is Side.BUY:
+            if touched(position, bid, bid) or (bid_low == bid_low and touched(position, bid_low, bid_high)):  # noqa: PLR0124 - NaN
+                return True
+        elif touched(position, ask, ask) or (ask_low == ask_low and touched(position, ask_low, ask_high)):  # noqa: PLR0124 - NaN
+            return True
+    return False
