@@ -18,6 +18,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
+from textual.worker import WorkType
 
 from core.link.client import LinkClient
 from core.link.messages import AnswerBody, AskLog, Bye, Cannot, CommandResult, LinkState, LogNow, Question, ReplayControl
@@ -136,7 +137,8 @@ class DeskApp(HardenedApp):
             first = self.memory.snapshot is None
             self.memory.take(event)
             if isinstance(event, LinkState) and event.up:
-                self.run_worker(self._fetch_log, group="log", exclusive=True, exit_on_error=False)
+                asking: WorkType[None] = self._fetch_log  # called when its turn comes; one that is replaced was never begun
+                self.run_worker(asking, group="log", exclusive=True, exit_on_error=False)
             elif isinstance(event, Snapshot):
                 self._ring(event)
                 if first:
