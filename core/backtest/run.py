@@ -37,7 +37,7 @@ from core.settings.version import code_version
 from core.strategy.load import LoadedStrategy
 
 _LOOK_STEPS = 128
-"""How often progress is told and a wish to stop is obeyed, in instants of the market."""
+"""How often progress is told and a wish to stop is obeyed, in instants of the market, from the first on."""
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -209,7 +209,7 @@ class Backtest:
                 self._finish(steps)
                 continue
             taken += 1
-            if watcher is not None and taken % _LOOK_STEPS == 0 and not steps.ending:
+            if watcher is not None and taken % _LOOK_STEPS == 1 and not steps.ending:
                 self._look(steps, watcher, began)
 
     def _look(self, steps: Driver, watcher: Watcher, began: float) -> None:

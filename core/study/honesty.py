@@ -82,7 +82,7 @@ def check_lookahead(plan: Plan, instrument: Instrument, m15: Candles, *, rows: i
     whole, tried, error = _whole(plan, instrument, m15, rows)
     faults: list[Fault] = []
     for row in tried:
-        anew = replace(plan, strategy=_copied(fresh))
+        anew = _with(plan, _copied(fresh))
         cut = attempted("", _prepared, anew, m15[: row + 1], instrument) if whole is not None else None
         if isinstance(cut, Failed):
             error = cut.error
@@ -111,7 +111,7 @@ def check_warmup(
     worst = 0.0
     usual = {} if whole is None else {name: _usual(column) for name, column in whole.items()}
     for row in tried:
-        anew = replace(plan, strategy=_copied(fresh))
+        anew = _with(plan, _copied(fresh))
         window = attempted("", _window, anew, m15, row, instrument) if whole is not None else None
         if isinstance(window, Failed):
             error = window.error
@@ -133,6 +133,11 @@ def _copied(strategy: Strategy) -> Strategy:
     """A strategy as new; itself where it holds what cannot be copied."""
     copied = attempted("", deepcopy, strategy)
     return strategy if isinstance(copied, Failed) else copied
+
+
+def _with(plan: Plan, strategy: Strategy) -> Plan:
+    """The same plan for another copy of its strategy."""
+    return replace(plan, loaded=replace(plan.loaded, strategy=strategy))
 
 
 class _Prepared:
