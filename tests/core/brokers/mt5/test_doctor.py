@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.brokers.base import TerminalLost, TerminalNotSent
 from core.brokers.mt5.doctor import Wanted, examine, verdict_of
 from core.brokers.mt5.servertime import ServerClock
 from core.brokers.simulator.faults import FaultRates
@@ -77,6 +78,31 @@ def test_a_broken_one_says_so_in_one_row():
     assert verdict_of(findings) == "fail"
     assert rows["terminal"].verdict == "fail"
     assert rows["terminal"].remedy
+
+
+@pytest.mark.parametrize(
+    ("trouble", "remedy"),
+    [
+        (
+            TerminalNotSent("the gateway is not reached: it refuses the token", what_to_do="copy gateway.token"),
+            "copy gateway.token",
+        ),
+        (TerminalLost("no answer from the module", what_to_do="restart the terminal"), "restart the terminal"),
+        (TerminalNotSent("the pipe is gone"), "check that the terminal runs"),
+    ],
+)
+def test_a_way_that_ends_before_the_terminal_carries_its_own_remedy(trouble, remedy):
+    rig = Rig(connect=False)
+
+    async def lost(*_args, **_kwargs):
+        raise trouble
+
+    rig.carrier.call = lost
+    (row,) = examined(rig)[0]
+    assert (row.name, row.verdict) == ("terminal", "fail")
+    assert str(trouble) in row.text
+    assert row.remedy.startswith(remedy)
+    assert "doctor" not in row.remedy, "whoever reads this has asked the doctor"
 
 
 @pytest.mark.parametrize("rate", ["pipe_broken", "positions_unknown", "slow_call"])
