@@ -56,6 +56,7 @@ def test_a_degraded_one_names_each_weakness_with_its_remedy():
     assert all(row.remedy for row in findings if row.verdict == "fail")
     assert verdict_of(findings) == "fail"
     assert "Algo Trading" in rows["algo trading"].remedy
+    assert rows["tick value EURUSD"].number == pytest.approx(50.0, abs=0.5), "as the broker tells it, not as the start left it"
 
 
 def test_a_broker_that_refuses_stops_in_the_opening_request_is_found_out():
@@ -105,8 +106,26 @@ def test_a_way_that_ends_before_the_terminal_carries_its_own_remedy(trouble, rem
     assert "doctor" not in row.remedy, "whoever reads this has asked the doctor"
 
 
+def test_a_line_that_stalls_now_and_then_is_a_weakness_although_it_is_quick_most_of_the_time():
+    rig = Rig(connect=False)
+    quick, number = rig.carrier.call, 0
+
+    async def call(name, *args, **kwargs):
+        nonlocal number
+        number += name == "account_info"
+        rig.clock.wait(1.5 if name == "account_info" and number % 7 == 0 else 0.001)
+        return await quick(name, *args, **kwargs)
+
+    rig.carrier.call = call
+    rows = examined(rig)[1]
+    assert rows["round trip"].verdict == "warn"
+    assert "overloaded" in rows["round trip"].remedy
+
+
 @pytest.mark.parametrize("rate", ["pipe_broken", "positions_unknown", "slow_call"])
 def test_a_bad_hour_never_raises(rate):
     for seed in range(20):
         rig = Rig(connect=False, faults=FaultRates(**{rate: 0.3}), seed=seed)
-        assert examined(rig)[0]
+        findings = examined(rig)[0]
+        assert findings
+        assert all(row.remedy for row in findings if row.verdict != "ok"), [row for row in findings if row.verdict != "ok"]
