@@ -72,9 +72,15 @@ def shipped_settings(*changes: tuple[str, Any]) -> Settings:
 
 def validated(tree: Tree, origin: str) -> Settings:
     """The typed tree. Raises SettingsError with all mistakes found in `tree`, named after `origin`."""
-    found = [*mistakes(tree), *_missing(tree), *_contradictions(tree)]
+    try:
+        settings = msgspec.convert(tree, Settings, strict=True)
+    except msgspec.ValidationError:
+        # it names the first mistake alone, and a type where an operator wants a range
+        _refuse(origin, [*mistakes(tree), *_missing(tree), *_contradictions(tree)])
+        raise
+    found = [*mistakes({name: tree[name] for name in TABLES if tree.get(name)}), *_contradictions(tree)]
     _refuse(origin, found or _unreadable_times(tree))
-    return msgspec.convert(tree, Settings, strict=True)
+    return settings
 
 
 def remembered(plain: bytes) -> Settings:
