@@ -11,7 +11,6 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +269,8 @@ def _hours_of_a_city(text: str) -> bool:
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # only a mistake needs it
+
     names = list(known)
     near = get_close_matches(key, names, n=1, cutoff=0.5)
     if not near and "." in key:
