@@ -61,11 +61,20 @@ class Terminal(Protocol):
         ...
 
 
-class TerminalLost(Exception):
+class TerminalTrouble(Exception):
+    """A call without an answer; its kind says whether it may have been carried out."""
+
+    def __init__(self, why: str = "", *, what_to_do: str = "") -> None:
+        """`what_to_do` is for the operator, empty where only the kind of trouble is known."""
+        super().__init__(why)
+        self.what_to_do = what_to_do
+
+
+class TerminalLost(TerminalTrouble):
     """The call may or may not have been carried out."""
 
 
-class TerminalNotSent(Exception):
+class TerminalNotSent(TerminalTrouble):
     """The call was surely not carried out."""
 
 

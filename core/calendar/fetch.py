@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import http.client
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -59,6 +56,11 @@ def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> Answer:
     """Ask over HTTP or HTTPS with the standard library. Raises OSError when the line fails, ValueError for another scheme."""
     if urlsplit(url).scheme not in ("http", "https"):
         raise ValueError("only http and https are asked")
+    # a desk without an address to ask never loads what asks
+    import http.client
+    import urllib.error
+    import urllib.request
+
     request = urllib.request.Request(url, headers=dict(headers))
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as reply:

@@ -263,6 +263,7 @@ class LiveDrive:
         """See `Drive`."""
         self._feed.start()
         while True:
+            # the pairs' own polls wake the loop as often; a longer sleep would be late after the machine was suspended
             await asyncio.sleep(1.0)
             self._engine.upkeep.look(self._engine.clock.utc_ns())
             self._engine.health.round_trip_ms = self._feed.round_trip_ms

@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Iterable
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +72,15 @@ def shipped_settings(*changes: tuple[str, Any]) -> Settings:
 
 def validated(tree: Tree, origin: str) -> Settings:
     """The typed tree. Raises SettingsError with all mistakes found in `tree`, named after `origin`."""
-    found = [*mistakes(tree), *_missing(tree), *_contradictions(tree)]
+    try:
+        settings = msgspec.convert(tree, Settings, strict=True)
+    except msgspec.ValidationError:
+        # it names the first mistake alone, and a type where an operator wants a range
+        _refuse(origin, [*mistakes(tree), *_missing(tree), *_contradictions(tree)])
+        raise
+    found = [*mistakes({name: tree[name] for name in TABLES if tree.get(name)}), *_contradictions(tree)]
     _refuse(origin, found or _unreadable_times(tree))
-    return msgspec.convert(tree, Settings, strict=True)
+    return settings
 
 
 def remembered(plain: bytes) -> Settings:
@@ -285,6 +290,8 @@ def _hours_of_a_city(text: str) -> bool:
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # only a mistake needs it
+
     names = list(known)
     near = get_close_matches(key, names, n=1, cutoff=0.5)
     if not near and "." in key:

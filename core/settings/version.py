@@ -19,11 +19,17 @@ _COMMIT_DIGITS = 12
 def code_version() -> str:
     """Version of the running code, e.g. `0.1.0`, or `0.1.0+1a2b3c4d5e6f` in a checkout; `unknown` where neither is recorded."""
     try:
-        version = metadata.version(_DISTRIBUTION)
+        version = _recorded(metadata.distribution(_DISTRIBUTION))
     except metadata.PackageNotFoundError:
         version = "unknown"
     commit = _commit(shipped_root() / ".git")
     return f"{version}+{commit[:_COMMIT_DIGITS]}" if commit else version
+
+
+def _recorded(distribution: metadata.Distribution) -> str:
+    # the library's own way parses the whole text with the mail parser, whose import is a share of every start
+    lines = (distribution.read_text("METADATA") or "").splitlines()
+    return next((line.removeprefix("Version:").strip() for line in lines if line.startswith("Version:")), "unknown")
 
 
 def _commit(git: Path) -> str:

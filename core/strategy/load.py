@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import sys  # impure: a class's annotations are looked up in its registered module
-from difflib import get_close_matches
 from pathlib import Path  # impure: strategy files are read here, once, at the start
 from types import ModuleType
 from typing import Any
@@ -76,6 +75,8 @@ def checked_parameters(kind: type[Struct], values: dict[str, Any]) -> Struct:
     wrong = []
     for key, value in values.items():
         if key not in fields:
+            from difflib import get_close_matches  # only a mistake needs it
+
             near = get_close_matches(key, fields, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; there is {', '.join(fields) or 'none'}"
             wrong.append(f"strategy.parameters.{key}: the strategy has no such parameter{hint}")

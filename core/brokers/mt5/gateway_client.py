@@ -32,6 +32,7 @@ PENDING_MAX = 64
 PING_S, PONG_S = 5.0, 5.0
 OPEN_S = 5.0
 _GRACE_S = 2.0
+_MODULE_HUNG = "try again; where it comes back, restart the terminal and look for a dialog that waits for an answer"
 _BULK_X = 6.0
 """Long tables take so much longer than a quote."""
 
@@ -100,7 +101,7 @@ class GatewayTerminal:
         self._opening = asyncio.Lock()
         self._wait_s = retry_min_s
         self._not_before_s = 0.0
-        self._why_down = ""
+        self._why_down = self._remedy = ""
         self._number = 0
         self._closed = False
 
@@ -155,7 +156,7 @@ class GatewayTerminal:
         if answer.status == "not_sent":
             raise TerminalNotSent(answer.why)
         if answer.status == "lost":
-            raise TerminalLost(answer.why)
+            raise TerminalLost(answer.why, what_to_do=_MODULE_HUNG)
         try:
             replies = wire.decode_replies(answer.replies)
         except wire.Garbled as error:
@@ -176,12 +177,14 @@ class GatewayTerminal:
             if self._closed:
                 raise TerminalNotSent("the line was closed")
             if self._clock.monotonic_s() < self._not_before_s:
-                raise TerminalNotSent(f"the gateway is not reached: {self._why_down}")
+                raise TerminalNotSent(f"the gateway is not reached: {self._why_down}", what_to_do=self._remedy)
             try:
                 line = await self._connected()
             except (OSError, TimeoutError, WebSocketException, wire.Garbled, TerminalNotSent) as error:
-                self._back_off(_reason(error))
-                raise TerminalNotSent(f"the gateway at {self._address} is not reached: {self._why_down}") from error
+                self._back_off(*_reason(error))
+                raise TerminalNotSent(
+                    f"the gateway at {self._address} is not reached: {self._why_down}", what_to_do=self._remedy
+                ) from error
             self._line, self._wait_s = line, self._retry_min_s
             line.reader = asyncio.create_task(self._read(line), name="gateway line")
             return line
@@ -249,8 +252,8 @@ class GatewayTerminal:
             with contextlib.suppress(asyncio.CancelledError):
                 await line.reader
 
-    def _back_off(self, why: str) -> None:
-        self._why_down = why
+    def _back_off(self, why: str, remedy: str = "") -> None:
+        self._why_down, self._remedy = why, remedy
         self._not_before_s = self._clock.monotonic_s() + self._wait_s
         self._wait_s = min(self._wait_s * 2.0, self._retry_max_s)
 
@@ -275,8 +278,21 @@ def _bytes(data: str | bytes) -> bytes:
     return data
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, InvalidStatus):
-        code = error.response.status_code
-        return "it refuses the token" if code == 401 else f"it answers {code}"
-    return str(error) or type(error).__name__
+def _reason(error: BaseException) -> tuple[str, str]:
+    """Why there is no line, and what to do about it."""
+    match error:
+        case InvalidStatus() if error.response.status_code == 401:
+            return "it refuses the token", "copy gateway.token from the gateway's home into this one"
+        case InvalidStatus():
+            return f"it answers {error.response.status_code}", "correct account.gateway: something else listens there"
+        case TimeoutError():
+            remedy = "restart the gateway; look whether its host stands still, or the tunnel to it"
+            return f"nobody answers within {OPEN_S:g} s", remedy
+        case ssl.SSLError():
+            return str(error), "set SSL_CERT_FILE to the gateway's certificate, and use the name that stands in it"
+        case ConnectionRefusedError():
+            return "nobody listens there", "start `quarterdeck gateway` there, or correct account.gateway"
+        case OSError():
+            return str(error), "correct account.gateway; look at the network between here and there"
+        case _:
+            return str(error) or type(error).__name__, "use the same Quarterdeck on both sides"

@@ -1,7 +1,8 @@
 """The file in which a simulated broker's account outlives its process: its books, and what its market needs to go on.
 
 Promises: replaced whole or not at all, at every change of the account before anybody hears of it; a file of another account is
-refused and never overwritten. Does not: sell safety that the disk cannot give; a failed write is tried again at the next change.
+refused and never overwritten, nor is one that another process wrote since: one that was frozen while its successor traded cannot
+take that back. Does not: sell safety that the disk cannot give; a failed write is tried again at the next change.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from core.brokers.simulator.books import Books
+from core.brokers.simulator.faults import KeptFaults
 from core.brokers.simulator.records import AccountTerms
 from core.model.errors import BrokerError
 from core.model.units import UtcNs
@@ -49,13 +51,19 @@ class PaperAccount(KeptAccount, frozen=True, kw_only=True):
 
 
 class SimulatedAccount(KeptAccount, frozen=True, kw_only=True):
-    """A hosted simulated terminal's, and the market that it trades: its seed and the instant at which it was first entered."""
+    """A hosted simulated terminal's, and the market that it trades: its seed and the instant at which it was first entered.
+
+    Beside the account go late orders and the symbols in Market Watch; `starts` counts the processes that have hosted it.
+    """
 
     FILE: ClassVar[str] = "simulated.msgpack"
     WORDS: ClassVar[str] = "simulated account"
 
     seed: int
     origin_utc_ns: UtcNs
+    starts: int = 1
+    under_way: KeptFaults = KeptFaults()
+    watched: tuple[str, ...] = ()
 
 
 Kept = TypeVar("Kept", bound=KeptAccount)
@@ -68,11 +76,13 @@ class AccountFile(Generic[Kept]):
         """Nothing is read before `read`."""
         self.path = folder / kind.FILE
         self._kind: type[Kept] = kind
+        self._ours: tuple[int, int, int] | None = None
 
     def read(self, terms: AccountTerms) -> Kept | None:
         """What was kept, or None where nothing was. Raises BrokerError for a damaged file, or another account's."""
         name = f"the {self._kind.WORDS} in {self.path}"
         try:
+            self._ours = self._stamp()
             kept = msgspec.msgpack.decode(self.path.read_bytes(), type=self._kind)
         except FileNotFoundError:
             return None
@@ -89,14 +99,26 @@ class AccountFile(Generic[Kept]):
         return kept
 
     def write(self, kept: Kept) -> bool:
-        """Replace the file; False when the disk refused."""
+        """Replace the file; False when the disk refused, or another process has replaced it since."""
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             draft.write_bytes(msgspec.msgpack.encode(kept))
+            if self._stamp() not in (None, self._ours):
+                draft.unlink()
+                return False
             draft.replace(self.path)
+            self._ours = self._stamp()
         except OSError:
             return False
         return True
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """What tells one writing of the file from another; None while there is none."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _words(login: int, server: str, currency: str, hedging: bool) -> str:

@@ -49,13 +49,13 @@ class Opening:
                 info = await session.read("terminal_info")
                 if info["connected"]:
                     return account, info
-                why = "the terminal has no line to its trade server"
+                why, remedy = "the terminal has no line to its trade server", "look at the terminal's Journal tab, or wait"
             except ReadFailed as error:
-                why = str(error)
+                why, remedy = str(error), error.what_to_do
             if session.clock.monotonic_s() + wait_s >= deadline_s:
                 raise BrokerError(
                     f"no broker within {session.policy.start_timeout_s:g} s: {why}",
-                    what_to_do="check that the terminal runs, is logged in and connected; `quarterdeck doctor` tells more",
+                    what_to_do=remedy or "check that the terminal runs, is logged in and connected, and shows no dialog",
                 )
             await session.sleep(wait_s)
             wait_s = min(wait_s * 2.0, session.policy.retry_max_s)

@@ -36,6 +36,11 @@ _CLAIMS_MAX = 10_000
 class ReadFailed(Exception):
     """A read gave nothing that may be believed. Never leaves the adapter."""
 
+    def __init__(self, why: str, *, what_to_do: str = "") -> None:
+        """`what_to_do` is for the operator, where more is known than `why`."""
+        super().__init__(why)
+        self.what_to_do = what_to_do
+
 
 class Session:
     """One terminal, what is known of it, and the tables of names."""
@@ -117,14 +122,14 @@ class Session:
             reply = await self.terminal.call("initialize", **self._initialize_arguments())
         except (TerminalLost, TerminalNotSent) as error:
             self.mark_down(str(error))
-            raise ReadFailed(f"no line to the terminal: {error}") from error
+            raise ReadFailed(f"no line to the terminal: {error}", what_to_do=error.what_to_do) from error
         if reply.value is not True:
             trouble = last_error(reply.error_code)
             words = f"{trouble.number} {trouble.meaning} ({reply.error_text})"
             if trouble.on_read in ("stop", "our_bug"):
                 raise BrokerError(f"the terminal refuses: {words}", what_to_do=trouble.what_to_do)
             self.mark_down(words)
-            raise ReadFailed(f"{words}; {trouble.what_to_do}" if trouble.what_to_do else words)
+            raise ReadFailed(words, what_to_do=trouble.what_to_do)
         account = await self._first_account()
         self._up = True
         if self._ever_up:

@@ -77,6 +77,13 @@ class _Delayed(NamedTuple):
     fills: bool
 
 
+class KeptFaults(Struct, frozen=True, kw_only=True):
+    """What is under way, as plain data: late orders by ticket, and deals that are not shown before an instant."""
+
+    late: tuple[tuple[UtcNs, Request, int, bool], ...] = ()
+    hidden: tuple[tuple[int, UtcNs], ...] = ()
+
+
 _BURST_CODES = (10004, 10020, 10021, 10024, 10029, 10039)
 _AMBIGUOUS_CODES = (10011, 10012, 10031)
 _TRUNCATED_UNITS = 12
@@ -101,6 +108,17 @@ class Faults:
         self.rates = rates
         self.active = rates != FaultRates()
         self.tick_value_factor = rates.tick_value_factor
+
+    def kept(self) -> KeptFaults:
+        """What is under way, to be written down."""
+        late = tuple((item.due_utc_ns, item.request, item.order.ticket, item.fills) for item in self._delayed)
+        return KeptFaults(late=late, hidden=tuple(self._hidden.items()))
+
+    def restore(self, kept: KeptFaults, ledger: Ledger) -> None:
+        """Go on with what was under way; `ledger` holds the orders."""
+        rows = [(due, request, ledger.orders.get(ticket), fills) for due, request, ticket, fills in kept.late]
+        self._delayed = [_Delayed(due, request, order, fills) for due, request, order, fills in rows if order is not None]
+        self._hidden = dict(kept.hidden)
 
     def take_delay_s(self) -> float:
         """Virtual seconds that calls took since the last question."""

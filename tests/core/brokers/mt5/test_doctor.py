@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.brokers.base import TerminalLost, TerminalNotSent
 from core.brokers.mt5.doctor import Wanted, examine, verdict_of
 from core.brokers.mt5.servertime import ServerClock
 from core.brokers.simulator.faults import FaultRates
@@ -55,6 +56,7 @@ def test_a_degraded_one_names_each_weakness_with_its_remedy():
     assert all(row.remedy for row in findings if row.verdict == "fail")
     assert verdict_of(findings) == "fail"
     assert "Algo Trading" in rows["algo trading"].remedy
+    assert rows["tick value EURUSD"].number == pytest.approx(50.0, abs=0.5), "as the broker tells it, not as the start left it"
 
 
 def test_a_broker_that_refuses_stops_in_the_opening_request_is_found_out():
@@ -79,8 +81,51 @@ def test_a_broken_one_says_so_in_one_row():
     assert rows["terminal"].remedy
 
 
+@pytest.mark.parametrize(
+    ("trouble", "remedy"),
+    [
+        (
+            TerminalNotSent("the gateway is not reached: it refuses the token", what_to_do="copy gateway.token"),
+            "copy gateway.token",
+        ),
+        (TerminalLost("no answer from the module", what_to_do="restart the terminal"), "restart the terminal"),
+        (TerminalNotSent("the pipe is gone"), "check that the terminal runs"),
+    ],
+)
+def test_a_way_that_ends_before_the_terminal_carries_its_own_remedy(trouble, remedy):
+    rig = Rig(connect=False)
+
+    async def lost(*_args, **_kwargs):
+        raise trouble
+
+    rig.carrier.call = lost
+    (row,) = examined(rig)[0]
+    assert (row.name, row.verdict) == ("terminal", "fail")
+    assert str(trouble) in row.text
+    assert row.remedy.startswith(remedy)
+    assert "doctor" not in row.remedy, "whoever reads this has asked the doctor"
+
+
+def test_a_line_that_stalls_now_and_then_is_a_weakness_although_it_is_quick_most_of_the_time():
+    rig = Rig(connect=False)
+    quick, number = rig.carrier.call, 0
+
+    async def call(name, *args, **kwargs):
+        nonlocal number
+        number += name == "account_info"
+        rig.clock.wait(1.5 if name == "account_info" and number % 7 == 0 else 0.001)
+        return await quick(name, *args, **kwargs)
+
+    rig.carrier.call = call
+    rows = examined(rig)[1]
+    assert rows["round trip"].verdict == "warn"
+    assert "overloaded" in rows["round trip"].remedy
+
+
 @pytest.mark.parametrize("rate", ["pipe_broken", "positions_unknown", "slow_call"])
 def test_a_bad_hour_never_raises(rate):
     for seed in range(20):
         rig = Rig(connect=False, faults=FaultRates(**{rate: 0.3}), seed=seed)
-        assert examined(rig)[0]
+        findings = examined(rig)[0]
+        assert findings
+        assert all(row.remedy for row in findings if row.verdict != "ok"), [row for row in findings if row.verdict != "ok"]

@@ -353,8 +353,9 @@ async def test_nobody_at_the_address_is_not_sent_and_is_not_tried_at_every_call(
         "ws://127.0.0.1:9", TOKEN, Deadlines(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=60, retry_max_s=60
     )
     for _ in range(5):
-        with pytest.raises(TerminalNotSent):
+        with pytest.raises(TerminalNotSent, match="nobody listens there") as refused:
             await client.call("order_send", {"action": 1})
+        assert "account.gateway" in refused.value.what_to_do
 
 
 # ------------------------------------------------------------------------------------------------------- who is let in

@@ -15,13 +15,14 @@ from core.brokers.mt5.gateway.simulated import hosted_at
 from core.brokers.mt5.kept import AccountFile, SimulatedAccount
 from core.brokers.simulator.faults import FaultRates
 from core.clock.wall import WallClock
-from core.model.errors import BrokerError
+from core.model.errors import BrokerError, StorageError
 from core.model.units import DAY_NS, H1_NS, NS_PER_S
 from core.settings.load import shipped_settings
 from tests.core.brokers.mt5.later_child import HOST
 
 WEDNESDAY_NS = 1_736_942_400 * NS_PER_S
 """2025-01-15 12:00 UTC."""
+NO_FAULTS = FaultRates()
 SHORT = (("simulation.history_days", 30), ("desk.pairs", ["EURUSD"]))
 
 
@@ -54,8 +55,8 @@ def buying(module, *, stop, lots=0.5):
     }
 
 
-def opened(settings, clock, folder):
-    host = hosted_at(settings, clock, FaultRates(), AccountFile(folder, SimulatedAccount), tick_s=60)
+def opened(settings, clock, folder, rates=NO_FAULTS):
+    host = hosted_at(settings, clock, rates, AccountFile(folder, SimulatedAccount), tick_s=60)
     host.before_call()
     assert host.module.initialize()
     assert host.module.symbol_select("EURUSD", True)
@@ -115,6 +116,66 @@ def test_another_market_or_account_is_refused_and_the_file_left_alone(tmp_path, 
     with pytest.raises(BrokerError, match=words):
         opened(shipped_settings(*SHORT, change), clock, tmp_path)
     assert (tmp_path / SimulatedAccount.FILE).read_bytes() == before
+
+
+def test_an_order_that_is_late_comes_to_its_end_in_the_next_process(tmp_path):
+    settings, clock = shipped_settings(*SHORT), Standing(WEDNESDAY_NS)
+    first = opened(settings, clock, tmp_path, FaultRates(placed_then_filled=1.0, delay_s=60.0))
+    assert first.module.order_send(buying(first.module, stop=0.05)).retcode == 10008
+    first.after_call()
+    second = opened(settings, clock, tmp_path)
+    assert len(second.module.orders_get()) == 1
+    clock.at += 120 * NS_PER_S
+    second.before_call()
+    assert not second.module.orders_get()
+    assert len(second.module.positions_get()) == 1
+
+
+def test_what_was_in_market_watch_is_there_after_a_process(tmp_path):
+    settings, clock = shipped_settings(*SHORT), Standing(WEDNESDAY_NS)
+    opened(settings, clock, tmp_path).after_call()
+    second = hosted_at(settings, clock, FaultRates(), AccountFile(tmp_path, SimulatedAccount), tick_s=60)
+    second.module.initialize()
+    assert second.module.symbol_info_tick("EURUSD") is not None
+
+
+def test_one_that_thaws_after_its_successor_traded_cannot_take_that_back(tmp_path):
+    settings, clock = shipped_settings(*SHORT), Standing(WEDNESDAY_NS)
+    frozen, successor = opened(settings, clock, tmp_path), opened(settings, clock, tmp_path)
+    assert successor.module.order_send(buying(successor.module, stop=0.05)).retcode == 10009
+    successor.after_call()
+    assert frozen.module.order_send(buying(frozen.module, stop=0.05)).retcode == 10009
+    with pytest.raises(StorageError, match="another process writes there"):
+        frozen.after_call()
+    assert deals(opened(settings, clock, tmp_path)) == deals(successor)
+
+
+def test_what_cannot_be_written_down_is_not_answered(tmp_path):
+    (folder,) = made(tmp_path, "home")
+    host = opened(shipped_settings(*SHORT), Standing(WEDNESDAY_NS), tmp_path / folder)
+    host.module.order_send(buying(host.module, stop=0.05))
+    (tmp_path / folder / SimulatedAccount.FILE).unlink()
+    (tmp_path / folder).rmdir()
+    with pytest.raises(StorageError, match="cannot be written"):
+        host.after_call()
+
+
+def test_a_pair_that_is_held_and_no_longer_traded_stops_the_start(tmp_path):
+    clock = Standing(WEDNESDAY_NS)
+    host = opened(shipped_settings(*SHORT), clock, tmp_path)
+    host.module.order_send(buying(host.module, stop=0.05))
+    host.after_call()
+    with pytest.raises(BrokerError, match="holds EURUSD"):
+        opened(shipped_settings(SHORT[0], ("desk.pairs", ["GBPUSD"])), clock, tmp_path)
+
+
+def test_each_process_draws_faults_of_its_own(tmp_path):
+    settings, clock = shipped_settings(*SHORT), Standing(WEDNESDAY_NS)
+    sequences = []
+    for _ in range(2):
+        host = opened(settings, clock, tmp_path, FaultRates(positions_unknown=0.5))
+        sequences.append([host.module.positions_get() is None for _ in range(40)])
+    assert sequences[0] != sequences[1]
 
 
 def deals(host):
