@@ -27,7 +27,7 @@ from core.engine.lockstep import Lockstep, run_now
 from core.engine.opening import first_inputs, open_broker, run_head, started_input
 from core.engine.perform import Performer
 from core.engine.runner import Runner
-from core.engine.scanning import history_bars, make_scanner, seed
+from core.engine.scanning import InLoop, history_bars, make_scanner, seed
 from core.engine.session import RunWish, run_to_end, start_run
 from core.engine.venues import simulated_venue
 from core.journal.writer import JournalWriter
@@ -123,7 +123,7 @@ async def _closes(settings: Settings, strategy: LoadedStrategy, path: Path) -> l
         broker=venue.broker,
         runner=runner,
         performer=Performer(venue.broker, journal),
-        scanner=scanner,
+        scans=InLoop(scanner),
         settings=settings,
         interest=desk,
     )

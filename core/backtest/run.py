@@ -24,7 +24,7 @@ from core.engine.lockstep import BarScanner, Lockstep, run_now
 from core.engine.opening import Opening, first_inputs, open_broker, started_input
 from core.engine.perform import Performer
 from core.engine.runner import Runner, Tape
-from core.engine.scanning import history_bars, make_scanner, seed
+from core.engine.scanning import InLoop, history_bars, make_scanner, seed
 from core.engine.venue import Venue
 from core.model.effects import Effect, EndRun
 from core.model.errors import InvariantBroken
@@ -165,7 +165,7 @@ class Backtest:
                 broker=venue.broker,
                 runner=runner,
                 performer=Performer(venue.broker, None),
-                scanner=live if scanner is None else scanner,
+                scans=InLoop(live if scanner is None else scanner),
                 settings=settings,
                 interest=self.desk,
                 until_utc_ns=venue.until_utc_ns,

@@ -10,7 +10,6 @@ from core.engine.live import LiveFeed
 from core.engine.lockstep import Lockstep
 from core.engine.pace import Pacer
 from core.engine.perform import Performer, requests_of
-from core.engine.scanning import TimedScanner
 from core.engine.supervise import Supervisor
 from core.link.messages import ReplayControl
 from core.model.effects import Effect, TradeClosed, Verdict
@@ -121,7 +120,7 @@ class LockstepDrive:
             broker=engine.venue.broker,
             runner=engine.runner,
             performer=self._performer,
-            scanner=engine.scanner,
+            scans=engine.scans,
             settings=engine.tuning.settings,
             interest=engine.desk,
             until_utc_ns=engine.venue.until_utc_ns,
@@ -245,7 +244,7 @@ class LiveDrive:
             broker=engine.venue.broker,
             runner=engine.runner,
             performer=self._performer,
-            scanner=TimedScanner(engine.scanner, engine.tuning.settings, engine.clock),
+            scans=engine.scans,
             settings=lambda: engine.tuning.settings,
             interest=engine.desk,
             clock=engine.clock,

@@ -21,13 +21,16 @@ from core.engine.alerting import AlertSender
 from core.engine.desk_side import DeskSide
 from core.engine.drive import Drive, LiveDrive, LockstepDrive
 from core.engine.health import Health
+from core.engine.lockstep import Scans
 from core.engine.notify import Supervisor as SystemSupervisor
 from core.engine.opening import Opening, first_inputs, open_in_time, run_head, started_input
 from core.engine.overlay import with_newest
 from core.engine.perform import Performer
 from core.engine.recovery import confirm_real, recovered
 from core.engine.runner import Runner
-from core.engine.scanning import history_bars, make_scanner, seed
+from core.engine.scanning import Elsewhere, InLoop, history_bars, make_scanner, seed
+from core.engine.strategy_process import StrategyProcess
+from core.engine.strategy_side import StrategySide
 from core.engine.supervise import Supervisor
 from core.engine.tuning import Tuning
 from core.engine.upkeep import Upkeep
@@ -83,8 +86,9 @@ class Engine:
         secrets: Secrets,
         on_line: Callable[[LogLine], None] | None = None,
         real_time: bool = True,
+        apart: StrategyProcess | None = None,
     ) -> None:
-        """Nothing is opened before `start`. `on_line` hears the log beside its file.
+        """Nothing is opened before `start`. `on_line` hears the log beside its file; `apart` is where `strategy` is asked.
 
         `real_time` is false on a virtual loop: no thread, and nobody to measure or paint for.
         """
@@ -98,6 +102,7 @@ class Engine:
         self._secrets = secrets
         self._on_line = on_line
         self._real_time = real_time
+        self._apart = apart
         self._system = SystemSupervisor()
         self._made_up = venue.mode in _MADE_UP
         engine = loaded.settings.engine
@@ -184,6 +189,10 @@ class Engine:
     async def _first(self, opening: Opening, restored: bytes | None) -> None:
         settings = self.tuning.settings
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
+        self.scans: Scans = InLoop(self.scanner)
+        if self._apart is not None:
+            StrategySide(self, self._apart)
+            self.scans = Elsewhere(self.scanner, self._apart)
         histories = seed(self.scanner, opening, settings)
         started = started_input(
             settings,
@@ -221,11 +230,7 @@ class Engine:
             keep("calendar", lambda: self.upkeep.keep_calendar(source))
         await asyncio.wait((self.ended, self._supervisor.fatal), return_when=asyncio.FIRST_COMPLETED)
         if self._supervisor.fatal.done():
-            error = self._supervisor.fatal.result()
-            if isinstance(error, InvariantBroken):
-                why = f"a promise of the program does not hold: {error}"
-                return RunEnd(clean=False, why=why, exit_code=InvariantBroken.exit_code)
-            return RunEnd(clean=False, why=f"the market cannot go on: {type(error).__name__}: {error}", exit_code=_CRASHED)
+            return _broken_off(self._supervisor.fatal.result())
         return self.ended.result()
 
     def stop(self, policy: Policy = "settings", why: str = "signal") -> None:
@@ -265,6 +270,8 @@ class Engine:
     async def close(self, end: RunEnd) -> RunEnd:
         """End all tasks, flush, say goodbye; returns how it ended in the end. Safe after a failed start."""
         await self._supervisor.stop()
+        if self._apart is not None:
+            await self._apart.stop()
         if hasattr(self, "upkeep") and hasattr(self, "health"):
             await self.drive.stop()
             if not self.runner.broken and self.runner.seq:
@@ -307,7 +314,7 @@ class Engine:
     def _task_failed(self, name: str, error: BaseException, failures: int) -> None:
         text = f"{name}: {type(error).__name__}: {error}"
         self._say("error", "task", text)
-        self.health.errors = dict(self._supervisor.errors)
+        self.health.count_error(type(error).__name__)
         self.journal.error("task", text)
         if failures == self.tuning.settings.engine.alert_after_failures or isinstance(error, InvariantBroken):
             alert = Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)")
@@ -364,3 +371,13 @@ class Engine:
 
     def _beat(self) -> None:
         self.heart.beat(self.snapshot())
+
+
+def _broken_off(error: BaseException) -> RunEnd:
+    """How a run ended that nothing could carry on."""
+    if isinstance(error, InvariantBroken):
+        why = f"a promise of the program does not hold: {error}"
+        return RunEnd(clean=False, why=why, exit_code=InvariantBroken.exit_code)
+    if isinstance(error, QuarterdeckError):
+        return RunEnd(clean=False, why=error.one_line(), exit_code=error.exit_code)
+    return RunEnd(clean=False, why=f"the market cannot go on: {type(error).__name__}: {error}", exit_code=_CRASHED)

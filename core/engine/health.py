@@ -53,6 +53,10 @@ class Health:
         elif self._queued_since_s is None:
             self._queued_since_s = self._clock.monotonic_s()
 
+    def count_error(self, kind: str) -> None:
+        """One more of a class (F3)."""
+        self.errors[kind] = self.errors.get(kind, 0) + 1
+
     def count_bars(self, bars: int) -> None:
         """Keep the rate of bars per second of life."""
         then_s, then = self._rate

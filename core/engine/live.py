@@ -2,8 +2,9 @@
 
 Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came;
 quotes are conflated to the newest a pair, and those of pairs that nothing is open or waiting in come at bar closes alone. A bar
-counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after. Requests are
-performed beside each other; the terminal's own queue serves closes first.
+counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after. A pair whose
+strategy is still looking keeps no other waiting. Requests are performed beside each other; the terminal's own queue serves closes
+first.
 Does not: decide how fresh is fresh; the desk does.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Awaitable, Callable
 
 from core.brokers.base import Broker
 from core.clock.wall import Clock
-from core.engine.lockstep import BarScanner, Interest, broker_news
+from core.engine.lockstep import Interest, Scans, broker_news
 from core.engine.perform import Performer, requests_of
 from core.engine.runner import Runner
 from core.engine.signal_queue import SignalQueue
@@ -43,7 +44,7 @@ class LiveFeed:
         broker: Broker,
         runner: Runner,
         performer: Performer,
-        scanner: BarScanner,
+        scans: Scans,
         settings: Callable[[], Settings],
         interest: Interest,
         clock: Clock,
@@ -60,7 +61,7 @@ class LiveFeed:
         self._broker = broker
         self._runner = runner
         self._performer = performer
-        self._scanner = scanner
+        self._scans = scans
         self._settings = settings
         self._interest = interest
         self._clock = clock
@@ -202,7 +203,7 @@ class LiveFeed:
             over = now - end_utc_ns > (scan.bar_close_wait_s + _BAR_POLL_S) * NS_PER_S
             bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
             if bar is not None and bar.open_utc_ns >= open_utc_ns:
-                self._bar(symbol, bar, late=now - end_utc_ns > scan.signal_age_max_s * NS_PER_S)
+                await self._bar(symbol, bar, late=now - end_utc_ns > scan.signal_age_max_s * NS_PER_S)
                 return
             if over and not isinstance(read, Unknown):
                 self.post(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why="no tick in it"))
@@ -219,12 +220,12 @@ class LiveFeed:
             self._shown[quote.symbol] = quote.at_utc_ns
             self.post(quote)
 
-    def _bar(self, symbol: str, bar: Bar, *, late: bool) -> None:
+    async def _bar(self, symbol: str, bar: Bar, *, late: bool) -> None:
         self.bars += 1
         for quote in tuple(self.newest.values()):
             self._show(quote)
         self.post(BarClosed(symbol=symbol, timeframe="M15", bar=bar, late=late))
-        self._queue.offer(self._scanner.on_bar(symbol, bar))
+        self._queue.offer(await self._scans.scan(symbol, bar))
         for scanned in self._queue.take_all():
             self.post(scanned)
 

@@ -3,7 +3,8 @@
 The terminal moves only when the desk has consumed everything and every effect is performed, so a run is a function of its data,
 settings and commands. Promises: inputs of one instant come in `INSTANT_ORDER`, then in the order of the pairs; a bar counts as
 closed when its time is over and a later tick of any pair was seen, or `scan.bar_close_wait_s` after. Does not: pace (the engine
-does), or read any clock. No call suspends while the terminal is in this process, so `run_now` can drive it without an event loop.
+does), or read any clock. No call suspends while terminal and strategy are in this process, so `run_now` can drive it without an
+event loop; a strategy in a process of its own is waited for, however long it takes.
 """
 
 from __future__ import annotations
@@ -90,10 +91,18 @@ class SteppedTerminal(Protocol):
 
 
 class BarScanner(Protocol):
-    """What looks at closed bars."""
+    """What looks at closed bars and answers at once."""
 
     def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
         """The strategy's answer."""
+        ...
+
+
+class Scans(Protocol):
+    """What looks at closed bars, here or elsewhere: closed bars in, `Signal` or `NoSignal` out."""
+
+    async def scan(self, symbol: str, bar: Bar) -> Signal | NoSignal:
+        """The strategy's answer; whatever goes wrong with it is a `NoSignal` that says so."""
         ...
 
 
@@ -107,7 +116,7 @@ class Lockstep:
         broker: Broker,
         runner: Runner,
         performer: Performer,
-        scanner: BarScanner,
+        scans: Scans,
         settings: Settings,
         interest: Interest,
         until_utc_ns: UtcNs = _NEVER,
@@ -120,7 +129,7 @@ class Lockstep:
         """The data are over and the desk still has something to finish: its timers go on."""
         self._broker = broker
         self._performer = performer
-        self._scanner = scanner
+        self._scans = scans
         self._interest = interest
         self._until_utc_ns = until_utc_ns
         self._symbols = settings.desk.pairs
@@ -226,7 +235,7 @@ class Lockstep:
                 continue
             self.bars += 1
             await self.give(BarClosed(symbol=symbol, timeframe="M15", bar=bar), at)
-            self._queue.offer(self._scanner.on_bar(symbol, bar))
+            self._queue.offer(await self._scans.scan(symbol, bar))
         for scanned in self._queue.take_all():
             await self.give(scanned, at)
 

@@ -1,17 +1,17 @@
-"""The scanner of a run: the strategy that settings name, seeded with what the broker had."""
+"""The scanner of a run: the strategy that settings name, seeded with what the broker had, asked here or where it lives."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.clock.wall import Clock
 from core.engine.lockstep import BarScanner
 from core.engine.opening import Opening
+from core.engine.strategy_process import Asked
 from core.model.inputs import History
 from core.model.market import Bar, Instrument
 from core.model.signals import NoSignal, Signal
 from core.scan.history import history_of
-from core.scan.plan import plan_for, withheld
+from core.scan.plan import plan_for
 from core.scan.scanner import Scanner
 from core.settings.load import for_pair
 from core.settings.schema import Settings
@@ -58,28 +58,27 @@ def make_scanner(loaded: LoadedStrategy, instruments: Sequence[Instrument], sett
     return Scanner(loaded, traded, settings)
 
 
-class TimedScanner:
-    """A scanner beside a live market: an answer that a strategy of the operator's own was too slow with is withheld.
+class InLoop:
+    """Scans here and now: the shipped strategy, columns made before, a tape's answers."""
 
-    What is late is not traded on, and why is on the tape. Recorded days have no such limit: their result must not depend on the
-    speed of a machine.
-    """
-
-    def __init__(self, scanner: BarScanner, settings: Settings, clock: Clock) -> None:
-        """The shipped strategy is not measured."""
+    def __init__(self, scanner: BarScanner) -> None:
+        """`scanner` answers at once."""
         self._scanner = scanner
-        self._measured = scanner if isinstance(scanner, Scanner) and scanner.own else None
-        self._limit_ms = settings.strategy.time_limit_ms
-        self._clock = clock
 
-    def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
-        """The strategy's answer, or that it came too late."""
-        if self._measured is None:
-            return self._scanner.on_bar(symbol, bar)
-        began_s = self._clock.monotonic_s()
-        found = self._measured.on_bar(symbol, bar)
-        took_ms = (self._clock.monotonic_s() - began_s) * 1000.0
-        if took_ms <= self._limit_ms:
-            return found
-        why = f"the strategy took {took_ms:.0f} ms; strategy.time_limit_ms allows {self._limit_ms:g}"
-        return withheld(self._measured.plan(symbol), symbol, bar.open_utc_ns, why)
+    async def scan(self, symbol: str, bar: Bar) -> Signal | NoSignal:
+        """See `Scans`; it never suspends."""
+        return self._scanner.on_bar(symbol, bar)
+
+
+class Elsewhere:
+    """Keeps the bars here and asks the strategy where it lives."""
+
+    def __init__(self, scanner: Scanner, asked: Asked) -> None:
+        """`scanner` makes the questions, `asked` answers them."""
+        self._scanner = scanner
+        self._asked = asked
+
+    async def scan(self, symbol: str, bar: Bar) -> Signal | NoSignal:
+        """See `Scans`."""
+        look = self._scanner.look(symbol, bar)
+        return look if isinstance(look, NoSignal) else await self._asked.ask(look)

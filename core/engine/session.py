@@ -19,9 +19,11 @@ import msgspec
 from msgspec import Struct
 
 from core.brokers.simulator.demo import lively_terminal
+from core.brokers.simulator.opening import seeded_terminal
 from core.clock.wall import Clock, WallClock
 from core.engine.engine import Engine, RunEnd, Step
 from core.engine.scanning import history_bars, warmup_bars
+from core.engine.strategy_side import strategy_of_a_run
 from core.engine.venue import Venue
 from core.engine.venues import CRASH_AGE_MAX_HOURS, ReplayRequest, base36, crash_venue, replay_venue, simulated_venue
 from core.engine.voice import Watcher
@@ -30,7 +32,7 @@ from core.model.snapshot import LogLine
 from core.settings.home import Home, prepare
 from core.settings.load import Loaded, load_settings
 from core.settings.secrets import Secrets, read_secrets
-from core.strategy.load import LoadedStrategy, load_strategy
+from core.strategy.load import LoadedStrategy
 
 INTERRUPTED = 130
 _AGE = "care.age_max_hours"
@@ -95,7 +97,9 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets:
     run_id = base36(clock.utc_ns() // 1_000_000_000)
     if settings.desk.mode == "simulated":
         speed = wish.speed if wish.speed_given else settings.simulation.speed
-        return simulated_venue(settings, run_id=run_id, speed=speed, terminal=lively_terminal(settings, strategy))
+        # where a strategy apart would find something is not known before it is asked bar by bar
+        terminal = seeded_terminal(settings) if strategy.own else lively_terminal(settings, strategy)
+        return simulated_venue(settings, run_id=run_id, speed=speed, terminal=terminal)
     from core.engine.live_venues import live_venue, paper_venue
 
     if settings.desk.mode == "paper":
@@ -139,21 +143,29 @@ async def _started(
     loaded = wished_settings(wish)
     prepare(wish.home)
     secrets = read_secrets(wish.home.secrets)
-    strategy = load_strategy(loaded.settings.strategy, wish.home.root)
-    on_step("loading the market")
-    venue = await asyncio.to_thread(make_venue, wish, loaded, strategy, secrets, clock)
-    on_step(venue.label)
-    if wish.crash:
-        on_step(f"positions may live {loaded.settings.care.age_max_hours:g} h here, so that some meet the crash")
-    engine = Engine(
-        home=wish.home,
-        loaded=loaded,
-        venue=venue,
-        strategy=strategy,
-        clock=clock,
-        secrets=secrets,
-        on_line=on_line,
-    )
+    if loaded.settings.strategy.file:
+        on_step(f"loading the strategy {loaded.settings.strategy.file}")
+    strategy, apart = await strategy_of_a_run(loaded.settings, wish.home.root, clock)
+    try:
+        on_step("loading the market")
+        venue = await asyncio.to_thread(make_venue, wish, loaded, strategy, secrets, clock)
+        on_step(venue.label)
+        if wish.crash:
+            on_step(f"positions may live {loaded.settings.care.age_max_hours:g} h here, so that some meet the crash")
+        engine = Engine(
+            home=wish.home,
+            loaded=loaded,
+            venue=venue,
+            strategy=strategy,
+            clock=clock,
+            secrets=secrets,
+            on_line=on_line,
+            apart=apart,
+        )
+    except BaseException:
+        if apart is not None:
+            await apart.stop()
+        raise
     try:
         await engine.start(on_step)
     except BaseException as error:

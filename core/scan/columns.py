@@ -45,9 +45,10 @@ class PairColumns:
         """What the scanner says at the close of that bar."""
         if not self.ready[row]:
             have = min(row + 1, self._plan.m15_rows), int(self.columns.h1_rows[row]) + 1
-            return withheld(self._plan, self._instrument.symbol, int(self.m15.open_utc_ns[row]), warming(self._plan, *have))
+            opened = int(self.m15.open_utc_ns[row])
+            return withheld(self._plan.loaded, self._instrument.symbol, opened, warming(self._plan, *have))
         candidate = bool(self.candidate[row])
-        return judged(self._plan, self._instrument, self.columns, row, candidate=candidate, figures=self.figures(row))
+        return judged(self._plan.loaded, self._instrument, self.columns, row, candidate=candidate, figures=self.figures(row))
 
 
 def warming(plan: Plan, m15_rows: int, h1_rows: int) -> str:

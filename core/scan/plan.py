@@ -34,17 +34,25 @@ _QUARTERS = 4
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """A strategy, what it is called on the tape, and how much past one pair's scan takes."""
+    """A strategy, and how much past one pair's scan takes."""
 
-    strategy: Strategy
-    name: str
-    strategy_hash: str
+    loaded: LoadedStrategy
     m15_rows: int
     """M15 bars in the window of a scan; fewer, and nothing is judged."""
     h1_rows: int
     """Closed H1 bars in that window."""
     percentile_rows: int
     """M15 bars over which ATR(M15)/price is ranked."""
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy itself."""
+        return self.loaded.strategy
+
+    @property
+    def name(self) -> str:
+        """What the strategy calls itself."""
+        return self.loaded.name
 
     @property
     def warmup_rows(self) -> int:
@@ -62,9 +70,7 @@ def plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> Plan:
     h1_rows = max(loaded.strategy.warmup_h1_bars, _H1_ROWS_MIN)
     days = for_pair(settings, symbol).filters.atr_percentile_days
     return Plan(
-        strategy=loaded.strategy,
-        name=loaded.name,
-        strategy_hash=loaded.hash,
+        loaded=loaded,
         m15_rows=max(loaded.strategy.warmup_bars, recursive_bars(wilder=ATR_BARS)),
         h1_rows=h1_rows,
         percentile_rows=max(days * _M15_A_WEEK // _DAYS_A_WEEK, 1),
@@ -72,15 +78,15 @@ def plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> Plan:
 
 
 def judged(
-    plan: Plan, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, figures: Figures
+    loaded: LoadedStrategy, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, figures: Figures
 ) -> Signal | NoSignal:
     """What the strategy says at one row, with the figures measured there."""
     opened = int(columns.m15.open_utc_ns[row])
-    decision = attempted("", plan.strategy.decide, columns, row, instrument)
+    decision = attempted("", loaded.strategy.decide, columns, row, instrument)
     if isinstance(decision, Failed):
-        return withheld(plan, instrument.symbol, opened, f"strategy error: {decision.error}", figures)
+        return withheld(loaded, instrument.symbol, opened, f"strategy error: {decision.error}", figures)
     if not isinstance(decision, Decision):
-        return withheld(plan, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", figures)
+        return withheld(loaded, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", figures)
     features = Features(
         atr_m15_price=figures[0],
         atr_h1_price=figures[1],
@@ -92,19 +98,19 @@ def judged(
     if decision.side is None:
         return NoSignal(
             symbol=instrument.symbol,
-            strategy=plan.name,
-            strategy_hash=plan.strategy_hash,
+            strategy=loaded.name,
+            strategy_hash=loaded.hash,
             bar_open_utc_ns=opened,
             votes=decision.votes,
             features=features,
         )
     wrong = "decides where its candidates() finds nothing" if not candidate else _nonsense(decision)
     if wrong:
-        return withheld(plan, instrument.symbol, opened, f"strategy {wrong}", figures)
+        return withheld(loaded, instrument.symbol, opened, f"strategy {wrong}", figures)
     return Signal(
         symbol=instrument.symbol,
-        strategy=plan.name,
-        strategy_hash=plan.strategy_hash,
+        strategy=loaded.name,
+        strategy_hash=loaded.hash,
         bar_open_utc_ns=opened,
         side=decision.side,
         entry_price=decision.entry_price,
@@ -117,13 +123,13 @@ def judged(
     )
 
 
-def withheld(plan: Plan, symbol: str, bar_open_utc_ns: UtcNs, why: str, figures: Figures | None = None) -> NoSignal:
+def withheld(loaded: LoadedStrategy, symbol: str, bar_open_utc_ns: UtcNs, why: str, figures: Figures | None = None) -> NoSignal:
     """Nothing was judged, and why."""
     atr_m15_price, atr_h1_price, percentile_pct = figures or _NOTHING_MEASURED
     return NoSignal(
         symbol=symbol,
-        strategy=plan.name,
-        strategy_hash=plan.strategy_hash,
+        strategy=loaded.name,
+        strategy_hash=loaded.hash,
         bar_open_utc_ns=bar_open_utc_ns,
         features=Features(atr_m15_price=atr_m15_price, atr_h1_price=atr_h1_price, atr_percentile_pct=percentile_pct),
         withheld=why,

@@ -2,7 +2,7 @@
 
 Promises: pure and synchronous; the answer depends on the last bars alone, so a restart changes nothing; a bar that is not
 after the last one is not scanned; H1 bars are built from the M15 bars first (a longer bar that closes at the same instant is
-seen).
+seen). `look` takes a bar in and gives the question, `on_bar` asks it here at once: whoever wants the strategy elsewhere sends it.
 Does not: filter, size or send anything, or measure how long a strategy takes (the shell does).
 """
 
@@ -20,11 +20,10 @@ from core.model.units import H1_NS, M15_NS
 from core.scan.bars import h1_of
 from core.scan.columns import warming
 from core.scan.features import atr_h1, atr_m15, measured
-from core.scan.plan import Plan, judged, plan_for, withheld
+from core.scan.look import Look, answered
+from core.scan.plan import Plan, plan_for, withheld
 from core.scan.window import BarWindow
 from core.settings.schema import Settings
-from core.strategy.foreign import Failed, attempted
-from core.strategy.interface import Columns
 from core.strategy.load import LoadedStrategy
 
 _SLACK_ROWS = 512
@@ -35,8 +34,7 @@ class Scanner:
 
     def __init__(self, loaded: LoadedStrategy, instruments: Iterable[Instrument], settings: Settings) -> None:
         """`loaded` comes from `core.strategy.load.load_strategy`."""
-        self.own = loaded.own
-        """The strategy comes from a file of the operator's."""
+        self._loaded = loaded
         self._pairs = {spec.symbol: _PairScan(plan_for(loaded, settings, spec.symbol), spec) for spec in instruments}
 
     def plan(self, symbol: str) -> Plan:
@@ -49,7 +47,12 @@ class Scanner:
 
     def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
         """What the strategy says at the close of this M15 bar."""
-        return self._pair(symbol).on_bar(bar)
+        look = self.look(symbol, bar)
+        return look if isinstance(look, NoSignal) else answered(self._loaded, look)
+
+    def look(self, symbol: str, bar: Bar) -> Look | NoSignal:
+        """Take in this M15 bar: the question to the strategy, or why it is not asked."""
+        return self._pair(symbol).look(bar)
 
     def _pair(self, symbol: str) -> _PairScan:
         pair = self._pairs.get(symbol)
@@ -82,29 +85,21 @@ class _PairScan:
         self._ranked = min(len(fractions), plan.percentile_rows)
         self._fractions[: self._ranked] = fractions[len(fractions) - self._ranked :]
 
-    def on_bar(self, bar: Bar) -> Signal | NoSignal:
+    def look(self, bar: Bar) -> Look | NoSignal:
         plan, symbol = self.plan, self._instrument.symbol
         if bar.open_utc_ns <= self._window.last_open_utc_ns:
-            return withheld(plan, symbol, bar.open_utc_ns, "the bar is not after the last one seen")
+            return withheld(plan.loaded, symbol, bar.open_utc_ns, "the bar is not after the last one seen")
         self._window.append(bar)
         m15 = self._window.candles()
         h1 = self._booked(m15)
         if len(m15) < plan.m15_rows or len(h1) < plan.h1_rows:
             if len(m15) >= plan.m15_rows:
                 self._rank(atr_m15(m15)[-1] / m15.close[-1])
-            return withheld(plan, symbol, bar.open_utc_ns, warming(plan, len(m15), len(h1)))
+            return withheld(plan.loaded, symbol, bar.open_utc_ns, warming(plan, len(m15), len(h1)))
         atr_price = atr_m15(m15).item(-1)
         past = self._rank(atr_price / m15.close.item(-1))
         figures = measured(atr_price, self._atr_h1_price, past)
-        looked = attempted("", self._look, m15, h1)
-        if isinstance(looked, Failed):
-            return withheld(plan, symbol, bar.open_utc_ns, f"strategy error: {looked.error}", figures)
-        columns, candidate = looked
-        return judged(plan, self._instrument, columns, len(m15) - 1, candidate=candidate, figures=figures)
-
-    def _look(self, m15: Candles, h1: Candles) -> tuple[Columns, bool]:
-        columns = self.plan.strategy.prepare(m15, h1, self._instrument)
-        return columns, bool(self.plan.strategy.candidates(columns)[-1])
+        return Look(instrument=self._instrument, m15=m15, h1=h1, figures=figures)
 
     def _booked(self, m15: Candles) -> Candles:
         """The H1 bars closed by the end of the last M15 bar, the newest of them booked now."""

@@ -99,6 +99,13 @@ class StrategySection(Section, frozen=True):
     name: Annotated[str, words("`trend` is the shipped one; else a class name in `file`", "next start")]
     file: Annotated[str, words("Python file with a strategy of your own; empty: the shipped one", "next start")]
     time_limit_ms: Annotated[float, number("Longest a strategy of your own may take for one pair", "ms", 1, 60_000, "next start")]
+    give_up_s: Annotated[
+        float,
+        number("Longest it may take to load, and for one pair of a recorded day; then the run ends", "s", 1, 3600, "next start"),
+    ]
+    memory_max_mb: Annotated[
+        int, number("Most memory that a strategy of your own may take, its libraries not counted", "MB", 64, 65_536, "next start")
+    ]
     confidence_min: Annotated[float, number("Least confidence of a candidate", "0..1", 0, 1, step=0.01)]
     net_reward_risk_min: Annotated[float, number("Least net reward for the risk, costs included", "x", 0, 20, step=0.1)]
     parameters: Annotated[

@@ -38,7 +38,7 @@ def attempted(file: str, function: Callable[..., Any], *arguments: Any) -> Any:
         raise
     except SyntaxError as error:
         return Failed(f"{error.msg}", error.lineno or 0)
-    except Exception as error:  # noqa: BLE001 - foreign code; its failure is its own pair's, never the desk's
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code; its failure is its own pair's, never the desk's
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == file), 0)
         return Failed(f"{type(error).__name__}: {' '.join(str(error).split())}"[:_TEXT_LETTERS_MAX], line or 0)

@@ -4,7 +4,8 @@ Promises: the file's folder is never put on the import path; what runs is what w
 ranges the strategy declares; a file's strategy is tried twice on the same window and must answer the same both times.
 Whatever is wrong is a `SettingsError` with file and remedy. The hash names code, parameters and file, so that a signal tells
 what made it.
-Does not: bound a strategy's time (the shell measures it), or keep it from reaching the system: the file is the operator's own.
+Does not: bound a strategy's time (`core.engine.strategy_process` does, beside a market), or keep it from reaching the system: the
+file is the operator's own.
 This is the one module of the room that reads files, and only at the start.
 """
 

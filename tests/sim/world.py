@@ -115,6 +115,8 @@ class World:
             faults=self.faults,
         )
         self.scanner = scanner
+        self.apart: Any = None
+        """Who is asked about closed bars instead of the strategy here."""
         self.engine: Engine | None = None
         self._task: asyncio.Task[RunEnd] | None = None
         self.effects: list[tuple[UtcNs, Effect]] = []
@@ -159,7 +161,7 @@ class World:
         self.home.root.mkdir(parents=True, exist_ok=True)
         engine = Engine(
             home=self.home, loaded=loaded, venue=venue, strategy=_strategy(self.settings), clock=clock, secrets=Secrets(),
-            real_time=False,
+            real_time=False, apart=self.apart,
         )  # fmt: skip
         self.engine = engine
         scanner = self.scanner

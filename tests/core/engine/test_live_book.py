@@ -29,7 +29,7 @@ def test_the_book_is_read_again_every_so_often() -> None:
             broker=SimpleNamespace(changes=lambda: 1, noticed=list),  # type: ignore[arg-type]
             runner=SimpleNamespace(desk=SimpleNamespace(wake_at=lambda: None)),  # type: ignore[arg-type]
             performer=SimpleNamespace(perform=perform),  # type: ignore[arg-type]
-            scanner=SimpleNamespace(),  # type: ignore[arg-type]
+            scans=SimpleNamespace(),  # type: ignore[arg-type]
             settings=lambda: settings,
             interest=SimpleNamespace(quote_interest=lambda: ((), ())),  # type: ignore[arg-type]
             clock=VirtualClock(loop),

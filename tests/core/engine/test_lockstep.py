@@ -10,6 +10,7 @@ import numpy as np
 from core.engine.lockstep import Lockstep, run_now
 from core.engine.perform import Performer
 from core.engine.runner import Runner
+from core.engine.scanning import InLoop
 from core.model.effects import AskBook, Effect
 from core.model.inputs import BarAbsent, BarClosed, Book, Input, Stamped, TimerFired
 from core.model.market import Bar, Candles, Quote
@@ -108,7 +109,7 @@ def live(ticks: Sequence[tuple[float, str, tuple[str, ...]]], desk: Recorder | N
         broker=broker,  # type: ignore[arg-type] - only what lockstep asks for
         runner=runner,
         performer=Performer(broker, None),  # type: ignore[arg-type] - the same
-        scanner=Blind(),
+        scans=InLoop(Blind()),
         settings=shipped_settings(("desk.pairs", list(PAIRS))),
         interest=desk,
     )

@@ -1,0 +1,112 @@
+"""The process of a strategy of the operator's own: loads the file, answers one question after the other, dies with the engine.
+
+Promises: nothing but frames leaves through the pipe (what the strategy prints goes to stderr, which the engine reads into its
+log); the end of input is the end of the process, also while the strategy runs; a question that takes longer than its limit ends
+the process with a traceback of where it was; memory beyond the limit is refused by the system. Does not: hold anything between
+two questions.
+Run as `python -m core.engine.strategy_child MEGABYTES`.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import queue
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from core.engine import strategy_wire as wire
+from core.engine.strategy_memory import bound_memory
+from core.model.errors import SettingsError
+from core.scan.look import answered, decoded
+from core.strategy.apart import declared
+from core.strategy.load import LoadedStrategy, load_strategy
+
+_WAITING_MAX = 4
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until the engine closes the pipe."""
+    source, sink = _pipes()
+    faulthandler.enable()
+    waiting: queue.Queue[wire.ToChild] = queue.Queue(_WAITING_MAX)
+    threading.Thread(target=_take, args=(source, waiting), daemon=True, name="engine's questions").start()
+    first = waiting.get()
+    if not isinstance(first, wire.Load):
+        return 1
+    bound_memory(int(arguments[0]))
+    try:
+        loaded = load_strategy(first.section, Path(first.home))
+    except SettingsError as error:
+        _send(sink, wire.Wrong(error=str(error), what_to_do=error.what_to_do))
+        return 0
+    _send(sink, declared(loaded))
+    while True:
+        asked = waiting.get()
+        if isinstance(asked, wire.Ask):
+            _send(sink, _answer(loaded, asked))
+
+
+def _answer(loaded: LoadedStrategy, asked: wire.Ask) -> wire.Answer:
+    look = decoded(asked.look)
+    faulthandler.dump_traceback_later(asked.limit_s, exit=True)
+    found = answered(loaded, look)
+    faulthandler.cancel_dump_traceback_later()
+    return wire.Answer(number=asked.number, found=found)
+
+
+def _take(source: BinaryIO, waiting: queue.Queue[wire.ToChild]) -> None:
+    """Read questions as they come: whatever the strategy does, the end of the engine is noticed."""
+    while True:
+        header = _read(source, wire.HEADER.size)
+        data = None if header is None else _read(source, wire.frame_length(header))
+        if data is None:
+            # the engine is gone: nobody waits for what may still run
+            os._exit(0)
+        waiting.put(wire.to_child(data))
+
+
+def _pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Keep the real pipes for frames; input is empty for everybody else, and what they print goes to stderr."""
+    kept_in, kept_out = os.dup(0), os.dup(1)
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.setmode(kept_in, os.O_BINARY)
+        msvcrt.setmode(kept_out, os.O_BINARY)
+    return os.fdopen(kept_in, "rb", buffering=0), os.fdopen(kept_out, "wb", buffering=0)
+
+
+def _read(source: BinaryIO, count: int) -> bytes | None:
+    parts: list[bytes] = []
+    while count > 0:
+        part = source.read(count)
+        if not part:
+            return None
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _send(sink: BinaryIO, message: wire.FromChild) -> None:
+    try:
+        data = wire.framed(message)
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        # a strategy may put anything into its votes; what cannot be sent is its own mistake
+        sys.stderr.write(f"the answer cannot be sent: {error}\n")
+        os._exit(1)
+    view = memoryview(data)
+    while view:
+        view = view[sink.write(view) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,90 @@
+"""What the engine and the process of a strategy say to each other: plain data in frames, each with its length before it.
+
+Promises: types are checked on both sides; a frame has a greatest length; nothing is evaluated. The question and the answer are
+those of `core.scan.look`, whatever the way between.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+from msgspec import Raw, Struct
+
+from core.model.signals import NoSignal, Signal
+from core.settings.schema import StrategySection
+from core.strategy.apart import Declared
+
+FRAME_BYTES_MAX = 64 * 1024 * 1024
+HEADER = struct.Struct(">I")
+
+
+class Garbled(Exception):
+    """What came is not what was agreed on."""
+
+
+class Load(Struct, frozen=True, kw_only=True, tag="load"):
+    """Load the strategy; the first message."""
+
+    section: StrategySection
+    home: str
+
+
+class Ask(Struct, frozen=True, kw_only=True, tag="ask"):
+    """Look at one pair."""
+
+    number: int
+    limit_s: float
+    """The process ends itself, with its traceback, when the strategy takes longer."""
+    look: Raw
+
+
+class Wrong(Struct, frozen=True, kw_only=True, tag="wrong"):
+    """The strategy cannot be loaded."""
+
+    error: str
+    what_to_do: str
+
+
+class Answer(Struct, frozen=True, kw_only=True, tag="answer"):
+    """What the strategy said."""
+
+    number: int
+    found: Signal | NoSignal
+
+
+ToChild = Load | Ask
+FromChild = Declared | Wrong | Answer
+_encoder = msgspec.msgpack.Encoder()
+_to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
+_from_child: msgspec.msgpack.Decoder[FromChild] = msgspec.msgpack.Decoder(FromChild)
+
+
+def framed(message: ToChild | FromChild) -> bytes:
+    """A message with its length before it."""
+    data = _encoder.encode(message)
+    return HEADER.pack(len(data)) + data
+
+
+def frame_length(header: bytes) -> int:
+    """Length of the message that follows. Raises Garbled for one that cannot be."""
+    length = int(HEADER.unpack(header)[0])
+    if not 0 < length <= FRAME_BYTES_MAX:
+        raise Garbled(f"a message of {length} bytes")
+    return length
+
+
+def to_child(data: bytes) -> ToChild:
+    """The engine's message. Raises Garbled."""
+    try:
+        return _to_child.decode(data)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Garbled(str(error)) from error
+
+
+def from_child(data: bytes) -> FromChild:
+    """The process's message. Raises Garbled."""
+    try:
+        return _from_child.decode(data)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Garbled(str(error)) from error

@@ -1,0 +1,95 @@
+"""One question to a strategy, whole: the closed bars of one pair, its instrument and what was measured of it.
+
+Why: whoever answers keeps nothing between questions, so it may live in this loop, in a process of its own or on another machine,
+and may be lost and replaced at any time. Closed bars in, `Signal` or `NoSignal` out.
+Promises: the answer depends on the question and the strategy alone; `encoded` and `decoded` lose nothing, to the last bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from core.model.errors import invariant
+from core.model.market import Candles, Instrument
+from core.model.signals import NoSignal, Signal
+from core.model.units import UtcNs
+from core.scan.plan import Figures, judged, withheld
+from core.strategy.foreign import Failed, attempted
+from core.strategy.interface import Columns
+from core.strategy.load import LoadedStrategy
+
+_WHOLE, _PRICE = "<i8", "<f8"
+_COLUMNS = (
+    ("open_utc_ns", _WHOLE),
+    ("open", _PRICE),
+    ("high", _PRICE),
+    ("low", _PRICE),
+    ("close", _PRICE),
+    ("tick_volume", _WHOLE),
+    ("spread_points", _WHOLE),
+)
+
+
+class Look(Struct, frozen=True, kw_only=True, eq=False):
+    """The window of one pair at the close of its last M15 bar. The bars may be views: ask or encode at once."""
+
+    instrument: Instrument
+    m15: Candles
+    h1: Candles
+    """H1 bars closed by the end of the last M15 bar."""
+    figures: Figures
+
+    @property
+    def bar_open_utc_ns(self) -> UtcNs:
+        """Open of the bar that just closed."""
+        return self.m15.open_utc_ns.item(-1)
+
+    def without(self, loaded: LoadedStrategy, why: str) -> NoSignal:
+        """The answer where the strategy gave none, and why."""
+        return withheld(loaded, self.instrument.symbol, self.bar_open_utc_ns, why, self.figures)
+
+
+def answered(loaded: LoadedStrategy, look: Look) -> Signal | NoSignal:
+    """What the strategy says; whatever it raises becomes a `NoSignal` that says so."""
+    found = attempted("", _columns, loaded, look)
+    if isinstance(found, Failed):
+        return look.without(loaded, f"strategy error: {found.error}")
+    columns, candidate = found
+    return judged(loaded, look.instrument, columns, len(look.m15) - 1, candidate=candidate, figures=look.figures)
+
+
+def _columns(loaded: LoadedStrategy, look: Look) -> tuple[Columns, bool]:
+    columns = loaded.strategy.prepare(look.m15, look.h1, look.instrument)
+    return columns, bool(loaded.strategy.candidates(columns)[-1])
+
+
+def encoded(look: Look) -> bytes:
+    """The question as bytes: about 56 bytes a bar."""
+    return _encoder.encode(look)
+
+
+def decoded(data: bytes) -> Look:
+    """A question from its bytes. Raises msgspec.ValidationError or ValueError when it is none."""
+    return _decoder.decode(data)
+
+
+def _packed(value: Any) -> Any:
+    invariant(isinstance(value, Candles), "a question holds plain data and candles", kind=type(value).__name__)
+    return tuple(np.asarray(getattr(value, name)).astype(kind).tobytes() for name, kind in _COLUMNS)
+
+
+def _unpacked(kind: type, value: Any) -> Any:
+    if kind is not Candles or not isinstance(value, list) or len(value) != len(_COLUMNS):
+        raise ValueError("these are no candles")
+    columns = [np.frombuffer(part, dtype) for part, (_, dtype) in zip(value, _COLUMNS, strict=True)]
+    if len({len(column) for column in columns}) != 1:
+        raise ValueError("columns of candles are of equal length")
+    return Candles(*columns)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_packed)
+_decoder: msgspec.msgpack.Decoder[Look] = msgspec.msgpack.Decoder(Look, dec_hook=_unpacked)

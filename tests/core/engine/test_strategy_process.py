@@ -1,0 +1,261 @@
+"""A strategy of the operator's own in its process: it may hang, crash, flood, eat or lie, and costs one pair one answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.engine.strategy_process import StrategyProcess, Trouble
+from core.model.errors import SettingsError
+from core.model.signals import NoSignal, Signal
+from core.scan.look import answered
+from core.strategy.load import load_strategy, template_text
+from tests.core.engine.strategies import process, question, strategy_file
+from tests.laws.source import CHECKOUT
+
+pytestmark = pytest.mark.processes
+GENEROUS_S = 60.0
+
+
+def with_process(
+    folder: Path, bad: str, work: Callable[[StrategyProcess, list[Trouble], list[str]], Awaitable[None]], **values: Any
+) -> None:
+    """`work` with a process whose strategy does `bad` for GBPUSD, under a live limit."""
+
+    async def live() -> None:
+        troubles: list[Trouble] = []
+        lines: list[str] = []
+        own = process(folder, strategy_file(folder, bad, **values))
+        await own.start()
+        own.limit_s, own.wait_s = 0.2, GENEROUS_S
+        own.hear(lines.append, troubles.append)
+        try:
+            await asyncio.wait_for(work(own, troubles, lines), GENEROUS_S)
+        finally:
+            await own.stop()
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(
+    ("bad", "why", "kind"),
+    [
+        ("while True: pass", "took more than 200 ms (strategy.time_limit_ms)", "StrategyLate"),
+        ("import time; time.sleep(3600)", "took more than 200 ms", "StrategyLate"),
+        ("import os; os._exit(3)", "ended (exit code 3)", "StrategyEnded"),
+        ("import ctypes; ctypes.string_at(0)", "the strategy's process ended (", "StrategyEnded"),
+        ("[print('x' * 1000) for _ in range(10**9)]", "printed more than", "StrategyLate"),
+        ("import os; [os.write(fd, b'nonsense' * 9) for fd in (4, 5)]", "answered nonsense", "StrategyGarbled"),
+    ],
+    ids=["endless", "asleep", "exit", "segfault", "flood", "nonsense"],
+)
+def test_what_goes_wrong_costs_one_pair_its_answer_and_the_process_is_replaced(
+    tmp_path: Path, bad: str, why: str, kind: str
+) -> None:
+    async def work(own: StrategyProcess, troubles: list[Trouble], lines: list[str]) -> None:
+        first = own.pid
+        for times in (1, 2, 3):
+            ill, well = await asyncio.gather(own.ask(question("GBPUSD")), own.ask(question("EURUSD")))
+            assert isinstance(ill, NoSignal)
+            assert why in ill.withheld
+            assert (ill.symbol, ill.features.atr_m15_price) == ("GBPUSD", 0.001)
+            assert isinstance(well, Signal)
+            assert troubles[-1].kind == kind
+            assert (troubles[-1].symbol, troubles[-1].in_a_row) == ("GBPUSD", times)
+        assert own.pid != first
+        assert own.replaced == 3
+        assert len(lines) < 200
+
+    with_process(tmp_path, bad, work)
+
+
+@pytest.mark.parametrize(("bad", "why"), [("raise ValueError('no')", "ValueError: no"), ("raise SystemExit(4)", "SystemExit: 4")])
+def test_an_exception_costs_no_process(tmp_path: Path, bad: str, why: str) -> None:
+    async def work(own: StrategyProcess, troubles: list[Trouble], _lines: list[str]) -> None:
+        first = own.pid
+        found = await own.ask(question("GBPUSD"))
+        assert isinstance(found, NoSignal)
+        assert found.withheld == f"strategy error: {why}"
+        assert (own.pid, troubles) == (first, [])
+
+    with_process(tmp_path, bad, work)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is read from /proc")
+def test_memory_has_an_end(tmp_path: Path) -> None:
+    async def live() -> None:
+        settings = strategy_file(tmp_path, "self.x = [bytearray(1 << 20) for _ in range(10**6)]", memory_max_mb=64)
+        own = process(tmp_path, settings)
+        await own.start()
+        own.limit_s = GENEROUS_S
+        found = await own.ask(question("GBPUSD"))
+        await own.stop()
+        assert isinstance(found, NoSignal)
+        assert "MemoryError" in found.withheld
+
+    asyncio.run(live())
+
+
+def test_where_it_hung_and_what_it_prints_are_lines_of_the_log(tmp_path: Path) -> None:
+    async def work(own: StrategyProcess, _troubles: list[Trouble], lines: list[str]) -> None:
+        await own.ask(question("GBPUSD"))
+        assert any("looking at GBPUSD" in line for line in lines)
+        assert any("mine.py" in line and "misbehave" in line for line in lines)
+
+    with_process(tmp_path, "print('looking at GBPUSD')\n            while True: pass", work)
+
+
+def test_a_process_that_dies_again_and_again_is_waited_for_longer_each_time_and_nobody_waits_without_end(tmp_path: Path) -> None:
+    async def work(own: StrategyProcess, troubles: list[Trouble], _lines: list[str]) -> None:
+        waits = []
+        for _ in range(4):
+            began = time.monotonic()
+            await own.ask(question("GBPUSD"))
+            waits.append(time.monotonic() - began)
+        # the first dies at once; the next wait for 0.1, 0.2 and 0.4 s of back-off
+        assert [wait >= least for wait, least in zip(waits, (0.0, 0.1, 0.2, 0.4), strict=True)] == [True] * 4
+        assert [trouble.in_a_row for trouble in troubles] == [1, 2, 3, 4]
+        own.wait_s = 0.05
+        found = await own.ask(question("EURUSD"))
+        assert isinstance(found, NoSignal)
+        assert found.withheld == "the strategy's process is being replaced (4 lost in a row)"
+
+    with_process(tmp_path, "import os; os._exit(1)", work)
+
+
+def test_an_answer_is_the_one_that_the_strategy_gives_here(tmp_path: Path) -> None:
+    settings = strategy_file(tmp_path)
+
+    async def live() -> None:
+        own = process(tmp_path, settings)
+        told = await own.start()
+        here = load_strategy(settings.strategy, tmp_path)
+        assert (told.name, told.hash, told.own) == (here.name, here.hash, True)
+        assert (told.strategy.warmup_bars, told.strategy.warmup_h1_bars) == (100, 20)
+        assert await own.ask(question("GBPUSD")) == answered(here, question("GBPUSD"))
+        await own.stop()
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize(
+    ("top", "bad", "said"),
+    [
+        ("while True: pass", "pass", "took more than 1 s (strategy.give_up_s)"),
+        ("import os; os._exit(9)", "pass", "exit code 9"),
+        ("x = 1 / 0", "pass", "line 1: ZeroDivisionError"),
+        ("", "raise ValueError('no')", "fails on a trial window"),
+        ("", "self.warmup_bars = 50", "answers differently"),
+    ],
+    ids=["endless", "exit", "error", "trial", "twice"],
+)
+def test_a_file_that_does_not_load_is_refused_with_the_reason(tmp_path: Path, top: str, bad: str, said: str) -> None:
+    settings = strategy_file(tmp_path, bad, top=top, give_up_s=1.0, everywhere=True)
+
+    async def live() -> None:
+        own = process(tmp_path, settings)
+        with pytest.raises(SettingsError) as refused:
+            await own.start()
+        assert said in str(refused.value)
+        assert own.pid is None
+
+    asyncio.run(live())
+
+
+def test_recorded_days_know_no_limit_and_an_endless_loop_ends_the_run_by_name(tmp_path: Path) -> None:
+    settings = strategy_file(tmp_path, "while True: pass", give_up_s=1.0)
+
+    async def live() -> None:
+        own = process(tmp_path, settings)
+        await own.start()
+        with pytest.raises(SettingsError, match=r"strategy Mine \(mine.py\) took more than 1 s for GBPUSD"):
+            await own.ask(question("GBPUSD"))
+        await own.stop()
+
+    asyncio.run(live())
+
+
+def test_no_folder_is_on_its_path_and_no_secret_in_its_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder in (tmp_path, elsewhere):
+        (folder / "numpy.py").write_text("raise SystemExit('taken from the folder')\n")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("QUARTERDECK_ANY_TOKEN", "secret")
+    show = "import os, sys; print([p for p in sys.path if 'elsewhere' in p], [n for n in os.environ if 'TOKEN' in n])"
+
+    async def work(own: StrategyProcess, troubles: list[Trouble], _lines: list[str]) -> None:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        own.hear(heard.put_nowait, troubles.append)
+        await own.ask(question("GBPUSD"))
+        assert await heard.get() == "[] []"
+
+    with_process(tmp_path, show, work)
+
+
+_ENGINE = """
+import asyncio, pathlib, sys
+from tests.core.engine.strategies import process, question, strategy_file
+async def live():
+    folder = pathlib.Path(sys.argv[1])
+    own = process(folder, strategy_file(folder, sys.argv[2]))
+    await own.start()
+    assert "pandas" not in sys.modules
+    print(own.pid, flush=True)
+    await own.ask(question("GBPUSD"))
+asyncio.run(live())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 and process ids as POSIX knows them")
+def test_it_ends_with_an_engine_that_was_killed_also_inside_an_endless_loop(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _ENGINE, str(tmp_path), "while True: pass"]
+    engine = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
+    assert engine.stdout is not None
+    child = int(engine.stdout.readline())
+    os.kill(engine.pid, signal.SIGKILL)
+    engine.wait(GENEROUS_S)
+    engine.stdout.close()
+    limit = time.monotonic() + GENEROUS_S
+    while _alive(child):
+        assert time.monotonic() < limit, "the strategy outlived its engine"
+        time.sleep(0.02)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    # a dead process that nobody has asked after yet is not alive
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_template_on_frames_is_answered_with_pandas_in_that_process_alone(tmp_path: Path) -> None:
+    text = template_text() + (
+        "\n\nclass Framed:\n    name = 'framed'\n    Parameters = CrossingParameters\n    warmup_bars = 100\n    warmup_h1_bars = 20\n"
+        "    def __init__(self, parameters):\n        self.p = parameters\n"
+        "    def on_frames(self, m15, h1, instrument):\n        close = float(m15['close'].iloc[-1])\n"
+        "        return Decision(side=Side.BUY, entry_price=close, stop_price=close - 0.01, target_price=close + 0.02, confidence=0.8)\n"
+    )
+    settings = strategy_file(tmp_path, name="Framed")
+    (tmp_path / "mine.py").write_text(text)
+
+    async def live() -> None:
+        own = process(tmp_path, settings)
+        await own.start()
+        own.limit_s = GENEROUS_S
+        assert isinstance(await own.ask(question("GBPUSD")), Signal)
+        await own.stop()
+
+    asyncio.run(live())
