@@ -13,7 +13,7 @@ from core.desk.context import Context
 from core.desk.exposed import open_risk
 from core.desk.states import add_reason, drop_reason
 from core.model.effects import Alert, EquityMarked
-from core.model.units import Money
+from core.model.units import Money, UtcNs
 from core.risk import breakers, funded
 
 _NOISE = 1e-9
@@ -30,27 +30,53 @@ def first_seen(ctx: Context) -> None:
     )
     start_money = ctx.settings.funded.starting_balance_money
     state.funded = funded.start(starting_balance_money=start_money, balance_money=state.balance_money)
-    state.funded = funded.begin_day(
-        state.funded, policy.funded, day_started_utc_ns=started, balance_money=state.balance_money, equity_money=worth
-    )
     state.day_end_utc_ns = next_local_time(ctx.now, policy.day_zone, policy.day_start_s)
+    _begin_funded_day(ctx, worth)
+
+
+def _begin_funded_day(ctx: Context, worth: Money) -> None:
+    """The funded account's day runs by its own zone and hour."""
+    state, policy = ctx.state, ctx.account_policy
+    state.funded = funded.begin_day(
+        state.funded,
+        policy.funded,
+        day_started_utc_ns=day_started(ctx.now, policy.funded_day_zone, policy.funded_day_start_s),
+        balance_money=state.balance_money,
+        equity_money=worth,
+    )
+    state.funded_day_end_utc_ns = next_local_time(ctx.now, policy.funded_day_zone, policy.funded_day_start_s)
     ctx.touched = True
 
 
+def next_due(ctx: Context) -> UtcNs:
+    """When the next day begins, the account's or the funded account's own; 0 before the first."""
+    state = ctx.state
+    return min(state.day_end_utc_ns, state.funded_day_end_utc_ns or state.day_end_utc_ns)
+
+
 def roll_day(ctx: Context) -> None:
-    """Begin the account's new day, if it is time."""
-    state, policy = ctx.state, ctx.account_policy
-    if not state.day_end_utc_ns or ctx.now < state.day_end_utc_ns or "starting" in state.reasons:
+    """Begin the account's new day, and the funded account's, each if it is time."""
+    state = ctx.state
+    if not state.day_end_utc_ns or ctx.now < next_due(ctx) or "starting" in state.reasons:
         return
+    account_day = ctx.now >= state.day_end_utc_ns
+    if ctx.now >= (state.funded_day_end_utc_ns or state.day_end_utc_ns):
+        _begin_funded_day(ctx, _worth(ctx))
+        drop_reason(ctx, "funded_close", "funded_close: a new day began")
+        if not account_day:
+            watch(ctx)
+    if account_day:
+        _roll_account_day(ctx)
+
+
+def _roll_account_day(ctx: Context) -> None:
+    state, policy = ctx.state, ctx.account_policy
     worth = _worth(ctx)
     mark(ctx)
     _tell_summary(ctx, worth)
     started = day_started(ctx.now, policy.day_zone, policy.day_start_s)
     state.breakers = breakers.begin_day(
         state.breakers, day_started_utc_ns=started, balance_money=state.balance_money, equity_money=worth
-    )
-    state.funded = funded.begin_day(
-        state.funded, policy.funded, day_started_utc_ns=started, balance_money=state.balance_money, equity_money=worth
     )
     state.day_end_utc_ns = next_local_time(ctx.now, policy.day_zone, policy.day_start_s)
     state.trades_today = 0
@@ -59,7 +85,6 @@ def roll_day(ctx: Context) -> None:
     for name in _REASONS:
         if name not in standing:
             drop_reason(ctx, name, f"{name}: a new day began")
-    drop_reason(ctx, "funded_close", "funded_close: a new day began")
     watch(ctx)
 
 

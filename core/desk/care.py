@@ -14,15 +14,13 @@ from core.desk.equity import LOTS_NOISE, close_cost_money
 from core.desk.exposed import position_risk_money
 from core.desk.state import OurPosition
 from core.desk.states import halted
-from core.filters.hours import WEEK_CLOSE_S, is_open, next_close, next_open
+from core.filters.hours import LONG_CLOSURE_S, WEEK_CLOSE_S, is_open, next_close, next_open
 from core.filters.news import windows
 from core.model.effects import CloseWhy
 from core.model.market import Bar, Instrument, Side
 from core.model.units import NS_PER_S, S_PER_DAY, Money, Price, UtcNs
 from core.risk.grid import partial_lots
 
-_LONG_CLOSURE_NS = 12 * 3600 * NS_PER_S
-"""A closure longer than this is a weekend or a holiday, not a daily break."""
 _SESSIONS_AHEAD = 8
 
 
@@ -278,10 +276,13 @@ def _leave_time(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcN
     if not never or (funded.enabled and funded.weekend_flat):
         ends = next_close(spec, since)
         for _ in range(_SESSIONS_AHEAD):
-            if next_open(spec, ends) - ends >= _LONG_CLOSURE_NS:
+            if next_open(spec, ends) - ends >= LONG_CLOSURE_S * NS_PER_S:
                 times.append(ends - ns(60.0 * policy.settings.care.early_close_minutes))
                 break
             ends = next_close(spec, ends)
+    # listed by the operator, so meant, also where positions may otherwise stay
+    ahead = ns(60.0 * policy.settings.care.early_close_minutes)
+    times += [close.at_utc_ns - ahead for close in policy.early_closes if close.at_utc_ns > since][:1]
     return min(times, default=None)
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from core.clock.zones import NEW_YORK
 from core.desk.state import DeskState, PairState
-from core.filters.hours import Hours, parse_day_clock, parse_hours
+from core.filters.hours import EarlyClose, Hours, early_closes_of, parse_clock, parse_day_clock, parse_hours
 from core.filters.news import WindowPolicy
 from core.filters.spread import UsualSpreads
 from core.model.effects import AskBook, CloseWhy, Effect, Noted
@@ -50,6 +50,8 @@ class PairPolicy(Struct, frozen=True, kw_only=True):
     exit_rollover: Hours
     no_entries_week_s: int
     close_week_s: int
+    early_closes: tuple[EarlyClose, ...]
+    """Those that concern the pair, in order of time."""
     news: WindowPolicy
 
 
@@ -78,6 +80,7 @@ def pair_policy(settings: Settings, symbol: str) -> PairPolicy:
         exit_rollover=parse_hours(own.care.exit_rollover_hours, NEW_YORK),
         no_entries_week_s=parse_day_clock(own.care.weekend_no_entries_from),
         close_week_s=parse_day_clock(own.care.weekend_close_from),
+        early_closes=early_closes_of(own.care.early_closes, symbol),
         news=news_policy(own),
     )
 
@@ -102,12 +105,14 @@ class AccountPolicy(Struct, frozen=True, kw_only=True):
     open_risk_max_fraction: float
     day_start_s: int
     day_zone: str
+    funded_day_start_s: int
+    funded_day_zone: str
+    """The funded account's own day; the account's where its rules name none."""
 
 
 def account_policy(settings: Settings) -> AccountPolicy:
     """Make it out of the settings."""
     limits, rules, kelly = settings.breakers, settings.funded, settings.kelly
-    hours, minutes = limits.day_start.split(":")
     return AccountPolicy(
         breakers=BreakerPolicy(
             day_loss_max_fraction=limits.day_loss_max_pct / 100.0,
@@ -141,8 +146,10 @@ def account_policy(settings: Settings) -> AccountPolicy:
             risk_fixed_fraction=settings.risk.risk_per_trade_pct / 100.0,
         ),
         open_risk_max_fraction=settings.risk.open_risk_max_pct / 100.0,
-        day_start_s=int(hours) * 3600 + int(minutes) * 60,
+        day_start_s=parse_clock(limits.day_start),
         day_zone=limits.day_zone,
+        funded_day_start_s=parse_clock(rules.day_start or limits.day_start),
+        funded_day_zone=rules.day_zone or limits.day_zone,
     )
 
 
@@ -218,7 +225,7 @@ class Context:
         self.use_instruments()
 
     def use_settings(self, settings: Settings) -> None:
-        """Take new settings; pairs, magic number and the day's zone keep to the start of the run."""
+        """Take new settings; pairs, magic number and the zones of days keep to the start of the run."""
         day = self.account_policy
         self.settings = settings
         made = account_policy(settings)
@@ -229,6 +236,8 @@ class Context:
             open_risk_max_fraction=made.open_risk_max_fraction,
             day_start_s=day.day_start_s,
             day_zone=day.day_zone,
+            funded_day_start_s=day.funded_day_start_s,
+            funded_day_zone=day.funded_day_zone,
         )
         self._pair_policies.clear()
         self.leave_times.clear()

@@ -250,7 +250,7 @@ def _settle(ctx: Context) -> None:
 def _next_due(ctx: Context) -> UtcNs:
     """When the clock next matters; far away when it does not."""
     state = ctx.state
-    soonest = state.day_end_utc_ns or _NEVER
+    soonest = breakers.next_due(ctx) or _NEVER
     if state.book_again_utc_ns:
         soonest = min(soonest, state.book_again_utc_ns)
     if state.stop is not None and not state.stop.ended:

@@ -164,6 +164,10 @@ def _filters(ctx: Context, found: Signal, findings: Findings, own: PairPolicy, e
     findings.rule(hours.entry_hours(ctx.now, own.entry_hours), expires)
     findings.rule(hours.rollover(ctx.now, own.rollover), expires)
     findings.rule(hours.weekend(ctx.now, own.no_entries_week_s), expires)
+    minutes = own.settings.care.early_close_no_entries_minutes
+    early = hours.early_close(ctx.now, spec, own.early_closes, no_entries_ns=ns(60.0 * minutes))
+    if early is not None:
+        findings.rule(early, expires)
     hold = own.settings.news.when_unavailable == "hold"
     findings.rule(news.news_window(ctx.now, ctx.state.news, spec.currencies, own.news, hold_when_unavailable=hold), expires)
     features = found.features

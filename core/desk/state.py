@@ -374,6 +374,8 @@ class DeskState(Struct, kw_only=True):
     breakers: BreakerState = msgspec.field(default_factory=BreakerState)
     funded: FundedState = msgspec.field(default_factory=FundedState)
     day_end_utc_ns: UtcNs = 0
+    funded_day_end_utc_ns: UtcNs = 0
+    """End of the funded account's own day; 0 where it is that of the account."""
     trades_today: int = 0
     strategy: str = ""
     """Name of the strategy that the results belong to."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from core.engine.hour_check import hour_check
 from core.engine.live import LiveFeed
 from core.engine.lockstep import Lockstep
 from core.engine.pace import Pacer
@@ -240,6 +241,7 @@ class LiveDrive:
     async def begin(self, inputs: Sequence[Input]) -> None:
         """See `Drive`."""
         engine = self._engine
+        hours = hour_check(engine, engine.scanner)
         self._live = LiveFeed(
             broker=engine.venue.broker,
             runner=engine.runner,
@@ -249,6 +251,7 @@ class LiveDrive:
             interest=engine.desk,
             clock=engine.clock,
             supervisor=self._supervisor,
+            on_hour=None if hours is None else hours.compare,
         )
         for item in inputs:
             effects = engine.runner.give(item, engine.clock.utc_ns())

@@ -26,7 +26,7 @@ from core.model.effects import AskBook, Request
 from core.model.inputs import BarAbsent, BarClosed, FeedState, Input, TimerFired
 from core.model.market import Bar, Quote
 from core.model.reads import Unknown
-from core.model.units import M15_NS, NS_PER_S, UtcNs
+from core.model.units import H1_NS, M15_NS, NS_PER_S, UtcNs
 from core.settings.schema import Settings
 
 _INBOX_MAX = 10_000
@@ -49,8 +49,12 @@ class LiveFeed:
         interest: Interest,
         clock: Clock,
         supervisor: Supervisor,
+        on_hour: Callable[[str, Bar], None] | None = None,
     ) -> None:
-        """`settings` is asked anew each time, so that a change takes effect while running."""
+        """`settings` is asked anew each time, so that a change takes effect while running.
+
+        `on_hour` hears the broker's closed H1 bars.
+        """
         self.bars = 0
         self.newest: dict[str, Quote] = {}
         """Newest quote of each symbol, shown or not to the desk."""
@@ -66,6 +70,7 @@ class LiveFeed:
         self._interest = interest
         self._clock = clock
         self._supervisor = supervisor
+        self._on_hour = on_hour
         self._symbols = settings().desk.pairs
         self._inbox: deque[Input | str] = deque(maxlen=_INBOX_MAX)
         """Inputs as they came; a bare text stands for the newest quote of that symbol."""
@@ -228,6 +233,20 @@ class LiveFeed:
         self._queue.offer(await self._scans.scan(symbol, bar))
         for scanned in self._queue.take_all():
             self.post(scanned)
+        if self._on_hour is not None and (bar.open_utc_ns + M15_NS) % H1_NS == 0:
+            await self._check_hour(symbol, bar.open_utc_ns + M15_NS - H1_NS, self._on_hour)
+
+    async def _check_hour(self, symbol: str, open_utc_ns: UtcNs, on_hour: Callable[[str, Bar], None]) -> None:
+        """Ask for the broker's own bar of the hour that is over; one that does not come in time is not compared."""
+        patience_ns = int((self._settings().scan.bar_close_wait_s + _BAR_POLL_S) * NS_PER_S)
+        until_utc_ns = self._clock.utc_ns() + patience_ns
+        while self._clock.utc_ns() <= until_utc_ns:
+            read = await self._broker.bars(symbol, "H1", 1)
+            bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
+            if bar is not None and bar.open_utc_ns >= open_utc_ns:
+                on_hour(symbol, bar)
+                return
+            await asyncio.sleep(_BAR_POLL_S)
 
     def _line(self, *, up: bool, why: str = "") -> None:
         if up == self.feed_up:

@@ -2,14 +2,16 @@
 
 Why: London is one hour nearer to New York for three weeks a year; a fixed offset trades the wrong hour then.
 Promises: daylight saving follows the zone database at that instant; intervals include their start and exclude their end, and may
-span midnight. Does not: know holidays (no tick comes then, and `freshness` sees that).
+span midnight. Does not: know holidays that nobody listed (no tick comes then, and `freshness` sees that).
 """
 
 from __future__ import annotations
 
+from datetime import date
+
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK, day_and_second, next_local_time, week_second
+from core.clock.zones import NEW_YORK, day_and_second, next_local_time, utc_of_local, week_second
 from core.filters.ruling import Ruling
 from core.model.market import Instrument
 from core.model.signals import Check
@@ -20,6 +22,10 @@ WEEK_OPEN_S = 17 * S_PER_HOUR
 """Sunday 17:00 New York, in seconds from Sunday 00:00."""
 WEEK_CLOSE_S = 5 * S_PER_DAY + 17 * S_PER_HOUR
 _S_PER_WEEK = 7 * S_PER_DAY
+LONG_CLOSURE_S = 12 * S_PER_HOUR
+"""A closure longer than this is a weekend or a holiday, not a daily break."""
+_BANK_DAY_ENDS_S = 17 * S_PER_HOUR
+_EPOCH = date(1970, 1, 1)
 _USUAL_WEEK = ((WEEK_OPEN_S, WEEK_CLOSE_S),)
 
 
@@ -71,6 +77,43 @@ def parse_day_clock(text: str) -> int:
     return _DAYS.index(day) * S_PER_DAY + parse_clock(clock)
 
 
+class EarlyClose(Struct, frozen=True, kw_only=True):
+    """A known close before the usual one: from then on the market is shut, until the bank day's end or the holiday's."""
+
+    at_utc_ns: UtcNs
+    until_utc_ns: UtcNs
+    symbols: tuple[str, ...]
+    """Empty: all."""
+
+
+def parse_early_close(text: str) -> EarlyClose:
+    """`2026-11-26 13:00 XAUUSD` closes then, New York time; `2026-12-25` is a bank day without a market, begun at 17:00 before.
+
+    Raises:
+        ValueError: no such text.
+    """
+    words = text.split()
+    year, month, day = (int(part) for part in words[0].split("-"))
+    midnight_s = (date(year, month, day) - _EPOCH).days * S_PER_DAY
+    ends_s = midnight_s + _BANK_DAY_ENDS_S
+    timed = len(words) > 1 and ":" in words[1]
+    at_s = midnight_s + parse_clock(words[1]) if timed else ends_s - S_PER_DAY
+    if at_s >= ends_s:
+        raise ValueError(f"{text!r} is no early close: the bank day ends at 17:00")
+    return EarlyClose(
+        at_utc_ns=utc_of_local(at_s, NEW_YORK),
+        until_utc_ns=utc_of_local(ends_s, NEW_YORK),
+        symbols=tuple(words[2:] if timed else words[1:]),
+    )
+
+
+def early_closes_of(texts: tuple[str, ...], symbol: str) -> tuple[EarlyClose, ...]:
+    """The early closes that concern a symbol, in order of time; a broker's suffix is no other pair. Raises ValueError."""
+    found = (parse_early_close(text) for text in texts)
+    concerned = [close for close in found if not close.symbols or any(symbol.startswith(name) for name in close.symbols)]
+    return tuple(sorted(concerned, key=lambda close: close.at_utc_ns))
+
+
 def entry_hours(at_utc_ns: UtcNs, spans: tuple[Hours, ...]) -> Ruling:
     """Entries are allowed while any of the spans holds; without spans, always. The value is the hour in the first city."""
     if not spans:
@@ -104,6 +147,36 @@ def weekend(at_utc_ns: UtcNs, from_week_s: int) -> Ruling:
     hours, limit = second / S_PER_HOUR, from_week_s / S_PER_HOUR
     again = _after_week_seconds(at_utc_ns, WEEK_OPEN_S) if inside else 0
     return Ruling(check=Check("weekend", round(hours, 4), limit, not inside, note), again_utc_ns=again)
+
+
+def early_close(at_utc_ns: UtcNs, instrument: Instrument, known: tuple[EarlyClose, ...], *, no_entries_ns: int) -> Ruling | None:
+    """No entries so long before a known early close, and until it is over; None where none is known to lie ahead.
+
+    Known are those listed, and a session of the symbol that ends before the usual week does with a long closure behind it.
+    The value is hours until that close, negative after it.
+    """
+    times = [(close.at_utc_ns, close.until_utc_ns) for close in known if close.until_utc_ns > at_utc_ns]
+    closes = _closes_early(instrument, at_utc_ns)
+    if closes is not None:
+        times.append((closes, next_open(instrument, closes)))
+    if not times:
+        return None
+    near = [(closed, opened) for closed, opened in times if closed - no_entries_ns <= at_utc_ns]
+    per_hour = S_PER_HOUR * NS_PER_S
+    first = min(times)[0]
+    check = Check("early_close", round((first - at_utc_ns) / per_hour, 4), no_entries_ns / per_hour, not near)
+    return Ruling(check=check, again_utc_ns=max((opened for _, opened in near), default=0))
+
+
+def _closes_early(instrument: Instrument, at_utc_ns: UtcNs) -> UtcNs | None:
+    """When the session that holds now ends, where that is a long closure before the usual week is over."""
+    second = week_second(at_utc_ns, NEW_YORK)
+    sessions = instrument.sessions
+    ending = next((end for start, end in sessions if start <= second < end), None)
+    if ending is None or ending >= WEEK_CLOSE_S:
+        return None
+    following = min((start - ending) % _S_PER_WEEK for start, _ in sessions)
+    return at_utc_ns + (ending - second) * NS_PER_S if following >= LONG_CLOSURE_S else None
 
 
 def sessions_of(instrument: Instrument) -> tuple[tuple[int, int], ...]:

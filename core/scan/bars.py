@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.market import Candles
+from core.model.market import Bar, Candles
 from core.model.units import H1_NS, M15_NS
 
 
@@ -34,3 +34,13 @@ def h1_of(m15: Candles, *, cut: bool = True) -> Candles:
     )
     over = opens[-1] + H1_NS <= m15.open_utc_ns[-1] + M15_NS
     return built if over else built[: len(starts) - 1]
+
+
+def hour_difference(own: Bar, brokers: Bar, *, tick_size: float, tolerance_ticks: float) -> str:
+    """Where the broker's H1 bar is another than the one built from its M15 bars, beyond so many ticks; empty where it is not."""
+    parts = []
+    for name in ("open", "high", "low", "close"):
+        ours, theirs = getattr(own, name), getattr(brokers, name)
+        if abs(ours - theirs) > (tolerance_ticks + 0.5) * tick_size:
+            parts.append(f"{name} {theirs:g} where its M15 bars give {ours:g}")
+    return ", ".join(parts)

@@ -17,7 +17,7 @@ from core.model.errors import InvariantBroken, invariant
 from core.model.market import Bar, Candles, FloatArray, Instrument
 from core.model.signals import NoSignal, Signal
 from core.model.units import H1_NS, M15_NS
-from core.scan.bars import h1_of
+from core.scan.bars import h1_of, hour_difference
 from core.scan.columns import warming
 from core.scan.features import atr_h1, atr_m15, measured
 from core.scan.look import Look, answered
@@ -54,6 +54,10 @@ class Scanner:
         """Take in this M15 bar: the question to the strategy, or why it is not asked."""
         return self._pair(symbol).look(bar)
 
+    def hour_difference(self, symbol: str, brokers: Bar, *, tolerance_ticks: float) -> str:
+        """Where the broker's H1 bar is another than our own of that hour; empty where it is not, or we have none."""
+        return self._pair(symbol).hour_difference(brokers, tolerance_ticks)
+
     def _pair(self, symbol: str) -> _PairScan:
         pair = self._pairs.get(symbol)
         if pair is None:
@@ -75,6 +79,7 @@ class _PairScan:
         built = h1_of(m15)
         first_hour = -(-int(m15.open_utc_ns[0]) // H1_NS) * H1_NS if len(m15) else -(2**62)
         self._booked_utc_ns = int(built.open_utc_ns[-1]) + H1_NS if len(built) else first_hour
+        self._first_hour_utc_ns = first_hour
         older = h1[: int(np.searchsorted(h1.open_utc_ns, first_hour))] if h1 is not None else built[:0]
         self._hours = BarWindow(plan.h1_rows, older)
         for row in range(max(0, len(built) - plan.h1_rows), len(built)):
@@ -84,6 +89,13 @@ class _PairScan:
         self._fractions = np.zeros(plan.percentile_rows + _SLACK_ROWS)
         self._ranked = min(len(fractions), plan.percentile_rows)
         self._fractions[: self._ranked] = fractions[len(fractions) - self._ranked :]
+
+    def hour_difference(self, brokers: Bar, tolerance_ticks: float) -> str:
+        hours, opened = self._h1, brokers.open_utc_ns
+        row = int(np.searchsorted(hours.open_utc_ns, opened))
+        if row >= len(hours) or int(hours.open_utc_ns[row]) != opened or opened < self._first_hour_utc_ns:
+            return ""  # not built from M15 bars
+        return hour_difference(hours.bar(row), brokers, tick_size=self._instrument.tick_size, tolerance_ticks=tolerance_ticks)
 
     def look(self, bar: Bar) -> Look | NoSignal:
         plan, symbol = self.plan, self._instrument.symbol

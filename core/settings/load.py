@@ -11,6 +11,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -246,16 +247,36 @@ def _contradictions(tree: Tree) -> list[str]:
 
 
 def _unreadable_times(tree: Tree) -> list[str]:
-    """Texts that must name a time zone and hours; looked at once everything else has the right type."""
-    found = [
-        f"filters.entry_hours = {shown(text)}: must read like Europe/London 07:00-20:00"
-        for text in tree["filters"]["entry_hours"]
-        if not _hours_of_a_city(text)
-    ]
-    zone = tree["breakers"]["day_zone"]
+    """Texts that must name time zones, days or hours; looked at once everything else has the right type."""
+    found = []
+    for place, own in (("", tree), *((f"pair.{symbol}.", over) for symbol, over in tree.get("pair", {}).items())):
+        found += [
+            f"{place}filters.entry_hours = {shown(text)}: must read like Europe/London 07:00-20:00"
+            for text in own.get("filters", {}).get("entry_hours", ())
+            if not _hours_of_a_city(text)
+        ]
+        found += [
+            f"{place}care.early_closes = {shown(text)}: must read like 2026-11-26 13:00 XAUUSD, or 2026-12-25"
+            for text in own.get("care", {}).get("early_closes", ())
+            if not _early_close(text)
+        ]
+    zone, funded_zone = tree["breakers"]["day_zone"], tree["funded"]["day_zone"]
     if not known_zone(zone):
         found.append(f"breakers.day_zone = {shown(zone)}: must be a time zone such as America/New_York")
+    if funded_zone and not known_zone(funded_zone):
+        found.append(f"funded.day_zone = {shown(funded_zone)}: must be a time zone such as Europe/Prague, or empty")
     return found
+
+
+def _early_close(text: str) -> bool:
+    """A date, perhaps an hour before the bank day's end, perhaps pairs."""
+    day, *rest = text.split() or [""]
+    clock = rest[0] if rest and ":" in rest[0] else "00:00"
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return len(day) == len("2026-12-25") and re.fullmatch(r"(0\d|1[0-6]):[0-5]\d", clock) is not None
 
 
 def _hours_of_a_city(text: str) -> bool:

@@ -116,6 +116,7 @@ class StrategySection(Section, frozen=True):
 class Scan(Section, frozen=True):
     """When the desk looks, and how long a candidate stays fresh."""
 
+    h1_tolerance_ticks: Annotated[float, number("The broker's H1 may differ from our own by", "ticks", 0, 1000, "at once")]
     bar_close_wait_s: Annotated[float, number("A bar without a later tick counts as closed after", "s", 0, 60, "at once")]
     round_wait_s: Annotated[float, number("Candidates of one bar close wait for each other at most", "s", 0, 60, "at once")]
     rejudge_calm_s: Annotated[float, number("Waiting candidates are judged again: calm market", "s", 1, 600, "at once")]
@@ -228,6 +229,8 @@ class Funded(Section, frozen=True):
     """Rules of a funded account."""
 
     enabled: Annotated[bool, choice("Apply them", "at once")]
+    day_start: Annotated[str, words("Start of its day; empty: as breakers.day_start", "next start", f"^$|{_CLOCK}")]
+    day_zone: Annotated[str, words("Time zone of its day; empty: as breakers.day_zone", "next start")]
     day_loss_pct: Annotated[float, number("Daily loss", "% of the base", 0.1, 100, "at once")]
     day_loss_money: Annotated[float, number("Daily loss in money; 0 takes the percent", "money", 0, 1e12, "at once")]
     day_base: Annotated[
@@ -270,6 +273,11 @@ class Care(Section, frozen=True):
     weekend_no_entries_from: Annotated[str, words("No entries before the weekend from, New York", "at once", _DAY_CLOCK)]
     weekend_close_from: Annotated[str, words("Close before the weekend from, New York; `Sat 00:00` never", "at once", _DAY_CLOCK)]
     early_close_minutes: Annotated[float, number("Close before a known early close", "minutes", 0, 600, "at once")]
+    early_close_no_entries_minutes: Annotated[float, number("No entries before a known early close", "minutes", 0, 1440)]
+    early_closes: Annotated[
+        tuple[str, ...],
+        words("Early closes and holidays, New York: `2026-11-26 13:00 XAUUSD`, `2026-12-25`; without pairs: all", "at once"),
+    ]
     exit_rollover_hours: Annotated[str, words("Exits by age or care wait out, New York time", "at once", _HOURS)]
     pyramid: Annotated[bool, choice("Add to winners on a pullback")]
     pyramid_adds_max: Annotated[int, number("Adds per position", "adds", 0, 10)]

@@ -135,3 +135,33 @@ def test_a_funded_loss_in_money_counts_from_the_base_that_the_rules_name(base: s
     assert state.funded.day_base_money == (equity if base == "equity" else balance)
     limit = funded.limits(state.funded, play.desk._ctx.account_policy.funded, equity_money=equity)[0]
     assert limit.floor_money == state.funded.day_base_money - 150.0
+
+
+def test_a_funded_account_has_a_day_of_its_own() -> None:
+    rules = (("funded.enabled", True), ("funded.day_loss_pct", 1.5), ("funded.day_zone", "Europe/Prague"),
+             ("funded.day_start", "00:00"), ("funded.day_base", "equity"), ("funded.reduce_only_buffer_pct", 50.0), ("care.age_max_hours", 0.0),
+             ("care.trail_x_atr", 0.0), ("care.give_back_pct", 100.0), ("exposure.position_max_x_equity", 1.0))  # fmt: skip
+    play = Play(shipped_settings(*rules)).start()
+    play.enter()
+    play.quote("EURUSD", 1.0760)
+    assert [reason.code for reason in play.desk.view().reasons] == ["funded"]
+    # noon in UTC is 14:00 in Prague in August: midnight there is ten hours ahead, the account's own day an hour nearer
+    assert play.desk.wake_at() == play.at + 9 * 3600 * NS_PER_S
+    play.wait(9 * 3600)
+    assert [reason.code for reason in play.desk.view().reasons] == ["funded"]
+    base = play.desk._ctx.state.funded.day_base_money
+    assert play.desk.wake_at() == play.at + 3600 * NS_PER_S
+    play.wait(3600)
+    state = play.desk._ctx.state
+    assert play.desk.view().reasons == ()
+    assert state.funded.day_base_money != base
+    assert state.breakers.day_started_utc_ns == play.at - 3600 * NS_PER_S
+    again = Play(shipped_settings(*rules), run_id="r2", at=play.at).start(restored=play.desk.checkpoint())
+    assert again.desk._ctx.state.funded_day_end_utc_ns == state.funded_day_end_utc_ns > play.at
+
+
+def test_without_a_day_of_its_own_a_funded_account_has_the_accounts() -> None:
+    play = Play(shipped_settings(("funded.enabled", True))).start()
+    state = play.desk._ctx.state
+    assert state.funded_day_end_utc_ns == state.day_end_utc_ns
+    assert state.funded.day_started_utc_ns == state.breakers.day_started_utc_ns

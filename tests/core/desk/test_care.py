@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.model.effects import Alert, Close, Effect, Modify, PositionOpened, StateChanged, Submit, TradeClosed
+from core.filters.hours import early_close
+from core.model.effects import Alert, Close, Effect, Modify, PositionOpened, StateChanged, Submit, TradeClosed, Verdict
 from core.model.inputs import Calendar, Changed, News, Refused
 from core.model.market import Side
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
-from tests.core.desk.playbook import MONDAY, NOON, Play, kinds, only
+from tests.core.desk.playbook import MONDAY, NOON, Play, kinds, only, spec
 
 NO_TRAIL = ("care.trail_x_atr", 0.0)
 
@@ -176,3 +177,43 @@ def test_risk_after_the_fill_above_a_quarter_more_is_reported_or_trimmed() -> No
         assert [(c.why, c.position_id) for c in closes] == ([("trim", position)] if action == "trim" else [])
         if closes:
             assert closes[0].lots == 0.08
+
+
+def test_positions_leave_before_a_listed_early_close_and_none_is_entered_before_it() -> None:
+    # noon in UTC is 8:00 in New York in August
+    closes = ("care.early_closes", ["2024-08-05 13:00 EURUSD", "2024-08-07"])
+    play, _ = opened(NO_TRAIL, ("care.age_max_hours", 0.0), closes)
+    assert play.desk.wake_at() == NOON + (4 * 3600 + 45 * 60) * NS_PER_S
+    play.at = play.desk.wake_at() or 0
+    assert only(play.quote("EURUSD"), Close).why == "weekend"
+
+
+@pytest.mark.parametrize(
+    ("closes", "symbol", "refused"),
+    [
+        (["2024-08-05 11:00"], "EURUSD", True),
+        (["2024-08-05 11:00 EURUSD"], "EURUSD", True),
+        (["2024-08-05 11:00 EURUSD"], "GBPUSD", False),
+        (["2024-08-05 12:00"], "EURUSD", False),
+        (["2024-08-05"], "EURUSD", True),
+        (["2024-08-06"], "EURUSD", False),
+        (["2024-08-04 12:00"], "EURUSD", False),
+    ],
+)
+def test_no_entry_before_a_listed_early_close_or_on_a_holiday(closes: list[str], symbol: str, refused: bool) -> None:
+    play = Play(shipped_settings(("care.early_closes", closes))).start()
+    effects = play.round(play.signal(symbol))
+    verdict = next(effect for effect in effects if isinstance(effect, Verdict) and effect.symbol == symbol)
+    assert (verdict.outcome, verdict.reason) == (("refused", "early_close") if refused else ("entered", ""))
+
+
+def test_a_session_that_ends_before_the_week_does_is_an_early_close() -> None:
+    monday_13 = 86_400 + 13 * 3600
+    short = ((17 * 3600, monday_13), (monday_13 + 13 * 3600, 5 * 86_400 + 17 * 3600))
+    whole_day = 3.0 * 3600 * NS_PER_S
+    for at, passed in ((NOON, True), (NOON + 3 * 3600 * NS_PER_S, False)):
+        ruling = early_close(at, spec("EURUSD", sessions=short), (), no_entries_ns=round(whole_day))
+        assert ruling is not None
+        assert ruling.check.passed is passed
+        assert ruling.check.value == 5.0 - (at - NOON) / (3600 * NS_PER_S)
+    assert early_close(NOON, spec("EURUSD"), (), no_entries_ns=round(whole_day)) is None

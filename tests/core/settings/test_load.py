@@ -184,3 +184,24 @@ def test_a_tape_of_another_version_is_completed_with_shipped_values() -> None:
     whole["risk"]["risk_per_trade_pct"] = 99.0
     with pytest.raises(SettingsError, match="risk_per_trade_pct"):
         remembered(msgspec.msgpack.encode(whole))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("care.early_closes", ["2026-13-01"], "must read like 2026-11-26 13:00 XAUUSD"),
+        ("care.early_closes", ["2026-12-24 17:30"], "must read like"),
+        ("care.early_closes", ["20261224"], "must read like"),
+        ("pair.EURUSD.care.early_closes", ["soon"], r"pair.EURUSD.care.early_closes"),
+        ("funded.day_zone", "Europe/Prag", "must be a time zone such as Europe/Prague"),
+        ("funded.day_start", "25:00", "funded.day_start"),
+    ],
+)
+def test_days_and_zones_that_nobody_can_read_are_refused(key: str, value: object, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        validated(with_values(shipped_tree(), [(key, value)]), "test")
+
+
+def test_early_closes_are_read_with_and_without_an_hour_and_pairs() -> None:
+    good = ["2026-12-24 13:00", "2026-11-26 13:00 XAUUSD EURUSD", "2026-12-25", "2026-12-25 XAUUSD"]
+    assert validated(with_values(shipped_tree(), [("care.early_closes", good)]), "test").care.early_closes == tuple(good)
