@@ -213,7 +213,7 @@ def _trail(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
     begun = stops.tighter(position.side, position.stop_price, position.open_price)
     gain = (wanted - position.stop_price) * position.side
     if gain > 0.0 and (gain >= step or not begun):
-        stops.tighten(ctx, position, wanted, "trail")
+        stops.tighten(ctx, position, wanted, stops.TRAIL)
 
 
 def _tighten_before_news(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
@@ -228,7 +228,7 @@ def _tighten_before_news(ctx: Context, position: OurPosition, policy: PairPolicy
     if near:
         lock = position.open_price + policy.settings.care.trail_first_lock_pct / 100.0 * (price - position.open_price)
         if stops.tighter(position.side, lock, position.stop_price):
-            stops.tighten(ctx, position, lock, "trail")
+            stops.tighten(ctx, position, lock, stops.TRAIL)
 
 
 def due(ctx: Context) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from core.desk import stops
 from core.desk.bounds import CLOSE_TRIES_ALERT
 from core.desk.context import Context, ns
 from core.desk.equity import LOTS_NOISE
@@ -101,6 +102,8 @@ def try_close(ctx: Context, task: CloseTask) -> None:
     task.tries += 1
     if isinstance(held, OurPosition):
         held.exit_why = task.why
+        if task.whole:
+            stops.withdraw(ctx, held)
     state.orders[client_id] = OrderInFlight(
         client_id=client_id,
         kind="close",

@@ -21,6 +21,7 @@ from core.risk.grid import tick_of
 
 RESTORE: Final = "restore"
 BY_OPERATOR: Final = "command"
+TRAIL: Final = "trail"
 _HALF: Final = 0.5
 
 
@@ -133,6 +134,18 @@ def _send(ctx: Context, position: OurPosition, stop_price: Price, target_price: 
     )
 
 
+def withdraw(ctx: Context, position: OurPosition) -> None:
+    """The position goes whole within the same input that moved its stop: a close leaves first, and the move would find nothing."""
+    order = ctx.state.orders.get(position.modify_id)
+    if order is None or order.why != TRAIL:
+        return
+    for place, effect in enumerate(ctx.out):
+        if isinstance(effect, Modify) and effect.client_id == order.client_id:
+            del ctx.out[place], ctx.state.orders[order.client_id]
+            position.modify_id = ""
+            return
+
+
 def changed(ctx: Context, order: OrderInFlight) -> None:
     """A modification is done."""
     position = ctx.state.positions.get(order.position_id)
@@ -141,7 +154,7 @@ def changed(ctx: Context, order: OrderInFlight) -> None:
     position.modify_id = ""
     position.stop_price = order.stop_price
     position.target_price = order.target_price
-    if order.why == "trail":
+    if order.why == TRAIL:
         past_entry = (order.stop_price - position.open_price) * position.side
         spec = ctx.spec(position.symbol)
         at_entry = spec is not None and abs(past_entry) <= spec.pip

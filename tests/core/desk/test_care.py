@@ -217,3 +217,14 @@ def test_a_session_that_ends_before_the_week_does_is_an_early_close() -> None:
         assert ruling.check.passed is passed
         assert ruling.check.value == 5.0 - (at - NOON) / (3600 * NS_PER_S)
     assert early_close(NOON, spec("EURUSD"), (), no_entries_ns=round(whole_day)) is None
+
+
+def test_a_stop_is_not_moved_in_the_instant_in_which_the_position_leaves() -> None:
+    play, _ = opened(("care.give_back_pct", 100.0))
+    play.at = (play.desk.wake_at() or 0) - NS_PER_S
+    assert kinds(play.quote("EURUSD", 1.0852)) == []
+    # four hours are over, and the same quote is one that the trail would follow
+    effects = play.quote("EURUSD", 1.0890, after_s=1.0)
+    assert only(effects, Close).why == "age"
+    assert not [effect for effect in effects if isinstance(effect, Modify)]
+    assert {order.kind for order in play.desk._ctx.state.orders.values()} == {"close"}
