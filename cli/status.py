@@ -86,6 +86,8 @@ def figures(snapshot: Snapshot) -> dict[str, Any]:
         "equity_money": desk.equity_money,
         "day_result_money": desk.day_result_money,
         "open_risk_money": desk.risk.open_money,
+        "all_stops_money": desk.risk.all_stops_money,
+        "all_stops_weekend_money": desk.risk.all_stops_weekend_money,
         "positions": _ours(desk),
         "foreign": desk.foreign,
         "without_stop": desk.without_stop,

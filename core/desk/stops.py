@@ -135,7 +135,7 @@ def _send(ctx: Context, position: OurPosition, stop_price: Price, target_price: 
 
 
 def withdraw(ctx: Context, position: OurPosition) -> None:
-    """The position goes whole within the same input that moved its stop: a close leaves first, and the move would find nothing."""
+    """The position goes whole within the input that moved its stop: a close leaves first, and the move would find nothing."""
     order = ctx.state.orders.get(position.modify_id)
     if order is None or order.why != TRAIL:
         return

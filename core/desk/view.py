@@ -285,8 +285,7 @@ def _risk(ctx: Context) -> RiskView:
     state, equity = ctx.state, ctx.state.equity_money
     own, risks = ctx.settings, signed_risks(ctx)
     weekend = before_weekend(ctx, ctx.pairs[0]) if ctx.pairs else False
-    losses = gap_losses(ctx, weekend=weekend)
-    whole: Money | None = None if any(loss is None for loss in losses) else sum(loss for loss in losses if loss is not None)
+    whole, over_weekend = _all_stops(ctx, weekend=weekend), _all_stops(ctx, weekend=True)
     book: float | None = None
     if risks is not None and equity is not None and equity > 0.0:
         offset = own.correlation.offset_max_pct / 100.0
@@ -306,11 +305,17 @@ def _risk(ctx: Context) -> RiskView:
         book_risk_fraction=book,
         book_risk_cap_fraction=own.correlation.book_risk_max_pct / 100.0,
         all_stops_money=whole,
+        all_stops_weekend_money=over_weekend,
         all_stops_cap_money=None if equity is None else max(equity, 0.0) * own.exposure.all_stops_max_pct / 100.0,
         limits=_limits(ctx),
         currencies=legs,
         kelly=state.kelly_note,
     )
+
+
+def _all_stops(ctx: Context, *, weekend: bool) -> Money | None:
+    losses = gap_losses(ctx, weekend=weekend)
+    return None if any(loss is None for loss in losses) else sum(loss for loss in losses if loss is not None)
 
 
 def _limits(ctx: Context) -> tuple[LimitView, ...]:

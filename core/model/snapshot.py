@@ -141,6 +141,8 @@ class RiskView(Struct, frozen=True, kw_only=True):
     book_risk_cap_fraction: float
     all_stops_money: Money | None
     all_stops_cap_money: Money | None
+    all_stops_weekend_money: Money | None = None
+    """The same with the weekend's gap behind each stop: no gap of that size costs more, however near the stops are."""
     limits: tuple[LimitView, ...] = ()
     currencies: tuple[CurrencyView, ...] = ()
     kelly: str = ""

@@ -47,10 +47,12 @@ class Gap:
 
 
 DRILLS = {
-    "wide stops, the shipped gap": ((70.0, 75.0), 0.5, 0.5),
-    "near stops, a gap of one percent set": ((25.0, 30.0), 1.0, 0.35),
+    "wide stops, the shipped gap": ((70.0, 75.0), 0.5, 0.5, True),
+    "near stops, a gap of one percent set": ((25.0, 30.0), 1.0, 0.35, True),
+    "near stops, the shipped gap": ((25.0, 30.0), 0.5, 0.35, False),
 }
-"""Pips to the stop, percent beyond it, percent risked."""
+"""Pips to the stop, percent beyond it, percent risked, and whether the figure that blocks entries holds: a gap of one percent is
+more than near stops and half a percent behind them. The figure with the weekend's gap, shown beside it, always holds."""
 
 
 def drilled(home: Path, stop_pips: tuple[float, float], gap_pct: float, risk_pct: float) -> tuple[World, Watch]:
@@ -78,7 +80,7 @@ def drilled(home: Path, stop_pips: tuple[float, float], gap_pct: float, risk_pct
 
 @pytest.mark.parametrize("drill", DRILLS)
 def test_five_positions_meet_a_gap(drill: str, tmp_path: Path) -> None:
-    world, watch = drilled(tmp_path, *DRILLS[drill])
+    world, watch = drilled(tmp_path, *DRILLS[drill][:3])
 
     async def life(_: World) -> None:
         engine = await world.start()
@@ -93,7 +95,10 @@ def test_five_positions_meet_a_gap(drill: str, tmp_path: Path) -> None:
         await world.hours_without(SAID_WITHIN_S / 3600.0)
         _is_said(world)
         lost = before.equity_money - world.terminal.ledger.equity_money()
-        assert 0.0 < lost <= shown, f"lost {lost:.2f}, shown before {shown:.2f}"
+        assert (0.0 < lost <= shown) is DRILLS[drill][3], f"lost {lost:.2f}, shown before {shown:.2f}"
+        beside = before.risk.all_stops_weekend_money
+        assert beside is not None
+        assert lost <= beside, f"lost {lost:.2f}, shown beside {beside:.2f}"
         assert lost > 0.03 * before.equity_money
         await world.hours(1.0)
         entries = [at for at, effect in world.effects if isinstance(effect, Submit) and at >= GAP_UTC_NS]

@@ -30,6 +30,11 @@ def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
     for limit in risk.limits:
         rows.extend((f"limit:{limit.name}:{number}", line) for number, line in enumerate(_limit(limit, width, glyphs)))
     rows.extend(("currencies", line) for line in _currencies(desk, width, glyphs))
+    if risk.all_stops_weekend_money:
+        weekend = (
+            f"{figures.money(risk.all_stops_weekend_money)}  {figures.pct(figures.share(risk.all_stops_weekend_money, equity))}"
+        )
+        rows.append(("all_stops_weekend", _figures("stops + wide gap", weekend, width, glyphs)))
     if risk.kelly:
         rows.append(("kelly", _figures("Kelly", risk.kelly, width, glyphs)))
     tripped = sum(limit.tripped for limit in risk.limits)

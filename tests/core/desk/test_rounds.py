@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from core.model.effects import Submit, Verdict
 from core.model.inputs import BarAbsent, Refused
@@ -57,6 +58,23 @@ def test_a_wide_spread_passes_and_the_candidate_is_judged_again() -> None:
     assert play.desk.quote_interest()[0] == ("EURUSD",)
     play.quote("EURUSD", after_s=20)
     assert verdicts(play.wait(15)) == [("EURUSD", "entered", "")]
+
+
+@pytest.mark.parametrize(("regime", "every_s"), [("high", 15), ("normal", 30), ("low", 30)])
+def test_a_wild_market_is_looked_at_again_sooner(regime: str, every_s: int) -> None:
+    play = Play().start()
+    play.quote("EURUSD", spread=0.0005)
+    found = play.signal("EURUSD")
+    found = replace(found, features=replace(found.features, regime=regime))
+    assert verdicts(play.round(found)) == [("EURUSD", "waiting", "spread_stop")]
+    for _ in range(2):
+        assert play.desk.wake_at() == play.at + every_s * NS_PER_S
+        assert not play.wait(every_s)
+        play.quote("EURUSD", spread=0.0005)
+    # nothing new is made between the bars, and with the last that waited the interval is over
+    play.quote("EURUSD")
+    assert verdicts(play.wait(every_s)) == [("EURUSD", "entered", "")]
+    assert play.desk._ctx.state.rejudge_utc_ns == 0
 
 
 def test_what_waits_is_over_with_its_reason_when_the_signal_is_too_old() -> None:
