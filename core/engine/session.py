@@ -19,7 +19,6 @@ import msgspec
 from msgspec import Struct
 
 from core.brokers.simulator.demo import lively_terminal
-from core.brokers.simulator.opening import seeded_terminal
 from core.clock.wall import Clock, WallClock
 from core.engine.engine import Engine, RunEnd, Step
 from core.engine.scanning import history_bars, warmup_bars
@@ -98,7 +97,7 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets:
     if settings.desk.mode == "simulated":
         speed = wish.speed if wish.speed_given else settings.simulation.speed
         # where a strategy apart would find something is not known before it is asked bar by bar
-        terminal = seeded_terminal(settings) if strategy.own else lively_terminal(settings, strategy)
+        terminal = None if strategy.own else lively_terminal(settings, strategy)
         return simulated_venue(settings, run_id=run_id, speed=speed, terminal=terminal)
     from core.engine.live_venues import live_venue, paper_venue
 
