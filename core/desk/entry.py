@@ -187,6 +187,8 @@ def _filters(ctx: Context, found: Signal, findings: Findings, own: PairPolicy, e
     prices = executable(found, quote, spec, usual or 0.0)
     distance = (prices.entry_price - prices.stop_price) * found.side
     floor = own.settings.costs.spread_floor_pips * spec.pip
+    if rules.spread_pips_max > 0.0:
+        findings.rule(spread.spread_cap(prices.spread_price, spec.pip, max_pips=rules.spread_pips_max), expires)
     findings.rule(spread.spread_stop(prices.spread_price, distance, max_fraction=rules.spread_stop_max_pct / 100.0), expires)
     findings.rule(spread.spread_usual(prices.spread_price, usual, max_x=rules.spread_usual_max_x, usual_min_price=floor), expires)
     moved = own.settings.scan.price_moved_max_pct / 100.0

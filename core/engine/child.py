@@ -115,7 +115,9 @@ def _spawn(home: Path, arguments: Sequence[str], write_end: int) -> subprocess.P
         output = (logs / "engine.out").open("ab")
     except OSError as error:
         raise StorageError(f"{logs}: cannot be written: {error.strerror}", what_to_do="choose another --home") from error
-    command = [sys.executable, "-m", "cli.main", *arguments]
+    # the package is found the way this process found it; -P keeps the current folder off the path
+    command = [sys.executable, "-P", "-m", "cli.main", *arguments]
+    paths = os.pathsep.join(path for path in sys.path if path)
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
     if sys.platform == "win32":
         import msvcrt
@@ -132,7 +134,7 @@ def _spawn(home: Path, arguments: Sequence[str], write_end: int) -> subprocess.P
         options["pass_fds"] = (write_end,)
         options["start_new_session"] = True
     with output:
-        return subprocess.Popen(command, env={**os.environ, READY_HANDLE: str(handle)}, **options)
+        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths, READY_HANDLE: str(handle)}, **options)
 
 
 def _descriptor(handle: int) -> int:

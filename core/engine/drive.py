@@ -253,6 +253,7 @@ class LiveDrive:
             supervisor=self._supervisor,
             on_hour=None if hours is None else hours.compare,
         )
+        self._live.last_bar_utc_ns.update(engine.history_ends)
         for item in inputs:
             effects = engine.runner.give(item, engine.clock.utc_ns())
             for request in requests_of(effects):

@@ -23,10 +23,10 @@ from core.engine.drive import Drive, LiveDrive, LockstepDrive
 from core.engine.health import Health
 from core.engine.lockstep import Scans
 from core.engine.notify import Supervisor as SystemSupervisor
-from core.engine.opening import Opening, first_inputs, open_in_time, run_head, started_input
+from core.engine.opening import Opening, first_inputs, history_ends, late_bars, open_in_time, run_head, started_input
 from core.engine.overlay import with_newest
 from core.engine.perform import Performer
-from core.engine.recovery import confirm_real, recovered
+from core.engine.recovery import Past, confirm_real, recovered
 from core.engine.runner import Runner
 from core.engine.scanning import Elsewhere, InLoop, history_bars, make_scanner, seed
 from core.engine.strategy_process import StrategyProcess
@@ -146,7 +146,7 @@ class Engine:
         self.drive = self._make_drive()
         self.health = Health(self.venue, self.clock, self.drive.pacer, str(self.home.root))
         self.heart = Heart(self.home.heartbeat, self.journal)
-        await self._first(opening, None if past is None else past.state)
+        await self._first(opening, past)
         on_step("opening the link")
         self.link = LinkServer(self.home.root, self.side, on_watcher=self._publish)
         await self.link.start()
@@ -186,7 +186,7 @@ class Engine:
             return LockstepDrive(self, performer)
         return LiveDrive(self, performer, self._supervisor)
 
-    async def _first(self, opening: Opening, restored: bytes | None) -> None:
+    async def _first(self, opening: Opening, past: Past | None) -> None:
         settings = self.tuning.settings
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
         self.scans: Scans = InLoop(self.scanner)
@@ -206,10 +206,13 @@ class Engine:
             self.venue.broker,
             opening,
             started=started,
-            restored=restored,
+            restored=None if past is None else past.state,
             histories=histories,
             calendar=await self.upkeep.first_calendar(),
         )
+        if past is not None:
+            inputs += late_bars(opening, past.until_utc_ns)
+        self.history_ends = history_ends(opening)
         await self.drive.begin(inputs)
         self.upkeep.begin(self.runner.at_utc_ns)
 

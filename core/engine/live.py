@@ -2,9 +2,9 @@
 
 Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came;
 quotes are conflated to the newest a pair, and those of pairs that nothing is open or waiting in come at bar closes alone. A bar
-counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after. A pair whose
-strategy is still looking keeps no other waiting. Requests are performed beside each other; the terminal's own queue serves closes
-first.
+counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after; what closed while
+the line was down is read afterwards, so that no window has a hole that the broker has not. A pair whose strategy is still looking
+keeps no other waiting. Requests are performed beside each other; the terminal's own queue serves closes first.
 Does not: decide how fresh is fresh; the desk does.
 """
 
@@ -31,6 +31,8 @@ from core.settings.schema import Settings
 
 _INBOX_MAX = 10_000
 _BAR_POLL_S = 0.25
+_GAP_BARS_MAX = 1_000
+"""Bars read at once after the line was down; ten days of them."""
 _TIMER_MIN_S = 0.05
 """A desk that still wants to be woken is not asked more often than this."""
 
@@ -58,6 +60,8 @@ class LiveFeed:
         self.bars = 0
         self.newest: dict[str, Quote] = {}
         """Newest quote of each symbol, shown or not to the desk."""
+        self.last_bar_utc_ns: dict[str, UtcNs] = {}
+        """Open of the newest bar that the scanner knows of each pair."""
         self.feed_up = True
         self.feed_why = ""
         self.round_trip_ms: float | None = None
@@ -226,6 +230,7 @@ class LiveFeed:
             self.post(quote)
 
     async def _bar(self, symbol: str, bar: Bar, *, late: bool) -> None:
+        await self._fill_gap(symbol, bar.open_utc_ns)
         self.bars += 1
         for quote in tuple(self.newest.values()):
             self._show(quote)
@@ -235,6 +240,27 @@ class LiveFeed:
             self.post(scanned)
         if self._on_hour is not None and (bar.open_utc_ns + M15_NS) % H1_NS == 0:
             await self._check_hour(symbol, bar.open_utc_ns + M15_NS - H1_NS, self._on_hour)
+
+    async def _fill_gap(self, symbol: str, open_utc_ns: UtcNs) -> None:
+        """Bars that closed while nobody could read them come late, in order, and only then the one that is on time."""
+        last = self.last_bar_utc_ns.get(symbol, 0)
+        self.last_bar_utc_ns[symbol] = max(last, open_utc_ns)
+        if not last or open_utc_ns <= last + M15_NS:
+            return
+        count = min((open_utc_ns - last) // M15_NS, _GAP_BARS_MAX)
+        read = await self._broker.bars(symbol, "M15", count)
+        until_utc_ns = self._clock.utc_ns() + int(self._settings().scan.bar_close_wait_s * NS_PER_S)
+        while isinstance(read, Unknown):
+            if self._clock.utc_ns() >= until_utc_ns:
+                return
+            await asyncio.sleep(_BAR_POLL_S)
+            read = await self._broker.bars(symbol, "M15", count)
+        for row in range(len(read.value)):
+            bar = read.value.bar(row)
+            if last < bar.open_utc_ns < open_utc_ns:
+                self.bars += 1
+                self.post(BarClosed(symbol=symbol, timeframe="M15", bar=bar, late=True))
+                self._scans.take(symbol, bar)
 
     async def _check_hour(self, symbol: str, open_utc_ns: UtcNs, on_hour: Callable[[str, Bar], None]) -> None:
         """Ask for the broker's own bar of the hour that is over; one that does not come in time is not compared."""

@@ -105,6 +105,10 @@ class Scans(Protocol):
         """The strategy's answer; whatever goes wrong with it is a `NoSignal` that says so."""
         ...
 
+    def take(self, symbol: str, bar: Bar) -> None:
+        """A closed bar that came too late to be asked about: only its place in the windows is filled."""
+        ...
+
 
 class Lockstep:
     """One driver over one terminal."""

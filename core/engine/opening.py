@@ -20,14 +20,16 @@ from core.journal.store import NewRun
 from core.journal.tape import TAPE_VERSION
 from core.model.book import Account, TradeMode
 from core.model.errors import BrokerError, DataError
-from core.model.inputs import AccountRead, BrokerClock, Calendar, History, Input, Instruments, Restored, Started
+from core.model.inputs import AccountRead, BarClosed, BrokerClock, Calendar, History, Input, Instruments, Restored, Started
 from core.model.market import Candles, Instrument
 from core.model.reads import Unknown
-from core.model.units import UtcNs
+from core.model.units import M15_NS, UtcNs
 from core.settings.schema import Settings
 from core.settings.version import code_version
 
 Step = Callable[[str], None]
+_LATE_BARS_MAX = 1_000
+"""Of each pair; ten days of them. Who comes back later than that has no position whose peak they could tell."""
 
 
 class Opening(Struct, kw_only=True):
@@ -94,6 +96,25 @@ async def first_inputs(
     if calendar is not None:
         inputs.append(calendar)
     return inputs
+
+
+def late_bars(opening: Opening, since_utc_ns: UtcNs) -> list[Input]:
+    """M15 bars that closed since the desk last heard of any: peaks, hours and holes follow from them, entries do not."""
+    found = [
+        (int(candles.open_utc_ns[row]), place, BarClosed(symbol=symbol, timeframe="M15", bar=candles.bar(row), late=True))
+        for place, (symbol, candles) in enumerate(opening.history.items())
+        for row in range(_first_late(candles, since_utc_ns), len(candles))
+    ]
+    return [bar for _, _, bar in sorted(found, key=lambda one: one[:2])]
+
+
+def _first_late(candles: Candles, since_utc_ns: UtcNs) -> int:
+    return max(int(candles.open_utc_ns.searchsorted(since_utc_ns - 2 * M15_NS)), len(candles) - _LATE_BARS_MAX)
+
+
+def history_ends(opening: Opening) -> dict[str, UtcNs]:
+    """Open of the newest bar of each pair's past."""
+    return {symbol: int(candles.open_utc_ns[-1]) for symbol, candles in opening.history.items() if len(candles)}
 
 
 def started_input(

@@ -69,6 +69,11 @@ class InLoop:
         """See `Scans`; it never suspends."""
         return self._scanner.on_bar(symbol, bar)
 
+    def take(self, symbol: str, bar: Bar) -> None:
+        """See `Scans`."""
+        if isinstance(self._scanner, Scanner):
+            self._scanner.look(symbol, bar)
+
 
 class Elsewhere:
     """Keeps the bars here and asks the strategy where it lives."""
@@ -82,3 +87,7 @@ class Elsewhere:
         """See `Scans`."""
         look = self._scanner.look(symbol, bar)
         return look if isinstance(look, NoSignal) else await self._asked.ask(look)
+
+    def take(self, symbol: str, bar: Bar) -> None:
+        """See `Scans`."""
+        self._scanner.look(symbol, bar)

@@ -65,6 +65,13 @@ def _mean(spreads: list[float]) -> float | None:
     return sum(seen) / len(seen) if seen else None
 
 
+def spread_cap(spread_price: PriceDistance, pip: PriceDistance, *, max_pips: float) -> Ruling:
+    """The spread itself, in pips."""
+    pips = spread_price / pip
+    passed = pips <= max_pips * _NOISE_X
+    return Ruling(check=Check("spread_cap", pips, max_pips, passed, "pips"), passing=not passed)
+
+
 def spread_stop(spread_price: PriceDistance, stop_distance: PriceDistance, *, max_fraction: float) -> Ruling:
     """The spread as a share of the stop distance."""
     share = spread_price / stop_distance if stop_distance > 0.0 else None

@@ -130,6 +130,7 @@ class Filters(Section, frozen=True):
     """Vetoes on a candidate."""
 
     spread_stop_max_pct: Annotated[float, number("Widest spread, as share of the stop distance", "% of stop", 0.1, 100, step=1)]
+    spread_pips_max: Annotated[float, number("Widest spread; 0 is no cap of its own", "pips", 0, 1000, step=0.5)]
     spread_usual_max_x: Annotated[float, number("Widest spread, times the usual one of that minute", "x", 1, 100, step=0.5)]
     entry_hours: Annotated[
         tuple[str, ...], words("When entries are allowed, each `Zone/City HH:MM-HH:MM`; any one of them will do")

@@ -34,6 +34,7 @@ from core.strategy.trend import TrendStrategy
 _HASH_DIGITS = 16
 _TRIED_ROWS = 40
 _TEMPLATE = "template.py.txt"
+_TIMEFRAMES = ("M15", "H1")
 _WANTED = ("name", "timeframes", "Parameters", "warmup_bars", "warmup_h1_bars", "prepare", "candidates", "decide")
 
 
@@ -149,6 +150,12 @@ def _complete(kind: Any, path: Path) -> Any:
     missing = [name for name in wanted if not hasattr(kind, name)]
     if not missing and not (isinstance(kind.Parameters, type) and issubclass(kind.Parameters, Struct)):
         missing = ["Parameters as a msgspec.Struct"]
+    other = [name for name in getattr(kind, "timeframes", ()) if name not in _TIMEFRAMES]
+    if other:
+        raise SettingsError(
+            f"{path}: {kind.__name__} wants bars of {', '.join(map(str, other))}; there are {' and '.join(_TIMEFRAMES)}",
+            what_to_do="build what you need from M15 bars in prepare()",
+        )
     if missing:
         raise SettingsError(
             f"{path}: {kind.__name__} lacks {', '.join(missing)}",

@@ -125,3 +125,10 @@ def test_an_exit_wish_closes_and_is_no_candidate() -> None:
     effects = play.round(play.signal("EURUSD", exit_now=True))
     assert [(one.why, one.symbol) for one in effects if type(one).__name__ == "Close"] == [("strategy", "EURUSD")]
     assert not verdicts(effects)
+
+
+@pytest.mark.parametrize(("pips", "outcome"), [(0.0, "entered"), (1.0, "entered"), (0.9, "waiting")])
+def test_a_spread_may_have_a_cap_of_its_own(pips: float, outcome: str) -> None:
+    play = Play(shipped_settings(("filters.spread_pips_max", pips))).start()
+    play.quote("EURUSD", spread=0.0001)
+    assert verdicts(play.round(play.signal("EURUSD"))) == [("EURUSD", outcome, "spread_cap" if outcome == "waiting" else "")]

@@ -199,3 +199,8 @@ def test_the_trial_window_is_the_same_every_time_and_valid():
     assert len(h1) == 261
     assert (m15.high >= m15.close).all()
     assert (m15.low <= m15.open).all()
+
+
+def test_bars_that_nobody_brings_are_refused(tmp_path):
+    with pytest.raises(SettingsError, match="wants bars of M5; there are M15 and H1"):
+        own(tmp_path, template_text().replace('timeframes = ("M15", "H1")', 'timeframes = ("M5", "H1")'), "Crossing")

@@ -204,3 +204,10 @@ def test_older_log_lines_are_filled_in_once():
     memory.fill_log(tuple(lines))
     memory.fill_log(tuple(lines))
     assert list(memory.log) == lines
+
+
+def test_the_figure_with_the_wide_gap_stands_in_the_risk_panel_where_it_is_known():
+    known = msgspec.structs.replace(demo_risk(), all_stops_weekend_money=1234.5)
+    for told, shown in ((demo_risk(), False), (known, True)):
+        lines = [plain_of(line) for line in risk.sheet(demo_desk(risk=told), 80, ASCII).body]
+        assert any("stops + wide gap" in line and "234.5" in line for line in lines) is shown
