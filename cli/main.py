@@ -6,6 +6,12 @@ Promises: `--help` imports no subcommand; whatever an operator can mend ends in 
 
 from __future__ import annotations
 
+from cli.entry import INTERRUPTED, hush, unhush
+
+if __name__ == "__main__":
+    hush()  # before all that takes time to import
+
+# isort: split
 import importlib
 import os
 import sys
@@ -19,7 +25,6 @@ from typer.core import TyperGroup
 from core.model.errors import InvariantBroken, QuarterdeckError, StorageError, UsageError
 
 PROGRAM = "quarterdeck"
-INTERRUPTED = 130
 
 
 class Subcommand(NamedTuple):
@@ -51,6 +56,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),
     "backtest": Subcommand("cli.backtest", "Trade recorded days at the machine's speed, and report."),
     "doctor": Subcommand("cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
+    "scan": Subcommand("cli.scan", "Scan for engines elsewhere, over a broker of messages."),
     "gateway": Subcommand("cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
     "data": Subcommand("cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")),
     "check": Subcommand("cli.check", "Does a strategy look ahead, or need more past than it says?", ("lookahead", "warmup")),
@@ -75,6 +81,7 @@ class LazyGroup(TyperGroup):
             hint = f"did you mean `{PROGRAM} {near[0]}`?" if near else f"`{PROGRAM} --help` lists what there is"
             raise UsageError(f"there is no command {cmd_name!r}", what_to_do=hint)
         module = importlib.import_module(SUBCOMMANDS[cmd_name].module)
+        unhush()
         if SUBCOMMANDS[cmd_name].parts:
             return typer.main.get_command(module.GROUP)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -101,9 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has had enough; say nothing, not even when the interpreter flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _unread()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer has caught it
+            return _unread()
+        raise
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _say(f"the system refused: {error.strerror or error}{where}", StorageError.exit_code)
@@ -130,6 +139,12 @@ def _top(
 
         print(f"{PROGRAM} {code_version()}")
         raise typer.Exit
+
+
+def _unread() -> int:
+    """Whoever read our output has had enough; say nothing, not even when the interpreter flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _usage(error: typer.TyperException) -> int:

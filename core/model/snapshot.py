@@ -220,6 +220,10 @@ class EngineHealth(Struct, frozen=True, kw_only=True):
     home: str = ""
     market: str = ""
     """What is traded on, for people: which account, which recorded days, which made-up market."""
+    scanning: str = ""
+    """Which machines scan, or why none does; empty where this machine was told to scan."""
+    scanning_up: bool = True
+    """False while machines should scan and none answers."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):
