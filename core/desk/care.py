@@ -309,5 +309,6 @@ def next_due(ctx: Context) -> UtcNs | None:
                 times.append(policy.exit_rollover.next_end(ctx.now))
             continue
         age, leave = age_end(position, policy), weekend_close(ctx, position, policy)
-        times.extend(at for at in (age, leave) if at is not None)
+        # a limit that was lowered, or passed while nobody looked, is due at the next chance
+        times.extend(max(at, ctx.now + 1) for at in (age, leave) if at is not None)
     return min((at for at in times if at > ctx.now), default=None)

@@ -108,6 +108,24 @@ def test_age_acts_at_four_hours_on_a_fresh_quote_only() -> None:
     assert trade.reason == "age"
 
 
+def test_an_age_that_is_over_already_when_the_limit_falls_acts_on_the_next_quote() -> None:
+    play, position = opened(NO_TRAIL)
+    play.wait(2 * 3600)
+    play.change(("care.age_max_hours", 1.0))
+    close = only(play.quote("EURUSD", 1.0855, after_s=1.0), Close)
+    assert (close.position_id, close.why) == (position, "age")
+
+
+def test_an_age_that_passed_while_the_desk_was_down_acts_on_the_next_quote() -> None:
+    play, position = opened(NO_TRAIL)
+    later = Play(shipped_settings(NO_TRAIL), run_id="r2", at=play.at + 5 * 3600 * NS_PER_S)
+    later.held = play.held
+    later.start(restored=play.desk.checkpoint())
+    walk(later, 1.0855, step_s=1.0)
+    close = only(later.all(Close), Close)
+    assert (close.position_id, close.why) == (position, "age")
+
+
 def test_age_waits_out_the_rollover_unless_open_risk_grows() -> None:
     at = MONDAY + (17 * 3600 + 15 * 60) * NS_PER_S
     anyway = ("filters.entry_hours", [])
