@@ -28,12 +28,11 @@ from cli.options import (
 )
 from cli.output import print_json, print_table, warn
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from cli.progress import stoppable
+from cli.progress import INTERRUPTED, stoppable
 from core.model.errors import UsageError
 from core.settings.home import Home, resolve_home
 
 Path3 = Literal["pessimistic", "neutral", "optimistic"]
-_INTERRUPTED = 130
 
 
 def command(
@@ -94,7 +93,7 @@ def command(
         done = run_order(order, meter)
     folder = None if no_report else _written(done, report, where)
     _tell(done, folder, compare, browse=browse, as_json=as_json)
-    raise typer.Exit(0 if done.result.complete else _INTERRUPTED)
+    raise typer.Exit(0 if done.result.complete else INTERRUPTED)
 
 
 def _written(done: Any, report: Path | None, home: Home) -> Path:

@@ -14,6 +14,8 @@ from types import FrameType
 from core.backtest.run import Progress
 from core.clock.wall import WallClock, iso
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 _SEEN_S = 0.2
 _UNSEEN_S = 10.0
 

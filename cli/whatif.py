@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.backtest_text import comparison_lines
 from cli.options import FromOption, HomeOption, JsonOption, PairsOption, RateOption, ToOption
 from cli.output import print_json
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from cli.progress import Meter, stoppable
+from cli.progress import INTERRUPTED, Meter, stoppable
 from core.model.errors import UsageError
 from core.settings.home import Home, resolve_home
 
@@ -47,9 +46,13 @@ def command(
             found = _over_data(where, folders, parse_days(first, last), pairs, parse_rates(rate or []), changes, meter)
         else:
             found = _over_tape(where, days, number, parse_rates(rate or []), changes, meter)
-    _tell(found)
+    from cli.whatif_text import lines
+    from core.backtest.whatif import as_plain
+
+    print("\n".join(lines(found)))
     if as_json:
-        print_json(_plain(found))
+        print_json(as_plain(found))
+    raise typer.Exit(0 if found.as_is.complete and found.changed.complete else INTERRUPTED)
 
 
 def _over_data(
@@ -82,33 +85,3 @@ def _over_tape(
         stretch = stretch_of(reader, run, from_utc_ns=int(last - days * DAY_NS), rates=rates)
     strategy = load_strategy(stretch.settings.strategy, home.root)
     return over_tape(stretch, strategy, changes, meter)
-
-
-def _tell(found: Any) -> None:
-    first, second = found.as_is, found.changed
-    print(f"{first.label}: {first.bars:,} bars, {first.elapsed_s + second.elapsed_s:.1f} s")
-    for name, run in (("as is", first), ("changed", second)):
-        total = run.summary
-        money = f"{total.result_money:+,.2f} {run.currency}, {total.result_r:+.2f} R"
-        print(f"{name:<9} {total.trades} trades, {money}, digest {total.digest}")
-    print("\n".join(comparison_lines(found.difference, "the run as is", "the changed run")))
-    seen = found.reality
-    if seen is not None:
-        print(
-            f"really    {seen.trades} trades, {seen.net_money:+,.2f}; the run as is made {seen.same} of them to the ticket, "
-            f"{seen.replayed_net_money:+,.2f} in all"
-        )
-
-
-def _plain(found: Any) -> dict[str, Any]:
-    import msgspec
-
-    return {
-        "as_is": msgspec.to_builtins(found.as_is.summary),
-        "changed": msgspec.to_builtins(found.changed.summary),
-        "same_trades": found.difference.same_trades,
-        "figures": {name: list(pair) for name, pair in found.difference.figures.items()},
-        "only_as_is": len(found.difference.only_first),
-        "only_changed": len(found.difference.only_second),
-        "reality": None if found.reality is None else msgspec.to_builtins(found.reality),
-    }

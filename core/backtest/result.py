@@ -56,6 +56,13 @@ class Entered(Struct, frozen=True, array_like=True):
     spread_price: PriceDistance
 
 
+class Decided(Struct, frozen=True, array_like=True):
+    """What became of one candidate at last: `entered`, `waiting`, or why it was refused."""
+
+    side: Side | None
+    word: str
+
+
 class BacktestResult(Struct, frozen=True, kw_only=True):
     """One finished or interrupted backtest."""
 
@@ -108,6 +115,8 @@ class Collector:
         self.equity: list[Marked] = []
         self.rejected: list[Rejected] = []
         self.entered: list[Entered] = []
+        self.decided: dict[tuple[str, UtcNs], Decided] = {}
+        """Candidates by pair and bar."""
 
     def hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
         """An outlet of the runner."""
@@ -125,7 +134,15 @@ class Collector:
         elif isinstance(effect, PositionOpened):
             prices = (effect.open_price, effect.stop_price, effect.target_price, effect.spread_price)
             self.entered.append(Entered(effect.position_id, effect.symbol, effect.side, at_utc_ns, *prices))
-        elif isinstance(effect, Verdict) and effect.outcome == "refused":
+        elif isinstance(effect, Verdict):
+            self._judged(effect)
+
+    def _judged(self, effect: Verdict) -> None:
+        if effect.outcome == "none":
+            return
+        word = effect.reason if effect.outcome == "refused" else effect.outcome
+        self.decided[effect.symbol, effect.bar_open_utc_ns] = Decided(effect.side, word)
+        if effect.outcome == "refused":
             decided = next((check for check in effect.checks if check.name == effect.reason and not check.passed), None)
             value, threshold = (None, None) if decided is None else (decided.value, decided.threshold)
             bar = effect.bar_open_utc_ns

@@ -6,6 +6,7 @@ and no tape unless given; an interruption closes what is open at the last price 
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Protocol
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from core.backtest.columns import ColumnScanner
 from core.backtest.direct import DirectBroker
 from core.backtest.driver import Driver, EveryInstant
 from core.backtest.market import Market
+from core.backtest.rerun import Taped, Telling
 from core.backtest.result import BacktestResult, Collector
 from core.backtest.settings import changed_settings, plain_tree
 from core.backtest.skipping import Skipping
@@ -60,13 +62,6 @@ class Watcher(Protocol):
         ...
 
 
-class Taped(Struct, frozen=True, kw_only=True):
-    """What a tape gives in place of a scanner: its answers, and the past that its desk was told."""
-
-    answers: BarScanner
-    histories: tuple[History, ...]
-
-
 class Backtest:
     """One run. `go` may be called once."""
 
@@ -85,14 +80,16 @@ class Backtest:
         """Opens the market as a venue. Raises DataError for what cannot be priced.
 
         `every_bar` skips nothing; `columns` [where bars are skipped] answers from columns made once, not as the live scanner
-        does, a bar at a time. `taped` answers instead of a scanner. Where a `tape` is written nothing is skipped.
+        does, a bar at a time. `taped` answers instead of a scanner and
+        begins with a book. There nothing is skipped, nor where a `tape` is written.
         """
         self.settings = settings
         self.strategy = strategy
         self.venue: Venue = market.venue(settings)
         self.desk = Desk()
         self.collector = Collector()
-        self._market = market
+        self.last_state: bytes = b""
+        """The desk before what was open at the end of the data was closed; empty before that."""
         self._clock = clock or WallClock()
         self._every_bar = every_bar or tape is not None or taped is not None
         self._taped = taped
@@ -111,6 +108,8 @@ class Backtest:
     # ------------------------------------------------------------------------------------------------------ start
     async def _begin(self) -> Driver:
         venue, settings = self.venue, self.settings
+        if self._taped is not None:
+            self._terminal().ledger.restore(deepcopy(self._taped.books))
         opening = await open_broker(
             venue.broker,
             settings.desk.pairs,
@@ -119,12 +118,13 @@ class Backtest:
             on_step=_silent,
         )
         self.account = opening.connected.account
-        runner = Runner(self.desk, self._tape, venue.from_utc_ns)
+        runner = Runner(self.desk, self._tape, venue.from_utc_ns if self._taped is None else self._terminal().now_utc_ns)
         runner.listen(self.collector.hear)
         runner.listen(self._hear)
         live: BarScanner
+        histories: list[History] = []
         if self._taped is not None:
-            live, histories = self._taped.answers, list(self._taped.histories)
+            live = self._taped.answers
         else:
             scanner = make_scanner(self.strategy, opening.instruments, settings)
             live, histories = scanner, seed(scanner, opening, settings)
@@ -138,7 +138,12 @@ class Backtest:
             mode=venue.mode,
         )
         inputs = await first_inputs(
-            venue.broker, opening, started=started, restored=None, histories=histories, calendar=self._calendar()
+            venue.broker,
+            opening,
+            started=started,
+            restored=None if self._taped is None else self._taped.state,
+            histories=histories,
+            calendar=None if self._taped is not None else self._calendar(),
         )
         for item in inputs:
             steps.give(item, self._terminal().now_utc_ns)
@@ -159,18 +164,18 @@ class Backtest:
                 usual_price={past.symbol: past.usual_spread_price for past in histories},
                 until_utc_ns=venue.until_utc_ns,
             )
-        return EveryInstant(
-            Lockstep(
-                terminal=terminal,
-                broker=venue.broker,
-                runner=runner,
-                performer=Performer(venue.broker, None),
-                scanner=live if scanner is None else scanner,
-                settings=settings,
-                interest=self.desk,
-                until_utc_ns=venue.until_utc_ns,
-            )
+        lockstep = Lockstep(
+            terminal=terminal,
+            broker=venue.broker,
+            runner=runner,
+            performer=Performer(venue.broker, None),
+            scanner=live if scanner is None else scanner,
+            settings=settings,
+            interest=self.desk,
+            until_utc_ns=venue.until_utc_ns,
         )
+        every = EveryInstant(lockstep)
+        return every if self._taped is None else Telling(every, lockstep.next_ns, self._taped.told)
 
     def _column_scanner(self, opening: Opening) -> ColumnScanner:
         market, candles = self._terminal().market, {}
@@ -200,7 +205,7 @@ class Backtest:
             if not steps.step():
                 if steps.ending:
                     break
-                steps.finish()
+                self._finish(steps)
                 continue
             taken += 1
             if watcher is not None and taken % _LOOK_STEPS == 0 and not steps.ending:
@@ -212,7 +217,11 @@ class Backtest:
         told = Progress(at_utc_ns=at, done_fraction=done, bars=steps.bars, elapsed_s=self._clock.monotonic_s() - began)
         if not watcher(told):
             self._complete = False
-            steps.finish()
+            self._finish(steps)
+
+    def _finish(self, steps: Driver) -> None:
+        self.last_state = self.desk.checkpoint()
+        steps.finish()
 
     def _hear(self, _at_utc_ns: UtcNs, effect: Effect) -> None:
         if isinstance(effect, EndRun):
@@ -228,7 +237,7 @@ class Backtest:
             from_utc_ns=venue.from_utc_ns,
             to_utc_ns=reached,
             currency=self.account.currency,
-            start_money=self.account.balance_money,
+            start_money=self.account.balance_money if self._taped is None else self.account.equity_money,
             summary=heard.tally.summary(),
             trades=tuple(heard.trades),
             equity=tuple(heard.equity),

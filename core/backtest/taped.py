@@ -1,33 +1,40 @@
-"""A stretch of a tape as something to run again: its bars become a market, its signals the answers, its first account the money.
+"""A stretch of a tape to be run again: its bars and quotes become a market, its signals the answers, its book the start.
 
-Promises: what the strategy said is taken from the tape, so only the desk's own settings can make a difference; what the tape does
-not hold (bars of conversion pairs) is made of its quotes. Does not: know prices inside a bar; they are modelled as in a backtest.
+Promises: what the strategy said is taken from the tape, so only the desk's own settings can make a difference; a quarter hour in
+which the tape holds every quote is lived by them, any other as a bar is in a backtest; what the tape does not hold (bars of
+conversion pairs) is made of its quotes. Does not: know prices that nobody asked for at the time.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 
+from core.backtest.book_then import books_then, desk_then
 from core.backtest.market import Market
-from core.backtest.run import Taped
-from core.data.series import Bars, PairData, Recording, candles_of
+from core.backtest.reel import Quoted, Reel, final_state, read_stretch, runs_of
+from core.backtest.rerun import Taped
+from core.data.series import Bars, PairData, Recording, Series, Ticks, candles_of
+from core.desk.state import DeskState
 from core.journal.tape import Run, TapeReader
 from core.model.book import Account
 from core.model.effects import TradeClosed
 from core.model.errors import DataError
-from core.model.inputs import AccountRead, BarClosed, Calendar, History, Instruments, News, SettingsChanged, Started
-from core.model.market import Bar, Instrument, Quote
+from core.model.market import Bar, IntArray
 from core.model.signals import NoSignal, Signal
-from core.model.units import M15_NS, UtcNs
+from core.model.units import M15_NS, NS_PER_S, UtcNs
 from core.settings.load import remembered
 from core.settings.schema import Settings
 from core.study.reading import effects_of
 
 _BARS_MIN = 3
+_QUOTES_MIN = 12
+_EDGE_NS = 60 * NS_PER_S
+_SILENCE_NS = 120 * NS_PER_S
 
 
 class Stretch(Struct, frozen=True, kw_only=True):
@@ -36,10 +43,18 @@ class Stretch(Struct, frozen=True, kw_only=True):
     market: Market
     taped: Taped
     settings: Settings
+    """As they held when the stretch begins, with a simulated account like the real one."""
+    settings_now: Settings
+    """As they held at its end."""
     strategy_hash: str
+    begun: DeskState
+    """The desk at its beginning."""
+    ended: DeskState | None
+    """The desk at the tape's end."""
     trades: tuple[TradeClosed, ...]
-    """What really happened."""
+    """What really happened: trades that closed in the stretch."""
     run: Run
+    notes: tuple[str, ...] = ()
 
 
 class Answers:
@@ -59,75 +74,44 @@ class Answers:
         )
 
 
-class _Reel:
-    """Collects while the tape is read."""
-
-    def __init__(self, from_utc_ns: UtcNs) -> None:
-        self.from_utc_ns = from_utc_ns
-        self.settings: msgspec.Raw | None = None
-        self.strategy_hash = ""
-        self.account: Account | None = None
-        self.specs: dict[str, Instrument] = {}
-        self.histories: dict[str, History] = {}
-        self.news: tuple[News, ...] | None = None
-        self.bars: dict[str, dict[UtcNs, Bar]] = {}
-        self.quotes: dict[str, dict[UtcNs, Quote]] = {}
-        self.answers: dict[tuple[str, UtcNs], Signal | NoSignal] = {}
-
-    def take(self, at: UtcNs, told: Any) -> None:
-        within = at >= self.from_utc_ns
-        match told:
-            case Started():
-                self.settings, self.strategy_hash = told.settings, told.strategy_hash
-            case SettingsChanged():
-                self.settings = told.settings
-            case Instruments():
-                self.specs.update((spec.symbol, spec) for spec in told.instruments)
-            case History():
-                self.histories[told.symbol] = told
-            case Calendar() if told.available:
-                self.news = told.events
-            case AccountRead() if self.account is None or not within:
-                self.account = told.account
-            case BarClosed() if told.timeframe == "M15":
-                self.bars.setdefault(told.symbol, {})[told.bar.open_utc_ns] = told.bar
-            case Signal() | NoSignal():
-                self.answers[told.symbol, told.bar_open_utc_ns] = told
-            case Quote() if within:
-                self.quotes.setdefault(told.symbol, {})[told.at_utc_ns // M15_NS * M15_NS] = told
-            case _:
-                pass
-
-
 def stretch_of(reader: TapeReader, run: Run, *, from_utc_ns: UtcNs = 0, rates: dict[str, float] | None = None) -> Stretch:
-    """Read a run's tape from an instant on.
+    """Read a run's tape, and that of the account's runs before it, from about an instant on.
 
     Raises:
         DataError: the tape holds too few bars; StorageError: it cannot be read.
     """
-    reel = _Reel(from_utc_ns)
-    for entry in reader.entries(run):
-        reel.take(entry.stamped.at_utc_ns, entry.stamped.input)
-    trades = [effect for effect in effects_of(reader, run, TradeClosed) if isinstance(effect, TradeClosed)]
-    if reel.settings is None or reel.account is None:
+    runs = runs_of(reader, run)
+    reel = read_stretch(reader, runs, from_utc_ns)
+    if reel.state is None or reel.begin_settings is None or reel.settings is None or reel.state.account is None:
         raise DataError(f"run {run.run} has no beginning on the tape", what_to_do="choose another run with --run")
-    settings = _settings(reel.settings, reel.account)
+    account = reel.state.account
+    settings, now = _settings(reel.begin_settings, account), _settings(reel.settings, account)
     recording = _recording(reel, settings)
-    begun = tuple(trade for trade in trades if trade.opened_utc_ns >= recording.from_utc_ns)
+    known = {pair.symbol for pair in (*recording.pairs, *recording.conversions)}
+    books, notes = books_then(reel.state, settings, known, reel.begin_utc_ns)
+    trades = (trade for one in runs for trade in effects_of(reader, one, TradeClosed) if isinstance(trade, TradeClosed))
     return Stretch(
-        market=Market(recording, label=f"the tape of run {run.run} ({run.run_id})", rates=rates or {}, news=reel.news),
-        taped=Taped(answers=Answers(reel.answers), histories=tuple(reel.histories.values())),
+        market=Market(recording, label=f"the tape of run {run.run} ({run.run_id})", rates=rates or {}, news=None),
+        taped=Taped(answers=Answers(reel.answers), state=desk_then(reel.state, settings), books=books, told=tuple(reel.told)),
         settings=settings,
+        settings_now=now,
         strategy_hash=reel.strategy_hash,
-        trades=begun,
+        begun=reel.state,
+        ended=final_state(reader, run),
+        trades=tuple(trade for trade in trades if trade.closed_utc_ns >= reel.begin_utc_ns and _within(trade, recording)),
         run=run,
+        notes=notes,
     )
 
 
+def _within(trade: TradeClosed, recording: Recording) -> bool:
+    """What a replay closes because its data are over is told a moment after them."""
+    return trade.closed_utc_ns < recording.to_utc_ns or trade.reason == "end"
+
+
 def _settings(raw: msgspec.Raw, account: Account) -> Settings:
-    """The settings of the tape, with a simulated account like the one it began with."""
-    settings = remembered(bytes(raw))
-    tree = msgspec.to_builtins(settings)
+    """The settings of the tape, with a simulated account like the one it was traded on."""
+    tree: dict[str, Any] = msgspec.to_builtins(remembered(bytes(raw)))
     tree["simulation"] |= {
         "currency": account.currency,
         "balance_money": account.balance_money,
@@ -137,22 +121,24 @@ def _settings(raw: msgspec.Raw, account: Account) -> Settings:
     return msgspec.convert(tree, Settings, strict=False)
 
 
-def _recording(reel: _Reel, settings: Settings) -> Recording:
+def _recording(reel: Reel, settings: Settings) -> Recording:
     pairs = []
     for symbol in settings.desk.pairs:
-        bars = [bar for opened, bar in sorted(reel.bars.get(symbol, {}).items()) if opened >= reel.from_utc_ns - M15_NS]
-        if len(bars) < _BARS_MIN:
+        bars = [bar for _, bar in sorted(reel.bars.get(symbol, {}).items())]
+        inside = sum(bar.open_utc_ns >= reel.begin_utc_ns for bar in bars)
+        if inside < _BARS_MIN:
             raise DataError(
-                f"{symbol}: the tape holds {len(bars)} bars of the time asked for", what_to_do="choose an earlier begin"
+                f"{symbol}: the tape holds {inside} bars of the time asked for", what_to_do="ask for more --days of it"
             )
-        pairs.append(PairData(symbol=symbol, series=(_bars(symbol, bars),)))
+        pairs.append(PairData(symbol=symbol, series=(*_dense(reel, symbol, bars), _bars(symbol, bars))))
     others = [
-        symbol for symbol in reel.specs if symbol not in settings.desk.pairs and len(reel.quotes.get(symbol, {})) >= _BARS_MIN
+        symbol
+        for symbol, quoted in reel.quotes.items()
+        if symbol in reel.specs and symbol not in settings.desk.pairs and len(quoted.at_utc_ns) >= _BARS_MIN
     ]
     conversions = [PairData(symbol=symbol, series=(_quoted(reel, symbol),)) for symbol in others]
-    begin = max(pair.series[0].first_utc_ns for pair in (*pairs, *conversions)) + M15_NS
-    end = max(pair.series[0].end_utc_ns for pair in pairs)
-    return Recording(pairs=tuple(pairs), conversions=tuple(conversions), from_utc_ns=begin, to_utc_ns=end)
+    end = max(pair.series[-1].end_utc_ns for pair in pairs)
+    return Recording(pairs=tuple(pairs), conversions=tuple(conversions), from_utc_ns=reel.begin_utc_ns, to_utc_ns=end)
 
 
 def _bars(symbol: str, bars: list[Bar]) -> Bars:
@@ -162,10 +148,55 @@ def _bars(symbol: str, bars: list[Bar]) -> Bars:
     return Bars(symbol=symbol, timeframe="M15", bid=candles_of(stamps, prices, volume, spread), spread_known=True)
 
 
-def _quoted(reel: _Reel, symbol: str) -> Bars:
+def _dense(reel: Reel, symbol: str, bars: list[Bar]) -> list[Series]:
+    """Stretches of whole quarter hours in which every quote reached the desk (something was open), as ticks."""
+    quoted = reel.quotes.get(symbol)
+    if quoted is None or len(quoted.at_utc_ns) < _QUOTES_MIN:
+        return []
+    at = np.array(quoted.at_utc_ns, dtype=np.int64)
+    opened = {bar.open_utc_ns: bar for bar in bars}
+    quarters = [quarter for quarter in _whole_quarters(at) if quarter in opened]
+    edges = [0, *(place + 1 for place, (one, other) in enumerate(pairwise(quarters)) if other != one + M15_NS), len(quarters)]
+    return [
+        _ticks(symbol, quoted, at, opened[quarters[first]], quarters[last - 1] + M15_NS)
+        for first, last in pairwise(edges)
+        if last > first
+    ]
+
+
+def _whole_quarters(at: IntArray) -> list[UtcNs]:
+    """Opens of the quarter hours with quotes from edge to edge and no long silence, in order."""
+    found = []
+    slots, firsts, counts = np.unique(at // M15_NS, return_index=True, return_counts=True)
+    for slot, first, count in zip(slots.tolist(), firsts.tolist(), counts.tolist(), strict=True):
+        if count < _QUOTES_MIN:
+            continue
+        inside = at[first : first + count]
+        whole = inside[0] <= slot * M15_NS + _EDGE_NS and inside[-1] >= (slot + 1) * M15_NS - _EDGE_NS
+        if whole and int(np.diff(inside).max()) <= _SILENCE_NS:
+            found.append(slot * M15_NS)
+    return found
+
+
+def _ticks(symbol: str, quoted: Quoted, at: IntArray, first_bar: Bar, end_utc_ns: UtcNs) -> Ticks:
+    """The quotes of whole quarter hours, with one at each edge so that the market takes the first and the last hour too."""
+    low, high = (int(row) for row in np.searchsorted(at, (first_bar.open_utc_ns, end_utc_ns)))
+    spread = quoted.ask[low] - quoted.bid[low]
+    return Ticks(
+        symbol=symbol,
+        at_utc_ns=np.concatenate(([first_bar.open_utc_ns], at[low:high], [end_utc_ns - 1])),
+        bid=np.array([first_bar.open, *quoted.bid[low:high], quoted.bid[high - 1]]),
+        ask=np.array([first_bar.open + spread, *quoted.ask[low:high], quoted.ask[high - 1]]),
+    )
+
+
+def _quoted(reel: Reel, symbol: str) -> Bars:
     """Bars of a pair that is only quoted: flat at the last quote of each quarter hour, with the quote's own spread."""
-    found, point = sorted(reel.quotes[symbol].items()), reel.specs[symbol].point
-    stamps = np.array([opened for opened, _ in found], dtype=np.int64)
-    bids = np.array([quote.bid for _, quote in found])
-    spread = [round((quote.ask - quote.bid) / point) for _, quote in found]
+    quoted, point = reel.quotes[symbol], reel.specs[symbol].point
+    last = {at // M15_NS * M15_NS: row for row, at in enumerate(quoted.at_utc_ns)}
+    first = min(last)
+    rows = {min(first, reel.begin_utc_ns) - M15_NS: last[first], **last}
+    stamps = np.array(list(rows), dtype=np.int64)
+    bids = np.array([quoted.bid[row] for row in rows.values()])
+    spread = [round((quoted.ask[row] - quoted.bid[row]) / point) for row in rows.values()]
     return Bars(symbol=symbol, timeframe="M15", bid=candles_of(stamps, [bids] * 4, None, spread), spread_known=True)

@@ -1,23 +1,30 @@
 """What if a setting had been another: the same days twice, as is and changed, and what differs in decisions and money.
 
-Promises: both runs see the same market and, from a tape, the same signals; beside the difference stands how far the run as is was
-from what really happened, for that is what the comparison cannot see. Does not: change anything.
+Promises: both runs see the same market and, from a tape, the same signals, operator and book; beside the difference stands how
+far the run as is was from what really happened, for that is what the comparison cannot see. Does not: change anything.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from core.backtest.compare import Difference, compare
+from core.backtest.decided import Course, Decisions, Exits, PositionEffect, decisions, exits, positions
 from core.backtest.market import Market
+from core.backtest.rerun import Taped, ToldInput
 from core.backtest.result import BacktestResult
 from core.backtest.run import Backtest, Watcher
-from core.backtest.settings import with_changes
+from core.backtest.settings import plain_tree, with_changes
 from core.backtest.taped import Stretch
+from core.desk.state import DeskState, decoded
 from core.model.effects import TradeClosed
 from core.model.errors import UsageError
+from core.model.inputs import SettingsChanged
+from core.model.units import Money, UtcNs
+from core.settings.load import look_up, remembered, shown
 from core.settings.schema import Settings
 from core.strategy.load import LoadedStrategy
 from core.study.summary import digest_of, trade_line
@@ -26,15 +33,42 @@ _ASKED_ANEW = ("strategy.name", "strategy.file", "strategy.parameters", "desk.pa
 """Settings that a tape cannot answer for: its signals were made under others."""
 
 
+class Change(Struct, frozen=True, kw_only=True):
+    """One setting, as TOML writes its values; `old` is what holds at the end of the days."""
+
+    key: str
+    old: str
+    new: str
+
+
+class Begin(Struct, frozen=True, kw_only=True):
+    """What both runs of a tape begin with."""
+
+    at_utc_ns: UtcNs
+    balance_money: Money
+    equity_money: Money | None
+    positions: int
+    foreign: int
+    reasons: tuple[str, ...]
+    """Why the desk did less than it could at that time."""
+
+
 class Reality(Struct, frozen=True, kw_only=True):
-    """How the run as is compares with what was on the tape."""
+    """How the run as is compares with what was on the tape, over the same stretch."""
 
     trades: int
+    """That closed in it."""
     same: int
-    """Trades that both made, to the ticket."""
+    """Trades that both made, to the ticket: side, times, lots, prices, reason, costs."""
+    same_signals: int
+    """Trades of the same signal, however they ended."""
     net_money: float
     replayed_net_money: float
+    """Of the trades that closed before the stretch ended."""
     same_digest: bool
+    equity_end_money: Money | None
+    """What the account really was worth at the end; None where that is not known."""
+    replayed_equity_end_money: Money | None
 
 
 class WhatIf(Struct, frozen=True, kw_only=True):
@@ -42,9 +76,32 @@ class WhatIf(Struct, frozen=True, kw_only=True):
 
     as_is: BacktestResult
     changed: BacktestResult
+    changes: tuple[Change, ...]
     difference: Difference
+    decisions: Decisions
+    exits: Exits
+    positions: tuple[PositionEffect, ...]
+    equity_end_money: tuple[Money | None, Money | None]
+    """Of the run as is and of the changed one, with what is open valued at the last price."""
+    begin: Begin | None = None
+    """None where candles were replayed: both runs begin flat."""
     reality: Reality | None = None
     """None where candles were replayed that nothing was traded on."""
+    notes: tuple[str, ...] = ()
+
+
+class _Ran(Struct, frozen=True):
+    """One run: its result and what a result does not hold."""
+
+    result: BacktestResult
+    backtest: Backtest
+
+    def ended(self) -> DeskState | None:
+        """The desk before the end of the data closed what was open."""
+        return decoded(self.backtest.last_state) if self.backtest.last_state else None
+
+    def course(self) -> Course:
+        return Course(trades=self.result.trades, ended=self.ended())
 
 
 def over_candles(
@@ -57,9 +114,9 @@ def over_candles(
 ) -> WhatIf:
     """Run recorded days twice. Raises SettingsError for changes that are not allowed."""
     changed = with_changes(settings, changes)
-    first = Backtest(market, settings, strategy).go(watcher)
-    second = Backtest(market, changed, other).go(watcher)
-    return WhatIf(as_is=first, changed=second, difference=compare(first, second))
+    first = _ran(Backtest(market, settings, strategy), watcher)
+    second = _ran(Backtest(market, changed, other), watcher)
+    return _compared(first, second, _told(changes, settings, changed))
 
 
 def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[str, Any]], watcher: Watcher | None) -> WhatIf:
@@ -73,19 +130,115 @@ def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[st
             raise UsageError(
                 f"{key}: the tape's signals were made under the old one", what_to_do="give --data to ask the strategy anew"
             )
+    told = _told(changes, stretch.settings_now, with_changes(stretch.settings_now, changes))
     changed = with_changes(stretch.settings, changes)
-    first = Backtest(stretch.market, stretch.settings, strategy, taped=stretch.taped).go(watcher)
-    second = Backtest(stretch.market, changed, strategy, taped=stretch.taped).go(watcher)
-    return WhatIf(as_is=first, changed=second, difference=compare(first, second), reality=reality(first, stretch.trades))
+    first = _ran(Backtest(stretch.market, stretch.settings, strategy, taped=stretch.taped), watcher)
+    second = _ran(Backtest(stretch.market, changed, strategy, taped=_overlaid(stretch.taped, changes)), watcher)
+    begun = stretch.begun
+    found = _compared(first, second, told, stretch)
+    begin = Begin(
+        at_utc_ns=first.result.from_utc_ns,
+        balance_money=begun.balance_money,
+        equity_money=begun.equity_money,
+        positions=len(begun.positions),
+        foreign=len(begun.foreign),
+        reasons=tuple(begun.reasons),
+    )
+    real = reality(first.result, stretch, first.ended())
+    return msgspec.structs.replace(found, begin=begin, reality=real, notes=stretch.notes)
 
 
-def reality(as_is: BacktestResult, trades: tuple[TradeClosed, ...]) -> Reality:
-    """Compare a run with trades that were really made."""
-    happened = {trade_line(trade) for trade in trades}
+def as_plain(found: WhatIf) -> dict[str, Any]:
+    """For scripts and screens: one object, as docs/backtest.md tells it."""
+    first, second = found.as_is, found.changed
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    one, other = found.equity_end_money
+    return {
+        "label": first.label,
+        "from_utc_ns": first.from_utc_ns,
+        "to_utc_ns": first.to_utc_ns,
+        "complete": first.complete and second.complete,
+        "bars": first.bars,
+        "elapsed_s": round(first.elapsed_s + second.elapsed_s, 3),
+        "currency": first.currency,
+        "changes": plain["changes"],
+        "begin": plain["begin"],
+        "as_is": msgspec.to_builtins(first.summary),
+        "changed": msgspec.to_builtins(second.summary),
+        "same_trades": found.difference.same_trades,
+        "equity_end_money": {"as_is": one, "changed": other},
+        "difference_money": None if one is None or other is None else round(other - one, 2),
+        "figures": {name: list(pair) for name, pair in found.difference.figures.items()},
+        "decisions": plain["decisions"],
+        "exits": plain["exits"],
+        "positions": plain["positions"],
+        "only_as_is": len(found.difference.only_first),
+        "only_changed": len(found.difference.only_second),
+        "reality": plain["reality"],
+        "notes": plain["notes"],
+    }
+
+
+def reality(as_is: BacktestResult, stretch: Stretch, ended: DeskState | None) -> Reality:
+    """Compare the run as is with what was really traded; where that was closed at the end of its data, so is this."""
+    trades = stretch.trades
+    happened, signals = {trade_line(trade) for trade in trades}, {trade.signal_id for trade in trades}
+    flat = any(trade.reason == "end" for trade in trades)
+    open_at_end = set() if ended is None or flat else {held.position_id for held in ended.positions.values()}
+    closed = [trade for trade in as_is.trades if trade.position_id not in open_at_end]
     return Reality(
         trades=len(trades),
-        same=sum(trade_line(trade) in happened for trade in as_is.trades),
-        net_money=round(sum(trade.net_money for trade in trades), 2),
-        replayed_net_money=round(sum(trade.net_money for trade in as_is.trades), 2),
-        same_digest=as_is.summary.digest == digest_of(list(trades)),
+        same=sum(trade_line(trade) in happened for trade in closed),
+        same_signals=sum(trade.signal_id in signals for trade in closed),
+        net_money=_sum(trades),
+        replayed_net_money=_sum(closed),
+        same_digest=digest_of(closed) == digest_of(list(trades)),
+        equity_end_money=_cents(stretch.ended),
+        replayed_equity_end_money=round(as_is.equity[-1].equity_money, 2) if flat and as_is.equity else _cents(ended),
     )
+
+
+def _ran(backtest: Backtest, watcher: Watcher | None) -> _Ran:
+    return _Ran(backtest.go(watcher), backtest)
+
+
+def _compared(first: _Ran, second: _Ran, changes: tuple[Change, ...], stretch: Stretch | None = None) -> WhatIf:
+    real = None if stretch is None else Course(trades=stretch.trades, ended=stretch.ended)
+    return WhatIf(
+        as_is=first.result,
+        changed=second.result,
+        changes=changes,
+        difference=compare(first.result, second.result),
+        decisions=decisions(first.backtest.collector.decided, second.backtest.collector.decided),
+        exits=exits(first.result.trades, second.result.trades),
+        positions=positions(None if stretch is None else stretch.begun, first.course(), second.course(), real),
+        equity_end_money=(_cents(first.ended()), _cents(second.ended())),
+    )
+
+
+def _told(changes: list[tuple[str, Any]], settings: Settings, changed: Settings) -> tuple[Change, ...]:
+    old, new = plain_tree(settings), plain_tree(changed)
+    return tuple(Change(key=key, old=shown(look_up(old, key)), new=shown(look_up(new, key))) for key, _ in changes)
+
+
+def _overlaid(taped: Taped, changes: list[tuple[str, Any]]) -> Taped:
+    """The same stretch; where the operator changed settings on the way, ours hold on top of his."""
+
+    def on_top(told: ToldInput) -> ToldInput:
+        at, item = told
+        if not isinstance(item, SettingsChanged):
+            return told
+        tree = with_changes(remembered(bytes(item.settings)), changes)
+        kept = tuple(change for change in item.changes if change[0] not in dict(changes))
+        settings = msgspec.Raw(msgspec.msgpack.encode(tree))
+        return at, msgspec.structs.replace(item, settings=settings, changes=kept)
+
+    return msgspec.structs.replace(taped, told=tuple(on_top(told) for told in taped.told))
+
+
+def _cents(state: DeskState | None) -> Money | None:
+    return None if state is None or state.equity_money is None else round(state.equity_money, 2)
+
+
+def _sum(trades: tuple[TradeClosed, ...] | list[TradeClosed]) -> Money:
+    return round(sum(trade.net_money for trade in trades), 2)

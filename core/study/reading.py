@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from core.journal.codec import decode_effect, tag_of
+from core.journal.codec import decode_effect, decode_input, tag_of
 from core.journal.schema import storage_error
 from core.journal.tape import Run, TapeReader
 from core.model.effects import Effect
 from core.model.errors import StorageError
+from core.model.inputs import Input
 from core.model.units import UtcNs
 
 Bar = tuple[str, UtcNs]
@@ -33,6 +34,23 @@ def effects_of(reader: TapeReader, run: Run, *kinds: type[Struct]) -> Iterator[E
         raise storage_error(reader.path, error, "read") from error
     except msgspec.MsgspecError as error:
         what = f"the effects of run {run.run} in {reader.path} cannot be decoded: {error}"
+        raise StorageError(what, what_to_do="read it with the Quarterdeck that wrote it") from error
+
+
+def inputs_tagged(reader: TapeReader, run: Run, tag: str, from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> Iterator[tuple[UtcNs, Input]]:
+    """The inputs of one kind in [from, to) of a run's tape with their instants, in order; quotes are not among them.
+
+    Raises:
+        StorageError: the journal cannot be read, or holds an input that this version does not know.
+    """
+    sql = "SELECT at_utc_ns, body FROM tape WHERE run = ? AND tag = ? AND at_utc_ns >= ? AND at_utc_ns < ? ORDER BY seq"
+    try:
+        for at, body in reader.connection.execute(sql, (run.run, tag, from_utc_ns, to_utc_ns)):
+            yield int(at), decode_input(body)
+    except sqlite3.Error as error:
+        raise storage_error(reader.path, error, "read") from error
+    except msgspec.MsgspecError as error:
+        what = f"the tape of run {run.run} in {reader.path} cannot be decoded: {error}"
         raise StorageError(what, what_to_do="read it with the Quarterdeck that wrote it") from error
 
 

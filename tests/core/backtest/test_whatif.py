@@ -1,20 +1,34 @@
-"""What another setting would have made: from candles, and from the tape of a run, with how near the run as is comes to it."""
+"""What another setting would have made: from candles, and from the tape of a run, begun with the book that it had."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.backtest.taped import stretch_of
-from core.backtest.whatif import over_candles, over_tape
+from core.backtest.taped import Stretch, stretch_of
+from core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
+from core.engine.session import RunWish, run_to_end, start_run
 from core.journal.tape import TapeReader
-from core.model.errors import SettingsError, UsageError
+from core.model.commands import Pause, Resume
+from core.model.effects import Effect
+from core.model.errors import DataError, SettingsError, UsageError
+from core.model.inputs import CommandGiven
+from core.model.units import H1_NS, M15_NS, UtcNs
 from core.settings.home import Home
 from core.strategy.load import load_strategy
 from tests.core.backtest import kit
-from tests.parity.test_replay_and_backtest import BUSY, replayed
+from tests.parity.test_replay_and_backtest import BUSY
+
+DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
+BEGIN_NS = 1_709_510_400 * 10**9
+"""Monday 2024-03-04 00:00 UTC."""
+DAYS = (date(2024, 3, 4), date(2024, 3, 6))
+PAUSED = (BEGIN_NS + 54 * H1_NS, BEGIN_NS + 60 * H1_NS)
 
 
 def test_candles_twice_as_is_and_changed(tmp_path: Path) -> None:
@@ -23,25 +37,132 @@ def test_candles_twice_as_is_and_changed(tmp_path: Path) -> None:
     market = kit.coin_market(settings, strategy, bars=2_200)
     same = over_candles(market, settings, strategy, strategy, [("ui.ascii", True)], None)
     assert same.difference.same_trades
+    assert not same.decisions.changed
+    assert not same.exits.changed
     other = over_candles(market, settings, strategy, strategy, [("care.age_max_hours", 1.0)], None)
     assert not other.difference.same_trades
+    assert other.exits.changed
     assert other.reality is None
     with pytest.raises(SettingsError):
         over_candles(market, settings, strategy, strategy, [("care.age_max_hours", -1.0)], None)
 
 
-@pytest.mark.slow
-def test_a_tape_is_run_again_to_the_ticket_and_then_changed(tmp_path: Path, recorded_data: Path) -> None:
-    values = (*BUSY, ("desk.pairs", ["EURUSD"]))
-    live = replayed(tmp_path, (recorded_data / "m15",), values, (date(2024, 3, 4), date(2024, 3, 6)))
-    home = Home(tmp_path)
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, recorded_data: Path) -> Iterator[Home]:
+    """Three days of a replay on the tape, in which the operator paused for a morning."""
+    home = Home(tmp_path_factory.mktemp("taped"))
+    values = (*BUSY, ("desk.pairs", ["EURUSD", "USDJPY"]), ("breakers.positions_per_pair_max", 2))
+
+    async def live() -> None:
+        wish = RunWish(home=home, values=values, replay=(recorded_data / "m15",), from_day=DAYS[0], to_day=DAYS[1])
+        ready = await start_run(wish, on_step=lambda _text: None)
+        orders: list[tuple[UtcNs, Any]] = [(PAUSED[1], Resume()), (PAUSED[0], Pause())]
+
+        def hear(at_utc_ns: UtcNs, _effect: Effect) -> None:
+            while orders and orders[-1][0] <= at_utc_ns:
+                command = orders.pop()[1]
+                ready.engine.drive.post(CommandGiven(command_id=f"test{len(orders)}", origin="test", command=command))
+
+        ready.engine.runner.listen(hear)
+        await run_to_end(ready)
+
+    asyncio.run(live())
+    return home
+
+
+def stretch(home: Home, from_utc_ns: UtcNs = 0) -> Stretch:
     with TapeReader(home.journal) as reader:
-        stretch = stretch_of(reader, reader.run(None))
-    strategy = load_strategy(stretch.settings.strategy, home.root)
-    found = over_tape(stretch, strategy, [("care.age_max_hours", 1.0)], None)
+        return stretch_of(reader, reader.run(None), from_utc_ns=from_utc_ns)
+
+
+def asked(home: Home, from_utc_ns: UtcNs, *changes: tuple[str, Any]) -> WhatIf:
+    found = stretch(home, from_utc_ns)
+    return over_tape(found, load_strategy(found.settings.strategy, home.root), list(changes), None)
+
+
+@pytest.mark.slow
+def test_begun_anywhere_the_run_as_is_is_what_happened(home: Home) -> None:
+    whole = asked(home, 0, ("ui.ascii", True))
+    assert whole.reality is not None
+    assert whole.reality.trades >= 9
+    held = 0
+    for hours in (20, 31, 34, 35, 37, 40, 56, 63):
+        found = asked(home, BEGIN_NS + hours * H1_NS, ("ui.ascii", True))
+        seen, begin = found.reality, found.begin
+        assert seen is not None
+        assert begin is not None
+        assert begin.at_utc_ns >= BEGIN_NS + hours * H1_NS
+        assert seen.same == seen.same_signals == seen.trades
+        assert seen.same_digest
+        assert seen.equity_end_money == seen.replayed_equity_end_money
+        assert found.difference.same_trades
+        held += begin.positions
+        for row in found.positions:
+            assert row.at_begin or row.opened_utc_ns >= begin.at_utc_ns
+            assert row.as_is is not None
+            assert row.difference_money == 0.0
+            if row.really is not None and not row.really.open:
+                assert row.really.net_money == row.as_is.net_money
+    assert held >= 3
+
+
+@pytest.mark.slow
+def test_what_is_open_at_the_beginning_fares_otherwise_under_another_setting(home: Home) -> None:
+    opened = [trade for trade in stretch(home).trades if trade.closed_utc_ns - trade.opened_utc_ns > 2 * H1_NS]
+    middle = opened[0].opened_utc_ns // M15_NS * M15_NS + H1_NS
+    found = asked(home, middle, ("care.age_max_hours", 0.25))
+    assert found.begin is not None
+    assert found.begin.positions >= 1
+    row = next(row for row in found.positions if row.at_begin)
+    assert row.real
+    assert row.as_is is not None
+    assert row.changed is not None
+    assert row.changed.closed_utc_ns < row.as_is.closed_utc_ns
+    assert row.difference_money == pytest.approx(row.changed.net_money - row.as_is.net_money)
+    assert sum(moved.count for moved in found.exits.by) == found.exits.changed > 0
+    one, other = found.equity_end_money
+    assert one is not None
+    assert other is not None
+    assert as_plain(found)["difference_money"] == pytest.approx(other - one)
+
+
+@pytest.mark.slow
+def test_refusals_move_by_reason(home: Home) -> None:
+    found = asked(home, 0, ("strategy.confidence_min", 0.99))
+    assert {moved.now for moved in found.decisions.by} == {"confidence"}
+    assert found.decisions.changed == sum(moved.count for moved in found.decisions.by) == len(found.decisions.rows)
+    assert {row.now for row in found.decisions.rows} == {"confidence"}
+    assert found.changed.summary.entered == 0
+    assert found.changes[0].new == "0.99"
+
+
+@pytest.mark.slow
+def test_the_operator_paused_in_both_runs(home: Home) -> None:
+    found = asked(home, PAUSED[0] - 2 * H1_NS, ("filters.entry_hours", []))
+    during = [
+        entry
+        for run in (found.as_is, found.changed)
+        for entry in run.entered
+        if PAUSED[0] + M15_NS < entry.opened_utc_ns < PAUSED[1]
+    ]
+    assert not during
     assert found.reality is not None
-    assert found.reality.trades == live.trades > 0
-    assert found.reality.same >= live.trades - 1
-    assert not found.difference.same_trades
+    assert found.reality.same_digest
+
+
+@pytest.mark.slow
+def test_a_tape_cannot_answer_for_another_strategy_or_a_moment_that_it_does_not_hold(home: Home) -> None:
     with pytest.raises(UsageError, match="under the old one"):
-        over_tape(stretch, strategy, [("strategy.parameters", {})], None)
+        asked(home, 0, ("strategy.parameters", {}))
+    with pytest.raises(DataError, match="tape"):
+        asked(home, BEGIN_NS + 90 * H1_NS, ("ui.ascii", True))
+
+
+@pytest.mark.slow
+def test_every_field_for_scripts_is_documented(home: Home) -> None:
+    plain = as_plain(asked(home, BEGIN_NS + 40 * H1_NS, ("care.age_max_hours", 1.0)))
+    text = DOCS.read_text(encoding="utf-8")
+    known = {*plain, *plain["changes"][0], *plain["begin"], *plain["reality"], *plain["decisions"], *plain["exits"]}
+    known |= {name for moved in plain["exits"]["by"] for name in moved}
+    known -= {"only_as_is", "only_changed", "same_trades", "same_digest", "currency", "at_utc_ns", "rows"}
+    assert not [name for name in sorted(known) if f"`{name}`" not in text]

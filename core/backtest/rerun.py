@@ -1,0 +1,88 @@
+"""A stretch of a tape in place of a scanner, a flat account and a calendar: what it begins with, and what it tells on the way.
+
+Promises: the operator's commands, changed settings, news and troubles of the tape reach the desk at their own instants; all else
+(bars, quotes, deals, the clock) comes from the simulated terminal. Does not: read the tape (`reel`), or judge (`whatif`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from core.backtest.driver import Driver
+from core.brokers.simulator.books import Books
+from core.engine.lockstep import BarScanner
+from core.engine.runner import Runner
+from core.model.inputs import Input
+from core.model.units import UtcNs
+
+ToldInput = tuple[UtcNs, Input]
+"""An input of the tape and when the desk heard it."""
+
+
+class Taped(Struct, frozen=True, kw_only=True):
+    """What a tape gives to a run."""
+
+    answers: BarScanner
+    """The strategy's answers, as they were."""
+    state: bytes
+    """The desk as it stood when the stretch begins."""
+    books: Books
+    """The broker's books at that instant."""
+    told: tuple[ToldInput, ...]
+    """In order of time."""
+
+
+class Telling:
+    """A driver that tells the desk, between the market's steps, what the tape says from outside."""
+
+    def __init__(self, driver: Driver, next_ns: Callable[[], UtcNs | None], told: tuple[ToldInput, ...]) -> None:
+        """`next_ns` says when the driver's next step falls; what was told before it is told first, and at one instant last."""
+        self._driver, self._next_ns, self._told, self._place = driver, next_ns, told, 0
+
+    @property
+    def runner(self) -> Runner:
+        """See `Driver`."""
+        return self._driver.runner
+
+    @runner.setter
+    def runner(self, runner: Runner) -> None:
+        self._driver.runner = runner
+
+    @property
+    def ending(self) -> bool:
+        """See `Driver`."""
+        return self._driver.ending
+
+    @ending.setter
+    def ending(self, ending: bool) -> None:
+        self._driver.ending = ending
+
+    @property
+    def bars(self) -> int:
+        """See `Driver`."""
+        return self._driver.bars
+
+    @property
+    def bars_fed(self) -> int:
+        """See `Driver`."""
+        return self._driver.bars_fed
+
+    def step(self) -> bool:
+        """See `Driver`."""
+        ahead = self._next_ns()
+        while ahead is not None and self._place < len(self._told) and self._told[self._place][0] < ahead:
+            at, item = self._told[self._place]
+            self._place += 1
+            self._driver.give(item, at)
+            ahead = self._next_ns()
+        return self._driver.step()
+
+    def finish(self) -> None:
+        """See `Driver`."""
+        self._driver.finish()
+
+    def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+        """See `Driver`."""
+        self._driver.give(item, at_utc_ns)
