@@ -28,7 +28,8 @@ DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
 BEGIN_NS = 1_709_510_400 * 10**9
 """Monday 2024-03-04 00:00 UTC."""
 DAYS = (date(2024, 3, 4), date(2024, 3, 6))
-PAUSED = (BEGIN_NS + 54 * H1_NS, BEGIN_NS + 60 * H1_NS)
+PAUSED = (BEGIN_NS + 58 * H1_NS, BEGIN_NS + 60 * H1_NS)
+"""From the candidate of 10:00 on, which is judged before."""
 
 
 def test_candles_twice_as_is_and_changed(tmp_path: Path) -> None:
@@ -138,12 +139,9 @@ def test_refusals_move_by_reason(home: Home) -> None:
 
 @pytest.mark.slow
 def test_the_operator_paused_in_both_runs(home: Home) -> None:
-    found = asked(home, PAUSED[0] - 2 * H1_NS, ("filters.entry_hours", []))
+    found = asked(home, PAUSED[0] - 2 * H1_NS, ("strategy.confidence_min", 0.2), ("care.age_max_hours", 0.5))
     during = [
-        entry
-        for run in (found.as_is, found.changed)
-        for entry in run.entered
-        if PAUSED[0] + M15_NS < entry.opened_utc_ns < PAUSED[1]
+        entry for run in (found.as_is, found.changed) for entry in run.entered if PAUSED[0] < entry.opened_utc_ns < PAUSED[1]
     ]
     assert not during
     assert found.reality is not None
