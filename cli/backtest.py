@@ -48,6 +48,13 @@ def command(
     ] = "",
     paths: Annotated[bool, typer.Option("--paths", help="All three, side by side.")] = False,
     every_bar: Annotated[bool, typer.Option("--every-bar", help="Skip no bar, scan each as live does; the same trades.")] = False,
+    reruns: Annotated[
+        bool | None,
+        typer.Option(
+            "--reruns/--no-reruns",
+            help="Run the days again for the diagnosis: dearer, begun later. [if a run takes under 8 s]",
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Where the report goes. [HOME/reports/...]")
     ] = None,
@@ -88,12 +95,15 @@ def command(
         values=tuple(wanted),
         every_bar=every_bar,
         paths=paths,
+        reruns=reruns,
     )
     with stoppable() as meter:
         done = run_order(order, meter)
     folder = None if no_report else _written(done, report, where)
     _tell(done, folder, compare, browse=browse, as_json=as_json)
-    raise typer.Exit(0 if done.result.complete else INTERRUPTED)
+    if meter.interrupted and done.result.complete:
+        warn("the run itself is whole; what was to follow it was stopped by hand")
+    raise typer.Exit(INTERRUPTED if meter.interrupted else 0)
 
 
 def _written(done: Any, report: Path | None, home: Home) -> Path:

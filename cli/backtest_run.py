@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from cli.progress import Meter
+from core.backtest.again import Again, run_again
 from core.backtest.diagnosis import Finding, diagnose
 from core.backtest.market import Market, MarketWish, load_market
 from core.backtest.result import BacktestResult
@@ -18,6 +19,8 @@ from core.settings.home import Home
 from core.settings.schema import Settings
 from core.strategy.load import LoadedStrategy, load_strategy
 
+_RERUN_S = 8.0
+"""A run that took no longer is run again for its diagnosis without being asked."""
 _PATHS = ("optimistic", "neutral", "pessimistic")
 
 
@@ -32,6 +35,8 @@ class Order(Struct, frozen=True, kw_only=True):
     values: tuple[tuple[str, Any], ...]
     every_bar: bool = False
     paths: bool = False
+    reruns: bool | None = None
+    """Run the days again for the diagnosis; None where that takes little."""
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -68,4 +73,12 @@ def run_order(order: Order, meter: Meter) -> Done:
     result = run(ready.settings)
     paths = [path for path in _PATHS if path != result.path] if order.paths and result.complete else []
     others = [run(with_changes(ready.settings, [("costs.path", path)])) for path in paths if not meter.interrupted]
-    return Done(result=result, findings=diagnose(result, ready.market.candles(ready.settings)), others=others)
+    again = _again(order, ready, result, meter) if result.complete and not meter.interrupted else None
+    return Done(result=result, findings=diagnose(result, ready.market.candles(ready.settings), again), others=others)
+
+
+def _again(order: Order, ready: Prepared, result: BacktestResult, meter: Meter) -> Again | None:
+    wanted = result.elapsed_s <= _RERUN_S if order.reruns is None else order.reruns
+    if not wanted or not result.trades:
+        return None
+    return run_again(ready.market, ready.settings, ready.strategy, result, meter.named("again"))

@@ -58,6 +58,10 @@ class Meter:
         text = f"{self._name}{iso(progress.at_utc_ns)[:10]}  {progress.done_fraction:4.0%}  {rate:,.0f} bars/s{left}"
         print(f"\r{text:<72}" if self._seen else text, end="" if self._seen else "\n", file=sys.stderr, flush=True)
 
+    def named(self, name: str) -> Meter:
+        """The same wishes under another name, for runs that follow."""
+        return Meter(self._wishes, name)
+
     def over(self) -> None:
         """Take the line away."""
         if self._seen:

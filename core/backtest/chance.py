@@ -2,7 +2,8 @@
 
 Why: a trend, a wide stop or a lucky year earn money without any skill in the entry; random entries earn them too.
 Promises: both sides are played by one function (first stop, target, time-out; the stop first where a bar holds both); random
-entries keep pair, hour of the day and the distances in ATR, and draw time and side. Does not: know trails, give-back or caps.
+entries keep pair, hour of the day, the distances in ATR and how many were bought, and draw times within the run; so neither a
+trend nor a bias to one side passes for skill. Does not: know trails, give-back or caps.
 Units: results in R of the first stop, the spread at entry paid.
 """
 
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from core.backtest.result import BacktestResult, Entered
 from core.model.market import Candles, FloatArray, IntArray
-from core.model.units import H1_NS, M15_NS
+from core.model.units import H1_NS, M15_NS, UtcNs
 
 _DRAWS = 400
 _TRADES_MAX = 1_000
@@ -62,7 +63,7 @@ def against_chance(result: BacktestResult, candles: Mapping[str, Candles]) -> Ch
         if not len(found.rows):
             continue
         real.append(played(columns, found, hold))
-        pools = _pools(columns, found, hold, ranges)
+        pools = _pools(columns, found, hold, (result.from_utc_ns, result.to_utc_ns), ranges)
         for draw in range(_DRAWS):
             random_sums[draw] += float(played(columns, _drawn(rng, found, pools, ranges), hold).sum())
     results = np.concatenate(real) if real else np.zeros(0)
@@ -117,9 +118,11 @@ class _Pools(Struct):
     counts: IntArray
 
 
-def _pools(candles: Candles, found: _Entries, hold: int, ranges: FloatArray) -> _Pools:
+def _pools(candles: Candles, found: _Entries, hold: int, span: tuple[UtcNs, UtcNs], ranges: FloatArray) -> _Pools:
     usable = np.arange(len(candles)) < len(candles) - hold
     usable &= ranges > 0.0
+    usable &= (candles.open_utc_ns >= span[0]) & (candles.open_utc_ns < span[1])
+    usable[found.rows] = True
     hours = candles.open_utc_ns // H1_NS % _HOURS
     order = np.lexsort((np.arange(len(candles)), hours))
     order = order[usable[order]]
@@ -131,8 +134,7 @@ def _pools(candles: Candles, found: _Entries, hold: int, ranges: FloatArray) -> 
 def _drawn(rng: np.random.Generator, found: _Entries, pools: _Pools, ranges: FloatArray) -> _Entries:
     rows = pools.rows[pools.starts + (rng.random(len(found.rows)) * pools.counts).astype(np.int64)]
     scale = ranges[rows] / ranges[found.rows]
-    sides = np.where(rng.random(len(rows)) < 0.5, 1.0, -1.0)
-    return _Entries(rows, sides, found.stops * scale, found.targets * scale, found.costs)
+    return _Entries(rows, rng.permutation(found.sides), found.stops * scale, found.targets * scale, found.costs)
 
 
 def _mean_range(candles: Candles) -> FloatArray:

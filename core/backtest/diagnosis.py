@@ -1,8 +1,9 @@
 """Whether a backtest's result can be believed: each question with its figure, its answer in words, and how bad it is.
 
 Why: a good curve is easily had by luck, by one trade, by costs that were too low, or by a first day that suited.
-Promises: deterministic (chance is seeded by the run's digest); a question that the trades are too few for says so.
-Does not: run anything again; what a figure is computed from stands in its text.
+Promises: deterministic (chance is seeded by the run's digest); a question that the trades are too few for says so; what a figure
+is computed from stands in its text: the run's own trades, or the same days run again where that was done (`again`).
+Does not: run anything.
 Sources: Monte Carlo by reshuffling trades (Vince 1990); entries against chance with the exits kept (Aronson 2006, chapter 6).
 """
 
@@ -16,6 +17,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
+from core.backtest.again import Again
 from core.backtest.chance import against_chance
 from core.backtest.figures import equity_points
 from core.backtest.result import BacktestResult
@@ -39,7 +41,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     value: float | None = None
 
 
-def diagnose(result: BacktestResult, candles: Mapping[str, Candles]) -> list[Finding]:
+def diagnose(result: BacktestResult, candles: Mapping[str, Candles], again: Again | None = None) -> list[Finding]:
     """All questions in the order in which they matter; `candles` are the M15 bars of the traded pairs."""
     if not result.trades:
         return [Finding(name="Trades", level="warning", text="there is none, so nothing can be said.", value=0.0)]
@@ -47,10 +49,10 @@ def diagnose(result: BacktestResult, candles: Mapping[str, Candles]) -> list[Fin
         lambda: _enough(result),
         lambda: against_random(result, candles),
         lambda: _carried(result),
-        lambda: _twice_the_costs(result),
+        lambda: _twice_the_costs(result, again),
         lambda: _band(result),
         lambda: _flat(result),
-        lambda: _first_day(result),
+        lambda: _first_day(result, again),
         lambda: _ambiguous(result),
     ]
     return [ask() for ask in questions]
@@ -82,7 +84,7 @@ def against_random(result: BacktestResult, candles: Mapping[str, Candles]) -> Fi
     level: Level = "fine" if found.share_as_good <= 0.05 else "doubt" if found.share_as_good <= 0.2 else "warning"
     text = (
         f"with first stop, target and time-out alone these entries make {found.mean_r:+.3f} R a trade; entries at random times "
-        f"of the same hours, either side, make {found.random_mean_r:+.3f} R. {100.0 * found.share_as_good:.1f} % of "
+        f"of the same hours, as many bought, make {found.random_mean_r:+.3f} R. {100.0 * found.share_as_good:.1f} % of "
         f"{found.draws} random sets were as good."
     )
     return Finding(name=name, level=level, text=text, value=found.share_as_good)
@@ -102,41 +104,70 @@ def _carried(result: BacktestResult) -> Finding:
     return Finding(name=name, level=level, text=text, value=best / total)
 
 
-def _twice_the_costs(result: BacktestResult) -> Finding:
+def _twice_the_costs(result: BacktestResult, again: Again | None) -> Finding:
+    name, total = "Result at twice the costs?", math.fsum(results_r(result))
+    after = total - _costs_r(result)
+    told = f"{total:+.1f} R becomes {after:+.1f} R with commission, swap and the spread at entry of the same trades paid twice"
+    if again is None:
+        level: Level = "doubt" if total <= 0.0 else "fine" if after > 0.0 else "warning"
+        return Finding(name=name, level=level, text=f"{told}; not run again.", value=after)
+    dear = math.fsum(results_r(again.dear)) - _swap_r(again.dear)
+    level = "doubt" if total <= 0.0 else "warning" if dear <= 0.0 else "fine" if after > 0.0 else "doubt"
+    more = f"; run again at twice spread, commission, slippage and swap it is {dear:+.1f} R in {len(again.dear.trades)} trades."
+    return Finding(name=name, level=level, text=told + more, value=dear)
+
+
+def _costs_r(result: BacktestResult) -> float:
+    """Commission, swap and spread at entry, in R. The spread in R is its share of the stop distance."""
     spreads = {entry.position_id: entry for entry in result.entered}
-    more = 0.0
+    paid = _swap_r(result)
     for trade in result.trades:
-        paid = -min(trade.commission_money, 0.0) - min(trade.swap_money, 0.0)
-        more += paid / trade.risk_money if trade.risk_money > 0.0 else 0.0
+        if trade.risk_money > 0.0:
+            paid -= min(trade.commission_money, 0.0) / trade.risk_money
         entry = spreads.get(trade.position_id)
         if entry is not None and entry.open_price != entry.stop_price:
-            more += entry.spread_price / abs(entry.open_price - entry.stop_price)
-    total = math.fsum(results_r(result))
-    name, after = "Result at twice the costs?", total - more
-    level: Level = "doubt" if total <= 0.0 else "fine" if after > 0.0 else "warning"
-    text = f"{total:+.1f} R becomes {after:+.1f} R with commission, swap and the spread at entry paid twice."
-    return Finding(name=name, level=level, text=text, value=after)
+            paid += entry.spread_price / abs(entry.open_price - entry.stop_price)
+    return paid
+
+
+def _swap_r(result: BacktestResult) -> float:
+    """Swap paid, in R; swap received is no cost."""
+    return math.fsum(-min(trade.swap_money, 0.0) / trade.risk_money for trade in result.trades if trade.risk_money > 0.0)
 
 
 def _band(result: BacktestResult) -> Finding:
     name = "Drawdown by luck?"
-    fractions = np.array(
-        [trade.net_money / trade.risk_money for trade in result.trades if trade.risk_money > 0.0], dtype=np.float64
-    )
-    if len(fractions) < _FEW:
+    returns = balance_returns(result)
+    if len(returns) < _FEW:
         return Finding(name=name, level="doubt", text="the trades are too few for a band.")
-    share = result.settings["risk"]["risk_per_trade_pct"] / 100.0
-    falls = shuffled_drawdowns(fractions * share, seed_of(result))
+    falls = shuffled_drawdowns(returns, seed_of(result))
     low, middle, high = (float(np.percentile(falls, pct)) for pct in (5, 50, 95))
-    seen = metrics.drawdown(equity_points(result))
-    fraction = seen.fraction if seen is not None else 0.0
-    level: Level = "doubt" if fraction < low else "fine"
-    lucky = " The order of the trades was lucky." if fraction < low else ""
+    seen, whole = deepest(returns), metrics.drawdown(equity_points(result))
+    level: Level = "doubt" if seen < low else "fine"
+    lucky = " The order of the trades was lucky." if seen < low else ""
+    equity = "" if whole is None else f", {100.0 * whole.fraction:.1f} % with what floated"
     text = (
-        f"{100.0 * fraction:.1f} % was seen; the same trades in {_SHUFFLES} other orders, each at {100.0 * share:g} % risk: "
+        f"{100.0 * seen:.1f} % was seen counted trade by trade{equity}; the same trades in {_SHUFFLES} other orders: "
         f"{100.0 * low:.1f} to {100.0 * high:.1f} % (5 to 95 of 100), middle {100.0 * middle:.1f} %.{lucky}"
     )
     return Finding(name=name, level=level, text=text, value=high)
+
+
+def balance_returns(result: BacktestResult) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """What each trade made of the balance before it, as a fraction; compounded in order they are the run's own balance."""
+    balance, returns = result.start_money, []
+    for trade in result.trades:
+        if balance <= 0.0:
+            break
+        returns.append(trade.net_money / balance)
+        balance += trade.net_money
+    return np.array(returns, dtype=np.float64)
+
+
+def deepest(returns: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    """Deepest drawdown, as a fraction, of compounded returns in their order."""
+    equity = np.concatenate(([1.0], np.cumprod(np.maximum(1.0 + returns, 1e-9))))
+    return float(np.max(1.0 - equity / np.maximum.accumulate(equity)))
 
 
 def shuffled_drawdowns(
@@ -144,12 +175,7 @@ def shuffled_drawdowns(
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Deepest drawdown, as a fraction, of compounded returns in each of many random orders."""
     rng = np.random.default_rng(seed)
-    falls = np.empty(_SHUFFLES)
-    for draw in range(_SHUFFLES):
-        equity = np.cumprod(np.maximum(1.0 + rng.permutation(returns), 1e-9))
-        peaks = np.maximum.accumulate(np.concatenate(([1.0], equity)))
-        falls[draw] = float(np.max(1.0 - np.concatenate(([1.0], equity)) / peaks))
-    return falls
+    return np.array([deepest(rng.permutation(returns)) for _ in range(_SHUFFLES)])
 
 
 def _flat(result: BacktestResult) -> Finding:
@@ -176,17 +202,33 @@ def _longest_pause(result: BacktestResult) -> int:
     return max(later - earlier for earlier, later in pairwise(edges))
 
 
-def _first_day(result: BacktestResult) -> Finding:
+def _first_day(result: BacktestResult, again: Again | None) -> Finding:
     name = "Sensitive to the first day?"
-    sums = []
-    for day in range(_FIRST_DAYS):
-        begin = result.from_utc_ns + day * DAY_NS
-        sums.append(math.fsum(trade.result_r for trade in result.trades if trade.opened_utc_ns >= begin))
+    if again is None or not again.later:
+        sums = [_from_day(result, day) for day in range(_FIRST_DAYS)]
+        why = "not run again" if again is None else "too short to be run again"
+        what = f"begun on any of the first {_FIRST_DAYS} days the sum of the same trades is"
+    else:
+        sums = [math.fsum(results_r(result)), *(math.fsum(results_r(run)) for _, run in again.later)]
+        days = ", ".join(str(day) for day, _ in again.later)
+        kept = sum(_shared(result, run) for _, run in again.later) / len(again.later)
+        why = f"{100.0 * kept:.0f} % of the later runs' trades are this run's too"
+        what = f"begun now and run again {days} days later it comes to"
     low, high = min(sums), max(sums)
     level: Level = "warning" if low <= 0.0 < high else "fine"
-    sums_text = f"between {low:+.1f} and {high:+.1f} R (sums of the same trades)"
-    text = f"begun on any of the first {_FIRST_DAYS} days it comes to {sums_text}."
-    return Finding(name=name, level=level, text=text, value=high - low)
+    return Finding(name=name, level=level, text=f"{what} {low:+.1f} to {high:+.1f} R; {why}.", value=high - low)
+
+
+def _from_day(result: BacktestResult, day: int) -> float:
+    begin = result.from_utc_ns + day * DAY_NS
+    return math.fsum(trade.result_r for trade in result.trades if trade.opened_utc_ns >= begin)
+
+
+def _shared(result: BacktestResult, later: BacktestResult) -> float:
+    """Share of a later run's trades that the first run entered too: same pair, side and instant."""
+    mine = {(trade.symbol, trade.side, trade.opened_utc_ns) for trade in result.trades}
+    theirs = [(trade.symbol, trade.side, trade.opened_utc_ns) in mine for trade in later.trades]
+    return sum(theirs) / len(theirs) if theirs else 1.0
 
 
 def _ambiguous(result: BacktestResult) -> Finding:

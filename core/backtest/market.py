@@ -42,6 +42,10 @@ class Market:
         self._rates = rates
         self._news = news
 
+    def over(self, recording: Recording) -> Market:
+        """The same market with other prices or days."""
+        return Market(recording, label=self.label, rates=self._rates, news=self._news)
+
     def candles(self, settings: Settings) -> dict[str, Candles]:
         """M15 bars of the traded pairs, the past before the range included, as the market shows them."""
         terminal = recorded_terminal(settings, self.recording, fixed_rates=self._rates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.backtest.chance import against_chance
-from core.backtest.diagnosis import Finding, diagnose, shuffled_drawdowns, worst_level
+from core.backtest.diagnosis import Finding, balance_returns, deepest, diagnose, shuffled_drawdowns, worst_level
 from core.backtest.result import BacktestResult, Entered
 from core.model.effects import TradeClosed
 from core.model.market import Candles, Side
@@ -124,7 +125,7 @@ def oracle(count: int, *, skill: bool) -> tuple[tuple[Entered, ...], Candles]:
 @pytest.mark.parametrize(("skill", "most", "least"), [(True, 0.05, 0.0), (False, 1.0, 0.02)], ids=["seer", "coin"])
 def test_entries_are_weighed_against_chance(base: BacktestResult, skill: bool, most: float, least: float) -> None:
     entered, candles = oracle(120, skill=skill)
-    found = against_chance(msgspec.structs.replace(base, entered=entered, pairs=("EURUSD",)), {"EURUSD": candles})
+    found = against_chance(judged(base, entered, candles), {"EURUSD": candles})
     assert found is not None
     assert least <= found.share_as_good <= most
     assert abs(found.random_mean_r) < 0.1
@@ -136,3 +137,81 @@ def test_the_page_of_findings_comes_with_every_run(tmp_path: Path) -> None:
     found = diagnose(done, {"EURUSD": kit.candles("EURUSD", 31, 2_600)})
     assert [one.name for one in found] == [one.name for one in diagnose(done, {"EURUSD": kit.candles("EURUSD", 31, 2_600)})]
     assert len(found) == 8
+
+
+def test_shuffled_drawdowns_are_those_of_all_orders() -> None:
+    returns = np.array([-0.03, -0.02, 0.01, 0.015, 0.04])
+    every = np.array([deepest(np.array(order)) for order in permutations(returns)])
+    falls = shuffled_drawdowns(returns, 11)
+    assert set(falls.round(9)) <= set(every.round(9))
+    for pct in (5, 50, 95):
+        assert np.percentile(falls, pct) == pytest.approx(np.percentile(every, pct), abs=0.003)
+
+
+def test_the_deepest_drawdown_by_hand() -> None:
+    # 1 -> 1.10 -> 0.99 -> 0.891 -> 1.2474: from 1.10 to 0.891
+    assert deepest(np.array([0.10, -0.10, -0.10, 0.40])) == pytest.approx(1.0 - 0.891 / 1.10)
+    assert deepest(np.array([0.01, 0.02])) == 0.0
+
+
+def test_an_order_that_spared_the_account_is_called_lucky(base: BacktestResult) -> None:
+    fair = [1.0, -0.9] * 40
+    lucky = finding(diagnose(with_trades(base, fair), {}), "Drawdown")
+    assert lucky.level == "doubt"
+    assert "lucky" in lucky.text
+    mixed = np.random.default_rng(5).permutation(fair).tolist()
+    usual = finding(diagnose(with_trades(base, mixed), {}), "Drawdown")
+    assert usual.level == "fine"
+    assert usual.value == pytest.approx(lucky.value or 0.0, rel=0.1), "the same trades, the same band"
+
+
+def test_the_band_is_made_of_what_each_trade_made_of_the_account(base: BacktestResult) -> None:
+    made = with_trades(base, [1.0, -1.0])
+    returns = balance_returns(made)
+    assert returns.tolist() == pytest.approx([100.0 / made.start_money, -100.0 / (made.start_money + 100.0)])
+
+
+def test_always_buying_in_a_rising_market_is_no_skill(base: BacktestResult) -> None:
+    rising = kit.candles("EURUSD", 3, 4_000, holes=False)
+    slope = np.arange(len(rising)) * 0.00012
+    up = Candles(
+        rising.open_utc_ns,
+        *(column + slope for column in (rising.open, rising.high, rising.low, rising.close)),
+        rising.tick_volume,
+        rising.spread_points,
+    )
+    entered = tuple(
+        Entered(number, "EURUSD", Side.BUY, up.open_utc_ns.item(row), price, price - 0.003, price + 0.006, 0.00002)
+        for number, row in enumerate(range(100, 3_900, 25))
+        for price in (up.open.item(row),)
+    )
+    found = against_chance(judged(base, entered, up), {"EURUSD": up})
+    assert found is not None
+    assert found.mean_r > 0.2, "the trend pays"
+    assert found.share_as_good > 0.05, "and pays anybody who buys"
+
+
+@pytest.mark.slow
+def test_a_coin_is_called_skilled_as_seldom_as_chance_allows(base: BacktestResult) -> None:
+    called = 0
+    for salt in range(40):
+        rng = np.random.default_rng(salt)
+        candles = kit.candles("EURUSD", 100 + salt, 1_500, holes=False)
+        rows = np.sort(rng.choice(np.arange(100, 1_400), 60, replace=False)).tolist()
+        entered = tuple(
+            Entered(
+                row, "EURUSD", side, candles.open_utc_ns.item(row), price, price - side * 0.002, price + side * 0.003, 0.00002
+            )
+            for row in rows
+            for side in (Side.BUY if rng.random() < 0.5 else Side.SELL,)
+            for price in (candles.open.item(row),)
+        )
+        found = against_chance(judged(base, entered, candles), {"EURUSD": candles})
+        assert found is not None
+        called += found.share_as_good <= 0.05
+    assert called <= 6, "two of forty are to be expected; more than six come once in a hundred"
+
+
+def judged(base: BacktestResult, entered: tuple[Entered, ...], candles: Candles) -> BacktestResult:
+    span = {"from_utc_ns": candles.open_utc_ns.item(0), "to_utc_ns": candles.open_utc_ns.item(-1)}
+    return msgspec.structs.replace(base, entered=entered, pairs=("EURUSD",), **span)

@@ -1,0 +1,273 @@
+"""Replay and backtest over the same days with everything on: trades, refusals and equity compared row by row, kinds counted.
+
+Run: `nice python -m tests.parity.everything [CASE ...]`; it takes some minutes. The first four cases are the year and the month that
+figures are told of; the others are short, with settings that provoke what a quiet year does not bring.
+Promises: a case is equal only if every closed trade (to the ticket and the cent), every refusal (pair, bar, reason, number) and
+every mark of equity is. Exit code 1 where one differs, or where a kind of exit or refusal that a replay can bring never came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from core.backtest.market import MarketWish, load_market
+from core.backtest.result import BacktestResult, Collector
+from core.backtest.run import Backtest
+from core.engine.session import RunWish, run_to_end, start_run
+from core.model.effects import Close, Effect
+from core.model.units import UtcNs
+from core.settings.home import Home
+from core.settings.load import load_settings
+from core.strategy.load import load_strategy
+from tests.core.backtest import kit
+
+Values = tuple[tuple[str, Any], ...]
+FOUR = ["EURUSD", "GBPUSD", "USDJPY", "USDCHF"]
+YEAR = (date(2024, 1, 1), date(2024, 12, 31))
+QUARTER = (date(2024, 7, 1), date(2024, 9, 30))
+MONTH = (date(2024, 3, 4), date(2024, 4, 5))
+
+EVERYTHING: Values = (
+    ("strategy.confidence_min", 0.6),
+    ("strategy.net_reward_risk_min", 1.2),
+    ("correlation.policy", "shrink"),
+    ("kelly.enabled", True),
+    ("care.pyramid", True),
+    ("breakers.drawdown_max_pct", 100.0),
+    ("costs.slippage_pips", 0.1),
+)
+"""News, give-back, trail, break-even, age, weekend and the breakers are on as shipped; the drawdown breaker waits for a word that
+nobody says here, so it has a case of its own."""
+COIN: Values = (("strategy.name", "Coin"), ("filters.entry_hours", []), ("strategy.net_reward_risk_min", 0.5))
+
+EXITS = (
+    "stop", "target", "trail", "break_even", "give_back", "age", "weekend", "strategy", "reverse", "flatten", "breaker",
+    "funded_rule", "trim", "stop_out", "end",
+)  # fmt: skip
+"""Every reason that a run without an operator, a fault or a stop of the engine can have."""
+REFUSALS = (
+    "day_loss", "drawdown", "losses_in_row", "entries", "positions", "pair_positions", "margin_level", "funded", "funded_close",
+    "kelly", "calendar", "hole", "confidence", "session", "hours", "rollover", "weekend", "news", "atr_price", "atr_calm", "atr_wild",
+    "spread_stop", "spread_usual", "price_moved", "own_position", "cost", "minimum_lots", "reward_risk", "correlation", "budget",
+    "day_room", "margin", "all_stops", "leverage_", "funded_day", "funded_overall", "funded_lots", "funded_best_day", "pyramid_adds",
+    "pyramid_peak", "pyramid_winner", "pyramid_pullback", "pyramid_whole", "pyramid_stops", "pyramid_risk",
+)  # fmt: skip
+"""Every reason that such a run can bring; `leverage_` stands for each leg."""
+
+
+class Case(NamedTuple):
+    """One run, twice."""
+
+    name: str
+    pairs: list[str]
+    days: tuple[date, date]
+    values: Values
+    folders: tuple[str, ...] = ("m15",)
+    news: bool = True
+    coin: bool = False
+
+
+class Outcome(NamedTuple):
+    """What a case came to."""
+
+    case: Case
+    result: BacktestResult
+    replayed: Collector
+    asked: Counter[str]
+    """Closes that the replay's desk asked for, parts of a position too, by why."""
+    differing: list[str]
+    replay_s: float
+    backtest_s: float
+
+
+CASES = (
+    Case("2024, dollars, hedging", FOUR, YEAR, EVERYTHING),
+    Case(
+        "2024, euros, netting",
+        FOUR,
+        YEAR,
+        (*EVERYTHING, ("simulation.currency", "EUR"), ("simulation.hedging", False)),
+    ),
+    Case(
+        "2024, yen, hedging", FOUR, YEAR, (*EVERYTHING, ("simulation.currency", "JPY"), ("simulation.balance_money", 1_500_000.0))
+    ),
+    Case(
+        "2025-10, minutes",
+        ["EURUSD", "GBPUSD", "USDCAD"],
+        (date(2025, 10, 1), date(2025, 10, 31)),
+        EVERYTHING,
+        folders=("m1", "m15"),
+    ),
+)
+PROVOKED = (
+    Case("drawdown stops", FOUR, QUARTER, (("breakers.drawdown_max_pct", 3.0),)),
+    Case("low limits that flatten", FOUR, QUARTER, (
+        *EVERYTHING, ("breakers.day_loss_max_pct", 0.6), ("breakers.on_trip", "flatten"), ("breakers.entries_per_day_max", 2),
+        ("breakers.positions_max", 2), ("breakers.losses_in_row_max", 2), ("risk.open_risk_max_pct", 1.2),
+    )),
+    Case("a coin on both sides, closed by the next", ["EURUSD", "USDJPY"], MONTH, (
+        *COIN, ("filters.own_position", "close"), ("correlation.book_risk_max_pct", 0.6), ("risk.open_risk_max_pct", 1.2),
+        ("care.give_back_close_pct", 100.0), ("care.give_back_pct", 10.0), ("breakers.entries_per_day_max", 100),
+        ("breakers.losses_in_row_max", 100), ("breakers.positions_per_pair_max", 2),
+    ), coin=True),
+    Case("a coin that reverses, on netting", ["EURUSD", "USDJPY"], MONTH, (
+        *COIN, ("filters.own_position", "reverse"), ("simulation.hedging", False), ("breakers.entries_per_day_max", 100),
+        ("care.age_max_hours", 0.0), ("care.weekend_no_entries_from", "Fri 15:25"), ("breakers.losses_in_row_max", 100),
+    ), coin=True),
+    Case("a funded account", FOUR, QUARTER, (
+        *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 1.0), ("funded.overall_loss_pct", 4.0), ("funded.lots_max", 1.0),
+        ("funded.best_day_max_pct", 30.0), ("breakers.drawdown_max_pct", 100.0), ("breakers.day_loss_max_pct", 20.0),
+    ), coin=True),
+    Case("a cap of lots on a funded account", FOUR, MONTH, (
+        *COIN, ("funded.enabled", True), ("funded.lots_max", 0.05), ("funded.day_loss_pct", 50.0), ("funded.overall_loss_pct", 90.0),
+        ("breakers.drawdown_max_pct", 100.0),
+    ), coin=True),
+    Case("a small account without caps", ["EURUSD", "GBPUSD", "USDJPY"], MONTH, (
+        *COIN, ("simulation.balance_money", 300.0), ("simulation.leverage", 30), ("risk.risk_per_trade_pct", 5.0),
+        ("risk.open_risk_max_pct", 50.0), ("exposure.position_max_x_equity", 100.0), ("exposure.currency_max_x_equity", 200.0),
+        ("exposure.total_max_x_equity", 300.0), ("exposure.all_stops_max_pct", 100.0), ("breakers.margin_level_min_pct", 0.0),
+        ("breakers.drawdown_max_pct", 100.0), ("breakers.day_loss_max_pct", 100.0), ("breakers.losses_in_row_max", 100),
+        ("correlation.book_risk_max_pct", 100.0), ("breakers.entries_per_day_max", 100), ("care.age_max_hours", 0.0),
+        ("risk.cost_stop_max_pct", 100.0),
+    ), coin=True),
+    Case("Kelly that stops", FOUR, QUARTER, (
+        *COIN, ("kelly.enabled", True), ("kelly.trades_min", 10), ("kelly.when_negative", "reduce_only"),
+        ("breakers.drawdown_max_pct", 100.0),
+    ), coin=True),
+    Case("no calendar, so no entries", ["EURUSD"], MONTH, (("news.when_unavailable", "hold"),), news=False),
+    Case("dear fills that are trimmed", FOUR, MONTH, (
+        *EVERYTHING, ("costs.slippage_pips", 4.0), ("risk.fill_risk_action", "trim"), ("risk.fill_risk_max_pct", 101.0),
+    )),
+    Case("adds of every kind", FOUR, QUARTER, (
+        *COIN, ("care.pyramid", True), ("care.pyramid_from_r", 0.3), ("care.pyramid_pullback_x_atr", 0.2), ("care.age_max_hours", 30.0),
+        ("breakers.drawdown_max_pct", 100.0), ("breakers.positions_per_pair_max", 3), ("care.pyramid_adds_max", 1),
+        ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100),
+    ), coin=True),
+    Case("little margin", FOUR, MONTH, (
+        *COIN, ("simulation.leverage", 5), ("breakers.margin_level_min_pct", 0.0), ("exposure.position_max_x_equity", 50.0),
+        ("exposure.currency_max_x_equity", 100.0), ("exposure.total_max_x_equity", 100.0), ("breakers.drawdown_max_pct", 100.0),
+    ), coin=True),
+)  # fmt: skip
+
+
+def run_case(case: Case, data: Path) -> Outcome:
+    """Both runs, in a home of their own."""
+    with TemporaryDirectory() as folder:
+        home, more = Home(Path(folder)), [("desk.pairs", case.pairs)]
+        if case.coin:
+            more.append(("strategy.file", str(kit.coin_file(home.root))))
+        if case.news:
+            more.append(("news.files", [str(data / "calendar" / "investing_2023-2025.csv.gz")]))
+        values, folders = (*case.values, *more), tuple(data / name for name in case.folders)
+        began = time.process_time()
+        replayed, asked = _replayed(home, folders, values, case.days)
+        middle = time.process_time()
+        result = _backtested(home, folders, values, case.days)
+        return Outcome(case, result, replayed, asked, _differing(replayed, result), middle - began, time.process_time() - middle)
+
+
+def _replayed(home: Home, folders: tuple[Path, ...], values: Values, days: tuple[date, date]) -> tuple[Collector, Counter[str]]:
+    heard, asked = Collector(), Counter[str]()
+
+    def hear(_at_utc_ns: UtcNs, effect: Effect) -> None:
+        if isinstance(effect, Close):
+            asked[effect.why] += 1
+
+    async def live() -> None:
+        wish = RunWish(home=home, values=values, replay=folders, from_day=days[0], to_day=days[1])
+        ready = await start_run(wish, on_step=lambda _text: None)
+        ready.engine.runner.listen(heard.hear)
+        ready.engine.runner.listen(hear)
+        await run_to_end(ready)
+
+    asyncio.run(live())
+    return heard, asked
+
+
+def _backtested(home: Home, folders: tuple[Path, ...], values: Values, days: tuple[date, date]) -> BacktestResult:
+    settings = load_settings(home.root, values).settings
+    strategy = load_strategy(settings.strategy, home.root)
+    wish = MarketWish(folders=folders, from_day=days[0], to_day=days[1])
+    return Backtest(load_market(wish, settings, strategy, home), settings, strategy).go()
+
+
+def _differing(replayed: Collector, result: BacktestResult) -> list[str]:
+    """The first row of each kind that is not the same in both."""
+    found = []
+    columns: tuple[tuple[str, Sequence[object], Sequence[object]], ...] = (
+        ("trades", replayed.trades, result.trades),
+        ("refusals", replayed.rejected, result.rejected),
+        ("marks of equity", replayed.equity, result.equity),
+    )
+    for name, mine, theirs in columns:
+        if list(mine) == list(theirs):
+            continue
+        place = next((row for row, pair in enumerate(zip(mine, theirs, strict=False)) if pair[0] != pair[1]), None)
+        if place is None:
+            found.append(f"{name}: {len(mine)} and {len(theirs)}")
+        else:
+            found.append(f"{name} from row {place} on: {mine[place]} and {theirs[place]}")
+    if replayed.tally.summary() != result.summary:
+        found.append("the summaries differ")
+    return found
+
+
+def missing(outcomes: Sequence[Outcome]) -> tuple[list[str], list[str]]:
+    """(exits, refusals) that never came."""
+    exits, refusals = counted(outcomes)
+    return (
+        [reason for reason in EXITS if not exits[reason]],
+        [reason for reason in REFUSALS if not any(seen == reason or seen.startswith(reason) for seen in refusals)],
+    )
+
+
+def counted(outcomes: Sequence[Outcome]) -> tuple[Counter[str], Counter[str]]:
+    """(exits, refusals) by reason, over all cases."""
+    exits: Counter[str] = Counter()
+    refusals: Counter[str] = Counter()
+    for outcome in outcomes:
+        exits.update(trade.reason for trade in outcome.result.trades)
+        exits.update({why: count for why, count in outcome.asked.items() if why in ("give_back", "trim")})
+        refusals.update(rejected.reason for rejected in outcome.result.rejected)
+    return exits, refusals
+
+
+def main() -> int:
+    """Run the cases named (a part of the name will do), else all; print the tables."""
+    data = Path(os.environ.get("QUARTERDECK_DATA", "../shared/data"))
+    asked = [case for case in (*CASES, *PROVOKED) if not sys.argv[1:] or any(word in case.name for word in sys.argv[1:])]
+    outcomes = []
+    print(
+        "| case | trades | refused | exits | digest | the same | CPU s, replay and backtest |\n|---|---|---|---|---|---|---|",
+        flush=True,
+    )
+    for case in asked:
+        outcome = run_case(case, data)
+        outcomes.append(outcome)
+        total = outcome.result.summary
+        exits = ", ".join(f"{reason} {count}" for reason, count in total.exits.items())
+        same = "yes" if not outcome.differing else "NO"
+        spent = f"{outcome.replay_s:.1f}, {outcome.backtest_s:.1f}"
+        refused = sum(total.refusals.values())
+        print(f"| {case.name} | {total.trades} | {refused} | {exits} | `{total.digest}` | {same} | {spent} |", flush=True)
+        for difference in outcome.differing:
+            print(f"  differs: {difference}", flush=True)
+    exits, refusals = counted(outcomes)
+    print(f"\n{sum(exits.values())} trades. Exits: {', '.join(f'{name} {count}' for name, count in exits.most_common())}")
+    print(f"{sum(refusals.values())} refusals: {', '.join(f'{name} {count}' for name, count in refusals.most_common())}")
+    never = missing(outcomes)
+    print(f"never an exit by: {', '.join(never[0]) or '-'}; never a refusal by: {', '.join(never[1]) or '-'}")
+    return int(any(outcome.differing for outcome in outcomes) or (not sys.argv[1:] and bool(never[0] or never[1])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
