@@ -75,14 +75,7 @@ def command(
         raise typer.Exit(_again(opened, compare, browse=browse, as_json=as_json))
     if not data:
         raise UsageError("a backtest needs --data FOLDER", what_to_do="name a folder of recorded prices, or --open a report")
-    if path and path not in get_args(Path3):
-        raise UsageError(f"--path {path!r} is no path", what_to_do=f"choose {', '.join(get_args(Path3))}")
-    wanted = list(parse_settings(values or []))
-    if pairs is not None:
-        wanted.append(("desk.pairs", list(parse_pairs(pairs))))
-    if path:
-        wanted.append(("costs.path", path))
-    days = parse_days(first, last)
+    wanted, days = _wanted(values, pairs, path), parse_days(first, last)
 
     from cli.backtest_run import Order, run_order
 
@@ -92,7 +85,7 @@ def command(
         days=days,
         rates=parse_rates(rate or []),
         settings_file=settings,
-        values=tuple(wanted),
+        values=wanted,
         every_bar=every_bar,
         paths=paths,
         reruns=reruns,
@@ -100,10 +93,21 @@ def command(
     with stoppable() as meter:
         done = run_order(order, meter)
     folder = None if no_report else _written(done, report, where)
-    _tell(done, folder, compare, browse=browse, as_json=as_json)
     if meter.interrupted and done.result.complete:
         warn("the run itself is whole; what was to follow it was stopped by hand")
+    _tell(done, folder, compare, browse=browse, as_json=as_json)
     raise typer.Exit(INTERRUPTED if meter.interrupted else 0)
+
+
+def _wanted(values: list[str] | None, pairs: str | None, path: str) -> tuple[tuple[str, Any], ...]:
+    if path and path not in get_args(Path3):
+        raise UsageError(f"--path {path!r} is no path", what_to_do=f"choose {', '.join(get_args(Path3))}")
+    wanted = list(parse_settings(values or []))
+    if pairs is not None:
+        wanted.append(("desk.pairs", list(parse_pairs(pairs))))
+    if path:
+        wanted.append(("costs.path", path))
+    return tuple(wanted)
 
 
 def _written(done: Any, report: Path | None, home: Home) -> Path:

@@ -18,10 +18,12 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from core.backtest.market import MarketWish, load_market
 from core.backtest.result import BacktestResult, Collector
 from core.backtest.run import Backtest
+from core.brokers.simulator import opening
 from core.engine.session import RunWish, run_to_end, start_run
 from core.model.effects import Close, Effect
 from core.model.units import UtcNs
@@ -50,7 +52,7 @@ nobody says here, so it has a case of its own."""
 COIN: Values = (("strategy.name", "Coin"), ("filters.entry_hours", []), ("strategy.net_reward_risk_min", 0.5))
 
 EXITS = (
-    "stop", "target", "trail", "break_even", "give_back", "age", "weekend", "strategy", "reverse", "flatten", "breaker",
+    "stop", "target", "trail", "break_even", "give_back", "age", "weekend", "strategy", "reverse", "breaker",
     "funded_rule", "trim", "stop_out", "end",
 )  # fmt: skip
 """Every reason that a run without an operator, a fault or a stop of the engine can have."""
@@ -74,6 +76,8 @@ class Case(NamedTuple):
     folders: tuple[str, ...] = ("m15",)
     news: bool = True
     coin: bool = False
+    stop_out_level_pct: float = opening.STOP_OUT_LEVEL_PCT
+    """The broker's; under the caps of the desk the shipped one is never reached."""
 
 
 class Outcome(NamedTuple):
@@ -111,9 +115,23 @@ CASES = (
 PROVOKED = (
     Case("drawdown stops", FOUR, QUARTER, (("breakers.drawdown_max_pct", 3.0),)),
     Case("low limits that flatten", FOUR, QUARTER, (
-        *EVERYTHING, ("breakers.day_loss_max_pct", 0.6), ("breakers.on_trip", "flatten"), ("breakers.entries_per_day_max", 2),
-        ("breakers.positions_max", 2), ("breakers.losses_in_row_max", 2), ("risk.open_risk_max_pct", 1.2),
-    )),
+        *COIN, ("risk.risk_per_trade_pct", 0.3), ("breakers.day_loss_max_pct", 0.7), ("breakers.on_trip", "flatten"),
+        ("breakers.entries_per_day_max", 4), ("breakers.positions_max", 2), ("breakers.losses_in_row_max", 2),
+        ("costs.slippage_pips", 5.0), ("risk.cost_stop_max_pct", 100.0), ("breakers.drawdown_max_pct", 100.0),
+        ("strategy.net_reward_risk_min", 0.0), ("kelly.risk_min_pct", 0.1),
+    ), coin=True),
+    Case("a drawdown that flattens", FOUR, QUARTER, (
+        *COIN, ("breakers.drawdown_max_pct", 2.0), ("breakers.on_trip", "flatten"), ("breakers.positions_per_pair_max", 2),
+    ), coin=True),
+    Case("little room in the budget", FOUR, QUARTER, (
+        *COIN, ("risk.open_risk_max_pct", 1.5), ("strategy.net_reward_risk_min", 2.0), ("exposure.all_stops_max_pct", 4.0),
+        ("breakers.drawdown_max_pct", 100.0), ("correlation.book_risk_max_pct", 50.0), ("breakers.losses_in_row_max", 100),
+    ), coin=True),
+    Case("every stop with its gap", FOUR, QUARTER, (
+        *COIN, ("exposure.all_stops_max_pct", 4.0), ("breakers.drawdown_max_pct", 100.0), ("exposure.gap_pct", 2.0),
+        ("breakers.losses_in_row_max", 100), ("scan.price_moved_max_pct", 1.0),
+    ), coin=True),
+    Case("a hundred dollars", FOUR, MONTH, (*COIN, ("simulation.balance_money", 60.0), ("strategy.net_reward_risk_min", 0.5)), coin=True),
     Case("a coin on both sides, closed by the next", ["EURUSD", "USDJPY"], MONTH, (
         *COIN, ("filters.own_position", "close"), ("correlation.book_risk_max_pct", 0.6), ("risk.open_risk_max_pct", 1.2),
         ("care.give_back_close_pct", 100.0), ("care.give_back_pct", 10.0), ("breakers.entries_per_day_max", 100),
@@ -124,20 +142,47 @@ PROVOKED = (
         ("care.age_max_hours", 0.0), ("care.weekend_no_entries_from", "Fri 15:25"), ("breakers.losses_in_row_max", 100),
     ), coin=True),
     Case("a funded account", FOUR, QUARTER, (
-        *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 1.0), ("funded.overall_loss_pct", 4.0), ("funded.lots_max", 1.0),
+        *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 1.2), ("funded.overall_loss_pct", 3.0),
         ("funded.best_day_max_pct", 30.0), ("breakers.drawdown_max_pct", 100.0), ("breakers.day_loss_max_pct", 20.0),
+        ("risk.risk_per_trade_pct", 0.25), ("kelly.risk_min_pct", 0.1), ("exposure.gap_pct", 0.0), ("exposure.gap_weekend_pct", 0.0),
+        ("funded.close_buffer_pct", 60.0), ("funded.reduce_only_buffer_pct", 65.0), ("breakers.losses_in_row_max", 100),
+        ("breakers.positions_per_pair_max", 2), ("breakers.entries_per_day_max", 100),
+    ), coin=True),
+    Case("a funded account near its end", FOUR, QUARTER, (
+        *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 50.0), ("funded.overall_loss_pct", 3.0),
+        ("breakers.drawdown_max_pct", 100.0), ("risk.risk_per_trade_pct", 0.25), ("kelly.risk_min_pct", 0.1),
+        ("breakers.losses_in_row_max", 100), ("exposure.gap_pct", 0.0), ("funded.close_buffer_pct", 1.0),
+        ("funded.reduce_only_buffer_pct", 2.0), ("breakers.entries_per_day_max", 100),
     ), coin=True),
     Case("a cap of lots on a funded account", FOUR, MONTH, (
         *COIN, ("funded.enabled", True), ("funded.lots_max", 0.05), ("funded.day_loss_pct", 50.0), ("funded.overall_loss_pct", 90.0),
         ("breakers.drawdown_max_pct", 100.0),
     ), coin=True),
-    Case("a small account without caps", ["EURUSD", "GBPUSD", "USDJPY"], MONTH, (
-        *COIN, ("simulation.balance_money", 300.0), ("simulation.leverage", 30), ("risk.risk_per_trade_pct", 5.0),
-        ("risk.open_risk_max_pct", 50.0), ("exposure.position_max_x_equity", 100.0), ("exposure.currency_max_x_equity", 200.0),
-        ("exposure.total_max_x_equity", 300.0), ("exposure.all_stops_max_pct", 100.0), ("breakers.margin_level_min_pct", 0.0),
-        ("breakers.drawdown_max_pct", 100.0), ("breakers.day_loss_max_pct", 100.0), ("breakers.losses_in_row_max", 100),
-        ("correlation.book_risk_max_pct", 100.0), ("breakers.entries_per_day_max", 100), ("care.age_max_hours", 0.0),
-        ("risk.cost_stop_max_pct", 100.0),
+    Case("a broker that stops out early", ["GBPUSD"], (date(2024, 9, 30), date(2024, 10, 11)), (
+        *COIN, ("strategy.parameters", {"every": 1, "stop_x": 20.0, "target_x": 60.0, "only_buys": True}),
+        ("simulation.leverage", 34), ("risk.risk_per_trade_pct", 5.0), ("risk.open_risk_max_pct", 50.0),
+        ("exposure.position_max_x_equity", 100.0), ("exposure.currency_max_x_equity", 200.0), ("exposure.total_max_x_equity", 300.0),
+        ("exposure.all_stops_max_pct", 100.0), ("exposure.gap_pct", 0.0), ("breakers.margin_level_min_pct", 0.0),
+        ("breakers.drawdown_max_pct", 100.0), ("breakers.day_loss_max_pct", 100.0), ("correlation.book_risk_max_pct", 100.0),
+        ("breakers.positions_max", 100), ("breakers.positions_per_pair_max", 100), ("breakers.entries_per_day_max", 100),
+        ("care.age_max_hours", 0.0), ("strategy.confidence_min", 0.0),
+    ), news=False, coin=True, stop_out_level_pct=90.0),
+    Case("a funded account with a best day", ["XAUUSD"], (date(2024, 2, 26), date(2024, 4, 12)), (
+        *COIN, ("strategy.parameters", {"every": 4, "stop_x": 4.0, "target_x": 12.0, "only_buys": True}),
+        ("funded.enabled", True), ("funded.best_day_max_pct", 5.0), ("funded.day_loss_pct", 50.0), ("funded.overall_loss_pct", 90.0),
+        ("breakers.drawdown_max_pct", 100.0), ("strategy.confidence_min", 0.0), ("breakers.losses_in_row_max", 100),
+        ("breakers.entries_per_day_max", 100), ("filters.atr_price_max_pct", 2.0),
+    ), coin=True),
+    Case("a funded account that closes at its buffer", FOUR, YEAR, (
+        *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 3.0), ("funded.overall_loss_pct", 90.0),
+        ("breakers.drawdown_max_pct", 100.0), ("breakers.day_loss_max_pct", 20.0), ("risk.risk_per_trade_pct", 0.5),
+        ("kelly.risk_min_pct", 0.1), ("exposure.gap_pct", 0.0), ("exposure.gap_weekend_pct", 0.0), ("funded.close_buffer_pct", 80.0),
+        ("funded.reduce_only_buffer_pct", 80.0), ("breakers.losses_in_row_max", 100), ("breakers.entries_per_day_max", 100),
+        ("costs.path", "optimistic"),
+    ), coin=True),
+    Case("two places", FOUR, MONTH, (
+        *COIN, ("breakers.positions_max", 2), ("risk.risk_per_trade_pct", 0.3), ("kelly.risk_min_pct", 0.1),
+        ("breakers.drawdown_max_pct", 100.0), ("breakers.entries_per_day_max", 100),
     ), coin=True),
     Case("Kelly that stops", FOUR, QUARTER, (
         *COIN, ("kelly.enabled", True), ("kelly.trades_min", 10), ("kelly.when_negative", "reduce_only"),
@@ -150,7 +195,21 @@ PROVOKED = (
     Case("adds of every kind", FOUR, QUARTER, (
         *COIN, ("care.pyramid", True), ("care.pyramid_from_r", 0.3), ("care.pyramid_pullback_x_atr", 0.2), ("care.age_max_hours", 30.0),
         ("breakers.drawdown_max_pct", 100.0), ("breakers.positions_per_pair_max", 3), ("care.pyramid_adds_max", 1),
-        ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100),
+        ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100), ("care.give_back_pct", 100.0),
+        ("strategy.parameters", {"every": 6}),
+    ), coin=True),
+    Case("adds behind loose stops", FOUR, QUARTER, (
+        *COIN, ("care.pyramid", True), ("care.pyramid_from_r", 0.0), ("care.pyramid_pullback_x_atr", 0.0), ("care.age_max_hours", 30.0),
+        ("breakers.drawdown_max_pct", 100.0), ("breakers.positions_per_pair_max", 4), ("care.pyramid_adds_max", 3),
+        ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100), ("care.give_back_pct", 100.0),
+        ("care.trail_x_atr", 0.0), ("strategy.parameters", {"every": 6, "stop_x": 4.0, "target_x": 12.0}), ("simulation.hedging", False),
+    ), coin=True),
+    Case("adds behind near stops, on netting", FOUR, QUARTER, (
+        *COIN, ("care.pyramid", True), ("care.pyramid_from_r", 0.1), ("care.pyramid_pullback_x_atr", 0.0), ("care.age_max_hours", 30.0),
+        ("breakers.drawdown_max_pct", 100.0), ("breakers.positions_per_pair_max", 4), ("care.pyramid_adds_max", 3),
+        ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100), ("care.give_back_pct", 100.0),
+        ("care.trail_from_r", 0.1), ("care.trail_x_atr", 0.6), ("risk.stop_atr_min_x", 2.5), ("simulation.hedging", False),
+        ("strategy.parameters", {"every": 6, "stop_x": 3.0, "target_x": 12.0}), ("strategy.confidence_min", 0.0),
     ), coin=True),
     Case("little margin", FOUR, MONTH, (
         *COIN, ("simulation.leverage", 5), ("breakers.margin_level_min_pct", 0.0), ("exposure.position_max_x_equity", 50.0),
@@ -161,7 +220,7 @@ PROVOKED = (
 
 def run_case(case: Case, data: Path) -> Outcome:
     """Both runs, in a home of their own."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, patch.object(opening, "STOP_OUT_LEVEL_PCT", case.stop_out_level_pct):
         home, more = Home(Path(folder)), [("desk.pairs", case.pairs)]
         if case.coin:
             more.append(("strategy.file", str(kit.coin_file(home.root))))

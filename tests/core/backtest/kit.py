@@ -38,6 +38,7 @@ class CoinParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     salt: Annotated[int, number("Another coin", "", 0, 10_000, "next start")] = 1
     stop_x: Annotated[float, number("Stop", "x ATR(M15)", 0.5, 20, "next start", 0.1)] = 2.0
     target_x: Annotated[float, number("Target", "x ATR(M15)", 0.5, 60, "next start", 0.1)] = 4.0
+    only_buys: bool = False
 
 
 class Coin:
@@ -67,7 +68,9 @@ class Coin:
         if coin % self._p.every:
             return Decision()
         side = Side.BUY if coin // self._p.every % 2 else Side.SELL
-        if coin // self._p.every % 11 == 0:
+        if self._p.only_buys:
+            side = Side.BUY
+        elif coin // self._p.every % 11 == 0:
             return Decision(side=side, confidence=1.0, exit_now=True)
         close, reach = columns.m15.close.item(row), columns["atr"].item(row)
         return Decision(
