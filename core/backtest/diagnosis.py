@@ -205,9 +205,10 @@ def _longest_pause(result: BacktestResult) -> int:
 def _first_day(result: BacktestResult, again: Again | None) -> Finding:
     name = "Sensitive to the first day?"
     if again is None or not again.later:
-        sums = [_from_day(result, day) for day in range(_FIRST_DAYS)]
+        span = max(2, min(_FIRST_DAYS, (result.to_utc_ns - result.from_utc_ns) // (2 * DAY_NS)))
+        sums = [_from_day(result, day) for day in range(span)]
         why = "not run again" if again is None else "too short to be run again"
-        what = f"begun on any of the first {_FIRST_DAYS} days the sum of the same trades is"
+        what = f"begun on any of the first {span} days the sum of the same trades is"
     else:
         sums = [math.fsum(results_r(result)), *(math.fsum(results_r(run)) for _, run in again.later)]
         days = ", ".join(str(day) for day, _ in again.later)

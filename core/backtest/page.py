@@ -19,6 +19,7 @@ from core.model.effects import TradeClosed
 from core.study.metrics import TradeFigures
 
 _SHOWN_TRADES = 10
+_MONTHS_DRAWN = 36
 _LEVEL_WORDS = {"fine": "fine", "doubt": "look", "warning": "warning"}
 
 
@@ -35,7 +36,7 @@ def page(result: BacktestResult, findings: Sequence[Finding], others: Sequence[B
         _section(
             "By hour of entry",
             bars_picture([(hour, row.net_money, row.trades) for hour, row in figures.by_hour(result).items()], result.currency)
-            + '<p class="quiet">London hours; the number under each is its trades.</p>',
+            + ('<p class="quiet">London hours; the number under each is its trades.</p>' if result.trades else ""),
         ),
         _section("By exit", _group_table(figures.by_exit(result), "exit", result.currency)),
         _section("What was refused, and why", _refused(result)),
@@ -92,9 +93,8 @@ def _findings(findings: Sequence[Finding]) -> str:
 
 def _months(result: BacktestResult) -> str:
     rows = figures.months(result)
-    picture = (
-        bars_picture([(row.month[2:], row.result_money, row.trades) for row in rows], result.currency) if len(rows) <= 36 else ""
-    )
+    bars = [(row.month[2:], row.result_money, row.trades) for row in rows]
+    picture = bars_picture(bars, result.currency) if result.trades and len(rows) <= _MONTHS_DRAWN else ""
     cells = (
         (
             row.month,

@@ -253,7 +253,7 @@ class Backtest:
             bars_fed=steps.bars_fed,
             elapsed_s=elapsed_s,
             complete=self._complete,
-            ended=self._ended if self._complete else "stopped by hand",
+            ended=self._ended.removesuffix(": keep") if self._complete else "stopped by hand",
             notes=venue.notes,
         )
 

@@ -17,11 +17,24 @@ from core.backtest.space import Dimension
 from core.backtest.study import Study, Trial
 from core.backtest.walk import Walked
 
+_WORDS = {
+    "result_money": "result, account currency",
+    "result_r": "result, R",
+    "expectancy_r": "mean, R a trade",
+    "won_pct": "won, %",
+    "profit_factor": "profit factor",
+    "drawdown_pct": "deepest drawdown, %",
+    "sharpe": "Sharpe",
+    "costs_r": "costs, R",
+    "refused": "candidates refused",
+    "ambiguous": "ambiguous bars",
+}
 _CELLS = 8
 _MAPS_MAX = 6
 _MORE = """
 .cell{stroke:var(--paper);stroke-width:2}.axis{font-weight:600}.dot{fill:var(--sea);opacity:.75}.dot.off{fill:var(--soft);opacity:.5}
-.maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:18px}
+.dot.best{fill:var(--warn);opacity:1}.none{fill:none;stroke:var(--line)}.mark{fill:none;stroke:var(--warn);stroke-width:2.5}
+.maps{display:flex;flex-wrap:wrap;gap:18px}.maps svg{flex:0 1 310px;min-width:270px}
 """
 
 
@@ -33,14 +46,18 @@ def study_page(study: Study, near: Sequence[Neighbour], walked: Sequence[Walked]
     parts = [f"<header><h1>{escape(title)}</h1>{told}</header>"]
     if best is not None:
         rows = [[key, _shown(value)] for key, value in best.values.items()]
-        figures = [[name, _number(value)] for name, value in best.figures.items()]
+        figures = [[_WORDS.get(name, name), _number(value)] for name, value in best.figures.items()]
         parts.append(_section(f"Best: {_number(best.goal)} (trial {best.number})", _table(["parameter", "value"], rows)))
         parts.append(_section("Its figures", _table(["figure", "value"], figures)))
         parts.append(_section("Its neighbours", _neighbours(near, best)))
-    parts.append(_section("Trials in order", _dots(study.trials)))
-    maps = "".join(_heat(study.trials, one, other) for one, other in list(combinations(study.head.space, 2))[:_MAPS_MAX])
+    parts.append(_section("Trials in order", _dots(study.trials, study.head.goal, best)))
+    maps = "".join(_heat(study.trials, one, other, best) for one, other in list(combinations(study.head.space, 2))[:_MAPS_MAX])
     if maps:
-        parts.append(_section("Mean goal by two parameters", f'<div class="maps">{maps}</div>'))
+        told = (
+            '<p class="quiet">The darker the better; empty cells were not tried or not judged. The best trial is framed. '
+            "Point at a cell for its figures.</p>"
+        )
+        parts.append(_section("Mean goal by two parameters", f'{told}<div class="maps">{maps}</div>'))
     if walked:
         parts.append(_section("Days it had not seen", _walked(walked)))
     return (
@@ -72,24 +89,32 @@ def _neighbours(near: Sequence[Neighbour], best: Trial) -> str:
     return told + _table(["parameter", "best", "moved to", "goal", ""], rows)
 
 
-def _dots(trials: Sequence[Trial]) -> str:
+def _dots(trials: Sequence[Trial], goal: str, best: Trial | None) -> str:
     goals = [trial.goal for trial in trials if trial.goal is not None]
     if not goals:
         return '<p class="quiet">No trial could be judged.</p>'
     low, high = min(goals), max(goals)
     span = (high - low) or 1.0
     step = 860 / max(len(trials) - 1, 1)
-    dots = "".join(
-        f'<circle class="dot{"" if trial.goal is not None else " off"}" cx="{72 + place * step:.1f}" '
-        f'cy="{170 - 150 * ((trial.goal if trial.goal is not None else low) - low) / span:.1f}" r="3">'
-        f"<title>trial {trial.number}: {_number(trial.goal)} {escape(trial.why)}</title></circle>"
-        for place, trial in enumerate(trials)
+
+    def dot(place: int, trial: Trial) -> str:
+        kind = " off" if trial.goal is None else " best" if best is not None and trial.number == best.number else ""
+        y = 204.0 if trial.goal is None else 174.0 - 150.0 * (trial.goal - low) / span
+        told = f"trial {trial.number}: {_number(trial.goal)} {escape(trial.why)}"
+        return f'<circle class="dot{kind}" cx="{72 + place * step:.1f}" cy="{y:.1f}" r="3.5"><title>{told}</title></circle>'
+
+    marks = ((24, f"{high:.3g}"), (174, f"{low:.3g}"), (204, "not judged"))
+    rules = "".join(
+        f'<line class="grid" x1="72" x2="932" y1="{y}" y2="{y}"/><text x="64" y="{y + 4}" text-anchor="end">{text}</text>'
+        for y, text in marks
     )
-    ticks = "".join(f'<text x="64" y="{y}" text-anchor="end">{value:.3g}</text>' for y, value in ((24, high), (174, low)))
-    return f'<svg viewBox="0 0 960 190" role="img" aria-label="Goal of each trial">{ticks}{dots}</svg>'
+    last = f'<text x="932" y="226" text-anchor="end">trial {len(trials) - 1}</text>'
+    names = f'<text class="axis" x="72" y="12">{escape(goal)}</text>{last}'
+    dots = "".join(dot(place, trial) for place, trial in enumerate(trials))
+    return f'<svg viewBox="0 0 960 232" role="img" aria-label="Goal of each trial">{rules}{names}{dots}</svg>'
 
 
-def _heat(trials: Sequence[Trial], one: Dimension, other: Dimension) -> str:
+def _heat(trials: Sequence[Trial], one: Dimension, other: Dimension, best: Trial | None) -> str:
     sums: dict[tuple[int, int], list[float]] = {}
     for trial in trials:
         if trial.goal is not None:
@@ -98,38 +123,72 @@ def _heat(trials: Sequence[Trial], one: Dimension, other: Dimension) -> str:
     if not sums:
         return ""
     means = {place: sum(goals) / len(goals) for place, goals in sums.items()}
-    low, span = min(means.values()), (max(means.values()) - min(means.values())) or 1.0
+    low, high = min(means.values()), max(means.values())
     wide, tall = 240 / _count(one), 200 / _count(other)
-    cells = "".join(
-        f'<rect class="cell" x="{40 + x * wide:.1f}" y="{210 - (y + 1) * tall:.1f}" width="{wide:.1f}" height="{tall:.1f}" '
-        f'fill="var(--sea)" fill-opacity="{0.06 + 0.94 * (mean - low) / span:.2f}">'
-        f"<title>{escape(_range(one, x))}, {escape(_range(other, y))}: {mean:.4g}, {len(sums[x, y])} trials</title></rect>"
-        for (x, y), mean in means.items()
-    )
+
+    def square(x: int, y: int, kind: str, inside: str = "") -> str:
+        at = f'x="{48 + x * wide:.1f}" y="{210 - (y + 1) * tall:.1f}" width="{wide:.1f}" height="{tall:.1f}"'
+        return f'<rect class="{kind}" {at}{inside}'
+
+    cells = []
+    for x in range(_count(one)):
+        for y in range(_count(other)):
+            mean = means.get((x, y))
+            if mean is None:
+                cells.append(square(x, y, "none", "/>"))
+                continue
+            told = f"{escape(_range(one, x))}, {escape(_range(other, y))}: {mean:.4g}, {len(sums[x, y])} trials"
+            deep = 0.06 + 0.94 * (mean - low) / ((high - low) or 1.0)
+            cells.append(square(x, y, "cell", f' fill="var(--sea)" fill-opacity="{deep:.2f}"><title>{told}</title></rect>'))
+    if best is not None:
+        cells.append(square(_cell(one, best.values[one.key]), _cell(other, best.values[other.key]), "mark", "/>"))
     names = [escape(each.key.rsplit(".", 1)[-1]) for each in (one, other)]
     labels = (
-        f'<text class="axis" x="160" y="246" text-anchor="middle">{names[0]}</text>'
-        f'<text class="axis" x="14" y="110" text-anchor="middle" transform="rotate(-90 14 110)">{names[1]}</text>'
-        f'<text x="40" y="226">{escape(_range(one, 0))}</text>'
-        f'<text x="280" y="226" text-anchor="end">{escape(_range(one, _count(one) - 1))}</text>'
+        f'<text class="axis" x="168" y="244" text-anchor="middle">{names[0]}</text>'
+        f'<text class="axis" x="12" y="110" text-anchor="middle" transform="rotate(-90 12 110)">{names[1]}</text>'
+        f'<text x="48" y="226">{escape(_edge(one, 0))}</text>'
+        f'<text x="288" y="226" text-anchor="end">{escape(_edge(one, 1))}</text>'
+        f'<text x="42" y="208" text-anchor="end">{escape(_edge(other, 0))}</text>'
+        f'<text x="42" y="22" text-anchor="end">{escape(_edge(other, 1))}</text>'
+        f'<text x="288" y="262" text-anchor="end">light {low:.3g}, dark {high:.3g}</text>'
     )
-    return f'<svg viewBox="0 0 300 254" role="img" aria-label="Heat map">{cells}{labels}</svg>'
+    return f'<svg viewBox="0 0 300 270" role="img" aria-label="Heat map">{"".join(cells)}{labels}</svg>'
+
+
+def _edge(one: Dimension, end: int) -> str:
+    """The lowest or the highest value of an axis."""
+    return _shown(one.choices[-end]) if one.kind == "choice" else f"{(one.low, one.high)[end]:.4g}"
 
 
 def _count(one: Dimension) -> int:
-    return len(one.choices) if one.kind == "choice" else _CELLS
+    if one.kind == "choice":
+        return len(one.choices)
+    return min(_CELLS, _steps(one) + 1) if _steps(one) else _CELLS
+
+
+def _steps(one: Dimension) -> int:
+    """How many steps lie between the ends of an axis; 0 where any value may be taken."""
+    step = one.step or (1.0 if one.kind == "whole" else 0.0)
+    return round((one.high - one.low) / step) if step else 0
 
 
 def _cell(one: Dimension, value: Any) -> int:
     if one.kind == "choice":
         return one.choices.index(value)
-    return min(int((value - one.low) / ((one.high - one.low) or 1.0) * _CELLS), _CELLS - 1)
+    count, span = _count(one), (one.high - one.low) or 1.0
+    if _steps(one) and count == _steps(one) + 1:
+        return int(round((float(value) - one.low) / span * _steps(one)))
+    return min(int((value - one.low) / span * count), count - 1)
 
 
 def _range(one: Dimension, cell: int) -> str:
+    """The value or the values that a cell stands for."""
     if one.kind == "choice":
         return _shown(one.choices[cell])
-    width = (one.high - one.low) / _CELLS
+    count = _count(one)
+    if _steps(one) and count == _steps(one) + 1:
+        return f"{one.low + (one.high - one.low) * cell / max(_steps(one), 1):.4g}"
+    width = (one.high - one.low) / count
     return f"{one.low + cell * width:.4g}..{one.low + (cell + 1) * width:.4g}"
 
 

@@ -108,6 +108,8 @@ def test_neighbours_and_page(tmp_path: Path) -> None:
     assert {one.key for one in near} == {one.key for one in SPACE}
     text = study_page(study, near, [], "Search")
     assert text.count("<svg") == 1 + 3
+    assert text.count('class="mark"') == 3, "the best is framed in each map"
+    assert ">skip<" in text
     assert "http" not in text
 
 

@@ -12,6 +12,7 @@ import pytest
 from core.backtest import figures
 from core.backtest.compare import compare
 from core.backtest.diagnosis import diagnose
+from core.backtest.pictures import bars_picture, equity_picture
 from core.backtest.report import report_name, write_report
 from core.backtest.result import BacktestResult, read_result
 from core.backtest.run import Backtest, Progress
@@ -126,3 +127,26 @@ def test_what_is_open_at_the_end_is_closed_with_that_reason_and_told(tmp_path: P
     assert done.summary.exits.get("end")
     page = write_report(tmp_path / "report", done, [], []).read_text(encoding="utf-8")
     assert "were open at the end" in page
+
+
+def test_equity_holds_between_marks_and_marks_are_told_apart() -> None:
+    hour = 3_600 * 10**9
+    text = equity_picture([(0, 100.0), (10 * hour, 100.4), (20 * hour, 99.9)], 100.0, "USD")
+    path = re.search(r'class="equity" d="([^"]+)"', text)
+    assert path is not None
+    assert "L" not in path[1], "nothing slopes while nothing is open"
+    ticks = re.findall(r'text-anchor="end">([^<]+)</text>', text)
+    assert len(ticks) == len(set(ticks))
+    assert "01-01 03:20" in text, "a short range tells the hour"
+    assert "No equity was marked" in equity_picture([(0, 100.0), (10 * hour, 100.0)], 100.0, "USD")
+
+
+def test_bars_have_a_unit_round_marks_and_no_more_than_their_width() -> None:
+    text = bars_picture([("24-01", 131.7, 3)], "EUR")
+    assert "result, EUR" in text
+    assert '">+100</text>' in text
+    assert "131.7</text>" not in text
+    width = re.search(r'class="gain" x="[\d.]+" y="[\d.]+" width="([\d.]+)"', text)
+    assert width is not None
+    assert float(width[1]) < 100.0
+    assert bars_picture([("24-01", 0.0, 0)], "EUR") == '<p class="quiet">No trades.</p>'
