@@ -1,7 +1,7 @@
-"""How a backtest and a search scale: time over 1, 2, 4 and 8 years, trials a second on 1 and 2 workers, memory over 1,000 trials.
+"""How a backtest and a search scale: time over 1, 2, 4, 8 years, trials a second on 1 and 2 workers, memory over 1,000 trials.
 
-Run: `python -m benchmarks.scaling [years|workers|memory ...]`. Years are synthetic (`benchmarks.backtest`), trials short ones over
-made-up files, so that a search is measured, not the reading of a long recording. Linear is a ratio near 1.
+Run: `python -m benchmarks.scaling [years|workers|memory ...]`. Years are synthetic (`benchmarks.backtest`), trials short ones
+over made-up files, so that a search is measured, not the reading of a long recording. Linear is a ratio near 1.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def workers() -> None:
                 search(asked, study, hands)
                 spent = time.perf_counter() - began
             found.append(study.trials)
-            print(f"{count} workers: {len(study.trials)} trials, {len(study.trials) / spent:.2f} a second", flush=True)
+            judged = sum(trial.goal is not None for trial in study.trials)
+            print(f"{count} workers: {judged} trials judged, {judged / spent:.2f} a second", flush=True)
         print(f"the same study: {'yes' if found[0] == found[1] else 'NO'}")
 
 
@@ -106,7 +107,7 @@ def _asked(folder: Path, trials: int) -> Asked:
     bars = candles("EURUSD", _FILE_BARS, 5)
     with (data / "EURUSD_M15.csv").open("w", encoding="ascii", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(("time", "open", "high", "low", "close", "tick_volume", "spread"))
+        rows.writerow(("time_utc", "open", "high", "low", "close", "tick_volume", "spread_points"))
         for row in range(len(bars)):
             bar = bars.bar(row)
             stamp = iso(bar.open_utc_ns)[:19]

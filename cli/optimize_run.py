@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from cli.progress import Wishes, span
+from core.backtest.market import MarketWish, load_market
 from core.backtest.optimize import BATCH, Asked, Neighbour, Runner, neighbours, runner, search
 from core.backtest.settings import plain_tree, wished_settings
 from core.backtest.space import Dimension, parse_dimension
@@ -101,6 +102,9 @@ def run_wish(wish: Wish, wishes: Wishes) -> Found:
     )
     asked = Asked(job=job, space=space, trials=wish.trials, seed=wish.seed)
     strategy = load_strategy(settings.strategy, wish.home.root)
+    # read once here, so that a folder or a day that is wrong is told before any trial is tried
+    days = MarketWish(folders=wish.folders, from_day=wish.days[0], to_day=wish.days[1], rates=wish.rates)
+    load_market(days, settings, strategy, wish.home)
     stamp = hashlib.sha256(msgspec.json.encode((tree, strategy.hash, wish.trades_min), order="sorted")).hexdigest()[:16]
 
     def study_of(window: Window | None) -> Study:

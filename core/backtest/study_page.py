@@ -177,7 +177,8 @@ def _cell(one: Dimension, value: Any) -> int:
         return one.choices.index(value)
     count, span = _count(one), (one.high - one.low) or 1.0
     if _steps(one) and count == _steps(one) + 1:
-        return int(round((float(value) - one.low) / span * _steps(one)))
+        place: int = round((float(value) - one.low) / span * _steps(one))
+        return place
     return min(int((value - one.low) / span * count), count - 1)
 
 

@@ -2,7 +2,8 @@
 
 Look-ahead: the same bars, with the future cut off at one row after the other, must give the same columns, candidates and
 decisions up to there. Warm-up: the window that the strategy declares must give the last row that any longer past gives.
-Promises: faults name the column, the bar, and both values; nothing is random, so a check that failed fails again. A
+Promises: faults name the column, the bar, and both values; nothing is random, so a check that failed fails again. Each cut is
+computed by a copy of the strategy that saw no bar before, so what it remembers from the whole cannot hide a look ahead. A
 look-ahead fault is any difference, since the same past must give the same bits; a warm-up fault is a drift over the tolerance
 printed, or another decision.
 Does not: prove anything about bars it did not try; rows with a candidate are tried first, the rest are spread evenly.
@@ -11,10 +12,12 @@ Does not: prove anything about bars it did not try; rows with a candidate are tr
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.model.errors import DataError
 from core.model.market import Candles, FloatArray, Instrument
@@ -22,7 +25,7 @@ from core.model.units import UtcNs
 from core.scan.bars import h1_of
 from core.scan.plan import Plan
 from core.strategy.foreign import Failed, attempted
-from core.strategy.interface import Columns, Decision
+from core.strategy.interface import Columns, Decision, Strategy
 
 WARMUP_TOLERANCE = 1e-9
 """Relative drift of a column that a longer warm-up may cause; the shipped strategy has none at all."""
@@ -75,10 +78,12 @@ def check_lookahead(plan: Plan, instrument: Instrument, m15: Candles, *, rows: i
     Raises:
         DataError: when there are fewer bars than the strategy's warm-up and a hundred.
     """
+    fresh = _copied(plan.strategy)
     whole, tried, error = _whole(plan, instrument, m15, rows)
     faults: list[Fault] = []
     for row in tried:
-        cut = attempted("", _prepared, plan, m15[: row + 1], instrument) if whole is not None else None
+        anew = replace(plan, strategy=_copied(fresh))
+        cut = attempted("", _prepared, anew, m15[: row + 1], instrument) if whole is not None else None
         if isinstance(cut, Failed):
             error = cut.error
             break
@@ -88,7 +93,7 @@ def check_lookahead(plan: Plan, instrument: Instrument, m15: Candles, *, rows: i
         begin = max(0, row + 1 - _LOOKED_BACK_ROWS)
         for name, column in whole.items():
             faults.extend(_first_change(name, column[begin : row + 1], cut[name][begin:], m15[begin : row + 1], seen_to))
-        faults.extend(_decision_faults(plan, instrument, whole.at, cut.at, row, row, m15, 0.0, seen_to))
+        faults.extend(_decision_faults((plan, anew), instrument, whole.at, cut.at, row, row, m15, 0.0, seen_to))
     return _result("lookahead", plan, len(tried), 0.0, faults, error)
 
 
@@ -100,12 +105,14 @@ def check_warmup(
     Raises:
         DataError: when there are fewer bars than the strategy's warm-up and a hundred.
     """
+    fresh = _copied(plan.strategy)
     whole, tried, error = _whole(plan, instrument, m15, rows)
     faults: list[Fault] = []
     worst = 0.0
     usual = {} if whole is None else {name: _usual(column) for name, column in whole.items()}
     for row in tried:
-        window = attempted("", _window, plan, m15, row, instrument) if whole is not None else None
+        anew = replace(plan, strategy=_copied(fresh))
+        window = attempted("", _window, anew, m15, row, instrument) if whole is not None else None
         if isinstance(window, Failed):
             error = window.error
             break
@@ -118,8 +125,14 @@ def check_warmup(
             worst = max(worst, drift)
             if drift > tolerance:
                 faults.append(Fault(column=name, bar_open_utc_ns=opened, was=was, becomes=becomes, seen_to_utc_ns=opened))
-        faults.extend(_decision_faults(plan, instrument, whole.at, window.at, row, last, m15, tolerance, opened))
+        faults.extend(_decision_faults((plan, anew), instrument, whole.at, window.at, row, last, m15, tolerance, opened))
     return _result("warmup", plan, len(tried), tolerance, faults, error, worst)
+
+
+def _copied(strategy: Strategy) -> Strategy:
+    """A strategy as new; itself where it holds what cannot be copied."""
+    copied = attempted("", deepcopy, strategy)
+    return strategy if isinstance(copied, Failed) else copied
 
 
 class _Prepared:
@@ -182,7 +195,7 @@ def _first_change(name: str, was: FloatArray, becomes: FloatArray, m15: Candles,
 
 
 def _decision_faults(
-    plan: Plan,
+    plans: tuple[Plan, Plan],
     instrument: Instrument,
     whole: Columns,
     other: Columns,
@@ -192,8 +205,8 @@ def _decision_faults(
     tolerance: float,
     seen_to: UtcNs,
 ) -> list[Fault]:
-    one = attempted("", plan.strategy.decide, whole, row, instrument)
-    two = attempted("", plan.strategy.decide, other, other_row, instrument)
+    one = attempted("", plans[0].strategy.decide, whole, row, instrument)
+    two = attempted("", plans[1].strategy.decide, other, other_row, instrument)
     figures = [_figures(one), _figures(two)]
     return [
         Fault(

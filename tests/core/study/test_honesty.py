@@ -100,6 +100,21 @@ def test_candidates_that_peek_are_caught():
     assert found.columns == ("candidates",)
 
 
+def test_what_a_strategy_remembers_of_the_future_is_caught():
+    class Remembers(TrendStrategy):
+        """It hands out what it found when it saw everything."""
+
+        def prepare(self, m15, h1, instrument):
+            columns = super().prepare(m15, h1, instrument)
+            seen = getattr(self, "seen", next_close(columns))
+            self.seen = seen
+            columns["extra"] = seen[: len(m15)]
+            return columns
+
+    found = check_lookahead(plan(Remembers(TrendParameters())), instrument(), M15)
+    assert found.columns == ("extra",)
+
+
 def test_a_cut_that_a_strategy_cannot_take_is_said():
     class Rigid(TrendStrategy):
         def prepare(self, m15, h1, instrument):
