@@ -15,7 +15,11 @@ from tools.environment import Environment
 from tools.pythons import SetupError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-LOCKED = (("requirements.in", "requirements.lock"), ("requirements-dev.in", "requirements-dev.lock"))
+LOCKED = (
+    ("requirements.in", "requirements.lock"),
+    ("requirements-dev.in", "requirements-dev.lock"),
+    ("benchmarks/peer.in", "benchmarks/peer.lock"),
+)
 
 
 def setup(environment: Environment, _arguments: Sequence[str]) -> int:

@@ -148,6 +148,9 @@ PROVOKED = (
         ("funded.close_buffer_pct", 60.0), ("funded.reduce_only_buffer_pct", 65.0), ("breakers.losses_in_row_max", 100),
         ("breakers.positions_per_pair_max", 2), ("breakers.entries_per_day_max", 100),
     ), coin=True),
+    Case("a funded account with little room for a day", FOUR, MONTH, (
+        *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 1.0), ("funded.overall_loss_pct", 50.0),
+    ), coin=True),
     Case("a funded account near its end", FOUR, QUARTER, (
         *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 50.0), ("funded.overall_loss_pct", 3.0),
         ("breakers.drawdown_max_pct", 100.0), ("risk.risk_per_trade_pct", 0.25), ("kelly.risk_min_pct", 0.1),

@@ -1,0 +1,88 @@
+"""The same strategy here and in backtesting.py, over the same bars: symbol-bars a CPU second, as a ratio.
+
+Run: `python -m benchmarks.peer [bars]`; `python -m benchmarks.peer --install` sets the peer up first, in `.venv-peer`, from
+`benchmarks/peer.lock`. The work: EMA 20/50 cross, RSI 14, stop 2 ATR, target 3 ATR, one percent at risk, one pair. Ours does it
+with the whole desk around it (filters, caps, breakers, care, costs bar by bar); the peer has none of that.
+The peer is measured, nothing of it is used: it stands in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from msgspec.structs import replace
+
+from benchmarks.backtest import market_of, settings_of
+from core.backtest.run import Backtest
+from core.data.series import Bars
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = CHECKOUT / ".venv-peer"
+LOCK = Path(__file__).with_name("peer.lock")
+_SCRIPT = Path(__file__).with_name("_peer_backtesting.py")
+_BARS = 50_000
+
+
+def python() -> Path:
+    """The peer's Python."""
+    return ENVIRONMENT / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def install() -> None:
+    """Set the peer up from its own lock. Raises CalledProcessError."""
+    venv.create(ENVIRONMENT, with_pip=True)
+    subprocess.run([str(python()), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(LOCK)], check=True)
+
+
+def measure(bars: int) -> tuple[str, str, float]:
+    """(our line, the peer's line, our speed as a multiple of the peer's). Raises CalledProcessError."""
+    with TemporaryDirectory() as folder:
+        settings = settings_of(Path(folder))
+        settings = replace(
+            settings,
+            desk=replace(settings.desk, pairs=("EURUSD",)),
+            risk=replace(settings.risk, risk_per_trade_pct=1.0),
+            simulation=replace(settings.simulation, balance_money=1_000_000.0),
+        )
+        market, strategy = market_of(settings, bars)
+        series = market.recording.pairs[0].series[0]
+        assert isinstance(series, Bars)
+        held = series.bid
+        file = Path(folder) / "bars.npz"
+        np.savez(file, at=held.open_utc_ns, open=held.open, high=held.high, low=held.low, close=held.close)
+        began = time.process_time()
+        result = Backtest(market, settings, strategy).go()
+        ours = result.bars / (time.process_time() - began)
+        done = subprocess.run([str(python()), str(_SCRIPT), str(file)], capture_output=True, text=True, check=True)
+    count, trades, spent, version = done.stdout.split()[-4:]
+    theirs = int(count) / float(spent)
+    mine = f"Quarterdeck: {result.bars:,} bars, {len(result.trades):,} trades, {ours:,.0f} bars a CPU second"
+    peer = f"backtesting.py {version}: {int(count):,} bars, {int(trades):,} trades, {theirs:,.0f} bars a CPU second"
+    return mine, peer, ours / theirs
+
+
+def main() -> int:
+    """Measure both."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("bars", nargs="?", type=int, default=_BARS)
+    asked.add_argument("--install", action="store_true", help="set the peer up in .venv-peer; needs the network")
+    given = asked.parse_args()
+    if given.install:
+        install()
+    if not python().is_file():
+        print("backtesting.py is not installed; `python -m benchmarks.peer --install` sets it up in .venv-peer, by its own lock")
+        return 0
+    mine, peer, ratio = measure(given.bars)
+    print(f"{mine}\n{peer}\nours is {ratio:.2f} x the peer's", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
