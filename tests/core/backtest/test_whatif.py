@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from core.model.units import H1_NS, M15_NS, UtcNs
 from core.settings.home import Home
 from core.strategy.load import load_strategy
 from tests.core.backtest import kit
-from tests.parity.test_replay_and_backtest import BUSY
+from tests.parity.test_replay_and_backtest import BUSY, replayed
 
 DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
 BEGIN_NS = 1_709_510_400 * 10**9
@@ -164,3 +166,26 @@ def test_every_field_for_scripts_is_documented(home: Home) -> None:
     known |= {name for moved in plain["exits"]["by"] for name in moved}
     known -= {"only_as_is", "only_changed", "same_trades", "same_digest", "currency", "at_utc_ns", "rows"}
     assert not [name for name in sorted(known) if f"`{name}`" not in text]
+
+
+@pytest.mark.slow
+def test_a_restart_is_no_break_and_its_settings_hold_from_there_on(tmp_path: Path, recorded_data: Path) -> None:
+    values = (*BUSY, ("desk.pairs", ["EURUSD", "USDJPY"]))
+    data = (recorded_data / "m15",)
+    replayed(tmp_path, data, values, (date(2024, 3, 4), date(2024, 3, 5)))
+    replayed(tmp_path, data, (*values, ("care.age_max_hours", 3.0)), (date(2024, 3, 6), date(2024, 3, 6)))
+    home = Home(tmp_path)
+    with closing(sqlite3.connect(home.journal)) as journal, journal:
+        journal.execute("UPDATE runs SET mode = 'paper'")  # a made-up market is looked at a run at a time
+    found = asked(home, BEGIN_NS + 26 * H1_NS, ("ui.ascii", True))
+    held = stretch(home, BEGIN_NS + 26 * H1_NS)
+    assert held.settings.care.age_max_hours == 4.0
+    assert held.settings_now.care.age_max_hours == 3.0
+    assert found.begin is not None
+    assert found.begin.at_utc_ns < BEGIN_NS + 48 * H1_NS < found.as_is.to_utc_ns
+    assert found.reality is not None
+    assert found.reality.trades > 8
+    assert found.reality.same_signals == found.reality.trades
+    late = [trade for trade in found.as_is.trades if trade.opened_utc_ns > BEGIN_NS + 48 * H1_NS and trade.reason == "age"]
+    assert late
+    assert all(trade.closed_utc_ns - trade.opened_utc_ns < 4 * H1_NS for trade in late)
