@@ -16,8 +16,8 @@ from core.backtest.taped import Stretch, stretch_of
 from core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
 from core.engine.session import RunWish, run_to_end, start_run
 from core.journal.tape import TapeReader
-from core.model.commands import Pause, Resume
-from core.model.effects import Effect
+from core.model.commands import ClosePosition, Pause, Resume
+from core.model.effects import Effect, PositionOpened
 from core.model.errors import DataError, SettingsError, UsageError
 from core.model.inputs import CommandGiven
 from core.model.units import H1_NS, M15_NS, UtcNs
@@ -29,6 +29,8 @@ from tests.parity.test_replay_and_backtest import BUSY, replayed
 DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
 BEGIN_NS = 1_709_510_400 * 10**9
 """Monday 2024-03-04 00:00 UTC."""
+BY_HAND = BEGIN_NS + 32 * H1_NS
+"""Hour of an entry that the operator closes again at the next chance."""
 DAYS = (date(2024, 3, 4), date(2024, 3, 6))
 PAUSED = (BEGIN_NS + 58 * H1_NS, BEGIN_NS + 60 * H1_NS)
 """From the candidate of 10:00 on, which is judged before."""
@@ -61,7 +63,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, recorded_data: Path) -> Itera
         ready = await start_run(wish, on_step=lambda _text: None)
         orders: list[tuple[UtcNs, Any]] = [(PAUSED[1], Resume()), (PAUSED[0], Pause())]
 
-        def hear(at_utc_ns: UtcNs, _effect: Effect) -> None:
+        def hear(at_utc_ns: UtcNs, effect: Effect) -> None:
+            if isinstance(effect, PositionOpened) and at_utc_ns // H1_NS * H1_NS == BY_HAND:
+                orders.append((at_utc_ns + 1, ClosePosition(position_id=effect.position_id)))
             while orders and orders[-1][0] <= at_utc_ns:
                 command = orders.pop()[1]
                 ready.engine.drive.post(CommandGiven(command_id=f"test{len(orders)}", origin="test", command=command))
@@ -127,6 +131,16 @@ def test_what_is_open_at_the_beginning_fares_otherwise_under_another_setting(hom
     assert one is not None
     assert other is not None
     assert as_plain(found)["difference_money"] == pytest.approx(other - one)
+
+
+@pytest.mark.slow
+def test_a_close_that_the_operator_ordered_is_carried_out_on_the_position_of_the_same_signal(home: Home) -> None:
+    found = asked(home, BY_HAND - 3 * H1_NS, ("filters.entry_hours", []))
+    assert found.reality is not None
+    assert found.reality.same_digest
+    by_hand = [trade for trade in found.as_is.trades if trade.reason == "command"]
+    assert len(by_hand) == 1
+    assert by_hand[0].closed_utc_ns - by_hand[0].opened_utc_ns < H1_NS
 
 
 @pytest.mark.slow
