@@ -72,6 +72,8 @@ def command(
     """
     where = resolve_home(home)
     if opened is not None:
+        if data or values or pairs or settings or first or last:
+            raise UsageError("--open shows a finished report, nothing is run", what_to_do="leave out --open, or the rest")
         raise typer.Exit(_again(opened, compare, browse=browse, as_json=as_json))
     if not data:
         raise UsageError("a backtest needs --data FOLDER", what_to_do="name a folder of recorded prices, or --open a report")
@@ -90,6 +92,7 @@ def command(
         paths=paths,
         reruns=reruns,
     )
+    _find_faults_first(compare, report)
     with stoppable() as meter:
         done = run_order(order, meter)
     folder = None if no_report else _written(done, report, where)
@@ -108,6 +111,18 @@ def _wanted(values: list[str] | None, pairs: str | None, path: str) -> tuple[tup
     if path:
         wanted.append(("costs.path", path))
     return tuple(wanted)
+
+
+def _find_faults_first(compare: Path | None, report: Path | None) -> None:
+    """What would fail after the run fails before it."""
+    if compare is not None:
+        from core.backtest.result import read_result
+
+        read_result(compare)
+    if report is not None:
+        from core.backtest.report import open_folder
+
+        open_folder(report)
 
 
 def _written(done: Any, report: Path | None, home: Home) -> Path:

@@ -15,11 +15,10 @@ import typer
 from cli.options import FromOption, HomeOption, JsonOption, PairsOption, RateOption, SetOption, SettingsFileOption, ToOption
 from cli.output import print_json, print_table, warn
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from cli.progress import wishing_to_stop
+from cli.progress import INTERRUPTED, wishing_to_stop
 from core.model.errors import UsageError
 from core.settings.home import resolve_home
 
-_INTERRUPTED = 130
 _WALK = re.compile(r"(\d+)[:/](\d+)")
 
 
@@ -98,7 +97,7 @@ def command(
     _tell(found)
     if as_json:
         print_json(found.plain())
-    raise typer.Exit(0 if found.finished else _INTERRUPTED)
+    raise typer.Exit(0 if found.finished else INTERRUPTED)
 
 
 def _walk_days(text: str, days: tuple[date | None, date | None]) -> tuple[int, int] | None:
@@ -110,6 +109,15 @@ def _walk_days(text: str, days: tuple[date | None, date | None]) -> tuple[int, i
     if days[0] is None or days[1] is None:
         raise UsageError("--walk-forward needs --from and --to", what_to_do="give both days")
     return int(match[1]), int(match[2])
+
+
+def _neighbours(found: Any) -> str:
+    if not found.finished:
+        return "neighbours are looked at when the search is finished"
+    if not found.neighbours:
+        return "neighbours none lie within the ranges"
+    word = "a lonely peak" if found.falls * 2 > found.neighbours else "it stands"
+    return f"neighbours {found.falls} of {found.neighbours} fall off: {word}"
 
 
 def _tell(found: Any) -> None:
@@ -124,8 +132,7 @@ def _tell(found: Any) -> None:
         print_table(
             [[f"          {key}", f"{value:g}" if isinstance(value, float) else str(value)] for key, value in best.values.items()]
         )
-        word = "a lonely peak" if found.falls * 2 > found.neighbours else "it stands"
-        print(f"neighbours {found.falls} of {found.neighbours} fall off: {word}")
+        print(_neighbours(found))
     for line in found.walk_lines:
         print(line)
     print(f"page      {found.page}")

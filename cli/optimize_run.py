@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from cli.progress import Wishes, span
 from core.backtest.market import MarketWish, load_market
-from core.backtest.optimize import BATCH, Asked, Neighbour, Runner, neighbours, runner, search
+from core.backtest.optimize import BATCH, Asked, Neighbour, Runner, Stopped, neighbours, runner, search
 from core.backtest.settings import plain_tree, wished_settings
 from core.backtest.space import Dimension, parse_dimension
 from core.backtest.study import Head, Study, Trial
@@ -114,7 +115,7 @@ def run_wish(wish: Wish, wishes: Wishes) -> Found:
         name = "" if window is None else f".{window.search_from}"
         return Study(wish.study.with_name(wish.study.stem + name + wish.study.suffix), head)
 
-    with runner(wish.workers, wish.cluster) as workers:
+    with runner(wish.workers, wish.cluster, lambda: wishes.interrupted) as workers:
         return _searched(wish, asked, study_of, workers, _meter(wish.trials, wishes))
 
 
@@ -133,7 +134,9 @@ def _searched(
         study = study_of(None)
         finished = search(asked, study, workers, told)
     best = study.best
-    near: list[Neighbour] = neighbours(asked, best, workers) if best is not None and finished else []
+    near: list[Neighbour] = []
+    with suppress(Stopped):
+        near = neighbours(asked, best, workers) if best is not None and finished else []
     page = wish.study.with_suffix(".html")
     try:
         page.write_text(study_page(study, near, walked, _title(asked.space)), encoding="utf-8", newline="\n")

@@ -8,12 +8,15 @@ Does not: believe what it finds (`walk`, and how the neighbours of the best fare
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any, Protocol
 
 import msgspec
@@ -22,10 +25,12 @@ from msgspec import Struct
 from core.backtest.space import Dimension
 from core.backtest.study import Study, Trial
 from core.backtest.trial import Job, Outcome, evaluate
-from core.model.errors import UsageError
+from core.model.errors import QuarterdeckError, UsageError
 
 BATCH = 8
 """Trials proposed before the first of them is answered; the same for any number of workers."""
+_LOOK_S = 0.2
+"""How often a wish to stop is looked for while jobs are under way."""
 
 
 class Runner(Protocol):
@@ -36,42 +41,81 @@ class Runner(Protocol):
         ...
 
 
+class Stopped(Exception):
+    """Somebody had enough before the jobs were answered; what was begun is forgotten, for a search goes on with whole batches."""
+
+
+def _never() -> bool:
+    return False
+
+
 class Alone:
     """Jobs in this process, one after the other."""
 
+    def __init__(self, stopped: Callable[[], bool] = _never) -> None:
+        """`stopped` is asked before each job."""
+        self._stopped = stopped
+
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
-        """See `Runner`."""
-        return [evaluate(job) for job in jobs]
+        """See `Runner`. Raises Stopped."""
+        answers = []
+        for job in jobs:
+            if self._stopped():
+                raise Stopped
+            answers.append(evaluate(job))
+        return answers
 
 
 class Pool:
     """Jobs in processes of this machine."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, stopped: Callable[[], bool] = _never) -> None:
         """`executor` is somebody else's to close."""
-        self._executor = executor
+        self._executor, self._stopped = executor, stopped
 
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
-        """See `Runner`."""
-        return list(self._executor.map(evaluate, jobs))
+        """See `Runner`.
+
+        Raises:
+            Stopped; QuarterdeckError: a process ended under its job.
+        """
+        try:
+            with _deaf():  # processes are started here, and a Ctrl-C for all of us is for this one to hear
+                answers = [self._executor.submit(evaluate, job) for job in jobs]
+            while wait(answers, timeout=_LOOK_S).not_done:
+                if self._stopped():
+                    raise Stopped
+            return [answer.result() for answer in answers]
+        except BrokenProcessPool as error:
+            raise QuarterdeckError(
+                "a worker process ended under its trial (killed, or out of memory)",
+                what_to_do="run the same command with fewer --workers; it goes on from the last whole batch",
+            ) from error
 
 
 class Cluster:
     """Jobs on a Dask cluster."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, stopped: Callable[[], bool] = _never) -> None:
         """`client` is somebody else's to close."""
-        self._client = client
+        self._client, self._stopped = client, stopped
 
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
-        """See `Runner`."""
+        """See `Runner`. Raises Stopped."""
         # a job is never answered from an earlier result: equal jobs are equal answers, but a failed worker must run again
-        answers: list[bytes] = self._client.gather(self._client.map(evaluate, list(jobs), pure=False))
+        futures = self._client.map(evaluate, list(jobs), pure=False)
+        pause = threading.Event()  # never set: it only waits
+        while not all(future.done() for future in futures):
+            if self._stopped():
+                self._client.cancel(futures)
+                raise Stopped
+            pause.wait(_LOOK_S)
+        answers: list[bytes] = self._client.gather(futures)
         return answers
 
 
 @contextmanager
-def runner(workers: int, cluster: str = "") -> Iterator[Runner]:
+def runner(workers: int, cluster: str = "", stopped: Callable[[], bool] = _never) -> Iterator[Runner]:
     """Workers to run on: a cluster where an address is given, else so many processes (0: one for each core).
 
     Raises:
@@ -79,14 +123,39 @@ def runner(workers: int, cluster: str = "") -> Iterator[Runner]:
     """
     if cluster:
         with _client(cluster) as client:
-            yield Cluster(client)
+            yield Cluster(client, stopped)
         return
     count = workers or os.cpu_count() or 1
     if count == 1:
-        yield Alone()
+        yield Alone(stopped)
         return
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as executor:
-        yield Pool(executor)
+    executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_hear_nothing)
+    try:
+        yield Pool(executor, stopped)
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        if stopped():  # nobody waits for a trial that is given up
+            for child in active_children():
+                child.terminate()
+        executor.shutdown(wait=True)
+
+
+def _hear_nothing() -> None:
+    """In a worker: Ctrl-C is for the process that searches."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes started meanwhile begin without an ear for Ctrl-C; only the main thread can do that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -97,6 +166,8 @@ def _client(address: str) -> Iterator[Any]:
         raise UsageError("--cluster needs the library `distributed`", what_to_do="install quarterdeck[optimize]") from error
     try:
         client = distributed.Client(address, timeout="10s")
+    except ValueError as error:
+        raise UsageError(f"--cluster {address!r} is no address", what_to_do="write it like tcp://192.168.1.5:8786") from error
     except OSError as error:
         raise UsageError(f"--cluster {address}: nobody answers", what_to_do="start a scheduler there, and workers") from error
     try:
@@ -117,7 +188,10 @@ class Asked(Struct, frozen=True, kw_only=True):
 def search(asked: Asked, study: Study, workers: Runner, told: Callable[[Study], bool] = lambda _study: True) -> bool:
     """Run trials until there are `asked.trials`; `told` hears after each batch and may end it. Whether it was finished."""
     while len(study.trials) < asked.trials:
-        _batch(asked, study, workers, min(BATCH, asked.trials - len(study.trials)))
+        try:
+            _batch(asked, study, workers, min(BATCH, asked.trials - len(study.trials)))
+        except Stopped:
+            return False
         if not told(study):
             return len(study.trials) >= asked.trials
     return True
@@ -145,10 +219,22 @@ def _batch(asked: Asked, study: Study, workers: Runner, count: int) -> None:
             memory.add_trial(_past(optuna, trial, asked.space, spans))
         proposals = [memory.ask(spans) for _ in range(count)]
     values = [_values(asked.space, proposal.params) for proposal in proposals]
-    for place, (one, found) in enumerate(zip(values, judged(asked.job, values, workers), strict=True)):
+    for place, (one, found) in enumerate(zip(values, _answered(asked.job, values, study, workers), strict=True)):
         study.add(
             Trial(number=first + place, values=one, goal=found.goal, figures=found.figures, digest=found.digest, why=found.why)
         )
+
+
+def _answered(job: Job, values: Sequence[dict[str, Any]], study: Study, workers: Runner) -> list[Outcome]:
+    """Jobs with these values, answered in order; what was tried before has its answer already."""
+    known: dict[bytes, Outcome] = {}
+    for trial in study.trials:
+        outcome = Outcome(goal=trial.goal, figures=trial.figures, digest=trial.digest, why=trial.why)
+        known[msgspec.json.encode(trial.values, order="sorted")] = outcome
+    keys = [msgspec.json.encode(one, order="sorted") for one in values]
+    fresh = {key: one for key, one in zip(keys, values, strict=True) if key not in known}
+    known.update(zip(fresh, judged(job, list(fresh.values()), workers), strict=True))
+    return [known[key] for key in keys]
 
 
 def _distribution(optuna: Any, one: Dimension) -> Any:

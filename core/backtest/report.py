@@ -39,8 +39,8 @@ def write_report(
     Raises:
         StorageError: the folder cannot be written.
     """
+    open_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / PAGE_NAME
         path.write_text(page(result, findings, others), encoding="utf-8", newline="\n")
         (folder / TRADES_NAME).write_text(trades_csv(result), encoding="utf-8", newline="")
@@ -48,9 +48,21 @@ def write_report(
         (folder / SETTINGS_NAME).write_text(tomli_w.dumps(result.settings), encoding="utf-8", newline="\n")
         write_result(folder, result)
     except OSError as error:
-        what = f"{folder}: the report cannot be written: {error.strerror or error}"
-        raise StorageError(what, what_to_do="name another folder with --report") from error
+        raise _unwritten(folder, error) from error
     return path
+
+
+def open_folder(folder: Path) -> None:
+    """Make the folder where it is missing. Raises StorageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+
+
+def _unwritten(folder: Path, error: OSError) -> StorageError:
+    what = f"{folder}: the report cannot be written: {error.strerror or error}"
+    return StorageError(what, what_to_do="name another folder with --report")
 
 
 def trades_csv(result: BacktestResult) -> str:

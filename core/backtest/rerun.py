@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.backtest.driver import Driver
 from core.brokers.simulator.books import Books
 from core.engine.lockstep import BarScanner
 from core.engine.runner import Runner
-from core.model.inputs import Input
+from core.model.commands import ClosePosition, MoveStop
+from core.model.effects import Effect, PositionOpened
+from core.model.inputs import CommandGiven, Input
 from core.model.units import UtcNs
 
 ToldInput = tuple[UtcNs, Input]
@@ -32,14 +35,20 @@ class Taped(Struct, frozen=True, kw_only=True):
     """The broker's books at that instant."""
     told: tuple[ToldInput, ...]
     """In order of time."""
+    signals: dict[int, str] = {}
+    """Positions that were really opened in the stretch, with the signals they came of; here they have other numbers."""
 
 
 class Telling:
     """A driver that tells the desk, between the market's steps, what the tape says from outside."""
 
-    def __init__(self, driver: Driver, next_ns: Callable[[], UtcNs | None], told: tuple[ToldInput, ...]) -> None:
+    def __init__(self, driver: Driver, next_ns: Callable[[], UtcNs | None], taped: Taped) -> None:
         """`next_ns` says when the driver's next step falls; what was told before it is told first, and at one instant last."""
-        self._driver, self._next_ns, self._told, self._place = driver, next_ns, told, 0
+        self._driver, self._next_ns, self._told, self._place = driver, next_ns, taped.told, 0
+        self._signals = taped.signals
+        self._here: dict[str, int] = {}
+        """Positions of this run by their signals."""
+        driver.runner.listen(self._hear)
 
     @property
     def runner(self) -> Runner:
@@ -75,9 +84,20 @@ class Telling:
         while ahead is not None and self._place < len(self._told) and self._told[self._place][0] < ahead:
             at, item = self._told[self._place]
             self._place += 1
-            self._driver.give(item, at)
+            self._driver.give(self._meant(item), at)
             ahead = self._next_ns()
         return self._driver.step()
+
+    def _hear(self, _at_utc_ns: UtcNs, effect: Effect) -> None:
+        if isinstance(effect, PositionOpened):
+            self._here[effect.signal_id] = effect.position_id
+
+    def _meant(self, item: Input) -> Input:
+        """What the operator said of a position is meant for the one of the same signal."""
+        if not isinstance(item, CommandGiven) or not isinstance(item.command, ClosePosition | MoveStop):
+            return item
+        here = self._here.get(self._signals.get(item.command.position_id, ""))
+        return item if here is None else replace(item, command=replace(item.command, position_id=here))
 
     def finish(self) -> None:
         """See `Driver`."""

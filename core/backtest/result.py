@@ -7,6 +7,7 @@ Does not: judge (`diagnosis`) or draw (`report`). Units: money in account curren
 from __future__ import annotations
 
 import gzip
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,8 @@ def read_result(folder: Path) -> BacktestResult:
     path = folder / RESULT_NAME if folder.is_dir() else folder
     try:
         return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=BacktestResult)
-    except OSError as error:
-        raise DataError(f"{path}: no finished backtest can be read: {error}", what_to_do="name the folder of a report") from error
-    except (msgspec.MsgspecError, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, msgspec.MsgspecError, EOFError) as error:
         raise DataError(f"{path}: is no result of a backtest: {error}", what_to_do="run it again with this version") from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise DataError(f"{path}: no finished backtest can be read: {why}", what_to_do="name the folder of a report") from error

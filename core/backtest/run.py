@@ -176,7 +176,7 @@ class Backtest:
             until_utc_ns=venue.until_utc_ns,
         )
         every = EveryInstant(lockstep)
-        return every if self._taped is None else Telling(every, lockstep.next_ns, self._taped.told)
+        return every if self._taped is None else Telling(every, lockstep.next_ns, self._taped)
 
     def _column_scanner(self, opening: Opening) -> ColumnScanner:
         market, candles = self._terminal().market, {}

@@ -63,10 +63,14 @@ def parse_dimension(text: str, section: StrategySection, home: Path) -> Dimensio
     if whole.kind == "choice":
         raise SettingsError(f"--over {text!r}: {key} is no number", what_to_do=f"choose among {whole.choices}")
     low, high, step = float(span["low"]), float(span["high"]), float(span["step"] or 0.0)
+    if low >= high:
+        raise SettingsError(f"--over {text!r}: the span ends before it begins", what_to_do="write the lower end first")
     if not whole.low <= low < high <= whole.high:
         raise SettingsError(
             f"--over {text!r}: the span must lie within {whole.low:g}..{whole.high:g}", what_to_do="mend its ends"
         )
+    if step > high - low:
+        raise SettingsError(f"--over {text!r}: the step is wider than the span", what_to_do="write a smaller one")
     return Dimension(key=key, kind=whole.kind, low=low, high=high, step=step or whole.step)
 
 

@@ -22,7 +22,7 @@ from core.data.series import Bars, PairData, Recording, Series, Ticks, candles_o
 from core.desk.state import DeskState
 from core.journal.tape import Run, TapeReader
 from core.model.book import Account
-from core.model.effects import TradeClosed
+from core.model.effects import PositionOpened, TradeClosed
 from core.model.errors import DataError
 from core.model.market import Bar, IntArray
 from core.model.signals import NoSignal, Signal
@@ -92,7 +92,13 @@ def stretch_of(reader: TapeReader, run: Run, *, from_utc_ns: UtcNs = 0, rates: d
     trades = (trade for one in runs for trade in effects_of(reader, one, TradeClosed) if isinstance(trade, TradeClosed))
     return Stretch(
         market=Market(recording, label=f"the tape of run {run.run} ({run.run_id})", rates=rates or {}, news=None),
-        taped=Taped(answers=Answers(reel.answers), state=desk_then(reel.state, settings), books=books, told=tuple(reel.told)),
+        taped=Taped(
+            answers=Answers(reel.answers),
+            state=desk_then(reel.state, settings),
+            books=books,
+            told=tuple(reel.told),
+            signals=_signals(reader, runs),
+        ),
         settings=settings,
         settings_now=now,
         strategy_hash=reel.strategy_hash,
@@ -102,6 +108,11 @@ def stretch_of(reader: TapeReader, run: Run, *, from_utc_ns: UtcNs = 0, rates: d
         run=run,
         notes=notes,
     )
+
+
+def _signals(reader: TapeReader, runs: tuple[Run, ...]) -> dict[int, str]:
+    opened = (effect for run in runs for effect in effects_of(reader, run, PositionOpened))
+    return {effect.position_id: effect.signal_id for effect in opened if isinstance(effect, PositionOpened)}
 
 
 def _within(trade: TradeClosed, recording: Recording) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.backtest.optimize import Asked, Runner, judged, search
+from core.backtest.optimize import Asked, Runner, Stopped, judged, search
 from core.backtest.study import Study
 from core.model.errors import UsageError
 
@@ -70,7 +70,10 @@ def walk(
         best = study.best
         after = msgspec.structs.replace(asked.job, from_day=window.judge_from, to_day=window.judge_to, trades_min=1)
         values = best.values if best is not None else {}
-        chosen, unchanged = judged(after, [values, {}], workers)
+        try:
+            chosen, unchanged = judged(after, [values, {}], workers)
+        except Stopped:
+            break
         done.append(
             Walked(
                 window=window,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cli.main import main
+from tests.conftest import CHECKOUT
 
 DAYS = ("--from", "2024-03-04", "--to", "2024-03-06", "--pairs", "EURUSD")
 
@@ -56,6 +61,11 @@ def test_a_backtest_leaves_a_report_that_opens_again(
         (["backtest"], "--data"),
         (["backtest", "--data", ".", "--path", "lucky"], "lucky"),
         (["backtest", "--open", "nowhere"], "nowhere"),
+        (["backtest", "--open", "nowhere", "--data", "."], "nothing is run"),
+        (["backtest", "--data", "nowhere", "--compare", "no_report"], "no_report"),
+        (["backtest", "--data", "nowhere", "--report", __file__], "test_backtest.py"),
+        (["optimize", "--data", "nowhere", "--over", "care.age_max_hours"], "nowhere"),
+        (["whatif", "--set", "care.age_max_hours=1"], "journal"),
         (["whatif", "--set", "care.age_max_hours=1", "--from", "2024-01-01"], "--data"),
         (["optimize", "--data", ".", "--over", "care.age", "--goal", "expectancy"], "care.age"),
         (["optimize", "--data", ".", "--over", "care.age_max_hours", "--goal", "gold"], "gold"),
@@ -67,3 +77,40 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err.strip()
     assert words in said
     assert "\n" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="a console of its own would be needed to press Ctrl-C in")
+def test_ctrl_c_for_all_processes_ends_a_search_in_one_line(tmp_path: Path, recorded_data: Path) -> None:
+    study = tmp_path / "study.jsonl"
+    words = ["optimize", "--data", str(recorded_data / "m15"), "--from", "2024-01-01", "--to", "2024-12-31", "--pairs", "EURUSD"]
+    words += [
+        "--over",
+        "care.age_max_hours=1..8",
+        "--trials",
+        "400",
+        "--workers",
+        "2",
+        "--study",
+        str(study),
+        "--home",
+        str(tmp_path),
+    ]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", *words],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # a group of its own: the signal reaches the search and its workers, and nobody else
+    )
+    assert running.stdout is not None
+    first = running.stdout.readline()
+    assert "of 400 trials" in first, first
+    os.killpg(running.pid, signal.SIGINT)
+    said, _ = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "stopped by hand" in said
+    assert "Traceback" not in said
+    assert study.read_text(encoding="utf-8").count("\n") % 8 == 1, "the head, and whole batches"

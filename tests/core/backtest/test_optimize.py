@@ -93,6 +93,25 @@ def test_an_interrupted_search_goes_on_to_the_same_end(tmp_path: Path) -> None:
     assert [trial.values for trial in again.trials] == [trial.values for trial in whole.trials]
 
 
+def test_what_was_tried_is_not_run_again() -> None:
+    few = (Dimension(key="correlation.policy", kind="choice", choices=("skip", "shrink")),)
+
+    class Two(Hill):
+        def outcome(self, job: Job) -> Outcome:
+            return Outcome(goal=float(job.values["correlation.policy"] == "shrink"), figures={}, digest="")
+
+    study, workers = Study(None, msgspec.structs.replace(head(), space=few)), Two()
+    search(msgspec.structs.replace(asked(24), space=few), study, workers)
+    assert len(study.trials) == 24
+    assert workers.jobs == 2
+
+
+def test_a_wish_to_stop_forgets_the_batch_that_is_under_way() -> None:
+    study = Study(None, head())
+    assert not search(asked(), study, optimize.Alone(lambda: True))
+    assert not study.trials
+
+
 def test_the_study_of_another_search_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
     Study(path, head())
@@ -139,7 +158,15 @@ def test_ranges_come_from_the_settings_and_the_strategy(tmp_path: Path) -> None:
     assert parse_dimension("correlation.policy=skip,shrink", section, tmp_path).choices == ("skip", "shrink")
     own = parse_dimension("strategy.parameters.every=5..50/5", section, tmp_path)
     assert (own.kind, own.low, own.high, own.step) == ("whole", 5.0, 50.0, 5.0)
-    for wrong in ("care.age", "care.age_max_hours=5..2000", "strategy.parameters.nothing", "desk.pairs", "care.age_max_hours=3"):
+    for wrong in (
+        "care.age",
+        "care.age_max_hours=5..2000",
+        "strategy.parameters.nothing",
+        "desk.pairs",
+        "care.age_max_hours=3",
+        "care.age_max_hours=5..1",
+        "care.age_max_hours=1..3/9",
+    ):
         with pytest.raises(SettingsError):
             parse_dimension(wrong, section, tmp_path)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ from core.backtest.taped import Stretch, stretch_of
 from core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
 from core.engine.session import RunWish, run_to_end, start_run
 from core.journal.tape import TapeReader
-from core.model.commands import Pause, Resume
-from core.model.effects import Effect
+from core.model.commands import ClosePosition, Pause, Resume
+from core.model.effects import Effect, PositionOpened
 from core.model.errors import DataError, SettingsError, UsageError
 from core.model.inputs import CommandGiven
 from core.model.units import H1_NS, M15_NS, UtcNs
@@ -27,6 +29,15 @@ from tests.parity.test_replay_and_backtest import BUSY
 DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
 BEGIN_NS = 1_709_510_400 * 10**9
 """Monday 2024-03-04 00:00 UTC."""
+DAYS = (date(2024, 3, 4), date(2024, 3, 6))
+PAUSED = (BEGIN_NS + 58 * H1_NS, BEGIN_NS + 60 * H1_NS)
+"""From the candidate of 10:00 on, which is judged before."""
+
+DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
+BEGIN_NS = 1_709_510_400 * 10**9
+"""Monday 2024-03-04 00:00 UTC."""
+BY_HAND = BEGIN_NS + 32 * H1_NS
+"""Hour of an entry that the operator closes again at the next chance."""
 DAYS = (date(2024, 3, 4), date(2024, 3, 6))
 PAUSED = (BEGIN_NS + 58 * H1_NS, BEGIN_NS + 60 * H1_NS)
 """From the candidate of 10:00 on, which is judged before."""
@@ -59,7 +70,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, recorded_data: Path) -> Itera
         ready = await start_run(wish, on_step=lambda _text: None)
         orders: list[tuple[UtcNs, Any]] = [(PAUSED[1], Resume()), (PAUSED[0], Pause())]
 
-        def hear(at_utc_ns: UtcNs, _effect: Effect) -> None:
+        def hear(at_utc_ns: UtcNs, effect: Effect) -> None:
+            if isinstance(effect, PositionOpened) and at_utc_ns // H1_NS * H1_NS == BY_HAND:
+                orders.append((at_utc_ns + 1, ClosePosition(position_id=effect.position_id)))
             while orders and orders[-1][0] <= at_utc_ns:
                 command = orders.pop()[1]
                 ready.engine.drive.post(CommandGiven(command_id=f"test{len(orders)}", origin="test", command=command))
@@ -128,6 +141,16 @@ def test_what_is_open_at_the_beginning_fares_otherwise_under_another_setting(hom
 
 
 @pytest.mark.slow
+def test_a_close_that_the_operator_ordered_is_carried_out_on_the_position_of_the_same_signal(home: Home) -> None:
+    found = asked(home, BY_HAND - 3 * H1_NS, ("filters.entry_hours", []))
+    assert found.reality is not None
+    assert found.reality.same_digest
+    by_hand = [trade for trade in found.as_is.trades if trade.reason == "command"]
+    assert len(by_hand) == 1
+    assert by_hand[0].closed_utc_ns - by_hand[0].opened_utc_ns < H1_NS
+
+
+@pytest.mark.slow
 def test_refusals_move_by_reason(home: Home) -> None:
     found = asked(home, 0, ("strategy.confidence_min", 0.99))
     assert {moved.now for moved in found.decisions.by} == {"confidence"}
@@ -164,3 +187,26 @@ def test_every_field_for_scripts_is_documented(home: Home) -> None:
     known |= {name for moved in plain["exits"]["by"] for name in moved}
     known -= {"only_as_is", "only_changed", "same_trades", "same_digest", "currency", "at_utc_ns", "rows"}
     assert not [name for name in sorted(known) if f"`{name}`" not in text]
+
+
+@pytest.mark.slow
+def test_a_restart_is_no_break_and_its_settings_hold_from_there_on(tmp_path: Path, recorded_data: Path) -> None:
+    values = (*BUSY, ("desk.pairs", ["EURUSD", "USDJPY"]))
+    data = (recorded_data / "m15",)
+    replayed(tmp_path, data, values, (date(2024, 3, 4), date(2024, 3, 5)))
+    replayed(tmp_path, data, (*values, ("care.age_max_hours", 3.0)), (date(2024, 3, 6), date(2024, 3, 6)))
+    home = Home(tmp_path)
+    with closing(sqlite3.connect(home.journal)) as journal, journal:
+        journal.execute("UPDATE runs SET mode = 'paper'")  # a made-up market is looked at a run at a time
+    found = asked(home, BEGIN_NS + 26 * H1_NS, ("ui.ascii", True))
+    held = stretch(home, BEGIN_NS + 26 * H1_NS)
+    assert held.settings.care.age_max_hours == 4.0
+    assert held.settings_now.care.age_max_hours == 3.0
+    assert found.begin is not None
+    assert found.begin.at_utc_ns < BEGIN_NS + 48 * H1_NS < found.as_is.to_utc_ns
+    assert found.reality is not None
+    assert found.reality.trades > 8
+    assert found.reality.same_signals == found.reality.trades
+    late = [trade for trade in found.as_is.trades if trade.opened_utc_ns > BEGIN_NS + 48 * H1_NS and trade.reason == "age"]
+    assert late
+    assert all(trade.closed_utc_ns - trade.opened_utc_ns < 4 * H1_NS for trade in late)
