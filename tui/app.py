@@ -136,7 +136,8 @@ class DeskApp(HardenedApp):
             first = self.memory.snapshot is None
             self.memory.take(event)
             if isinstance(event, LinkState) and event.up:
-                self.run_worker(self._fetch_log, group="log", exclusive=True, exit_on_error=False)
+                fetching: Any = self._fetch_log  # not a coroutine: see `Page.asked`
+                self.run_worker(fetching, group="log", exclusive=True, exit_on_error=False)
             elif isinstance(event, Snapshot):
                 self._ring(event)
                 if first:
