@@ -34,7 +34,7 @@ class ChartPage(SidePage):
     """Arrows go to other pairs, `i` to the other timeframe."""
 
     NAME = "chart"
-    STRIP_ROWS = 0
+    STRIP_ROWS = 3
     DEFAULT_CSS = """
     ChartPage Plot { width: 1fr; }
     ChartPage #beside { display: none; }
