@@ -21,7 +21,7 @@ from benchmarks._terminal import CHECKOUT, LIMIT_S, Screen, memory_bytes
 
 SECONDS = 12.0
 KEYS = 50
-DAY_SNAPSHOTS = 5_000
+DAY_SNAPSHOTS = 1_200
 FLATTENS = 12
 SIZES = ((80, 24), (120, 40), (200, 60))
 THIN_PER_S = 0.5

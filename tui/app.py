@@ -137,8 +137,8 @@ class DeskApp(HardenedApp):
             first = self.memory.snapshot is None
             self.memory.take(event)
             if isinstance(event, LinkState) and event.up:
-                asking: WorkType[None] = self._fetch_log  # called when its turn comes; one that is replaced was never begun
-                self.run_worker(asking, group="log", exclusive=True, exit_on_error=False)
+                fetching: Any = self._fetch_log  # not a coroutine: see `Page.asked`
+                self.run_worker(fetching, group="log", exclusive=True, exit_on_error=False)
             elif isinstance(event, Snapshot):
                 self._ring(event)
                 if first:

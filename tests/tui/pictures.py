@@ -37,6 +37,8 @@ PICTURES: dict[str, tuple[str, tuple[int, int], tuple[str, ...], dict[str, Any]]
     "tweak": ("harbour", (120, 36), ("t", "slash", *"risk_per", "enter", "down"), {}),
     "why": ("clear_sight", (100, 30), ("w", "down"), {}),
     "chart": ("high_contrast", (120, 36), ("v",), {}),
+    "metrics": ("harbour", (120, 40), ("M",), {}),
+    "story": ("daylight", (120, 36), ("b", "", "enter"), {}),
     "bad-night": ("clear_sight", (80, 24), (), BAD_NIGHT),
 }
 
@@ -55,7 +57,8 @@ async def drawn(name: str) -> str:
         app.ticking.pause()
         bridge = Bridge(app, pilot, app.client)  # type: ignore[arg-type]
         await bridge.settle()
-        await bridge.press(*keys)
+        for key in keys:
+            await (bridge.press(key) if key else bridge.answers())
         await bridge.answers()
         return tight(own_fonts(app.export_screenshot(title="Quarterdeck")))
 

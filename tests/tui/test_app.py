@@ -598,6 +598,17 @@ async def test_the_chart_shows_trades_and_news_of_its_window_and_follows_the_pai
         assert any(isinstance(asked, AskTrades) and asked.only.words == ("gbpusd",) for asked in ship.client.asked)
 
 
+@pytest.mark.parametrize("keys", [(), ("w",), ("b",), ("M",), ("v",), ("n",), ("h",), ("t",)])
+async def test_no_page_hides_a_position_or_what_its_stop_is_worth(bridge, keys):
+    async with bridge((80, 24)) as ship:
+        await ship.press(*keys)
+        await ship.answers()
+        for view in demo_positions():
+            line = next(line for line in ship.text.splitlines()[3:6] if f"{view.side.word:<4} {view.symbol}" in line)
+            assert f"{view.lots:.2f}" in line
+            assert "st 14.2" in line
+
+
 async def test_a_page_says_why_it_has_nothing_to_show(bridge):
     async with bridge() as ship:
         ship.client.up = False

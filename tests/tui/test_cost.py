@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gc
 
+import msgspec
 from textual._compositor import Compositor
 
+from tests.tui.demo import demo_pairs, demo_snapshot
 from tui.app import spare_the_collector
+from tui.screens.past import CHART_EVERY_S
 
 
 async def test_moving_the_focus_does_not_repaint_the_whole_screen(bridge, monkeypatch):
@@ -27,3 +30,25 @@ def test_what_stands_at_the_start_is_not_looked_through_again():
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()
+
+
+async def test_a_chart_is_not_drawn_anew_at_every_paint(bridge):
+    """Its rows are long and of many colours; between bars only the price on it moves, and that may wait."""
+    async with bridge((200, 60)) as ship:
+        await ship.press("v")
+        await ship.answers()
+        plots = [ship.app.screen.query_one(f"#{name}") for name in ("candles", "beside", "equity")]
+        drawn = []
+        for plot in plots:
+            plot.lay = lambda lines, marked=None: drawn.append(1)  # type: ignore[method-assign]
+        paints = 24
+        for number in range(paints):
+            pairs = tuple(msgspec.structs.replace(pair, bid=pair.bid + number * pair.pip) for pair in demo_pairs())
+            ship.app.memory.take(demo_snapshot(2 + number, pairs=pairs))
+            ship.app.paint()
+        seconds = paints / ship.app.ui.paint_per_s
+        assert 0 < len(drawn) <= len(plots) * (seconds / CHART_EVERY_S + 1)
+        drawn.clear()
+        await ship.press("right")
+        await ship.answers()
+        assert len(drawn) >= 2, "another pair is drawn at once"

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from core.link.messages import AnswerBody, Question
 from core.model.snapshot import DeskView
 from tui.screens.page import SidePage
-from tui.screens.past import Curve, PairPast
+from tui.screens.past import Curve, PairPast, Rhythm
 from tui.view.candles import AXIS_WIDTH, legend
 from tui.view.figures import moment
 from tui.view.lines import Span, unmarked
@@ -34,7 +34,7 @@ class ChartPage(SidePage):
     """Arrows go to other pairs, `i` to the other timeframe."""
 
     NAME = "chart"
-    STRIP_ROWS = 0
+    STRIP_ROWS = 3
     DEFAULT_CSS = """
     ChartPage Plot { width: 1fr; }
     ChartPage #beside { display: none; }
@@ -56,6 +56,7 @@ class ChartPage(SidePage):
         self.timeframe = timeframe
         self._pasts = {name: PairPast(self.asked, name) for name in ("candles", "beside")}
         self._curve = Curve(self.asked)
+        self._rhythms = {name: Rhythm() for name in (*self._pasts, "equity")}
 
     def contents(self) -> Iterable[Widget]:
         """The charts."""
@@ -83,6 +84,8 @@ class ChartPage(SidePage):
         if not width:
             return
         known = past.look(desk, self.symbol, timeframe, max(width - AXIS_WIDTH, 40))
+        if not self._rhythms[name].due((known, plot.size, past.complaint), self.host.ui.paint_per_s):
+            return
         plot.border_title = unmarked(f"{self.symbol} {timeframe}")
         plot.border_subtitle = legend(self.glyphs) if name == "candles" else ""
         lines = candle_lines(desk, known, width, height, self.glyphs)
@@ -90,7 +93,7 @@ class ChartPage(SidePage):
 
     def _paint_curve(self, desk: DeskView) -> None:
         plot, points = self.query_one("#equity", Plot), self._curve.look(desk)
-        if plot.size.width:
+        if plot.size.width and self._rhythms["equity"].due((points, plot.size), self.host.ui.paint_per_s):
             since = points.at_utc_ns[0] if points is not None and points.at_utc_ns else 0
             plot.border_title = f"Equity since {moment(since, '%d %b %Y')}" if since else "Equity"
             plot.lay(equity_lines(desk, points, plot.size.width, plot.size.height, self.glyphs))

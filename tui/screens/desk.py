@@ -15,7 +15,7 @@ from core.link.messages import AnswerBody, Question
 from core.model.snapshot import DeskView
 from tui.screens.chart import Plot
 from tui.screens.page import Page
-from tui.screens.past import Curve, PairPast
+from tui.screens.past import Curve, PairPast, Rhythm
 from tui.view import log as log_view
 from tui.view import pairs, positions, risk, signals
 from tui.view.candles import AXIS_WIDTH
@@ -30,8 +30,6 @@ from tui.widgets.panel import Panel
 PANELS: Final = ("pairs", "signals", "positions", "risk", "log")
 COMPANION: Final = {"pairs": "signals", "signals": "log", "positions": "log", "risk": "log"}
 """What fills the rows that the panel in front leaves free where only one has room."""
-CHART_EVERY_S: Final = 3.0
-"""Between bars a chart is drawn anew so often; most of its cells are the same, and all of them cost bytes."""
 NORMAL_WIDTH, WIDE_WIDTH, TALL_HEIGHT = 100, 160, 30
 
 
@@ -86,8 +84,7 @@ class DeskScreen(Page):
         self._past = PairPast(self.asked, "candles")
         self._curve = Curve(self.asked)
         self._fed: dict[str, tuple[DeskView, int, Glyphs]] = {}
-        self._chart_key: tuple[object, ...] = ()
-        self._chart_turn = 0
+        self._rhythm = Rhythm()
         self._heights: dict[str, int | str] = {}
 
     def contents(self) -> Iterable[Widget]:
@@ -249,11 +246,8 @@ class DeskScreen(Page):
             return
         past = self._past.look(desk, self.chosen_symbol, self.timeframe, max(candles.size.width - AXIS_WIDTH, 40))
         points = self._curve.look(desk)
-        self._chart_turn = (self._chart_turn + 1) % max(int(CHART_EVERY_S * self.host.ui.paint_per_s), 1)
-        key = (past, points, candles.size, curve.size, self.glyphs)
-        if key == self._chart_key and self._chart_turn:
+        if not self._rhythm.due((past, points, candles.size, curve.size, self.glyphs), self.host.ui.paint_per_s):
             return
-        self._chart_key = key
         candles.border_title = unmarked(f"{past.symbol} {past.timeframe}")
         candles.border_subtitle = "i: M15/H1"
         candles.lay(candle_lines(desk, past, candles.size.width, candles.size.height, self.glyphs))

@@ -1,6 +1,7 @@
 """What charts need of the past, asked of the engine when it changed: bars, trades and news of a pair, and the equity curve.
 
-Promises: a new pair or timeframe shows nothing of the old one; an answer that comes late, to a question of before, is dropped.
+Promises: a new pair or timeframe shows nothing of the old one; an answer that comes late, to a question of before, is dropped;
+a chart is drawn when it has something new to show, and the price now moves on it every few seconds.
 Does not: draw (`tui.view.plots`).
 """
 
@@ -28,11 +29,28 @@ from core.model.units import M15_NS
 from tui.view.lines import clean
 from tui.view.plots import Past
 
+CHART_EVERY_S = 3.0
+"""Between bars a chart is drawn anew so often; most of its cells are the same, and all of a row cost bytes."""
 _TRADES_MAX = 500
 _CURVE_POINTS = 400
 
 Ask = Callable[[Question, str], None]
 """Asks without waiting; a later question of the same group takes the place of one that is not answered yet."""
+
+
+class Rhythm:
+    """Says when a chart is due: at once when it is about something else, else every few seconds."""
+
+    def __init__(self) -> None:
+        """Due at once."""
+        self._about: object = None
+        self._turn = 0
+
+    def due(self, about: object, paint_per_s: float) -> bool:
+        """Whether to draw at this paint; `about` is all that the chart is made of but for the price now."""
+        self._turn = (self._turn + 1) % max(int(CHART_EVERY_S * paint_per_s), 1)
+        fresh, self._about = about != self._about, about
+        return fresh or not self._turn
 
 
 class PairPast:
