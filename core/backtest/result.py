@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from core.desk.held import HeldMark
 from core.model.effects import Effect, EquityMarked, PositionOpened, TradeClosed, Verdict
 from core.model.errors import DataError
 from core.model.market import Side
@@ -116,12 +117,19 @@ class Collector:
             self.tally.hear(at_utc_ns, effect)
             self._keep(at_utc_ns, effect)
 
+    def mark(self, at_utc_ns: UtcNs, mark: HeldMark) -> None:
+        """Equity at an instant that was passed."""
+        self.tally.day_result(mark.day_result_money)
+        self._mark(at_utc_ns, mark.equity_money, mark.balance_money, mark.drawdown_fraction)
+
+    def _mark(self, at_utc_ns: UtcNs, equity_money: Money, balance_money: Money, drawdown_fraction: float) -> None:
+        self.equity.append(Marked(at_utc_ns, equity_money, balance_money, drawdown_fraction))
+
     def _keep(self, at_utc_ns: UtcNs, effect: Effect) -> None:
         if isinstance(effect, TradeClosed):
             self.trades.append(effect)
         elif isinstance(effect, EquityMarked):
-            figures = (effect.equity_money, effect.balance_money, effect.drawdown_fraction)
-            self.equity.append(Marked(at_utc_ns, *figures))
+            self._mark(at_utc_ns, effect.equity_money, effect.balance_money, effect.drawdown_fraction)
         elif isinstance(effect, PositionOpened):
             prices = (effect.open_price, effect.stop_price, effect.target_price, effect.spread_price)
             self.entered.append(Entered(effect.position_id, effect.symbol, effect.side, at_utc_ns, *prices))

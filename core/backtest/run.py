@@ -158,6 +158,7 @@ class Backtest:
                 settings=settings,
                 usual_price={past.symbol: past.usual_spread_price for past in histories},
                 until_utc_ns=venue.until_utc_ns,
+                marks=self.collector.mark,
             )
         return EveryInstant(
             Lockstep(

@@ -1,10 +1,11 @@
 """The fast path: only the instants at which a decision could change are lived through.
 
 Rule: while the desk is quiet (nothing open, in flight or waiting) time jumps to the next candidate's bar close, or to the desk's
-next wake-up; while it is not, each step of the market is lived, but only pairs with something open, waiting or found are told of
-their bars. What the others' bars leave behind is told together, once it can matter (`core.desk.passed`).
+next wake-up. While it only watches what is held, instants are passed (`holding`) up to the first that touches a level or stirs the
+desk. Else each step of the market is lived, but only pairs with something open, waiting or found are told of their bars. What the
+others' bars leave behind is told together, once it can matter (`core.desk.passed`).
 Promises: trades, verdicts and marks are those of every instant lived through, to the last bit; tests demand it with random
-strategies and settings. Does not: skip while a position is open.
+strategies and settings.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from core.backtest.columns import ColumnScanner
 from core.backtest.direct import DirectBroker
+from core.backtest.holding import Holding, Marks
 from core.backtest.past import PairPast
 from core.backtest.slots import Slots
 from core.brokers.simulator.market_recorded import RecordedMarket
@@ -50,8 +52,9 @@ class Skipping:
         settings: Settings,
         usual_price: Mapping[str, tuple[float, ...]],
         until_utc_ns: UtcNs,
+        marks: Marks,
     ) -> None:
-        """`usual_price`: the usual spreads by pair that the desk is told at the start."""
+        """`usual_price`: the usual spreads by pair that the desk is told at the start; `marks` hears equity that was passed."""
         market = terminal.market
         if not isinstance(market, RecordedMarket):
             raise InvariantBroken("only a recording can be skipped through")
@@ -84,6 +87,9 @@ class Skipping:
             found[0] = found[-1] = True  # the desk sees how the range begins and ends
         self._wanted: list[int] = np.flatnonzero(found).tolist()
         self._next_wanted = 0
+        self._holding = Holding(
+            terminal=terminal, market=market, desk=desk, scanner=scanner, slots=self._slots, rows=self._rows, marks=marks
+        )
         counts = sum((rows >= 0).astype(np.int64) for rows in self._rows.values())
         self._bars_by_slot: list[int] = np.concatenate(([0], np.cumsum(counts))).tolist()
 
@@ -94,8 +100,12 @@ class Skipping:
 
     def step(self) -> bool:
         """Live the next instant that matters; False when the data are over."""
-        if not self.ending and self._desk.quiet() and self._jumped():
-            return True
+        if not self.ending:
+            if self._desk.quiet():
+                if self._jumped():
+                    return True
+            elif not self._unseen and self._desk.steady():
+                self._passed()
         terminal = self._terminal
         market, closing, now = terminal.next_ns(), self._closing(), terminal.now_utc_ns
         if market is None or market > self._until_utc_ns:
@@ -151,12 +161,9 @@ class Skipping:
     # ------------------------------------------------------------------------------------------------------ skipping
     def _jumped(self) -> bool:
         """Go to the step before the next close that matters; True when the desk's own clock came first and was told."""
-        wanted = self._wanted
-        while self._next_wanted < len(wanted) and wanted[self._next_wanted] < self._slot:
-            self._next_wanted += 1
-        if self._next_wanted >= len(wanted):
+        slot = self._next_found()
+        if slot is None:
             return False
-        slot = wanted[self._next_wanted]
         timer = self._timer()
         if timer < self._slots.closes.item(slot) and timer <= self._last_step_utc_ns:
             self._slot = max(self._slot, self._slots.place_closing_after(timer))
@@ -165,6 +172,21 @@ class Skipping:
         self._slot = slot
         self._terminal.skip_to(self._slots.closing_steps.item(slot))
         return False
+
+    def _passed(self) -> None:
+        """Pass the instants in which what is held is only watched."""
+        slot = self._next_found()
+        if slot is not None:
+            names = [name for name in (*self._symbols, *self._rates) if name in self._needed([], *self._desk.quote_interest())]
+            until = min(self._timer(), self._slots.closes.item(slot))
+            self._slot = self._holding.passed(self._slot, min(until, self._until_utc_ns), names)
+
+    def _next_found(self) -> int | None:
+        """The first quarter hour not closed yet in which somebody found something; None at the end."""
+        wanted = self._wanted
+        while self._next_wanted < len(wanted) and wanted[self._next_wanted] < self._slot:
+            self._next_wanted += 1
+        return wanted[self._next_wanted] if self._next_wanted < len(wanted) else None
 
     def _closed_slot(self, at: UtcNs) -> None:
         """The bars of a quarter hour are over: quotes, the clock, bars and answers of the pairs that matter, in that order."""

@@ -85,14 +85,23 @@ def watch(ctx: Context) -> None:
     equity = state.equity_money
     if equity is None or not state.day_end_utc_ns:
         return
-    held, policy = state.breakers, ctx.account_policy.breakers
-    floor = max(
-        held.day_base_money * (1.0 - policy.day_loss_max_fraction), held.peak_money * (1.0 - policy.drawdown_max_fraction)
-    )
-    if equity > held.peak_money or equity <= floor * (1.0 + _NOISE):
+    if equity > state.breakers.peak_money or reached(ctx, equity):
         _judge(ctx, equity)
     if ctx.settings.funded.enabled:
         _judge_funded(ctx, equity)
+
+
+def reached(ctx: Context, equity: Money) -> bool:
+    """Whether equity is down to a floor that has not tripped yet: of the day, or under its peak."""
+    held, policy = ctx.state.breakers, ctx.account_policy.breakers
+    day = held.day_base_money * (1.0 - policy.day_loss_max_fraction)
+    peak = held.peak_money * (1.0 - policy.drawdown_max_fraction)
+    if equity > max(day, peak) * (1.0 + _NOISE):
+        return False
+    standing = [trip.name for trip in held.trips]
+    return ("day_loss" not in standing and equity <= day * (1.0 + _NOISE)) or (
+        "drawdown" not in standing and equity <= peak * (1.0 + _NOISE)
+    )
 
 
 def _judge(ctx: Context, equity: Money) -> None:
@@ -179,12 +188,20 @@ def mark(ctx: Context) -> None:
     equity = state.equity_money
     if equity is None:
         return
+    worth, balance, day_result, drawdown = figures(ctx, equity)
     ctx.emit(
         EquityMarked(
-            equity_money=round(equity, 8),
-            balance_money=round(state.balance_money, 8),
+            equity_money=worth,
+            balance_money=balance,
             open_risk_money=(open_risk(ctx) or 0.0) if state.positions or state.foreign else 0.0,
-            day_result_money=round(-state.breakers.day_loss_money(equity), 8),
-            drawdown_fraction=state.breakers.drawdown_fraction(equity),
+            day_result_money=day_result,
+            drawdown_fraction=drawdown,
         )
     )
+
+
+def figures(ctx: Context, equity: Money) -> tuple[Money, Money, Money, float]:
+    """Equity, balance, the day's result and drawdown as a share of the peak, as they are kept."""
+    state = ctx.state
+    day_result = round(-state.breakers.day_loss_money(equity), 8)
+    return round(equity, 8), round(state.balance_money, 8), day_result, state.breakers.drawdown_fraction(equity)

@@ -31,11 +31,12 @@ def quoted(ctx: Context, position: OurPosition) -> None:
     net = position.net_money
     if net is None or position.lots <= LOTS_NOISE:
         return
-    _extend(ctx, position, net)
+    extend(ctx, position, net)
     look(ctx, position)
 
 
-def _extend(ctx: Context, position: OurPosition, net: Money) -> None:
+def extend(ctx: Context, position: OurPosition, net: Money) -> None:
+    """Keep the extremes of a position that is worth `net` now."""
     price = ctx.exit_price(position.symbol, position.side)
     if price is not None and (position.peak_price == 0.0 or (price - position.peak_price) * position.side > 0.0):
         position.peak_price = price
@@ -158,6 +159,16 @@ def group_net_money(group: list[OurPosition]) -> Money | None:
 
 
 def _give_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
+    spec, back = ctx.spec(position.symbol), _given_back(ctx, position, policy)
+    if spec is None or back is None:
+        return
+    group, net, peak = back
+    for held in group:
+        _give_back_part(ctx, held, spec, policy, f"gave back {peak - net:.2f} of a peak of {peak:.2f}")
+
+
+def _given_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> tuple[list[OurPosition], Money, Money] | None:
+    """What gave back too much of its peak, what it would bring now and that peak; None where nothing did, or not now."""
     own = policy.settings.care
     shared = ctx.state.groups.get(position.group_id)
     if shared is None:
@@ -166,14 +177,11 @@ def _give_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
         group, peak = members(ctx, position), shared.peak_money
         net = group_net_money(group)
     if net is None or own.give_back_pct >= 100.0 or net > peak * (1.0 - own.give_back_pct / 100.0):
-        return
+        return None
     if peak < sum(give_back_from_money(held, policy) for held in group) or policy.exit_rollover.contain(ctx.now):
-        return
+        return None
     spec = ctx.spec(position.symbol)
-    if spec is None or not is_open(spec, ctx.now):
-        return
-    for held in group:
-        _give_back_part(ctx, held, spec, policy, f"gave back {peak - net:.2f} of a peak of {peak:.2f}")
+    return (group, net, peak) if spec is not None and is_open(spec, ctx.now) else None
 
 
 def _give_back_part(ctx: Context, position: OurPosition, spec: Instrument, policy: PairPolicy, note: str) -> None:
@@ -208,14 +216,28 @@ def trail_price(ctx: Context, position: OurPosition, policy: PairPolicy) -> Pric
 
 
 def _trail(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
+    wanted = _trail_wish(ctx, position, policy)
+    if wanted is not None:
+        stops.tighten(ctx, position, wanted, "trail")
+
+
+def _trail_wish(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
+    """Where the trail wants the stop, if that is worth a request now."""
     wanted = trail_price(ctx, position, policy)
     if wanted is None or ctx.now < position.modify_utc_ns:
-        return
+        return None
     step = policy.settings.care.trail_step_x_atr * ctx.pair(position.symbol).features.atr_m15_price
     begun = stops.tighter(position.side, position.stop_price, position.open_price)
     gain = (wanted - position.stop_price) * position.side
-    if gain > 0.0 and (gain >= step or not begun):
-        stops.tighten(ctx, position, wanted, "trail")
+    return wanted if gain > 0.0 and (gain >= step or not begun) else None
+
+
+def stirs(ctx: Context, position: OurPosition) -> bool:
+    """Whether a quote calls for anything that `look` might do to a position without a wish or a task."""
+    policy = ctx.policy(position.symbol)
+    if not position.gave_back and _given_back(ctx, position, policy) is not None:
+        return ctx.fresh(position.symbol)
+    return _trail_wish(ctx, position, policy) is not None and ctx.fresh(position.symbol)
 
 
 def _tighten_before_news(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:

@@ -11,12 +11,13 @@ Does not: await, read a clock, a file or a socket, draw random numbers, or keep 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from core.desk import account, book, breakers, care, closes, commands, flatten, market, orders, passed, rounds, shutdown, view
+from core.desk import account, book, breakers, care, closes, commands, flatten, held, market, orders, passed, rounds, shutdown, view
 from core.desk.changes import settings_changed
 from core.desk.context import Context
+from core.desk.held import HeldMark
 from core.desk.passed import PairPassed
 from core.desk.start import adopt_run, ready, started_context
 from core.desk.state import decoded, encoded
@@ -123,6 +124,22 @@ class Desk:
         ctx = self._begun()
         ctx.now = max(ctx.now, at_utc_ns)
         passed.slot_passed(ctx, bar_open_utc_ns, silent, any_bar=any_bar)
+
+    def steady(self) -> bool:
+        """Something is held, and until the clock, a candidate or a price calls, there is nothing to do but to watch it."""
+        return held.steady(self._begun())
+
+    def pass_quotes(self, at_utc_ns: UtcNs, quotes: Sequence[Quote]) -> bool:
+        """Take the quotes of one instant of a steady desk; False, and nothing taken, where it would act on them."""
+        return held.take(self._begun(), at_utc_ns, quotes)
+
+    def pass_mark(self, bar_open_utc_ns: UtcNs) -> HeldMark | None:
+        """Equity at the end of a quarter hour of a steady desk; None where it is marked already."""
+        return held.mark(self._begun(), bar_open_utc_ns)
+
+    def pass_measured(self, found: Signal | NoSignal) -> None:
+        """What was measured of a pair that had nothing to say."""
+        held.measured(self._begun(), found)
 
     def checkpoint(self) -> bytes:
         """The whole state; what `Restored` takes."""

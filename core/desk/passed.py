@@ -62,10 +62,14 @@ def slot_passed(ctx: Context, bar_open_utc_ns: UtcNs, silent: tuple[str, ...], *
 
 def quiet(ctx: Context) -> bool:
     """Nothing is open, in flight, waiting or under way: until the clock or a candidate comes, no price can change a decision."""
+    return not ctx.state.positions and idle(ctx)
+
+
+def idle(ctx: Context) -> bool:
+    """Nothing is in flight, waiting or under way, and all that the desk must know it knows."""
     state = ctx.state
     return not (
-        state.positions
-        or state.orders
+        state.orders
         or state.closes
         or state.waiting
         or state.foreign

@@ -198,6 +198,12 @@ class Valuer(Struct, frozen=True, kw_only=True):
         return self.profit_path is not None and self.margin_path is not None
 
     @property
+    def alone(self) -> bool:
+        """Whether a result hangs on the instrument's own price only, and is the better the better that is."""
+        legs = None if self.profit_path is None else self.profit_path.legs
+        return legs is not None and (not legs or (self.by_deal and len(legs) == 1 and legs[0][0] == self.own))
+
+    @property
     def pairs(self) -> tuple[str, ...]:
         """Plain names of the pairs whose quotes value this instrument, without doubles."""
         paths = (path for path in (self.profit_path, self.margin_path) if path is not None)

@@ -78,7 +78,11 @@ class Tally:
         elif isinstance(effect, TradeClosed):
             self._trade(effect)
         elif isinstance(effect, EquityMarked):
-            self._worst_day_money = min(self._worst_day_money, effect.day_result_money)
+            self.day_result(effect.day_result_money)
+
+    def day_result(self, day_result_money: Money) -> None:
+        """What the account's own day stood at when equity was marked."""
+        self._worst_day_money = min(self._worst_day_money, day_result_money)
 
     def summary(self) -> Summary:
         """The figures up to here."""

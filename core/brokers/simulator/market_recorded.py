@@ -9,9 +9,9 @@ open, nearer extreme, farther extreme (a tie goes low first), close, each with t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from core.settings.schema import Costs
 
 _BLOCK_STEPS = 4_096
 _SKIPPING_BLOCK_STEPS = 16
+
+
+EventTuple: TypeAlias = tuple[UtcNs, Price, Price, Price, Price, Price, Price]
 
 
 class _Events(NamedTuple):
@@ -71,6 +74,7 @@ class RecordedMarket:
         }
         self._events = self._merged(to_utc_ns)
         self._starts = self._grouped()
+        self._rows_before: dict[str, IntArray] = {}
         self._place = 0
         self._block: list[Step] = []
         self._block_steps = _BLOCK_STEPS
@@ -131,13 +135,24 @@ class RecordedMarket:
         events = self._owner[symbol]
         return TickColumns(events.at_utc_ns, events.bid, events.ask)
 
+    def rows_before(self, symbol: str) -> IntArray:
+        """For each step the row of a symbol's newest quote before it, -1 where there is none; one more for the end."""
+        known = self._rows_before.get(symbol)
+        if known is None:
+            steps = np.append(self.steps_utc_ns, np.int64(2**62))
+            known = self._rows_before[symbol] = (self._owner[symbol].at_utc_ns.searchsorted(steps) - 1).astype(np.int32)
+        return known
+
+    def events(self, symbol: str, first: int, last: int) -> Iterator[EventTuple]:
+        """Rows [first, last) of what happens to a symbol: instant, bid, ask, and the range before it (NaN low: none)."""
+        return zip(*(column[first:last].tolist() for column in self._owner[symbol]), strict=True)
+
     def skip_to(self, place: int) -> Sequence[tuple[str, Price, Price, UtcNs]]:
         """Go on at that step without the steps before it; what each symbol's last quote before it was."""
         self._place, self._block_steps = max(place, self._place), _SKIPPING_BLOCK_STEPS
-        at = int(self._events.at_utc_ns[self._starts[place]]) if place < len(self._starts) - 1 else 2**62
         found = []
         for symbol, events in self._owner.items():
-            row = int(events.at_utc_ns.searchsorted(at)) - 1
+            row = self.rows_before(symbol).item(place)
             if row >= 0:
                 found.append((symbol, events.bid.item(row), events.ask.item(row), events.at_utc_ns.item(row)))
         return found

@@ -118,17 +118,21 @@ class SimulatedTerminal:
         return tuple(ticked)
 
     def skip_to(self, place: int) -> None:
-        """Go on at a step of a recorded market, its forerunners not lived through; only while nothing is open or pending.
+        """Go on at a step of a recorded market, its forerunners not lived through: the caller knows that nothing happened in them.
 
         Raises:
-            InvariantBroken: something is, so that a price could have mattered.
+            InvariantBroken: an order waits, which any price may touch.
         """
         market, ledger = self.market, self.ledger
-        invariant(not ledger.exposed, "steps are skipped only while nothing is open", exposed=list(ledger.exposed))
+        invariant(not ledger.orders, "steps are skipped only while no order waits", orders=list(ledger.orders))
         invariant(isinstance(market, RecordedMarket), "steps of a recording can be skipped")
         if isinstance(market, RecordedMarket):
             for symbol, bid, ask, at in market.skip_to(place):
                 ledger.quotes[symbol] = (bid, ask, at)
+
+    def safe_at_stops(self) -> bool:
+        """Whether no stop-out is possible while every position stays on the better side of its stop."""
+        return self._triggers.safe_at_stops()
 
     def close_everything(self, rule: str = "end") -> None:
         """Close all positions at the last bid or ask and drop all pending orders; the deals carry `rule`."""

@@ -81,7 +81,7 @@ class Triggers:
     def _on_tick(self, symbol: str, bid: Price, ask: Price) -> None:
         for position in self._held(symbol):
             price = bid if position.side is Side.BUY else ask
-            reason = _touched(position, price, price)
+            reason = touched(position, price, price)
             if reason:
                 level = position.stop_price if reason == REASON_STOP else position.target_price
                 self._exit(position, price, reason, "tick" if price == level else "gap")
@@ -209,6 +209,23 @@ class Triggers:
             comment = f"[so {level_pct:.2f}%/{equity:.2f}/{margin:.2f}]"
             self._exit(worst, ledger.money.close_price(worst), REASON_STOP_OUT, rule, comment=comment[:31])
 
+    def safe_at_stops(self) -> bool:
+        """Whether equity stays over every level of margin while all positions stay on the better side of their stops.
+
+        A result that other rates convert is given room for them. False where a position has no stop.
+        """
+        ledger = self._ledger
+        worst = ledger.balance_money + ledger.credit_money
+        for position in ledger.positions.values():
+            valuer = ledger.money.valuer(position.symbol)
+            if valuer is None or position.stop_price <= 0.0:
+                return False
+            at_stop = valuer.profit_money(position.side, position.lots, position.open_price, position.stop_price, ledger.money)
+            if at_stop is None:
+                return False
+            worst += position.swap_money + (at_stop if valuer.alone else min(at_stop, 0.0) * _RATE_ROOM)
+        return worst > self._safe_money()
+
     def _safe_money(self) -> float:
         """Equity above which no level is near: margin as of the last change of the book, with room for rates that moved."""
         ledger = self._ledger
@@ -219,7 +236,8 @@ class Triggers:
         return self._safe
 
 
-def _touched(position: Position, low: Price, high: Price) -> int:
+def touched(position: Position, low: Price, high: Price) -> int:
+    """Why a position would close where its price went from `low` to `high`; 0 where it would not."""
     stop, target = position.stop_price, position.target_price
     if position.side is Side.BUY:
         if stop > 0.0 and low <= stop:

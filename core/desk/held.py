@@ -1,0 +1,157 @@
+"""Quotes in which nothing could be decided, taken in without an answer: how a backtest lives through what is merely held.
+
+Why: most of a position's life is quotes that move its worth and nothing else.
+Promises: afterwards the state is, to the last bit, what the same quotes told one by one would have left; an instant at which the
+desk would do anything is refused and leaves no trace. Does not: decide, send, or keep equity (the shell asks for each mark).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from core.desk import breakers, care
+from core.desk.context import Context
+from core.desk.equity import LOTS_NOISE, revalue, sum_equity
+from core.desk.passed import idle
+from core.desk.state import OurPosition
+from core.desk.states import halted
+from core.model.market import Quote
+from core.model.signals import NoSignal, Signal
+from core.model.units import Money, UtcNs
+
+
+class HeldMark(NamedTuple):
+    """Equity at the end of a quarter hour that was passed."""
+
+    equity_money: Money
+    balance_money: Money
+    day_result_money: Money
+    drawdown_fraction: float
+
+
+def steady(ctx: Context) -> bool:
+    """Something is held, and until the clock, a candidate or a price calls, there is nothing to do but to watch it."""
+    state = ctx.state
+    return (
+        bool(state.positions)
+        and idle(ctx)
+        and not ctx.settings.funded.enabled
+        and not halted(ctx)
+        and all(_settled(ctx, position) for position in state.positions.values())
+    )
+
+
+def _settled(ctx: Context, position: OurPosition) -> bool:
+    """Its volume, stop and worth are known and nothing is under way for it."""
+    return not (
+        position.lots <= LOTS_NOISE
+        or position.net_money is None
+        or position.exit_wish is not None
+        or position.stop_missing
+        or position.modify_id
+        or (ctx.state.news.planned and ctx.policy(position.symbol).settings.news.tighten_before)
+    )
+
+
+def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote]) -> bool:
+    """Take the quotes of one instant, in order; False, and nothing taken, where the desk would act on one of them."""
+    state = ctx.state
+    then, ctx.now = ctx.now, at_utc_ns
+    before = _kept(ctx, quotes)
+    watched = ctx.watched()
+    for new in quotes:
+        state.quotes[new.symbol] = new
+        if new.symbol in watched and not _quiet(ctx, watched[new.symbol]):
+            _put_back(ctx, before)
+            ctx.now = then
+            return False
+    return True
+
+
+def _quiet(ctx: Context, position_ids: tuple[int, ...]) -> bool:
+    """Revalue what a quote moved; False where care or a breaker would act."""
+    state = ctx.state
+    moved = [state.positions[position_id] for position_id in position_ids]
+    for position in moved:
+        revalue(ctx, position)
+    sum_equity(ctx)
+    equity = state.equity_money
+    if equity is None:
+        return False
+    for position in moved:
+        if position.net_money is None:
+            return False
+        care.extend(ctx, position, position.net_money)
+        if care.stirs(ctx, position):
+            return False
+    if equity > state.breakers.peak_money:
+        state.breakers = replace(state.breakers, peak_money=equity)
+        return True
+    return not breakers.reached(ctx, equity)
+
+
+def _kept(ctx: Context, quotes: Sequence[Quote]) -> tuple[Any, ...]:
+    state = ctx.state
+    return (
+        [(quote.symbol, state.quotes.get(quote.symbol)) for quote in quotes],
+        [
+            (
+                held,
+                held.floating_money,
+                held.net_money,
+                held.peak_price,
+                held.peak_money,
+                held.best_money,
+                held.worst_money,
+                held.quoted_utc_ns,
+                held.quoted_before_utc_ns,
+            )
+            for held in state.positions.values()
+        ],
+        [(group, group.peak_money) for group in state.groups.values()],
+        state.equity_money,
+        state.breakers,
+    )
+
+
+def _put_back(ctx: Context, before: tuple[Any, ...]) -> None:
+    state = ctx.state
+    quotes, positions, groups, state.equity_money, state.breakers = before
+    for symbol, quote in quotes:
+        if quote is None:
+            state.quotes.pop(symbol, None)
+        else:
+            state.quotes[symbol] = quote
+    for (
+        held,
+        held.floating_money,
+        held.net_money,
+        held.peak_price,
+        held.peak_money,
+        held.best_money,
+        held.worst_money,
+        held.quoted_utc_ns,
+        held.quoted_before_utc_ns,
+    ) in positions:
+        pass
+    for group, group.peak_money in groups:
+        pass
+
+
+def mark(ctx: Context, bar_open_utc_ns: UtcNs) -> HeldMark | None:
+    """Equity as it stands at the end of a quarter hour; None where that bar is marked already."""
+    state, equity = ctx.state, ctx.state.equity_money
+    if equity is None or bar_open_utc_ns <= state.marked_bar_utc_ns:
+        return None
+    state.marked_bar_utc_ns = bar_open_utc_ns
+    return HeldMark(*breakers.figures(ctx, equity))
+
+
+def measured(ctx: Context, found: Signal | NoSignal) -> None:
+    """What was measured at a bar's close, of a pair that had nothing to say."""
+    pair = ctx.pair(found.symbol)
+    if isinstance(found, NoSignal) and not found.withheld and found.bar_open_utc_ns >= pair.features_bar_utc_ns:
+        pair.features, pair.features_bar_utc_ns = found.features, found.bar_open_utc_ns
