@@ -129,7 +129,7 @@ class DirectBroker:
         ledger, request = self._terminal.ledger, Request(**fields)
         if check(ledger, request).retcode:
             return None
-        outcome = execute(ledger, request)
+        outcome = execute(ledger, request, checked=True)
         return outcome if outcome.retcode == _DONE else None
 
     def _quote(self, spec: Instrument) -> Quote:

@@ -178,7 +178,7 @@ class _View:
 
     def _tell_measured(self) -> None:
         for name, row in self._measured.items():
-            self._over._desk.pass_measured(self._over._scanner.pairs[name].answer(row))
+            self._over._desk.pass_measured(self._over._scanner.pairs[name].brief(row))
         self._measured.clear()
 
 

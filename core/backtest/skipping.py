@@ -177,7 +177,8 @@ class Skipping:
         """Pass the instants in which what is held is only watched."""
         slot = self._next_found()
         if slot is not None:
-            names = [name for name in (*self._symbols, *self._rates) if name in self._needed([], *self._desk.quote_interest())]
+            needed = self._needed([], *self._desk.quote_interest())
+            names = [name for name in (*self._symbols, *self._rates) if name in needed]
             until = min(self._timer(), self._slots.closes.item(slot))
             self._slot = self._holding.passed(self._slot, min(until, self._until_utc_ns), names)
 
@@ -219,13 +220,13 @@ class Skipping:
 
     def _tell(self, slot: int, at: UtcNs, told: list[str]) -> None:
         opened = self._slots.opens.item(slot)
-        rows = {symbol: self._rows[symbol].item(slot) for symbol in self._symbols}
+        rows = {symbol: self._rows[symbol].item(slot) for symbol in told}
         passed = (self._pasts[symbol].until(rows[symbol] - 1) for symbol in told if rows[symbol] >= 0)
         self._desk.pass_over(at, [one for one in passed if one is not None])
         silent = tuple(symbol for symbol in self._symbols if symbol not in told)
-        answers = {symbol: self._scanner.pairs[symbol].answer(rows[symbol]) for symbol in told if rows[symbol] >= 0}
+        answers = {symbol: self._scanner.pairs[symbol].brief(rows[symbol]) for symbol in told if rows[symbol] >= 0}
         last = self._last_word(silent, answers)
-        any_bar = any(row >= 0 for row in rows.values())
+        any_bar = self._bars_by_slot[slot + 1] > self._bars_by_slot[slot]
         self._desk.pass_slot(at, opened, tuple(symbol for symbol in silent if symbol != last), any_bar=any_bar)
         for symbol in told:
             row = rows[symbol]

@@ -24,6 +24,7 @@ from core.risk.grid import partial_lots
 _LONG_CLOSURE_NS = 12 * 3600 * NS_PER_S
 """A closure longer than this is a weekend or a holiday, not a daily break."""
 _SESSIONS_AHEAD = 8
+_NEVER = 2**63 - 1
 
 
 def quoted(ctx: Context, position: OurPosition) -> None:
@@ -286,9 +287,10 @@ def age_end(position: OurPosition, policy: PairPolicy) -> UtcNs | None:
 def weekend_close(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:
     """When the position has to leave before the next long closure; None when it may stay."""
     known = ctx.leave_times
-    if position.position_id not in known:
-        known[position.position_id] = _leave_time(ctx, position, policy)
-    return known[position.position_id]
+    position_id = position.position_id
+    if position_id not in known:
+        known[position_id] = _leave_time(ctx, position, policy)
+    return known[position_id]
 
 
 def _leave_time(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:
@@ -319,17 +321,19 @@ def _week_instant(since_utc_ns: UtcNs, week_s: int) -> UtcNs:
 
 def next_due(ctx: Context) -> UtcNs | None:
     """When the clock next brings something."""
-    times: list[UtcNs] = []
+    now, soonest = ctx.now, _NEVER
     for position in ctx.state.positions.values():
         if position.lots <= LOTS_NOISE:
             continue
         policy = ctx.policy(position.symbol)
-        if position.stop_missing and not position.modify_id:
-            times.append(position.modify_utc_ns)
-        if position.exit_wish is not None:
-            if policy.exit_rollover.contain(ctx.now):
-                times.append(policy.exit_rollover.next_end(ctx.now))
-            continue
-        age, leave = age_end(position, policy), weekend_close(ctx, position, policy)
-        times.extend(at for at in (age, leave) if at is not None)
-    return min((at for at in times if at > ctx.now), default=None)
+        if position.stop_missing and not position.modify_id and now < position.modify_utc_ns < soonest:
+            soonest = position.modify_utc_ns
+        if position.exit_wish is None:
+            dates = (age_end(position, policy), weekend_close(ctx, position, policy))
+        else:
+            inside = policy.exit_rollover.contain(now)
+            dates = (policy.exit_rollover.next_end(now) if inside else None, None)
+        for at in dates:
+            if at is not None and now < at < soonest:
+                soonest = at
+    return soonest if soonest < _NEVER else None

@@ -14,7 +14,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from core.desk import account, book, breakers, care, closes, commands, flatten, held, market, orders, passed, rounds, shutdown, view
+from core.desk import (
+    account,
+    book,
+    breakers,
+    care,
+    closes,
+    commands,
+    flatten,
+    held,
+    market,
+    orders,
+    passed,
+    rounds,
+    shutdown,
+    view,
+)
 from core.desk.changes import settings_changed
 from core.desk.context import Context
 from core.desk.held import HeldMark
@@ -153,17 +168,19 @@ class Desk:
         """Symbols whose every quote matters now (open, in flight, waiting), and those that only convert what is at risk."""
         ctx = self._begun()
         state = ctx.state
-        hot: dict[str, bool] = {}
-        hot.update((held.symbol, True) for held in state.positions.values())
-        hot.update((order.symbol, True) for order in state.orders.values())
-        hot.update((task.symbol, True) for task in state.closes.values())
-        hot.update((waiting.signal.symbol, True) for waiting in state.waiting)
-        others: dict[str, bool] = dict.fromkeys(ctx.watched(), True)
+        hot = [held.symbol for held in state.positions.values()]
+        if state.orders or state.closes or state.waiting:
+            hot += [order.symbol for order in state.orders.values()]
+            hot += [task.symbol for task in state.closes.values()]
+            hot += [waiting.signal.symbol for waiting in state.waiting]
+        if not hot and not state.foreign:
+            return (), ()
+        others = list(ctx.watched())
         for symbol in hot:
             valuer = ctx.valuer(symbol)
             if valuer is not None:
-                others.update(dict.fromkeys(map(ctx.rates.symbol_of, valuer.pairs), True))
-        return tuple(hot), tuple(symbol for symbol in others if symbol not in hot)
+                others += map(ctx.rates.symbol_of, valuer.pairs)
+        return tuple(dict.fromkeys(hot)), tuple(symbol for symbol in dict.fromkeys(others) if symbol not in hot)
 
     def _begun(self) -> Context:
         invariant(self._ctx is not None, "a desk is started before it is asked anything")

@@ -29,6 +29,7 @@ from core.risk import sizing
 from core.risk.sizing import Sized
 
 _SENT_MAX = 64
+_PLAIN = (float, type(None))
 Outcome = Literal["entered", "refused", "waiting"]
 
 
@@ -122,7 +123,8 @@ def judge(ctx: Context, candidate: Candidate) -> bool:
     client_id = gate.submit(ctx, ticket)
     ctx.state.traded[found.id] = client_id
     trim(ctx.state.traded, TRADED_MAX)
-    ctx.state.sent = [held for held in ctx.state.sent if held.signal.id != found.id]
+    if candidate.tries > 1:
+        ctx.state.sent = [held for held in ctx.state.sent if held.signal.id != found.id]
     ctx.state.sent.append(candidate)
     trim_list(ctx.state.sent, _SENT_MAX)
     _verdict(ctx, candidate, "entered", "", findings, lots=ticket.lots, risk_money=ticket.risk_money, client_id=client_id)
@@ -341,6 +343,8 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
 
 def _plain(check: Check) -> Check:
     """The same check with its numbers as floats, so that it reads back from a checkpoint as it was written."""
+    if type(check.value) in _PLAIN and type(check.threshold) in _PLAIN:
+        return check
     value = None if check.value is None else float(check.value)
     threshold = None if check.threshold is None else float(check.threshold)
     return Check(check.name, value, threshold, check.passed, check.note)

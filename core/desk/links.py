@@ -5,8 +5,6 @@ Promises: only closed hours count. Does not: hold the formula (`core.risk.correl
 
 from __future__ import annotations
 
-import numpy as np
-
 from core.desk.context import Context
 from core.desk.exposed import completed_hours
 from core.risk.correlation import Closes, Matrix, matrix
@@ -22,8 +20,6 @@ def links_of(ctx: Context, symbols: list[str]) -> Matrix:
         currencies[name] = spec.currencies if spec is not None else ("", "")
         if pair is not None and len(names) > 1:
             count = completed_hours(pair.h1_open_utc_ns, ctx.now)
-            closes[name] = Closes(
-                np.array(pair.h1_open_utc_ns[:count], dtype=np.int64), np.array(pair.h1_close_price[:count], dtype=np.float64)
-            )
+            closes[name] = Closes(pair.h1_open_utc_ns[:count], pair.h1_close_price[:count])
     settings = ctx.settings.correlation
     return matrix(closes, currencies, names, bars=settings.bars, bars_min=settings.bars_min)

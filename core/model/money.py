@@ -162,6 +162,10 @@ class Valuer(Struct, frozen=True, kw_only=True):
     profit_digits: int
     by_deal: bool
     per_leg: bool
+    pairs: tuple[str, ...]
+    """Plain names of the pairs whose quotes value this instrument, without doubles."""
+    alone: bool
+    """Whether a result hangs on the instrument's own price only, and is the better the better that is."""
 
     @classmethod
     def of(
@@ -180,34 +184,29 @@ class Valuer(Struct, frozen=True, kw_only=True):
         def known(name: str) -> bool:
             return name == own or exists(name)
 
+        profit_path = resolve_conversion(instrument.profit_currency, account_currency, known)
+        margin_path = resolve_conversion(_margin_currency(instrument), account_currency, known)
+        by_deal = is_fx and rule == "by_deal"
+        paths = [path for path in (profit_path, margin_path) if path is not None]
+        legs = None if profit_path is None else profit_path.legs
         return cls(
             instrument=instrument,
             account_currency=account_currency,
             account_digits=currency_digits(account_currency) if account_digits is None else account_digits,
-            profit_path=resolve_conversion(instrument.profit_currency, account_currency, known),
-            margin_path=resolve_conversion(_margin_currency(instrument), account_currency, known),
+            profit_path=profit_path,
+            margin_path=margin_path,
             own=own,
             profit_digits=currency_digits(instrument.profit_currency),
-            by_deal=is_fx and rule == "by_deal",
+            by_deal=by_deal,
             per_leg=is_fx,
+            pairs=tuple(dict.fromkeys(pair for path in paths for pair in path.pairs)),
+            alone=legs is not None and (not legs or (by_deal and len(legs) == 1 and legs[0][0] == own)),
         )
 
     @property
     def complete(self) -> bool:
         """Whether the account's currency can be reached from both profit and margin currency."""
         return self.profit_path is not None and self.margin_path is not None
-
-    @property
-    def alone(self) -> bool:
-        """Whether a result hangs on the instrument's own price only, and is the better the better that is."""
-        legs = None if self.profit_path is None else self.profit_path.legs
-        return legs is not None and (not legs or (self.by_deal and len(legs) == 1 and legs[0][0] == self.own))
-
-    @property
-    def pairs(self) -> tuple[str, ...]:
-        """Plain names of the pairs whose quotes value this instrument, without doubles."""
-        paths = (path for path in (self.profit_path, self.margin_path) if path is not None)
-        return tuple(dict.fromkeys(pair for path in paths for pair in path.pairs))
 
     def raw_profit(self, side: Side, lots: Lots, open_price: Price, close_price: Price) -> float:
         """Profit in the profit currency: FX rounds each leg, everything else the difference."""

@@ -28,8 +28,8 @@ _STILL = 1e-24
 class Closes(Struct, frozen=True):
     """Closed H1 bars of one symbol, oldest first."""
 
-    open_utc_ns: IntArray
-    close_price: FloatArray
+    open_utc_ns: Sequence[int]
+    close_price: Sequence[float]
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -57,11 +57,13 @@ class Matrix(Struct, frozen=True):
 
 def common_returns(first: Closes, second: Closes, bars: int) -> tuple[FloatArray, FloatArray]:
     """Log returns of both between the closed bars they have in common, the newest `bars` of them."""
-    _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
-    take = slice(-(bars + 1), None)
-    one = np.diff(np.log(first.close_price[at_first[take]]))
-    other = np.diff(np.log(second.close_price[at_second[take]]))
-    return one, other
+    take, most = slice(-(bars + 1), None), bars + 1
+    hours, closes, others = first.open_utc_ns[-most:], first.close_price[-most:], second.close_price[-most:]
+    if hours != second.open_utc_ns[-most:]:  # an hour is missing in one of them: what they have in common
+        _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
+        closes = [first.close_price[row] for row in at_first[take].tolist()]
+        others = [second.close_price[row] for row in at_second[take].tolist()]
+    return np.diff(np.log(np.array(closes, dtype=np.float64))), np.diff(np.log(np.array(others, dtype=np.float64)))
 
 
 def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_currency: bool) -> Link:
@@ -80,7 +82,7 @@ def matrix(
     closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
 ) -> Matrix:
     """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
-    none = Closes(np.zeros(0, np.int64), np.zeros(0))
+    none = Closes((), ())
     found: dict[tuple[str, str], Link] = {}
     for i, first in enumerate(symbols):
         found[first, first] = Link(value=1.0, returns=0)

@@ -16,6 +16,9 @@ from core.strategy.interface import BoolArray
 from core.strategy.windows import onto_m15
 
 
+_UNRANKED: FloatArray = np.zeros(0)
+
+
 class PairColumns:
     """One pair's figures; rows are those of the M15 candles."""
 
@@ -41,13 +44,18 @@ class PairColumns:
         past = self.atr_price_fraction[begin : row + 1]
         return measured(self.atr_m15_price.item(row), self.atr_h1_price.item(row), past)
 
-    def answer(self, row: int) -> Signal | NoSignal:
+    def brief(self, row: int) -> Signal | NoSignal:
+        """The same as `answer`, but where there is no candidate ATR is not ranked: no decision hangs on the rank then."""
+        return self.answer(row, ranked=bool(self.candidate[row]))
+
+    def answer(self, row: int, *, ranked: bool = True) -> Signal | NoSignal:
         """What the scanner says at the close of that bar."""
         if not self.ready[row]:
             have = min(row + 1, self._plan.m15_rows), int(self.columns.h1_rows[row]) + 1
             return withheld(self._plan, self._instrument.symbol, int(self.m15.open_utc_ns[row]), warming(self._plan, *have))
         candidate = bool(self.candidate[row])
-        return judged(self._plan, self._instrument, self.columns, row, candidate=candidate, figures=self.figures(row))
+        figures = self.figures(row) if ranked else measured(self.atr_m15_price.item(row), self.atr_h1_price.item(row), _UNRANKED)
+        return judged(self._plan, self._instrument, self.columns, row, candidate=candidate, figures=figures)
 
 
 def warming(plan: Plan, m15_rows: int, h1_rows: int) -> str:

@@ -32,7 +32,6 @@ from core.model.units import NS_PER_MS, Price, UtcNs
 from core.settings.schema import Costs
 
 _BLOCK_STEPS = 4_096
-_SKIPPING_BLOCK_STEPS = 16
 
 
 EventTuple: TypeAlias = tuple[UtcNs, Price, Price, Price, Price, Price, Price]
@@ -77,7 +76,7 @@ class RecordedMarket:
         self._rows_before: dict[str, IntArray] = {}
         self._place = 0
         self._block: list[Step] = []
-        self._block_steps = _BLOCK_STEPS
+        self._skipping = False
         self._block_at = 0
 
     @property
@@ -117,7 +116,7 @@ class RecordedMarket:
         """Instant of the next step; None at the end of the range."""
         if self._place >= len(self._starts) - 1:
             return None
-        return self._ahead().at_utc_ns
+        return self._events.at_utc_ns.item(self._starts.item(self._place))
 
     def step(self) -> Step:
         """The next instant."""
@@ -149,7 +148,7 @@ class RecordedMarket:
 
     def skip_to(self, place: int) -> Sequence[tuple[str, Price, Price, UtcNs]]:
         """Go on at that step without the steps before it; what each symbol's last quote before it was."""
-        self._place, self._block_steps = max(place, self._place), _SKIPPING_BLOCK_STEPS
+        self._place, self._skipping = max(place, self._place), True
         found = []
         for symbol, events in self._owner.items():
             row = self.rows_before(symbol).item(place)
@@ -232,11 +231,26 @@ class RecordedMarket:
             return _Events(_distinct(piece.ticks.at_utc_ns), piece.ticks.bid, piece.ticks.ask, nothing, nothing, nothing, nothing)
         return _neutral_events(spec, piece) if spec.symbol in self._neutral else _plain_events(spec, piece)
 
+    def _one(self, place: int) -> Step:
+        """A step made alone: those who skip live through few of a block."""
+        first, end = self._starts[place : place + 2].tolist()
+        rows, events = slice(first, end), self._events
+        names = [self.symbols[number] for number in self._symbol_of[rows].tolist()]
+        ticks = tuple(zip(names, events.bid[rows].tolist(), events.ask[rows].tolist(), strict=True))
+        lows = events.bid_low[rows].tolist()
+        if all(low != low for low in lows):  # noqa: PLR0124 - NaN is unequal to itself
+            return Step(events.at_utc_ns.item(first), ticks)
+        others = (column[rows].tolist() for column in events[4:])
+        spans = tuple(span for span in zip(names, lows, *others, strict=True) if span[1] == span[1])  # noqa: PLR0124 - the same
+        return Step(events.at_utc_ns.item(first), ticks, spans)
+
     def _ahead(self) -> Step:
+        if self._skipping:
+            return self._one(self._place)
         offset = self._place - self._block_at
         if not 0 <= offset < len(self._block):
             self._block_at = self._place
-            self._block = self._made(self._place, min(self._place + self._block_steps, len(self._starts) - 1))
+            self._block = self._made(self._place, min(self._place + _BLOCK_STEPS, len(self._starts) - 1))
             offset = 0
         return self._block[offset]
 

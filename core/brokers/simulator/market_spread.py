@@ -9,7 +9,7 @@ rollover. The week is New York's because the widening is: it follows the 17:00 r
 from __future__ import annotations
 
 import math
-from bisect import insort
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -48,16 +48,26 @@ def rollover_mask(open_utc_ns: IntArray) -> np.ndarray[tuple[int], np.dtype[np.b
 
 
 def usual_before(values: FloatArray, slots: IntArray, pct: float) -> FloatArray:
-    """For each row the `pct` percentile of the earlier rows in the same slot; 0 where there is none."""
-    seen: list[list[float]] = [[] for _ in range(QUARTERS_A_WEEK)]
-    usual = [0.0] * len(values)
+    """For each row the `pct` percentile of the earlier rows in the same slot; 0 where there is none.
+
+    Spreads are few different figures, so that each slot keeps how often it saw each; a week of all slots is done at once.
+    """
+    usual = np.zeros(len(values))
+    figures, which = np.unique(values, return_inverse=True)
+    order = np.argsort(slots, kind="stable")
+    earlier: IntArray = np.arange(len(slots)) - slots[order].searchsorted(slots[order])
+    by_week = np.argsort(earlier, kind="stable")
+    rows, ranks = order[by_week], earlier[by_week]
+    edges = ranks.searchsorted(np.arange(int(ranks[-1]) + 2)).tolist() if len(ranks) else [0]
+    seen = np.zeros((QUARTERS_A_WEEK, len(figures)), dtype=np.int32)
     fraction = pct / 100.0
-    for row, (value, slot) in enumerate(zip(values.tolist(), slots.tolist(), strict=True)):
-        past = seen[slot]
-        if past:
-            usual[row] = past[max(0, math.ceil(fraction * len(past)) - 1)]
-        insort(past, value)
-    return np.array(usual, dtype=np.float64)
+    for week, (first, end) in enumerate(pairwise(edges)):
+        here = rows[first:end]
+        if week:
+            wanted = max(1, math.ceil(fraction * week))
+            usual[here] = figures[(seen[slots[here]].cumsum(axis=1) >= wanted).argmax(axis=1)]
+        seen[slots[here], which[here]] += 1
+    return usual
 
 
 def spreads(open_utc_ns: IntArray, spread_points: IntArray, spec: Instrument, costs: Costs) -> Spreads:

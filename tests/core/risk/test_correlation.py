@@ -19,7 +19,7 @@ def closes(*steps: float, start: int = 0, skip: tuple[int, ...] = ()) -> Closes:
     price = np.exp(np.cumsum([0.0, *steps]) / 1000.0)
     at = np.arange(start, start + len(price), dtype=np.int64) * H1
     keep = np.array([row not in skip for row in range(len(price))])
-    return Closes(at[keep], price[keep])
+    return Closes(at[keep].tolist(), price[keep].tolist())
 
 
 def pairwise(value: float | None) -> Matrix:
