@@ -177,10 +177,11 @@ class Skipping:
         """Pass the instants in which what is held is only watched."""
         slot = self._next_found()
         if slot is not None:
-            needed = self._needed([], *self._desk.quote_interest())
-            names = [name for name in (*self._symbols, *self._rates) if name in needed]
-            until = min(self._timer(), self._slots.closes.item(slot))
-            self._slot = self._holding.passed(self._slot, min(until, self._until_utc_ns), names)
+            hot, conversion = self._desk.quote_interest()
+            needed = self._needed([], hot, conversion)
+            told = [name for name in (*self._symbols, *self._rates) if name in needed]
+            until = min(self._timer(), self._slots.closes.item(slot), self._until_utc_ns)
+            self._slot = self._holding.passed(self._slot, until, told, (*hot, *conversion))
 
     def _next_found(self) -> int | None:
         """The first quarter hour not closed yet in which somebody found something; None at the end."""
