@@ -37,7 +37,7 @@ from core.desk.passed import PairPassed
 from core.desk.start import adopt_run, ready, started_context
 from core.desk.state import decoded, encoded
 from core.model.effects import Effect
-from core.model.errors import invariant
+from core.model.errors import InvariantBroken, invariant
 from core.model.inputs import (
     AccountRead,
     BarAbsent,
@@ -72,13 +72,15 @@ _BEGINNINGS = (Started, Restored)
 class Desk:
     """See the module. Fed by one consumer, which never calls `on` from within `on`."""
 
-    __slots__ = ("_busy", "_ctx", "_wake")
+    __slots__ = ("_busy", "_ctx", "_wake", "_wake_asked")
 
     def __init__(self) -> None:
         """A desk that knows nothing; its first input is `Started`."""
         self._ctx: Context | None = None
         self._busy = False
         self._wake: UtcNs = _NEVER
+        self._wake_asked = True
+        """`_wake` is worked out from the state as it stands; else it is when the clock goes on, or somebody asks."""
 
     def on(self, stamped: Stamped) -> tuple[Effect, ...]:
         """Book one input and answer with what is to be done, in order.
@@ -91,6 +93,8 @@ class Desk:
         self._busy = True
         if ctx is not None:
             state = ctx.state
+            if not self._wake_asked and now != ctx.now:
+                self._settle_wake(ctx)
             if stamped.seq != state.seq + 1 or now < state.at_utc_ns:
                 _out_of_order(stamped, state.seq, state.at_utc_ns)
             state.seq, state.at_utc_ns, ctx.now = stamped.seq, now, now
@@ -98,11 +102,11 @@ class Desk:
             ctx = self._ctx = _begin(ctx, stamped)
         else:
             _book(ctx, told)
-        if now >= self._wake:
+        if self._wake_asked and now >= self._wake:
             _due(ctx)
         if ctx.touched:
             _settle(ctx)
-            self._wake = _next_due(ctx)
+            self._wake_asked = False
         self._busy = False
         if not ctx.out:
             return _NOTHING
@@ -112,6 +116,8 @@ class Desk:
 
     def wake_at(self) -> UtcNs | None:
         """The next instant of market time at which the desk wants to be told that it came; None when it waits for nothing."""
+        if not self._wake_asked and self._ctx is not None:
+            self._settle_wake(self._ctx)
         return None if self._wake == _NEVER else self._wake
 
     def valued_by(self, symbol: str) -> tuple[str, ...]:
@@ -129,14 +135,14 @@ class Desk:
 
     def pass_over(self, at_utc_ns: UtcNs, pairs: Iterable[PairPassed]) -> None:
         """Take what the bars leave behind that the shell did not feed one by one, because nothing could happen in them."""
-        ctx = self._begun()
+        ctx = self._passing()
         ctx.now = max(ctx.now, at_utc_ns)
         for pair in pairs:
             passed.pair_passed(ctx, pair)
 
     def pass_slot(self, at_utc_ns: UtcNs, bar_open_utc_ns: UtcNs, silent: tuple[str, ...], *, any_bar: bool) -> None:
         """A quarter hour is over; the pairs named have nothing to say in it. What follows comes with the next input."""
-        ctx = self._begun()
+        ctx = self._passing()
         ctx.now = max(ctx.now, at_utc_ns)
         passed.slot_passed(ctx, bar_open_utc_ns, silent, any_bar=any_bar)
 
@@ -146,7 +152,7 @@ class Desk:
 
     def pass_quotes(self, at_utc_ns: UtcNs, quotes: Sequence[Quote]) -> bool:
         """Take the quotes of one instant of a steady desk; False, and nothing taken, where it would act on them."""
-        return held.take(self._begun(), at_utc_ns, quotes)
+        return held.take(self._passing(), at_utc_ns, quotes)
 
     def pass_mark(self, bar_open_utc_ns: UtcNs) -> HeldMark | None:
         """Equity at the end of a quarter hour of a steady desk; None where it is marked already."""
@@ -183,8 +189,21 @@ class Desk:
         return tuple(dict.fromkeys(hot)), tuple(symbol for symbol in dict.fromkeys(others) if symbol not in hot)
 
     def _begun(self) -> Context:
-        invariant(self._ctx is not None, "a desk is started before it is asked anything")
-        return self._ctx  # type: ignore[return-value] # the line above
+        ctx = self._ctx
+        if ctx is None:
+            raise InvariantBroken("a desk is started before it is asked anything")
+        return ctx
+
+    def _passing(self) -> Context:
+        """The context, for what moves the clock on without an input."""
+        ctx = self._begun()
+        if not self._wake_asked:
+            self._settle_wake(ctx)
+        return ctx
+
+    def _settle_wake(self, ctx: Context) -> None:
+        """Several inputs of one instant wake the desk once: never before the next millisecond, whatever they booked."""
+        self._wake_asked, self._wake = True, _next_due(ctx)
 
 
 def _out_of_order(stamped: Stamped, last_seq: int, last_at_utc_ns: UtcNs) -> None:

@@ -380,7 +380,7 @@ def _verdict(
 ) -> None:
     """One line of the "why not?" ledger, and the same for the screen."""
     found = candidate.signal
-    checks = tuple(_plain(check) for check in (*found.votes, *findings.checks))
+    checks = tuple([_plain(check) for check in (*found.votes, *findings.checks)])
     pair = ctx.pair(found.symbol)
     pair.outcome, pair.reason = outcome, reason
     ctx.touched = ctx.dirty = True

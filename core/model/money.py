@@ -11,8 +11,8 @@ Whoever values the same position at each quote keeps a `Valuer` per (instrument,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from math import floor
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -33,6 +33,9 @@ _FLOAT_NOISE = 1e-6
 """Far under half a unit, far over the error of a few products: 0.285 held as 0.28499999999999998 still rounds to 0.29."""
 
 
+_HALF = 0.5 + _FLOAT_NOISE
+
+
 class Rates(Protocol):
     """Where current quotes come from."""
 
@@ -44,10 +47,9 @@ class Rates(Protocol):
 def round_half_away(x: float, digits: int) -> float:
     """Round to `digits` decimals, halves away from zero, as the trade server does; binary noise is forgiven."""
     power = _POWERS[digits]
-    scaled = x * power
-    if scaled >= 0.0:
-        return math.floor(scaled + (0.5 + _FLOAT_NOISE)) / power
-    return -math.floor((0.5 + _FLOAT_NOISE) - scaled) / power
+    if x >= 0.0:
+        return floor(x * power + _HALF) / power
+    return -floor(_HALF - x * power) / power
 
 
 def currency_digits(ccy: str) -> int:
@@ -221,6 +223,8 @@ class Valuer(Struct, frozen=True, kw_only=True):
     def profit_money(self, side: Side, lots: Lots, open_price: Price, close_price: Price, rates: Rates) -> Money | None:
         """Profit in account currency at `close_price` (bid for a buy, ask for a sell); None while a quote is missing."""
         amount = self.raw_profit(side, lots, open_price, close_price)
+        if self.profit_path is not None and not self.profit_path.legs:
+            return round_half_away(amount, self.account_digits)
         rate = _profit_rate(self.profit_path, rates, side, self.own, close_price, self.by_deal, amount >= 0.0)
         return None if rate is None else round_half_away(amount * rate, self.account_digits)
 
