@@ -25,8 +25,9 @@ from core.backtest.run import Backtest
 from core.brokers.simulator.instruments import instrument
 from core.data.series import Bars, PairData, Recording
 from core.engine.scanning import history_bars
+from core.model.inputs import News
 from core.model.market import Candles
-from core.model.units import DAY_NS, M15_NS
+from core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
 from core.settings.load import shipped_settings
 from core.settings.schema import Settings
 from core.strategy.load import load_strategy
@@ -63,8 +64,9 @@ class Cross:
         columns = Columns(m15, h1)
         columns["atr"] = atr(m15.high, m15.low, m15.close, 14)
         columns["rsi"] = rsi(m15.close, 14)
-        columns["apart"] = apart = ema(m15.close, 20) - ema(m15.close, 50)
+        columns["apart"] = apart = ema(m15.close, 16) - ema(m15.close, 40)
         columns["apart_before"] = lagged(apart, 1)
+        columns["doubt"] = (m15.open_utc_ns // 900_000_000_000 % 257 == 0).astype(np.float64)
         return columns
 
     def candidates(self, columns):
@@ -86,7 +88,7 @@ class Cross:
             entry_price=close,
             stop_price=close - side * 2.0 * reach,
             target_price=close + side * 3.0 * reach,
-            confidence=0.9,
+            confidence=0.3 if columns["doubt"].item(row) else 0.9,
         )
 """
 
@@ -96,16 +98,30 @@ def candles(symbol: str, bars: int, seed: int) -> Candles:
     rng = np.random.default_rng(seed)
     stamps = FIRST_NS + M15_NS * np.arange(bars * 3 // 2, dtype=np.int64)
     week_s = (stamps // 10**9 + 4 * 86_400 - 5 * 3600) % (7 * 86_400)
-    stamps = stamps[(week_s >= 17 * 3600) & (week_s < 5 * 86_400 + 17 * 3600)][:bars]
+    stamps = stamps[(week_s >= 17 * 3600) & (week_s < 5 * 86_400 + 17 * 3600)]
+    stamps = stamps[rng.random(len(stamps)) > 0.0005][:bars]  # a bar is missing now and then
     hours = stamps // (3600 * 10**9) % 24
-    size = 0.00045 * (1.0 + 0.6 * np.sin((hours - 7) / 24 * 2 * np.pi)) * np.exp(0.3 * np.sin(np.arange(bars) / 9_000))
-    close = PRICES[symbol] * np.exp(np.cumsum(size * rng.standard_normal(bars)))
-    opened = np.concatenate(([PRICES[symbol]], close[:-1]))
+    size = 0.0006 * (1.0 + 0.6 * np.sin((hours - 7) / 24 * 2 * np.pi)) * np.exp(0.3 * np.sin(np.arange(bars) / 9_000))
+    leap = np.where(rng.random(bars) < 0.02, 2.0, 0.05) * size * rng.standard_normal(bars)
+    walk = np.cumsum(size * rng.standard_normal(bars) + leap)
+    close = PRICES[symbol] * np.exp(walk - np.linspace(0.0, walk[-1], bars))
+    opened = np.concatenate(([PRICES[symbol]], close[:-1])) * np.exp(leap)
     high = np.maximum(opened, close) * (1 + size * 0.5 * rng.random(bars))
     low = np.minimum(opened, close) * (1 - size * 0.5 * rng.random(bars))
     digits = instrument(symbol).digits
     prices = [np.round(one, digits) for one in (opened, high, low, close)]
-    return Candles(stamps, prices[0], prices[1], prices[2], prices[3], rng.integers(1, 999, bars), rng.integers(0, 4, bars))
+    spread = np.where(rng.random(bars) < 0.005, 40, rng.integers(0, 4, bars))
+    return Candles(stamps, prices[0], prices[1], prices[2], prices[3], rng.integers(1, 999, bars), spread)
+
+
+def calendar(from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> tuple[News, ...]:
+    """A red release a day, in turn of one currency and another."""
+    days = range(from_utc_ns // DAY_NS, to_utc_ns // DAY_NS)
+    currencies = ("USD", "EUR", "GBP", "JPY", "CHF", "AUD")
+    return tuple(
+        News(at_utc_ns=day * DAY_NS + 13 * H1_NS + H1_NS // 2, currency=currencies[day % 6], impact="high", title="release")
+        for day in days
+    )
 
 
 def settings_of(folder: Path) -> Settings:
@@ -116,13 +132,16 @@ def settings_of(folder: Path) -> Settings:
         ("desk.pairs", list(PAIRS)),
         ("strategy.file", str(path)),
         ("strategy.name", "Cross"),
-        ("strategy.net_reward_risk_min", 1.2),
+        ("strategy.net_reward_risk_min", 1.15),
         ("breakers.drawdown_max_pct", 100.0),
         ("simulation.balance_money", 1_000_000_000.0),
         ("risk.risk_per_trade_pct", 0.25),
         ("kelly.risk_min_pct", 0.1),
-        ("filters.entry_hours", []),
-        ("breakers.entries_per_day_max", 50),
+        ("filters.entry_hours", ["America/New_York 18:30-16:30"]),
+        ("filters.atr_price_max_pct", 0.3),
+        ("breakers.entries_per_day_max", 14),
+        ("breakers.losses_in_row_max", 6),
+        ("breakers.positions_max", 3),
         ("correlation.policy", "shrink"),
     )
 
@@ -139,7 +158,7 @@ def market_of(settings: Settings, bars: int) -> tuple[Market, Any]:
     assert isinstance(first, Bars)
     begin = -(-int(first.bid.open_utc_ns[past]) // DAY_NS) * DAY_NS
     recording = Recording(pairs=tuple(made), conversions=(), from_utc_ns=begin, to_utc_ns=first.end_utc_ns)
-    return Market(recording, label="synthetic", rates={}, news=None), strategy
+    return Market(recording, label="synthetic", rates={}, news=calendar(begin, first.end_utc_ns)), strategy
 
 
 def told(name: str, result: BacktestResult, wall_s: float, cpu_s: float) -> None:

@@ -108,6 +108,8 @@ def aggregate(candles: Candles, timeframe: str) -> Candles:
         return candles
     bucket = candles.open_utc_ns // period
     starts = np.flatnonzero(np.concatenate(([True], bucket[1:] != bucket[:-1])))
+    if len(starts) == len(candles) and bool((bucket * period == candles.open_utc_ns).all()):
+        return candles  # they are on that grid already
     ends = np.concatenate((starts[1:], [len(candles)])) - 1
     return Candles(
         bucket[starts] * period,

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from core.brokers.simulator.market import (
     FormingBar,
@@ -71,7 +72,7 @@ class RecordedMarket:
         self._sources = {
             spec.symbol: Sources(spec, pair, costs[spec.symbol]) for spec, pair in zip(instruments, pairs, strict=True)
         }
-        self._events = self._merged(to_utc_ns)
+        self._at = self._merged(to_utc_ns)
         self._starts = self._grouped()
         self._rows_before: dict[str, IntArray] = {}
         self._place = 0
@@ -97,7 +98,7 @@ class RecordedMarket:
     @property
     def end_utc_ns(self) -> UtcNs | None:
         """Instant of the last step; None when the range holds no data."""
-        return int(self._events.at_utc_ns[-1]) if len(self._events.at_utc_ns) else None
+        return int(self._at[-1]) if len(self._at) else None
 
     def initial(self) -> tuple[tuple[str, Price, Price, UtcNs], ...]:
         """Close of the last bar before the range, with the spread inside it."""
@@ -116,7 +117,7 @@ class RecordedMarket:
         """Instant of the next step; None at the end of the range."""
         if self._place >= len(self._starts) - 1:
             return None
-        return self._events.at_utc_ns.item(self._starts.item(self._place))
+        return self._at.item(self._starts.item(self._place))
 
     def step(self) -> Step:
         """The next instant."""
@@ -127,7 +128,7 @@ class RecordedMarket:
     @property
     def steps_utc_ns(self) -> IntArray:
         """Instants of all steps, for those who choose which of them to live through."""
-        return self._events.at_utc_ns[self._starts[:-1]]
+        return self._at[self._starts[:-1]]
 
     def quotes_column(self, symbol: str) -> TickColumns:
         """All quotes of a symbol that the replay shows."""
@@ -205,20 +206,23 @@ class RecordedMarket:
         bids = seen.bid.tolist() or [float(bars.open[row])]
         return FormingBar(start, bids[0], max(bids), min(bids), bids[-1], len(bids), int(bars.spread_points[row]))
 
-    def _merged(self, to_utc_ns: UtcNs) -> _Events:
+    def _merged(self, to_utc_ns: UtcNs) -> IntArray:
+        """Sort out what happens, by symbol and in all; the instants. Columns are kept once, in the order of their symbol."""
         self._owner: dict[str, _Events] = {}
         for symbol, sources in self._sources.items():
-            parts = [self._piece_events(sources.spec, piece) for piece in sources.pieces]
-            whole = _joined(parts)
-            self._owner[symbol] = _chosen(whole, (whole.at_utc_ns >= self._from) & (whole.at_utc_ns < to_utc_ns))
+            whole = _joined([self._piece_events(sources.spec, piece) for piece in sources.pieces])
+            first, last = whole.at_utc_ns.searchsorted((self._from, to_utc_ns)).tolist()
+            self._owner[symbol] = _Events(*(column[first:last] for column in whole))
         every = list(self._owner.values())
         at = np.concatenate([events.at_utc_ns for events in every])
         order = np.argsort(at, kind="stable")
-        self._symbol_of = np.concatenate([np.full(len(events.at_utc_ns), place) for place, events in enumerate(every)])[order]
-        return _chosen(_joined(every), order)
+        self._symbol_of = np.repeat(np.arange(len(every), dtype=np.int16), [len(events.at_utc_ns) for events in every])[order]
+        self._row_of = np.concatenate([np.arange(len(events.at_utc_ns), dtype=np.int32) for events in every])[order]
+        merged: IntArray = at[order]
+        return merged
 
     def _grouped(self) -> IntArray:
-        at = self._events.at_utc_ns
+        at = self._at
         if not len(at):
             return np.zeros(1, dtype=np.int64)
         first = np.concatenate(([True], at[1:] != at[:-1], [True]))
@@ -234,15 +238,15 @@ class RecordedMarket:
     def _one(self, place: int) -> Step:
         """A step made alone: those who skip live through few of a block."""
         first, end = self._starts[place : place + 2].tolist()
-        rows, events = slice(first, end), self._events
-        names = [self.symbols[number] for number in self._symbol_of[rows].tolist()]
-        ticks = tuple(zip(names, events.bid[rows].tolist(), events.ask[rows].tolist(), strict=True))
-        lows = events.bid_low[rows].tolist()
-        if all(low != low for low in lows):  # noqa: PLR0124 - NaN is unequal to itself
-            return Step(events.at_utc_ns.item(first), ticks)
-        others = (column[rows].tolist() for column in events[4:])
-        spans = tuple(span for span in zip(names, lows, *others, strict=True) if span[1] == span[1])  # noqa: PLR0124 - the same
-        return Step(events.at_utc_ns.item(first), ticks, spans)
+        ticks, spans = list[TickTuple](), list[RangeTuple]()
+        for number, row in zip(self._symbol_of[first:end].tolist(), self._row_of[first:end].tolist(), strict=True):
+            name = self.symbols[number]
+            events = self._owner[name]
+            ticks.append((name, events.bid.item(row), events.ask.item(row)))
+            low = events.bid_low.item(row)
+            if low == low:  # noqa: PLR0124 - NaN is unequal to itself
+                spans.append((name, low, events.bid_high.item(row), events.ask_low.item(row), events.ask_high.item(row)))
+        return Step(self._at.item(first), tuple(ticks), tuple(spans))
 
     def _ahead(self) -> Step:
         if self._skipping:
@@ -254,11 +258,21 @@ class RecordedMarket:
             offset = 0
         return self._block[offset]
 
+    def _gathered(self, owners: npt.NDArray[np.int16], rows: npt.NDArray[np.int32]) -> list[Any]:
+        """Columns of happenings of several symbols, in the order given."""
+        parts = [(owners == place, events) for place, events in enumerate(self._owner.values())]
+        columns: list[Any] = [np.empty(len(rows), dtype=np.int64), *(np.empty(len(rows)) for _ in range(6))]
+        for mine, events in parts:
+            for column, source in zip(columns, events, strict=True):
+                column[mine] = source[rows[mine]]
+        return columns
+
     def _made(self, first: int, last: int) -> list[Step]:
         bounds = self._starts[first : last + 1].tolist()
         rows = slice(bounds[0], bounds[-1])
-        names = [self.symbols[place] for place in self._symbol_of[rows].tolist()]
-        at, *prices = (column[rows].tolist() for column in self._events)
+        owners, within = self._symbol_of[rows], self._row_of[rows]
+        names = [self.symbols[place] for place in owners.tolist()]
+        at, *prices = (column.tolist() for column in self._gathered(owners, within))
         ticks: list[TickTuple] = list(zip(names, prices[0], prices[1], strict=True))
         spans: list[RangeTuple | None] = [
             (name, low, high, ask_low, ask_high) if low == low else None  # noqa: PLR0124 - NaN is unequal to itself
@@ -273,12 +287,9 @@ class RecordedMarket:
 
 
 def _joined(parts: Sequence[_Events]) -> _Events:
+    if len(parts) == 1:
+        return parts[0]
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return _Events(*columns)
-
-
-def _chosen(events: _Events, rows: Any) -> _Events:
-    columns: list[Any] = [column[rows] for column in events]
     return _Events(*columns)
 
 
