@@ -34,9 +34,9 @@ class PairPast:
         self._closes = m15.close
         hours = m15.open_utc_ns // H1_NS * H1_NS
         starts = np.flatnonzero(np.diff(hours, prepend=-1))
-        self._hour_opens: list[int] = hours[starts].tolist()
-        self._hour_closes: list[float] = m15.close[np.append(starts[1:], len(hours)) - 1].tolist() if len(hours) else []
-        self._hour_of = np.cumsum(np.diff(hours, prepend=-1) != 0) - 1
+        self._hour_opens: IntArray = hours[starts]
+        self._hour_closes: FloatArray = m15.close[np.append(starts[1:], len(hours)) - 1] if len(hours) else m15.close
+        self._hour_of = np.cumsum(np.diff(hours, prepend=-1) != 0, dtype=np.int32) - np.int32(1)
         self._learn(m15, slots, quotes, usual_price)
 
     def _learn(self, m15: Candles, slots: Slots, quotes: TickColumns, usual_price: tuple[float, ...]) -> None:
@@ -57,9 +57,9 @@ class PairPast:
         kept = np.flatnonzero(seen)
         learned = np.zeros(len(opens))
         learned[kept] = usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before)
-        self._kept: IntArray = np.concatenate(([0], np.cumsum(seen)))
+        self._kept: npt.NDArray[np.int32] = np.concatenate(([0], np.cumsum(seen))).astype(np.int32)
         """How many spreads were seen before each row of the range."""
-        self._quarters: IntArray = quarters[kept]
+        self._quarters: npt.NDArray[np.int16] = quarters[kept].astype(np.int16)
         self._learned: FloatArray = learned[kept]
 
     def until(self, row: int) -> PairPassed | None:
@@ -74,8 +74,8 @@ class PairPast:
         return PairPassed(
             symbol=self.symbol,
             last_bar_utc_ns=self._opens.item(row),
-            h1_open_utc_ns=self._hour_opens[begin : end + 1],
-            h1_close_price=[*self._hour_closes[begin:end], self._closes.item(row)],
+            h1_open_utc_ns=self._hour_opens[begin : end + 1].tolist(),
+            h1_close_price=[*self._hour_closes[begin:end].tolist(), self._closes.item(row)],
             quarters=self._quarters[low:high].tolist(),
             spreads=self._learned[low:high].tolist(),
             seen_spread_utc_ns=self._seen_at.item(row - first),

@@ -91,12 +91,12 @@ class Skipping:
             terminal=terminal, market=market, desk=desk, scanner=scanner, slots=self._slots, rows=self._rows, marks=marks
         )
         counts = sum((rows >= 0).astype(np.int64) for rows in self._rows.values())
-        self._bars_by_slot: list[int] = np.concatenate(([0], np.cumsum(counts))).tolist()
+        self._bars_by_slot: IntArray = np.concatenate(([0], np.cumsum(counts)))
 
     @property
     def bars(self) -> int:
         """Symbol-bars that are over."""
-        return self._bars_by_slot[self._slot]
+        return self._bars_by_slot.item(self._slot)
 
     def step(self) -> bool:
         """Live the next instant that matters; False when the data are over."""
@@ -227,7 +227,7 @@ class Skipping:
         silent = tuple(symbol for symbol in self._symbols if symbol not in told)
         answers = {symbol: self._scanner.pairs[symbol].brief(rows[symbol]) for symbol in told if rows[symbol] >= 0}
         last = self._last_word(silent, answers)
-        any_bar = self._bars_by_slot[slot + 1] > self._bars_by_slot[slot]
+        any_bar = self._bars_by_slot.item(slot + 1) > self._bars_by_slot.item(slot)
         self._desk.pass_slot(at, opened, tuple(symbol for symbol in silent if symbol != last), any_bar=any_bar)
         for symbol in told:
             row = rows[symbol]
@@ -272,5 +272,4 @@ def _rows_by_slot(opens: IntArray, slots: Slots) -> IntArray:
     """The row of a pair's bar in each quarter hour, -1 where it has none."""
     rows = opens.searchsorted(slots.opens)
     inside = np.minimum(rows, max(len(opens) - 1, 0))
-    found: IntArray = np.where((rows < len(opens)) & (opens[inside] == slots.opens), rows, -1)
-    return found
+    return np.where((rows < len(opens)) & (opens[inside] == slots.opens), rows, -1).astype(np.int32)

@@ -1,7 +1,7 @@
 """Bars and ticks as the module's packed arrays, on the server's clock.
 
 Promises: dtypes of 60 bytes a row; oldest first; the forming bar is the last row and holds only what has been seen; nothing after
-now. Complete columns are converted once and sliced. Timeframes without columns of their own are put together on the server's
+now. Columns are converted once and sliced, of a long recording the stretch that is asked for and what follows it. Timeframes without columns of their own are put together on the server's
 grid.
 """
 
@@ -39,6 +39,8 @@ _BASES = ("H1", "M15", "M5", "M1")
 _BASE_S = {"H1": 3_600, "M15": 900, "M5": 300, "M1": 60}
 _WEEK, _MONTH = CONSTANTS["TIMEFRAME_W1"], CONSTANTS["TIMEFRAME_MN1"]
 TIMEFRAMES = (*BASE_MINUTES, _WEEK, _MONTH)
+_ROWS_AHEAD = 4_096
+"""Rows converted beyond those asked for: a replay asks for the next one again and again."""
 TICK_FLAGS_BOTH = CONSTANTS["TICK_FLAG_BID"] | CONSTANTS["TICK_FLAG_ASK"]
 
 
@@ -49,7 +51,8 @@ class Arrays:
         """`clock` gives the stamps."""
         self._market = market
         self._clock = clock
-        self._whole: dict[tuple[str, str], tuple[int, Array]] = {}
+        self._made: dict[tuple[str, str], tuple[int, int, Array]] = {}
+        """By symbol and timeframe: the columns' version, the first row, and the rows from it on."""
 
     def rates(self, symbol: str, timeframe: int, now_utc_ns: UtcNs, last: int | None = None) -> Array | None:
         """Bars of a timeframe seen until now, the forming one last; None where the market has none. Read only.
@@ -71,13 +74,13 @@ class Arrays:
         columns = self._market.columns(symbol, name)
         if columns is None:
             return None
-        whole = self._converted(symbol, name, columns)
         count = self._market.reached(symbol, name, now_utc_ns)
         first = 0 if last is None else max(0, count - last)
+        made = self._converted(symbol, name, columns, first, count)
         forming = self._market.forming(symbol, name, now_utc_ns)
         if forming is None or count == 0:
-            return whole[first:count]
-        rows = whole[first:count].copy()
+            return made
+        rows = made.copy()
         rows[-1] = (rows[-1]["time"], *forming[1:], 0)
         return rows
 
@@ -99,20 +102,23 @@ class Arrays:
     def set_clock(self, clock: ServerClock) -> None:
         """Stamp anew by another clock."""
         self._clock = clock
-        self._whole.clear()
+        self._made.clear()
 
-    def _converted(self, symbol: str, name: str, columns: Candles) -> Array:
+    def _converted(self, symbol: str, name: str, columns: Candles, first: int, end: int) -> Array:
+        """Rows [first, end)."""
         version = self._market.version(symbol, name)
-        known = self._whole.get((symbol, name))
-        if known is not None and known[0] == version:
-            return known[1]
+        known = self._made.get((symbol, name))
+        if known is None or known[0] != version or first < known[1] or end > known[1] + len(known[2]):
+            known = self._made[symbol, name] = (version, first, self._stamped(columns[first : end + _ROWS_AHEAD]))
+        return known[2][first - known[1] : end - known[1]]
+
+    def _stamped(self, columns: Candles) -> Array:
         made = np.zeros(len(columns), dtype=RATES_DTYPE)
         made["time"] = self._clock.server_s_column(columns.open_utc_ns)
         for field in ("open", "high", "low", "close", "tick_volume"):
             made[field] = getattr(columns, field)
         made["spread"] = columns.spread_points
         made.flags.writeable = False
-        self._whole[symbol, name] = (version, made)
         return made
 
 

@@ -72,8 +72,7 @@ class RecordedMarket:
         self._sources = {
             spec.symbol: Sources(spec, pair, costs[spec.symbol]) for spec, pair in zip(instruments, pairs, strict=True)
         }
-        self._at = self._merged(to_utc_ns)
-        self._starts = self._grouped()
+        self._starts, self._step_at = self._merged(to_utc_ns)
         self._rows_before: dict[str, IntArray] = {}
         self._place = 0
         self._block: list[Step] = []
@@ -98,7 +97,7 @@ class RecordedMarket:
     @property
     def end_utc_ns(self) -> UtcNs | None:
         """Instant of the last step; None when the range holds no data."""
-        return int(self._at[-1]) if len(self._at) else None
+        return int(self._step_at[-1]) if len(self._step_at) else None
 
     def initial(self) -> tuple[tuple[str, Price, Price, UtcNs], ...]:
         """Close of the last bar before the range, with the spread inside it."""
@@ -108,8 +107,8 @@ class RecordedMarket:
             if row < 0:
                 continue
             bid = float(sources.bars.close[row])
-            ask = round(bid + float(sources.spread_inside[row]), sources.spec.digits)
-            at = int(sources.bars.open_utc_ns[row] + sources.periods_ns[row]) - NS_PER_MS
+            ask = round(bid + sources.spread_inside(row), sources.spec.digits)
+            at = int(sources.bars.open_utc_ns[row] + sources.period_ns(row)) - NS_PER_MS
             found.append((symbol, bid, ask, min(at, self.start_utc_ns)))
         return tuple(found)
 
@@ -117,7 +116,7 @@ class RecordedMarket:
         """Instant of the next step; None at the end of the range."""
         if self._place >= len(self._starts) - 1:
             return None
-        return self._at.item(self._starts.item(self._place))
+        return self._step_at.item(self._place)
 
     def step(self) -> Step:
         """The next instant."""
@@ -128,7 +127,7 @@ class RecordedMarket:
     @property
     def steps_utc_ns(self) -> IntArray:
         """Instants of all steps, for those who choose which of them to live through."""
-        return self._at[self._starts[:-1]]
+        return self._step_at
 
     def quotes_column(self, symbol: str) -> TickColumns:
         """All quotes of a symbol that the replay shows."""
@@ -180,7 +179,7 @@ class RecordedMarket:
         start = int(columns.open_utc_ns[row])
         first, end = np.searchsorted(sources.bars.open_utc_ns, (start, start + TIMEFRAME_NS[timeframe])).tolist()
         last = reached_rows(sources.bars, now_utc_ns) - 1
-        whole = now_utc_ns >= int(sources.bars.open_utc_ns[last] + sources.periods_ns[last]) - NS_PER_MS
+        whole = now_utc_ns >= int(sources.bars.open_utc_ns[last] + sources.period_ns(last)) - NS_PER_MS
         if whole and last + 1 >= end:
             return None
         parts = [_row(sources.bars, row) for row in range(first, last + whole)]
@@ -206,8 +205,11 @@ class RecordedMarket:
         bids = seen.bid.tolist() or [float(bars.open[row])]
         return FormingBar(start, bids[0], max(bids), min(bids), bids[-1], len(bids), int(bars.spread_points[row]))
 
-    def _merged(self, to_utc_ns: UtcNs) -> IntArray:
-        """Sort out what happens, by symbol and in all; the instants. Columns are kept once, in the order of their symbol."""
+    def _merged(self, to_utc_ns: UtcNs) -> tuple[IntArray, IntArray]:
+        """Sort out what happens, by symbol and in all: where each step begins, and its instant.
+
+        Columns are kept once, in the order of their symbol.
+        """
         self._owner: dict[str, _Events] = {}
         for symbol, sources in self._sources.items():
             whole = _joined([self._piece_events(sources.spec, piece) for piece in sources.pieces])
@@ -218,16 +220,11 @@ class RecordedMarket:
         order = np.argsort(at, kind="stable")
         self._symbol_of = np.repeat(np.arange(len(every), dtype=np.int16), [len(events.at_utc_ns) for events in every])[order]
         self._row_of = np.concatenate([np.arange(len(events.at_utc_ns), dtype=np.int32) for events in every])[order]
-        merged: IntArray = at[order]
-        return merged
-
-    def _grouped(self) -> IntArray:
-        at = self._at
+        at = at[order]
         if not len(at):
-            return np.zeros(1, dtype=np.int64)
-        first = np.concatenate(([True], at[1:] != at[:-1], [True]))
-        starts: IntArray = np.flatnonzero(first).astype(np.int64)
-        return starts
+            return np.zeros(1, dtype=np.int64), at
+        starts: IntArray = np.flatnonzero(np.concatenate(([True], at[1:] != at[:-1], [True]))).astype(np.int64)
+        return starts, at[starts[:-1]]
 
     def _piece_events(self, spec: Instrument, piece: Piece) -> _Events:
         if piece.ticks is not None:
@@ -246,7 +243,7 @@ class RecordedMarket:
             low = events.bid_low.item(row)
             if low == low:  # noqa: PLR0124 - NaN is unequal to itself
                 spans.append((name, low, events.bid_high.item(row), events.ask_low.item(row), events.ask_high.item(row)))
-        return Step(self._at.item(first), tuple(ticks), tuple(spans))
+        return Step(self._step_at.item(place), tuple(ticks), tuple(spans))
 
     def _ahead(self) -> Step:
         if self._skipping:

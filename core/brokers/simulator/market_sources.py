@@ -17,7 +17,7 @@ from core.brokers.simulator.market_spread import spreads
 from core.data.series import Bars, PairData, Series, Ticks
 from core.model.errors import DataError
 from core.model.market import TIMEFRAME_NS, Candles, FloatArray, Instrument, IntArray
-from core.model.units import DAY_NS, M15_NS
+from core.model.units import DAY_NS, M15_NS, PriceDistance
 from core.settings.schema import Costs
 
 _HOLE_NS = 4 * DAY_NS
@@ -66,8 +66,20 @@ class Sources:
             finest.append(aggregate(self.candles["M15"], "H1"))
         self.candles["H1"] = joined(sorted(finest, key=lambda bars: int(bars.open_utc_ns[0])))
         self.bars = joined([piece.bid for piece in self.pieces])
-        self.periods_ns = np.concatenate([np.full(len(piece.bid), piece.period_ns, dtype=np.int64) for piece in self.pieces])
-        self.spread_inside: FloatArray = np.concatenate([piece.spread_inside for piece in self.pieces])
+        self._first_rows = np.cumsum([0, *(len(piece.bid) for piece in self.pieces)])
+
+    def period_ns(self, row: int) -> int:
+        """How long the source bar at a row is."""
+        return self._piece(row)[0].period_ns
+
+    def spread_inside(self, row: int) -> PriceDistance:
+        """The spread inside the source bar at a row."""
+        piece, first = self._piece(row)
+        return float(piece.spread_inside[row - first])
+
+    def _piece(self, row: int) -> tuple[Piece, int]:
+        place = int(self._first_rows.searchsorted(row, side="right")) - 1
+        return self.pieces[place], int(self._first_rows[place])
 
 
 def _fineness(series: Series) -> int:
