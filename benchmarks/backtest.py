@@ -64,7 +64,7 @@ class Cross:
         columns = Columns(m15, h1)
         columns["atr"] = atr(m15.high, m15.low, m15.close, 14)
         columns["rsi"] = rsi(m15.close, 14)
-        columns["apart"] = apart = ema(m15.close, 16) - ema(m15.close, 40)
+        columns["apart"] = apart = ema(m15.close, 15) - ema(m15.close, 38)
         columns["apart_before"] = lagged(apart, 1)
         columns["doubt"] = (m15.open_utc_ns // 900_000_000_000 % 257 == 0).astype(np.float64)
         return columns

@@ -16,7 +16,7 @@ from core.brokers.mt5.requests import Request as Fields
 from core.brokers.mt5.requests import close_requests, filling_candidates, grid_price, modify_request, open_request, stops_problem
 from core.brokers.simulator.records import DEAL_BUY, DEAL_SELL, DealRow, Position
 from core.brokers.simulator.terminal import SimulatedTerminal
-from core.brokers.simulator.trade import Outcome, Request, check, execute
+from core.brokers.simulator.trade import Outcome, Request, execute, refusal
 from core.engine.lockstep import broker_news, run_now
 from core.model.book import Account, BrokerPosition, Deal, DealEntry, DealReason
 from core.model.effects import Close, Modify, Submit
@@ -127,7 +127,7 @@ class DirectBroker:
     def _carried(self, fields: Fields) -> Outcome | None:
         """Send a request that the server will take; None, and nothing done, where it will not."""
         ledger, request = self._terminal.ledger, Request(**fields)
-        if check(ledger, request).retcode:
+        if refusal(ledger, request):
             return None
         outcome = execute(ledger, request, checked=True)
         return outcome if outcome.retcode == _DONE else None

@@ -119,10 +119,8 @@ class Holding:
             ticked = _taken(happens, at, held)
             if ticked is None:
                 return at
-            if self._measured:
-                self._tell_measured()
             seen = [quote for quote in ticked if quote.symbol in watched]
-            if seen and not self._desk.pass_quotes(at, seen):
+            if seen and not self._quoted(at, seen):
                 return at
             for quote in ticked:
                 newest[quote.symbol] = quote
@@ -141,11 +139,9 @@ class Holding:
         ticked = _taken(happens, at, held)
         if ticked is None:
             return False
-        if self._measured:
-            self._tell_measured()
         for quote in ticked:
             newest[quote.symbol] = quote
-        if not self._desk.pass_quotes(at, [newest[name] for name in told if name in newest]):
+        if not self._quoted(at, [newest[name] for name in told if name in newest]):
             return False
         if self._any_bar[slot]:
             mark = self._desk.pass_mark(self._slots.opens.item(slot))
@@ -156,6 +152,14 @@ class Holding:
             if row >= 0:
                 self._measured[name] = row
         return True
+
+    def _quoted(self, at: UtcNs, quotes: list[Quote]) -> bool:
+        """Show quotes to the desk; figures of bars only where its answer hangs on them."""
+        quiet = self._desk.pass_quotes(at, quotes, self._measured)
+        if quiet is None:
+            self._tell_measured()
+            quiet = self._desk.pass_quotes(at, quotes, self._measured)
+        return bool(quiet)
 
     def _tell_measured(self) -> None:
         for name, row in self._measured.items():

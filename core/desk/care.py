@@ -200,12 +200,18 @@ def _give_back_part(ctx: Context, position: OurPosition, spec: Instrument, polic
         ctx.note("give_back", f"{note}; a part is under the least volume, left", symbol=position.symbol, ticket=position.ticket)
 
 
+def trails(ctx: Context, position: OurPosition) -> bool:
+    """Whether the trailing stop has begun: only then does a quote's answer hang on ATR."""
+    own = ctx.policy(position.symbol).settings.care
+    if own.trail_x_atr <= 0.0 or position.peak_price == 0.0:
+        return False
+    return position.peak_money >= own.trail_from_r * part_risk_money(position)
+
+
 def trail_price(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
     """Where the trailing stop belongs now; None while it has not begun."""
     own = policy.settings.care
-    if own.trail_x_atr <= 0.0 or position.peak_price == 0.0:
-        return None
-    if position.peak_money < own.trail_from_r * part_risk_money(position):
+    if not trails(ctx, position):
         return None
     gained = position.peak_price - position.open_price
     lock = position.open_price + own.trail_first_lock_pct / 100.0 * gained

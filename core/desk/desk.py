@@ -11,7 +11,7 @@ Does not: await, read a clock, a file or a socket, draw random numbers, or keep 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import assert_never
 
 from core.desk import (
@@ -150,9 +150,12 @@ class Desk:
         """Something is held, and until the clock, a candidate or a price calls, there is nothing to do but to watch it."""
         return held.steady(self._begun())
 
-    def pass_quotes(self, at_utc_ns: UtcNs, quotes: Sequence[Quote]) -> bool:
-        """Take the quotes of one instant of a steady desk; False, and nothing taken, where it would act on them."""
-        return held.take(self._passing(), at_utc_ns, quotes)
+    def pass_quotes(self, at_utc_ns: UtcNs, quotes: Sequence[Quote], unmeasured: Collection[str]) -> bool | None:
+        """Take the quotes of one instant of a steady desk; False, and nothing taken, where it would act on them.
+
+        None, and nothing taken, where it must be told first what was measured of a pair that is `unmeasured`.
+        """
+        return held.take(self._passing(), at_utc_ns, quotes, unmeasured)
 
     def pass_mark(self, bar_open_utc_ns: UtcNs) -> HeldMark | None:
         """Equity at the end of a quarter hour of a steady desk; None where it is marked already."""

@@ -7,7 +7,7 @@ desk would do anything is refused and leaves no trace. Does not: decide, send, o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -56,23 +56,28 @@ def _settled(ctx: Context, position: OurPosition) -> bool:
     )
 
 
-def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote]) -> bool:
-    """Take the quotes of one instant, in order; False, and nothing taken, where the desk would act on one of them."""
+def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], unmeasured: Collection[str]) -> bool | None:
+    """Take the quotes of one instant, in order; False, and nothing taken, where the desk would act on one of them.
+
+    None, and nothing taken, where that hangs on figures of a pair that is `unmeasured`.
+    """
     state = ctx.state
     then, ctx.now = ctx.now, at_utc_ns
     before = _kept(ctx, quotes)
     watched = ctx.watched()
     for new in quotes:
         state.quotes[new.symbol] = new
-        if new.symbol in watched and not _quiet(ctx, watched[new.symbol]):
-            _put_back(ctx, before)
-            ctx.now = then
-            return False
+        if new.symbol in watched:
+            quiet = _quiet(ctx, watched[new.symbol], unmeasured)
+            if not quiet:
+                _put_back(ctx, before)
+                ctx.now = then
+                return quiet
     return True
 
 
-def _quiet(ctx: Context, position_ids: tuple[int, ...]) -> bool:
-    """Revalue what a quote moved; False where care or a breaker would act."""
+def _quiet(ctx: Context, position_ids: tuple[int, ...], unmeasured: Collection[str]) -> bool | None:
+    """Revalue what a quote moved; False where care or a breaker would act, None where that is not known."""
     state = ctx.state
     moved = [state.positions[position_id] for position_id in position_ids]
     for position in moved:
@@ -85,6 +90,8 @@ def _quiet(ctx: Context, position_ids: tuple[int, ...]) -> bool:
         if position.net_money is None:
             return False
         care.extend(ctx, position, position.net_money)
+        if position.symbol in unmeasured and care.trails(ctx, position):
+            return None
         if care.stirs(ctx, position):
             return False
     if equity > state.breakers.peak_money:

@@ -57,13 +57,20 @@ class Matrix(Struct, frozen=True):
 
 def common_returns(first: Closes, second: Closes, bars: int) -> tuple[FloatArray, FloatArray]:
     """Log returns of both between the closed bars they have in common, the newest `bars` of them."""
-    take, most = slice(-(bars + 1), None), bars + 1
-    hours, closes, others = first.open_utc_ns[-most:], first.close_price[-most:], second.close_price[-most:]
-    if hours != second.open_utc_ns[-most:]:  # an hour is missing in one of them: what they have in common
-        _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
-        closes = [first.close_price[row] for row in at_first[take].tolist()]
-        others = [second.close_price[row] for row in at_second[take].tolist()]
-    return np.diff(np.log(np.array(closes, dtype=np.float64))), np.diff(np.log(np.array(others, dtype=np.float64)))
+    most = bars + 1
+    if first.open_utc_ns[-most:] == second.open_utc_ns[-most:]:
+        return _returns(first.close_price[-most:]), _returns(second.close_price[-most:])
+    # an hour is missing in one of them: what they have in common
+    _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
+    return (
+        _returns([first.close_price[row] for row in at_first[-most:].tolist()]),
+        _returns([second.close_price[row] for row in at_second[-most:].tolist()]),
+    )
+
+
+def _returns(closes: Sequence[float]) -> FloatArray:
+    logs: FloatArray = np.log(np.array(closes, dtype=np.float64))
+    return logs[1:] - logs[:-1]
 
 
 def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_currency: bool) -> Link:

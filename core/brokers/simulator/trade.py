@@ -13,6 +13,7 @@ from typing import NamedTuple
 from core.brokers.simulator import rules
 from core.brokers.simulator.ledger import Ledger
 from core.brokers.simulator.records import CANCELED, ORDER_BUY, ORDER_SELL, REASON_EXPERT, TIME_GTC, Order, Position
+from core.brokers.simulator.valuation import BookRow
 from core.model.market import Instrument, Side
 from core.model.units import Lots, Money, Price
 
@@ -79,15 +80,28 @@ def check(ledger: Ledger, request: Request) -> Checked:
     opening = _opening(ledger, request) if code == 0 else None
     if opening is None:
         return Checked(code, ledger.margin_money())
+    return Checked(_money_code(ledger, request, opening), ledger.margin_money(request.symbol, opening), opening)
+
+
+def refusal(ledger: Ledger, request: Request) -> int:
+    """The return code of `check` alone; 0 where nothing stands against it."""
+    code = _code(ledger, request)
+    opening = _opening(ledger, request) if code == 0 else None
+    return code if opening is None else _money_code(ledger, request, opening)
+
+
+def _money_code(ledger: Ledger, request: Request, opening: BookRow) -> int:
+    """Whether equity carries what an order would open."""
+    if request.action != DEAL:
+        return 0
     margin = ledger.margin_money(request.symbol, opening)
-    if request.action == DEAL and margin > ledger.margin_money() and margin > ledger.equity_money():
-        code = rules.NO_MONEY
-    return Checked(code, margin, opening)
+    poor = margin > ledger.equity_money() and margin > ledger.margin_money()
+    return rules.NO_MONEY if poor else 0
 
 
 def execute(ledger: Ledger, request: Request, *, checked: bool = False) -> Outcome:
     """Do it, or refuse it with a return code; what was `checked` at this very state is not checked again."""
-    code = 0 if checked else check(ledger, request).retcode
+    code = 0 if checked else refusal(ledger, request)
     quote = ledger.quotes.get(request.symbol)
     bid, ask = (0.0, 0.0) if quote is None else quote[:2]
     if code:
