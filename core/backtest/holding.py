@@ -1,8 +1,8 @@
 """Passing the instants in which what is held is only watched: no level touched, nothing for the desk to do.
 
-Rule: tick by tick the prices of what is held (and of what converts it) are shown to the desk without an answer; it goes on until a
-range or a tick touches a stop or a target, the desk would act, or a given instant is reached. Equity is marked at each bar close.
-Promises: what is left behind is what every instant lived through leaves (`core.desk.held`). The instant that ended it is not lived.
+Rule: tick by tick the prices of what is held (and of what converts it) are shown to the desk without an answer, until a range or
+a tick touches a stop or a target, the desk would act, or a given instant is reached. Equity is marked at each bar close.
+Promises: what is left behind is what every instant lived through leaves (`core.desk.held`); the one that ended it is not lived.
 Does not: run while an order waits, where margin could close anything, or over a nightly swap.
 """
 

@@ -41,7 +41,8 @@ class PairPast:
 
     def _learn(self, m15: Candles, slots: Slots, quotes: TickColumns, usual_price: tuple[float, ...]) -> None:
         """What is seen at each close of the range, and what is usual after it was learned."""
-        opens = m15.open_utc_ns[self.first_row :]
+        end = int(m15.open_utc_ns.searchsorted(slots.end_open_utc_ns))  # a recording may know bars after the range
+        opens = m15.open_utc_ns[self.first_row : end]
         closed_at = slots.closed_at(opens)
         rows = quotes.at_utc_ns.searchsorted(closed_at, side="right") - 1
         held = np.maximum(rows, 0)

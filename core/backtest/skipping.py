@@ -1,9 +1,9 @@
 """The fast path: only the instants at which a decision could change are lived through.
 
 Rule: while the desk is quiet (nothing open, in flight or waiting) time jumps to the next candidate's bar close, or to the desk's
-next wake-up. While it only watches what is held, instants are passed (`holding`) up to the first that touches a level or stirs the
-desk. Else each step of the market is lived, but only pairs with something open, waiting or found are told of their bars. What the
-others' bars leave behind is told together, once it can matter (`core.desk.passed`).
+next wake-up. While it only watches what is held, instants are passed (`holding`) up to the first that touches a level or stirs
+the desk. Else each step of the market is lived, but only pairs with something open, waiting or found are told of their bars. What
+the others' bars leave behind is told together, once it can matter (`core.desk.passed`).
 Promises: trades, verdicts and marks are those of every instant lived through, to the last bit; tests demand it with random
 strategies and settings.
 """

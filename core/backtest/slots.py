@@ -40,6 +40,11 @@ class Slots:
         """Begin of the first."""
         return int(self.opens[0]) if len(self.opens) else 2**62
 
+    @property
+    def end_open_utc_ns(self) -> UtcNs:
+        """The instant after the begin of the last."""
+        return int(self.opens[-1]) + 1 if len(self.opens) else 0
+
     def closed_at(self, open_utc_ns: IntArray) -> IntArray:
         """When the bars that open then count as closed."""
         return self.closes[self.opens.searchsorted(open_utc_ns)]

@@ -8,7 +8,7 @@ desk would do anything is refused and leaves no trace. Does not: decide, send, o
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,11 +16,12 @@ from core.desk import breakers, care
 from core.desk.context import Context
 from core.desk.equity import LOTS_NOISE, revalue, sum_equity
 from core.desk.passed import idle
-from core.desk.state import OurPosition
+from core.desk.state import GroupPeak, OurPosition
 from core.desk.states import halted
 from core.model.market import Quote
 from core.model.signals import NoSignal, Signal
-from core.model.units import Money, UtcNs
+from core.model.units import Money, Price, UtcNs
+from core.risk.breakers import BreakerState
 
 
 class HeldMark(NamedTuple):
@@ -100,52 +101,72 @@ def _quiet(ctx: Context, position_ids: tuple[int, ...], unmeasured: Collection[s
     return not breakers.reached(ctx, equity)
 
 
-def _kept(ctx: Context, quotes: Sequence[Quote]) -> tuple[Any, ...]:
+class _Worth(NamedTuple):
+    """What a quote may change of a position."""
+
+    held: OurPosition
+    floating_money: Money | None
+    net_money: Money | None
+    peak_price: Price
+    peak_money: Money
+    best_money: Money
+    worst_money: Money
+    quoted_utc_ns: UtcNs
+    quoted_before_utc_ns: UtcNs
+
+
+class _Before(NamedTuple):
+    """What an instant's quotes may change of the state."""
+
+    quotes: list[tuple[str, Quote | None]]
+    positions: list[_Worth]
+    groups: list[tuple[GroupPeak, Money]]
+    equity_money: Money | None
+    breakers: BreakerState
+
+
+def _kept(ctx: Context, quotes: Sequence[Quote]) -> _Before:
     state = ctx.state
-    return (
+    positions = [
+        _Worth(
+            held,
+            held.floating_money,
+            held.net_money,
+            held.peak_price,
+            held.peak_money,
+            held.best_money,
+            held.worst_money,
+            held.quoted_utc_ns,
+            held.quoted_before_utc_ns,
+        )
+        for held in state.positions.values()
+    ]
+    groups = [(group, group.peak_money) for group in state.groups.values()] if state.groups else []
+    return _Before(
         [(quote.symbol, state.quotes.get(quote.symbol)) for quote in quotes],
-        [
-            (
-                held,
-                held.floating_money,
-                held.net_money,
-                held.peak_price,
-                held.peak_money,
-                held.best_money,
-                held.worst_money,
-                held.quoted_utc_ns,
-                held.quoted_before_utc_ns,
-            )
-            for held in state.positions.values()
-        ],
-        [(group, group.peak_money) for group in state.groups.values()],
+        positions,
+        groups,
         state.equity_money,
         state.breakers,
     )
 
 
-def _put_back(ctx: Context, before: tuple[Any, ...]) -> None:
+def _put_back(ctx: Context, before: _Before) -> None:
     state = ctx.state
-    quotes, positions, groups, state.equity_money, state.breakers = before
-    for symbol, quote in quotes:
+    state.equity_money, state.breakers = before.equity_money, before.breakers
+    for symbol, quote in before.quotes:
         if quote is None:
             state.quotes.pop(symbol, None)
         else:
             state.quotes[symbol] = quote
-    for (
-        held,
-        held.floating_money,
-        held.net_money,
-        held.peak_price,
-        held.peak_money,
-        held.best_money,
-        held.worst_money,
-        held.quoted_utc_ns,
-        held.quoted_before_utc_ns,
-    ) in positions:
-        pass
-    for group, group.peak_money in groups:
-        pass
+    for was in before.positions:
+        held = was.held
+        held.floating_money, held.net_money = was.floating_money, was.net_money
+        held.peak_price, held.peak_money = was.peak_price, was.peak_money
+        held.best_money, held.worst_money = was.best_money, was.worst_money
+        held.quoted_utc_ns, held.quoted_before_utc_ns = was.quoted_utc_ns, was.quoted_before_utc_ns
+    for group, peak_money in before.groups:
+        group.peak_money = peak_money
 
 
 def mark(ctx: Context, bar_open_utc_ns: UtcNs) -> HeldMark | None:

@@ -142,7 +142,7 @@ def news_window(
     missing = "" if book.available else f"no calendar: {book.why}" if book.why else "no calendar"
     if missing and hold_when_unavailable:
         return Ruling(check=Check("news", None, None, False, missing), passing=True)
-    closed = windows(book, currencies, policy, around_utc_ns=at_utc_ns)
+    closed = windows(book, currencies, policy, around_utc_ns=at_utc_ns) if _near(at_utc_ns, book, policy) else ()
     inside = [window for window in closed if window.from_utc_ns <= at_utc_ns < window.to_utc_ns]
     limit = policy.before_ns / _MINUTE_NS
     if not inside:
@@ -154,6 +154,16 @@ def news_window(
     more = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
     check = Check("news", minutes, limit, False, _said(event) + more)
     return Ruling(check=check, passing=True, again_utc_ns=_reopens(at_utc_ns, closed))
+
+
+def _near(at_utc_ns: UtcNs, book: NewsBook, policy: WindowPolicy) -> bool:
+    """Whether any release at all, of whatever currency, could close that instant; most instants have none."""
+    return any(
+        planned.also_utc_ns
+        or not _timed(planned.news)
+        or planned.news.at_utc_ns - policy.before_ns <= at_utc_ns < planned.news.at_utc_ns + policy.after_ns
+        for planned in _around(book.planned, at_utc_ns, policy)
+    )
 
 
 def _reopens(at_utc_ns: UtcNs, closed: tuple[Window, ...]) -> UtcNs:

@@ -15,7 +15,6 @@ from core.scan.plan import Figures, Plan, judged, withheld
 from core.strategy.interface import BoolArray
 from core.strategy.windows import onto_m15
 
-
 _UNRANKED: FloatArray = np.zeros(0)
 
 

@@ -1,8 +1,8 @@
 """Bars and ticks as the module's packed arrays, on the server's clock.
 
 Promises: dtypes of 60 bytes a row; oldest first; the forming bar is the last row and holds only what has been seen; nothing after
-now. Columns are converted once and sliced, of a long recording the stretch that is asked for and what follows it. Timeframes without columns of their own are put together on the server's
-grid.
+now. Columns are converted once and sliced, of a long recording the stretch that is asked for and what follows it. Timeframes
+without columns of their own are put together on the server's grid.
 """
 
 from __future__ import annotations

@@ -214,7 +214,8 @@ class RecordedMarket:
         for symbol, sources in self._sources.items():
             whole = _joined([self._piece_events(sources.spec, piece) for piece in sources.pieces])
             first, last = whole.at_utc_ns.searchsorted((self._from, to_utc_ns)).tolist()
-            self._owner[symbol] = _Events(*(column[first:last] for column in whole))
+            columns: list[Any] = [column[first:last] for column in whole]
+            self._owner[symbol] = _Events(*columns)
         every = list(self._owner.values())
         at = np.concatenate([events.at_utc_ns for events in every])
         order = np.argsort(at, kind="stable")

@@ -118,7 +118,7 @@ class SimulatedTerminal:
         return tuple(ticked)
 
     def skip_to(self, place: int) -> None:
-        """Go on at a step of a recorded market, its forerunners not lived through: the caller knows that nothing happened in them.
+        """Go on at a step of a recorded market; the caller knows that nothing happened in its forerunners.
 
         Raises:
             InvariantBroken: an order waits, which any price may touch.

@@ -188,4 +188,9 @@ def drawn(folder: Path, seed: int) -> Settings:
         ("breakers.on_trip", pick(["stop", "flatten"])),
         ("funded.enabled", pick([True, False, False])),
         ("strategy.net_reward_risk_min", pick([0.5, 1.5])),
+        ("care.trail_x_atr", pick([0.0, 0.8, 2.0])),
+        ("care.trail_step_x_atr", pick([0.0, 0.25])),
+        ("care.give_back_pct", pick([10.0, 25.0, 100.0])),
+        ("care.give_back_close_pct", pick([50.0, 100.0])),
+        ("breakers.drawdown_max_pct", pick([100.0, 100.0, 4.0])),
     )

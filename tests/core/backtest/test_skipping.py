@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,3 +48,49 @@ def test_quiet_stretches_are_skipped(tmp_path: Path) -> None:
     done = kit.run(rare, bars=3_000)
     assert done.bars_fed < done.bars / 5
     assert done.summary.trades > 0
+
+
+HELD_LONG: tuple[tuple[str, Any], ...] = (
+    ("strategy.parameters", {"every": 120, "stop_x": 8.0, "target_x": 16.0}),
+    ("care.age_max_hours", 0.0),
+    ("care.weekend_close_from", "Sat 00:00"),
+    ("simulation.balance_money", 1_000_000.0),
+)
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR", "JPY"])
+@pytest.mark.parametrize("path", ["pessimistic", "neutral", "optimistic"])
+def test_what_is_held_for_long_is_passed_from_level_to_level(tmp_path: Path, currency: str, path: str) -> None:
+    asked = (*HELD_LONG, ("simulation.currency", currency), ("costs.path", path), ("desk.pairs", ["EURUSD", "EURGBP", "USDJPY"]))
+    settings = kit.coin_settings(tmp_path, *asked)
+    fast = kit.run(settings, bars=2_300)
+    slow = kit.run(settings, bars=2_300, every_bar=True, columns=True)
+    same(fast, slow)
+    assert open_share(fast) > 0.3
+    assert fast.bars_fed < fast.bars / 10
+
+
+def open_share(result: BacktestResult) -> float:
+    """Share of the run's time with something open."""
+    edges = [(trade.opened_utc_ns, 1) for trade in result.trades] + [(trade.closed_utc_ns, -1) for trade in result.trades]
+    held, total = 0, 0
+    for (at, step), (later, _) in pairwise(sorted(edges)):
+        held += step
+        total += (later - at) if held else 0
+    return total / (result.to_utc_ns - result.from_utc_ns)
+
+
+def test_a_breaker_trips_at_the_same_quote_while_positions_are_passed(tmp_path: Path) -> None:
+    tight: tuple[tuple[str, Any], ...] = (
+        ("strategy.parameters", {"every": 30, "stop_x": 6.0, "target_x": 12.0}),
+        ("risk.risk_per_trade_pct", 0.3),
+        ("breakers.drawdown_max_pct", 0.5),
+        ("breakers.on_trip", "flatten"),
+        ("breakers.positions_max", 6),
+        ("correlation.book_risk_max_pct", 50.0),
+        ("desk.pairs", ["EURUSD", "GBPUSD", "USDJPY"]),
+    )
+    settings = kit.coin_settings(tmp_path, *HELD_LONG, *tight)
+    fast = kit.run(settings, bars=2_300)
+    same(fast, kit.run(settings, bars=2_300, every_bar=True, columns=True))
+    assert "breaker" in fast.summary.exits or "flatten" in fast.summary.exits
