@@ -66,7 +66,6 @@ class Cross:
         columns["rsi"] = rsi(m15.close, 14)
         columns["apart"] = apart = ema(m15.close, 17) - ema(m15.close, 42)
         columns["apart_before"] = lagged(apart, 1)
-        columns["doubt"] = (m15.open_utc_ns // 900_000_000_000 % 257 == 0).astype(np.float64)
         return columns
 
     def candidates(self, columns):
@@ -88,7 +87,7 @@ class Cross:
             entry_price=close,
             stop_price=close - side * 2.0 * reach,
             target_price=close + side * 3.0 * reach,
-            confidence=0.3 if columns["doubt"].item(row) else 0.9,
+            confidence=0.3 if columns.m15.open_utc_ns.item(row) // 900_000_000_000 % 257 == 0 else 0.9,
         )
 """
 
