@@ -88,7 +88,7 @@ class Cross:
             entry_price=close,
             stop_price=close - side * 2.0 * reach,
             target_price=close + side * 3.0 * reach,
-            confidence=0.3 if columns["doubt"].item(row) else 0.9,
+            confidence=0.3 if columns.m15.open_utc_ns.item(row) // 900_000_000_000 % 257 == 0 else 0.9,
         )
 """
 

@@ -25,7 +25,7 @@ from core.model.units import NS_PER_MS, Price, UtcNs
 
 Marks = Callable[[UtcNs, HeldMark], None]
 """Hears equity at an instant that was passed."""
-_SLOTS_FIRST = 8
+_SLOTS_FIRST = 4
 _SLOTS_MOST = 64
 _Happening = tuple[UtcNs, int, str, EventTuple]
 """When, the place of the symbol in the market's order, its name, and what happens."""
@@ -71,7 +71,7 @@ class Holding:
         count, first, stopped_at = _SLOTS_FIRST, place, 0
         while not stopped_at:
             closes = self._slots.closes[slot : slot + count].tolist()
-            last = int(self._steps.searchsorted(closes[-1], side="right")) if closes else first
+            last = self._step_after(slot + len(closes) - 1) if closes else first
             happens = self._happens(told, first, last)
             for closes_at in closes:
                 stopped_at = self._until_close(happens, closes_at, until, held, newest, watched)
@@ -85,10 +85,21 @@ class Holding:
                 stopped_at = 0 if closes else until
             first, count = last, min(2 * count, _SLOTS_MOST)
         self._tell_measured()
-        reached = int(self._steps.searchsorted(stopped_at))
+        reached = self._step_at(slot, place, stopped_at)
         if reached > place:
             self._terminal.skip_to(reached)
         return slot
+
+    def _step_after(self, slot: int) -> int:
+        """The first step after the close of a quarter hour."""
+        step = self._slots.closing_steps.item(slot)
+        return step + 1 if step < len(self._steps) and self._steps.item(step) == self._slots.closes.item(slot) else step
+
+    def _step_at(self, slot: int, place: int, at_utc_ns: UtcNs) -> int:
+        """The first step that is not before an instant in a quarter hour; `place` is none after it."""
+        end = self._slots.closing_steps.item(slot) if slot < len(self._slots) else len(self._steps)
+        low = max(place, self._slots.closing_steps.item(slot - 1)) if slot else place
+        return low + int(self._steps[low:end].searchsorted(at_utc_ns))
 
     def _happens(self, names: Sequence[str], first: int, last: int) -> list[_Happening]:
         """What happens to symbols from step `first` to before step `last`, the newest first."""

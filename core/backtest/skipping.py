@@ -177,10 +177,13 @@ class Skipping:
         """Pass the instants in which what is held is only watched."""
         slot = self._next_found()
         if slot is not None:
+            until = min(self._timer(), self._slots.closes.item(slot), self._until_utc_ns)
+            ahead = self._terminal.next_ns()
+            if ahead is None or ahead >= until:
+                return
             hot, conversion = self._desk.quote_interest()
             needed = self._needed([], hot, conversion)
             told = [name for name in (*self._symbols, *self._rates) if name in needed]
-            until = min(self._timer(), self._slots.closes.item(slot), self._until_utc_ns)
             self._slot = self._holding.passed(self._slot, until, told, (*hot, *conversion))
 
     def _next_found(self) -> int | None:

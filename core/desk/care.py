@@ -23,6 +23,7 @@ from core.risk.grid import partial_lots
 
 _SESSIONS_AHEAD = 8
 _NEVER = 2**63 - 1
+_LEAVES_MAX = 256
 
 
 def quoted(ctx: Context, position: OurPosition) -> None:
@@ -293,8 +294,21 @@ def weekend_close(ctx: Context, position: OurPosition, policy: PairPolicy) -> Ut
     known = ctx.leave_times
     position_id = position.position_id
     if position_id not in known:
-        known[position_id] = _leave_time(ctx, position, policy)
+        if len(known) >= _LEAVES_MAX:
+            known.clear()
+        known[position_id] = _leave_of_week(ctx, position, policy)
     return known[position_id]
+
+
+def _leave_of_week(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:
+    """The same for all positions of a pair that were opened between the first of them and that instant."""
+    since, known = position.opened_utc_ns, ctx.leave_weeks.get(position.symbol)
+    if known is not None and known[0] <= since < known[1]:
+        return known[1]
+    leave, spec = _leave_time(ctx, position, policy), ctx.spec(position.symbol)
+    if leave is not None and leave > since and spec is not None and len(spec.sessions) <= _SESSIONS_AHEAD:
+        ctx.leave_weeks[position.symbol] = (since, leave)
+    return leave
 
 
 def _leave_time(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:

@@ -189,6 +189,7 @@ class Context:
         "dirty",
         "flatten_wish",
         "leave_times",
+        "leave_weeks",
         "magic",
         "now",
         "out",
@@ -216,6 +217,8 @@ class Context:
         self.account_policy = account_policy(settings)
         self.leave_times: dict[int, UtcNs | None] = {}
         """By position, when it has to leave before a long closure; follows from its opening, settings and sessions."""
+        self.leave_weeks: dict[str, tuple[UtcNs, UtcNs]] = {}
+        """By pair, an opening and when it has to leave: what is opened between them leaves then as well."""
         self._pair_policies: dict[str, PairPolicy] = {}
         self._valuers: dict[str, Valuer] = {}
         self._watched: dict[str, tuple[int, ...]] = {}
@@ -241,6 +244,7 @@ class Context:
         )
         self._pair_policies.clear()
         self.leave_times.clear()
+        self.leave_weeks.clear()
         self.touched = self.dirty = True
 
     def use_instruments(self) -> None:
@@ -252,6 +256,7 @@ class Context:
         self.rates = Rates(names, self.state.quotes)
         self._valuers.clear()
         self.leave_times.clear()
+        self.leave_weeks.clear()
         self.touched = self.dirty = True
 
     def emit(self, effect: Effect) -> None:

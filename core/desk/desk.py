@@ -89,7 +89,8 @@ class Desk:
             InvariantBroken: a promise of ours does not hold; nothing more may be fed.
         """
         ctx, told, now = self._ctx, stamped.input, stamped.at_utc_ns
-        invariant(not self._busy, "the desk is fed by one consumer, and stops for good when a promise is broken")
+        if self._busy:
+            raise InvariantBroken("the desk is fed by one consumer, and stops for good when a promise is broken")
         self._busy = True
         if ctx is not None:
             state = ctx.state

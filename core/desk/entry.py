@@ -405,7 +405,8 @@ def _verdict(
         )
     )
     seen = ctx.state.signals
-    seen[:] = [one for one in seen if not (one.symbol == found.symbol and one.bar_open_utc_ns == found.bar_open_utc_ns)]
+    bar = found.bar_open_utc_ns
+    seen[:] = [one for one in seen if one.bar_open_utc_ns != bar or one.symbol != found.symbol]
     seen.append(
         SignalSeen(
             symbol=found.symbol,

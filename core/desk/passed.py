@@ -80,12 +80,18 @@ def idle(ctx: Context) -> bool:
         or state.stop is not None
         or (state.flatten is not None and not state.flatten.done)
         or "starting" in state.reasons
-        or not all(_known(state.pairs.get(symbol)) for symbol in ctx.pairs)
+        or not _pairs_known(ctx)
     )
 
 
-def _known(pair: PairState | None) -> bool:
-    return pair is not None and pair.tick_value_expected_money is not None
+def _pairs_known(ctx: Context) -> bool:
+    """Whether each pair was seen, so that the broker's tick value has something to be compared with."""
+    pairs = ctx.state.pairs
+    for symbol in ctx.pairs:
+        pair = pairs.get(symbol)
+        if pair is None or pair.tick_value_expected_money is None:
+            return False
+    return True
 
 
 def _hours(pair: PairState, told: PairPassed, most: int) -> None:

@@ -68,6 +68,10 @@ def common_returns(first: Closes, second: Closes, bars: int) -> tuple[FloatArray
     )
 
 
+def _sum(column: FloatArray) -> float:
+    return float(np.add.reduce(column))  # what `sum` and `mean` do, without their ways to get there
+
+
 def _returns(closes: Sequence[float]) -> FloatArray:
     logs: FloatArray = np.log(np.array(closes, dtype=np.float64))
     return logs[1:] - logs[:-1]
@@ -78,10 +82,10 @@ def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_
     one, other = common_returns(first, second, bars)
     count = len(one)
     if count >= max(bars_min, 2):
-        one, other = one - one.mean(), other - other.mean()
-        spread = float((one * one).sum()) * float((other * other).sum())
+        one, other = one - _sum(one) / count, other - _sum(other) / count
+        spread = _sum(one * one) * _sum(other * other)
         if spread > _STILL * count * count:
-            return Link(value=max(-1.0, min(1.0, float((one * other).sum()) / math.sqrt(spread))), returns=count)
+            return Link(value=max(-1.0, min(1.0, _sum(one * other) / math.sqrt(spread))), returns=count)
     return Link(value=None if share_currency else 0.0, returns=count)
 
 

@@ -32,7 +32,6 @@ class PairColumns:
         """First row with a full window; nothing is judged before."""
         self.atr_m15_price: FloatArray = atr_m15(m15)
         self.atr_h1_price: FloatArray = onto_m15(atr_h1(self.h1), self.columns.h1_rows)
-        self.atr_price_fraction: FloatArray = self.atr_m15_price / m15.close
         ready = (np.arange(len(m15)) >= self.first_row) & (self.columns.h1_rows + 1 >= plan.h1_rows)
         self.ready: BoolArray = ready
         self.candidate: BoolArray = plan.strategy.candidates(self.columns) & ready
@@ -40,7 +39,7 @@ class PairColumns:
     def figures(self, row: int) -> Figures:
         """What was measured at one row."""
         begin = max(self.first_row, row + 1 - self._plan.percentile_rows)
-        past = self.atr_price_fraction[begin : row + 1]
+        past = self.atr_m15_price[begin : row + 1] / self.m15.close[begin : row + 1]
         return measured(self.atr_m15_price.item(row), self.atr_h1_price.item(row), past)
 
     def brief(self, row: int) -> Signal | NoSignal:

@@ -213,6 +213,8 @@ class RecordedMarket:
         self._owner: dict[str, _Events] = {}
         for symbol, sources in self._sources.items():
             whole = _joined([self._piece_events(sources.spec, piece) for piece in sources.pieces])
+            for piece in sources.pieces:
+                piece.forget_spreads(self._from)
             first, last = whole.at_utc_ns.searchsorted((self._from, to_utc_ns)).tolist()
             columns: list[Any] = [column[first:last] for column in whole]
             self._owner[symbol] = _Events(*columns)

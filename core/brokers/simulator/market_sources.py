@@ -46,6 +46,11 @@ class Piece:
         self.spread_inside = spread_inside
         self.ticks = ticks
 
+    def forget_spreads(self, from_utc_ns: int) -> None:
+        """Quotes were made of them: what is asked for after that is the spread of a bar before the range."""
+        self.spread_open = np.zeros(0)
+        self.spread_inside = self.spread_inside[: int(self.bid.open_utc_ns.searchsorted(from_utc_ns))].copy()
+
 
 class Sources:
     """All of one symbol: `pieces` in time order and `candles` per timeframe."""

@@ -118,6 +118,9 @@ class Valuation:
 
 
 def _side_of(rows: Sequence[BookRow], side: Side) -> tuple[Lots, Price]:
+    if len(rows) == 1:
+        own, lots, price = rows[0]
+        return (round(lots, 8), lots * price / lots) if own is side and lots else (0.0, 0.0)
     lots = sum(row[1] for row in rows if row[0] is side)
     if not lots:
         return (0.0, 0.0)
