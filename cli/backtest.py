@@ -21,6 +21,7 @@ from cli.options import (
     HomeOption,
     JsonOption,
     PairsOption,
+    ProgressOption,
     RateOption,
     SetOption,
     SettingsFileOption,
@@ -64,6 +65,7 @@ def command(
     browse: Annotated[bool, typer.Option("--browse", help="Show the page in the browser.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
+    progress: ProgressOption = False,
 ) -> None:
     """Trade recorded days and report what came of it.
 
@@ -93,7 +95,7 @@ def command(
         reruns=reruns,
     )
     _find_faults_first(compare, report)
-    with stoppable() as meter:
+    with stoppable(told=progress) as meter:
         done = run_order(order, meter)
     folder = None if no_report else _written(done, report, where)
     if meter.interrupted and done.result.complete:
@@ -150,22 +152,14 @@ def _tell(done: Any, folder: Path | None, compare: Path | None, *, browse: bool,
     if browse and folder is not None:
         webbrowser.open((folder / "report.html").absolute().as_uri())
     if as_json:
-        more = {"report": None if folder is None else str(folder), **_plain(done), **difference}
-        print_json(summary_text.as_plain(result.summary, **more))
+        print_json({"report": None if folder is None else str(folder), **_plain(done), **difference})
 
 
 def _plain(done: Any) -> dict[str, Any]:
-    result = done.result
+    from core.backtest.essentials import essentials
+
     return {
-        "complete": result.complete,
-        "ended": result.ended,
-        "currency": result.currency,
-        "path": result.path,
-        "bars": result.bars,
-        "bars_fed": result.bars_fed,
-        "elapsed_s": round(result.elapsed_s, 3),
-        "bars_per_s": round(result.bars_per_s),
-        "findings": [{"name": one.name, "level": one.level, "value": one.value} for one in done.findings],
+        **essentials(done.result, done.findings),
         "paths": {other.path: other.summary.result_money for other in done.others},
     }
 
@@ -202,5 +196,7 @@ def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -
     if browse:
         webbrowser.open((folder / "report.html").absolute().as_uri())
     if as_json:
-        print_json(summary_text.as_plain(result.summary, complete=result.complete, report=str(folder), **difference))
+        from core.backtest.essentials import essentials
+
+        print_json({"report": str(folder), **essentials(result, ()), **difference})
     return 0

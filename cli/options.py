@@ -14,6 +14,9 @@ HomeOption: TypeAlias = Annotated[
     ),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
+ProgressOption: TypeAlias = Annotated[
+    bool, typer.Option("--progress-json", help="Tell progress on stderr as JSON, an object a line, for a program to read.")
+]
 SetOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting for this run alone; may be given several times.")
 ]

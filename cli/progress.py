@@ -1,10 +1,12 @@
 """Progress of a long computation on stderr, and Ctrl-C as a wish to stop at the next chance instead of a crash.
 
-Promises: one line that rewrites itself on a terminal, a line every ten seconds elsewhere; the second Ctrl-C ends at once.
+Promises: one line that rewrites itself on a terminal, a line every ten seconds elsewhere; where a program reads it, JSON several
+times a second, and when nobody reads any more the run ends. The second Ctrl-C ends at once.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -31,11 +33,11 @@ class Wishes:
 class Meter:
     """Shows progress; called by a backtest, it answers whether to go on."""
 
-    def __init__(self, wishes: Wishes, name: str = "") -> None:
-        """`name` stands before the figures where several runs follow each other."""
-        self._wishes = wishes
+    def __init__(self, wishes: Wishes, name: str = "", *, told: bool = False) -> None:
+        """`name` stands before the figures where several runs follow each other; `told`: a program reads them."""
+        self._wishes, self._word, self._told = wishes, name, told
         self._name = f"{name} " if name else ""
-        self._seen = sys.stderr.isatty()
+        self._seen = sys.stderr.isatty() and not told
         self._clock = WallClock()
         self._next_s = 0.0
 
@@ -43,7 +45,7 @@ class Meter:
         """Tell how far it is, not too often."""
         now = self._clock.monotonic_s()
         if now >= self._next_s:
-            self._next_s = now + (_SEEN_S if self._seen else _UNSEEN_S)
+            self._next_s = now + (_SEEN_S if self._seen or self._told else _UNSEEN_S)
             self._show(progress)
         return not self.interrupted
 
@@ -54,13 +56,29 @@ class Meter:
 
     def _show(self, progress: Progress) -> None:
         rate = progress.bars / progress.elapsed_s if progress.elapsed_s > 0.0 else 0.0
+        if self._told:
+            self._tell(progress, rate)
+            return
         left = "" if progress.left_s is None else f", {span(progress.left_s)} left"
         text = f"{self._name}{iso(progress.at_utc_ns)[:10]}  {progress.done_fraction:4.0%}  {rate:,.0f} bars/s{left}"
         print(f"\r{text:<72}" if self._seen else text, end="" if self._seen else "\n", file=sys.stderr, flush=True)
 
+    def _tell(self, progress: Progress, rate: float) -> None:
+        told = {
+            "progress": round(progress.done_fraction, 4),
+            "name": self._word,
+            "at": iso(progress.at_utc_ns)[:10],
+            "bars_per_s": round(rate),
+            "left_s": None if progress.left_s is None else round(progress.left_s, 1),
+        }
+        try:
+            print(json.dumps(told), file=sys.stderr, flush=True)
+        except OSError:  # whoever wanted to know is gone
+            self._wishes.interrupted = True
+
     def named(self, name: str) -> Meter:
         """The same wishes under another name, for runs that follow."""
-        return Meter(self._wishes, name)
+        return Meter(self._wishes, name, told=self._told)
 
     def over(self) -> None:
         """Take the line away."""
@@ -86,10 +104,10 @@ def wishing_to_stop() -> Iterator[Wishes]:
 
 
 @contextmanager
-def stoppable(name: str = "") -> Iterator[Meter]:
-    """A meter that Ctrl-C tells to stop."""
+def stoppable(name: str = "", *, told: bool = False) -> Iterator[Meter]:
+    """A meter that Ctrl-C tells to stop; `told` as `Meter`."""
     with wishing_to_stop() as wishes:
-        meter = Meter(wishes, name)
+        meter = Meter(wishes, name, told=told)
         try:
             yield meter
         finally:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import FromOption, HomeOption, JsonOption, PairsOption, RateOption, ToOption
+from cli.options import FromOption, HomeOption, JsonOption, PairsOption, ProgressOption, RateOption, ToOption
 from cli.output import print_json
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from cli.progress import INTERRUPTED, Meter, stoppable
@@ -32,6 +32,7 @@ def command(
     rate: RateOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
+    progress: ProgressOption = False,
 ) -> None:
     """Run the same days twice, as is and changed, and tell the difference in decisions and money.
 
@@ -40,7 +41,7 @@ def command(
     where, changes = resolve_home(home), list(parse_settings(values))
     if not data and (first or last or pairs):
         raise UsageError("--from, --to and --pairs belong to --data", what_to_do="give --data FOLDER, or --days of the tape")
-    with stoppable() as meter:
+    with stoppable(told=progress) as meter:
         if data:
             folders = tuple(folder.expanduser().absolute() for folder in data)
             found = _over_data(where, folders, parse_days(first, last), pairs, parse_rates(rate or []), changes, meter)

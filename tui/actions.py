@@ -12,6 +12,7 @@ from core.link.messages import ReplayControl
 from core.model.commands import Pause
 from core.model.snapshot import DeskView, PositionView
 from tui.palette import Palette
+from tui.screens.backtest import BacktestPage
 from tui.screens.chart import ChartPage
 from tui.screens.desk import DeskScreen
 from tui.screens.flatten import FlattenDialog
@@ -252,6 +253,10 @@ class Actions:
     def _words_of_trades(self) -> str:
         screen = self._app.screen_below
         return screen.search if isinstance(screen, JournalPage | MetricsPage) else ""
+
+    def do_backtest(self) -> None:
+        """Backtests."""
+        self.open_page(BacktestPage())
 
     def do_news(self) -> None:
         """The calendar."""

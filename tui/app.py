@@ -27,6 +27,8 @@ from core.model.errors import QuarterdeckError
 from core.model.snapshot import Snapshot
 from core.settings.schema import Ui
 from tui.actions import Actions
+from tui.bench import Bench
+from tui.child import Commands, HomeCommands
 from tui.driver import HardenedApp
 from tui.keys import ACTIONS, BY_ID, Action, keymap
 from tui.memory import DeskMemory
@@ -79,12 +81,14 @@ class DeskApp(HardenedApp):
     CommandPalette SearchIcon { display: none; }
     """
 
-    def __init__(self, client: LinkClient, ui: Ui, *, home: Path | None = None) -> None:
+    def __init__(self, client: LinkClient, ui: Ui, *, home: Path | None = None, commands: Commands | None = None) -> None:
         """`client` must be ready to yield events; `ui` is the settings' section of the screen."""
         super().__init__()
         self.client = client
         self.ui = ui
         self.memory = DeskMemory()
+        self.commands = commands or HomeCommands(home)
+        self.bench = Bench(self.commands)
         self.glyphs = ASCII if ui.ascii or needs_ascii(os.environ) else UNICODE
         self.keymap = keymap(ui.keys)
         self._themes = load_themes(home / "themes" if home is not None else None)

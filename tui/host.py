@@ -7,6 +7,8 @@ from typing import Protocol
 from core.link.messages import AnswerBody, CommandResult, Question, ReplayControl
 from core.model.commands import Command
 from core.settings.schema import Ui
+from tui.bench import Bench
+from tui.child import Commands
 from tui.keys import Action, Keymap
 from tui.memory import DeskMemory
 from tui.view.lines import Glyphs
@@ -19,6 +21,8 @@ class Host(Protocol):
     glyphs: Glyphs
     keymap: Keymap
     ui: Ui
+    commands: Commands
+    bench: Bench
 
     async def give(self, command: Command, words: str) -> CommandResult | None:
         """Order something; None when nobody knows what became of it. The answer is shown and noted."""

@@ -60,6 +60,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("why", "w", "why", "Why not: the ledger of the chosen pair", "page", 6),
     Action("journal", "b", "journal", "Closed trades and their story", "page"),
     Action("metrics", "M", "metrics", "What the trades came to, in figures and pictures", "page"),
+    Action("backtest", "x", "backtest", "Backtests: run one beside the engine, look at finished ones, compare two", "page"),
     Action("chart", "v", "chart", "The chart of the chosen pair alone", "page"),
     Action("news", "n", "news", "The calendar ahead", "page"),
     Action("health", "h", "health", "The machine around the desk, and what was ordered from here", "page"),

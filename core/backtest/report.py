@@ -14,6 +14,7 @@ from pathlib import Path
 import tomli_w
 
 from core.backtest.diagnosis import Finding
+from core.backtest.essentials import essentials, write_essentials
 from core.backtest.page import page
 from core.backtest.result import BacktestResult, write_result
 from core.clock.wall import iso
@@ -47,6 +48,7 @@ def write_report(
         (folder / REJECTED_NAME).write_text(rejected_csv(result), encoding="utf-8", newline="")
         (folder / SETTINGS_NAME).write_text(tomli_w.dumps(result.settings), encoding="utf-8", newline="\n")
         write_result(folder, result)
+        write_essentials(folder, essentials(result, findings))
     except OSError as error:
         raise _unwritten(folder, error) from error
     return path

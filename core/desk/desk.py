@@ -34,6 +34,7 @@ from core.desk.changes import settings_changed
 from core.desk.context import Context
 from core.desk.held import HeldMark
 from core.desk.passed import PairPassed
+from core.desk.rehearsal import Rehearsal, rehearsed
 from core.desk.start import adopt_run, ready, started_context
 from core.desk.state import decoded, encoded
 from core.model.effects import Effect
@@ -173,6 +174,10 @@ class Desk:
     def view(self, at_utc_ns: UtcNs | None = None) -> DeskView:
         """The desk as a screen shows it, at the last input or at a later instant."""
         return view.desk_view(self._begun(), at_utc_ns)
+
+    def rehearse(self, told: SettingsChanged, at_utc_ns: UtcNs) -> Rehearsal:
+        """What new settings would do to what is open, tried on a copy; nothing here is changed."""
+        return rehearsed(self._begun(), told, at_utc_ns)
 
     def quote_interest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Symbols whose every quote matters now (open, in flight, waiting), and those that only convert what is at risk."""

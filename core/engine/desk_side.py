@@ -16,25 +16,29 @@ from core.engine.answers import JournalAnswers
 from core.engine.examining import examined, wanted_of
 from core.link.messages import (
     LINK_VERSION,
+    Act,
     AnswerBody,
     AskBars,
     AskDoctor,
     AskNews,
+    AskRehearsal,
     AskSettings,
     Bars,
     CommandResult,
     DoctorNow,
     NewsNow,
     Question,
+    RehearsalNow,
     ReplayControl,
     SettingsNow,
     Welcome,
 )
 from core.model.commands import Command, SetSettings, StopEngine
-from core.model.effects import CommandDone, Effect
+from core.model.effects import CommandDone, Effect, Modify
 from core.model.errors import QuarterdeckError
 from core.model.inputs import CommandGiven
 from core.model.reads import Unknown
+from core.settings.load import shown
 
 if TYPE_CHECKING:
     from core.engine.engine import Engine
@@ -88,7 +92,12 @@ class DeskSide:
                 file_tree=msgspec.Raw(msgspec.msgpack.encode(engine.tuning.file_tree)),
                 overridden=engine.tuning.overridden,
                 changes=await asyncio.to_thread(self._answers.setting_changes),
+                returns=tuple(
+                    (item.at_utc_ns, key, shown(value)) for item in engine.tuning.returns for key, value in item.values.items()
+                ),
             )
+        if isinstance(question, AskRehearsal):
+            return self._rehearsed(question)
         if isinstance(question, AskNews):
             return await self._news(question)
         if isinstance(question, AskBars):
@@ -119,6 +128,18 @@ class DeskSide:
         engine.drive.post(changed)
         said = ", ".join(f"{key}: {old} -> {new}" for key, old, new in changed.changes) or "nothing changed"
         return CommandResult(command_id=command_id, ok=True, text=said)
+
+    def _rehearsed(self, question: AskRehearsal) -> RehearsalNow:
+        """The desk tries the changes on a copy; a few milliseconds, at the operator's wish alone."""
+        engine = self._engine
+        tried = engine.desk.rehearse(engine.tuning.wished(question.changes), engine.runner.at_utc_ns)
+        acts = (
+            Act(position_id=act.position_id, stop_price=act.stop_price, why=act.why)
+            if isinstance(act, Modify)
+            else Act(position_id=act.position_id, close_lots=act.lots, why=act.why)
+            for act in tried.acts
+        )
+        return RehearsalNow(before=tried.before, after=tried.after, acts=tuple(acts))
 
     async def _news(self, question: AskNews) -> NewsNow:
         """The calendar in force; what it has forgotten by now stands on the tape."""

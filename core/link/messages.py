@@ -17,8 +17,8 @@ from core.model.commands import Command
 from core.model.effects import TradeClosed, Verdict
 from core.model.inputs import News
 from core.model.market import Bar
-from core.model.snapshot import LogLine, Snapshot
-from core.model.units import Money, UtcNs
+from core.model.snapshot import DeskView, LogLine, Snapshot
+from core.model.units import Lots, Money, Price, UtcNs
 
 LINK_VERSION = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
@@ -80,6 +80,12 @@ class AskSettings(Struct, frozen=True, kw_only=True, tag="ask_settings"):
     """The settings in force, the file's values and the history of changes."""
 
 
+class AskRehearsal(Struct, frozen=True, kw_only=True, tag="ask_rehearsal"):
+    """What a set of changes (key, value as TOML writes it) would do to what is open now; nothing is changed."""
+
+    changes: tuple[tuple[str, str], ...]
+
+
 class AskNews(Struct, frozen=True, kw_only=True, tag="ask_news"):
     """The calendar as the desk knows it, with what went by since an instant where one is given."""
 
@@ -96,7 +102,9 @@ class AskDoctor(Struct, frozen=True, kw_only=True, tag="ask_doctor"):
     """Examine the way to the broker; takes as long as the broker does."""
 
 
-Question = AskBars | AskLedger | AskTrades | AskStory | AskRecord | AskEquity | AskSettings | AskNews | AskLog | AskDoctor
+Question = (
+    AskBars | AskLedger | AskTrades | AskStory | AskRecord | AskEquity | AskSettings | AskRehearsal | AskNews | AskLog | AskDoctor
+)
 
 
 class Query(Struct, frozen=True, kw_only=True, tag="query"):
@@ -169,6 +177,25 @@ class SettingsNow(Struct, frozen=True, kw_only=True, tag="settings_now"):
     file_tree: Raw
     overridden: tuple[str, ...]
     changes: tuple[tuple[UtcNs, str, str, str, str], ...] = ()
+    returns: tuple[tuple[UtcNs, str, str], ...] = ()
+    """What comes back by itself: when by market time, key, and the value it comes back to."""
+
+
+class Act(Struct, frozen=True, kw_only=True):
+    """What the engine would send for a position at once. A stop is the new one, None where it is left; lots are those closed."""
+
+    position_id: int
+    stop_price: Price | None = None
+    close_lots: Lots = 0.0
+    why: str = ""
+
+
+class RehearsalNow(Struct, frozen=True, kw_only=True, tag="rehearsal_now"):
+    """Answer to `AskRehearsal`: the desk as it is and as it would be, at the prices of now."""
+
+    before: DeskView
+    after: DeskView
+    acts: tuple[Act, ...]
 
 
 class NewsNow(Struct, frozen=True, kw_only=True, tag="news_now"):
@@ -208,7 +235,9 @@ class Cannot(Struct, frozen=True, kw_only=True, tag="cannot"):
     why: str
 
 
-AnswerBody = Bars | Ledger | Trades | Story | RecordNow | EquityPoints | SettingsNow | NewsNow | LogNow | DoctorNow | Cannot
+AnswerBody = (
+    Bars | Ledger | Trades | Story | RecordNow | EquityPoints | SettingsNow | RehearsalNow | NewsNow | LogNow | DoctorNow | Cannot
+)
 
 
 class Answer(Struct, frozen=True, kw_only=True, tag="answer"):

@@ -7,14 +7,16 @@ note. Written atomically, so a crash leaves the old file or the new one. Does no
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import tomli_w
 from msgspec import Struct
 
 from core.model.errors import SettingsError, StorageError
+from core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
 
 OVERRIDES_NAME = "overrides.toml"
 
@@ -24,6 +26,19 @@ class Override(Struct, frozen=True):
 
     value: Any
     replaced: Any
+
+
+class Return(Struct, frozen=True):
+    """Values that come back by themselves."""
+
+    at_utc_ns: UtcNs
+    minutes: float
+    """After so many of the market's minutes."""
+    values: dict[str, Any]
+
+    def due(self, now_utc_ns: UtcNs) -> bool:
+        """Its time is over; or this market's clock stands before the change was made, so it was made in another one."""
+        return not self.at_utc_ns - round(self.minutes * S_PER_MINUTE * NS_PER_S) <= now_utc_ns < self.at_utc_ns
 
 
 def read_overrides(path: Path, file_value: Callable[[str], Any]) -> tuple[dict[str, Override], tuple[str, ...]]:
@@ -50,14 +65,31 @@ def read_overrides(path: Path, file_value: Callable[[str], Any]) -> tuple[dict[s
     return held, tuple(notes)
 
 
-def write_overrides(path: Path, overrides: dict[str, Override]) -> None:
-    """Replace the file by `overrides`, atomically. Raises StorageError when it cannot be written."""
-    content = {
+def read_returns(path: Path) -> tuple[Return, ...]:
+    """What was changed for a time and has not come back yet; a run that ends takes nothing of it away.
+
+    Raises:
+        SettingsError: the file is damaged.
+    """
+    if not path.is_file():
+        return ()
+    try:
+        rows = tomllib.loads(path.read_text(encoding="utf-8")).get("return", [])
+        return tuple(msgspec.convert(rows, tuple[Return, ...]))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, msgspec.ValidationError) as error:
+        raise SettingsError(f"{path}: damaged: {error}", what_to_do="delete it to go back to settings.toml") from error
+
+
+def write_overrides(path: Path, overrides: dict[str, Override], returns: Sequence[Return] = ()) -> None:
+    """Replace the file by `overrides` and what comes back, atomically. Raises StorageError when it cannot be written."""
+    content: dict[str, Any] = {
         "override": {
             key: {name: value for name, value in (("value", item.value), ("replaced", item.replaced)) if value is not None}
             for key, item in overrides.items()
         }
     }
+    if returns:
+        content["return"] = [msgspec.to_builtins(item) for item in returns]
     beside = path.with_suffix(".tmp")
     try:
         beside.write_bytes(b"# Written by quarterdeck; `quarterdeck set` changes it.\n" + tomli_w.dumps(content).encode())

@@ -21,6 +21,7 @@ from core.link.messages import Event
 from core.settings.load import shipped_settings
 from core.settings.schema import Ui
 from tests.tui.demo import FakeClient, live_events
+from tests.tui.demo_commands import DemoCommands, demo_reports
 from tui.app import DeskApp
 
 
@@ -101,7 +102,9 @@ async def _bridge(
     size: tuple[int, int] = (80, 24), client: FakeClient | None = None, ui: Ui | None = None, **desk: Any
 ) -> AsyncIterator[Bridge]:
     client = client if client is not None else FakeClient(live_events(**desk))
-    app = DeskApp(client, ui or ui_settings())
+    commands = DemoCommands()
+    commands.finished = demo_reports()
+    app = DeskApp(client, ui or ui_settings(), commands=commands)
     async with app.run_test(size=size, tooltips=False) as pilot:
         app.ticking.pause()  # tests tick by hand
         app.memory.silent_s = 0

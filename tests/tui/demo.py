@@ -10,12 +10,14 @@ import msgspec
 
 from core.link.client import EventBox
 from core.link.messages import (
+    Act,
     AnswerBody,
     AskBars,
     AskEquity,
     AskLedger,
     AskLog,
     AskNews,
+    AskRehearsal,
     AskSettings,
     AskTrades,
     Bars,
@@ -29,6 +31,7 @@ from core.link.messages import (
     LogNow,
     NewsNow,
     Question,
+    RehearsalNow,
     ReplayControl,
     SettingsNow,
     Trades,
@@ -461,6 +464,8 @@ class FakeClient:
                 )
             case AskSettings():
                 return demo_settings()
+            case AskRehearsal():
+                return demo_rehearsal()
             case AskNews(since_utc_ns=since):
                 return NewsNow(available=True, events=tuple(event for event in demo_news() if event.at_utc_ns >= since))
             case AskLog():
@@ -473,6 +478,23 @@ class FakeClient:
 
     async def close(self) -> None:
         self.closed = True
+
+
+def demo_rehearsal() -> RehearsalNow:
+    """A tighter cap and a shorter life: one position ages out, one trails later, the cap is passed."""
+    before = demo_desk()
+    first, second, *rest = before.positions
+    risk = msgspec.structs.replace(
+        before.risk,
+        cap_money=None if before.risk.open_money is None else round(before.risk.open_money * 0.9, 2),
+        limits=tuple(
+            msgspec.structs.replace(limit, limit=round(limit.limit / 2, 3), tripped=number == 0)
+            for number, limit in enumerate(before.risk.limits)
+        ),
+    )
+    moved = msgspec.structs.replace(second, care="trail from 1.0R")
+    after = msgspec.structs.replace(before, positions=(first, moved, *rest), risk=risk)
+    return RehearsalNow(before=before, after=after, acts=(Act(position_id=first.position_id, close_lots=first.lots, why="age"),))
 
 
 def demo_ledger(symbol: str) -> tuple[LedgerRow, ...]:

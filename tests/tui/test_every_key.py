@@ -21,9 +21,11 @@ from tests.tui.demo import NOW, demo_engine, demo_positions, foreign_position, p
 from tui.app import DeskApp
 from tui.keys import ACTIONS
 from tui.palette import Palette
+from tui.screens.backtest import BacktestPage
 from tui.screens.chart import ChartPage
 from tui.screens.desk import PANELS, DeskScreen
 from tui.screens.dialog import ChoiceDialog
+from tui.screens.effect import EffectPage
 from tui.screens.flatten import FlattenDialog
 from tui.screens.help import HelpDialog
 from tui.screens.journal import JournalPage, MetricsPage
@@ -83,6 +85,7 @@ CASES: dict[str, Case] = {
     "why": Case(on(WhyPage)),
     "journal": Case(on(JournalPage)),
     "metrics": Case(on(MetricsPage)),
+    "backtest": Case(on(BacktestPage)),
     "chart": Case(on(ChartPage)),
     "news": Case(on(NewsPage)),
     "health": Case(on(HealthPage)),
@@ -127,7 +130,12 @@ LOCAL: dict[str, Case] = {
     "TweakPage.switch": Case(lambda ship: ship.app.screen.edits, ("t", "slash", *"ui.ascii", "enter", "down")),
     "TweakPage.forget": Case(lambda ship: not ship.app.screen.edits, ("t", "slash", *"ui.ascii", "enter", "down", "space")),
     "TweakPage.apply": Case(shows("no edit waits"), ("t",)),
-    "TweakPage.undo": Case(shows("nothing was applied"), ("t",)),
+    "TweakPage.effect": Case(on(EffectPage), ("t", "slash", *"ui.ascii", "enter", "down", "space")),
+    "EffectPage.apply": Case(on(ChoiceDialog), ("t", "slash", *"ui.ascii", "enter", "down", "space", "E")),
+    "BacktestPage.new": Case(lambda ship: ship.app.screen.sight == "form", ("x",)),
+    "BacktestPage.mark": Case(lambda ship: ship.app.screen.marked, ("x",)),
+    "BacktestPage.cancel_run": Case(shows("no backtest runs"), ("x",)),
+    "TweakPage.undo": Case(on(ChoiceDialog), ("t",)),
     "TweakPage.history": Case(lambda ship: ship.app.screen.history, ("t",)),
     "Dialog.cancel": Case(lambda ship: on(DeskScreen)(ship) and not ship.client.sent, ("Q",)),
     "ChoiceDialog.choose(-1)": Case(lambda ship: ship.app.screen.chosen > 1, ("C",)),

@@ -25,9 +25,11 @@ from tests.tui.demo import (
 from tests.tui.export import styles, words
 from tests.tui.test_every_key import classes
 from tui.palette import Palette
+from tui.screens.backtest import BacktestPage
 from tui.screens.chart import ChartPage
 from tui.screens.desk import DeskScreen
 from tui.screens.dialog import ChoiceDialog
+from tui.screens.effect import EffectPage
 from tui.screens.flatten import FlattenDialog
 from tui.screens.help import HelpDialog
 from tui.screens.journal import JournalPage, MetricsPage, StoryPage
@@ -49,6 +51,24 @@ class Shown(NamedTuple):
     desk: dict[str, Any] = {}  # noqa: RUF012 - read only
 
 
+EDITED = (
+    "t",
+    ANSWERED,
+    "slash",
+    *"ui.ascii",
+    "enter",
+    "down",
+    "space",
+    "slash",
+    *("backspace",) * 8,
+    *"age_max",
+    "enter",
+    "down",
+)
+EDITED = (*EDITED, "enter", *("backspace",) * 6, "2", "enter")
+"""Two edits wait."""
+
+
 SCREENS: dict[str, Shown] = {
     "desk": Shown(DeskScreen),
     "signals": Shown(DeskScreen, ("2",)),
@@ -61,6 +81,12 @@ SCREENS: dict[str, Shown] = {
     "move_stop": Shown(MoveStopDialog, ("3", "m", *"161.1", "enter")),
     "stop": Shown(StopDialog, ("Q",)),
     "tweak": Shown(TweakPage, ("t", "slash", *"risk_per", "enter", "down")),
+    "effect": Shown(EffectPage, (*EDITED, "E", ANSWERED)),
+    "apply": Shown(ChoiceDialog, (*EDITED, "A", ANSWERED)),
+    "backtest": Shown(BacktestPage, ("x", ANSWERED)),
+    "backtest_new": Shown(BacktestPage, ("x", ANSWERED, "N", "enter", *"prices", "enter", "down")),
+    "backtest_report": Shown(BacktestPage, ("x", ANSWERED, "enter")),
+    "backtest_two": Shown(BacktestPage, ("x", ANSWERED, "equals_sign", "down", "equals_sign")),
     "why": Shown(WhyPage, ("w",)),
     "journal": Shown(JournalPage, ("b",)),
     "story": Shown(StoryPage, ("b", ANSWERED, "enter")),

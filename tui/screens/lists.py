@@ -29,7 +29,9 @@ from tui.widgets.field import Field
 from tui.widgets.panel import Panel
 from tui.widgets.paper import Paper
 
-LETTERS: Final = frozenset(("search", "pair", "switch", "forget", "apply", "undo", "history"))
+LETTERS: Final = frozenset(
+    ("search", "pair", "switch", "forget", "apply", "undo", "history", "effect", "new", "mark", "cancel_run")
+)
 """Actions of pages whose keys are letters."""
 
 

@@ -18,9 +18,10 @@ from core.model.commands import SetSettings
 from core.model.snapshot import DeskView
 from core.settings.parameters import parameters
 from tui.screens.dialog import Choice, ChoiceDialog
+from tui.screens.effect import EffectPage, Probe
 from tui.screens.lists import ListPage
-from tui.view import tweak
-from tui.view.lines import Line, Sheet, Span, wrapped
+from tui.view import effect, tweak
+from tui.view.lines import Line, Sheet, Span
 from tui.view.tweak import SettingsBook
 from tui.widgets.field import Field
 from tui.widgets.panel import Panel
@@ -42,6 +43,7 @@ class TweakPage(ListPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "switch", show=False, priority=True),
         Binding("delete,backspace", "forget", show=False, priority=True),
+        Binding("E", "effect", show=False, priority=True),
         Binding("A", "apply", show=False, priority=True),
         Binding("U", "undo", show=False, priority=True),
         Binding("H", "history", show=False, priority=True),
@@ -49,6 +51,7 @@ class TweakPage(ListPage):
     PAGE_KEYS = (
         ("Enter", "edit"),
         ("space", "switch"),
+        ("E", "effect"),
         ("A", "apply"),
         ("U", "undo"),
         ("H", "history"),
@@ -64,8 +67,8 @@ class TweakPage(ListPage):
         self.why = ""
         self.history = False
         self._wanted_key = key
-        self._last_set: tuple[tuple[str, str], ...] = ()
-        """What takes the last applied set back."""
+        self._probe: Probe | None = None
+        """What is known of the effect of the edits as they are."""
 
     def contents(self) -> Iterable[Widget]:
         """The list, and a field for edits."""
@@ -103,7 +106,7 @@ class TweakPage(ListPage):
         lines: list[Line] = list(tweak.detail(key, self.book, self.edits, self.why, width, self.glyphs))
         if self.edits:
             count = f"{len(self.edits)} edits wait" if len(self.edits) > 1 else "1 edit waits"
-            lines.append((Span(f"{count}: A applies, Delete takes the chosen one back", "warn"),))
+            lines.append((Span(f"{count}: E shows the effect, A applies, Delete takes the chosen one back", "warn"),))
         return lines
 
     @on(Panel.Chosen)
@@ -179,47 +182,69 @@ class TweakPage(ListPage):
         self.history = not self.history
         self.paint()
 
+    def action_effect(self) -> None:
+        """What the set would do to what is open, and would have done in the last days."""
+        probe = self._probed()
+        if probe is not None:
+            self.app.push_screen(EffectPage(probe, self.action_apply))
+
     def action_apply(self) -> None:
-        """Judge the set as a whole, show it, and ask for how long."""
+        """Judge the set as a whole, show it with its effect, and ask for how long."""
+        probe = self._probed()
+        if probe is not None:
+            self._question("Apply these changes", probe.changes, TERMS, probe)
+
+    def _probed(self) -> Probe | None:
+        """The effect of the edits, being found out; None where there are none or they contradict each other."""
         if self.book is None or not self.edits:
             self.host.say("no edit waits")
-            return
+            return None
         self.why = tweak.mistakes_together(self.book, self.edits)
         if self.why:
             self.paint()
-            return
-        self._question("Apply these changes", tuple(self.edits.items()), TERMS)
+            return None
+        return self._begun(tuple(self.edits.items()))
+
+    def _begun(self, changes: tuple[tuple[str, str], ...]) -> Probe:
+        if self._probe is None or self._probe.changes != changes:
+            self._probe = Probe(self.host, changes)
+            self.run_worker(self._probe.ask(), group="effect", exclusive=True, exit_on_error=False)
+            self.run_worker(self._probe.run(), group="whatif", exclusive=True, exit_on_error=False)
+        return self._probe
 
     def action_undo(self) -> None:
-        """Take the last set applied from here back."""
-        if not self._last_set:
-            self.host.say("nothing was applied from here yet")
+        """Take the newest set of changes back, whoever made it."""
+        changes = tweak.undoing(self.book) if self.book is not None else ()
+        if not changes:
+            self.host.say("nothing to take back: no change holds that was made while it ran")
             return
-        self._question("Take the last changes back", self._last_set, TERMS[:1])
+        self._question("Take the last changes back", changes, TERMS[:1], self._begun(changes))
 
-    def _question(self, title: str, changes: tuple[tuple[str, str], ...], terms: Sequence[tuple[str, float | None]]) -> None:
+    def _question(
+        self, title: str, changes: tuple[tuple[str, str], ...], terms: Sequence[tuple[str, float | None]], probe: Probe
+    ) -> None:
         book = self.book
         assert book is not None
 
-        def preview(desk: DeskView, width: int, rows: int) -> Sequence[Line]:
-            lines = tweak.change_lines(book, dict(changes), width, rows, self.glyphs)
-            held = f"{len(desk.positions)} open positions keep what they were opened with, unless a change takes effect at once."
-            return [*lines, *(((Span(text, "muted"),) for text in wrapped(held, width)) if desk.positions else ())]
+        def preview(_desk: DeskView, width: int, rows: int) -> Sequence[Line]:
+            told = effect.brief(probe.known, width, self.glyphs)
+            lines = tweak.change_lines(book, dict(changes), width, max(rows - len(told), 1), self.glyphs)
+            return [*lines, *told]
 
         choices = [
             Choice(words, preview, SetSettings(changes=changes, minutes=minutes), f"set, {words}") for words, minutes in terms
         ]
-        back = tuple((key, book.value(key)) for key, _ in changes)
-        dialog = ChoiceDialog(title, choices, danger=False, given=lambda ok: self._applied(changes, back, ok=ok))
+        dialog = ChoiceDialog(title, choices, danger=False, given=lambda ok: self._applied(changes, ok=ok))
         self.app.push_screen(dialog)
 
-    def _applied(self, changes: tuple[tuple[str, str], ...], back: tuple[tuple[str, str], ...], *, ok: bool) -> None:
+    def _applied(self, changes: tuple[tuple[str, str], ...], *, ok: bool) -> None:
         if not ok:
             self.why = self.host.memory.orders[0].answer if self.host.memory.orders else "refused"
         else:
             self.edits = {key: value for key, value in self.edits.items() if (key, value) not in changes}
-            self._last_set = back
-            self.why = ""
+            self.why, self._probe = "", None
+            if isinstance(self.app.screen, EffectPage):
+                self.app.pop_screen()
             for key, value in changes:
                 if key == "ui.theme":
                     self.host.wear(value.strip('"'))

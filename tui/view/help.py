@@ -33,7 +33,18 @@ ABOUT: Final = {
     ),
     "tweak": (
         "Parameters: Enter edits, Space switches, Delete takes an edit back. Edits gather in a change set and are "
-        "applied together with A, for good or for some minutes; U takes the last set back. What is refused says why."
+        "applied together with A, for good or for a time, after which the engine takes them back by itself. E shows what the set "
+        "would do to each open position now, and to the decisions of the last days. U takes the last set back, H is the history."
+    ),
+    "effect": (
+        "Effect: what the engine would send at once for each open position under the changed settings, found on a copy of the "
+        "desk at the prices of now; caps and breakers that move; and the last days run twice in another process, as is and "
+        "changed, with the same signals. The last line says how far the run as is agrees with what was really traded."
+    ),
+    "backtest": (
+        "Backtests: N fills in a form and runs one in a process of its own, behind everybody else in the queue for the "
+        "processor; X stops it. Enter opens a finished one; = marks one, and = on another sets both side by side. The whole "
+        "report is a page in the home folder: `quarterdeck backtest --open DIR --browse`."
     ),
     "why": ("Why not: every verdict of the chosen pair with each check, its number and its threshold. Enter opens one."),
     "journal": (

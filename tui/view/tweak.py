@@ -39,6 +39,8 @@ class SettingsBook(NamedTuple):
     shipped: dict[str, Any]
     overridden: tuple[str, ...]
     changes: tuple[tuple[int, str, str, str, str], ...]
+    returns: dict[str, tuple[int, str]] = {}  # noqa: RUF012 - read only
+    """By key, when it comes back by itself, and to what."""
 
     def value(self, key: str) -> str:
         """The value in force, as TOML writes it."""
@@ -53,7 +55,8 @@ class SettingsBook(NamedTuple):
 def book_of(answer: SettingsNow) -> SettingsBook:
     """The engine's answer, unpacked."""
     tree: dict[str, Any] = msgspec.msgpack.decode(answer.tree)
-    return SettingsBook(tree, shipped_tree(), answer.overridden, answer.changes)
+    returns = {key: (at, value) for at, key, value in answer.returns}
+    return SettingsBook(tree, shipped_tree(), answer.overridden, answer.changes, returns)
 
 
 def rows_matching(search: str) -> list[Parameter]:
@@ -98,6 +101,9 @@ def detail(key: str, book: SettingsBook, edits: Edits, why: str, width: int, gly
         lines.append(
             clip((Span(f"last change {at}Z: {clean(last[2])} to {clean(last[3])}, {clean(last[4])}", "muted"),), width, glyphs)
         )
+    if key in book.returns:
+        when, back = book.returns[key]
+        lines.append((Span(f"comes back to {clean(back)} at {figures.moment(when, '%d %b %H:%M')}Z by itself", "warn"),))
     if key in edits:
         lines.append(clip((Span(f"{book.value(key)} {glyphs.level} {edits[key]}", "accent"),), width, glyphs))
     if why:
@@ -147,6 +153,13 @@ def change_lines(book: SettingsBook, edits: Edits, width: int, rows_max: int, gl
         )
         lines.append(clip(spans, width, glyphs))
     return lines
+
+
+def undoing(book: SettingsBook) -> tuple[tuple[str, str], ...]:
+    """What takes the newest set of changes back; a key that was changed since, or is no parameter, is left out."""
+    newest = book.changes[:1]
+    same = [change for change in book.changes if (change[0], change[4]) == (newest[0][0], newest[0][4])]
+    return tuple((key, old) for _, key, old, new, _ in same if key in parameters() and book.value(key) == new)
 
 
 def history_lines(changes: Sequence[tuple[int, str, str, str, str]], width: int, glyphs: Glyphs) -> list[Line]:

@@ -78,3 +78,40 @@ def test_a_file_that_broke_while_running_leaves_the_old_settings_in_force(tmp_pa
     with pytest.raises(SettingsError, match="not valid TOML"):
         tuned.reload("SIGHUP")
     assert tuned.settings.risk.risk_per_trade_pct == 1.0
+
+
+def test_what_was_changed_for_a_time_comes_back_after_a_restart(tmp_path: Path) -> None:
+    tuning(tmp_path).change([(KEY, "0.5")], "screen", 100 * MINUTE_NS, minutes=120)
+    again = tuning(tmp_path)
+    assert again.settings.risk.risk_per_trade_pct == 0.5
+    assert again.due(219 * MINUTE_NS) is None
+    back = again.due(220 * MINUTE_NS)
+    assert back is not None
+    assert back.changes == ((KEY, "0.5", "1.0"),)
+    assert tuning(tmp_path).returns == ()
+
+
+def test_in_another_market_whose_clock_stands_before_the_change_it_comes_back_at_once(tmp_path: Path) -> None:
+    tuning(tmp_path).change([(KEY, "0.5")], "screen", 1_000 * MINUTE_NS, minutes=30)
+    assert tuning(tmp_path).due(5 * MINUTE_NS) is not None
+
+
+def test_a_key_that_is_set_anew_is_not_taken_back_and_one_for_a_time_again_comes_back_to_the_first_value(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    tuned.change([(KEY, "0.5"), ("care.age_max_hours", "2")], "screen", 0, minutes=60)
+    tuned.change([(KEY, "0.7")], "screen", 0)
+    tuned.change([("care.age_max_hours", "3")], "screen", 0, minutes=30)
+    assert [item.values for item in tuned.returns] == [{"care.age_max_hours": 4.0}]
+    back = tuned.due(30 * MINUTE_NS)
+    assert back is not None
+    assert back.changes == (("care.age_max_hours", "3.0", "4.0"),)
+    assert tuned.due(60 * MINUTE_NS) is None
+
+
+def test_a_wish_is_judged_like_a_change_and_changes_nothing(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    assert tuned.wished([(KEY, "0.5")]).changes == ((KEY, "1.0", "0.5"),)
+    with pytest.raises(SettingsError, match="must be a number"):
+        tuned.wished([(KEY, "50")])
+    assert tuned.settings.risk.risk_per_trade_pct == 1.0
+    assert not (tmp_path / "overrides.toml").exists()
