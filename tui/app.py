@@ -18,7 +18,6 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
-from textual.worker import WorkType
 
 from core.link.client import LinkClient
 from core.link.messages import AnswerBody, AskLog, Bye, Cannot, CommandResult, LinkState, LogNow, Question, ReplayControl

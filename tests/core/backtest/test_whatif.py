@@ -24,14 +24,7 @@ from core.model.units import H1_NS, M15_NS, UtcNs
 from core.settings.home import Home
 from core.strategy.load import load_strategy
 from tests.core.backtest import kit
-from tests.parity.test_replay_and_backtest import BUSY
-
-DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
-BEGIN_NS = 1_709_510_400 * 10**9
-"""Monday 2024-03-04 00:00 UTC."""
-DAYS = (date(2024, 3, 4), date(2024, 3, 6))
-PAUSED = (BEGIN_NS + 58 * H1_NS, BEGIN_NS + 60 * H1_NS)
-"""From the candidate of 10:00 on, which is judged before."""
+from tests.parity.test_replay_and_backtest import BUSY, replayed
 
 DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
 BEGIN_NS = 1_709_510_400 * 10**9
