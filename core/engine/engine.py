@@ -21,16 +21,15 @@ from core.engine.alerting import AlertSender
 from core.engine.desk_side import DeskSide
 from core.engine.drive import Drive, LiveDrive, LockstepDrive
 from core.engine.health import Health
-from core.engine.lockstep import Scans
 from core.engine.notify import Supervisor as SystemSupervisor
 from core.engine.opening import Opening, first_inputs, history_ends, late_bars, open_in_time, run_head, started_input
 from core.engine.overlay import with_newest
 from core.engine.perform import Performer
 from core.engine.recovery import Past, confirm_real, recovered
 from core.engine.runner import Runner
-from core.engine.scanning import Elsewhere, InLoop, history_bars, make_scanner, seed
+from core.engine.scanning import history_bars, make_scanner, seed
 from core.engine.strategy_process import StrategyProcess
-from core.engine.strategy_side import StrategySide
+from core.engine.strategy_side import scans_of
 from core.engine.supervise import Supervisor
 from core.engine.tuning import Tuning
 from core.engine.upkeep import Upkeep
@@ -189,10 +188,7 @@ class Engine:
     async def _first(self, opening: Opening, past: Past | None) -> None:
         settings = self.tuning.settings
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
-        self.scans: Scans = InLoop(self.scanner)
-        if self._apart is not None:
-            StrategySide(self, self._apart)
-            self.scans = Elsewhere(self.scanner, self._apart)
+        self.scans = scans_of(self, self.scanner, self._apart)
         histories = seed(self.scanner, opening, settings)
         started = started_input(
             settings,
