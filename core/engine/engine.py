@@ -21,7 +21,6 @@ from core.engine.alerting import AlertSender
 from core.engine.desk_side import DeskSide
 from core.engine.drive import Drive, LiveDrive, LockstepDrive
 from core.engine.health import Health
-from core.engine.lockstep import Scans
 from core.engine.notify import Supervisor as SystemSupervisor
 from core.engine.opening import Opening, first_inputs, history_ends, late_bars, open_in_time, run_head, started_input
 from core.engine.overlay import with_newest
@@ -189,7 +188,7 @@ class Engine:
     async def _first(self, opening: Opening, past: Past | None, on_step: Step) -> None:
         settings = self.tuning.settings
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
-        self.scans: Scans = self._scan_side.made(self.scanner)
+        self.scans = self._scan_side.made(self.scanner)
         histories = seed(self.scanner, opening, settings)
         started = started_input(
             settings,

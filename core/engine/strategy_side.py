@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.clock.wall import Clock
+from core.engine.lockstep import Scans
+from core.engine.scanning import Elsewhere, InLoop
 from core.engine.strategy_process import StrategyProcess, Trouble
 from core.engine.voice import Level
 from core.model.effects import Alert
 from core.model.snapshot import LogLine
+from core.scan.scanner import Scanner
 from core.settings.schema import Settings
 from core.strategy.load import LoadedStrategy, load_strategy
 
@@ -29,6 +32,14 @@ async def strategy_of_a_run(settings: Settings, home: Path, clock: Clock) -> Str
         return load_strategy(settings.strategy, home), None
     process = StrategyProcess(settings, home, clock)
     return await process.start(), process
+
+
+def scans_of(engine: Engine, scanner: Scanner, process: StrategyProcess | None) -> Scans:
+    """Who looks at closed bars: the scanner here, or the process with the scanner's questions."""
+    if process is None:
+        return InLoop(scanner)
+    StrategySide(engine, process)
+    return Elsewhere(scanner, process)
 
 
 class StrategySide:
