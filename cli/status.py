@@ -68,6 +68,8 @@ def problems(snapshot: Snapshot) -> list[str]:
 def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
     """The status as a human reads it."""
     text = [_run(snapshot), _account(snapshot.desk), _holdings(snapshot.desk), _machine(snapshot.engine)]
+    if snapshot.engine.scanning:
+        text.append(f"scanning: {snapshot.engine.scanning}")
     unknown = [order for order in snapshot.desk.orders if order.fate == "unknown"]
     text += [f"unknown: {order.client_id} {order.what} {order.symbol} {order.lots:g}" for order in unknown]
     return text + ([f"wrong: {what}" for what in wrong] or ["all is well"])
@@ -95,6 +97,7 @@ def figures(snapshot: Snapshot) -> dict[str, Any]:
         "tape_seq": engine.tape_seq,
         "tape_bytes_day": engine.tape_bytes_day,
         "replay_fraction": engine.replay_fraction,
+        "scanning": engine.scanning,
     }
 
 

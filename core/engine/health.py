@@ -29,6 +29,7 @@ class Health:
         self.errors: dict[str, int] = {}
         self.round_trip_ms: float | None = None
         self.lag_ms = 0.0
+        self.scanning = ""
         self._venue = venue
         self._clock = clock
         self._pacer = pacer
@@ -91,6 +92,7 @@ class Health:
             replay_speed=None if self._pacer is None else self._pacer.speed,
             bars_per_s=self._bars_per_s if self._venue.ends else None,
             home=self._home,
+            scanning=self.scanning,
         )
 
     @property

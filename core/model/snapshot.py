@@ -218,6 +218,8 @@ class EngineHealth(Struct, frozen=True, kw_only=True):
     """Times life; 0 is paused; None is as fast as it goes or no replay."""
     bars_per_s: float | None = None
     home: str = ""
+    scanning: str = ""
+    """Which machines scan, or why none does; empty where this machine was told to scan."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):

@@ -124,6 +124,16 @@ class Scan(Section, frozen=True):
     signal_age_max_s: Annotated[float, number("Oldest tradable signal, from its bar's end", "s", 1, 900)]
     price_moved_max_pct: Annotated[float, number("Price may have moved by so much of the stop distance", "% of stop", 0, 500)]
     queue_max: Annotated[int, number("Signals waiting at most", "", 1, 10_000, "next start")]
+    redis: Annotated[
+        str, words("Address of the Redis over which machines scan (redis://, rediss://, unix://); empty: scan here", "next start")
+    ]
+    redis_prefix: Annotated[str, words("Beginning of all keys there", "next start", pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    answer_wait_s: Annotated[float, number("A scanning machine has answered after, at most", "s", 0.1, 900, "next start")]
+    takeover_s: Annotated[float, number("The work of a silent machine is another's after", "s", 1, 300, "next start")]
+    without_machines: Annotated[
+        Literal["scan_here", "no_entries"],
+        choice("While no scanning machine answers: this machine scans, or there are no entries", "next start"),
+    ]
 
 
 class Filters(Section, frozen=True):

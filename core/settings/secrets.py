@@ -1,7 +1,8 @@
 """Credentials: from the environment, else from secrets.toml, whose rights are checked; never from settings.toml, never printed.
 
-    QUARTERDECK_PASSWORD      the account's password, where the terminal is not logged in already
-    QUARTERDECK_ALERT_URLS    where alerts go, separated by blanks
+    QUARTERDECK_PASSWORD        the account's password, where the terminal is not logged in already
+    QUARTERDECK_ALERT_URLS      where alerts go, separated by blanks
+    QUARTERDECK_REDIS_PASSWORD  the password of the Redis at scan.redis
 
 Does not: keep the gateway's token (`core.brokers.mt5.gateway.place` makes and keeps that).
 """
@@ -20,6 +21,7 @@ from core.model.errors import SettingsError
 
 PASSWORD_VARIABLE = "QUARTERDECK_PASSWORD"
 URLS_VARIABLE = "QUARTERDECK_ALERT_URLS"
+REDIS_VARIABLE = "QUARTERDECK_REDIS_PASSWORD"
 _OTHERS = 0o077
 
 
@@ -28,6 +30,7 @@ class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     password: str = ""
     alert_urls: tuple[str, ...] = ()
+    redis_password: str = ""
 
     def __repr__(self) -> str:
         """Never the texts."""
@@ -37,7 +40,7 @@ class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def texts(self) -> tuple[str, ...]:
         """All of them, for whoever must keep them out of a log."""
-        return tuple(text for text in (self.password, *self.alert_urls) if text)
+        return tuple(text for text in (self.password, self.redis_password, *self.alert_urls) if text)
 
 
 def read_secrets(path: Path, environ: Mapping[str, str] | None = None) -> Secrets:
@@ -49,7 +52,11 @@ def read_secrets(path: Path, environ: Mapping[str, str] | None = None) -> Secret
     environ = os.environ if environ is None else environ
     filed = _filed(path) if path.is_file() else Secrets()
     urls = tuple(environ.get(URLS_VARIABLE, "").split())
-    return Secrets(password=environ.get(PASSWORD_VARIABLE, "") or filed.password, alert_urls=urls or filed.alert_urls)
+    return Secrets(
+        password=environ.get(PASSWORD_VARIABLE, "") or filed.password,
+        alert_urls=urls or filed.alert_urls,
+        redis_password=environ.get(REDIS_VARIABLE, "") or filed.redis_password,
+    )
 
 
 def _filed(path: Path) -> Secrets:
@@ -58,6 +65,8 @@ def _filed(path: Path) -> Secrets:
             raise SettingsError(f"{path}: others may read it", what_to_do=f"run `chmod 600 {path}`")
         return msgspec.toml.decode(path.read_bytes(), type=Secrets)
     except (msgspec.DecodeError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}", what_to_do="it takes `password` and `alert_urls` only") from error
+        raise SettingsError(
+            f"{path}: {error}", what_to_do="it takes `password`, `alert_urls` and `redis_password` only"
+        ) from error
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check its rights") from error
