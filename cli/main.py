@@ -51,6 +51,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),
     "backtest": Subcommand("cli.backtest", "Trade recorded days at the machine's speed, and report."),
     "doctor": Subcommand("cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
+    "scan": Subcommand("cli.scan", "Scan for engines elsewhere, over a broker of messages."),
     "gateway": Subcommand("cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
     "data": Subcommand("cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")),
     "check": Subcommand("cli.check", "Does a strategy look ahead, or need more past than it says?", ("lookahead", "warmup")),

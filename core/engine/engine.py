@@ -27,9 +27,9 @@ from core.engine.overlay import with_newest
 from core.engine.perform import Performer
 from core.engine.recovery import Past, confirm_real, recovered
 from core.engine.runner import Runner
+from core.engine.scan_side import ScanSide
 from core.engine.scanning import history_bars, make_scanner, seed
 from core.engine.strategy_process import StrategyProcess
-from core.engine.strategy_side import scans_of
 from core.engine.supervise import Supervisor
 from core.engine.tuning import Tuning
 from core.engine.upkeep import Upkeep
@@ -101,7 +101,7 @@ class Engine:
         self._secrets = secrets
         self._on_line = on_line
         self._real_time = real_time
-        self._apart = apart
+        self._scan_side = ScanSide(self, secrets, apart)
         self._system = SystemSupervisor()
         self._made_up = venue.mode in _MADE_UP
         engine = loaded.settings.engine
@@ -145,7 +145,7 @@ class Engine:
         self.drive = self._make_drive()
         self.health = Health(self.venue, self.clock, self.drive.pacer, str(self.home.root))
         self.heart = Heart(self.home.heartbeat, self.journal)
-        await self._first(opening, past)
+        await self._first(opening, past, on_step)
         on_step("opening the link")
         self.link = LinkServer(self.home.root, self.side, on_watcher=self._publish)
         await self.link.start()
@@ -185,10 +185,10 @@ class Engine:
             return LockstepDrive(self, performer)
         return LiveDrive(self, performer, self._supervisor)
 
-    async def _first(self, opening: Opening, past: Past | None) -> None:
+    async def _first(self, opening: Opening, past: Past | None, on_step: Step) -> None:
         settings = self.tuning.settings
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
-        self.scans = scans_of(self, self.scanner, self._apart)
+        self.scans = self._scan_side.made(self.scanner)
         histories = seed(self.scanner, opening, settings)
         started = started_input(
             settings,
@@ -210,6 +210,7 @@ class Engine:
             inputs += late_bars(opening, past.until_utc_ns)
         self.history_ends = history_ends(opening)
         await self.drive.begin(inputs)
+        await self._scan_side.start(on_step)
         self.upkeep.begin(self.runner.at_utc_ns)
 
     # -------------------------------------------------------------------------------------------------------- run
@@ -269,8 +270,7 @@ class Engine:
     async def close(self, end: RunEnd) -> RunEnd:
         """End all tasks, flush, say goodbye; returns how it ended in the end. Safe after a failed start."""
         await self._supervisor.stop()
-        if self._apart is not None:
-            await self._apart.stop()
+        await self._scan_side.stop()
         if hasattr(self, "upkeep") and hasattr(self, "health"):
             await self.drive.stop()
             if not self.runner.broken and self.runner.seq:

@@ -1,0 +1,78 @@
+"""`quarterdeck scan`: a scanning machine, which looks at closed bars for engines elsewhere and holds no broker's credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.options import HomeOption, SetOption
+from cli.output import warn
+from cli.parsing import parse_settings
+from core.clock.wall import WallClock
+from core.engine.machines.place import Place, place_of
+from core.engine.machines.serving import Serving, serve
+from core.engine.machines.wire import Identity
+from core.engine.strategy_side import strategy_of_a_run
+from core.model.errors import UsageError
+from core.settings.home import Home, resolve_home
+from core.settings.load import load_settings
+from core.settings.schema import Settings
+from core.settings.secrets import read_secrets
+from core.settings.version import code_version
+
+_NAME_MAX = 64
+
+
+def command(
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="How engines call this machine. [host and process]")] = "",
+    values: SetOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Take closed bars from engines at scan.redis, ask the strategy, answer.
+
+    It serves the engines that run the same strategy, with the same parameters, in the same version of this program. Needs
+    scan.redis and the strategy in its settings; no terminal and no account. Ends with Ctrl-C, or when its supervisor says so.
+    """
+    root = resolve_home(home)
+    settings = load_settings(root.root, parse_settings(values or [])).settings
+    place = place_of(settings.scan, read_secrets(root.secrets))
+    if place is None:
+        raise UsageError(
+            "scan.redis is empty: there is nobody to scan for",
+            what_to_do="set it in settings.toml, here and where the engine runs",
+        )
+    if place.in_clear:
+        warn(f"{place.address}: what crosses the network is not encrypted; rediss:// would be")
+    asyncio.run(_serve(settings, root, place, name[:_NAME_MAX] or f"{platform.node()}-{os.getpid()}"))
+
+
+async def _serve(settings: Settings, root: Home, place: Place, name: str) -> None:
+    strategy, apart = await strategy_of_a_run(settings, root.root, WallClock())
+    identity = Identity(strategy=strategy.name, strategy_hash=strategy.hash, code_version=code_version())
+    print(f"strategy {strategy.name} {strategy.hash}, quarterdeck {identity.code_version}", flush=True)
+    if apart is not None:
+        apart.limit_s, apart.wait_s = settings.strategy.time_limit_ms / 1000.0, settings.scan.round_wait_s
+        apart.hear(_say, lambda trouble: _say(trouble.text))
+    serving = Serving(place=place, name=name, identity=identity, strategy=strategy, apart=apart, settings=settings, say=_say)
+    work = asyncio.create_task(serve(serving))
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+    finally:
+        if apart is not None:
+            await apart.stop()
+    print(f"{serving.answered} questions answered", flush=True)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,199 @@
+"""Asking the scanning machines, and what the engine does where none answers: it looks itself, or holds entries (D6).
+
+Promises: each question is decided once; an answer that comes after that reaches the desk in order of arrival, which refuses what
+is too old and notes what was judged before; what is not ours, or made by another strategy, is refused with the reason; that the
+machines are gone, and that they are back, is said once, in the log and as an alert. Care never waits here: whoever asks is the
+loop of one pair's bars.
+Does not: judge a signal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from core.engine.machines.asking import Exchange, ended, engine_present
+from core.engine.machines.place import Place
+from core.engine.machines.wire import Identity, Unreadable, decode_answer, encode_question, misfit, short
+from core.engine.strategy_process import Asked
+from core.engine.voice import Level
+from core.model.effects import Alert
+from core.model.inputs import EngineTrouble
+from core.model.signals import NoSignal, Signal
+from core.model.units import NS_PER_S, UtcNs
+from core.scan.look import Look, answered
+from core.settings.version import code_version
+
+if TYPE_CHECKING:
+    from core.engine.engine import Engine
+
+_FIRST_S = 3.0
+"""So long the start waits to learn who is there."""
+_KEEP_X = 2.0
+"""A question outlives the engine's patience by so much, so that a late answer can still come."""
+_REMEMBERED = 1_000
+"""Questions whose late answers are still known."""
+
+
+class _Question:
+    """One question that was put."""
+
+    __slots__ = ("answer", "bar_open_utc_ns", "symbol")
+
+    def __init__(self, look: Look) -> None:
+        self.symbol = look.instrument.symbol
+        self.bar_open_utc_ns: UtcNs = look.bar_open_utc_ns
+        self.answer: asyncio.Future[Signal | NoSignal] = asyncio.get_running_loop().create_future()
+
+
+class ByMachines:
+    """Asks them as `Asked` does, with `here` (or the loaded strategy in this loop) as the way out."""
+
+    def __init__(self, engine: Engine, place: Place, here: Asked | None) -> None:
+        """`engine` has its venue and strategy."""
+        self._engine = engine
+        self._here = here
+        scan, limits = engine.tuning.settings.scan, engine.tuning.settings.engine
+        self._scan = scan
+        loaded = engine.strategy
+        self._identity = Identity(strategy=loaded.name, strategy_hash=loaded.hash, code_version=code_version())
+        self._life = f"{engine.venue.run_id}-{secrets.token_hex(4)}"
+        """Names this engine's questions: two runs over the same days must not take each other's answers for old ones."""
+        me = engine_present(self._identity, engine.venue.run_id)
+        self._line = Exchange(place, me, self, retry_min_s=limits.retry_min_s, retry_max_s=limits.retry_max_s)
+        self._keeping: asyncio.Task[None] | None = None
+        self._asked: OrderedDict[str, _Question] = OrderedDict()
+        self._told: bool | None = None
+        """Whether it was last said that there are machines."""
+        self._warned: set[str] = set()
+        holds = scan.without_machines == "no_entries" and engine.venue.terminal is None
+        # where nobody looks here instead, an answer is worth waiting for as long as it could be traded
+        self._wait_s = max(scan.answer_wait_s, scan.signal_age_max_s) if holds else scan.answer_wait_s
+
+    # ------------------------------------------------------------------------------------------------------ its life
+    async def start(self) -> None:
+        """Begin to hold the line; returns when it is known who is there, or after a moment."""
+        self._keeping = asyncio.create_task(self._line.keep(), name="line to scanning machines")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._line.looked.wait(), _FIRST_S)
+        self.changed()
+
+    async def stop(self) -> None:
+        """Let go of the line."""
+        if self._keeping is not None:
+            await ended(self._keeping)
+
+    @property
+    def why(self) -> str:
+        """Why no machine can be asked; empty where one can."""
+        if self._line.why:
+            return self._line.why
+        return "" if self._line.machines else "no scanning machine is there"
+
+    @property
+    def view(self) -> str:
+        """Who scans, for people: `2 machines (vps1, vps2)`, or `here: ...` and why."""
+        names = self._line.machines
+        if not self.why:
+            return f"{len(names)} machine{'s' * (len(names) != 1)} ({', '.join(names)})"
+        return f"{'here' if self._scan.without_machines == 'scan_here' else 'nowhere'}: {self.why}"
+
+    # -------------------------------------------------------------------------------------------------- a question
+    async def ask(self, look: Look) -> Signal | NoSignal:
+        """A machine's answer; without one, this machine's, or that there is none and why."""
+        if self.why:
+            return await self._without(look, self.why)
+        question = _Question(look)
+        question_id = f"{self._life}-{question.symbol}-{question.bar_open_utc_ns // NS_PER_S}".replace(":", "_")
+        data = encode_question(self._identity, look)
+        self._asked[question_id] = question
+        while len(self._asked) > _REMEMBERED:
+            self._asked.popitem(last=False)
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._line.ask(question_id, data, self._wait_s * _KEEP_X)
+                return await question.answer
+        except TimeoutError:
+            why = f"no scanning machine answered within {self._wait_s:g} s"
+        except (OSError, Unreadable) as error:
+            why = str(error)
+        question.answer.cancel()
+        self._say("warning", f"{question.symbol}: {why}", counted="ScanUnanswered")
+        found = await self._without(look, why)
+        await self._line.forget(question_id)
+        return found
+
+    async def _without(self, look: Look, why: str) -> Signal | NoSignal:
+        if self._scan.without_machines == "no_entries":
+            return look.without(self._engine.strategy, why)
+        return answered(self._engine.strategy, look) if self._here is None else await self._here.ask(look)
+
+    # ------------------------------------------------------------------------------------------- what the line brings
+    def answered(self, question_id: str, text: object) -> None:
+        """See `Listener`. What this engine never asked is another engine's."""
+        question = self._asked.get(question_id)
+        if question is None:
+            return
+        try:
+            answer = decode_answer(text)
+            why = misfit(answer.found, self._identity, question.symbol, question.bar_open_utc_ns)
+            why = f"the answer of {short(answer.machine)} is refused: {why}" if why else ""
+        except Unreadable as error:
+            answer, why = None, f"refused: {error}"
+        if why or answer is None:
+            self._say("error", f"{question.symbol}: {why}", counted="ScanRefused")
+            self._give_up(question, why)
+        elif not question.answer.done():
+            question.answer.set_result(answer.found)
+        elif isinstance(answer.found, Signal):
+            self._engine.drive.post(answer.found)
+
+    def failed(self, question_id: str, why: str) -> None:
+        """See `Listener`."""
+        question = self._asked.get(question_id)
+        if question is not None:
+            self._give_up(question, f"no scanning machine could answer: {short(why)}")
+
+    def changed(self) -> None:
+        """See `Listener`: tell who is there now, and let nobody wait for those who are not."""
+        for one in self._line.strangers:
+            differs = self._identity.differs(one.identity)
+            text = f"{short(one.name)} has {short(differs)}: it is not asked"
+            if text not in self._warned and len(self._warned) < _REMEMBERED:
+                self._warned.add(text)
+                self._say("warning", text)
+        why = self.why
+        if why and self._scan.without_machines == "scan_here":
+            for question in self._asked.values():
+                self._give_up(question, why)
+        self._engine.health.scanning = self.view
+        if self._keeping is not None and self._told is not (not why):
+            self._tell(why)
+
+    def _tell(self, why: str) -> None:
+        first, self._told = self._told is None, not why
+        here = self._scan.without_machines == "scan_here"
+        text = f"scanning: {self.view}"
+        if not here:
+            if why or not first:
+                self._engine.drive.post(EngineTrouble(kind="degraded", active=bool(why), why=why and f"nobody scans: {why}"))
+            self._say("warning" if why else "info", text)
+        elif first and not why:
+            self._say("info", text)
+        else:
+            self._engine.voice.tell(
+                self._engine.runner.at_utc_ns, Alert(kind="connection", level="warning" if why else "info", text=text)
+            )
+
+    def _give_up(self, question: _Question, why: str) -> None:
+        if not question.answer.done():
+            question.answer.set_exception(ConnectionError(why))
+
+    def _say(self, level: Level, text: str, counted: str = "") -> None:
+        engine = self._engine
+        if counted:
+            engine.health.count_error(counted)
+        engine.voice.say(engine.runner.at_utc_ns, level, "scan", text)
