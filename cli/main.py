@@ -6,6 +6,12 @@ Promises: `--help` imports no subcommand; whatever an operator can mend ends in 
 
 from __future__ import annotations
 
+from cli.entry import INTERRUPTED, hush, unhush
+
+if __name__ == "__main__":
+    hush()  # before all that takes time to import
+
+# isort: split
 import importlib
 import os
 import sys
@@ -19,7 +25,6 @@ from typer.core import TyperGroup
 from core.model.errors import InvariantBroken, QuarterdeckError, StorageError, UsageError
 
 PROGRAM = "quarterdeck"
-INTERRUPTED = 130
 
 
 class Subcommand(NamedTuple):
@@ -76,6 +81,7 @@ class LazyGroup(TyperGroup):
             hint = f"did you mean `{PROGRAM} {near[0]}`?" if near else f"`{PROGRAM} --help` lists what there is"
             raise UsageError(f"there is no command {cmd_name!r}", what_to_do=hint)
         module = importlib.import_module(SUBCOMMANDS[cmd_name].module)
+        unhush()
         if SUBCOMMANDS[cmd_name].parts:
             return typer.main.get_command(module.GROUP)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -19,7 +19,7 @@ import typer
 
 from cli.options import HomeOption, JsonOption
 from cli.output import print_json
-from core.model.errors import StorageError
+from core.model.errors import StorageError, UsageError
 from core.settings.home import Home, prepare, resolve_home
 from core.settings.shipped import shipped_text
 
@@ -84,12 +84,18 @@ def _systemd(action: Action, place: Home, text: str) -> None:
         prepare(place).logs.mkdir(exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        _call("systemctl", "--user", "daemon-reload")
+        try:
+            _call("systemctl", "--user", "daemon-reload")
+        except StorageError:
+            path.unlink()  # what systemd never saw is not left to surprise anybody at the next boot
+            raise
         _call("systemctl", "--user", "enable", "--now", _UNIT)
         print(f"installed {path} and started it; `loginctl enable-linger` keeps it running without a login")
         return
+    if not path.exists():
+        raise UsageError(f"there is no {path}", what_to_do="`quarterdeck service install` would write it")
     _call("systemctl", "--user", "disable", "--now", _UNIT)
-    path.unlink(missing_ok=True)
+    path.unlink()
     print(f"stopped and removed {path}")
 
 
@@ -113,4 +119,6 @@ def _call(*words: str) -> None:
         raise StorageError(what, what_to_do="use another supervisor, with what `quarterdeck service show` prints") from error
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
-        raise StorageError(f"`{' '.join(words)}` failed: {reason}", what_to_do="see `quarterdeck service show`")
+        # the bus of a user exists where he logged in, over ssh for one; not after `su` or `sudo`
+        remedy = "log in as that user, not by su or sudo" if "bus" in reason else "see `quarterdeck service show`"
+        raise StorageError(f"`{' '.join(words)}` failed: {reason}", what_to_do=remedy)

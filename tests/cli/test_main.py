@@ -6,6 +6,9 @@ import errno
 import importlib
 import inspect
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -20,6 +23,7 @@ from core.settings.home import Home
 from core.settings.load import shipped_settings
 from core.settings.parameters import parameters
 from core.strategy.load import load_strategy
+from tests.conftest import CHECKOUT
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -165,3 +169,56 @@ def test_service_fills_in_the_names(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not [mark for mark in ("@COMMAND@", "@HOME@", "@NAME@") if mark in said]
     assert "my home & 100%%" in unit_text(Home(home))
     assert "my home &amp; 100%" in task_text(Home(home))
+
+
+CTRL_C_AT_AN_IMPORT = """
+import builtins, os, signal, sys
+imports = builtins.__import__
+def interrupted(name, *more):
+    if name.split(".")[0] == MODULE:
+        signal.raise_signal(signal.SIGINT)
+    return imports(name, *more)
+from cli.entry import main
+builtins.__import__ = interrupted
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "words"), [("typer", ("--help",)), ("msgspec", ("status",)), ("asyncio", ("scan",)), ("numpy", ("doctor",))]
+)
+def test_ctrl_c_before_there_is_anything_to_interrupt_ends_with_one_word(module: str, words: tuple[str, ...]) -> None:
+    code = CTRL_C_AT_AN_IMPORT.replace("MODULE", repr(module))
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "quarterdeck: interrupted\n"), done.stderr
+
+
+def systemctl_that(folder: Path, does: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "systemctl").write_text(f"#!/bin/sh\necho $* >> {folder}/asked\n{does}\n")
+    (folder / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="systemd")
+def test_a_service_is_installed_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    systemctl_that(tmp_path, "exit 0", monkeypatch)
+    unit = tmp_path / "config" / "systemd" / "user" / "quarterdeck.service"
+    assert main(["service", "install", "--home", str(tmp_path / "home")]) == 0
+    assert f'run --no-ui --home "{tmp_path}/home"' in unit.read_text()
+    assert (tmp_path / "home" / "logs").is_dir()
+    assert main(["service", "remove", "--home", str(tmp_path / "home")]) == 0
+    assert not unit.exists()
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert asked == ["--user daemon-reload", f"--user enable --now {unit.name}", f"--user disable --now {unit.name}"]
+    assert main(["service", "remove", "--home", str(tmp_path / "home")]) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="systemd")
+def test_a_service_that_systemd_never_saw_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    systemctl_that(tmp_path, "echo Failed to connect to bus: No medium found >&2; exit 1", monkeypatch)
+    assert main(["service", "install", "--home", str(tmp_path / "home")]) == 6
+    assert "log in as that user, not by su or sudo" in one_line(capsys)
+    assert not list((tmp_path / "config").rglob("*.service"))
