@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import typer
 
 from cli.engine_line import NotReached, talk
 from cli.options import HomeOption, JsonOption, PairsOption, SetOption
@@ -18,13 +19,14 @@ from core.brokers.mt5.policy import Mt5Policy, policy_from
 from core.brokers.mt5.servertime import ServerClock
 from core.brokers.mt5.terminals import open_terminal
 from core.clock.wall import WallClock
+from core.engine.alerting import services
 from core.engine.examining import MarketAndMachine, wanted_of
 from core.link.messages import AskDoctor, Cannot, DoctorNow
 from core.model.errors import NoEngineError, VerdictError
 from core.settings.home import Home, resolve_home
 from core.settings.load import load_settings
 from core.settings.schema import Settings
-from core.settings.secrets import read_secrets
+from core.settings.secrets import URLS_VARIABLE, read_secrets
 from core.strategy.load import load_strategy
 
 _ANSWER_S = 180.0
@@ -32,7 +34,13 @@ _ANSWER_S = 180.0
 _MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
-def command(pairs: PairsOption = None, changes: SetOption = None, home: HomeOption = None, as_json: JsonOption = False) -> None:
+def command(
+    pairs: PairsOption = None,
+    changes: SetOption = None,
+    alert: Annotated[bool, typer.Option("--alert", help="Send a test alert to every service that is named.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Examine terminal, account, symbols, candles, quotes, clock and a checked (never sent) order.
 
     Asks the running engine of the home; without one, or when pairs or settings are given, it looks by itself. Ends with 0 when
@@ -48,6 +56,8 @@ def command(pairs: PairsOption = None, changes: SetOption = None, home: HomeOpti
         findings = asyncio.run(_examined(load_settings(place.root, given).settings, place))
     else:
         warn("this is what the running engine sees")
+    if alert:
+        findings = (*findings, alerted(load_settings(place.root, given).settings, place))
     verdict = verdict_of(findings)
     for finding in findings:
         print("\n".join(lines(finding)))
@@ -56,6 +66,23 @@ def command(pairs: PairsOption = None, changes: SetOption = None, home: HomeOpti
     if verdict == "fail":
         failed = [finding.name for finding in findings if finding.verdict == "fail"]
         raise VerdictError(f"not fit to trade: {', '.join(failed)}", what_to_do="see the remedies above")
+
+
+def alerted(settings: Settings, place: Home) -> Finding:
+    """Whether a test alert reached every service."""
+    urls = read_secrets(place.secrets).alert_urls or settings.alerts.urls
+    if not urls:
+        remedy = f"put addresses into {URLS_VARIABLE}, into secrets.toml (alert_urls) or into alerts.urls"
+        return Finding(name="alerts", verdict="fail", text="no service is named", remedy=remedy)
+    refused = services(urls)("Quarterdeck: test", f"[info] a test alert from {place.root.name}")
+    if not refused:
+        return Finding(name="alerts", verdict="ok", text=f"taken by {len(urls)} of {len(urls)}", remedy="")
+    return Finding(
+        name="alerts",
+        verdict="fail",
+        text=f"not taken by {', '.join(refused)}",
+        remedy="check that address; the forms that each service takes stand in the documentation of apprise",
+    )
 
 
 def lines(finding: Finding) -> list[str]:

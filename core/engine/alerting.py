@@ -1,7 +1,8 @@
 """Telling people away from the screen, through apprise: filtered by level, bounded a minute, the rest folded into one line.
 
-Promises: sending never delays the engine (its own task, a bounded box); a service that fails is counted and told in the log,
-never raised. The library is imported at the first alert, for it weighs more than the engine's own start.
+Promises: sending never delays the engine (its own task, a bounded box); a service that fails is counted and told in the log by
+its kind and place in the list (an address is a secret), never raised; what is folded fits a short message, the worst first. The
+library is imported at the first alert, for it weighs more than the engine's own start.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from core.clock.wall import Clock
 from core.model.effects import Alert
 from core.settings.schema import Alerts
 
-Send = Callable[[str, str], bool]
-"""(title, body) -> delivered."""
+Send = Callable[[str, str], Sequence[str]]
+"""(title, body) -> the services that did not take it, in words."""
 _LEVELS: tuple[Literal["info", "warning", "critical"], ...] = ("info", "warning", "critical")
 _ALWAYS = ("summary",)
 """What has a switch of its own in the settings, whatever the least level."""
 _BOX_MAX = 200
 _WINDOW_S = 60.0
+_BODY_LETTERS_MAX = 1_500
+"""Fits a message of every chat service there is."""
 
 
 class AlertSender:
@@ -94,12 +97,13 @@ class AlertSender:
     async def _deliver(self, batch: Sequence[Alert]) -> None:
         worst = max(batch, key=lambda alert: _LEVELS.index(alert.level))
         title = f"Quarterdeck: {worst.kind}" if len(batch) == 1 else f"Quarterdeck: {len(batch)} alerts"
-        body = "\n".join(f"[{alert.level}] {alert.symbol + ' ' if alert.symbol else ''}{alert.text}" for alert in batch)
+        body = _body(batch)
         send = self._send
         if send is None:
-            send = self._send = await asyncio.to_thread(_library, self._urls)
-        if not await asyncio.to_thread(send, title, body):
-            self._lost("no service took it")
+            send = self._send = await asyncio.to_thread(services, self._urls)
+        refused = await asyncio.to_thread(send, title, body)
+        if refused:
+            self._lost(f"not taken by {', '.join(refused)}")
 
     def _lost(self, why: str) -> None:
         self.failed += 1
@@ -107,14 +111,42 @@ class AlertSender:
             self.on_failure(f"an alert was not delivered: {why} ({self.failed} so far)")
 
 
-def _library(urls: Sequence[str]) -> Send:
+def _body(batch: Sequence[Alert]) -> str:
+    """One line an alert, the worst first where they do not all fit."""
+    lines = [_line(alert) for alert in batch]
+    if sum(len(line) + 1 for line in lines) <= _BODY_LETTERS_MAX:
+        return "\n".join(lines)
+    worst_first = sorted(batch, key=lambda alert: -_LEVELS.index(alert.level))
+    kept, room = list[str](), _BODY_LETTERS_MAX
+    for alert in worst_first:
+        line = _line(alert)[:_BODY_LETTERS_MAX]
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    left = len(batch) - len(kept)
+    return "\n".join([*kept, f"and {left} more, see the log"] if left else kept)
+
+
+def _line(alert: Alert) -> str:
+    about = f"{alert.symbol} " if alert.symbol and not alert.text.startswith(alert.symbol) else ""
+    return f"[{alert.level}] {about}{alert.text}"
+
+
+def services(urls: Sequence[str]) -> Send:
+    """Whoever the addresses name, as one way of sending; imports the library, so not in the loop that trades."""
     import apprise
 
-    service = apprise.Apprise()
-    for url in urls:
-        service.add(url)
+    made = [apprise.Apprise.instantiate(url) for url in urls]
 
-    def send(title: str, body: str) -> bool:
-        return bool(service.notify(title=title, body=body))
+    def send(title: str, body: str) -> list[str]:
+        refused = []
+        for number, service in enumerate(made, 1):
+            place = f"{number} of {len(made)}"
+            if service is None:
+                refused.append(f"address {place} (it cannot be understood)")
+            elif not service.notify(title=title, body=body):
+                refused.append(f"{service.service_name} ({place})")
+        return refused
 
     return send

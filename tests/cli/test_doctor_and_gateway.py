@@ -42,6 +42,18 @@ def test_a_live_desk_without_a_gateway_is_told_what_to_do(tmp_path, capsys):
     assert "quarterdeck gateway" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the alert library still asks for modules that Python drops
+def test_a_test_alert_names_the_service_that_did_not_take_it_and_no_secret(tmp_path, capsys, monkeypatch):
+    words = ["doctor", "--alert", "--home", str(tmp_path), "--pairs", "EURUSD", *QUICK]
+    assert main(words) == 9
+    assert "no service is named" in capsys.readouterr().out
+    monkeypatch.setenv("QUARTERDECK_ALERT_URLS", "json://me:hunter2@127.0.0.1:9/desk")
+    assert main(words) == 9
+    captured = capsys.readouterr()
+    assert "FAIL  alerts                not taken by JSON (1 of 1)" in captured.out
+    assert "hunter2" not in captured.out + captured.err
+
+
 def test_a_gateway_nobody_listens_at_is_one_failure(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("QUARTERDECK_GATEWAY_TOKEN", "x" * 40)
     changes = (

@@ -23,9 +23,9 @@ def send_all(
     loop = VirtualTimeLoop(0)
     sent: list[str] = []
 
-    def send(title: str, body: str) -> bool:
+    def send(title: str, body: str) -> list[str]:
         sent.append(body)
-        return answers
+        return [] if answers else ["Telegram (1 of 1)"]
 
     async def live() -> AlertSender:
         sender = AlertSender((), lambda: settings, VirtualClock(loop), send)
@@ -66,4 +66,20 @@ def test_a_service_that_fails_is_counted_and_told() -> None:
     told: list[str] = []
     sent, sender = send_all([alert("a")], answers=False, told=told)
     assert (len(sent), sender.failed) == (1, 1)
-    assert told == ["an alert was not delivered: no service took it (1 so far)"]
+    assert told == ["an alert was not delivered: not taken by Telegram (1 of 1) (1 so far)"]
+
+
+def test_a_night_of_alerts_fits_one_message_the_worst_first() -> None:
+    night = [alert(f"{number}: {'x' * 90}", "info") for number in range(100)] + [alert("the drawdown is reached", "critical")]
+    sent, _ = send_all(night, per_minute_max=1, level_min="info", seconds=30.0)
+    assert len(sent) == 1
+    assert sent[0].startswith("[critical] the drawdown is reached")
+    assert len(sent[0]) < 1_600
+    assert sent[0].splitlines()[-1].endswith("more, see the log")
+
+
+def test_the_pair_is_named_once() -> None:
+    named = Alert(kind="fill", level="warning", symbol="EURUSD", text="EURUSD buy 0.10")
+    other = Alert(kind="error", level="warning", symbol="EURUSD", text="strategy: too slow")
+    sent, _ = send_all([named, other], per_minute_max=1)
+    assert sent == ["[warning] EURUSD buy 0.10\n[warning] EURUSD strategy: too slow"]

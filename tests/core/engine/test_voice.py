@@ -25,7 +25,7 @@ def heard() -> list[LogLine]:
 @pytest.fixture
 def voice(tmp_path: Path, heard: list[LogLine]):
     settings = shipped_settings()
-    alerts = AlertSender((), lambda: settings.alerts, WallClock(), send=lambda _title, _body: True)
+    alerts = AlertSender((), lambda: settings.alerts, WallClock(), send=lambda _title, _body: ())
     voice = Voice(LogFile(tmp_path, settings.journal), alerts, WallClock(), heard.append)
     yield voice
     voice.close()
