@@ -108,9 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has had enough; say nothing, not even when the interpreter flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _unread()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer has caught it
+            return _unread()
+        raise
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _say(f"the system refused: {error.strerror or error}{where}", StorageError.exit_code)
@@ -137,6 +139,12 @@ def _top(
 
         print(f"{PROGRAM} {code_version()}")
         raise typer.Exit
+
+
+def _unread() -> int:
+    """Whoever read our output has had enough; say nothing, not even when the interpreter flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _usage(error: typer.TyperException) -> int:

@@ -62,9 +62,9 @@ def parse_pairs(text: str) -> tuple[str, ...]:
 
 
 def parse_assignment(text: str, option: str = "--set") -> tuple[str, str]:
-    """`KEY=VALUE` as two stripped texts. Raises UsageError."""
+    """`KEY=VALUE` as two stripped texts; an empty value is an empty text. Raises UsageError."""
     key, sign, value = text.partition("=")
-    if not sign or not key.strip() or not value.strip():
+    if not sign or not key.strip():
         raise UsageError(f"{option} {text!r} is no KEY=VALUE", what_to_do="write it like risk.risk_per_trade_pct=0.5")
     return key.strip(), value.strip()
 

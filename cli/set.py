@@ -97,10 +97,15 @@ def _chosen(words: list[str]) -> list[Parameter]:
     known = parameters()
     if not words:
         return list(known.values())
-    chosen = [row for key, row in known.items() if any(key == word or key.startswith(f"{word}.") for word in words)]
+    exact = [word for word in words if any(key == word or key.startswith(f"{word}.") for key in known)]
+    chosen = [row for key, row in known.items() if any(key == word or key.startswith(f"{word}.") for word in exact)]
     chosen = chosen or [row for key, row in known.items() if any(word in key for word in words)]
-    if not chosen:
-        raise UsageError(f"no parameter is called {' or '.join(words)}", what_to_do="`quarterdeck set` lists them all")
+    strange = [word for word in words if word not in exact and not any(word in row.key for row in chosen)]
+    if strange:
+        # `set KEY VALUE` shows nothing rather than seem to have changed something
+        remedy = f"a change is written {words[0]}={words[1]}" if exact == words[:1] and len(words) == 2 else ""
+        what_to_do = remedy or "`quarterdeck set` lists them all"
+        raise UsageError(f"no parameter is called {' or '.join(strange)}", what_to_do=what_to_do)
     return chosen
 
 

@@ -222,3 +222,32 @@ def test_a_service_that_systemd_never_saw_leaves_nothing_behind(
     assert main(["service", "install", "--home", str(tmp_path / "home")]) == 6
     assert "log in as that user, not by su or sudo" in one_line(capsys)
     assert not list((tmp_path / "config").rglob("*.service"))
+
+
+def test_a_reader_who_has_had_enough_is_no_failure() -> None:
+    command = [sys.executable, "-c", "import sys; from cli.entry import main; sys.exit(main())", "set"]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.communicate()[1] == b""
+    assert process.returncode == 0
+
+
+def test_a_change_without_its_sign_is_not_taken_for_a_question(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = ("--home", str(tmp_path))
+    assert main(["set", "account.gateway", "ws://127.0.0.1:18765", *home]) == 2
+    assert "a change is written account.gateway=ws://127.0.0.1:18765" in one_line(capsys)
+    assert main(["set", "account.gateway", "desk", *home]) == 0
+    assert main(["set", "gatew", *home]) == 0
+    assert main(["set", "risk", "nonsense", *home]) == 2
+
+
+def test_a_text_is_emptied_by_an_empty_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    home = ("--home", str(tmp_path))
+    assert main(["set", "account.gateway=ws://127.0.0.1:18765", *home]) == 0
+    assert main(["set", "account.gateway=", *home]) == 0
+    capsys.readouterr()
+    assert main(["set", "account.gateway", *home]) == 0
+    assert capsys.readouterr().out.startswith('account.gateway = ""')
+    assert main(["set", "risk.risk_per_trade_pct=", *home]) == 3
+    assert "risk.risk_per_trade_pct" in one_line(capsys)

@@ -73,7 +73,8 @@ def test_no_pairs(text: str, said: str) -> None:
 
 def test_assignments_keep_what_follows_the_first_sign() -> None:
     assert parse_assignment(" ui.theme = a=b ") == ("ui.theme", "a=b")
-    for text in ("risk", "=1", "risk="):
+    assert parse_assignment("account.gateway=") == ("account.gateway", "")
+    for text in ("risk", "=1", "="):
         with pytest.raises(UsageError, match="is no KEY=VALUE"):
             parse_assignment(text)
 
