@@ -6,6 +6,7 @@ seconds is an error, never a wait.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -69,7 +70,8 @@ def place_of(scan: Scan, secrets: Secrets) -> Place | None:
         import bullmq  # noqa: F401 - an extra; asked for once, at the start
     except ImportError as error:
         raise SettingsError(
-            "scan.redis: the packages for it are not installed", what_to_do='install them: pip install "quarterdeck[queue]"'
+            "scan.redis: the packages for it are not installed",
+            what_to_do=f'run `{sys.executable} -m pip install "bullmq>=2.11"`',
         ) from error
     return Place(address=scan.redis, password=secrets.redis_password, prefix=scan.redis_prefix)
 
