@@ -62,6 +62,8 @@ def problems(snapshot: Snapshot) -> list[str]:
         found.append(f"feed down: {engine.feed_why}")
     if not engine.journal_writable and "journal" not in known:
         found.append("the journal cannot be written")
+    if not engine.scanning_up and "degraded" not in known:
+        found.append(f"no scanning machine answers; {engine.scanning}")
     return found
 
 

@@ -30,6 +30,7 @@ class Health:
         self.round_trip_ms: float | None = None
         self.lag_ms = 0.0
         self.scanning = ""
+        self.scanning_up = True
         self._venue = venue
         self._clock = clock
         self._pacer = pacer
@@ -93,6 +94,7 @@ class Health:
             bars_per_s=self._bars_per_s if self._venue.ends else None,
             home=self._home,
             scanning=self.scanning,
+            scanning_up=self.scanning_up,
         )
 
     @property

@@ -232,6 +232,7 @@ def _problems(snapshot: Snapshot) -> tuple[Problem, ...]:
         ("unknown_fate", desk.unknown_fates > 0, f"{desk.unknown_fates} orders of unknown fate"),
         ("no_stop", desk.without_stop > 0, f"{desk.without_stop} positions without a stop at the broker"),
         ("book", desk.book_agrees is False, "desk and broker do not hold the same"),
+        ("scanning", not engine.scanning_up, f"no scanning machine answers; {engine.scanning}"),
         ("loop", engine.loop_lag_ms > _LOOP_LATE_MS, f"the event loop is {engine.loop_lag_ms / 1000.0:.1f} s late"),
     )
     found += [Problem(kind=kind, text=text) for kind, wrong, text in facts if wrong and kind not in known]

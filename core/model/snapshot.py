@@ -220,6 +220,8 @@ class EngineHealth(Struct, frozen=True, kw_only=True):
     home: str = ""
     scanning: str = ""
     """Which machines scan, or why none does; empty where this machine was told to scan."""
+    scanning_up: bool = True
+    """False while machines should scan and none answers."""
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):

@@ -147,6 +147,19 @@ def test_status_names_what_is_wrong(tmp_path: Path, engine: ScriptedEngine, caps
     )
 
 
+def test_status_says_who_scans_and_that_the_machines_are_gone(
+    tmp_path: Path, engine: ScriptedEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = snapshot()
+    for scanning, up, code in (("2 machines (a, b)", True, 0), ("here: no scanning machine is there", False, 9)):
+        health = msgspec.structs.replace(rest.engine, scanning=scanning, scanning_up=up)
+        with running(tmp_path, engine, msgspec.structs.replace(rest, engine=health)):
+            assert main(["status", "--home", str(tmp_path)]) == code
+        said = capsys.readouterr()
+        assert f"scanning: {scanning}" in said.out
+        assert ("no scanning machine answers; here" in said.err) is not up
+
+
 def test_a_pause_of_the_operators_own_is_no_fault(tmp_path: Path, engine: ScriptedEngine) -> None:
     paused = ReasonView(code="paused", state="REDUCE_ONLY", since_utc_ns=0, text="", way_back="resume")
     with running(tmp_path, engine, snapshot(state="REDUCE_ONLY", reasons=(paused,))):

@@ -161,6 +161,8 @@ def health(engine: EngineHealth, orders: Sequence[OrderGiven], width: int, glyph
         ("tape", f"{engine.tape_seq} inputs, {engine.tape_bytes_day / 1e6:.1f} MB a day", ""),
         ("home", engine.home, ""),
     ]
+    if engine.scanning:
+        facts.append(("scanning", engine.scanning, "" if engine.scanning_up else "warn"))
     if engine.replay_fraction is not None:
         rate = "" if engine.bars_per_s is None else f", {engine.bars_per_s:,.0f} bars/s"
         facts.append(("replay", f"{figures.pct(engine.replay_fraction, 1)}{rate}", ""))

@@ -102,4 +102,7 @@ def connect(place: Place, *, text: bool) -> Client:
 
 def said(error: BaseException) -> str:
     """What went wrong on the line, in a phrase for people."""
-    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
+    kind = type(error).__name__
+    if kind == "AuthenticationError":
+        return f"it refuses the password; see {REDIS_VARIABLE} or redis_password in secrets.toml"
+    return " ".join(f"{kind}: {error}".split()).rstrip(".: ")

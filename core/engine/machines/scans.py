@@ -98,7 +98,7 @@ class ByMachines:
         """Who scans, for people: `2 machines (vps1, vps2)`, or `here: ...` and why."""
         names = self._line.machines
         if not self.why:
-            return f"{len(names)} machine{'s' * (len(names) != 1)} ({', '.join(names)})"
+            return f"{len(names)} machine{'s' * (len(names) != 1)} ({short(', '.join(names))})"
         return f"{'here' if self._scan.without_machines == 'scan_here' else 'nowhere'}: {self.why}"
 
     # -------------------------------------------------------------------------------------------------- a question
@@ -169,7 +169,7 @@ class ByMachines:
         if why and self._scan.without_machines == "scan_here":
             for question in self._asked.values():
                 self._give_up(question, why)
-        self._engine.health.scanning = self.view
+        self._engine.health.scanning, self._engine.health.scanning_up = self.view, not why
         if self._keeping is not None and self._told is not (not why):
             self._tell(why)
 

@@ -25,6 +25,7 @@ from core.engine.machines.wire import (
     Unreadable,
     decode_question,
     encode_answer,
+    short,
 )
 from core.engine.strategy_process import Asked
 from core.scan.look import answered
@@ -101,7 +102,9 @@ async def _live(serving: Serving) -> None:
             "removeOnFail": {"count": _KEPT_JOBS},
         }
         worker = Worker(serving.identity.queue, work, options)
-        worker.on("failed", lambda job, error: serving.say(f"{getattr(job, 'id', '?')}: not answered: {said(error)}"))
+        worker.on(
+            "failed", lambda job, error: serving.say(f"{short(getattr(job, 'id', '?'))}: not answered: {short(said(error))}")
+        )
         working = asyncio.create_task(worker.run(), name="scan for others")
         stack.push_async_callback(ended, working)
         stack.push_async_callback(quietly, _leave(serving, data, me))
@@ -141,9 +144,9 @@ def _tell(serving: Serving, present: tuple[Present, ...]) -> None:
     for one in engines:
         if one not in serving.seen:
             differs = serving.identity.differs(one.identity)
-            why = f"wants {differs}: nothing will be asked of this machine" if differs else "asks this machine"
-            serving.say(f"engine {one.name} {why}")
+            why = f"wants {short(differs)}: nothing will be asked of this machine" if differs else "asks this machine"
+            serving.say(f"engine {short(one.name)} {why}")
     for one in serving.seen:
         if one not in engines:
-            serving.say(f"engine {one.name} is gone")
+            serving.say(f"engine {short(one.name)} is gone")
     serving.seen = engines

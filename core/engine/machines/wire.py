@@ -25,6 +25,7 @@ QUESTION_BYTES_MAX = 4 * 1024 * 1024
 ANSWER_CHARS_MAX = 128 * 1024
 _OPENED_X_MAX = 4
 _TEXT_MAX = 200
+_LOOKED_AT = 1_000
 
 
 class Unreadable(ValueError):
@@ -147,5 +148,6 @@ def misfit(found: Signal | NoSignal, identity: Identity, symbol: str, bar_open_u
 
 
 def short(thing: object) -> str:
-    """What others wrote, fit for a log line."""
-    return " ".join(str(thing).split())[:_TEXT_MAX]
+    """What others wrote, fit for a line in a log or on a terminal."""
+    text = " ".join(str(thing)[:_LOOKED_AT].split())[:_TEXT_MAX]
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

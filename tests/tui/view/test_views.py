@@ -27,7 +27,7 @@ from tests.tui.demo import (
     paused_reason,
 )
 from tui.memory import LOG_LINES_MAX, DeskMemory, Sight
-from tui.view import chart, log, orders, pairs, positions, risk, signals, status
+from tui.view import chart, log, orders, pages, pairs, positions, risk, signals, status
 from tui.view.lines import ASCII, UNICODE, plain_of, width_of
 
 UP = LinkState(up=True)
@@ -208,3 +208,11 @@ def test_the_figure_with_the_wide_gap_stands_in_the_risk_panel_where_it_is_known
     for told, shown in ((demo_risk(), False), (known, True)):
         lines = [plain_of(line) for line in risk.sheet(demo_desk(risk=told), 80, ASCII).body]
         assert any("stops + wide gap" in line and "234.5" in line for line in lines) is shown
+
+
+def test_the_health_page_says_who_scans_where_machines_should() -> None:
+    def page(**changes):
+        return [plain_of(line) for line in pages.health(demo_engine(**changes), (), 80, ASCII).body]
+
+    assert not any("scanning" in line for line in page())
+    assert any("scanning       2 machines (a, b)" in line for line in page(scanning="2 machines (a, b)"))

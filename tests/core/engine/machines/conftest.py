@@ -53,12 +53,12 @@ class RedisOfOurs:
 class MachineProcess:
     """`quarterdeck scan` in a process of its own."""
 
-    def __init__(self, address: str, home: Path, name: str, *values: str) -> None:
+    def __init__(self, address: str, home: Path, name: str, *values: str, password: str = PASSWORD) -> None:
         self.lines: list[str] = []
         words = [sys.executable, "-m", "cli.main", "scan", "--home", str(home), "--name", name, "--set", f"scan.redis={address}"]
         for value in values:
             words += ["--set", value]
-        environment = {"QUARTERDECK_REDIS_PASSWORD": PASSWORD, "PATH": "/usr/bin:/bin"}
+        environment = {"QUARTERDECK_REDIS_PASSWORD": password, "PATH": "/usr/bin:/bin"}
         self.process = subprocess.Popen(
             words, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -115,10 +115,10 @@ def redis_here(tool: Callable[[str], str]) -> Iterator[RedisOfOurs]:
 def machine(redis_here: RedisOfOurs, tmp_path: Path) -> Iterator[Callable[..., MachineProcess]]:
     started: list[MachineProcess] = []
 
-    def start(name: str, *values: str) -> MachineProcess:
+    def start(name: str, *values: str, password: str = PASSWORD) -> MachineProcess:
         home = tmp_path / f"machine-{name}"
         home.mkdir(exist_ok=True)
-        one = MachineProcess(redis_here.address, home, name, *values)
+        one = MachineProcess(redis_here.address, home, name, *values, password=password)
         started.append(one)
         return one
 

@@ -213,6 +213,18 @@ def test_a_machine_with_another_strategy_is_not_asked_and_both_say_why(
     assert other.lines[-1] == "0 questions answered"
 
 
+def test_a_wrong_password_is_named_with_its_remedy_and_never_shown(
+    tmp_path: Path, redis_here: RedisOfOurs, machine: Machines
+) -> None:
+    (tmp_path / "machine-a").mkdir()
+    (tmp_path / "machine-a" / "secrets.toml").write_text('redis_password = "hunter2"\n')
+    (tmp_path / "machine-a" / "secrets.toml").chmod(0o600)
+    only = machine("a", password="")
+    wait_for(lambda: only.said("it refuses the password; see QUARTERDECK_REDIS_PASSWORD"), "the reason")
+    assert only.end() == 0
+    assert "hunter2" not in "".join(only.lines)
+
+
 def test_without_machines_and_told_to_hold_nothing_is_entered(
     tmp_path: Path, recorded_data: Path, redis_here: RedisOfOurs
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -65,8 +67,6 @@ def test_what_is_no_answer_is_refused(text: object) -> None:
 def test_what_is_no_question_is_refused() -> None:
     whole = wire.encode_question(US, question())
     bombs = [b"", b"\x80\x04.", whole[:-9], b"\0" * (wire.QUESTION_BYTES_MAX + 1)]
-    import zlib
-
     bombs.append(zlib.compress(b"\0" * (64 * 1024 * 1024)))
     bombs.append(zlib.compress(msgspec.msgpack.encode({"identity": 1})))
     for data in bombs:
@@ -105,3 +105,7 @@ def test_another_strategy_or_version_has_another_queue_and_says_why() -> None:
     assert "strategy trend 0123, not trend" in US.differs(other)
     assert US.differs(newer) == "quarterdeck 1.1+abc, not 1.0"
     assert US.differs(US) == ""
+
+
+def test_what_others_wrote_cannot_steer_a_terminal() -> None:
+    assert wire.short("a\x1b[2J\nb\x07" + "c" * 5_000) == "a?[2J b?" + "c" * 192
