@@ -103,6 +103,7 @@ def connect(place: Place, *, text: bool) -> Client:
 def said(error: BaseException) -> str:
     """What went wrong on the line, in a phrase for people."""
     kind = type(error).__name__
-    if kind == "AuthenticationError":
+    causes = (error, error.__cause__, error.__context__)
+    if any(type(cause).__name__ == "AuthenticationError" for cause in causes):
         return f"it refuses the password; see {REDIS_VARIABLE} or redis_password in secrets.toml"
     return " ".join(f"{kind}: {error}".split()).rstrip(".: ")
