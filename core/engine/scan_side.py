@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from core.engine.lockstep import Scans
 from core.engine.machines.place import Place, place_of
 from core.engine.machines.scans import ByMachines
-from core.engine.scanning import Elsewhere, InLoop
+from core.engine.scanning import Elsewhere
 from core.engine.strategy_process import StrategyProcess
-from core.engine.strategy_side import StrategySide
+from core.engine.strategy_side import scans_of
 from core.scan.scanner import Scanner
 from core.settings.secrets import Secrets
 
@@ -34,12 +34,11 @@ class ScanSide:
 
     def made(self, scanner: Scanner) -> Scans:
         """Who is to be asked; `scanner` keeps the bars."""
-        if self._apart is not None:
-            StrategySide(self._engine, self._apart)
-        if self._place is not None:
-            self._machines = ByMachines(self._engine, self._place, self._apart)
-            return Elsewhere(scanner, self._machines)
-        return InLoop(scanner) if self._apart is None else Elsewhere(scanner, self._apart)
+        here = scans_of(self._engine, scanner, self._apart)
+        if self._place is None:
+            return here
+        self._machines = ByMachines(self._engine, self._place, self._apart)
+        return Elsewhere(scanner, self._machines)
 
     async def start(self, on_step: Callable[[str], None]) -> None:
         """Find the scanning machines, where there should be any."""
