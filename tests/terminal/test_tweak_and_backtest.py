@@ -10,7 +10,7 @@ import pytest
 from tests.terminal.conftest import Home
 from tests.terminal.tmux import Terminal
 
-DATA = Path(os.environ.get("QUARTERDECK_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data") / "m15_dukascopy"
+DATA = Path(os.environ.get("QUARTERDECK_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data") / "m15"
 
 
 def test_a_change_shows_its_effect_and_goes_back_by_itself_later(terminal: Terminal, ship: Home) -> None:
@@ -19,9 +19,9 @@ def test_a_change_shows_its_effect_and_goes_back_by_itself_later(terminal: Termi
     terminal.press("t")
     terminal.until("parameter", "default")
     terminal.press("/")
-    terminal.type("age_max")
+    terminal.type("care.age_max")
     terminal.press("Enter")
-    terminal.until("1 of|2 of|3 of", "age_max_hours")
+    terminal.until("1 of", "age_max_hours")
     terminal.press("Down", "Enter", "BSpace", "BSpace", "BSpace", "BSpace")
     terminal.type("2")
     terminal.press("Enter")
@@ -50,14 +50,14 @@ def test_a_backtest_runs_beside_the_engine_and_is_opened(terminal: Terminal, shi
     terminal.until("Backtests")
     terminal.press("N")
     terminal.until("New backtest", "prices")
-    for text in (str(DATA), "EURUSD", "2025-03-10", "2025-03-14"):
+    for text in (str(DATA), "EURUSD", "2024-07-08", "2024-07-12"):
         terminal.press("Enter")
         terminal.type(text)
         terminal.press("Enter")
         terminal.until(text)
         terminal.press("Down")
     terminal.press("End", "Enter")
-    terminal.until("2025-03-10..03-14", "whole", without=["running"])
+    terminal.until("2024-07-08..07-12", "whole", without=["running"])
     terminal.press("Enter")
     terminal.until("Diagnosis", "pessimistic: ")
     terminal.press("Escape", "Escape", "q")

@@ -13,8 +13,12 @@ import msgspec
 from core.settings.load import shipped_settings
 from tests.tui.conftest import Bridge
 from tests.tui.demo import NOW, FakeClient, demo_positions, drawdown_reason, foreign_position, live_events
+from tests.tui.demo_commands import DemoCommands, demo_reports
 from tui.app import DeskApp
 
+ANSWERED = ""
+"""Not a key: wait until what was asked is answered."""
+EDITED = ("t", ANSWERED, "slash", *"age_max_h", "enter", "down", "enter", *("backspace",) * 4, "2", "enter")
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screens"
 BAD_NIGHT: dict[str, Any] = {
     "mode": "real",
@@ -35,6 +39,8 @@ PICTURES: dict[str, tuple[str, tuple[int, int], tuple[str, ...], dict[str, Any]]
     "desk-small": ("daylight", (80, 24), (), {}),
     "flatten": ("harbour", (100, 30), ("F", "f", "l"), {"positions": (*demo_positions(), foreign_position())}),
     "tweak": ("harbour", (120, 36), ("t", "slash", *"risk_per", "enter", "down"), {}),
+    "effect": ("harbour", (120, 36), (*EDITED, "E"), {}),
+    "backtest": ("harbour", (120, 44), ("x", ANSWERED, "enter"), {}),
     "why": ("clear_sight", (100, 30), ("w", "down"), {}),
     "chart": ("high_contrast", (120, 36), ("v",), {}),
     "metrics": ("harbour", (120, 40), ("M",), {}),
@@ -52,7 +58,9 @@ async def drawn(name: str) -> str:
     """One picture."""
     theme, size, keys, desk = PICTURES[name]
     ui = msgspec.structs.replace(shipped_settings().ui, theme=theme)
-    app = DeskApp(FakeClient(live_events(**desk)), ui)
+    commands = DemoCommands()
+    commands.finished = demo_reports()
+    app = DeskApp(FakeClient(live_events(**desk)), ui, commands=commands)
     async with app.run_test(size=size, tooltips=False) as pilot:
         app.ticking.pause()
         bridge = Bridge(app, pilot, app.client)  # type: ignore[arg-type]

@@ -59,19 +59,14 @@ async def test_it_is_stopped_when_its_time_is_over_and_when_nobody_wants_it(acti
     (tmp_path / "pid").unlink(missing_ok=True)
     task = asyncio.create_task(ran(commands))
     async with asyncio.timeout(30):
-        await until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         pid = int((tmp_path / "pid").read_text())
-        await until(lambda: not _alive(pid))
-
-
-async def until(holds: Callable[[], object]) -> None:
-    while True:
-        if holds():
-            return
-        await asyncio.sleep(0.01)
+        while _alive(pid):  # noqa: ASYNC110 - another process ends
+            await asyncio.sleep(0.01)
 
 
 def _alive(pid: int) -> bool:
