@@ -46,6 +46,7 @@ TOUR = {
     "m": "move_stop",
     "w": "why",
     "b": "journal",
+    "M": "metrics",
     "v": "chart",
     "n": "news",
     "h": "health",
