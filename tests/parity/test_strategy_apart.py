@@ -41,12 +41,12 @@ def test_recorded_days_end_by_name_when_it_never_answers(tmp_path: Path, recorde
             ("desk.pairs", ["GBPUSD"]),
             ("strategy.file", "mine.py"),
             ("strategy.name", "Mine"),
-            ("strategy.give_up_s", 1.0),
+            ("strategy.give_up_s", 8.0),
         )
         wish = RunWish(home=Home(tmp_path), values=values, replay=(recorded_data / "m15",), from_day=DAYS[0], to_day=DAYS[1])
         ready = await start_run(wish, on_step=lambda _text: None)
         end = await run_to_end(ready)
-        assert end.why.startswith("strategy Mine (mine.py) took more than 1 s for GBPUSD")
+        assert end.why.startswith("strategy Mine (mine.py) took more than 8 s for GBPUSD")
         assert (end.clean, end.exit_code) == (False, SettingsError.exit_code)
 
     asyncio.run(live())
