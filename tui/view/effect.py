@@ -101,7 +101,8 @@ def _positions(tried: RehearsalNow, width: int, glyphs: Glyphs) -> list[Line]:
         if not told:
             why = "not ours, left alone" if not view.ours else f"as before ({clean(view.care) or 'nothing due'})"
             told = [Span(why, "muted")]
-        for number, span in enumerate(told):
+        rows = [Span(text, span.role) for span in told for text in wrapped(span.text, max(width - len(head), 1))]
+        for number, span in enumerate(rows):
             lines.append(clip((Span(head if number == 0 else " " * len(head), "strong"), span), width, glyphs))
     left = len(tried.after.positions) - ROWS_MAX
     if left > 0:
@@ -194,7 +195,8 @@ def _moved(title: str, rows: Mapping[str, Any], of: int, width: int, glyphs: Gly
     lines: list[Line] = [(Span(f"{rows['changed']} of {of} {title}", "" if rows["changed"] else "muted"),)]
     for one in by:
         was, now = clean(str(one["was"])), clean(str(one["now"]))
-        lines.append(clip((Span(f"  {one['count']:>3} x {was} {glyphs.level} {now}"),), width, glyphs))
+        turned = f"{was}, at another time, price or volume" if was == now else f"{was} {glyphs.level} {now}"
+        lines.append(clip((Span(f"  {one['count']:>3} x {turned}"),), width, glyphs))
     return lines
 
 

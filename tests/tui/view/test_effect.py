@@ -1,0 +1,34 @@
+"""The effect of a change set in words: what is open is told whole on a narrow screen, and a trade that differs says in what."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.tui.demo import demo_rehearsal
+from tests.tui.demo_commands import WHATIF
+from tui.view import effect
+from tui.view.effect import Known
+from tui.view.lines import UNICODE, width_of
+
+
+def told(known: Known, width: int) -> list[str]:
+    lines = effect.lines_of(known, width, UNICODE)
+    assert all(width_of(line) <= width for line in lines)
+    return ["".join(span.text for span in line) for line in lines]
+
+
+def test_what_happens_to_a_position_is_never_cut_off() -> None:
+    now = demo_rehearsal()
+    first, *rest = now.after.positions
+    first = msgspec.structs.replace(first, care="leaves (age) at the next fresh quote, whatever it brings")
+    now = msgspec.structs.replace(now, after=msgspec.structs.replace(now.after, positions=(first, *rest)))
+    for width in (56, 78):
+        flat = " ".join(" ".join(told(Known(now=now), width)).split())
+        assert "leaves (age) at the next fresh quote, whatever it brings" in flat
+
+
+def test_a_trade_that_leaves_for_the_same_reason_says_that_it_differs_elsewhere() -> None:
+    exits = {"both": 5, "changed": 3, "by": [{"was": "age", "now": "age", "count": 2}, {"was": "end", "now": "age", "count": 1}]}
+    lines = told(Known(past={**WHATIF, "exits": exits}), 78)
+    assert "    2 x age, at another time, price or volume" in lines
+    assert "    1 x end → age" in lines
