@@ -481,15 +481,15 @@ class FakeClient:
 
 
 def demo_rehearsal() -> RehearsalNow:
-    """A tighter cap and a shorter life: one position ages out, one trails later, the cap is passed."""
+    """A tighter cap and a shorter life: one position ages out, one trails later, the cap is passed, the drawdown's breaker trips."""
     before = demo_desk()
     first, second, *rest = before.positions
     risk = msgspec.structs.replace(
         before.risk,
         cap_money=None if before.risk.open_money is None else round(before.risk.open_money * 0.9, 2),
         limits=tuple(
-            msgspec.structs.replace(limit, limit=round(limit.limit / 2, 3), tripped=number == 0)
-            for number, limit in enumerate(before.risk.limits)
+            msgspec.structs.replace(limit, limit=limit.limit / 10, tripped=True) if limit.name == "drawdown" else limit
+            for limit in before.risk.limits
         ),
     )
     moved = msgspec.structs.replace(second, care="trail from 1.0R")
