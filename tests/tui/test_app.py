@@ -22,6 +22,7 @@ from tests.tui.demo import (
     demo_pairs,
     demo_position,
     demo_positions,
+    demo_settings,
     demo_signals,
     demo_snapshot,
     drawdown_reason,
@@ -396,13 +397,13 @@ async def test_every_action_has_a_performer():
 
 
 async def test_keys_can_be_remapped_and_a_clash_is_refused(bridge):
-    async with bridge(ui=ui_settings(keys={"pause": "x", "tweak": "F", "nonsense": "y"})) as ship:
+    async with bridge(ui=ui_settings(keys={"pause": "o", "tweak": "F", "nonsense": "y"})) as ship:
         refused = " ".join(ship.app.keymap.refused)
         assert "belongs to flatten" in refused
         assert "no such action" in refused
         await ship.press("p")
         assert ship.client.sent == []
-        await ship.press("x")
+        await ship.press("o")
         assert ship.client.sent == [Pause()]
 
 
@@ -476,8 +477,9 @@ async def test_tweaking_refuses_gathers_applies_and_takes_back(bridge):
         assert "1 edit waits" in ship.text
         await ship.press("A", "down", "down", "y")
         assert ship.client.sent == [SetSettings(changes=(("risk.risk_per_trade_pct", "0.5"),), minutes=120.0)]
+        _, key, before, _, _ = demo_settings().changes[0]  # the newest that the engine tells of, whoever made it
         await ship.press("U", "y")
-        assert ship.client.sent[1] == SetSettings(changes=(("risk.risk_per_trade_pct", "1.0"),), minutes=None)
+        assert ship.client.sent[1] == SetSettings(changes=((key, before),), minutes=None)
         await ship.press("H")
         assert "history" in ship.text
 

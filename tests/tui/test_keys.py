@@ -29,10 +29,10 @@ def test_every_action_stands_in_the_docs_table():
 
 
 def test_a_wish_takes_a_free_key_by_id_or_by_title_and_shows_it():
-    held = keymap({"pause": "x, f4", "one bar": "o"})
-    assert held.keys["pause"] == ("x", "f4")
+    held = keymap({"pause": "k, f4", "one bar": "o"})
+    assert held.keys["pause"] == ("k", "f4")
     assert held.shown("replay_step") == "o"
-    assert held.all_shown("pause") == "x or f4"
+    assert held.all_shown("pause") == "k or f4"
     assert held.refused == ()
 
 
