@@ -74,7 +74,16 @@ def replayed(home: Path, data: Path, *values: tuple[str, Any], meanwhile: Meanwh
 
         engine.runner.give = watched  # type: ignore[method-assign] # a test looks over its shoulder
         engine.runner.listen(tally.hear)
-        beside = asyncio.create_task(meanwhile(engine, run)) if meanwhile is not None else None
+
+        async def goes_on() -> None:
+            assert meanwhile is not None
+            try:
+                await meanwhile(engine, run)
+            except BaseException:
+                engine.stop(why="what went on beside it failed")  # a replay that it paused would stand for ever
+                raise
+
+        beside = asyncio.create_task(goes_on()) if meanwhile is not None else None
         end = await run_to_end(ready)
         assert end.exit_code == 0, end.why
         if beside is not None:
