@@ -17,6 +17,9 @@ from core.engine.machines.place import BLOCK_S, Client, Place, connect, said
 from core.engine.machines.wire import Identity, Present
 
 _SEND_S = 2.0
+_ENDED_S = 0.5
+LINE_ENDED_S = 5.0
+"""A line says goodbye before it ends, and is given the time."""
 _KEPT_JOBS = 100
 """Finished jobs that the broker of messages keeps for whoever looks there."""
 _EVENTS_MAX = 1_000
@@ -190,8 +193,10 @@ async def quietly(closing: Awaitable[Any]) -> None:
         await closing
 
 
-async def ended(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await task
+async def ended(task: asyncio.Task[Any], again_s: float = _ENDED_S) -> None:
+    """Cancel a task until it ends: a library may take one wish to end for a broken line, and go on."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=again_s)
+    if not task.cancelled():
+        task.exception()  # seen; whoever ends it has its own reason

@@ -15,7 +15,7 @@ import secrets
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from core.engine.machines.asking import Exchange, ended, engine_present
+from core.engine.machines.asking import LINE_ENDED_S, Exchange, ended, engine_present
 from core.engine.machines.place import Place
 from core.engine.machines.wire import Identity, Unreadable, decode_answer, encode_question, misfit, short
 from core.engine.strategy_process import Asked
@@ -84,7 +84,7 @@ class ByMachines:
     async def stop(self) -> None:
         """Let go of the line."""
         if self._keeping is not None:
-            await ended(self._keeping)
+            await ended(self._keeping, LINE_ENDED_S)
 
     @property
     def why(self) -> str:
