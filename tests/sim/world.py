@@ -394,18 +394,26 @@ class Line:
         if self._inside:
             turn = asyncio.get_running_loop().create_future()
             heapq.heappush(self._waiting, (priority, next(self._numbers), turn))
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():  # its turn came in the moment in which it was given up
+                    self._next()
+                raise
         self._inside = True
         try:
             yield
         finally:
-            self._inside = False
-            while self._waiting:
-                _, _, turn = heapq.heappop(self._waiting)
-                if not turn.done():
-                    self._inside = True
-                    turn.set_result(None)
-                    break
+            self._next()
+
+    def _next(self) -> None:
+        self._inside = False
+        while self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                self._inside = True
+                turn.set_result(None)
+                break
 
     async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
         """One call; one at a time."""
