@@ -86,7 +86,7 @@ class DeskSide:
         """See `EngineSide`."""
         engine = self._engine
         if isinstance(question, AskSettings):
-            engine.journal.catch_up()
+            await engine.journal.written()  # what was changed a moment ago is in it
             return SettingsNow(
                 tree=msgspec.Raw(msgspec.msgpack.encode(engine.tuning.tree)),
                 file_tree=msgspec.Raw(msgspec.msgpack.encode(engine.tuning.file_tree)),
@@ -105,7 +105,7 @@ class DeskSide:
         if isinstance(question, AskDoctor):
             findings = await examined(engine.venue, wanted_of(engine.tuning.settings, engine.strategy), engine.clock)
             return msgspec.convert({"type": "doctor_now", "findings": msgspec.to_builtins(findings)}, DoctorNow)
-        engine.journal.catch_up()
+        await engine.journal.written()
         return await asyncio.to_thread(self._answers.answer, question)
 
     def replay_control(self, control: ReplayControl) -> None:

@@ -151,8 +151,10 @@ class JournalWriter:
 
     async def flush(self) -> bool:
         """Wait until all that was appended is safe; False when it is not. Without `durable` it answers without waiting."""
-        if not self._durable and self.writable:
-            return True
+        return True if not self._durable and self.writable else await self.written()
+
+    async def written(self) -> bool:
+        """Wait until all that was appended can be read in the file; False when it cannot be written."""
         if not self._threaded:
             return self.flush_blocking()
         loop = asyncio.get_running_loop()

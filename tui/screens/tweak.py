@@ -67,6 +67,10 @@ class TweakPage(ListPage):
         self.why = ""
         self.history = False
         self._wanted_key = key
+        self._stale = False
+        """Something was changed since the book was read; the next one is under way."""
+        self._undo_waits = False
+        """The operator wants the newest set back, whichever that is once the book is read."""
         self._probe: Probe | None = None
         """What is known of the effect of the edits as they are."""
 
@@ -86,7 +90,10 @@ class TweakPage(ListPage):
     def took(self, answer: AnswerBody) -> None:
         """Settings; the cursor goes where it was wanted."""
         if isinstance(answer, SettingsNow):
-            self.book = tweak.book_of(answer)
+            self.book, self._stale = tweak.book_of(answer), False
+            if self._undo_waits:
+                self._undo_waits = False
+                self.call_later(self.action_undo)
             if self._wanted_key:
                 self.panel.cursor_key, self._wanted_key = self._wanted_key, ""
 
@@ -213,7 +220,11 @@ class TweakPage(ListPage):
         return self._probe
 
     def action_undo(self) -> None:
-        """Take the newest set of changes back, whoever made it."""
+        """Take the newest set of changes back, whoever made it; one that was applied a moment ago is waited for."""
+        if self._stale:
+            self._undo_waits = True
+            self.host.say("reading what was changed")
+            return
         changes = tweak.undoing(self.book) if self.book is not None else ()
         if not changes:
             self.host.say("nothing to take back: no change holds that was made while it ran")
@@ -242,7 +253,7 @@ class TweakPage(ListPage):
             self.why = self.host.memory.orders[0].answer if self.host.memory.orders else "refused"
         else:
             self.edits = {key: value for key, value in self.edits.items() if (key, value) not in changes}
-            self.why, self._probe = "", None
+            self.why, self._probe, self._stale = "", None, True
             if isinstance(self.app.screen, EffectPage):
                 self.app.pop_screen()
             for key, value in changes:
