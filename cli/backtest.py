@@ -69,8 +69,7 @@ def command(
 ) -> None:
     """Trade recorded days and report what came of it.
 
-    Days are UTC, both inclusive; the warm-up comes from before the first. Costs and the way prices take inside a bar are those of
-    the [costs] section.
+    Days are UTC, both inclusive; the warm-up comes from before the first. Costs and paths inside a bar are those of [costs].
     """
     where = resolve_home(home)
     if opened is not None:
