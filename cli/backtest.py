@@ -56,9 +56,7 @@ def command(
             help="Run the days again for the diagnosis: dearer, begun later. [if a run takes under 8 s]",
         ),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Where the report goes. [HOME/reports/...]")
-    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Where it is kept. [HOME/reports/...]")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     opened: Annotated[Path | None, typer.Option("--open", metavar="DIR", help="A finished report again, no run.")] = None,
     compare: Annotated[Path | None, typer.Option("--compare", metavar="DIR", help="Compare with a finished report.")] = None,

@@ -36,7 +36,9 @@ def test_a_change_shows_its_effect_and_goes_back_by_itself_later(terminal: Termi
     terminal.until("Take the last changes back", "2.0 . 4.0")
     terminal.press("y")
     terminal.until("last change .* 2.0 to 4.0", without=["comes back to 4.0 at", "Take the last"])
-    terminal.press("Escape", "q")
+    terminal.press("Escape")  # and what follows in another packet, or the two are one key
+    terminal.until("1 Pairs", without=["Parameters"])
+    terminal.press("q")
     assert terminal.until_ended() == 0
     ship.until_it_trades_on()
 
@@ -60,6 +62,10 @@ def test_a_backtest_runs_beside_the_engine_and_is_opened(terminal: Terminal, shi
     terminal.until("2024-07-08..07-12", "whole", without=["running"])
     terminal.press("Enter")
     terminal.until("Diagnosis", "pessimistic: ")
-    terminal.press("Escape", "Escape", "q")
+    terminal.press("Escape")
+    terminal.until("Backtests", without=["Diagnosis"])
+    terminal.press("Escape")
+    terminal.until("1 Pairs", without=["Backtests"])
+    terminal.press("q")
     assert terminal.until_ended() == 0
     ship.until_it_trades_on()
