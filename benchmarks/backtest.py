@@ -24,9 +24,9 @@ from core.backtest.run import Backtest
 from core.brokers.simulator.instruments import instrument
 from core.data.series import Bars, PairData, Recording
 from core.engine.scanning import history_bars
+from core.model.candles import Candles
 from core.model.effects import TradeClosed
 from core.model.inputs import News
-from core.model.market import Candles
 from core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
 from core.settings.load import shipped_settings
 from core.settings.schema import Settings

@@ -21,7 +21,7 @@ from core.backtest.again import Again
 from core.backtest.chance import against_chance
 from core.backtest.figures import equity_points
 from core.backtest.result import BacktestResult
-from core.model.market import Candles
+from core.model.candles import Candles
 from core.model.units import DAY_NS
 from core.study import metrics
 

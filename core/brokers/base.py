@@ -13,9 +13,10 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from core.model.book import Account, Deal
+from core.model.candles import Candles
 from core.model.effects import Request
 from core.model.inputs import Book, BrokerClock, Input
-from core.model.market import Candles, Instrument, Quote
+from core.model.market import Instrument, Quote
 from core.model.reads import Known, Unknown
 from core.model.units import UtcNs
 

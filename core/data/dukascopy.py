@@ -17,8 +17,8 @@ import numpy as np
 
 from core.data.series import point_price
 from core.data.table import read_text
+from core.model.candles import FloatArray, IntArray
 from core.model.errors import DataError
-from core.model.market import FloatArray, IntArray
 from core.model.units import NS_PER_MS, NS_PER_S
 
 _HOUR_PATH = re.compile(r"([A-Za-z]{6})/(\d{4})/(\d{2})/(\d{2})/(\d{2})h_ticks\.bi5$")

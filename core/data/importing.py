@@ -21,8 +21,8 @@ from core.data.dukascopy import Quotes, hour_of_path, read_bi5, read_json
 from core.data.files import merged
 from core.data.layouts import Layout, read_layout
 from core.data.series import PERIOD_NS, PERIODS, Bars, Period, Series, Ticks, candles_of, point_price, price_decimals
+from core.model.candles import FloatArray, IntArray
 from core.model.errors import DataError
-from core.model.market import FloatArray, IntArray
 
 _CURRENCIES = (
     *("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "SEK", "NOK", "DKK", "SGD", "HKD", "MXN"),

@@ -16,8 +16,8 @@ import numpy as np
 
 from core.data.files import PriceFile, merged, price_files, read_series
 from core.data.series import PERIODS, PairData, Recording, Series, quarter_opens
+from core.model.candles import IntArray
 from core.model.errors import DataError
-from core.model.market import IntArray
 from core.model.money import resolve_conversion
 from core.model.units import DAY_NS, NS_PER_S, UtcNs
 

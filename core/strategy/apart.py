@@ -10,8 +10,9 @@ from typing import ClassVar, NoReturn
 
 from msgspec import Struct
 
+from core.model.candles import Candles
 from core.model.errors import InvariantBroken
-from core.model.market import Candles, Instrument
+from core.model.market import Instrument
 from core.strategy.interface import Columns
 from core.strategy.load import LoadedStrategy
 

@@ -21,8 +21,9 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from core.model.candles import Candles
 from core.model.errors import SettingsError
-from core.model.market import Candles, Instrument
+from core.model.market import Instrument
 from core.model.units import H1_NS, M15_NS
 from core.settings.schema import StrategySection
 from core.strategy import interface, talib_light, trend, windows

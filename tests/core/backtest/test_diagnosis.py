@@ -13,8 +13,9 @@ import pytest
 from core.backtest.chance import against_chance
 from core.backtest.diagnosis import Finding, balance_returns, deepest, diagnose, shuffled_drawdowns, worst_level
 from core.backtest.result import BacktestResult, Entered
+from core.model.candles import Candles
 from core.model.effects import TradeClosed
-from core.model.market import Candles, Side
+from core.model.market import Side
 from core.model.units import DAY_NS, M15_NS
 from tests.core.backtest import kit
 
