@@ -18,6 +18,7 @@ from core.desk.positions import (
     deal_is_news,
     gone_without_deals,
     learn_commission,
+    loose_deal,
     lots_by_book,
     more_by_deal,
     opened_by_book,
@@ -286,8 +287,7 @@ def _deal_in(ctx: Context, position: OurPosition | None, deal: Deal) -> None:
         book_in(ctx, position, deal)
         return
     if deal.magic == ctx.magic:
-        ctx.state.loose_costs[deal.position_id] = deal.commission_money + deal.fee_money
-        trim(ctx.state.loose_costs, GONE_MAX)
+        loose_deal(ctx, deal)
         learn_commission(ctx, deal)
     _others(ctx, deal)
 

@@ -116,7 +116,7 @@ def _made(
         group_id=position_id,
         first_volume_lots=lots,
     )
-    cost = state.loose_costs.pop(position_id, 0.0)
+    cost, position.opening_lots = state.loose_costs.pop(position_id, 0.0), state.loose_lots.pop(position_id, 0.0)
     state.gone.pop(position_id, None)
     position.commission_money = position.open_commission_money = cost
     state.positions[position_id] = position
@@ -306,6 +306,15 @@ def deal_is_news(ctx: Context, deal: Deal) -> bool:
     deals[deal.deal_ticket] = deal.position_id
     trim(deals, DEALS_MAX)
     return True
+
+
+def loose_deal(ctx: Context, deal: Deal) -> None:
+    """An opening deal of ours came before its position was known: kept for the moment in which it is."""
+    state, key = ctx.state, deal.position_id
+    state.loose_costs[key] = state.loose_costs.get(key, 0.0) + deal.commission_money + deal.fee_money
+    state.loose_lots[key] = state.loose_lots.get(key, 0.0) + deal.lots
+    trim(state.loose_costs, GONE_MAX)
+    trim(state.loose_lots, GONE_MAX)
 
 
 def book_in(ctx: Context, position: OurPosition, deal: Deal) -> None:
