@@ -349,8 +349,9 @@ def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:
     position.gross_money += deal.profit_money
     position.commission_money += cost
     position.swap_realised_money += deal.swap_money
-    position.settled_lots += deal.lots
-    position.close_value += deal.lots * deal.price
+    lots = deal.lots if deal.entry != "inout" else max(min(deal.lots, position.opened_lots - position.settled_lots), 0.0)
+    position.settled_lots += lots
+    position.close_value += lots * deal.price
     position.closed_utc_ns = deal.at_utc_ns
     position.close_reason = closing_reason(position, deal, why)
     position.close_rule = deal.rule

@@ -283,6 +283,8 @@ class _LatePaper:
 
     async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
         if self._paper is None:
+            if name in FEED_CALLS:
+                return await self._feed.call(name, *args, **kwargs)
             if name != "initialize":
                 raise TerminalNotSent("the paper account is not open yet")
             self._paper = await self._open()
