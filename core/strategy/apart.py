@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from core.model.errors import InvariantBroken
 from core.model.market import Candles, Instrument
+from core.settings.parameters import Parameter
 from core.strategy.interface import Columns
 from core.strategy.load import LoadedStrategy
 
@@ -23,6 +24,7 @@ class Declared(Struct, frozen=True, kw_only=True, tag="declared"):
     hash: str
     warmup_bars: int
     warmup_h1_bars: int
+    parameters: tuple[Parameter, ...] = ()
 
 
 class ApartStrategy:
@@ -53,9 +55,16 @@ class ApartStrategy:
 def declared(loaded: LoadedStrategy) -> Declared:
     """What a loaded strategy says of itself."""
     own = loaded.strategy
-    return Declared(name=loaded.name, hash=loaded.hash, warmup_bars=int(own.warmup_bars), warmup_h1_bars=int(own.warmup_h1_bars))
+    return Declared(
+        name=loaded.name,
+        hash=loaded.hash,
+        warmup_bars=int(own.warmup_bars),
+        warmup_h1_bars=int(own.warmup_h1_bars),
+        parameters=loaded.parameters,
+    )
 
 
 def apart(told: Declared) -> LoadedStrategy:
     """A strategy of the operator's own that was loaded elsewhere."""
-    return LoadedStrategy(strategy=ApartStrategy(told), name=told.name, hash=told.hash, own=True)
+    strategy = ApartStrategy(told)
+    return LoadedStrategy(strategy=strategy, name=told.name, hash=told.hash, own=True, parameters=told.parameters)

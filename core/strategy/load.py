@@ -24,6 +24,7 @@ from msgspec import Struct
 from core.model.errors import SettingsError
 from core.model.market import Candles, Instrument
 from core.model.units import H1_NS, M15_NS
+from core.settings.parameters import Parameter, own_parameters
 from core.settings.schema import StrategySection
 from core.strategy import interface, talib_light, trend, windows
 from core.strategy.foreign import Failed, attempted
@@ -46,6 +47,8 @@ class LoadedStrategy(Struct, frozen=True, kw_only=True):
     hash: str
     own: bool
     """It comes from a file of the operator's: it runs under a time limit."""
+    parameters: tuple[Parameter, ...] = ()
+    """What it declares, each with meaning, unit, range and default."""
 
 
 def load_strategy(section: StrategySection, home: Path | None = None) -> LoadedStrategy:
@@ -61,13 +64,18 @@ def load_strategy(section: StrategySection, home: Path | None = None) -> LoadedS
     if own:
         _try(strategy, section.file)
     name = str(kind.name)
-    return LoadedStrategy(strategy=strategy, name=name, hash=_hash(name, source, parameters), own=own)
+    return LoadedStrategy(
+        strategy=strategy,
+        name=name,
+        hash=_hash(name, source, parameters),
+        own=own,
+        parameters=own_parameters(kind.Parameters),
+    )
 
 
-def strategy_parameters(section: StrategySection, home: Path | None = None) -> type[Struct]:
-    """The struct whose annotated fields are the parameters of the strategy that `section` names. Raises SettingsError."""
-    parameters: type[Struct] = _class(section, home)[0].Parameters
-    return parameters
+def strategy_parameters(section: StrategySection, home: Path | None = None) -> tuple[Parameter, ...]:
+    """The parameters that the strategy which `section` names declares. Raises SettingsError."""
+    return own_parameters(_class(section, home)[0].Parameters)
 
 
 def checked_parameters(kind: type[Struct], values: dict[str, Any]) -> Struct:
@@ -87,7 +95,7 @@ def checked_parameters(kind: type[Struct], values: dict[str, Any]) -> Struct:
         except msgspec.ValidationError as error:
             wrong.append(f"strategy.parameters.{key} = {value!r}: {error}")
     if wrong:
-        raise SettingsError("; ".join(wrong), what_to_do="change it in settings.toml or with `quarterdeck set`")
+        raise SettingsError("; ".join(wrong), what_to_do="mend it in settings.toml, or take it out of overrides.toml")
     try:
         made: Struct = msgspec.convert(values, kind)
         return msgspec.convert(msgspec.to_builtins(made), kind)  # defaults are checked as well
