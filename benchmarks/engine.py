@@ -205,7 +205,7 @@ class _Bench:
 def _decided(home: Path, data: Path | None) -> list[Figure]:
     """Bar closes of one pair, each followed alone from its bar to its order or refusal."""
     settings = shipped_settings(("desk.pairs", ["EURUSD"]), *_NOTHING_STOPS)
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     if data is None:
         venue = simulated_venue(settings, run_id="bench", speed=None)
     else:
@@ -238,7 +238,7 @@ def _scanned(journal: Path) -> list[Figure]:
     """Bar closes of 28 pairs: bars and quotes read, scanned, judged together, decided and queued for the journal."""
     settings = shipped_settings(("desk.pairs", list(TWENTY_EIGHT)))
     venue = simulated_venue(settings, run_id="bench", speed=None)
-    whole_ms, scan_ms = run_now(_closes(_Bench(settings, load_strategy(settings.strategy), venue, journal)))
+    whole_ms, scan_ms = run_now(_closes(_Bench(settings, load_strategy(settings), venue, journal)))
     return [*_spread("28 pairs' scan", scan_ms), *_spread("28 pairs, from bar close to the last decision", whole_ms)]
 
 

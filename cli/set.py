@@ -77,7 +77,7 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 def _change(place: Home, texts: dict[str, str], minutes: float | None, as_json: bool) -> None:
-    own = _known(place.root).own if any(key.startswith(f"{OWN}.") for key in texts) else ()
+    own = _known(place.root).own if any(f"{OWN}." in key for key in texts) else ()
     values = {key: parse_value(key, text, own) for key, text in texts.items()}
     try:
         changes = tuple((key, shown(value)) for key, value in values.items())

@@ -71,6 +71,7 @@ class StrategyProcess:
 
     def __init__(self, settings: Settings, home: Path, clock: Clock) -> None:
         """Nothing is started before `start`."""
+        self._settings = settings
         self._section = settings.strategy
         self._engine = settings.engine
         self._home = home
@@ -285,7 +286,7 @@ class StrategyProcess:
         try:
             async with asyncio.timeout(limit_s):
                 assert process.stdin is not None
-                process.stdin.write(wire.framed(wire.Load(section=self._section, home=str(self._home))))
+                process.stdin.write(wire.framed(wire.Load(settings=self._settings, home=str(self._home))))
                 await process.stdin.drain()
                 first = await _message(process)
         except (TimeoutError, OSError, EOFError, wire.Garbled) as error:

@@ -55,6 +55,7 @@ class Look(Struct, frozen=True, kw_only=True, eq=False):
 
 def answered(loaded: LoadedStrategy, look: Look) -> Signal | NoSignal:
     """What the strategy says; whatever it raises becomes a `NoSignal` that says so."""
+    loaded = loaded.of(look.instrument.symbol)
     found = attempted("", _columns, loaded, look)
     if isinstance(found, Failed):
         return look.without(loaded, f"strategy error: {found.error}")

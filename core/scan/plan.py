@@ -67,6 +67,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 def plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> Plan:
     """How one pair is scanned under the settings that hold for it."""
+    loaded = loaded.of(symbol)
     h1_rows = max(loaded.strategy.warmup_h1_bars, _H1_ROWS_MIN)
     days = for_pair(settings, symbol).filters.atr_percentile_days
     return Plan(

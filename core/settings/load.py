@@ -29,6 +29,7 @@ SETTINGS_NAME = "settings.toml"
 Tree = dict[str, Any]
 Own = tuple[Parameter, ...]
 """A strategy's own parameters, where they are known; a tree alone tells nothing of them."""
+_OF_THE_STRATEGY = ("name", "file", "time_limit_ms", "give_up_s", "memory_max_mb")
 _HOURS = r"([01]\d|2[0-4]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d"
 
 
@@ -80,7 +81,7 @@ def validated(tree: Tree, origin: str, own: Own = ()) -> Settings:
         # it names the first mistake alone, and a type where an operator wants a range
         _refuse(origin, [*mistakes(tree, own), *_missing(tree), *_contradictions(tree)])
         raise
-    found = [*mistakes({name: tree[name] for name in TABLES if tree.get(name)}), *_contradictions(tree)]
+    found = [*mistakes({name: tree[name] for name in TABLES if tree.get(name)}, own), *_contradictions(tree)]
     if own:
         found += _own_mistakes(tree["strategy"]["parameters"], own)
     _refuse(origin, found or _unreadable_times(tree))
@@ -128,7 +129,7 @@ def mistakes(tree: Tree, own: Own = ()) -> list[str]:
     known = parameters()
     for section, content in tree.items():
         if section in TABLES:
-            found.extend(_table_mistakes(section, content))
+            found.extend(_table_mistakes(section, content, own))
         elif section not in sections():
             found.append(_unknown(section, [*sections(), *TABLES]))
         elif not isinstance(content, dict):
@@ -232,7 +233,7 @@ def _value_mistakes(row: Parameter, value: Any) -> list[str]:
     return [] if row.takes(value) else [f"{row.key} = {shown(value)}: must be {row.allowed}"]
 
 
-def _table_mistakes(name: str, content: Any) -> list[str]:
+def _table_mistakes(name: str, content: Any, own: Own) -> list[str]:
     try:
         msgspec.convert(content, table_annotation(name), strict=True)
     except msgspec.ValidationError as error:
@@ -241,7 +242,9 @@ def _table_mistakes(name: str, content: Any) -> list[str]:
         return [f"pip.{symbol} = {shown(pip)}: must be above 0" for symbol, pip in content.items() if not 0 < pip < 1e6]
     found: list[str] = []
     for symbol, tree in content.items():
-        found.extend(f"pair.{symbol}.{line}" for line in mistakes(tree))
+        found.extend(f"pair.{symbol}.{line}" for line in mistakes(tree, own))
+        alone = (name for name in tree.get("strategy", {}) if name in _OF_THE_STRATEGY)
+        found.extend(f"pair.{symbol}.strategy.{name}: cannot be set for one pair: one strategy looks at all" for name in alone)
     return found
 
 

@@ -129,8 +129,7 @@ def test_init_writes_a_strategy_that_loads_and_says_how_to_go_on(tmp_path: Path,
     assert json.loads(said[-1])["strategy"] == str(tmp_path / "mine.py")
     assert 'file = "mine.py", name = "Crossing"' in said[-2]
     assert not (tmp_path / "settings.toml").exists()
-    section = msgspec.structs.replace(shipped_settings().strategy, file="mine.py", name="Crossing")
-    assert load_strategy(section, tmp_path).own
+    assert load_strategy(shipped_settings(("strategy.file", "mine.py"), ("strategy.name", "Crossing")), tmp_path).own
     assert main(["init", "--strategy", "mine.py", *home]) == 2
     assert main(["init", "--strategy", "mine", *home]) == 2
     assert "no Python file" in capsys.readouterr().err
