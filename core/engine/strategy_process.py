@@ -29,6 +29,7 @@ from core.engine import strategy_wire as wire
 from core.model.errors import SettingsError
 from core.model.signals import NoSignal, Signal
 from core.scan.look import Look, encoded
+from core.scan.plan import STRATEGY_ERROR
 from core.settings.schema import Settings
 from core.strategy.apart import Declared, apart
 from core.strategy.load import LoadedStrategy
@@ -186,11 +187,14 @@ class StrategyProcess:
             return look.without(self._loaded, why)
         took_ms = (self._clock.monotonic_s() - began_s) * 1000.0
         self._failures = 0
-        self._rows.pop(symbol, None)
         if self.limit_s is not None and took_ms > limit_s * 1000.0:
             why = f"the strategy took {took_ms:.0f} ms; strategy.time_limit_ms allows {limit_s * 1000.0:g}"
             self._tell("StrategyLate", symbol, why)
             return look.without(self._loaded, why)
+        if isinstance(message.found, NoSignal) and message.found.withheld.startswith(STRATEGY_ERROR):
+            self._tell("StrategyFailed", symbol, message.found.withheld)
+        else:
+            self._rows.pop(symbol, None)
         return message.found
 
     def _is_of(self, look: Look, found: Signal | NoSignal) -> bool:

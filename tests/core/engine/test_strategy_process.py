@@ -83,10 +83,13 @@ def test_what_goes_wrong_costs_one_pair_its_answer_and_the_process_is_replaced(
 def test_an_exception_costs_no_process(tmp_path: Path, bad: str, why: str) -> None:
     async def work(own: StrategyProcess, troubles: list[Trouble], _lines: list[str]) -> None:
         first = own.pid
-        found = await own.ask(question("GBPUSD"))
-        assert isinstance(found, NoSignal)
-        assert found.withheld == f"strategy error: {why}"
-        assert (own.pid, troubles) == (first, [])
+        for times in (1, 2, 3):
+            found = await own.ask(question("GBPUSD"))
+            assert isinstance(found, NoSignal)
+            assert found.withheld == f"strategy error: {why}"
+            assert troubles[-1] == Trouble(kind="StrategyFailed", symbol="GBPUSD", text=found.withheld, in_a_row=times)
+        assert isinstance(await own.ask(question("EURUSD")), Signal)
+        assert (own.pid, len(troubles)) == (first, 3)
 
     with_process(tmp_path, bad, work)
 
