@@ -150,7 +150,7 @@ def settings_of(folder: Path) -> Settings:
 
 def market_of(settings: Settings, bars: int) -> tuple[Market, Any]:
     """The recording in memory, and the strategy."""
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     past = history_bars(strategy, settings)
     made = []
     for place, symbol in enumerate(settings.desk.pairs):

@@ -1,7 +1,9 @@
-"""The engine: how fast it replays, how long a bar close of 28 pairs takes, how soon it is ready and what it weighs.
+"""The engine: how fast it replays, how long a decision takes, how soon it is ready and what it weighs.
 
-Replay and scan run in this process, through the engine and the lockstep driver that `run` uses; start and weight are those of
-`quarterdeck run --no-ui` as a process. `python -m benchmarks.engine` prints them alone.
+Replay, scan and decision run in this process, through the engine and the lockstep driver that `run` uses; start and weight are
+those of `quarterdeck run --no-ui` as a process. `python -m benchmarks.engine` prints them alone.
+A pair's full decision begins with its closed bar at the desk's door and ends with the order asked for or the candidate refused,
+all of it on the tape: features, votes and signal, then filters, size, caps and gate. The broker's answer is not part of it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.clock.wall import WallClock
@@ -27,11 +29,17 @@ from core.engine.lockstep import Lockstep, run_now
 from core.engine.opening import first_inputs, open_broker, run_head, started_input
 from core.engine.perform import Performer
 from core.engine.runner import Runner
-from core.engine.scanning import InLoop, history_bars, make_scanner, seed
+from core.engine.scanning import InLoop, history_bars, make_scanner, seed, warmup_bars
 from core.engine.session import RunWish, run_to_end, start_run
-from core.engine.venues import simulated_venue
+from core.engine.venue import Venue
+from core.engine.venues import ReplayRequest, replay_venue, simulated_venue
 from core.journal.writer import JournalWriter
-from core.model.inputs import Calendar
+from core.model.effects import Effect, Submit, Verdict
+from core.model.inputs import BarClosed, Calendar, Input
+from core.model.market import Bar
+from core.model.signals import NoSignal, Signal
+from core.model.units import UtcNs
+from core.scan.scanner import Scanner
 from core.settings.home import Home
 from core.settings.load import shipped_settings
 from core.settings.schema import Settings
@@ -43,6 +51,18 @@ MAJORS = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "JPY")
 TWENTY_EIGHT = tuple(base + quote for place, base in enumerate(MAJORS) for quote in MAJORS[place + 1 :])
 """Every pair of the eight, the better known name first."""
 _CLOSES = 120
+_DECISIONS = 12_000
+"""Bar closes of one pair: half a year, with some hundred candidates."""
+_NOTHING_STOPS: tuple[tuple[str, Any], ...] = (
+    ("strategy.confidence_min", 0.0),
+    ("filters.entry_hours", []),
+    ("breakers.drawdown_max_pct", 100.0),
+    ("breakers.day_loss_max_pct", 100.0),
+    ("breakers.losses_in_row_max", 1000),
+    ("breakers.entries_per_day_max", 10_000),
+    ("breakers.positions_per_pair_max", 5),
+)
+"""So that candidates go the whole way, to size, caps and gate, and not only to the first filter."""
 _STARTS = 7
 _SETTLE_S = 10.0
 
@@ -61,7 +81,8 @@ def figures() -> list[Figure]:
         home = Path(folder)
         data = recorded_m15()
         replayed = asyncio.run(_replayed(home / "replay", data)) if data is not None else []
-        return [*replayed, *_scanned(home / "scan.sqlite"), *_started(home, data), *_weight(home / "weight")]
+        decided = [*_decided(home, data), *_scanned(home / "scan.sqlite")]
+        return [*decided, *replayed, *_started(home, data), *_weight(home / "weight")]
 
 
 def recorded_m15() -> Path | None:
@@ -95,56 +116,152 @@ async def _replayed(home: Path, data: Path) -> list[Figure]:
     ]
 
 
-# ---------------------------------------------------------------------------------------------------------------- scan
-def _scanned(journal: Path) -> list[Figure]:
-    """Bar closes of 28 pairs: bars and quotes read, scanned, judged together, decided and queued for the journal."""
-    settings = shipped_settings(("desk.pairs", list(TWENTY_EIGHT)))
-    took_ms = run_now(_closes(settings, load_strategy(settings.strategy), journal))
+# ---------------------------------------------------------------------------------------------------- decision and scan
+class _Watched(Runner):
+    """A runner that notes how long one pair's bar took from its close to what became of it."""
+
+    def __init__(self, desk: Desk, journal: JournalWriter, at_utc_ns: UtcNs) -> None:
+        """As a runner; nothing is noted yet."""
+        super().__init__(desk, journal, at_utc_ns)
+        self.every_ms: list[float] = []
+        self.candidates_ms: list[float] = []
+        self.entered_ms: list[float] = []
+        self._began_s = 0.0
+
+    def give(self, item: Input, at_utc_ns: UtcNs) -> tuple[Effect, ...]:
+        """As a runner does."""
+        if isinstance(item, BarClosed):
+            self._began_s = time.perf_counter()
+        effects = super().give(item, at_utc_ns)
+        if isinstance(item, Signal | NoSignal):
+            took_ms = (time.perf_counter() - self._began_s) * 1000.0
+            self.every_ms.append(took_ms)
+            if any(isinstance(effect, Verdict) for effect in effects):
+                self.candidates_ms.append(took_ms)
+            if any(isinstance(effect, Submit) for effect in effects):
+                self.entered_ms.append(took_ms)
+        return effects
+
+
+class _Scans(InLoop):
+    """Scans here, and adds up how long that took since somebody last asked."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        """As `InLoop`."""
+        super().__init__(scanner)
+        self.took_s = 0.0
+
+    async def scan(self, symbol: str, bar: Bar) -> Signal | NoSignal:
+        """As `InLoop`."""
+        began_s = time.perf_counter()
+        found = await super().scan(symbol, bar)
+        self.took_s += time.perf_counter() - began_s
+        return found
+
+
+class _Bench:
+    """Scanner, desk and journal over a market, the broker beneath."""
+
+    def __init__(self, settings: Settings, strategy: LoadedStrategy, venue: Venue, path: Path) -> None:
+        """Nothing is opened yet."""
+        assert isinstance(venue.terminal, SimulatedTerminal)
+        self.settings = settings
+        self._strategy, self._venue, self._terminal = strategy, venue, venue.terminal
+        self.journal = JournalWriter(path, settings.journal, clock=WallClock(), durable=False, threaded=False)
+
+    async def open(self) -> None:
+        """Everything that comes before the first quote."""
+        settings, strategy, venue = self.settings, self._strategy, self._venue
+        opening = await open_broker(
+            venue.broker, settings.desk.pairs, history_bars=history_bars(strategy, settings), h1_bars=0, on_step=lambda _: None
+        )
+        self.journal.begin_run(run_head(venue, opening.connected.account, strategy.hash, 0))
+        desk, scanner = Desk(), make_scanner(strategy, opening.instruments, settings)
+        self.runner, self.scans = _Watched(desk, self.journal, venue.from_utc_ns), _Scans(scanner)
+        self.steps = Lockstep(
+            terminal=self._terminal,
+            broker=venue.broker,
+            runner=self.runner,
+            performer=Performer(venue.broker, self.journal),
+            scans=self.scans,
+            settings=settings,
+            interest=desk,
+        )
+        started = started_input(
+            settings, run_id="bench", code_version="bench", strategy_hash=strategy.hash, seed=1, mode=venue.mode
+        )
+        inputs = await first_inputs(
+            venue.broker,
+            opening,
+            started=started,
+            restored=None,
+            histories=seed(scanner, opening, settings),
+            calendar=Calendar(available=True),
+        )
+        for item in inputs:
+            await self.steps.give(item, self._terminal.now_utc_ns)
+
+
+def _decided(home: Path, data: Path | None) -> list[Figure]:
+    """Bar closes of one pair, each followed alone from its bar to its order or refusal."""
+    settings = shipped_settings(("desk.pairs", ["EURUSD"]), *_NOTHING_STOPS)
+    strategy = load_strategy(settings)
+    if data is None:
+        venue = simulated_venue(settings, run_id="bench", speed=None)
+    else:
+        request = ReplayRequest(
+            folders=(data,),
+            from_day=date(2024, 1, 1),
+            to_day=date(2024, 12, 31),
+            warmup_bars=warmup_bars(strategy, settings),
+            history_bars=history_bars(strategy, settings),
+        )
+        venue = replay_venue(settings, request, Home(home))
+    watched = run_now(_one_by_one(_Bench(settings, strategy, venue, home / "decided.sqlite")))
+    whole = "one pair's full decision at bar close"
     return [
-        Figure("28 pairs, from bar close to the last decision, p50", statistics.median(took_ms), "ms"),
-        Figure("28 pairs, from bar close to the last decision, p99", statistics.quantiles(took_ms, n=100)[98], "ms"),
+        *_spread(whole, watched.candidates_ms),
+        *_spread(f"{whole}, those that became orders", watched.entered_ms),
+        *_spread(f"{whole}, every bar", watched.every_ms),
     ]
 
 
-async def _closes(settings: Settings, strategy: LoadedStrategy, path: Path) -> list[float]:
+async def _one_by_one(bench: _Bench) -> _Watched:
+    await bench.open()
+    while len(bench.runner.every_ms) < _DECISIONS:
+        await bench.steps.step()
+    bench.journal.close()
+    return bench.runner
+
+
+def _scanned(journal: Path) -> list[Figure]:
+    """Bar closes of 28 pairs: bars and quotes read, scanned, judged together, decided and queued for the journal."""
+    settings = shipped_settings(("desk.pairs", list(TWENTY_EIGHT)))
     venue = simulated_venue(settings, run_id="bench", speed=None)
-    assert isinstance(venue.terminal, SimulatedTerminal)
-    opening = await open_broker(
-        venue.broker, settings.desk.pairs, history_bars=history_bars(strategy, settings), h1_bars=0, on_step=lambda _: None
-    )
-    journal = JournalWriter(path, settings.journal, clock=WallClock(), durable=False, threaded=False)
-    journal.begin_run(run_head(venue, opening.connected.account, strategy.hash, 0))
-    desk = Desk()
-    runner = Runner(desk, journal, venue.from_utc_ns)
-    scanner = make_scanner(strategy, opening.instruments, settings)
-    started = started_input(settings, run_id="bench", code_version="bench", strategy_hash=strategy.hash, seed=1, mode="simulated")
-    steps = Lockstep(
-        terminal=venue.terminal,
-        broker=venue.broker,
-        runner=runner,
-        performer=Performer(venue.broker, journal),
-        scans=InLoop(scanner),
-        settings=settings,
-        interest=desk,
-    )
-    inputs = await first_inputs(
-        venue.broker,
-        opening,
-        started=started,
-        restored=None,
-        histories=seed(scanner, opening, settings),
-        calendar=Calendar(available=True),
-    )
-    for item in inputs:
-        await steps.give(item, venue.terminal.now_utc_ns)
-    took_ms: list[float] = []
-    while len(took_ms) < _CLOSES:
-        bars, began_s = steps.bars, time.perf_counter()
-        await steps.step()
-        if steps.bars - bars == len(TWENTY_EIGHT):
-            took_ms.append((time.perf_counter() - began_s) * 1000.0)
-    journal.close()
-    return took_ms
+    whole_ms, scan_ms = run_now(_closes(_Bench(settings, load_strategy(settings), venue, journal)))
+    return [*_spread("28 pairs' scan", scan_ms), *_spread("28 pairs, from bar close to the last decision", whole_ms)]
+
+
+async def _closes(bench: _Bench) -> tuple[list[float], list[float]]:
+    await bench.open()
+    whole_ms: list[float] = []
+    scan_ms: list[float] = []
+    while len(whole_ms) < _CLOSES:
+        bench.scans.took_s, bars, began_s = 0.0, bench.steps.bars, time.perf_counter()
+        await bench.steps.step()
+        if bench.steps.bars - bars == len(TWENTY_EIGHT):
+            whole_ms.append((time.perf_counter() - began_s) * 1000.0)
+            scan_ms.append(bench.scans.took_s * 1000.0)
+    bench.journal.close()
+    return whole_ms, scan_ms
+
+
+def _spread(name: str, took_ms: list[float]) -> list[Figure]:
+    """What half and what almost all of them stayed under."""
+    return [
+        Figure(f"{name}, p50", statistics.median(took_ms), "ms"),
+        Figure(f"{name}, p99", statistics.quantiles(took_ms, n=100)[98], "ms"),
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------- start and weight

@@ -58,7 +58,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
 def prepared(order: Order) -> Prepared:
     """Settings, strategy and prices. Raises SettingsError, DataError."""
     settings = wished_settings(order.home, order.settings_file, order.values)
-    strategy = load_strategy(settings.strategy, order.home.root)
+    strategy = load_strategy(settings, order.home.root)
     wish = MarketWish(folders=order.folders, from_day=order.days[0], to_day=order.days[1], rates=order.rates)
     return Prepared(settings=settings, strategy=strategy, market=load_market(wish, settings, strategy, order.home))
 

@@ -153,7 +153,7 @@ def _quarters(pair: PairData) -> Candles:
 
 
 def _run(settings: Settings, place: Home, candles: dict[str, Candles], check: Check, as_json: bool) -> None:
-    loaded = load_strategy(settings.strategy, place.root)
+    loaded = load_strategy(settings, place.root)
     found: dict[str, Honesty] = {}
     for symbol, m15 in candles.items():
         if sys.stderr.isatty():

@@ -104,7 +104,7 @@ def _of_engine(place: Home) -> tuple[Finding, ...] | None:
 
 
 async def _examined(settings: Settings, place: Home) -> tuple[Finding, ...]:
-    wanted = wanted_of(settings, load_strategy(settings.strategy, place.root))
+    wanted = wanted_of(settings, load_strategy(settings, place.root))
     if settings.desk.mode == "simulated":
         return await _of_simulated(settings, wanted)
     clock = WallClock()

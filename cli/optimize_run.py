@@ -102,7 +102,7 @@ def run_wish(wish: Wish, wishes: Wishes) -> Found:
         trades_min=wish.trades_min,
     )
     asked = Asked(job=job, space=space, trials=wish.trials, seed=wish.seed)
-    strategy = load_strategy(settings.strategy, wish.home.root)
+    strategy = load_strategy(settings, wish.home.root)
     # read once here, so that a folder or a day that is wrong is told before any trial is tried
     days = MarketWish(folders=wish.folders, from_day=wish.days[0], to_day=wish.days[1], rates=wish.rates)
     load_market(days, settings, strategy, wish.home)

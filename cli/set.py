@@ -14,15 +14,27 @@ import typer
 
 from cli.engine_line import NotReached, ask, give
 from cli.options import HomeOption, JsonOption
-from cli.output import print_json, print_table
+from cli.output import print_json, print_table, warn
 from cli.parsing import parse_assignment
 from core.link.messages import AskSettings, SettingsNow
 from core.model.commands import SetSettings
-from core.model.errors import UsageError
+from core.model.errors import SettingsError, UsageError
 from core.settings.home import Home, prepare, resolve_home
-from core.settings.load import Tree, load_settings, look_up, parse_value, shipped_tree, shown, validated, with_values
+from core.settings.load import (
+    Own,
+    Tree,
+    load_settings,
+    look_up,
+    parse_value,
+    shipped_tree,
+    shown,
+    validated,
+    with_own,
+    with_values,
+)
 from core.settings.overrides import Override, write_overrides
-from core.settings.parameters import Parameter, parameters
+from core.settings.parameters import OWN, Parameter, parameters
+from core.settings.schema import Settings
 
 
 def command(
@@ -54,47 +66,59 @@ def command(
         _show(place, given, as_json)
 
 
+class _Known(msgspec.Struct, frozen=True):
+    """What is set, with the strategy's own parameters, from the engine where one runs and else from the files."""
+
+    tree: Tree
+    shipped: Tree
+    overridden: tuple[str, ...]
+    own: Own
+    pending: tuple[str, ...] = ()
+
+
 def _change(place: Home, texts: dict[str, str], minutes: float | None, as_json: bool) -> None:
-    values = {key: parse_value(key, text) for key, text in texts.items()}
+    own = _known(place.root).own if any(f"{OWN}." in key for key in texts) else ()
+    values = {key: parse_value(key, text, own) for key, text in texts.items()}
     try:
         changes = tuple((key, shown(value)) for key, value in values.items())
         said, running = give(place.root, SetSettings(changes=changes, minutes=minutes)).text, True
     except NotReached:
         if minutes is not None:
             raise
-        said, running = _override(place, values), False
+        said, running = _override(place, values, own), False
     print(said)
     if as_json:
         print_json({"changed": values, "running": running, "text": said})
 
 
-def _override(place: Home, values: dict[str, Any]) -> str:
+def _override(place: Home, values: dict[str, Any], own: Own) -> str:
     prepare(place)
     loaded = load_settings(place.root)
-    validated(with_values(loaded.tree, values.items()), "set")
+    validated(with_values(loaded.tree, values.items()), "set", own)
     overrides = dict(loaded.overrides)
+    plain = with_own(loaded.file_tree, own)
     for key, value in values.items():
         overrides[key] = Override(value, look_up(loaded.file_tree, key))
+        if value == look_up(plain, key):
+            del overrides[key]
     write_overrides(place.overrides, overrides)
     changed = ", ".join(f"{key} = {shown(value)}" for key, value in values.items())
     return f"{changed}: no engine is running, in force from the next start"
 
 
 def _show(place: Home, words: list[str], as_json: bool) -> None:
-    rows = _chosen(words)
-    tree, overridden = _in_force(place.root)
-    shipped = shipped_tree()
+    known = _known(place.root)
+    rows = _chosen(words, parameters(known.own))
     if as_json:
-        print_json({row.key: look_up(tree, row.key) for row in rows})
+        print_json({row.key: look_up(known.tree, row.key) for row in rows})
     elif len(rows) <= 1 or words:
         for row in rows:
-            print(_explained(row, look_up(tree, row.key), look_up(shipped, row.key), row.key in overridden))
+            print(_explained(row, known))
     else:
-        print_table([(row.key, shown(look_up(tree, row.key)), row.unit, row.meaning) for row in rows])
+        print_table([(row.key, shown(look_up(known.tree, row.key)), row.unit, row.meaning) for row in rows])
 
 
-def _chosen(words: list[str]) -> list[Parameter]:
-    known = parameters()
+def _chosen(words: list[str], known: dict[str, Parameter]) -> list[Parameter]:
     if not words:
         return list(known.values())
     exact = [word for word in words if any(key == word or key.startswith(f"{word}.") for key in known)]
@@ -109,18 +133,33 @@ def _chosen(words: list[str]) -> list[Parameter]:
     return chosen
 
 
-def _in_force(home: Path) -> tuple[Tree, frozenset[str]]:
+def _known(home: Path) -> _Known:
     try:
         now = ask(home, AskSettings())
     except NotReached:
         loaded = load_settings(home)
-        return loaded.tree, frozenset(loaded.overrides)
+        own = _declared(loaded.settings, home)
+        return _Known(with_own(loaded.tree, own), with_own(shipped_tree(), own), tuple(loaded.overrides), own)
     assert isinstance(now, SettingsNow)
-    return msgspec.msgpack.decode(now.tree), frozenset(now.overridden)
+    tree: Tree = msgspec.msgpack.decode(now.tree)
+    return _Known(tree, with_own(shipped_tree(), now.own), now.overridden, now.own, now.pending)
 
 
-def _explained(row: Parameter, now: Any, shipped: Any, overridden: bool) -> str:
-    source = ", set while running" if overridden else ""
+def _declared(settings: Settings, home: Path) -> Own:
+    """What the strategy of the settings declares; where its file cannot be read, its parameters are one row that says nothing."""
+    from core.strategy.load import strategy_parameters
+
+    try:
+        return strategy_parameters(settings.strategy, home)
+    except SettingsError as error:
+        warn(error.one_line())
+        return ()
+
+
+def _explained(row: Parameter, known: _Known) -> str:
+    now, shipped = look_up(known.tree, row.key), look_up(known.shipped, row.key)
+    source = ", set while running" if row.key in known.overridden else ""
+    source += ", waits for the next start" if row.key in known.pending else ""
     return (
         f"{row.key} = {shown(now)}{f' {row.unit}' if row.unit else ''}{source}\n"
         f"    {row.meaning}; {row.allowed}; shipped as {shown(shipped)}; takes effect {row.takes_effect}\n"

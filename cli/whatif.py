@@ -67,7 +67,7 @@ def _over_data(
     values = (("desk.pairs", list(parse_pairs(pairs))),) if pairs is not None else ()
     order = Order(home=home, folders=folders, days=days, rates=rates, settings_file=None, values=values)
     ready = prepared(order)
-    other = load_strategy(with_changes(ready.settings, changes).strategy, home.root)
+    other = load_strategy(with_changes(ready.settings, changes), home.root)
     return over_candles(ready.market, ready.settings, ready.strategy, other, changes, meter)
 
 
@@ -84,5 +84,5 @@ def _over_tape(
         run = reader.run(number)
         (last,) = reader.rows("SELECT coalesce(max(at_utc_ns), 0) FROM tape WHERE run = ?", run.run)[0]
         stretch = stretch_of(reader, run, from_utc_ns=int(last - days * DAY_NS), rates=rates)
-    strategy = load_strategy(stretch.settings.strategy, home.root)
+    strategy = load_strategy(stretch.settings, home.root)
     return over_tape(stretch, strategy, changes, meter)

@@ -30,16 +30,18 @@ def commands_page() -> str:
 
 def settings_page() -> str:
     """docs/settings.md: every parameter with its shipped value."""
-    from core.settings.load import look_up, shipped_tree, shown
+    from core.settings.load import look_up, shipped_settings, shipped_tree, shown, with_own
     from core.settings.parameters import meaning_of, parameters, sections
+    from core.strategy.load import strategy_parameters
 
-    tree = shipped_tree()
+    own = strategy_parameters(shipped_settings().strategy)
+    tree = with_own(shipped_tree(), own)
     origin = "Written by `make docs` from the settings' own types and the shipped `settings.toml`."
     parts = [f"# Settings\n\n{origin} `quarterdeck set KEY` says the same.\n"]
     head = "| key | shipped | allowed | meaning | takes effect |\n|---|---|---|---|---|\n"
     for section in sections():
         parts.append(f"\n## {section}\n\n{meaning_of(section)}\n\n{head}")
-        for row in parameters().values():
+        for row in parameters(own).values():
             if row.section == section:
                 cells = (f"`{row.key}`", f"`{shown(look_up(tree, row.key))}`", row.allowed, row.meaning, row.takes_effect)
                 parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")

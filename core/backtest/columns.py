@@ -13,6 +13,7 @@ from core.model.candles import Candles
 from core.model.errors import invariant
 from core.model.market import Bar
 from core.model.signals import NoSignal, Signal
+from core.model.units import UtcNs
 from core.scan.columns import PairColumns
 from core.scan.plan import plan_for
 from core.settings.schema import Settings
@@ -23,13 +24,21 @@ class ColumnScanner:
     """Answers for the traded pairs of one recording."""
 
     def __init__(self, loaded: LoadedStrategy, opening: Opening, settings: Settings, candles: Mapping[str, Candles]) -> None:
-        """`candles`: all M15 bars of each pair, the past and the range. A strategy's exception passes through."""
+        """`candles`: all M15 bars of each pair, the past and the range."""
         specs = {spec.symbol: spec for spec in opening.instruments}
         self.pairs: dict[str, PairColumns] = {}
         for symbol in settings.desk.pairs:
             past, whole = opening.history[symbol], candles[symbol]
             first = 0 if not len(past) else int(whole.open_utc_ns.searchsorted(past.open_utc_ns[0]))
             self.pairs[symbol] = PairColumns(plan_for(loaded, settings, symbol), specs[symbol], whole[first:])
+
+    @property
+    def failures(self) -> dict[str, dict[UtcNs, str]]:
+        """Where the strategy failed, by pair and open of the bar."""
+        return {
+            symbol: {columns.m15.open_utc_ns.item(row): why for row, why in columns.failures.items()}
+            for symbol, columns in self.pairs.items()
+        }
 
     def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
         """The strategy's answer at the close of that bar."""

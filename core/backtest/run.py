@@ -14,6 +14,7 @@ from msgspec import Struct
 from core.backtest.columns import ColumnScanner
 from core.backtest.direct import DirectBroker
 from core.backtest.driver import Driver, EveryInstant
+from core.backtest.failures import Noting, failure_notes
 from core.backtest.market import Market
 from core.backtest.rerun import Taped, Telling
 from core.backtest.result import BacktestResult, Collector
@@ -153,6 +154,7 @@ class Backtest:
         """Every instant, or only those that can matter."""
         venue, settings, terminal = self.venue, self.settings, self._terminal()
         scanner = self._column_scanner(opening) if self._columns or not self._every_bar else None
+        self._scanned = scanner or Noting(live)
         if scanner is not None and not self._every_bar:
             return Skipping(
                 terminal=terminal,
@@ -170,7 +172,7 @@ class Backtest:
             broker=venue.broker,
             runner=runner,
             performer=Performer(venue.broker, None),
-            scans=InLoop(live if scanner is None else scanner),
+            scans=InLoop(self._scanned),
             settings=settings,
             interest=self.desk,
             until_utc_ns=venue.until_utc_ns,
@@ -255,7 +257,7 @@ class Backtest:
             elapsed_s=elapsed_s,
             complete=self._complete,
             ended=self._ended.removesuffix(": keep") if self._complete else "stopped by hand",
-            notes=venue.notes,
+            notes=(*venue.notes, *failure_notes(self._scanned.failures, venue.from_utc_ns, reached)),
         )
 
 

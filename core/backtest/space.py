@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from core.model.errors import SettingsError
-from core.settings.parameters import parameters
+from core.settings.parameters import OWN, parameters
 from core.settings.schema import StrategySection
 from core.strategy.load import strategy_parameters
 
-OWN = "strategy.parameters."
-"""Prefix of a strategy's own parameters."""
 _SPAN = re.compile(r"(?P<low>[-+0-9.e]+)\.\.(?P<high>[-+0-9.e]+)(?:/(?P<step>[0-9.e]+))?")
 
 
@@ -76,12 +74,13 @@ def parse_dimension(text: str, section: StrategySection, home: Path) -> Dimensio
 
 def _declared(key: str, section: StrategySection, home: Path) -> Dimension:
     """What the settings, or the strategy, say of a parameter."""
-    if key.startswith(OWN):
-        return _own(key, section, home)
-    row = parameters().get(key)
+    own = strategy_parameters(section, home) if key.startswith(f"{OWN}.") else ()
+    row = parameters(own).get(key)
     if row is None:
+        mine = ", ".join(one.name for one in own)
         raise SettingsError(
-            f"--over {key}: is not known", what_to_do=f"see `quarterdeck set`, or {OWN}NAME for the strategy's own"
+            f"--over {key}: the strategy has no such parameter" if mine else f"--over {key}: is not known",
+            what_to_do=f"it has {mine}" if mine else f"see `quarterdeck set`, or {OWN}.NAME for the strategy's own",
         )
     if row.kind == "switch":
         return Dimension(key=key, kind="choice", choices=(False, True))
@@ -90,23 +89,6 @@ def _declared(key: str, section: StrategySection, home: Path) -> Dimension:
     if row.kind not in ("number", "whole") or row.low is None or row.high is None:
         raise SettingsError(f"--over {key}: has no range to search", what_to_do="choose a number, a switch or a choice")
     return Dimension(key=key, kind="whole" if row.kind == "whole" else "number", low=row.low, high=row.high, step=row.step)
-
-
-def _own(key: str, section: StrategySection, home: Path) -> Dimension:
-    kind, name = strategy_parameters(section, home), key.removeprefix(OWN)
-    hints = get_type_hints(kind, include_extras=True)
-    if name not in hints:
-        raise SettingsError(f"--over {key}: the strategy has no such parameter", what_to_do=f"it has {', '.join(hints)}")
-    base, *metas = get_args(hints[name]) if hasattr(hints[name], "__metadata__") else (hints[name],)
-    if base is bool:
-        return Dimension(key=key, kind="choice", choices=(False, True))
-    if get_origin(base) is Literal:
-        return Dimension(key=key, kind="choice", choices=get_args(base))
-    meta = next((item for item in metas if isinstance(item, Meta)), None)
-    if base not in (int, float) or meta is None or meta.ge is None or meta.le is None:
-        raise SettingsError(f"--over {key}: declares no range", what_to_do="give its field bounds on both sides")
-    step = float((meta.extra or {}).get("step", 0.0))
-    return Dimension(key=key, kind="whole" if base is int else "number", low=float(meta.ge), high=float(meta.le), step=step)
 
 
 def _value(whole: Dimension, word: str) -> Any:
@@ -126,8 +108,9 @@ def _value(whole: Dimension, word: str) -> Any:
 
 def with_values(tree: dict[str, Any], values: dict[str, Any]) -> list[tuple[str, Any]]:
     """Changes that put searched values into settings; a strategy's own parameters are laid over those that stand."""
-    own = {key.removeprefix(OWN): value for key, value in values.items() if key.startswith(OWN)}
-    changes = [(key, value) for key, value in values.items() if not key.startswith(OWN)]
+    prefix = f"{OWN}."
+    own = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
+    changes = [(key, value) for key, value in values.items() if not key.startswith(prefix)]
     if own:
-        changes.append(("strategy.parameters", {**tree["strategy"]["parameters"], **own}))
+        changes.append((OWN, {**tree["strategy"]["parameters"], **own}))
     return changes

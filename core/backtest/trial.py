@@ -74,7 +74,7 @@ def run_job(job: Job) -> Outcome:
     base = msgspec.convert(job.settings, Settings, strict=False)
     settings = with_changes(base, with_values(job.settings, job.values))
     home = Path(job.home)
-    strategy = load_strategy(settings.strategy, home)
+    strategy = load_strategy(settings, home)
     market = _market(job, settings, strategy)
     result = Backtest(market, settings, strategy).go()
     figures = headline(result)

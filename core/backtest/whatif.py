@@ -126,7 +126,8 @@ def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[st
         UsageError: the change is one that needs the strategy to be asked anew; SettingsError: it is not allowed.
     """
     for key, _ in changes:
-        if key.startswith(_ASKED_ANEW):
+        plain = ".".join(key.split(".")[2:]) if key.startswith("pair.") else key
+        if plain.startswith(_ASKED_ANEW):
             raise UsageError(
                 f"{key}: the tape's signals were made under the old one", what_to_do="give --data to ask the strategy anew"
             )

@@ -95,6 +95,8 @@ class DeskSide:
                 returns=tuple(
                     (item.at_utc_ns, key, shown(value)) for item in engine.tuning.returns for key, value in item.values.items()
                 ),
+                own=engine.tuning.own,
+                pending=engine.tuning.pending,
             )
         if isinstance(question, AskRehearsal):
             return self._rehearsed(question)
@@ -126,8 +128,11 @@ class DeskSide:
         except QuarterdeckError as error:
             return CommandResult(command_id=command_id, ok=False, text=error.one_line())
         engine.drive.post(changed)
-        said = ", ".join(f"{key}: {old} -> {new}" for key, old, new in changed.changes) or "nothing changed"
-        return CommandResult(command_id=command_id, ok=True, text=said)
+        waits = engine.tuning.pending
+        said = ", ".join(
+            f"{key}: {old} -> {new}" + (" from the next start on" if key in waits else "") for key, old, new in changed.changes
+        )
+        return CommandResult(command_id=command_id, ok=True, text=said or "nothing changed")
 
     def _rehearsed(self, question: AskRehearsal) -> RehearsalNow:
         """The desk tries the changes on a copy; a few milliseconds, at the operator's wish alone."""

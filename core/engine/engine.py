@@ -95,7 +95,7 @@ class Engine:
         self.home = home
         self.clock = clock
         self.desk = Desk()
-        self.tuning = Tuning(home.root, loaded)
+        self.tuning = Tuning(home.root, loaded, strategy.parameters)
         self.ended: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
         self.strategy = strategy
         self._secrets = secrets

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     bound_memory(int(arguments[0]))
     try:
-        loaded = load_strategy(first.section, Path(first.home))
+        loaded = load_strategy(first.settings, Path(first.home))
     except SettingsError as error:
         _send(sink, wire.Wrong(error=str(error), what_to_do=error.what_to_do))
         return 0

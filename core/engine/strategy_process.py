@@ -29,6 +29,7 @@ from core.engine import strategy_wire as wire
 from core.model.errors import SettingsError
 from core.model.signals import NoSignal, Signal
 from core.scan.look import Look, encoded
+from core.scan.plan import STRATEGY_ERROR
 from core.settings.schema import Settings
 from core.strategy.apart import Declared, apart
 from core.strategy.load import LoadedStrategy
@@ -71,6 +72,7 @@ class StrategyProcess:
 
     def __init__(self, settings: Settings, home: Path, clock: Clock) -> None:
         """Nothing is started before `start`."""
+        self._settings = settings
         self._section = settings.strategy
         self._engine = settings.engine
         self._home = home
@@ -185,11 +187,14 @@ class StrategyProcess:
             return look.without(self._loaded, why)
         took_ms = (self._clock.monotonic_s() - began_s) * 1000.0
         self._failures = 0
-        self._rows.pop(symbol, None)
         if self.limit_s is not None and took_ms > limit_s * 1000.0:
             why = f"the strategy took {took_ms:.0f} ms; strategy.time_limit_ms allows {limit_s * 1000.0:g}"
             self._tell("StrategyLate", symbol, why)
             return look.without(self._loaded, why)
+        if isinstance(message.found, NoSignal) and message.found.withheld.startswith(STRATEGY_ERROR):
+            self._tell("StrategyFailed", symbol, message.found.withheld)
+        else:
+            self._rows.pop(symbol, None)
         return message.found
 
     def _is_of(self, look: Look, found: Signal | NoSignal) -> bool:
@@ -285,7 +290,7 @@ class StrategyProcess:
         try:
             async with asyncio.timeout(limit_s):
                 assert process.stdin is not None
-                process.stdin.write(wire.framed(wire.Load(section=self._section, home=str(self._home))))
+                process.stdin.write(wire.framed(wire.Load(settings=self._settings, home=str(self._home))))
                 await process.stdin.drain()
                 first = await _message(process)
         except (TimeoutError, OSError, EOFError, wire.Garbled) as error:

@@ -29,7 +29,7 @@ Strategy = tuple[LoadedStrategy, StrategyProcess | None]
 async def strategy_of_a_run(settings: Settings, home: Path, clock: Clock) -> Strategy:
     """The strategy that settings name: the shipped one here, a file's in a process of its own. Raises SettingsError."""
     if not settings.strategy.file:
-        return load_strategy(settings.strategy, home), None
+        return load_strategy(settings, home), None
     process = StrategyProcess(settings, home, clock)
     return await process.start(), process
 

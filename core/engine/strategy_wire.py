@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from core.model.signals import NoSignal, Signal
-from core.settings.schema import StrategySection
+from core.settings.schema import Settings
 from core.strategy.apart import Declared
 
 FRAME_BYTES_MAX = 64 * 1024 * 1024
@@ -26,7 +26,7 @@ class Garbled(Exception):
 class Load(Struct, frozen=True, kw_only=True, tag="load"):
     """Load the strategy; the first message."""
 
-    section: StrategySection
+    settings: Settings
     home: str
 
 

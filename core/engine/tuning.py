@@ -1,12 +1,13 @@
 """Settings while the engine runs: a change is validated whole, written to overrides.toml, and becomes one input of the desk (A4).
 
 Promises: a bad value is refused with the reason and changes nothing; a set of changes is taken whole or not at all; a change for
-a time goes back by itself. Does not: decide when a value takes effect (the desk books it at a safe point).
+a time goes back by itself; what takes effect at the next start is kept for it, and this run goes on with what it began with.
+Does not: decide when a value takes effect (the desk books it at a safe point).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import msgspec
 from core.model.errors import SettingsError
 from core.model.inputs import SettingsChanged
 from core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
-from core.settings.load import Loaded, load_settings, look_up, parse_value, shown, validated, with_values
+from core.settings.load import Loaded, Own, Tree, load_settings, look_up, parse_value, shown, validated, with_own, with_values
 from core.settings.overrides import OVERRIDES_NAME, Override, Return, read_returns, write_overrides
-from core.settings.parameters import parameters
+from core.settings.parameters import TABLES, parameters, sections
+from core.settings.schema import Settings
 
 Change = tuple[str, str]
 """(dotted key, value as written in TOML)"""
@@ -26,22 +28,34 @@ Change = tuple[str, str]
 class Tuning:
     """The settings in force and what may change them."""
 
-    def __init__(self, home: Path, loaded: Loaded) -> None:
-        """`loaded` is what the engine started with."""
+    def __init__(self, home: Path, loaded: Loaded, own: Own = ()) -> None:
+        """`loaded` is what the engine started with, `own` what its strategy declares."""
+        self.own = own
         self._home = home
         self._loaded = loaded
         self._tree = loaded.tree
+        """As set; what takes effect at the next start may not be in force."""
+        self._now = loaded.tree
+        """In force."""
         self._overrides = dict(loaded.overrides)
         self._returns = read_returns(home / OVERRIDES_NAME)
         self.settings = loaded.settings
 
     @property
-    def tree(self) -> dict[str, Any]:
-        """The whole tree in force, plain data."""
-        return self._tree
+    def tree(self) -> Tree:
+        """The whole tree as it is set, plain data, the defaults of the strategy's own parameters in it.
+
+        It is in force but for what is `pending`.
+        """
+        return with_own(self._tree, self.own)
 
     @property
-    def file_tree(self) -> dict[str, Any]:
+    def pending(self) -> tuple[str, ...]:
+        """Keys that hold another value from the next start on."""
+        return tuple(key for key, _, _ in _differences(self._now, self._tree, self.own))
+
+    @property
+    def file_tree(self) -> Tree:
         """Shipped values and the operator's file, without overrides."""
         return self._loaded.file_tree
 
@@ -57,8 +71,13 @@ class Tuning:
             SettingsError: with the reason; nothing was changed.
             StorageError: overrides.toml cannot be written; nothing was changed.
         """
-        values = tuple((key, parse_value(key, text)) for key, text in changes)
-        self._only_while_running(values)
+        values = tuple((key, parse_value(key, text, self.own)) for key, text in changes)
+        fixed = [key for key, _ in values if _waits(key, self.own)]
+        if fixed and minutes is not None:
+            raise SettingsError(
+                f"{', '.join(fixed)}: takes effect at the next start only, and cannot come back by itself",
+                what_to_do="set it for good",
+            )
         return self._apply(values, cause, self._returns_after(values, at_utc_ns, minutes))
 
     @property
@@ -82,19 +101,17 @@ class Tuning:
 
     def wished(self, changes: Iterable[Change]) -> SettingsChanged:
         """What a set of changes would be, validated and not kept. Raises SettingsError with the reason."""
-        values = tuple((key, parse_value(key, text)) for key, text in changes)
-        self._only_while_running(values)
+        values = tuple((key, parse_value(key, text, self.own)) for key, text in changes)
         tree = with_values(self._tree, values)
-        settings = validated(tree, "the change")
-        return SettingsChanged(
-            settings=msgspec.Raw(msgspec.msgpack.encode(settings)), cause="tried", changes=_differences(self._tree, tree)
-        )
+        settings, _ = self._judged(tree)
+        return self._told(settings, "tried", tree)
 
     def reload(self, cause: str) -> SettingsChanged:
         """Read the operator's file again. Raises SettingsError; the old settings then stay."""
-        self._loaded = load_settings(self._home)
-        self._overrides = dict(self._loaded.overrides)
-        return self._become(self._loaded.tree, cause)
+        loaded = load_settings(self._home)
+        self._judged(loaded.tree)
+        self._loaded, self._overrides = loaded, dict(loaded.overrides)
+        return self._become(loaded.tree, cause)
 
     def due(self, at_utc_ns: UtcNs) -> SettingsChanged | None:
         """The change back that falls due by now, if any."""
@@ -106,38 +123,81 @@ class Tuning:
 
     def _apply(self, values: tuple[tuple[str, Any], ...], cause: str, returns: tuple[Return, ...]) -> SettingsChanged:
         tree = with_values(self._tree, values)
-        validated(tree, "the change")
+        self._judged(tree)
         overrides = dict(self._overrides)
+        plain = with_own(self._loaded.file_tree, self.own)
         for key, value in values:
-            filed = look_up(self._loaded.file_tree, key)
-            if value == filed:
+            if value == look_up(plain, key):
                 overrides.pop(key, None)
             else:
-                overrides[key] = Override(value, filed)
+                overrides[key] = Override(value, look_up(self._loaded.file_tree, key))
         write_overrides(self._home / OVERRIDES_NAME, overrides, returns)
         self._overrides, self._returns = overrides, returns
         return self._become(tree, cause)
 
-    def _become(self, tree: dict[str, Any], cause: str) -> SettingsChanged:
-        before, self._tree = self._tree, tree
-        self.settings = validated(tree, "settings")
-        changes = _differences(before, tree)
-        return SettingsChanged(settings=msgspec.Raw(msgspec.msgpack.encode(self.settings)), cause=cause, changes=changes)
+    def _become(self, tree: Tree, cause: str) -> SettingsChanged:
+        self.settings, now = self._judged(tree)
+        told = self._told(self.settings, cause, tree)
+        self._tree, self._now = tree, now
+        return told
 
-    @staticmethod
-    def _only_while_running(values: Iterable[tuple[str, Any]]) -> None:
-        known = parameters()
-        fixed = [key for key, _ in values if key in known and known[key].takes_effect == "next start"]
-        if fixed:
-            raise SettingsError(
-                f"{', '.join(fixed)}: takes effect at the next start only", what_to_do="put it into settings.toml and restart"
-            )
+    def _told(self, settings: Settings, cause: str, tree: Tree) -> SettingsChanged:
+        changes = _differences(self._tree, tree, self.own)
+        return SettingsChanged(settings=msgspec.Raw(msgspec.msgpack.encode(settings)), cause=cause, changes=changes)
+
+    def _judged(self, tree: Tree) -> tuple[Settings, Tree]:
+        """What would be in force if `tree` were set, now; both must be allowed. Raises SettingsError."""
+        validated(tree, "the change", self.own)
+        now = _in_force(self._now, tree)
+        return validated(now, "the change, with what holds until the next start"), now
 
 
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+def _waits(key: str, own: Own) -> bool:
+    """Whether a parameter takes effect at the next start; a pair's own does as that of all."""
+    parts = key.split(".")
+    row = parameters(own).get(".".join(parts[2:]) if parts[0] == "pair" else key)
+    return parts[0] == "pip" or (row is not None and row.takes_effect == "next start")
+
+
+def _in_force(now: Tree, wanted: Tree) -> Tree:
+    """`wanted`, but what takes effect at the next start as it is now."""
+    pairs = {
+        symbol: _laid(now["pair"].get(symbol, {}), wanted["pair"].get(symbol, {})) for symbol in {**now["pair"], **wanted["pair"]}
+    }
+    return {**_laid(now, {name: wanted[name] for name in sections()}), "pip": now["pip"], "pair": pairs}
+
+
+def _laid(now: Tree, wanted: Tree) -> Tree:
+    """Sections of `wanted`, but what takes effect at the next start as it is in `now`."""
+    found: Tree = {}
+    for section in (name for name in {**now, **wanted} if name not in TABLES):
+        old, new = now.get(section, {}), wanted.get(section, {})
+        found[section] = {
+            name: value
+            for name in {**old, **new}
+            if (value := (old if _waits(f"{section}.{name}", ()) else new).get(name)) is not None
+        }
+    return found
+
+
+def _differences(before: Tree, after: Tree, own: Own) -> tuple[tuple[str, str, str], ...]:
     """(key, old, new) of each parameter that differs, as TOML writes them."""
-    return tuple(
-        (key, shown(look_up(before, key)), shown(look_up(after, key)))
-        for key in parameters()
-        if look_up(before, key) != look_up(after, key)
-    )
+    before, after = with_own(before, own), with_own(after, own)
+    keys = dict.fromkeys((*parameters(own), *_keys_by_symbol(before), *_keys_by_symbol(after)))
+    values = ((key, _value(before, key), _value(after, key)) for key in keys)
+    return tuple((key, shown(old), shown(new)) for key, old, new in values if old != new)
+
+
+def _keys_by_symbol(tree: Tree) -> Iterator[str]:
+    """Dotted keys of what is set for single pairs."""
+    yield from (f"pip.{symbol}" for symbol in tree["pip"])
+    for symbol, parts in tree["pair"].items():
+        yield from (f"pair.{symbol}.{section}.{name}" for section, values in parts.items() for name in values)
+
+
+def _value(tree: Tree, key: str) -> Any:
+    """What holds under a key: for a pair without a value of its own, that of all."""
+    found = look_up(tree, key)
+    if found is None and key.startswith("pair."):
+        return look_up(tree, ".".join(key.split(".")[2:]))
+    return "by the rule" if found is None and key.startswith("pip.") else found

@@ -19,6 +19,7 @@ from core.model.inputs import News
 from core.model.market import Bar
 from core.model.snapshot import DeskView, LogLine, Snapshot
 from core.model.units import Lots, Money, Price, UtcNs
+from core.settings.parameters import Parameter
 
 LINK_VERSION = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
@@ -179,6 +180,10 @@ class SettingsNow(Struct, frozen=True, kw_only=True, tag="settings_now"):
     changes: tuple[tuple[UtcNs, str, str, str, str], ...] = ()
     returns: tuple[tuple[UtcNs, str, str], ...] = ()
     """What comes back by itself: when by market time, key, and the value it comes back to."""
+    own: tuple[Parameter, ...] = ()
+    """What the strategy declares."""
+    pending: tuple[str, ...] = ()
+    """Keys of the tree whose value waits for the next start."""
 
 
 class Act(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,8 @@
 """A whole recording of one pair scanned at once, for the backtest: figures as columns, decisions only where they are asked for.
 
-Promises: `answer(row)` equals, bit for bit, what `Scanner.on_bar` answers at that bar after the same past.
+Promises: `answer(row)` equals, bit for bit, what `Scanner.on_bar` answers at that bar after the same past. A strategy that
+fails on the whole recording is asked as live, bar by bar on its window: what it fails at then are those bars alone. Bars at which
+it failed are remembered.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from core.model.market import Instrument
 from core.model.signals import NoSignal, Signal
 from core.scan.bars import h1_of
 from core.scan.features import atr_h1, atr_m15, measured
+from core.scan.look import Look, answered, prepared
 from core.scan.plan import Figures, Plan, judged, withheld
-from core.strategy.interface import BoolArray
-from core.strategy.windows import onto_m15
+from core.strategy.foreign import Failed, attempted
+from core.strategy.interface import BoolArray, Columns
+from core.strategy.windows import closed_h1_rows, onto_m15
 
 _UNRANKED: FloatArray = np.zeros(0)
 
@@ -23,19 +27,22 @@ class PairColumns:
     """One pair's figures; rows are those of the M15 candles."""
 
     def __init__(self, plan: Plan, instrument: Instrument, m15: Candles) -> None:
-        """Computes all columns; `m15` begins with the warm-up. A strategy's exception passes through."""
+        """Computes all columns; `m15` begins with the warm-up."""
         self._plan = plan
         self._instrument = instrument
         self.m15 = m15
         self.h1 = h1_of(m15)
-        self.columns = plan.strategy.prepare(m15, self.h1, instrument)
+        self.failures: dict[int, str] = {}
+        """By row where the strategy failed or talked nonsense, what `why` says of it."""
         self.first_row = plan.m15_rows - 1
         """First row with a full window; nothing is judged before."""
         self.atr_m15_price: FloatArray = atr_m15(m15)
-        self.atr_h1_price: FloatArray = onto_m15(atr_h1(self.h1), self.columns.h1_rows)
-        ready = (np.arange(len(m15)) >= self.first_row) & (self.columns.h1_rows + 1 >= plan.h1_rows)
-        self.ready: BoolArray = ready
-        self.candidate: BoolArray = plan.strategy.candidates(self.columns) & ready
+        self._h1_rows = closed_h1_rows(m15, self.h1)
+        self.atr_h1_price: FloatArray = onto_m15(atr_h1(self.h1), self._h1_rows)
+        self.ready: BoolArray = (np.arange(len(m15)) >= self.first_row) & (self._h1_rows + 1 >= plan.h1_rows)
+        whole = attempted("", prepared, plan.strategy, m15, self.h1, instrument)
+        self._columns: Columns | None = None if isinstance(whole, Failed) else whole[0]
+        self.candidate: BoolArray = self._one_by_one() if isinstance(whole, Failed) else whole[1] & self.ready
 
     def figures(self, row: int) -> Figures:
         """What was measured at one row."""
@@ -50,12 +57,37 @@ class PairColumns:
     def answer(self, row: int, *, ranked: bool = True) -> Signal | NoSignal:
         """What the scanner says at the close of that bar."""
         if not self.ready[row]:
-            have = min(row + 1, self._plan.m15_rows), int(self.columns.h1_rows[row]) + 1
+            have = min(row + 1, self._plan.m15_rows), int(self._h1_rows[row]) + 1
             opened = int(self.m15.open_utc_ns[row])
             return withheld(self._plan.loaded, self._instrument.symbol, opened, warming(self._plan, *have))
+        if self._columns is None:
+            return answered(self._plan.loaded, self._look(row))
         candidate = bool(self.candidate[row])
         figures = self.figures(row) if ranked else measured(self.atr_m15_price.item(row), self.atr_h1_price.item(row), _UNRANKED)
-        return judged(self._plan.loaded, self._instrument, self.columns, row, candidate=candidate, figures=figures)
+        found = judged(self._plan.loaded, self._instrument, self._columns, row, candidate=candidate, figures=figures)
+        if candidate and isinstance(found, NoSignal) and found.withheld:
+            self.failures[row] = found.withheld
+        return found
+
+    def _one_by_one(self) -> BoolArray:
+        """Rows at which the strategy finds something, asked at each."""
+        found = np.zeros(len(self.m15), np.bool_)
+        for row in np.flatnonzero(self.ready).tolist():
+            answer = answered(self._plan.loaded, self._look(row))
+            found[row] = isinstance(answer, Signal)
+            if isinstance(answer, NoSignal) and answer.withheld:
+                self.failures[row] = answer.withheld
+        return found
+
+    def _look(self, row: int) -> Look:
+        """The question that the scanner asks at the close of that bar."""
+        last = int(self._h1_rows[row]) + 1
+        return Look(
+            instrument=self._instrument,
+            m15=self.m15[row + 1 - self._plan.m15_rows : row + 1],
+            h1=self.h1[last - self._plan.h1_rows : last],
+            figures=self.figures(row),
+        )
 
 
 def warming(plan: Plan, m15_rows: int, h1_rows: int) -> str:

@@ -18,9 +18,9 @@ from core.model.errors import invariant
 from core.model.market import Instrument
 from core.model.signals import NoSignal, Signal
 from core.model.units import UtcNs
-from core.scan.plan import Figures, judged, withheld
+from core.scan.plan import STRATEGY_ERROR, Figures, judged, withheld
 from core.strategy.foreign import Failed, attempted
-from core.strategy.interface import Columns
+from core.strategy.interface import BoolArray, Columns, Strategy
 from core.strategy.load import LoadedStrategy
 
 _WHOLE, _PRICE = "<i8", "<f8"
@@ -56,16 +56,22 @@ class Look(Struct, frozen=True, kw_only=True, eq=False):
 
 def answered(loaded: LoadedStrategy, look: Look) -> Signal | NoSignal:
     """What the strategy says; whatever it raises becomes a `NoSignal` that says so."""
-    found = attempted("", _columns, loaded, look)
+    loaded = loaded.of(look.instrument.symbol)
+    found = attempted("", prepared, loaded.strategy, look.m15, look.h1, look.instrument)
     if isinstance(found, Failed):
-        return look.without(loaded, f"strategy error: {found.error}")
-    columns, candidate = found
+        return look.without(loaded, f"{STRATEGY_ERROR}{found.error}")
+    columns, candidates = found
+    candidate = bool(candidates[-1])
     return judged(loaded, look.instrument, columns, len(look.m15) - 1, candidate=candidate, figures=look.figures)
 
 
-def _columns(loaded: LoadedStrategy, look: Look) -> tuple[Columns, bool]:
-    columns = loaded.strategy.prepare(look.m15, look.h1, look.instrument)
-    return columns, bool(loaded.strategy.candidates(columns)[-1])
+def prepared(strategy: Strategy, m15: Candles, h1: Candles, instrument: Instrument) -> tuple[Columns, BoolArray]:
+    """The strategy's columns over these bars, and where it finds something. Raises what it does, and ValueError for nonsense."""
+    columns: Any = strategy.prepare(m15, h1, instrument)
+    candidates = np.asarray(strategy.candidates(columns), dtype=np.bool_)
+    if not isinstance(columns, Columns) or candidates.shape != m15.close.shape:
+        raise ValueError("prepare() gives Columns, and candidates() one truth value for each M15 bar")
+    return columns, candidates
 
 
 def encoded(look: Look) -> bytes:

@@ -26,6 +26,8 @@ ATR_BARS = 14
 """What ATR means wherever the desk speaks of ATR(M15) or ATR(H1)."""
 Figures: TypeAlias = tuple[float, float, float]
 """ATR(M15) and ATR(H1) in price, and the rank of ATR(M15)/price in percent, of one bar."""
+STRATEGY_ERROR = "strategy error: "
+"""How a `NoSignal` begins to say that the strategy raised something."""
 _NOTHING_MEASURED: Figures = (0.0, 0.0, 50.0)
 _M15_A_WEEK = 480
 _DAYS_A_WEEK = 7
@@ -67,6 +69,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 def plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> Plan:
     """How one pair is scanned under the settings that hold for it."""
+    loaded = loaded.of(symbol)
     h1_rows = max(loaded.strategy.warmup_h1_bars, _H1_ROWS_MIN)
     days = for_pair(settings, symbol).filters.atr_percentile_days
     return Plan(
@@ -84,7 +87,7 @@ def judged(
     opened = int(columns.m15.open_utc_ns[row])
     decision = attempted("", loaded.strategy.decide, columns, row, instrument)
     if isinstance(decision, Failed):
-        return withheld(loaded, instrument.symbol, opened, f"strategy error: {decision.error}", figures)
+        return withheld(loaded, instrument.symbol, opened, f"{STRATEGY_ERROR}{decision.error}", figures)
     if not isinstance(decision, Decision):
         return withheld(loaded, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", figures)
     features = Features(

@@ -21,12 +21,15 @@ from msgspec import Struct
 from core.clock.zones import known_zone
 from core.model.errors import SettingsError
 from core.settings.overrides import OVERRIDES_NAME, Override, read_overrides
-from core.settings.parameters import TABLES, Parameter, parameters, sections, table_annotation
+from core.settings.parameters import OWN, TABLES, Parameter, parameters, sections, table_annotation
 from core.settings.schema import Settings
 from core.settings.shipped import shipped_text
 
 SETTINGS_NAME = "settings.toml"
 Tree = dict[str, Any]
+Own = tuple[Parameter, ...]
+"""A strategy's own parameters, where they are known; a tree alone tells nothing of them."""
+_OF_THE_STRATEGY = ("name", "file", "time_limit_ms", "give_up_s", "memory_max_mb")
 _HOURS = r"([01]\d|2[0-4]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d"
 
 
@@ -70,15 +73,17 @@ def shipped_settings(*changes: tuple[str, Any]) -> Settings:
     return validated(with_values(shipped_tree(), changes), SETTINGS_NAME)
 
 
-def validated(tree: Tree, origin: str) -> Settings:
+def validated(tree: Tree, origin: str, own: Own = ()) -> Settings:
     """The typed tree. Raises SettingsError with all mistakes found in `tree`, named after `origin`."""
     try:
         settings = msgspec.convert(tree, Settings, strict=True)
     except msgspec.ValidationError:
         # it names the first mistake alone, and a type where an operator wants a range
-        _refuse(origin, [*mistakes(tree), *_missing(tree), *_contradictions(tree)])
+        _refuse(origin, [*mistakes(tree, own), *_missing(tree), *_contradictions(tree)])
         raise
-    found = [*mistakes({name: tree[name] for name in TABLES if tree.get(name)}), *_contradictions(tree)]
+    found = [*mistakes({name: tree[name] for name in TABLES if tree.get(name)}, own), *_contradictions(tree)]
+    if own:
+        found += _own_mistakes(tree["strategy"]["parameters"], own)
     _refuse(origin, found or _unreadable_times(tree))
     return settings
 
@@ -118,13 +123,13 @@ def read_toml(path: Path) -> Tree:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check the file's rights") from error
 
 
-def mistakes(tree: Tree) -> list[str]:
+def mistakes(tree: Tree, own: Own = ()) -> list[str]:
     """Every mistake among the keys that `tree` has, each on one line."""
     found: list[str] = []
     known = parameters()
     for section, content in tree.items():
         if section in TABLES:
-            found.extend(_table_mistakes(section, content))
+            found.extend(_table_mistakes(section, content, own))
         elif section not in sections():
             found.append(_unknown(section, [*sections(), *TABLES]))
         elif not isinstance(content, dict):
@@ -133,6 +138,23 @@ def mistakes(tree: Tree) -> list[str]:
             for name, value in content.items():
                 key = f"{section}.{name}"
                 found.extend(_value_mistakes(known[key], value) if key in known else [_unknown(key, known)])
+                if own and key == OWN and isinstance(value, dict):
+                    found.extend(_own_mistakes(value, own))
+    return found
+
+
+def with_own(tree: Tree, own: Own) -> Tree:
+    """`tree` with the default of each of the strategy's own parameters that it leaves out."""
+    defaults = [(row.key, row.default) for row in own if row.default is not None]
+    return merged(with_values({}, defaults), tree)
+
+
+def _own_mistakes(values: Tree, own: Own) -> list[str]:
+    known = {row.key: row for row in own}
+    found: list[str] = []
+    for name, value in values.items():
+        key = f"{OWN}.{name}"
+        found.extend(_value_mistakes(known[key], value) if key in known else [_unknown(key, known)])
     return found
 
 
@@ -166,7 +188,7 @@ def look_up(tree: Tree, key: str) -> Any:
     return node
 
 
-def parse_value(key: str, text: str) -> Any:
+def parse_value(key: str, text: str, own: Own = ()) -> Any:
     """A value as an operator types it: TOML, or a bare word where a text or a choice is wanted.
 
     Raises:
@@ -176,12 +198,12 @@ def parse_value(key: str, text: str) -> Any:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    row = parameters().get(key)
+    row = parameters(own).get(key)
     if row is not None and row.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if row is not None and row.kind == "list" and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
-    _refuse(key, mistakes(with_values({}, [(key, value)])))
+    _refuse(key, mistakes(with_values({}, [(key, value)]), own))
     return value
 
 
@@ -208,14 +230,10 @@ def shown(value: Any) -> str:
 
 
 def _value_mistakes(row: Parameter, value: Any) -> list[str]:
-    try:
-        msgspec.convert(value, row.annotation, strict=True)
-    except msgspec.ValidationError:
-        return [f"{row.key} = {shown(value)}: must be {row.allowed}"]
-    return []
+    return [] if row.takes(value) else [f"{row.key} = {shown(value)}: must be {row.allowed}"]
 
 
-def _table_mistakes(name: str, content: Any) -> list[str]:
+def _table_mistakes(name: str, content: Any, own: Own) -> list[str]:
     try:
         msgspec.convert(content, table_annotation(name), strict=True)
     except msgspec.ValidationError as error:
@@ -224,7 +242,9 @@ def _table_mistakes(name: str, content: Any) -> list[str]:
         return [f"pip.{symbol} = {shown(pip)}: must be above 0" for symbol, pip in content.items() if not 0 < pip < 1e6]
     found: list[str] = []
     for symbol, tree in content.items():
-        found.extend(f"pair.{symbol}.{line}" for line in mistakes(tree))
+        found.extend(f"pair.{symbol}.{line}" for line in mistakes(tree, own))
+        alone = (name for name in tree.get("strategy", {}) if name in _OF_THE_STRATEGY)
+        found.extend(f"pair.{symbol}.strategy.{name}: cannot be set for one pair: one strategy looks at all" for name in alone)
     return found
 
 

@@ -1,6 +1,8 @@
 """The parameters as a flat table: what the tweak screen, `set --help`, error texts, settings.toml and the docs are made of.
 
-Promises: one row per leaf of the schema, in the schema's order. Does not: hold any value.
+A strategy declares parameters of its own, with the same kind of annotations (`own_parameters`); whoever knows the strategy gives
+them along, and they stand where `strategy.parameters` stands else.
+Promises: one row per leaf of the schema, in the schema's order. Does not: hold any value but the defaults of a strategy's own.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from core.settings.schema import Section, Settings
 
 TABLES = ("pip", "pair")
 """Top-level keys that are tables by symbol, not sections."""
+OWN = "strategy.parameters"
+"""Where the strategy's own parameters stand, each under its name."""
+_OWN_KINDS = ("number", "whole", "switch", "choice", "text")
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
@@ -30,22 +35,35 @@ class Parameter(Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     step: float
-    choices: tuple[str, ...]
+    choices: tuple[str | int, ...]
     kind: Literal["number", "whole", "switch", "choice", "text", "list", "table"]
-    annotation: Any
+    annotation: Any = None
+    """The schema's type. None where a strategy declared it: then kind, bounds and choices say all, and the row may travel."""
+    default: float | int | str | bool | None = None
+    """Of a strategy's own parameter; all others have theirs in the shipped settings.toml."""
 
     @property
     def allowed(self) -> str:
         """What a value may be, in words."""
         if self.choices:
-            return "one of " + ", ".join(self.choices)
+            return "one of " + ", ".join(map(str, self.choices))
         if self.kind == "switch":
             return "true or false"
         if self.kind in ("number", "whole"):
             what = "a whole number" if self.kind == "whole" else "a number"
             unit = f" {self.unit}" if self.unit else ""
-            return f"{what} from {self.low:g} to {self.high:g}{unit}"
+            low = "" if self.low is None else f" from {self.low:g}"
+            high = "" if self.high is None else f" to {self.high:g}"
+            return f"{what}{low}{high}{unit}"
         return {"text": "a text", "list": "a list of texts", "table": "a table"}[self.kind]
+
+    def takes(self, value: Any) -> bool:
+        """Whether a value is one of those allowed."""
+        try:
+            msgspec.convert(value, _type_of(self) if self.annotation is None else self.annotation, strict=True)
+        except msgspec.ValidationError:
+            return False
+        return True
 
 
 @cache
@@ -56,15 +74,31 @@ def sections() -> dict[str, type[Section]]:
 
 
 @cache
-def parameters() -> dict[str, Parameter]:
-    """All parameters by dotted key, in the order of the file."""
+def parameters(own: tuple[Parameter, ...] = ()) -> dict[str, Parameter]:
+    """All parameters by dotted key, in the order of the file; `own` are those of the strategy, where it is known."""
     found: dict[str, Parameter] = {}
     for section, struct in sections().items():
         hints = get_type_hints(struct, include_extras=True)
         for field in msgspec.structs.fields(struct):
             row = _parameter(section, field.name, hints[field.name])
-            found[row.key] = row
+            found.update({mine.key: mine for mine in own} if own and row.key == OWN else {row.key: row})
     return found
+
+
+def own_parameters(declared: type[Struct]) -> tuple[Parameter, ...]:
+    """What a strategy declares, as rows; a field that no setting could hold (a list, a struct) is none of them.
+
+    Whatever moment of effect it names, a strategy is made at the start of a run.
+    """
+    hints = get_type_hints(declared, include_extras=True)
+    found = []
+    for field in msgspec.structs.fields(declared):
+        row = _parameter("strategy", field.encode_name, hints[field.name])
+        if row.kind in _OWN_KINDS:
+            default = field.default if isinstance(field.default, float | int | str | bool) else None
+            key = f"{OWN}.{field.encode_name}"
+            found.append(msgspec.structs.replace(row, key=key, annotation=None, default=default, takes_effect="next start"))
+    return tuple(found)
 
 
 def meaning_of(section: str) -> str:
@@ -81,7 +115,8 @@ def _parameter(section: str, name: str, annotation: Any) -> Parameter:
     base, *metas = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
     meta = next((item for item in metas if isinstance(item, Meta)), Meta())
     extra = meta.extra or {}
-    choices = tuple(str(value) for value in get_args(base)) if get_origin(base) is Literal else ()
+    choices = tuple(get_args(base)) if get_origin(base) is Literal else ()
+    low, high = (meta.gt if meta.ge is None else meta.ge), (meta.lt if meta.le is None else meta.le)
     return Parameter(
         key=f"{section}.{name}",
         section=section,
@@ -89,8 +124,8 @@ def _parameter(section: str, name: str, annotation: Any) -> Parameter:
         meaning=meta.description or "",
         unit=extra.get("unit", ""),
         takes_effect=extra.get("takes_effect", "next start"),
-        low=None if meta.ge is None else float(meta.ge),
-        high=None if meta.le is None else float(meta.le),
+        low=None if low is None else float(low),
+        high=None if high is None else float(high),
         step=extra.get("step", 0.0),
         choices=choices,
         kind=_kind(base, choices),
@@ -98,7 +133,19 @@ def _parameter(section: str, name: str, annotation: Any) -> Parameter:
     )
 
 
-def _kind(base: Any, choices: tuple[str, ...]) -> Any:
+def _type_of(row: Parameter) -> Any:
+    """A type that takes what a row says that it takes."""
+    if row.kind == "choice":
+        return Literal[row.choices]
+    if row.kind == "number":
+        return Annotated[float, Meta(ge=row.low, le=row.high)]
+    if row.kind == "whole":
+        low, high = (None if bound is None else round(bound) for bound in (row.low, row.high))
+        return Annotated[int, Meta(ge=low, le=high)]
+    return bool if row.kind == "switch" else str
+
+
+def _kind(base: Any, choices: tuple[str | int, ...]) -> Any:
     if choices:
         return "choice"
     simple = {bool: "switch", int: "whole", float: "number", str: "text"}

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import ClassVar, NoReturn
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.model.candles import Candles
 from core.model.errors import InvariantBroken
 from core.model.market import Instrument
+from core.settings.parameters import Parameter
 from core.strategy.interface import Columns
 from core.strategy.load import LoadedStrategy
 
@@ -24,6 +26,9 @@ class Declared(Struct, frozen=True, kw_only=True, tag="declared"):
     hash: str
     warmup_bars: int
     warmup_h1_bars: int
+    parameters: tuple[Parameter, ...] = ()
+    pairs: dict[str, tuple[int, int]] = {}
+    """M15 and H1 bars that it needs for the pairs with parameters of their own."""
 
 
 class ApartStrategy:
@@ -53,10 +58,26 @@ class ApartStrategy:
 
 def declared(loaded: LoadedStrategy) -> Declared:
     """What a loaded strategy says of itself."""
-    own = loaded.strategy
-    return Declared(name=loaded.name, hash=loaded.hash, warmup_bars=int(own.warmup_bars), warmup_h1_bars=int(own.warmup_h1_bars))
+    m15_bars, h1_bars = _bars(loaded)
+    return Declared(
+        name=loaded.name,
+        hash=loaded.hash,
+        warmup_bars=m15_bars,
+        warmup_h1_bars=h1_bars,
+        parameters=loaded.parameters,
+        pairs={symbol: _bars(mine) for symbol, mine in loaded.pairs.items()},
+    )
+
+
+def _bars(loaded: LoadedStrategy) -> tuple[int, int]:
+    return int(loaded.strategy.warmup_bars), int(loaded.strategy.warmup_h1_bars)
 
 
 def apart(told: Declared) -> LoadedStrategy:
     """A strategy of the operator's own that was loaded elsewhere."""
-    return LoadedStrategy(strategy=ApartStrategy(told), name=told.name, hash=told.hash, own=True)
+    plain = LoadedStrategy(strategy=ApartStrategy(told), name=told.name, hash=told.hash, own=True, parameters=told.parameters)
+    pairs = {
+        symbol: replace(plain, strategy=ApartStrategy(replace(told, warmup_bars=m15_bars, warmup_h1_bars=h1_bars)))
+        for symbol, (m15_bars, h1_bars) in told.pairs.items()
+    }
+    return replace(plain, pairs=pairs) if pairs else plain

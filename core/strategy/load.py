@@ -20,12 +20,15 @@ from typing import Any
 import msgspec
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.model.candles import Candles
 from core.model.errors import SettingsError
 from core.model.market import Instrument
 from core.model.units import H1_NS, M15_NS
-from core.settings.schema import StrategySection
+from core.settings.load import for_pair
+from core.settings.parameters import Parameter, own_parameters
+from core.settings.schema import Settings, StrategySection
 from core.strategy import interface, talib_light, trend, windows
 from core.strategy.foreign import Failed, attempted
 from core.strategy.frames import FramesStrategy, is_frames_rule
@@ -47,28 +50,46 @@ class LoadedStrategy(Struct, frozen=True, kw_only=True):
     hash: str
     own: bool
     """It comes from a file of the operator's: it runs under a time limit."""
+    parameters: tuple[Parameter, ...] = ()
+    """What it declares, each with meaning, unit, range and default."""
+    pairs: dict[str, LoadedStrategy] = {}
+    """The same with other parameters, for the pairs that have some of their own; they go by the same hash."""
+
+    def of(self, symbol: str) -> LoadedStrategy:
+        """The strategy with the parameters that hold for a pair."""
+        return self.pairs.get(symbol, self)
 
 
-def load_strategy(section: StrategySection, home: Path | None = None) -> LoadedStrategy:
-    """The strategy that `section` names; a relative file is looked for in the `home` folder.
+def load_strategy(settings: Settings, home: Path | None = None) -> LoadedStrategy:
+    """The strategy that settings name; a relative file is looked for in the `home` folder.
 
     Raises:
         SettingsError: no such file or class, a syntax error, a bad parameter, or different answers to the same question.
     """
+    section = settings.strategy
     kind, source = _class(section, home)
     parameters = checked_parameters(kind.Parameters, section.parameters)
-    strategy = _made(kind, parameters, section)
-    own = bool(section.file)
-    if own:
-        _try(strategy, section.file)
+    strategy = _tried(kind, parameters, section)
     name = str(kind.name)
-    return LoadedStrategy(strategy=strategy, name=name, hash=_hash(name, source, parameters), own=own)
+    others = {
+        symbol: checked_parameters(kind.Parameters, for_pair(settings, symbol).strategy.parameters)
+        for symbol, parts in settings.pair.items()
+        if parts.get("strategy", {}).get("parameters")
+    }
+    plain = LoadedStrategy(
+        strategy=strategy,
+        name=name,
+        hash=_hash(name, source, parameters, others),
+        own=bool(section.file),
+        parameters=own_parameters(kind.Parameters),
+    )
+    pairs = {symbol: replace(plain, strategy=_tried(kind, mine, section)) for symbol, mine in others.items()}
+    return replace(plain, pairs=pairs) if pairs else plain
 
 
-def strategy_parameters(section: StrategySection, home: Path | None = None) -> type[Struct]:
-    """The struct whose annotated fields are the parameters of the strategy that `section` names. Raises SettingsError."""
-    parameters: type[Struct] = _class(section, home)[0].Parameters
-    return parameters
+def strategy_parameters(section: StrategySection, home: Path | None = None) -> tuple[Parameter, ...]:
+    """The parameters that the strategy which `section` names declares. Raises SettingsError."""
+    return own_parameters(_class(section, home)[0].Parameters)
 
 
 def checked_parameters(kind: type[Struct], values: dict[str, Any]) -> Struct:
@@ -88,7 +109,7 @@ def checked_parameters(kind: type[Struct], values: dict[str, Any]) -> Struct:
         except msgspec.ValidationError as error:
             wrong.append(f"strategy.parameters.{key} = {value!r}: {error}")
     if wrong:
-        raise SettingsError("; ".join(wrong), what_to_do="change it in settings.toml or with `quarterdeck set`")
+        raise SettingsError("; ".join(wrong), what_to_do="mend it in settings.toml, or take it out of overrides.toml")
     try:
         made: Struct = msgspec.convert(values, kind)
         return msgspec.convert(msgspec.to_builtins(made), kind)  # defaults are checked as well
@@ -181,6 +202,13 @@ def _run(source: bytes, module: ModuleType) -> None:
     exec(compile(source, str(module.__file__), "exec"), module.__dict__)  # impure: the operator's own file
 
 
+def _tried(kind: Any, parameters: Struct, section: StrategySection) -> Strategy:
+    strategy = _made(kind, parameters, section)
+    if section.file:
+        _try(strategy, section.file)
+    return strategy
+
+
 def _made(kind: Any, parameters: Struct, section: StrategySection) -> Strategy:
     made = attempted("", FramesStrategy, kind, parameters) if is_frames_rule(kind) else attempted("", kind, parameters)
     bars = made if isinstance(made, Failed) else attempted("", lambda: (made.warmup_bars, made.warmup_h1_bars))
@@ -248,9 +276,10 @@ def trial_candles(m15_rows: int, h1_rows: int) -> tuple[Candles, Candles]:
     return waves(m15_rows, M15_NS, end_ns), waves(max(h1_rows, m15_rows // 4 + 1), H1_NS, end_ns)
 
 
-def _hash(name: str, source: bytes, parameters: Struct) -> str:
+def _hash(name: str, source: bytes, parameters: Struct, pairs: dict[str, Struct]) -> str:
     digest = hashlib.sha256()
-    for part in (name.encode(), source, msgspec.json.encode(parameters, order="sorted")):
+    own = [msgspec.json.encode(pairs, order="sorted")] if pairs else []
+    for part in (name.encode(), source, msgspec.json.encode(parameters, order="sorted"), *own):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.hexdigest()[:_HASH_DIGITS]

@@ -20,9 +20,10 @@ from cli.service import task_text, unit_text
 from core.model import errors
 from core.model.errors import InvariantBroken, QuarterdeckError
 from core.settings.home import Home
-from core.settings.load import shipped_settings
+from core.settings.load import load_settings, shipped_settings
 from core.settings.parameters import parameters
-from core.strategy.load import load_strategy
+from core.strategy.load import load_strategy, strategy_parameters, template_text
+from core.strategy.trend import TrendParameters
 from tests.conftest import CHECKOUT
 
 
@@ -128,8 +129,7 @@ def test_init_writes_a_strategy_that_loads_and_says_how_to_go_on(tmp_path: Path,
     assert json.loads(said[-1])["strategy"] == str(tmp_path / "mine.py")
     assert 'file = "mine.py", name = "Crossing"' in said[-2]
     assert not (tmp_path / "settings.toml").exists()
-    section = msgspec.structs.replace(shipped_settings().strategy, file="mine.py", name="Crossing")
-    assert load_strategy(section, tmp_path).own
+    assert load_strategy(shipped_settings(("strategy.file", "mine.py"), ("strategy.name", "Crossing")), tmp_path).own
     assert main(["init", "--strategy", "mine.py", *home]) == 2
     assert main(["init", "--strategy", "mine", *home]) == 2
     assert "no Python file" in capsys.readouterr().err
@@ -156,9 +156,47 @@ def test_set_refuses_with_the_reason_and_changes_nothing(tmp_path: Path, capsys:
     assert not (tmp_path / "overrides.toml").exists()
 
 
+def test_the_parameters_of_the_strategy_are_listed_explained_changed_and_refused_like_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = ["--home", str(tmp_path)]
+    assert main(["set", "strategy.parameters", "--json", *home]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == len(msgspec.structs.fields(TrendParameters))
+    assert main(["set", "strategy.parameters.pullback_rsi=99", *home]) == 3
+    assert "must be a number from 5 to 50 RSI" in one_line(capsys)
+    assert main(["set", "strategy.parameters.pulback_rsi=40", *home]) == 3
+    assert "the nearest is strategy.parameters.pullback_rsi" in one_line(capsys)
+    assert main(["set", "strategy.parameters.pullback_rsi=40", *home]) == 0
+    capsys.readouterr()
+    assert main(["set", "pullback_rsi", *home]) == 0
+    said = capsys.readouterr().out
+    assert "strategy.parameters.pullback_rsi = 40.0 RSI, set while running" in said
+    assert "RSI that is a pullback in a rise; 100 minus it in a fall; a number from 5 to 50 RSI; shipped as 45.0" in said
+    assert load_settings(tmp_path).settings.strategy.parameters == {"pullback_rsi": 40.0}
+
+
+def test_the_parameters_of_a_strategy_of_ones_own_are_found_in_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = ["--home", str(tmp_path)]
+    (tmp_path / "mine.py").write_text(template_text(), encoding="utf-8")
+    (tmp_path / "settings.toml").write_text('[strategy]\nfile = "mine.py"\nname = "Crossing"\n', encoding="utf-8")
+    assert main(["set", "strategy.parameters.fast_bars=150", *home]) == 3
+    assert "must be a whole number from 2 to 100 M15 bars" in one_line(capsys)
+    assert main(["set", "strategy.parameters.fast_bars=15", *home]) == 0
+    capsys.readouterr()
+    assert main(["set", "Fast", "fast_bars", *home]) == 2  # a meaning is no name
+    assert main(["set", "fast_bars", *home]) == 0
+    assert "Fast average; a whole number from 2 to 100 M15 bars; shipped as 20" in capsys.readouterr().out
+    (tmp_path / "mine.py").unlink()
+    assert main(["set", "strategy.file", *home]) == 0
+    assert "cannot be read" in capsys.readouterr().err
+
+
 def test_set_lists_and_finds_every_parameter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["set", "--home", str(tmp_path), "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == set(parameters())
+    own = strategy_parameters(shipped_settings().strategy)
+    assert set(json.loads(capsys.readouterr().out)) == set(parameters(own))
     assert main(["set", "frobnicate", "--home", str(tmp_path)]) == 2
 
 

@@ -257,7 +257,7 @@ def _replayed(home: Home, folders: tuple[Path, ...], values: Values, days: tuple
 
 def _backtested(home: Home, folders: tuple[Path, ...], values: Values, days: tuple[date, date]) -> BacktestResult:
     settings = load_settings(home.root, values).settings
-    strategy = load_strategy(settings.strategy, home.root)
+    strategy = load_strategy(settings, home.root)
     wish = MarketWish(folders=folders, from_day=days[0], to_day=days[1])
     return Backtest(load_market(wish, settings, strategy, home), settings, strategy).go()
 

@@ -56,7 +56,7 @@ def backtested(
 ) -> BacktestResult:
     home = Home(folder)
     settings = load_settings(folder, values).settings
-    strategy = load_strategy(settings.strategy, folder)
+    strategy = load_strategy(settings, folder)
     market = load_market(MarketWish(folders=data, from_day=days[0], to_day=days[1]), settings, strategy, home)
     return Backtest(market, settings, strategy, every_bar=every_bar).go()
 

@@ -45,7 +45,7 @@ def lockstep_week(home: Path) -> tuple[RunEnd, Engine, list[Effect]]:
             home=Home(home),
             loaded=Loaded(settings, tree, tree, {}, ()),
             venue=venue,
-            strategy=load_strategy(settings.strategy),
+            strategy=load_strategy(settings),
             clock=VirtualClock(loop),
             secrets=Secrets(),
             real_time=False,

@@ -491,7 +491,7 @@ _loaded: dict[bytes, LoadedStrategy] = {}
 def _strategy(settings: Settings) -> LoadedStrategy:
     key = msgspec.msgpack.encode(settings.strategy)
     if key not in _loaded:
-        _loaded[key] = load_strategy(settings.strategy)
+        _loaded[key] = load_strategy(settings)
     return _loaded[key]
 
 

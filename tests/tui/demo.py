@@ -58,7 +58,8 @@ from core.model.snapshot import (
     Snapshot,
 )
 from core.model.units import H1_NS, M15_NS, NS_PER_S
-from core.settings.load import shipped_tree
+from core.settings.load import shipped_settings, shipped_tree, with_own
+from core.strategy.load import strategy_parameters
 
 MINUTE = 60 * NS_PER_S
 NOW = 1_719_930_788 * NS_PER_S
@@ -594,13 +595,15 @@ def demo_news() -> tuple[News, ...]:
 
 
 def demo_settings(**changes: Any) -> SettingsNow:
-    tree = shipped_tree()
+    own = strategy_parameters(shipped_settings().strategy)
+    tree = with_own(shipped_tree(), own)
     packed = msgspec.Raw(msgspec.msgpack.encode(tree))
     row = SettingsNow(
         tree=packed,
         file_tree=packed,
         overridden=("risk.risk_per_trade_pct",),
         changes=((NOW - 90 * MINUTE, "risk.risk_per_trade_pct", "0.5", "1.0", "screen"),),
+        own=own,
     )
     return msgspec.structs.replace(row, **changes)
 

@@ -512,6 +512,16 @@ async def test_values_that_contradict_each_other_are_refused_before_they_are_sen
         assert ship.client.sent == []
 
 
+async def test_a_parameter_of_the_strategy_is_tweaked_like_any_other(bridge):
+    async with bridge((200, 40)) as ship:
+        await ship.press("t", "slash", *"pullback_rsi", "enter", "down", "enter")
+        assert "RSI that is a pullback in a rise; 100 minus it in a fall" in ship.text
+        await ship.press(*["backspace"] * 4, *"99", "enter")
+        assert "must be a number from 5 to 50 RSI" in ship.text
+        await ship.press(*["backspace"] * 2, *"40", "enter", "A", "y")
+        assert ship.client.sent == [SetSettings(changes=(("strategy.parameters.pullback_rsi", "40.0"),), minutes=None)]
+
+
 async def test_switches_and_choices_change_with_one_key(bridge):
     async with bridge((120, 40)) as ship:
         await ship.press("t", "slash", *"own_position", "enter", "down", "space", "space")

@@ -16,7 +16,6 @@ from textual.widget import Widget
 from core.link.messages import AnswerBody, AskSettings, SettingsNow
 from core.model.commands import SetSettings
 from core.model.snapshot import DeskView
-from core.settings.parameters import parameters
 from tui.screens.dialog import Choice, ChoiceDialog
 from tui.screens.effect import EffectPage, Probe
 from tui.screens.lists import ListPage
@@ -95,7 +94,8 @@ class TweakPage(ListPage):
                 self._undo_waits = False
                 self.call_later(self.action_undo)
             if self._wanted_key:
-                self.panel.cursor_key, self._wanted_key = self._wanted_key, ""
+                wanted = (key for key in self.book.rows if f"{key}.".startswith(f"{self._wanted_key}."))
+                self.panel.cursor_key, self._wanted_key = next(wanted, self._wanted_key), ""
 
     def sheet(self, width: int) -> Sheet:
         """Parameters that match, or the history."""
@@ -122,8 +122,8 @@ class TweakPage(ListPage):
 
     def enter_row(self, key: str) -> None:
         """Type a new value for a parameter, or switch it where there is nothing to type."""
-        row = parameters().get(key)
-        if row is None or self.book is None:
+        row = self.book.rows.get(key) if self.book is not None else None
+        if row is None:
             return
         if tweak.next_value(row, self._value_of(row.key)) is not None:
             self.action_switch()
@@ -147,8 +147,10 @@ class TweakPage(ListPage):
         self.paint()
 
     def _take(self, key: str, text: str) -> None:
-        new, self.why = tweak.parse_edit(key, text)
-        if new is None or self.book is None:
+        if self.book is None:
+            return
+        new, self.why = tweak.parse_edit(self.book, key, text)
+        if new is None:
             return
         if new == self.book.value(key):
             self.edits.pop(key, None)
@@ -172,7 +174,7 @@ class TweakPage(ListPage):
 
     def action_switch(self) -> None:
         """The next value of a switch or a choice."""
-        row = parameters().get(self.panel.cursor_key)
+        row = self.book.rows.get(self.panel.cursor_key) if self.book is not None else None
         new = tweak.next_value(row, self._value_of(row.key)) if row is not None else None
         if row is not None and new is not None:
             self._take(row.key, new)

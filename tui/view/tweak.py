@@ -13,7 +13,7 @@ import msgspec
 
 from core.link.messages import SettingsNow
 from core.model.errors import SettingsError
-from core.settings.load import look_up, parse_value, shipped_tree, shown, validated, with_values
+from core.settings.load import Own, look_up, parse_value, shipped_tree, shown, validated, with_own, with_values
 from core.settings.parameters import Parameter, meaning_of, parameters
 from tui.view import figures
 from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, table, wrapped
@@ -41,6 +41,15 @@ class SettingsBook(NamedTuple):
     changes: tuple[tuple[int, str, str, str, str], ...]
     returns: dict[str, tuple[int, str]] = {}  # noqa: RUF012 - read only
     """By key, when it comes back by itself, and to what."""
+    own: Own = ()
+    """What the strategy declares."""
+    pending: tuple[str, ...] = ()
+    """Keys whose value waits for the next start."""
+
+    @property
+    def rows(self) -> dict[str, Parameter]:
+        """All parameters by key, in order."""
+        return parameters(self.own)
 
     def value(self, key: str) -> str:
         """The value in force, as TOML writes it."""
@@ -56,18 +65,19 @@ def book_of(answer: SettingsNow) -> SettingsBook:
     """The engine's answer, unpacked."""
     tree: dict[str, Any] = msgspec.msgpack.decode(answer.tree)
     returns = {key: (at, value) for at, key, value in answer.returns}
-    return SettingsBook(tree, shipped_tree(), answer.overridden, answer.changes, returns)
+    shipped = with_own(shipped_tree(), answer.own)
+    return SettingsBook(tree, shipped, answer.overridden, answer.changes, returns, answer.own, answer.pending)
 
 
-def rows_matching(search: str) -> list[Parameter]:
+def rows_matching(book: SettingsBook, search: str) -> list[Parameter]:
     """Parameters whose key, meaning, unit or choices hold every word searched for."""
     words = search.casefold().split()
-    return [row for row in parameters().values() if all(word in _haystack(row) for word in words)]
+    return [row for row in book.rows.values() if all(word in _haystack(row) for word in words)]
 
 
 def sheet(book: SettingsBook, edits: Edits, search: str, width: int, glyphs: Glyphs) -> Sheet:
     """The list, a line for each section before its parameters."""
-    found = rows_matching(search)
+    found = rows_matching(book, search)
     head, lines = table(COLUMNS, (_row(row, book, edits, glyphs) for row in found), width, glyphs)
     body: list[Line] = []
     keys: list[str] = []
@@ -79,7 +89,7 @@ def sheet(book: SettingsBook, edits: Edits, search: str, width: int, glyphs: Gly
             keys.append(f"section:{section}")
         body.append(line)
         keys.append(row.key)
-    note = f"{len(found)} of {len(parameters())}" + (f', "{clean(search)}"' if search else "")
+    note = f"{len(found)} of {len(book.rows)}" + (f', "{clean(search)}"' if search else "")
     if not found:
         return Sheet((head,), [(Span("No parameter matches.", "muted"),)], ["nothing"], note)
     return Sheet((head,), body, keys, note)
@@ -87,7 +97,7 @@ def sheet(book: SettingsBook, edits: Edits, search: str, width: int, glyphs: Gly
 
 def detail(key: str, book: SettingsBook, edits: Edits, why: str, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     """Everything about one parameter, and why its edit was refused."""
-    row = parameters().get(key)
+    row = book.rows.get(key)
     if row is None:
         section = key.partition(":")[2]
         return (clip((Span(f"[{section}] ", "strong"), Span(meaning_of(section))), width, glyphs),) if section else ()
@@ -101,6 +111,8 @@ def detail(key: str, book: SettingsBook, edits: Edits, why: str, width: int, gly
         lines.append(
             clip((Span(f"last change {at}Z: {clean(last[2])} to {clean(last[3])}, {clean(last[4])}", "muted"),), width, glyphs)
         )
+    if key in book.pending:
+        lines.append((Span("waits for the next start; until then this run goes on with what it began with", "warn"),))
     if key in book.returns:
         when, back = book.returns[key]
         lines.append((Span(f"comes back to {clean(back)} at {figures.moment(when, '%d %b %H:%M')}Z by itself", "warn"),))
@@ -111,10 +123,10 @@ def detail(key: str, book: SettingsBook, edits: Edits, why: str, width: int, gly
     return tuple(lines)
 
 
-def parse_edit(key: str, text: str) -> tuple[str | None, str]:
+def parse_edit(book: SettingsBook, key: str, text: str) -> tuple[str | None, str]:
     """An edit as TOML writes it, or why it is refused."""
     try:
-        return shown(parse_value(key, text)), ""
+        return shown(parse_value(key, text, book.own)), ""
     except SettingsError as error:
         return None, clean(str(error).partition("mistake: ")[2] or str(error))
 
@@ -132,7 +144,8 @@ def next_value(row: Parameter, now: str) -> str | None:
 def mistakes_together(book: SettingsBook, edits: Edits) -> str:
     """What is wrong with the whole tree once the edits are in it; empty when nothing is."""
     try:
-        validated(with_values(book.tree, [(key, parse_value(key, text)) for key, text in edits.items()]), "these changes")
+        values = [(key, parse_value(key, text, book.own)) for key, text in edits.items()]
+        validated(with_values(book.tree, values), "these changes", book.own)
     except SettingsError as error:
         return clean(str(error))
     return ""
@@ -145,7 +158,7 @@ def change_lines(book: SettingsBook, edits: Edits, width: int, rows_max: int, gl
         if number == rows_max - 1 and len(edits) > rows_max:
             lines.append((Span(f"and {len(edits) - number} more", "warn"),))
             break
-        row = parameters()[key]
+        row = book.rows[key]
         spans = (
             Span(f"{key} "),
             Span(f"{book.value(key)} {glyphs.level} {new}", "accent"),
@@ -159,7 +172,7 @@ def undoing(book: SettingsBook) -> tuple[tuple[str, str], ...]:
     """What takes the newest set of changes back; a key that was changed since, or is no parameter, is left out."""
     newest = book.changes[:1]
     same = [change for change in book.changes if (change[0], change[4]) == (newest[0][0], newest[0][4])]
-    return tuple((key, old) for _, key, old, new, _ in same if key in parameters() and book.value(key) == new)
+    return tuple((key, old) for _, key, old, new, _ in same if key in book.rows and book.value(key) == new)
 
 
 def history_lines(changes: Sequence[tuple[int, str, str, str, str]], width: int, glyphs: Glyphs) -> list[Line]:
@@ -180,7 +193,7 @@ def history_lines(changes: Sequence[tuple[int, str, str, str, str]], width: int,
 
 
 def _haystack(row: Parameter) -> str:
-    return f"{row.key} {row.meaning} {row.unit} {' '.join(row.choices)} {row.takes_effect}".casefold()
+    return f"{row.key} {row.meaning} {row.unit} {' '.join(map(str, row.choices))} {row.takes_effect}".casefold()
 
 
 def _row(row: Parameter, book: SettingsBook, edits: Edits, glyphs: Glyphs) -> tuple[Span, ...]:
@@ -201,4 +214,4 @@ def _row(row: Parameter, book: SettingsBook, edits: Edits, glyphs: Glyphs) -> tu
 def _bounds(row: Parameter) -> str:
     if row.low is not None and row.high is not None:
         return f"{row.low:g} to {row.high:g}"
-    return " | ".join(row.choices) if row.choices else "true | false" if row.kind == "switch" else row.kind
+    return " | ".join(map(str, row.choices)) if row.choices else "true | false" if row.kind == "switch" else row.kind

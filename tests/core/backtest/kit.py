@@ -152,7 +152,7 @@ def coin_market(settings: Settings, strategy: LoadedStrategy, *, seed: int = 1, 
 
 def run(settings: Settings, *, seed: int = 1, bars: int = 3_000, **how: Any) -> Any:
     """One backtest on a made-up market."""
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     return Backtest(coin_market(settings, strategy, seed=seed, bars=bars), settings, strategy, **how).go()
 
 

@@ -52,7 +52,7 @@ def test_named_costs_are_twice_those_of_a_pair_too() -> None:
 @pytest.mark.slow
 def test_the_days_are_run_again_and_told(tmp_path: Path) -> None:
     settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD"]), ("strategy.parameters", {"every": 25}))
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     market = kit.coin_market(settings, strategy, bars=5_400)
     result = Backtest(market, settings, strategy).go()
     again = run_again(market, settings, strategy, result, None)
@@ -74,7 +74,7 @@ def test_the_days_are_run_again_and_told(tmp_path: Path) -> None:
 
 def test_a_wish_to_stop_ends_the_reruns(tmp_path: Path) -> None:
     settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD"]))
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     market = kit.coin_market(settings, strategy, bars=2_200)
     result = Backtest(market, settings, strategy).go()
 

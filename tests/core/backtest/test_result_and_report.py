@@ -60,7 +60,7 @@ def test_months_add_up_to_the_result(result: BacktestResult) -> None:
 
 def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD"]), ("strategy.parameters", {"every": 10}))
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     market = kit.coin_market(settings, strategy, bars=3_000)
 
     def enough(progress: Progress) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from core.backtest.result import BacktestResult
+from core.backtest.run import Backtest
+from core.strategy.load import load_strategy
 from tests.core.backtest import kit
 
 
@@ -29,6 +31,34 @@ def test_random_strategies_and_settings_trade_alike(tmp_path: Path, seed: int) -
     slow = kit.run(settings, seed=seed, bars=2_300, every_bar=True, columns=True)
     assert fast.summary.signals > 0
     same(fast, slow)
+
+
+@pytest.mark.parametrize(
+    ("where", "bad"),
+    [
+        ("        columns = Columns(m15, h1)\n", "bool(np.any(m15.open_utc_ns // 900_000_000_000 % 1500 == 700)) and 1 / 0"),
+        ("        coin = int(", "columns.m15.open_utc_ns[row] // 900_000_000_000 % 3 == 0 and 1 / 0"),
+        ("        columns = Columns(m15, h1)\n", "1 / 0"),
+    ],
+    ids=["prepare, at some windows", "decide, at some bars", "prepare, always"],
+)
+def test_a_strategy_that_fails_costs_the_bars_at_which_it_would_fail_live(tmp_path: Path, where: str, bad: str) -> None:
+    settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD", "GBPUSD"]))
+    source = kit.COIN.replace(where, f"        if instrument.symbol == 'GBPUSD':\n            {bad}\n{where}", 1)
+    (tmp_path / "coin.py").write_text(source, encoding="utf-8")
+    strategy = load_strategy(settings)
+    market = kit.coin_market(settings, strategy, bars=1_900)
+    fast = Backtest(market, settings, strategy).go()
+    live = Backtest(market, settings, strategy, every_bar=True).go()
+    same(fast, live)
+    told, told_live = (next(note for note in one.notes if "ZeroDivisionError" in note) for one in (fast, live))
+    assert told.startswith("GBPUSD: no signal at ")
+    assert told_live.startswith("GBPUSD: no signal at ")
+    assert any(trade.symbol == "EURUSD" for trade in fast.trades)
+    assert any(trade.symbol == "GBPUSD" for trade in fast.trades) == (bad != "1 / 0")
+    if where.startswith("        columns"):
+        assert told == told_live
+    assert Backtest(market, settings, strategy).go().notes == fast.notes
 
 
 @pytest.mark.soak

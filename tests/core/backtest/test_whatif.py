@@ -38,7 +38,7 @@ PAUSED = (BEGIN_NS + 58 * H1_NS, BEGIN_NS + 60 * H1_NS)
 
 def test_candles_twice_as_is_and_changed(tmp_path: Path) -> None:
     settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD", "GBPUSD"]))
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     market = kit.coin_market(settings, strategy, bars=2_200)
     same = over_candles(market, settings, strategy, strategy, [("ui.ascii", True)], None)
     assert same.difference.same_trades
@@ -84,7 +84,7 @@ def stretch(home: Home, from_utc_ns: UtcNs = 0) -> Stretch:
 
 def asked(home: Home, from_utc_ns: UtcNs, *changes: tuple[str, Any]) -> WhatIf:
     found = stretch(home, from_utc_ns)
-    return over_tape(found, load_strategy(found.settings.strategy, home.root), list(changes), None)
+    return over_tape(found, load_strategy(found.settings, home.root), list(changes), None)
 
 
 @pytest.mark.slow

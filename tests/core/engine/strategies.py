@@ -46,7 +46,7 @@ class Mine:
     def decide(self, columns, row, instrument):
         close = float(columns.m15.close[row])
         self.misbehave(instrument)
-        return Decision(side=Side.BUY, entry_price=close, stop_price=close - 0.01, target_price=close + 0.02, confidence=0.9)
+        return Decision(side=Side.BUY, entry_price=close, stop_price=close - 0.01 * self.p.reach, target_price=close + 0.02, confidence=0.9)
 
     def misbehave(self, instrument):
         if instrument.symbol == "GBPUSD":

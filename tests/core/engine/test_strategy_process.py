@@ -18,6 +18,7 @@ from core.engine.strategy_process import StrategyProcess, Trouble
 from core.model.errors import SettingsError
 from core.model.signals import NoSignal, Signal
 from core.scan.look import answered
+from core.settings.load import shipped_settings
 from core.strategy.load import load_strategy, template_text
 from tests.core.engine.strategies import process, question, strategy_file
 from tests.laws.source import CHECKOUT
@@ -82,10 +83,13 @@ def test_what_goes_wrong_costs_one_pair_its_answer_and_the_process_is_replaced(
 def test_an_exception_costs_no_process(tmp_path: Path, bad: str, why: str) -> None:
     async def work(own: StrategyProcess, troubles: list[Trouble], _lines: list[str]) -> None:
         first = own.pid
-        found = await own.ask(question("GBPUSD"))
-        assert isinstance(found, NoSignal)
-        assert found.withheld == f"strategy error: {why}"
-        assert (own.pid, troubles) == (first, [])
+        for times in (1, 2, 3):
+            found = await own.ask(question("GBPUSD"))
+            assert isinstance(found, NoSignal)
+            assert found.withheld == f"strategy error: {why}"
+            assert troubles[-1] == Trouble(kind="StrategyFailed", symbol="GBPUSD", text=found.withheld, in_a_row=times)
+        assert isinstance(await own.ask(question("EURUSD")), Signal)
+        assert (own.pid, len(troubles)) == (first, 3)
 
     with_process(tmp_path, bad, work)
 
@@ -138,10 +142,30 @@ def test_an_answer_is_the_one_that_the_strategy_gives_here(tmp_path: Path) -> No
     async def live() -> None:
         own = process(tmp_path, settings)
         told = await own.start()
-        here = load_strategy(settings.strategy, tmp_path)
+        here = load_strategy(settings, tmp_path)
         assert (told.name, told.hash, told.own) == (here.name, here.hash, True)
         assert (told.strategy.warmup_bars, told.strategy.warmup_h1_bars) == (100, 20)
         assert await own.ask(question("GBPUSD")) == answered(here, question("GBPUSD"))
+        await own.stop()
+
+    asyncio.run(live())
+
+
+def test_a_pair_with_parameters_of_its_own_is_asked_with_them(tmp_path: Path) -> None:
+    strategy_file(tmp_path)
+    named = (("strategy.file", "mine.py"), ("strategy.name", "Mine"))
+    settings = shipped_settings(*named, ("pair.EURUSD.strategy.parameters", {"reach": 3.0}))
+
+    async def live() -> None:
+        own = process(tmp_path, settings)
+        told = await own.start()
+        assert [row.key for row in told.parameters] == ["strategy.parameters.reach"]
+        assert (told.parameters[0].default, told.parameters[0].meaning, told.parameters[0].high) == (1.0, "Reach", 10.0)
+        wide, usual = await own.ask(question("EURUSD")), await own.ask(question("USDJPY"))
+        assert isinstance(wide, Signal)
+        assert isinstance(usual, Signal)
+        reach = (wide.entry_price - wide.stop_price) / (usual.entry_price - usual.stop_price)
+        assert reach == pytest.approx(3.0)
         await own.stop()
 
     asyncio.run(live())

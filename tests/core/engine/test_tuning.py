@@ -10,8 +10,9 @@ import pytest
 from core.engine.tuning import Tuning
 from core.model.errors import SettingsError
 from core.model.units import NS_PER_S
-from core.settings.load import load_settings
+from core.settings.load import load_settings, look_up, shipped_settings
 from core.settings.schema import Settings
+from core.strategy.load import strategy_parameters
 
 KEY = "risk.risk_per_trade_pct"
 MINUTE_NS = 60 * NS_PER_S
@@ -40,9 +41,60 @@ def test_two_values_that_contradict_each_other_are_refused_together(tmp_path: Pa
         tuning(tmp_path).change([(KEY, "3"), ("risk.open_risk_max_pct", "2")], "screen", 0)
 
 
-def test_what_needs_a_restart_says_so(tmp_path: Path) -> None:
+def test_what_takes_effect_at_the_next_start_is_kept_for_it_and_this_run_goes_on_as_it_began(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    changed = tuned.change([("simulation.seed", "9"), ("desk.pairs", '["EURUSD"]'), (KEY, "0.5")], "screen", 0)
+    assert [key for key, _, _ in changed.changes] == ["desk.pairs", "simulation.seed", KEY]
+    told = msgspec.msgpack.decode(changed.settings, type=Settings)
+    assert (told.simulation.seed, len(told.desk.pairs) > 1, told.risk.risk_per_trade_pct) == (7, True, 0.5)
+    assert (tuned.settings, tuned.pending) == (told, ("desk.pairs", "simulation.seed"))
+    again = tuning(tmp_path)
+    assert (again.settings.simulation.seed, again.settings.desk.pairs, again.pending) == (9, ("EURUSD",), ())
+
+
+def test_what_takes_effect_at_the_next_start_cannot_come_back_by_itself(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="next start"):
-        tuning(tmp_path).change([("simulation.seed", "9")], "screen", 0)
+        tuning(tmp_path).change([("simulation.seed", "9")], "screen", 0, minutes=30)
+
+
+def test_a_value_that_contradicts_what_holds_until_the_next_start_is_refused(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    with pytest.raises(SettingsError, match="until the next start"):
+        tuned.change([("correlation.bars", "900"), ("correlation.bars_min", "800")], "screen", 0)
+    assert not (tmp_path / "overrides.toml").exists()
+
+
+def test_a_file_read_again_changes_nothing_that_takes_effect_at_the_next_start(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    (tmp_path / "settings.toml").write_text(
+        "[filters]\natr_percentile_days = 30\n[pair.EURUSD.filters]\natr_percentile_days = 20\nquote_age_max_s = 9.0\n"
+    )
+    told = msgspec.msgpack.decode(tuned.reload("SIGHUP").settings, type=Settings)
+    assert (told.filters.atr_percentile_days, told.pair["EURUSD"]["filters"]) == (60, {"quote_age_max_s": 9.0})
+    assert tuned.pending == ("filters.atr_percentile_days", "pair.EURUSD.filters.atr_percentile_days")
+
+
+def test_a_change_for_one_pair_is_told_with_what_held_for_all(tmp_path: Path) -> None:
+    tuned = tuning(tmp_path)
+    changed = tuned.change([("pair.EURUSD.risk.risk_per_trade_pct", "0.5")], "screen", 0)
+    assert changed.changes == (("pair.EURUSD.risk.risk_per_trade_pct", "1.0", "0.5"),)
+
+
+def test_a_parameter_of_the_strategy_is_a_parameter_like_any_other(tmp_path: Path) -> None:
+    own = strategy_parameters(shipped_settings().strategy)
+    tuned = Tuning(tmp_path, load_settings(tmp_path), own)
+    name = "strategy.parameters.pullback_rsi"
+    assert look_up(tuned.tree, name) == 45.0
+    with pytest.raises(SettingsError, match=r"pullback_rsi = 99.0: must be a number from 5 to 50 RSI"):
+        tuned.change([(name, "99")], "screen", 0)
+    with pytest.raises(SettingsError, match=r"the nearest is strategy.parameters.pullback_rsi"):
+        tuned.change([("strategy.parameters.pulback_rsi", "40")], "screen", 0)
+    assert tuned.change([(name, "40")], "screen", 0).changes == ((name, "45.0", "40.0"),)
+    assert (tuned.pending, tuned.settings.strategy.parameters) == ((name,), {})
+    again = Tuning(tmp_path, load_settings(tmp_path), own)
+    assert (again.settings.strategy.parameters, again.overridden) == ({"pullback_rsi": 40.0}, (name,))
+    again.change([(name, "45")], "screen", 0)
+    assert Tuning(tmp_path, load_settings(tmp_path), own).overridden == ()
 
 
 def test_a_change_survives_a_restart_and_its_undoing_leaves_no_trace(tmp_path: Path) -> None:

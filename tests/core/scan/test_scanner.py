@@ -12,6 +12,7 @@ from core.model.market import Side
 from core.model.signals import NoSignal, Signal
 from core.scan.bars import h1_of
 from core.scan.columns import PairColumns
+from core.scan.plan import plan_for
 from core.scan.scanner import Scanner
 from core.settings.load import shipped_settings
 from core.strategy.interface import Columns, Decision
@@ -19,7 +20,7 @@ from core.strategy.load import LoadedStrategy, load_strategy
 from tests.core.scan.walks import instrument, walk
 
 SETTINGS = shipped_settings()
-LOADED = load_strategy(SETTINGS.strategy)
+LOADED = load_strategy(SETTINGS)
 
 
 def scanner(loaded=LOADED, symbol="EURUSD"):
@@ -69,6 +70,23 @@ def test_a_restart_changes_no_answer():
     late_first = 8700
     late = answers(m15, late_first, seed_from=late_first - history)
     assert early[-len(late) :] == late
+
+
+def test_a_pair_is_scanned_with_the_parameters_that_are_its_own():
+    m15, values = walk(2, 3400), {"break_bars": 1, "h1_slope_min_x_atr": 1.0}
+    mixed = shipped_settings(("pair.EURUSD.strategy.parameters", values))
+    both, bare = load_strategy(mixed), load_strategy(shipped_settings(("strategy.parameters", values)))
+
+    def rows(loaded, symbol):
+        return np.flatnonzero(PairColumns(plan_for(loaded, mixed, symbol), instrument(symbol), m15).candidate).tolist()
+
+    assert rows(both, "EURUSD") == rows(bare, "EURUSD")
+    assert rows(both, "GBPUSD") == rows(LOADED, "GBPUSD") != rows(both, "EURUSD")
+    own = Scanner(both, [instrument("EURUSD")], mixed)
+    own.seed("EURUSD", m15[:1500])
+    found = [own.on_bar("EURUSD", m15.bar(row)) for row in range(1500, 1900)]
+    at = [1500 + place for place, one in enumerate(found) if isinstance(one, Signal)]
+    assert at == [row for row in rows(bare, "EURUSD") if 1500 <= row < 1900] != []
 
 
 def test_nothing_is_judged_before_the_window_is_full():

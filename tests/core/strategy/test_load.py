@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 
-import msgspec
 import pytest
 
 from core.model.errors import SettingsError
@@ -15,7 +14,6 @@ from core.scan.columns import PairColumns
 from core.scan.scanner import Scanner
 from core.settings.load import shipped_settings
 from core.strategy.load import load_strategy, strategy_parameters, template_text, trial_candles
-from core.strategy.trend import TrendParameters
 from tests.core.scan.walks import instrument, walk
 
 SHIPPED = shipped_settings().strategy
@@ -50,7 +48,7 @@ class Frames:
 
 
 def section(**changes):
-    return msgspec.structs.replace(SHIPPED, **changes)
+    return shipped_settings(*((f"strategy.{name}", value) for name, value in changes.items()))
 
 
 def own(tmp_path, text, name):
@@ -69,12 +67,31 @@ def scans(loaded, bars=2200, last=150):
 
 
 def test_the_shipped_strategy_is_named_by_a_hash_of_code_and_parameters():
-    plain = load_strategy(SHIPPED)
+    plain = load_strategy(section())
     assert (plain.name, plain.own, len(plain.hash)) == ("trend", False, 16)
-    assert load_strategy(SHIPPED).hash == plain.hash
+    assert load_strategy(section()).hash == plain.hash
     changed = load_strategy(section(parameters={"pullback_rsi": 40}))
     assert changed.hash != plain.hash
-    assert strategy_parameters(SHIPPED) is TrendParameters
+    assert plain.parameters == strategy_parameters(section().strategy)
+
+
+def test_a_pair_may_have_parameters_of_its_own_under_the_same_name_and_hash():
+    plain = load_strategy(section())
+    both = load_strategy(
+        shipped_settings(
+            ("strategy.parameters", {"pullback_rsi": 40}),
+            ("pair.EURUSD.strategy.parameters", {"break_bars": 5, "regime_days": 20}),
+        )
+    )
+    bare = load_strategy(section(parameters={"pullback_rsi": 40, "break_bars": 5, "regime_days": 20}))
+    mine, other = both.of("EURUSD"), both.of("GBPUSD")
+    assert mine.strategy.warmup_bars == bare.strategy.warmup_bars > other.strategy.warmup_bars == plain.strategy.warmup_bars
+    assert mine.hash == other.hash == both.hash
+    assert len({plain.hash, both.hash, bare.hash, load_strategy(section(parameters={"pullback_rsi": 40})).hash}) == 4
+    with pytest.raises(SettingsError, match="pullback_rsi = 99"):
+        load_strategy(shipped_settings(("pair.EURUSD.strategy.parameters", {"pullback_rsi": 99})))
+    with pytest.raises(SettingsError, match=r"pair.EURUSD.strategy.file: cannot be set for one pair"):
+        shipped_settings(("pair.EURUSD.strategy.file", "mine.py"))
 
 
 @pytest.mark.parametrize(
@@ -124,10 +141,10 @@ def test_a_strategy_on_frames_is_judged_on_its_own_windows(tmp_path):
 def test_talib_takes_frames_although_it_was_imported_without_them(tmp_path):
     (tmp_path / "mine.py").write_text(FRAMES)
     program = (
-        "import sys; from pathlib import Path; import msgspec; from core.settings.load import shipped_settings;"
+        "import sys; from core.settings.load import shipped_settings;"
         "from core.strategy.load import load_strategy;"
         "assert 'pandas' not in sys.modules;"
-        f"s = msgspec.structs.replace(shipped_settings().strategy, file={str(tmp_path / 'mine.py')!r}, name='frames');"
+        f"s = shipped_settings(('strategy.file', {str(tmp_path / 'mine.py')!r}), ('strategy.name', 'frames'));"
         "load_strategy(s); assert 'pandas' in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, env={**os.environ})

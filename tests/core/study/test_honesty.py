@@ -130,8 +130,8 @@ def test_a_cut_that_a_strategy_cannot_take_is_said():
 @pytest.mark.parametrize("check", [check_lookahead, check_warmup])
 def test_the_shipped_strategy_and_the_template_are_honest(check, tmp_path):
     (tmp_path / "mine.py").write_text(template_text())
-    section = msgspec.structs.replace(SETTINGS.strategy, file=str(tmp_path / "mine.py"), name="Crossing")
-    for loaded in (load_strategy(SETTINGS.strategy), load_strategy(section)):
+    mine = shipped_settings(("strategy.file", str(tmp_path / "mine.py")), ("strategy.name", "Crossing"))
+    for loaded in (load_strategy(SETTINGS), load_strategy(mine)):
         found = check(plan_for(loaded, SETTINGS, "EURUSD"), instrument(), walk(32, 5200))
         assert (found.faults, found.error) == ((), "")
         assert found.passed
@@ -141,7 +141,7 @@ def test_the_shipped_strategy_and_the_template_are_honest(check, tmp_path):
 
 def test_the_shipped_strategy_is_honest_on_recorded_data(recorded_data):
     m15 = load_candles(recorded_data / "m15", "USDJPY").bid[20_000:28_000]
-    honest = plan_for(load_strategy(SETTINGS.strategy), SETTINGS, "USDJPY")
+    honest = plan_for(load_strategy(SETTINGS), SETTINGS, "USDJPY")
     assert check_lookahead(honest, instrument("USDJPY"), m15).passed
     assert check_warmup(honest, instrument("USDJPY"), m15).worst_drift == 0.0
 

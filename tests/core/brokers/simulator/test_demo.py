@@ -19,7 +19,7 @@ WINDOW_NS = 120 * 60 * NS_PER_S
 @pytest.mark.parametrize("seed", [7, 1, 4])
 def test_a_signal_and_a_refusal_come_within_two_hours(seed):
     settings = shipped_settings(("simulation.seed", seed))
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     start = lively_start(settings, strategy, seeded_market(settings))
     terminal = lively_terminal(settings, strategy)
     assert terminal.now_utc_ns < start <= terminal.next_ns()

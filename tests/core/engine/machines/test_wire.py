@@ -18,7 +18,7 @@ from core.strategy.load import load_strategy
 from tests.core.scan.walks import instrument, walk
 
 SETTINGS = shipped_settings()
-LOADED = load_strategy(SETTINGS.strategy)
+LOADED = load_strategy(SETTINGS)
 US = wire.Identity(strategy=LOADED.name, strategy_hash=LOADED.hash, code_version="1.0")
 
 
