@@ -235,13 +235,8 @@ ASIDES = (
         (*_ADDS, ("simulation.hedging", False), ("risk.stop_atr_min_x", 2.5), ("strategy.net_reward_risk_min", 0.0)),
         ("pyramid_stops",),
     ),
-    Aside(
-        "a queue shorter than the list of pairs, signals that may be a second old",
-        (("scan.queue_max", 1), ("scan.signal_age_max_s", 1.0)),
-        ("signal_age",),
-    ),
 )
-"""What ends entries for good, or needs an account, a calendar or a queue of another kind."""
+"""What ends entries for good, or needs another account or calendar."""
 
 
 def cross(folder: Path) -> tuple[tuple[str, Any], ...]:

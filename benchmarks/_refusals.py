@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 POSSIBLE = (
     "day_loss", "drawdown", "losses_in_row", "entries", "positions", "pair_positions", "margin_level", "funded",
-    "funded_close", "kelly", "calendar", "hole", "signal_age", "confidence", "session", "quote_age", "hours", "rollover",
+    "funded_close", "kelly", "calendar", "hole", "confidence", "session", "quote_age", "hours", "rollover",
     "weekend", "early_close", "news", "atr_price", "atr_calm", "atr_wild", "spread_cap", "spread_stop", "spread_usual",
     "price_moved", "own_position", "cost", "minimum_lots", "leverage_position", "leverage_", "leverage_total", "reward_risk",
     "correlation", "correlation_lots", "budget", "day_room", "margin", "all_stops", "funded_day", "funded_overall",
@@ -31,8 +31,8 @@ ELSEWHERE = {
     "reverse": "a broker that does not close", "queue_full": "more candidates waiting than the queue holds",
     "replaced": "a candidate that waits for nothing", "rate": "a rate that goes missing; the data of a backtest must have it",
     "leverage": "a rate that goes missing", "equity": "an account with nothing in it", "tick_value": "a broker's wrong figure",
-    "stop": "a stop beyond its entry; the spread against it is refused first", "limit_lots": "a broker with a limit of volume",
-    "maximum_lots": "a broker whose largest volume is nothing",
+    "signal_age": "a scan that takes too long", "stop": "a stop beyond its entry; the spread against it is refused first",
+    "limit_lots": "a broker with a limit of volume", "maximum_lots": "a broker whose largest volume is nothing",
 }  # fmt: skip
 """What needs more than a market; tests of the desk, of the engine and of whole days bring it."""
 
