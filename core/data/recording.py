@@ -51,7 +51,7 @@ def load_recording(
     start = _day_ns(from_day) if from_day else _first_warm(whole, warmup_bars)
     end = _day_ns(to_day) + DAY_NS if to_day else _first_end(whole)
     if end <= start:
-        raise DataError(f"the range {_day(start)} to {_day(end - 1)} is empty", what_to_do="give --from a day before --to")
+        raise _no_days(start, end, whole, last_given=to_day is not None)
     kept = warmup_bars if history_bars is None else max(history_bars, warmup_bars)
     traded = tuple(_in_range(whole[symbol], start, end, warmup_bars, kept) for symbol in pairs)
     names = _conversion_names(listing, pairs, account_currency, fixed_rates)
@@ -163,6 +163,14 @@ def _first_warm(pairs: dict[str, PairData], warmup_bars: int) -> UtcNs:
             )
         latest = max(latest, int(opens[warmup_bars]))
     return -(-latest // DAY_NS) * DAY_NS
+
+
+def _no_days(start: UtcNs, end: UtcNs, pairs: dict[str, PairData], *, last_given: bool) -> DataError:
+    """The first day lies after the last one, the operator's or that of the data."""
+    if last_given:
+        return DataError(f"the range {_day(start)} to {_day(end - 1)} is empty", what_to_do="give --from a day before --to")
+    ends = min(pairs, key=lambda symbol: int(_quarters(pairs[symbol])[-1]))
+    return DataError(f"{ends}: data end {_day(end - 1)}, before {_day(start)}", what_to_do="begin earlier, or add later data")
 
 
 def _first_end(pairs: dict[str, PairData]) -> UtcNs:
