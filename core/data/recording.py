@@ -80,6 +80,17 @@ def load_candles(folder: Path, symbol: str, period: str = "M15") -> Series:
     return series
 
 
+def last_day(folders: Sequence[Path], pairs: Iterable[str]) -> date:
+    """The last UTC day of which every pair has data.
+
+    Raises:
+        DataError: missing folder, pair or period, or a damaged file.
+    """
+    listing = _listing(folders)
+    end = _first_end({symbol: _pair(listing, folders, symbol) for symbol in pairs})
+    return datetime.fromtimestamp((end - DAY_NS) // NS_PER_S, UTC).date()
+
+
 def conversion_pairs(pairs: Iterable[str], account_currency: str, exists: Callable[[str], bool]) -> tuple[str, ...]:
     """Pairs beyond `pairs` whose quotes turn results and margins of `pairs` into the account currency, in a fixed order.
 
