@@ -253,7 +253,7 @@ def settings_of(folder: Path, *changes: tuple[str, Any]) -> Settings:
 
 def market_of(settings: Settings, bars: int, *, news: bool = True) -> tuple[Market, LoadedStrategy]:
     """The recording in memory, and the strategy."""
-    strategy = load_strategy(settings.strategy)
+    strategy = load_strategy(settings)
     past = history_bars(strategy, settings)
     made = []
     for place, symbol in enumerate(settings.desk.pairs):
