@@ -148,13 +148,19 @@ def _limit(trip: breakers.Trip) -> str:
     return f"{trip.threshold:.2%}" if trip.name in ("day_loss", "drawdown") else f"{trip.threshold:g}"
 
 
-def _judge_funded(ctx: Context, equity: Money) -> None:
+def funded_calm(ctx: Context, equity: Money) -> bool:
+    """Raise the funded account's mark; whether its rules demand nothing at this equity."""
     state, policy = ctx.state, ctx.account_policy.funded
     state.funded = funded.marked(state.funded, policy, balance_money=state.balance_money, equity_money=equity)
-    action, checks = funded.judge(state.funded, policy, equity_money=equity)
-    if action == "go":
+    return funded.calm(state.funded, policy, equity_money=equity)
+
+
+def _judge_funded(ctx: Context, equity: Money) -> None:
+    state, policy = ctx.state, ctx.account_policy.funded
+    if funded_calm(ctx, equity):
         drop_reason(ctx, "funded")
         return
+    action, checks = funded.judge(state.funded, policy, equity_money=equity)
     worst = min(checks, key=lambda check: check.value or 0.0)
     text = f"{worst.name}: {worst.value or 0.0:.0%} of the limit left, {worst.note}"
     add_reason(ctx, "funded", text)

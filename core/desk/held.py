@@ -22,6 +22,7 @@ from core.model.market import Quote
 from core.model.signals import NoSignal, Signal
 from core.model.units import Money, Price, UtcNs
 from core.risk.breakers import BreakerState
+from core.risk.funded import FundedState
 
 
 class HeldMark(NamedTuple):
@@ -39,7 +40,7 @@ def steady(ctx: Context) -> bool:
     return (
         bool(state.positions)
         and idle(ctx)
-        and not ctx.settings.funded.enabled
+        and "funded" not in state.reasons
         and not halted(ctx)
         and all(_settled(ctx, position) for position in state.positions.values())
     )
@@ -97,8 +98,9 @@ def _quiet(ctx: Context, position_ids: tuple[int, ...], unmeasured: Collection[s
             return False
     if equity > state.breakers.peak_money:
         state.breakers = replace(state.breakers, peak_money=equity)
-        return True
-    return not breakers.reached(ctx, equity)
+    elif breakers.reached(ctx, equity):
+        return False
+    return not ctx.settings.funded.enabled or breakers.funded_calm(ctx, equity)
 
 
 class _Worth(NamedTuple):
@@ -123,6 +125,7 @@ class _Before(NamedTuple):
     groups: list[tuple[GroupPeak, Money]]
     equity_money: Money | None
     breakers: BreakerState
+    funded: FundedState
 
 
 def _kept(ctx: Context, quotes: Sequence[Quote]) -> _Before:
@@ -148,12 +151,13 @@ def _kept(ctx: Context, quotes: Sequence[Quote]) -> _Before:
         groups,
         state.equity_money,
         state.breakers,
+        state.funded,
     )
 
 
 def _put_back(ctx: Context, before: _Before) -> None:
     state = ctx.state
-    state.equity_money, state.breakers = before.equity_money, before.breakers
+    state.equity_money, state.breakers, state.funded = before.equity_money, before.breakers, before.funded
     for symbol, quote in before.quotes:
         if quote is None:
             state.quotes.pop(symbol, None)

@@ -126,6 +126,12 @@ def _limit(name: Literal["funded_day", "funded_overall"], floor_money: Money, al
     return Limit(name=name, floor_money=floor_money, left_money=left, left_fraction=left / allowed if allowed > 0.0 else 0.0)
 
 
+def calm(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> bool:
+    """Whether no limit demands anything at this equity: what `judge` calls `go`."""
+    buffer = max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
+    return all(limit.left_fraction > buffer for limit in limits(state, policy, equity_money=equity_money))
+
+
 def judge(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Action, tuple[Check, ...]]:
     """What this equity demands: go on, no more entries, or close all; with the share left of each limit."""
     action: Action = "go"

@@ -26,6 +26,7 @@ from core.backtest.market import MarketWish, load_market
 from core.backtest.result import BacktestResult, Collector
 from core.backtest.run import Backtest
 from core.brokers.simulator import opening
+from core.engine.lockstep import END_OF_DATA
 from core.engine.session import RunWish, run_to_end, start_run
 from core.model.effects import Close, Effect
 from core.model.units import UtcNs
@@ -278,7 +279,9 @@ def _replayed(home: Home, folders: tuple[Path, ...], values: Values, days: tuple
         ready = await start_run(wish, on_step=lambda _text: None)
         ready.engine.runner.listen(heard.hear)
         ready.engine.runner.listen(hear)
-        await run_to_end(ready)
+        end = await run_to_end(ready)
+        if not end.clean or end.why != END_OF_DATA:
+            raise RuntimeError(f"the replay did not reach the end of its data: {end.why}")
 
     asyncio.run(live())
     return heard, asked
