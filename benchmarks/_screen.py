@@ -18,7 +18,8 @@ from benchmarks._terminal import TELL_ON, memory_bytes
 from core.model.snapshot import PairView, PositionView, Snapshot
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
-from tests.tui.demo import FakeClient, demo_log, demo_pairs, demo_position, demo_snapshot, live_events
+from tests.tui.demo import demo_log, demo_pairs, demo_position, demo_snapshot
+from tests.tui.demo_client import FakeClient, live_events
 from tui.app import DeskApp
 
 PAIRS, POSITIONS = 28, 20

@@ -15,7 +15,7 @@ from core.brokers.simulator.opening import account_terms, seeded_terminal
 from core.brokers.simulator.study_market import FairGame, PairFigures, correlations, fair_game, figures
 from core.data.recording import load_candles
 from core.data.series import Bars
-from core.model.market import Candles
+from core.model.candles import Candles
 from core.model.units import DAY_NS, NS_PER_S
 from core.settings.load import for_pair, shipped_settings
 from core.settings.schema import Settings

@@ -15,19 +15,30 @@ import time
 import venv
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
-from benchmarks.backtest import market_of, settings_of
+from benchmarks._busy import cross, market_of
 from core.backtest.run import Backtest
 from core.data.series import Bars
+from core.settings.load import shipped_settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = CHECKOUT / ".venv-peer"
 LOCK = Path(__file__).with_name("peer.lock")
 _SCRIPT = Path(__file__).with_name("_peer_backtesting.py")
 _BARS = 50_000
+SETTINGS: tuple[tuple[str, Any], ...] = (
+    ("desk.pairs", ["EURUSD"]),
+    ("strategy.parameters", {"fast": 20, "slow": 50}),
+    ("strategy.net_reward_risk_min", 1.15),
+    ("simulation.balance_money", 1_000_000.0),
+    ("filters.entry_hours", []),
+    ("filters.atr_price_max_pct", 1.0),
+    ("breakers.drawdown_max_pct", 100.0),
+)
+"""As shipped, but at all hours and for as long as it goes; one percent at risk is the shipped risk."""
 
 
 def python() -> Path:
@@ -44,13 +55,7 @@ def install() -> None:
 def measure(bars: int) -> tuple[str, str, float]:
     """(our line, the peer's line, our speed as a multiple of the peer's). Raises CalledProcessError."""
     with TemporaryDirectory() as folder:
-        settings = settings_of(Path(folder))
-        settings = replace(
-            settings,
-            desk=replace(settings.desk, pairs=("EURUSD",)),
-            risk=replace(settings.risk, risk_per_trade_pct=1.0),
-            simulation=replace(settings.simulation, balance_money=1_000_000.0),
-        )
+        settings = shipped_settings(*cross(Path(folder)), *SETTINGS)
         market, strategy = market_of(settings, bars)
         series = market.recording.pairs[0].series[0]
         assert isinstance(series, Bars)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.backtest import candles, market_of, settings_of
+from benchmarks._busy import candles, market_of, settings_of
 from core.backtest.optimize import BATCH, Asked, Runner, runner, search
 from core.backtest.run import Backtest
 from core.backtest.settings import plain_tree

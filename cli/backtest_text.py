@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from core.backtest.compare import Difference
 from core.backtest.diagnosis import Finding
+from core.clock.wall import iso
 
 _MARKS = {"fine": "ok", "doubt": "??", "warning": "!!"}
 _WIDTH = 100
@@ -28,13 +29,16 @@ def comparison_lines(difference: Difference, first: str, second: str) -> list[st
     if difference.same_trades:
         return [f"same trades as {first}"]
     lines = [f"compared with {first}:"]
+    if difference.days[0] != difference.days[1]:
+        lines.append(f"  days: {difference.days[0]} -> {difference.days[1]}; other days alone make other trades")
     lines.extend(f"  {key}: {old} -> {new}" for key, (old, new) in difference.settings.items())
     lines.extend(f"  {name}: {_number(old)} -> {_number(new)}" for name, (old, new) in difference.figures.items() if old != new)
     lines.extend(f"  refused for {reason}: {old} -> {new}" for reason, (old, new) in difference.refusals.items())
     for name, trades in ((first, difference.only_first), (second, difference.only_second)):
         lines.append(f"  only in {name}: {len(trades)} trades")
         for trade in trades[:_TRADES_SHOWN]:
-            held = f"{trade.symbol} {trade.side.word} {trade.lots:g} {trade.open_price:g} to {trade.close_price:g}"
+            at = iso(trade.opened_utc_ns)[:16].replace("T", " ")
+            held = f"{at} {trade.symbol} {trade.side.word} {trade.lots:g} {trade.open_price:g} to {trade.close_price:g}"
             lines.append(f"    {held}, {trade.reason}, {trade.result_r:+.2f} R")
     return lines
 

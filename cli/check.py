@@ -23,8 +23,8 @@ from core.clock.wall import iso
 from core.data.recording import load_recording
 from core.data.resample import bars_of_ticks, coarser
 from core.data.series import PairData, Ticks
+from core.model.candles import Candles
 from core.model.errors import DataError, UsageError, VerdictError
-from core.model.market import Candles
 from core.scan.plan import Plan, plan_for
 from core.settings.home import Home, resolve_home
 from core.settings.schema import Settings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +16,18 @@ from cli.progress import INTERRUPTED, Meter, stoppable
 from core.model.errors import UsageError
 from core.settings.home import Home, resolve_home
 
+_DAYS = 5.0
+"""Looked at when nothing else is asked for."""
+
 
 def command(
     values: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="The setting to change; may be given several times.")
     ],
-    days: Annotated[float, typer.Option("--days", min=0.05, max=400, help="So many last days of the tape.")] = 5.0,
+    days: Annotated[
+        float | None,
+        typer.Option("--days", min=0.05, max=400, help=f"So many last days, of the tape or before --to. [{_DAYS:g}]"),
+    ] = None,
     number: Annotated[
         int | None, typer.Option("--run", metavar="N", min=1, help="Another run of the journal. [the last]")
     ] = None,
@@ -36,17 +44,21 @@ def command(
 ) -> None:
     """Run the same days twice, as is and changed, and tell the difference in decisions and money.
 
-    From the tape the strategy's signals are taken as they were; a change of the strategy itself needs --data. Nothing is changed.
+    From the tape the strategy's signals are taken as they were; a change of the strategy itself needs --data, where
+    both runs begin flat, there being no book. Nothing is changed.
     """
     where, changes = resolve_home(home), list(parse_settings(values))
     if not data and (first or last or pairs):
         raise UsageError("--from, --to and --pairs belong to --data", what_to_do="give --data FOLDER, or --days of the tape")
+    if first and days is not None:
+        raise UsageError("--from and --days both say where to begin", what_to_do="leave one of them out")
+    back = _DAYS if days is None else days
     with stoppable(told=progress) as meter:
         if data:
             folders = tuple(folder.expanduser().absolute() for folder in data)
-            found = _over_data(where, folders, parse_days(first, last), pairs, parse_rates(rate or []), changes, meter)
+            found = _over_data(where, folders, parse_days(first, last), back, pairs, parse_rates(rate or []), changes, meter)
         else:
-            found = _over_tape(where, days, number, parse_rates(rate or []), changes, meter)
+            found = _over_tape(where, back, number, parse_rates(rate or []), changes, meter)
     from cli.whatif_text import lines
     from core.backtest.whatif import as_plain
 
@@ -57,15 +69,27 @@ def command(
 
 
 def _over_data(
-    home: Home, folders: Any, days: Any, pairs: str | None, rates: dict[str, float], changes: list[tuple[str, Any]], meter: Meter
+    home: Home,
+    folders: tuple[Path, ...],
+    days: tuple[date | None, date | None],
+    back: float,
+    pairs: str | None,
+    rates: dict[str, float],
+    changes: list[tuple[str, Any]],
+    meter: Meter,
 ) -> Any:
     from cli.backtest_run import Order, prepared
-    from core.backtest.settings import with_changes
+    from core.backtest.settings import wished_settings, with_changes
     from core.backtest.whatif import over_candles
+    from core.data.recording import last_day
     from core.strategy.load import load_strategy
 
     values = (("desk.pairs", list(parse_pairs(pairs))),) if pairs is not None else ()
-    order = Order(home=home, folders=folders, days=days, rates=rates, settings_file=None, values=values)
+    first, last = days
+    if first is None:
+        last = last or last_day(folders, wished_settings(home, None, values).desk.pairs)
+        first = last - timedelta(days=math.ceil(back) - 1)
+    order = Order(home=home, folders=folders, days=(first, last), rates=rates, settings_file=None, values=values)
     ready = prepared(order)
     other = load_strategy(with_changes(ready.settings, changes), home.root)
     return over_candles(ready.market, ready.settings, ready.strategy, other, changes, meter)

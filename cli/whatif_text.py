@@ -30,8 +30,8 @@ def lines(found: WhatIf) -> list[str]:
     if not (first.complete and found.changed.complete):
         told.append("partial   stopped by hand: the two runs did not see the same days")
     told += [f"note      {note}" for note in found.notes]
-    if found.begin is not None:
-        told.append(f"begins    with {_book(found)}")
+    flat = f"flat, with {first.start_money:,.2f} {first.currency}"
+    told.append(f"begins    {flat if found.begin is None else f'with {_book(found)}'}")
     told += ["", *_figures(found), ""]
     if found.difference.same_trades and not found.decisions.changed:
         told.append("decisions all the same")

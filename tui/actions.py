@@ -18,7 +18,7 @@ from tui.screens.desk import DeskScreen
 from tui.screens.flatten import FlattenDialog
 from tui.screens.help import HelpDialog
 from tui.screens.journal import JournalPage, MetricsPage, StoryPage
-from tui.screens.lists import HealthPage, NewsPage, WhyPage
+from tui.screens.lists import HealthPage, NewsPage, VerdictPage, WhyPage
 from tui.screens.page import Page, SidePage
 from tui.screens.questions import (
     MoveStopDialog,
@@ -226,8 +226,10 @@ class Actions:
         self.open_page(TweakPage(key))
 
     def do_why(self) -> None:
-        """The ledger of the chosen pair."""
-        self.open_why(self._chosen_symbol)
+        """The ledger of the chosen pair, at the bar of the chosen candidate where one is chosen."""
+        screen = self._app.screen_below
+        kind, *parts = screen.panel(screen.front).cursor_key.split(":") if isinstance(screen, DeskScreen) else [""]
+        self.open_page(WhyPage(self._chosen_symbol, int(parts[1]) if kind == "signal" else 0))
 
     def open_why(self, symbol: str) -> None:
         """The ledger of one pair."""
@@ -271,7 +273,7 @@ class Actions:
         screen = self._app.screen_below
         if isinstance(screen, DeskScreen):
             return screen.chosen_symbol
-        if isinstance(screen, WhyPage | ChartPage):
+        if isinstance(screen, WhyPage | VerdictPage | ChartPage):
             return screen.symbol
         if isinstance(screen, StoryPage):
             return screen.trade.symbol

@@ -244,7 +244,7 @@ class DeskApp(HardenedApp):
             return False
         match action_id:
             case "pause":
-                return desk is None or all(reason.code != "pause" for reason in desk.reasons)
+                return desk is None or all(reason.code != "paused" for reason in desk.reasons)
             case "resume":
                 return desk is not None and bool(desk.reasons)
             case "close" | "close_group" | "move_stop":

@@ -19,7 +19,7 @@ from core.backtest.result import BacktestResult
 from core.backtest.run import Backtest, Watcher
 from core.backtest.settings import plain_tree
 from core.data.series import PairData, Recording, Series, Ticks
-from core.model.market import Candles, FloatArray
+from core.model.candles import Candles, FloatArray
 from core.model.units import DAY_NS
 from core.settings.load import validated
 from core.settings.parameters import parameters

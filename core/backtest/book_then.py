@@ -38,6 +38,7 @@ def desk_then(state: DeskState, settings: Settings) -> bytes:
     state.fills.clear()
     state.gone.clear()
     state.loose_costs.clear()
+    state.loose_lots.clear()
     state.pending.clear()
     state.balance_ahead_money = 0.0
     return encoded(state)

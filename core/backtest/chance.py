@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from core.backtest.result import BacktestResult, Entered
-from core.model.market import Candles, FloatArray, IntArray
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.units import H1_NS, M15_NS, UtcNs
 
 _DRAWS = 400

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.engine.opening import Opening
+from core.model.candles import Candles
 from core.model.errors import invariant
-from core.model.market import Bar, Candles
+from core.model.market import Bar
 from core.model.signals import NoSignal, Signal
 from core.model.units import UtcNs
 from core.scan.columns import PairColumns

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from core.backtest import figures
 from core.backtest.result import BacktestResult
+from core.clock.wall import iso
 from core.model.effects import TradeClosed
 from core.study.summary import trade_line
 
@@ -18,6 +19,8 @@ class Difference(Struct, frozen=True, kw_only=True):
 
     same_trades: bool
     """The digests agree."""
+    days: tuple[str, str]
+    """First and last day of each."""
     settings: dict[str, tuple[str, str]]
     figures: dict[str, tuple[float | None, float | None]]
     refusals: dict[str, tuple[int, int]]
@@ -34,6 +37,7 @@ def compare(first: BacktestResult, second: BacktestResult) -> Difference:
     one, other = headline(first), headline(second)
     return Difference(
         same_trades=first.summary.digest == second.summary.digest,
+        days=(_days(first), _days(second)),
         settings=_settings(first, second),
         figures={name: (one[name], other[name]) for name in one},
         refusals={reason: pair for reason, pair in counts.items() if pair[0] != pair[1]},
@@ -59,6 +63,10 @@ def headline(result: BacktestResult) -> dict[str, float | None]:
         "refused": float(sum(total.refusals.values())),
         "ambiguous": float(total.ambiguous),
     }
+
+
+def _days(result: BacktestResult) -> str:
+    return f"{iso(result.from_utc_ns)[:10]} to {iso(result.to_utc_ns - 1)[:10]}"
 
 
 def _settings(first: BacktestResult, second: BacktestResult) -> dict[str, tuple[str, str]]:

@@ -10,6 +10,7 @@ Sources: Monte Carlo by reshuffling trades (Vince 1990); entries against chance 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -21,7 +22,9 @@ from core.backtest.again import Again
 from core.backtest.chance import against_chance
 from core.backtest.figures import equity_points
 from core.backtest.result import BacktestResult
-from core.model.market import Candles
+from core.clock.wall import iso
+from core.desk.states import WAYS_BACK
+from core.model.candles import Candles
 from core.model.units import DAY_NS
 from core.study import metrics
 
@@ -30,6 +33,9 @@ _FEW, _SOME = 30, 100
 _SHUFFLES = 1_000
 _FIRST_DAYS = 20
 _FLAT_SHARE = 0.5
+_IDLE_SHARE = 0.1
+"""Without an entry at the end for so much of the days: worth a look at what stood against it."""
+_STOPPED_SHARE = 0.9
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -44,9 +50,10 @@ class Finding(Struct, frozen=True, kw_only=True):
 def diagnose(result: BacktestResult, candles: Mapping[str, Candles], again: Again | None = None) -> list[Finding]:
     """All questions in the order in which they matter; `candles` are the M15 bars of the traded pairs."""
     if not result.trades:
-        return [Finding(name="Trades", level="warning", text="there is none, so nothing can be said.", value=0.0)]
+        return [Finding(name="Any trades?", level="warning", text="There is none, so nothing can be said.", value=0.0)]
     questions: list[Callable[[], Finding]] = [
         lambda: _enough(result),
+        lambda: _to_the_end(result),
         lambda: against_random(result, candles),
         lambda: _carried(result),
         lambda: _twice_the_costs(result, again),
@@ -66,13 +73,33 @@ def results_r(result: BacktestResult) -> list[float]:
 def _enough(result: BacktestResult) -> Finding:
     results = results_r(result)
     count, middle, spread = len(results), metrics.mean(results) or 0.0, metrics.deviation(results)
-    level: Level = "warning" if count < _FEW else "doubt" if count < _SOME else "fine"
     if spread is None or spread == 0.0:
         return Finding(name="Enough trades?", level="warning", text=f"{count}: far too few.", value=float(count))
     error = spread / math.sqrt(count)
-    needed = "" if middle == 0.0 else f"; two errors apart from zero would take {math.ceil((2.0 * spread / middle) ** 2)}"
-    text = f"{count} trades, mean {middle:+.3f} R with a standard error of {error:.3f} R{needed}."
+    clear = abs(middle) >= 2.0 * error
+    level: Level = "warning" if count < _FEW else "doubt" if count < _SOME or not clear else "fine"
+    needed = (
+        "" if middle == 0.0 else f"; to tell that mean from zero would take about {math.ceil((2.0 * spread / middle) ** 2):,}"
+    )
+    told = ", more than two errors from zero" if clear else f": it may as well be nothing{needed}"
+    text = f"{count} trades, mean {middle:+.3f} R with a standard error of {error:.3f} R{told}."
     return Finding(name="Enough trades?", level=level, text=text, value=float(count))
+
+
+def _to_the_end(result: BacktestResult) -> Finding:
+    """Whether entries ended for good long before the days did: what follows is no part of the result."""
+    name, last = "Traded to the end?", max(trade.opened_utc_ns for trade in result.trades)
+    idle = (result.to_utc_ns - last) / max(result.to_utc_ns - result.from_utc_ns, 1)
+    after = Counter(one.reason for one in result.rejected if one.bar_open_utc_ns >= last)
+    reason, count = after.most_common(1)[0] if after else ("", 0)
+    day = iso(last)[:10]
+    if idle < _IDLE_SHARE or reason not in WAYS_BACK or count < _STOPPED_SHARE * after.total():
+        return Finding(name=name, level="fine", text=f"The last entry was on {day}.", value=idle)
+    text = (
+        f"Nothing was entered after {day}: {count} of {after.total()} candidates since then were refused by {reason}. "
+        f"Way back: {WAYS_BACK[reason][1]}. The days after it are flat for that alone."
+    )
+    return Finding(name=name, level="warning", text=text, value=idle)
 
 
 def against_random(result: BacktestResult, candles: Mapping[str, Candles]) -> Finding:
@@ -80,10 +107,10 @@ def against_random(result: BacktestResult, candles: Mapping[str, Candles]) -> Fi
     name = "Better than chance?"
     found = against_chance(result, candles)
     if found is None:
-        return Finding(name=name, level="doubt", text="the trades are too few to compare with random entries.")
+        return Finding(name=name, level="doubt", text="The trades are too few to compare with random entries.")
     level: Level = "fine" if found.share_as_good <= 0.05 else "doubt" if found.share_as_good <= 0.2 else "warning"
     text = (
-        f"with first stop, target and time-out alone these entries make {found.mean_r:+.3f} R a trade; entries at random times "
+        f"With first stop, target and time-out alone these entries make {found.mean_r:+.3f} R a trade; entries at random times "
         f"of the same hours, as many bought, make {found.random_mean_r:+.3f} R. {100.0 * found.share_as_good:.1f} % of "
         f"{found.draws} random sets were as good."
     )
@@ -97,10 +124,10 @@ def _carried(result: BacktestResult) -> Finding:
     without = math.fsum(results[: len(results) - few])
     name = "Carried by few trades?"
     if total <= 0.0:
-        text = f"the sum is {total:+.1f} R; the best trade brought {best:+.1f} R."
+        text = f"The sum is {total:+.1f} R; the best trade brought {best:+.1f} R."
         return Finding(name=name, level="fine", text=text, value=best)
     level: Level = "warning" if total - best <= 0.0 else "doubt" if without <= 0.0 and few < len(results) // 10 else "fine"
-    text = f"the best trade is {100.0 * best / total:.0f} % of {total:+.1f} R; without the best {few} it is {without:+.1f} R."
+    text = f"The best trade is {100.0 * best / total:.0f} % of {total:+.1f} R; without the best {few} it is {without:+.1f} R."
     return Finding(name=name, level=level, text=text, value=best / total)
 
 
@@ -139,7 +166,7 @@ def _band(result: BacktestResult) -> Finding:
     name = "Drawdown by luck?"
     returns = balance_returns(result)
     if len(returns) < _FEW:
-        return Finding(name=name, level="doubt", text="the trades are too few for a band.")
+        return Finding(name=name, level="doubt", text="The trades are too few for a band.")
     falls = shuffled_drawdowns(returns, seed_of(result))
     low, middle, high = (float(np.percentile(falls, pct)) for pct in (5, 50, 95))
     seen, whole = deepest(returns), metrics.drawdown(equity_points(result))
@@ -208,13 +235,13 @@ def _first_day(result: BacktestResult, again: Again | None) -> Finding:
         span = max(2, min(_FIRST_DAYS, (result.to_utc_ns - result.from_utc_ns) // (2 * DAY_NS)))
         sums = [_from_day(result, day) for day in range(span)]
         why = "not run again" if again is None else "too short to be run again"
-        what = f"begun on any of the first {span} days the sum of the same trades is"
+        what = f"Begun on any of the first {span} days the sum of the same trades is"
     else:
         sums = [math.fsum(results_r(result)), *(math.fsum(results_r(run)) for _, run in again.later)]
         days = ", ".join(str(day) for day, _ in again.later)
         kept = sum(_shared(result, run) for _, run in again.later) / len(again.later)
         why = f"{100.0 * kept:.0f} % of the later runs' trades are this run's too"
-        what = f"begun now and run again {days} days later it comes to"
+        what = f"Begun now and run again {days} days later it comes to"
     low, high = min(sums), max(sums)
     level: Level = "warning" if low <= 0.0 < high else "fine"
     return Finding(name=name, level=level, text=f"{what} {low:+.1f} to {high:+.1f} R; {why}.", value=high - low)

@@ -20,7 +20,8 @@ from core.brokers.simulator.terminal import SimulatedTerminal
 from core.brokers.simulator.triggers import touched
 from core.desk.desk import Desk
 from core.desk.held import HeldMark
-from core.model.market import IntArray, Quote, Side
+from core.model.candles import IntArray
+from core.model.market import Quote, Side
 from core.model.units import NS_PER_MS, Price, UtcNs
 
 Marks = Callable[[UtcNs, HeldMark], None]

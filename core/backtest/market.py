@@ -16,8 +16,8 @@ from core.data.series import Recording
 from core.engine.scanning import history_bars, warmup_bars
 from core.engine.venue import Venue
 from core.engine.venues import ReplayRequest, file_news, recorded_venue, replay_label, replay_recording
+from core.model.candles import Candles
 from core.model.inputs import News
-from core.model.market import Candles
 from core.settings.home import Home
 from core.settings.schema import Settings
 from core.strategy.load import LoadedStrategy

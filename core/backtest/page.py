@@ -14,6 +14,7 @@ from core.backtest.diagnosis import Finding
 from core.backtest.page_style import STYLE
 from core.backtest.pictures import bars_picture, equity_picture
 from core.backtest.result import BacktestResult
+from core.brokers.simulator.instruments import instrument
 from core.clock.wall import iso
 from core.model.effects import TradeClosed
 from core.study.metrics import TradeFigures
@@ -100,7 +101,7 @@ def _months(result: BacktestResult) -> str:
             row.month,
             f"{row.trades}",
             _signed(row.result_money),
-            f"{100 * row.result_fraction:+.2f}",
+            _signed(100 * row.result_fraction),
             f"{100 * row.drawdown_fraction:.2f}",
         )
         for row in rows
@@ -125,7 +126,7 @@ def _paths(result: BacktestResult, others: Sequence[BacktestResult]) -> str:
         for one in runs
     )
     head = ("path", "trades", f"result, {result.currency}", "R", "ambiguous bars", "digest")
-    note = '<p class="quiet">The three ways prices may have gone inside a bar; the truth lies between the first and the last.</p>'
+    note = '<p class="quiet">Three ways prices may have gone inside a bar; one exit parts what follows, so none is a bound.</p>'
     return _section("Optimistic, neutral, pessimistic", _table(head, cells) + note)
 
 
@@ -167,20 +168,21 @@ def _extremes(result: BacktestResult) -> str:
     if not ranked:
         return '<p class="quiet">No trades.</p>'
     few = ranked if len(ranked) <= 2 * _SHOWN_TRADES else [*ranked[:_SHOWN_TRADES], *ranked[-_SHOWN_TRADES:]]
-    head = ("opened, UTC", "pair", "side", "lots", "open", "close", "held", "exit", "net", "R")
+    head = ("opened, UTC", "pair", "side", "lots", "open", "close", "held", "exit", f"net, {result.currency}", "R")
     note = f'<p class="quiet">All {len(ranked)} trades stand in trades.csv.</p>'
     return _table(head, (_trade(trade) for trade in reversed(few)), left=(1, 2, 7)) + note
 
 
 def _trade(trade: TradeClosed) -> tuple[str, ...]:
     minutes = (trade.closed_utc_ns - trade.opened_utc_ns) // 60_000_000_000
+    digits = instrument(trade.symbol).digits
     return (
         iso(trade.opened_utc_ns)[:16].replace("T", " "),
         trade.symbol,
         trade.side.word,
         f"{trade.lots:g}",
-        f"{trade.open_price:.6g}",
-        f"{trade.close_price:.6g}",
+        f"{trade.open_price:.{digits}f}",
+        f"{trade.close_price:.{digits}f}",
         f"{minutes // 60}:{minutes % 60:02d}",
         trade.reason,
         _signed(trade.net_money),
@@ -268,7 +270,7 @@ def _maybe(value: float | None, form: str) -> str:
 
 
 def _signed(money: float) -> str:
-    return f"{money:+,.2f}"
+    return f"{money:+,.2f}" if round(money, 2) else "0.00"
 
 
 def _day(utc_ns: int) -> str:

@@ -37,9 +37,9 @@ tbody tr:hover{background:color-mix(in srgb,var(--sea) 7%,transparent)}
 svg{width:100%;height:auto;display:block}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--soft);font-variant-numeric:tabular-nums}
 svg .name{font-weight:600}svg .count{font-size:10.5px}
-.grid{stroke:var(--line);stroke-width:1}.start{stroke:var(--soft);stroke-dasharray:3 4}
+.grid{stroke:var(--line);stroke-opacity:1;stroke-width:1}.start{stroke:var(--soft)}
 .equity{fill:none;stroke:var(--sea);stroke-width:1.6;stroke-linejoin:round}
-.fall{fill:color-mix(in srgb,var(--loss) 38%,transparent);stroke:var(--loss);stroke-width:1}
+.fall{fill:var(--loss);fill-opacity:.38;stroke:var(--loss);stroke-width:1}
 .gain{fill:var(--gain)}.loss{fill:var(--loss)}
 ul{padding-left:20px;max-width:84ch}
 @media print{body{background:#fff}h2{break-after:avoid}section{break-inside:avoid}}

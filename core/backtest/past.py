@@ -13,7 +13,7 @@ from core.backtest.slots import Slots
 from core.brokers.simulator.market import TickColumns
 from core.desk.passed import PairPassed
 from core.filters.spread import MEMORY, QUARTERS_OF_WEEK, SEEN_AS_ZERO, SPIKE_X
-from core.model.market import Candles, FloatArray, IntArray
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.units import H1_NS, M15_NS, NS_PER_MS, NS_PER_S, S_PER_DAY
 
 _THURSDAY_IN_WEEK_S = 4 * S_PER_DAY

@@ -17,6 +17,8 @@ _WIDTH, _LEFT, _RIGHT = 960, 72, 16
 _POINTS_MAX = 1_200
 _DATES = 7
 _BAR_MAX = 56.0
+_BARE = 'fill="none" stroke="currentColor"'
+"""How a line looks where the page's style is not heeded, in a mail or a printer's program; the style is stronger."""
 
 
 def equity_picture(points: Sequence[tuple[int, float]], start_money: float, currency: str) -> str:
@@ -34,11 +36,11 @@ def equity_picture(points: Sequence[tuple[int, float]], start_money: float, curr
     parts = [
         f'<svg viewBox="0 0 {_WIDTH} 404" role="img" aria-label="Equity and drawdown over time">',
         upper.grid(),
-        f'<line class="start" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{start}" y2="{start}"/>',
-        f'<path class="equity" d="{upper.line(kept[0])}"/>',
+        f'<line class="start" {_BARE} stroke-dasharray="3 4" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{start}" y2="{start}"/>',
+        f'<path class="equity" {_BARE} d="{upper.line(kept[0])}"/>',
         f'<text class="name" x="{_LEFT}" y="12">equity, {escape(currency)}</text>',
         lower.grid(" %"),
-        f'<path class="fall" d="{lower.area(kept[1])}"/>',
+        f'<path class="fall" fill-opacity="0.4" d="{lower.area(kept[1])}"/>',
         f'<text class="name" x="{_LEFT}" y="276">below the peak, % of it</text>',
         upper.dates(394),
         "</svg>",
@@ -50,7 +52,7 @@ def bars_picture(rows: Sequence[tuple[str, float, int]], unit: str) -> str:
     """One bar a row, up for a gain and down for a loss; rows are (name, value, count)."""
     if not any(count for _, _, count in rows):
         return '<p class="quiet">No trades.</p>'
-    steps = _round_steps(min(0.0, *(value for _, value, _ in rows)), max(0.0, *(value for _, value, _ in rows)), 3)
+    steps = _round_steps(min(0.0, *(value for _, value, _ in rows)), max(0.0, *(value for _, value, _ in rows)), 4)
     if not steps:
         return '<p class="quiet">Nothing was won or lost.</p>'
     low = min(steps[0], *(value for _, value, _ in rows))
@@ -84,7 +86,7 @@ def bars_picture(rows: Sequence[tuple[str, float, int]], unit: str) -> str:
 def _rule(y: float, text: str) -> str:
     """A line across, with what it stands for."""
     return (
-        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<line class="grid" {_BARE} stroke-opacity="0.2" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
     )
 

@@ -166,12 +166,12 @@ def write_result(folder: Path, result: BacktestResult) -> Path:
 
 
 def read_result(folder: Path) -> BacktestResult:
-    """A result from its folder.
+    """A result from its folder, or from any file in it.
 
     Raises:
         DataError: there is none, or it was written by a program that knew other figures.
     """
-    path = folder / RESULT_NAME if folder.is_dir() else folder
+    path = folder.with_name(RESULT_NAME) if folder.is_file() else folder / RESULT_NAME
     try:
         return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=BacktestResult)
     except (gzip.BadGzipFile, zlib.error, msgspec.MsgspecError, EOFError) as error:

@@ -27,10 +27,11 @@ from core.engine.lockstep import END_OF_DATA
 from core.engine.perform import requests_of
 from core.engine.runner import Runner
 from core.engine.signal_queue import SignalQueue
+from core.model.candles import IntArray
 from core.model.commands import StopEngine
 from core.model.errors import InvariantBroken
 from core.model.inputs import BarAbsent, BarClosed, CommandGiven, Input, Instruments, TimerFired
-from core.model.market import IntArray, Quote
+from core.model.market import Quote
 from core.model.signals import NoSignal, Signal
 from core.model.units import NS_PER_MS, NS_PER_S, UtcNs
 from core.settings.schema import Settings

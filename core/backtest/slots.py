@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.engine.lockstep import ending_slot
-from core.model.market import IntArray
+from core.model.candles import IntArray
 from core.model.units import M15_NS, UtcNs
 
 

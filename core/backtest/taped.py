@@ -22,9 +22,10 @@ from core.data.series import Bars, PairData, Recording, Series, Ticks, candles_o
 from core.desk.state import DeskState
 from core.journal.tape import Run, TapeReader
 from core.model.book import Account
+from core.model.candles import IntArray
 from core.model.effects import PositionOpened, TradeClosed
 from core.model.errors import DataError
-from core.model.market import Bar, IntArray
+from core.model.market import Bar
 from core.model.signals import NoSignal, Signal
 from core.model.units import M15_NS, NS_PER_S, UtcNs
 from core.settings.load import remembered

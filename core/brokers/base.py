@@ -13,9 +13,10 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from core.model.book import Account, Deal
+from core.model.candles import Candles
 from core.model.effects import Request
 from core.model.inputs import Book, BrokerClock, Input
-from core.model.market import Candles, Instrument, Quote
+from core.model.market import Instrument, Quote
 from core.model.reads import Known, Unknown
 from core.model.units import UtcNs
 
@@ -64,10 +65,11 @@ class Terminal(Protocol):
 class TerminalTrouble(Exception):
     """A call without an answer; its kind says whether it may have been carried out."""
 
-    def __init__(self, why: str = "", *, what_to_do: str = "") -> None:
-        """`what_to_do` is for the operator, empty where only the kind of trouble is known."""
+    def __init__(self, why: str = "", *, what_to_do: str = "", lasting: bool = False) -> None:
+        """`what_to_do` is for the operator, empty where only the kind of trouble is known; `lasting` trouble waits for him."""
         super().__init__(why)
         self.what_to_do = what_to_do
+        self.lasting = lasting
 
 
 class TerminalLost(TerminalTrouble):

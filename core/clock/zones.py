@@ -6,7 +6,7 @@ Promises: pure functions of the instant. Instants are UTC nanoseconds; seconds o
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -92,24 +92,25 @@ def _transitions(zone: str) -> tuple[list[int], list[int]]:
     if not known_zone(zone):
         raise SettingsError(f"time zone {zone!r} is not known", what_to_do="use a name such as Europe/London")
     info = ZoneInfo(zone)
-    moment = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
-    end = datetime(_LAST_YEAR, 1, 1, tzinfo=UTC)
-    starts, offsets = [-(2**62)], [_offset(moment, info)]
-    step = timedelta(days=14)  # no zone changes twice within it: the shortest summer or fast lasts four weeks
+    moment, end = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (_FIRST_YEAR, _LAST_YEAR))
+    offset = _offset(moment, info)
+    starts, offsets = [-(2**62)], [offset]
+    step = 14 * S_PER_DAY  # no zone changes twice within it: the shortest summer or fast lasts four weeks
     while moment < end:
         later = moment + step
-        if _offset(later, info) != offsets[-1]:
+        after = _offset(later, info)
+        if after != offset:
             low, high = moment, later
-            while high - low > timedelta(seconds=1):
-                middle = low + (high - low) / 2
-                middle = middle.replace(microsecond=0)
-                low, high = (low, middle) if _offset(middle, info) != offsets[-1] else (middle, high)
-            starts.append(int(high.timestamp()))
-            offsets.append(_offset(later, info))
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if _offset(middle, info) != offset else (middle, high)
+            starts.append(high)
+            offsets.append(after)
+            offset = after
         moment = later
     return starts, offsets
 
 
-def _offset(moment: datetime, info: ZoneInfo) -> int:
-    offset = moment.astimezone(info).utcoffset()
+def _offset(utc_s: int, info: ZoneInfo) -> int:
+    offset = datetime.fromtimestamp(utc_s, info).utcoffset()
     return int(offset.total_seconds()) if offset is not None else 0

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from core.data.series import PERIOD_NS
 from core.data.table import Table
+from core.model.candles import IntArray
 from core.model.errors import DataError
-from core.model.market import IntArray
 from core.model.units import H1_NS
 
 _MEND = "`quarterdeck data import` sorts, removes doubles and leaves bad lines out; or take the line out"

@@ -14,8 +14,8 @@ import numpy as np
 from msgspec import Struct
 
 from core.clock.zones import NEW_YORK, known_zone, utc_of_local, week_second
+from core.model.candles import IntArray
 from core.model.errors import DataError
-from core.model.market import IntArray
 from core.model.units import DAY_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE
 
 _HOUR_NS = S_PER_HOUR * NS_PER_S

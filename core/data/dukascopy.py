@@ -17,8 +17,8 @@ import numpy as np
 
 from core.data.series import point_price
 from core.data.table import read_text
+from core.model.candles import FloatArray, IntArray
 from core.model.errors import DataError
-from core.model.market import FloatArray, IntArray
 from core.model.units import NS_PER_MS, NS_PER_S
 
 _HOUR_PATH = re.compile(r"([A-Za-z]{6})/(\d{4})/(\d{2})/(\d{2})/(\d{2})h_ticks\.bi5$")
@@ -99,6 +99,11 @@ def read_json(path: Path) -> Quotes:
     """
     try:
         answer = json.loads(read_text(path))
+        if not isinstance(answer, dict) or "times" not in answer:
+            raise DataError(
+                f"{path}: layout not recognised: a JSON file is an answer of Dukascopy's feed, this is none",
+                what_to_do="export bars or ticks as CSV",
+            )
         times, bids, asks = (np.array(answer[name], np.int64) for name in ("times", "bids", "asks"))
         start, multiplier, bid, ask = (answer[name] for name in ("timestamp", "multiplier", "bid", "ask"))
         per_price = round(1.0 / float(multiplier))

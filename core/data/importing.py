@@ -21,8 +21,8 @@ from core.data.dukascopy import Quotes, hour_of_path, read_bi5, read_json
 from core.data.files import merged
 from core.data.layouts import Layout, read_layout
 from core.data.series import PERIOD_NS, PERIODS, Bars, Period, Series, Ticks, candles_of, point_price, price_decimals
+from core.model.candles import FloatArray, IntArray
 from core.model.errors import DataError
-from core.model.market import FloatArray, IntArray
 
 _CURRENCIES = (
     *("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "SEK", "NOK", "DKK", "SGD", "HKD", "MXN"),
@@ -69,7 +69,7 @@ def import_file(path: Path, *, symbol: str = "", period: str = "", clock: str = 
     rows, count = _sorted(rows)
     notes = [f"{count} lines were out of order"] if count else []
     ticks = layout.kind == "ticks"
-    found = "ticks" if ticks else (period or _period(rows.at_ns, path))
+    found = "ticks" if ticks else _period(rows.at_ns, path, period)
     proof = _clock(path, layout, rows.at_ns, 0 if ticks else PERIOD_NS[found], clock, force)
     rows = _Rows(to_utc(rows.at_ns, proof.clock), rows.columns)
     rows, scaled = _unscaled(rows, pair)
@@ -181,15 +181,20 @@ def _kept(rows: _Rows, keep: Any) -> _Rows:
     return _Rows(rows.at_ns[keep], {name: column[keep] for name, column in rows.columns.items()})
 
 
-def _period(at_ns: IntArray, path: Path) -> str:
+def _period(at_ns: IntArray, path: Path, declared: str) -> str:
+    """What the stamps tell, or what was declared where they do not contradict it."""
     steps = np.diff(at_ns)
     usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else 0
     found = next((period for period in PERIODS if PERIOD_NS.get(period) == usual), "")
-    if not found:
+    if not declared and not found:
         raise DataError(
             f"{path}: bars {usual / 6e10:g} minutes apart are of no known period", what_to_do="give it with --period M15"
         )
-    return found
+    wanted = PERIOD_NS.get(declared, usual)
+    sparse = bool((at_ns % max(usual, 1) != 0).any())
+    if found and wanted != usual and not (wanted < usual and sparse):
+        raise DataError(f"{path}: its bars are {found}, not {declared}", what_to_do="leave --period out")
+    return declared or found
 
 
 def _clock(path: Path, layout: Layout, wall_ns: IntArray, period_ns: int, clock: str, force: bool) -> Proof:

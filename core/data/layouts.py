@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from core.data.stamps import days_from_civil
 from core.data.table import read_text
+from core.model.candles import FloatArray, IntArray
 from core.model.errors import DataError
-from core.model.market import FloatArray, IntArray
 from core.model.units import NS_PER_S
 
 Column = npt.NDArray[np.bytes_]

@@ -16,8 +16,8 @@ import numpy as np
 
 from core.data.files import PriceFile, merged, price_files, read_series
 from core.data.series import PERIODS, PairData, Recording, Series, quarter_opens
+from core.model.candles import IntArray
 from core.model.errors import DataError
-from core.model.market import IntArray
 from core.model.money import resolve_conversion
 from core.model.units import DAY_NS, NS_PER_S, UtcNs
 
@@ -51,7 +51,7 @@ def load_recording(
     start = _day_ns(from_day) if from_day else _first_warm(whole, warmup_bars)
     end = _day_ns(to_day) + DAY_NS if to_day else _first_end(whole)
     if end <= start:
-        raise DataError(f"the range {_day(start)} to {_day(end - 1)} is empty", what_to_do="give --from a day before --to")
+        raise _no_days(start, end, whole, last_given=to_day is not None)
     kept = warmup_bars if history_bars is None else max(history_bars, warmup_bars)
     traded = tuple(_in_range(whole[symbol], start, end, warmup_bars, kept) for symbol in pairs)
     names = _conversion_names(listing, pairs, account_currency, fixed_rates)
@@ -78,6 +78,17 @@ def load_candles(folder: Path, symbol: str, period: str = "M15") -> Series:
         have = ", ".join(sorted({file.period for file in listing if file.symbol == symbol}))
         raise DataError(f"{folder}: {symbol} has no {period}, it has {have}", what_to_do="name another period")
     return series
+
+
+def last_day(folders: Sequence[Path], pairs: Iterable[str]) -> date:
+    """The last UTC day of which every pair has data.
+
+    Raises:
+        DataError: missing folder, pair or period, or a damaged file.
+    """
+    listing = _listing(folders)
+    end = _first_end({symbol: _pair(listing, folders, symbol) for symbol in pairs})
+    return datetime.fromtimestamp((end - DAY_NS) // NS_PER_S, UTC).date()
 
 
 def conversion_pairs(pairs: Iterable[str], account_currency: str, exists: Callable[[str], bool]) -> tuple[str, ...]:
@@ -163,6 +174,14 @@ def _first_warm(pairs: dict[str, PairData], warmup_bars: int) -> UtcNs:
             )
         latest = max(latest, int(opens[warmup_bars]))
     return -(-latest // DAY_NS) * DAY_NS
+
+
+def _no_days(start: UtcNs, end: UtcNs, pairs: dict[str, PairData], *, last_given: bool) -> DataError:
+    """The first day lies after the last one, the operator's or that of the data."""
+    if last_given:
+        return DataError(f"the range {_day(start)} to {_day(end - 1)} is empty", what_to_do="give --from a day before --to")
+    ends = min(pairs, key=lambda symbol: int(_quarters(pairs[symbol])[-1]))
+    return DataError(f"{ends}: data end {_day(end - 1)}, before {_day(start)}", what_to_do="begin earlier, or add later data")
 
 
 def _first_end(pairs: dict[str, PairData]) -> UtcNs:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from core.model.market import TIMEFRAME_NS, Candles, FloatArray, IntArray
+from core.model.candles import Candles, FloatArray, IntArray
+from core.model.market import TIMEFRAME_NS
 from core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
 
 Period = Literal["ticks", "M1", "M5", "M15", "M30", "H1", "H4", "D1"]

@@ -20,8 +20,8 @@ from core.clock.zones import NEW_YORK, local_s
 from core.data.files import PriceFile, price_file, read_series
 from core.data.series import PERIOD_NS, Series, Ticks
 from core.data.table import Table, read_table
+from core.model.candles import FloatArray, IntArray
 from core.model.errors import DataError
-from core.model.market import FloatArray, IntArray
 from core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR
 
 Grade = Literal["fine", "note", "flaw", "fatal"]

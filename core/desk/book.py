@@ -16,8 +16,10 @@ from core.desk.positions import (
     book_in,
     book_out,
     deal_is_news,
+    finish,
     gone_without_deals,
     learn_commission,
+    loose_deal,
     lots_by_book,
     more_by_deal,
     opened_by_book,
@@ -66,6 +68,9 @@ def _listed(ctx: Context, book: Book, held: BrokerPosition) -> None:
     state = ctx.state
     mine = held.magic == ctx.magic
     position = state.positions.get(held.position_id)
+    if position is not None and held.side is not position.side:
+        _turned_round(ctx, book, position, held)
+        return
     if position is not None and not mine and not ctx.settings.account.adopt_foreign:
         del state.positions[held.position_id]
         position, ctx.dirty = None, True
@@ -73,6 +78,7 @@ def _listed(ctx: Context, book: Book, held: BrokerPosition) -> None:
         _compare(ctx, book, position, held)
         return
     if held.position_id in state.gone and book.at_utc_ns <= state.gone[held.position_id]:
+        ctx.ask_book_later()  # read before it went: what stands there now is not known yet
         return
     if mine:
         _unexpected(ctx, held)
@@ -135,6 +141,28 @@ def _contradicted(ctx: Context, book: Book, position: OurPosition, held: BrokerP
         ctx.ask_book(f"broker and desk hold different volumes of #{position.ticket}")
     else:
         ctx.ask_book_later()
+
+
+def _turned_round(ctx: Context, book: Book, position: OurPosition, held: BrokerPosition) -> None:
+    """A netting position stands on the other side: a hand, or a close of unknown fate that met less than it was sent for.
+
+    What we held is over. Its deals say so; where they do not come, two readings are believed. What stands now is judged as any
+    position that nobody asked for: ours without a stop goes at once.
+    """
+    if book.at_utc_ns < position.changed_utc_ns:
+        return
+    position.mismatch += 1
+    if position.mismatch == 1:
+        _tell_turned(ctx, position, f"the broker holds {held.side.word} {held.lots:g}")
+    else:
+        position.close_reason, position.closed_utc_ns = position.close_reason or "unaccounted", ctx.now
+        finish(ctx, position)
+    ctx.ask_book(f"#{position.ticket} was turned round")
+
+
+def _tell_turned(ctx: Context, position: OurPosition, seen: str) -> None:
+    text = f"#{position.ticket} {position.symbol} {position.side.word} {position.lots:g} was turned round: {seen}"
+    ctx.emit(Alert(kind="risk", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
 
 
 def _missing(ctx: Context, book: Book, position: OurPosition) -> None:
@@ -262,12 +290,13 @@ def deal_seen(ctx: Context, deal: Deal) -> None:
     position = ctx.state.positions.get(deal.position_id)
     if deal.entry == "in":
         _deal_in(ctx, position, deal)
-    elif position is not None:
+    elif position is not None and deal.side is not position.side:
         task = ctx.state.closes.get(deal.position_id)
-        book_out(ctx, position, deal, task.why if task is not None else position.exit_why)
         if deal.entry == "inout":
-            ctx.ask_book("a position was turned around")
-    else:
+            _tell_turned(ctx, position, f"deal {deal.deal_ticket} of {deal.lots:g} ({deal.reason})")
+            ctx.ask_book("a position was turned round")
+        book_out(ctx, position, deal, task.why if task is not None else position.exit_why)
+    else:  # also what turned a position round, told after the book showed it on its new side
         _others(ctx, deal)
     breakers.watch(ctx)
 
@@ -286,8 +315,7 @@ def _deal_in(ctx: Context, position: OurPosition | None, deal: Deal) -> None:
         book_in(ctx, position, deal)
         return
     if deal.magic == ctx.magic:
-        ctx.state.loose_costs[deal.position_id] = deal.commission_money + deal.fee_money
-        trim(ctx.state.loose_costs, GONE_MAX)
+        loose_deal(ctx, deal)
         learn_commission(ctx, deal)
     _others(ctx, deal)
 

@@ -165,12 +165,10 @@ def close_filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
     state = ctx.state
     task = state.closes.get(order.position_id)
     position = state.positions.get(order.position_id)
-    if position is not None:
+    if position is not None and position.side is order.side:
         closed_by_report(ctx, position, fate)
-    else:
-        foreign = state.foreign.get(order.position_id)
-        if foreign is not None:
-            ctx.ask_book("a position of others was closed")
+    elif position is not None or order.position_id in state.foreign:
+        ctx.ask_book("what is left of a position of others, or of one that was turned round, is read")
     if task is None or task.client_id not in ("", order.client_id):
         return
     _request_over(ctx, task)

@@ -118,7 +118,7 @@ def _made(
         group_id=position_id,
         first_volume_lots=lots,
     )
-    cost = state.loose_costs.pop(position_id, 0.0)
+    cost, position.opening_lots = state.loose_costs.pop(position_id, 0.0), state.loose_lots.pop(position_id, 0.0)
     state.gone.pop(position_id, None)
     position.commission_money = position.open_commission_money = cost
     state.positions[position_id] = position
@@ -310,6 +310,15 @@ def deal_is_news(ctx: Context, deal: Deal) -> bool:
     return True
 
 
+def loose_deal(ctx: Context, deal: Deal) -> None:
+    """An opening deal of ours came before its position was known: kept for the moment in which it is."""
+    state, key = ctx.state, deal.position_id
+    state.loose_costs[key] = state.loose_costs.get(key, 0.0) + deal.commission_money + deal.fee_money
+    state.loose_lots[key] = state.loose_lots.get(key, 0.0) + deal.lots
+    trim(state.loose_costs, GONE_MAX)
+    trim(state.loose_lots, GONE_MAX)
+
+
 def book_in(ctx: Context, position: OurPosition, deal: Deal) -> None:
     """The costs of an opening deal."""
     cost = deal.commission_money + deal.fee_money
@@ -342,8 +351,9 @@ def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:
     position.gross_money += deal.profit_money
     position.commission_money += cost
     position.swap_realised_money += deal.swap_money
-    position.settled_lots += deal.lots
-    position.close_value += deal.lots * deal.price
+    lots = deal.lots if deal.entry != "inout" else max(min(deal.lots, position.opened_lots - position.settled_lots), 0.0)
+    position.settled_lots += lots
+    position.close_value += lots * deal.price
     position.closed_utc_ns = deal.at_utc_ns
     position.close_reason = closing_reason(position, deal, why)
     position.close_rule = deal.rule

@@ -347,6 +347,8 @@ class DeskState(Struct, kw_only=True):
     closes: dict[int, CloseTask] = {}
     loose_costs: dict[int, float] = {}
     """Costs of opening deals whose position is not known yet."""
+    loose_lots: dict[int, Lots] = {}
+    """Volume of the same deals."""
     gone: dict[int, int] = {}
     """Positions that are closed, with when; an older book may still list them."""
     settled: dict[str, Settled] = {}

@@ -19,9 +19,10 @@ from core.engine.venue import Venue
 from core.journal.store import NewRun
 from core.journal.tape import TAPE_VERSION
 from core.model.book import Account, TradeMode
+from core.model.candles import Candles
 from core.model.errors import BrokerError, DataError
 from core.model.inputs import AccountRead, BarClosed, BrokerClock, Calendar, History, Input, Instruments, Restored, Started
-from core.model.market import Candles, Instrument
+from core.model.market import Instrument
 from core.model.reads import Unknown
 from core.model.units import M15_NS, UtcNs
 from core.settings.schema import Settings

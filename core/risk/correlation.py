@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from core.model.market import FloatArray
+from core.model.candles import FloatArray
 from core.model.signals import Check
 from core.model.units import Money
 

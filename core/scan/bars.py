@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.market import Bar, Candles
+from core.model.candles import Candles
+from core.model.market import Bar
 from core.model.units import H1_NS, M15_NS
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.market import Candles, FloatArray, Instrument
+from core.model.candles import Candles, FloatArray
+from core.model.market import Instrument
 from core.model.signals import NoSignal, Signal
 from core.scan.bars import h1_of
 from core.scan.features import atr_h1, atr_m15, measured

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from core.model.market import Candles, FloatArray
+from core.model.candles import Candles, FloatArray
 from core.scan.plan import ATR_BARS, Figures
 from core.strategy.talib_light import atr
 from core.strategy.windows import mean_true_range

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.inputs import History
-from core.model.market import Candles, FloatArray, IntArray
 from core.model.units import NS_PER_S, S_PER_DAY, PriceDistance
 from core.scan.bars import h1_of
 

@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from core.model.candles import Candles
 from core.model.errors import invariant
-from core.model.market import Candles, Instrument
+from core.model.market import Instrument
 from core.model.signals import NoSignal, Signal
 from core.model.units import UtcNs
 from core.scan.plan import STRATEGY_ERROR, Figures, judged, withheld

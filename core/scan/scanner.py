@@ -13,8 +13,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from core.model.candles import Candles, FloatArray
 from core.model.errors import InvariantBroken, invariant
-from core.model.market import Bar, Candles, FloatArray, Instrument
+from core.model.market import Bar, Instrument
 from core.model.signals import NoSignal, Signal
 from core.model.units import H1_NS, M15_NS
 from core.scan.bars import h1_of, hour_difference

@@ -268,6 +268,11 @@ def _contradictions(tree: Tree) -> list[str]:
         low, high = look_up(tree, low_key), look_up(tree, high_key)
         if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
             found.append(f"{low_key} = {shown(low)}: must not be above {high_key} = {shown(high)}")
+    pairs, queue = look_up(tree, "desk.pairs"), look_up(tree, "scan.queue_max")
+    if isinstance(pairs, list | tuple) and isinstance(queue, int) and queue < len(pairs):
+        found.append(
+            f"scan.queue_max = {queue}: must hold an answer of each of the {len(pairs)} pairs, or signals are lost unseen"
+        )
     return found
 
 

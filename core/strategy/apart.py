@@ -11,8 +11,9 @@ from typing import ClassVar, NoReturn
 from msgspec import Struct
 from msgspec.structs import replace
 
+from core.model.candles import Candles
 from core.model.errors import InvariantBroken
-from core.model.market import Candles, Instrument
+from core.model.market import Instrument
 from core.settings.parameters import Parameter
 from core.strategy.interface import Columns
 from core.strategy.load import LoadedStrategy

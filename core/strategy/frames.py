@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from msgspec import Struct
 
-from core.model.market import Candles, Instrument
+from core.model.candles import Candles
+from core.model.market import Instrument
 from core.model.signals import Check
 from core.strategy.interface import BoolArray, Columns, Decision
 

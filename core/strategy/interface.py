@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from core.model.market import Candles, FloatArray, Instrument, IntArray, Side
+from core.model.candles import Candles, FloatArray, IntArray
+from core.model.market import Instrument, Side
 from core.model.signals import Check
 from core.model.units import Price
 from core.strategy.windows import closed_h1_rows

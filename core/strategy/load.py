@@ -22,8 +22,9 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from core.model.candles import Candles
 from core.model.errors import SettingsError
-from core.model.market import Candles, Instrument
+from core.model.market import Instrument
 from core.model.units import H1_NS, M15_NS
 from core.settings.load import for_pair
 from core.settings.parameters import Parameter, own_parameters

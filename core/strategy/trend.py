@@ -15,7 +15,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Struct
 
-from core.model.market import Candles, FloatArray, Instrument, Side
+from core.model.candles import Candles, FloatArray
+from core.model.market import Instrument, Side
 from core.model.signals import Check
 from core.settings.schema import number
 from core.strategy.interface import BoolArray, Columns, Decision, Regime, Trend

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.market import Candles, FloatArray, IntArray
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.units import H1_NS, M15_NS
 
 _FEW_WINDOWS = 64

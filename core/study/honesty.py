@@ -19,8 +19,9 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from core.model.candles import Candles, FloatArray
 from core.model.errors import DataError
-from core.model.market import Candles, FloatArray, Instrument
+from core.model.market import Instrument
 from core.model.units import UtcNs
 from core.scan.bars import h1_of
 from core.scan.plan import Plan

@@ -67,6 +67,7 @@ def test_a_backtest_leaves_a_report_that_opens_again(
         (["optimize", "--data", "nowhere", "--over", "care.age_max_hours"], "nowhere"),
         (["whatif", "--set", "care.age_max_hours=1"], "journal"),
         (["whatif", "--set", "care.age_max_hours=1", "--from", "2024-01-01"], "--data"),
+        (["whatif", "--set", "care.age_max_hours=1", "--data", ".", "--from", "2024-01-01", "--days", "3"], "--days"),
         (["optimize", "--data", ".", "--over", "care.age", "--goal", "expectancy"], "care.age"),
         (["optimize", "--data", ".", "--over", "care.age_max_hours", "--goal", "gold"], "gold"),
         (["optimize", "--data", ".", "--over", "care.age_max_hours", "--walk-forward", "9"], "--walk-forward"),
@@ -77,6 +78,18 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err.strip()
     assert words in said
     assert "\n" not in said
+
+
+def test_what_if_over_prices_looks_at_the_last_days_of_them_and_begins_flat(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["whatif", "--set", "care.age_max_hours=8", "--data", str(recorded_data / "m15"), "--pairs", "EURUSD"]
+    assert main([*words, "--to", "2024-08-30", "--days", "4", "--home", str(tmp_path), "--json"]) == 0
+    told = capsys.readouterr().out
+    assert "2024-08-27 00:00 to 2024-08-31 00:00 UTC" in told
+    assert "begins    flat, with 10,000.00 USD" in told
+    assert main([*words, "--home", str(tmp_path)]) == 0
+    assert " to 2025-11-01 00:00 UTC" in capsys.readouterr().out
 
 
 @pytest.mark.slow

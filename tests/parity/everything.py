@@ -9,6 +9,7 @@ every mark of equity is. Exit code 1 where one differs, or where a kind of exit 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import sys
 import time
@@ -20,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from benchmarks._refusals import never
 from core.backtest.market import MarketWish, load_market
 from core.backtest.result import BacktestResult, Collector
 from core.backtest.run import Backtest
@@ -56,14 +58,6 @@ EXITS = (
     "funded_rule", "trim", "stop_out", "end",
 )  # fmt: skip
 """Every reason that a run without an operator, a fault or a stop of the engine can have."""
-REFUSALS = (
-    "day_loss", "drawdown", "losses_in_row", "entries", "positions", "pair_positions", "margin_level", "funded", "funded_close",
-    "kelly", "calendar", "hole", "confidence", "session", "hours", "rollover", "weekend", "news", "atr_price", "atr_calm", "atr_wild",
-    "spread_stop", "spread_usual", "price_moved", "own_position", "cost", "minimum_lots", "reward_risk", "correlation", "budget",
-    "day_room", "margin", "all_stops", "leverage_", "funded_day", "funded_overall", "funded_lots", "funded_best_day", "pyramid_adds",
-    "pyramid_peak", "pyramid_winner", "pyramid_pullback", "pyramid_whole", "pyramid_stops", "pyramid_risk",
-)  # fmt: skip
-"""Every reason that such a run can bring; `leverage_` stands for each leg."""
 
 
 class Case(NamedTuple):
@@ -78,6 +72,8 @@ class Case(NamedTuple):
     coin: bool = False
     stop_out_level_pct: float = opening.STOP_OUT_LEVEL_PCT
     """The broker's; under the caps of the desk the shipped one is never reached."""
+    thinned: str = ""
+    """A pair of whose minutes only five stand in each quarter of an hour, so that its quotes grow old."""
 
 
 class Outcome(NamedTuple):
@@ -214,6 +210,23 @@ PROVOKED = (
         ("care.trail_from_r", 0.1), ("care.trail_x_atr", 0.6), ("risk.stop_atr_min_x", 2.5), ("simulation.hedging", False),
         ("strategy.parameters", {"every": 6, "stop_x": 3.0, "target_x": 12.0}), ("strategy.confidence_min", 0.0),
     ), coin=True),
+    Case("early closes, a cap on the spread, a full book", FOUR, MONTH, (
+        *COIN, ("care.early_closes", ["2024-03-13 13:00", "2024-03-29"]), ("pair.USDCHF.filters.spread_pips_max", 0.45),
+        ("exposure.total_max_x_equity", 8.0), ("exposure.currency_max_x_equity", 40.0), ("correlation.book_risk_max_pct", 50.0),
+        ("breakers.drawdown_max_pct", 100.0), ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100),
+        ("breakers.margin_level_min_pct", 0.0), ("exposure.all_stops_max_pct", 100.0), ("news.tighten_before", True),
+        ("costs.path", "neutral"),
+    ), coin=True),
+    Case("an account that the caps leave nothing", FOUR, MONTH, (
+        *COIN, ("simulation.balance_money", 500.0), ("exposure.position_max_x_equity", 0.5),
+        ("pair.EURUSD.exposure.position_max_x_equity", 7.0), ("pair.USDCHF.exposure.position_max_x_equity", 7.0),
+        ("correlation.policy", "shrink"), ("correlation.book_risk_max_pct", 0.8), ("breakers.drawdown_max_pct", 100.0),
+        ("strategy.confidence_min", 0.0),
+    ), coin=True),
+    Case("minutes that are missing", ["EURUSD", "USDCAD"], (date(2025, 10, 1), date(2025, 10, 10)), (
+        *COIN, ("strategy.parameters", {"every": 3}), ("breakers.drawdown_max_pct", 100.0), ("strategy.confidence_min", 0.0),
+        ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100),
+    ), folders=("m1", "m15"), coin=True, thinned="USDCAD"),
     Case("little margin", FOUR, MONTH, (
         *COIN, ("simulation.leverage", 5), ("breakers.margin_level_min_pct", 0.0), ("exposure.position_max_x_equity", 50.0),
         ("exposure.currency_max_x_equity", 100.0), ("exposure.total_max_x_equity", 100.0), ("breakers.drawdown_max_pct", 100.0),
@@ -230,11 +243,27 @@ def run_case(case: Case, data: Path) -> Outcome:
         if case.news:
             more.append(("news.files", [str(data / "calendar" / "investing_2023-2025.csv.gz")]))
         values, folders = (*case.values, *more), tuple(data / name for name in case.folders)
+        if case.thinned:
+            folders = (_thinned(home.root / "m1", folders[0], case), *folders[1:])
         began = time.process_time()
         replayed, asked = _replayed(home, folders, values, case.days)
         middle = time.process_time()
         result = _backtested(home, folders, values, case.days)
         return Outcome(case, result, replayed, asked, _differing(replayed, result), middle - began, time.process_time() - middle)
+
+
+def _thinned(made: Path, minutes: Path, case: Case) -> Path:
+    """The minutes of a case's pairs once more; of one pair only those from the fifth to the ninth of each quarter of an hour."""
+    made.mkdir()
+    first, last = case.days[0].isoformat(), case.days[1].isoformat()
+    for pair in case.pairs:
+        file = next(minutes.glob(f"{pair}_M1_{case.days[0].year}*"))
+        with gzip.open(file, "rt", encoding="ascii") as read, (made / f"{pair}_M1.csv").open("w", encoding="ascii") as kept:
+            kept.write(next(read))
+            kept.writelines(
+                row for row in read if first <= row[:10] <= last and (pair != case.thinned or 5 <= int(row[14:16]) % 15 < 10)
+            )
+    return made
 
 
 def _replayed(home: Home, folders: tuple[Path, ...], values: Values, days: tuple[date, date]) -> tuple[Collector, Counter[str]]:
@@ -288,7 +317,7 @@ def missing(outcomes: Sequence[Outcome]) -> tuple[list[str], list[str]]:
     exits, refusals = counted(outcomes)
     return (
         [reason for reason in EXITS if not exits[reason]],
-        [reason for reason in REFUSALS if not any(seen == reason or seen.startswith(reason) for seen in refusals)],
+        never(refusals),
     )
 
 
@@ -326,9 +355,9 @@ def main() -> int:
     exits, refusals = counted(outcomes)
     print(f"\n{sum(exits.values())} trades. Exits: {', '.join(f'{name} {count}' for name, count in exits.most_common())}")
     print(f"{sum(refusals.values())} refusals: {', '.join(f'{name} {count}' for name, count in refusals.most_common())}")
-    never = missing(outcomes)
-    print(f"never an exit by: {', '.join(never[0]) or '-'}; never a refusal by: {', '.join(never[1]) or '-'}")
-    return int(any(outcome.differing for outcome in outcomes) or (not sys.argv[1:] and bool(never[0] or never[1])))
+    lacking = missing(outcomes)
+    print(f"never an exit by: {', '.join(lacking[0]) or '-'}; never a refusal by: {', '.join(lacking[1]) or '-'}")
+    return int(any(outcome.differing for outcome in outcomes) or (not sys.argv[1:] and bool(lacking[0] or lacking[1])))
 
 
 if __name__ == "__main__":

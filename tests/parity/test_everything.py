@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from benchmarks._refusals import ELSEWHERE, POSSIBLE
+from core.desk.states import WAYS_BACK
 from tests.parity.everything import CASES, PROVOKED, Case, missing, run_case
 
 SHORT = [
     case
     for case in PROVOKED
     if case.name
-    in ("a coin on both sides, closed by the next", "a coin that reverses, on netting", "a broker that stops out early")
+    in (
+        "a coin on both sides, closed by the next",
+        "a coin that reverses, on netting",
+        "a broker that stops out early",
+        "minutes that are missing",
+    )
 ]
+
+TOLD = {
+    "risk_base", "risk_asked", "loss_per_lot", "lots_by_risk", "effective_risk", "stop_distance", "kelly_trades", "kelly_risk",
+    "kelly_optimum", "kelly_shrunk", "kelly_used",
+}  # fmt: skip
+"""Steps that say a number and never refuse under their own name."""
+CORE = Path(__file__).resolve().parents[2] / "core"
+
+
+def checks_of_the_desk() -> set[str]:
+    """Every name that a check or a cap is given in the packages that judge an entry."""
+    found = set()
+    for file in (file for room in ("desk", "filters", "risk") for file in (CORE / room).glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("Check", "Cap") and node.args:
+                match node.args[0]:
+                    case ast.Constant(value=str(name)):
+                        found.add(name)
+                    case ast.JoinedStr(values=[ast.Constant(value=str(name)), *_]):
+                        found.add(name)
+    return found
+
+
+def test_every_word_of_a_refusal_is_on_the_list_or_told_why_no_backtest_brings_it() -> None:
+    known = {*POSSIBLE, *ELSEWHERE}
+    assert len(known) == len(POSSIBLE) + len(ELSEWHERE)
+    assert checks_of_the_desk() - TOLD <= known
+    assert set(WAYS_BACK) <= known
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 
-from core.model.market import Bar, Candles, Side
+from core.model.candles import Candles
+from core.model.market import Bar, Side
 from core.model.signals import Features, NoSignal, Signal
 
 NAME = "eager"

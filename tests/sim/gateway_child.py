@@ -6,7 +6,7 @@ import os
 import sys
 
 from core.brokers.mt5.gateway.hosts import Hosted
-from tests.core.brokers.mt5.far_child import Forwarder, send
+from tests.core.brokers.mt5.gateway.far_child import Forwarder, send
 
 HOST = "tests.sim.gateway_child:make"
 

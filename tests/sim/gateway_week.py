@@ -39,7 +39,7 @@ from core.journal.tape import TapeReader
 from core.model.effects import Effect
 from core.model.inputs import Absent, Input, Report, UnknownFate
 from core.model.units import NS_PER_S, UtcNs
-from tests.core.brokers.mt5.far_child import GARBLE
+from tests.core.brokers.mt5.gateway.far_child import GARBLE
 from tests.sim.day import START_UTC_NS
 from tests.sim.eager import EagerScanner
 from tests.sim.gateway_child import HOST

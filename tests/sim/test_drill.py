@@ -15,8 +15,9 @@ import pytest
 
 from cli.status import problems
 from core.journal.heartbeat import Heartbeat
+from core.model.candles import FloatArray, IntArray
 from core.model.effects import StateChanged, Submit
-from core.model.market import FloatArray, Instrument, IntArray, Side
+from core.model.market import Instrument, Side
 from core.model.units import NS_PER_S, UtcNs
 from tests.sim.day import START_UTC_NS
 from tests.sim.eager import EagerScanner

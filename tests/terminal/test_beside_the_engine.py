@@ -21,6 +21,8 @@ def test_a_backtest_ends_with_the_hand_or_the_screen_that_began_it(terminal: Ter
     terminal.press("X")
     terminal.until("stopped by hand", without=["running "])
     until(lambda: not alive(child), lambda: f"{child} computes on")
+    reports = ship.root / "reports"
+    assert not reports.exists() or not list(reports.iterdir())
     child = begun(terminal)
     os.kill(terminal.pid, signal.SIGKILL)
     until(lambda: not alive(child), lambda: f"{child} computes on without its screen")

@@ -20,7 +20,7 @@ from textual.pilot import Pilot
 from core.link.messages import Event
 from core.settings.load import shipped_settings
 from core.settings.schema import Ui
-from tests.tui.demo import FakeClient, live_events
+from tests.tui.demo_client import FakeClient, live_events
 from tests.tui.demo_commands import DemoCommands, demo_reports
 from tui.app import DeskApp
 

@@ -12,7 +12,8 @@ import msgspec
 
 from core.settings.load import shipped_settings
 from tests.tui.conftest import Bridge
-from tests.tui.demo import NOW, FakeClient, demo_positions, drawdown_reason, foreign_position, live_events
+from tests.tui.demo import NOW, demo_positions, drawdown_reason, foreign_position
+from tests.tui.demo_client import FakeClient, live_events
 from tests.tui.demo_commands import DemoCommands, demo_reports
 from tui.app import DeskApp
 

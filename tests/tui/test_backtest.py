@@ -23,6 +23,7 @@ async def test_the_form_becomes_a_command_its_progress_is_shown_and_it_goes_on_e
         assert commands.asked == [["backtest", "--data", "m15", "--from", "2024-01-08"]]
         assert "running" in ship.text
         assert "42%" in ship.text
+        assert " X  stop" in ship.text
         await ship.press("escape")
         await ship.press("x")
         assert "42%" in ship.text

@@ -28,7 +28,7 @@ class Terminal:
         script = (
             "import asyncio, msgspec\n"
             "from core.settings.load import shipped_settings\n"
-            "from tests.tui.demo import FakeClient, live_events\n"
+            "from tests.tui.demo_client import FakeClient, live_events\n"
             "from tui.app import run_screen\n"
             "raise SystemExit(run_screen(FakeClient(live_events()), shipped_settings().ui))\n"
         )

@@ -11,17 +11,8 @@ from textual.screen import Screen
 from core.link.messages import LinkState
 from core.model.snapshot import OrderView
 from tests.tui.conftest import Bridge, ui_settings
-from tests.tui.demo import (
-    NOW,
-    FakeClient,
-    demo_engine,
-    demo_pairs,
-    demo_positions,
-    drawdown_reason,
-    foreign_position,
-    live_events,
-    paused_reason,
-)
+from tests.tui.demo import NOW, demo_engine, demo_pairs, demo_positions, drawdown_reason, foreign_position, paused_reason
+from tests.tui.demo_client import FakeClient, live_events
 from tests.tui.export import styles, words
 from tests.tui.test_every_key import classes
 from tui.palette import Palette
@@ -33,7 +24,7 @@ from tui.screens.effect import EffectPage
 from tui.screens.flatten import FlattenDialog
 from tui.screens.help import HelpDialog
 from tui.screens.journal import JournalPage, MetricsPage, StoryPage
-from tui.screens.lists import HealthPage, NewsPage, WhyPage
+from tui.screens.lists import HealthPage, NewsPage, VerdictPage, WhyPage
 from tui.screens.questions import MoveStopDialog, StopDialog
 from tui.screens.tweak import TweakPage
 
@@ -88,6 +79,8 @@ SCREENS: dict[str, Shown] = {
     "backtest_report": Shown(BacktestPage, ("x", ANSWERED, "enter")),
     "backtest_two": Shown(BacktestPage, ("x", ANSWERED, "equals_sign", "down", "equals_sign")),
     "why": Shown(WhyPage, ("w",)),
+    "verdict": Shown(VerdictPage, ("w", ANSWERED, "enter")),
+    "replay": Shown(DeskScreen, (), {"mode": "replay", "engine": demo_engine(replay_fraction=0.25, replay_speed=120.0)}),
     "journal": Shown(JournalPage, ("b",)),
     "story": Shown(StoryPage, ("b", ANSWERED, "enter")),
     "metrics": Shown(MetricsPage, ("M",)),

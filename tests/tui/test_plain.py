@@ -9,17 +9,8 @@ import msgspec
 
 from core.link.messages import Bye, LinkState
 from core.model.snapshot import FlattenView
-from tests.tui.demo import (
-    NOW,
-    FakeClient,
-    demo_desk,
-    demo_log,
-    demo_position,
-    demo_positions,
-    demo_signals,
-    demo_snapshot,
-    paused_reason,
-)
+from tests.tui.demo import NOW, demo_desk, demo_log, demo_position, demo_positions, demo_signals, demo_snapshot, paused_reason
+from tests.tui.demo_client import FakeClient
 from tui.plain import changes, follow
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
@@ -18,7 +17,6 @@ from tui.view import form, report
 from tui.view.lines import Line, Sheet, Span, clip, meter, wrapped
 from tui.view.report import Report
 from tui.widgets.field import Field
-from tui.widgets.panel import Panel
 
 _BAR = 24
 Sight = Literal["list", "form", "report", "compare"]
@@ -45,6 +43,17 @@ class BacktestPage(ListPage):
         self._opened = ""
         self._seen_finished = -1
         self._values: dict[str, str] = {}
+
+    def page_keys(self) -> tuple[tuple[str, str], ...]:
+        """What makes sense of what is in sight; X only while one runs."""
+        sense = {
+            "Enter": self.sight == "form" or (self.sight == "list" and bool(self.reports)),
+            "N": self.sight != "form",
+            "=": self.sight in ("list", "report") and bool(self.reports),
+            "X": self.host.bench.running,
+        }
+        title = {"Enter": "change, run"} if self.sight == "form" else {}
+        return tuple((key, title.get(key, words)) for key, words in self.PAGE_KEYS if sense.get(key, True))
 
     def contents(self) -> Iterable[Widget]:
         """The list, and a field for the form."""
@@ -102,12 +111,8 @@ class BacktestPage(ListPage):
         chosen = self._report(key.partition(":")[2]) if self.sight == "list" else None
         if chosen is not None:
             where = f"reports/{chosen.name} in the home folder: report.html opens offline in a browser"
-            lines.append(clip((Span(where, "muted"),), width, self.glyphs))
+            lines += [(Span(part, "muted"),) for part in wrapped(where, width)]
         return lines
-
-    @on(Panel.Chosen)
-    def _clicked(self, event: Panel.Chosen) -> None:
-        self.enter_row(event.key)
 
     def enter_row(self, key: str) -> None:
         """Open a report, change a line of the form, or run it."""

@@ -25,12 +25,15 @@ from tui.view.log import LogFilter
 from tui.view.plots import candle_lines, equity_lines
 from tui.view.status import HEADER_LINES
 from tui.widgets.field import Field
+from tui.widgets.keybar import KeyBar
 from tui.widgets.panel import Panel
 
 PANELS: Final = ("pairs", "signals", "positions", "risk", "log")
 COMPANION: Final = {"pairs": "signals", "signals": "log", "positions": "log", "risk": "log"}
 """What fills the rows that the panel in front leaves free where only one has room."""
 NORMAL_WIDTH, WIDE_WIDTH, TALL_HEIGHT = 100, 160, 30
+PANEL_EDGE, SIGNALS_HEIGHT, RISK_HEIGHT = 3, 7, 14
+"""Rows of a frame and a title; what signals need over pairs; what the risk budget needs beneath."""
 
 
 def symbol_under(cursor_keys: Iterable[str], desk: DeskView | None) -> str:
@@ -56,6 +59,8 @@ _CSS = """
     DeskScreen #log { width: 3fr; }
     DeskScreen #filter { dock: bottom; }
     DeskScreen.-wide #charts { display: block; }
+    DeskScreen.-stacked #top { layout: vertical; }
+    DeskScreen.-stacked #pairs, DeskScreen.-stacked #signals { width: 1fr; }
     DeskScreen.-single #top, DeskScreen.-single #bottom { height: auto; layout: vertical; }
     DeskScreen.-single #pairs, DeskScreen.-single #signals, DeskScreen.-single #risk, DeskScreen.-single #log { width: 1fr; }
     DeskScreen.-single.-narrow Panel { border: none; border-top: solid $desk-frame; }
@@ -131,11 +136,11 @@ class DeskScreen(Page):
         """Rows for the strip: none while the positions panel shows them all."""
         if self._positions_fit():
             return 0
-        return max((self.size.height - 3) // 2 - 3, 1)
+        return max((self.size.height - HEADER_LINES) // 2 - 3, 1)
 
     def _positions_fit(self) -> bool:
         """Whether the panel would hold every row if there were no strip: the strip must not decide on itself."""
-        room = self.size.height - HEADER_LINES - 1
+        room = self.size.height - HEADER_LINES - len(self.query_one(KeyBar).lines)
         if self.single:
             return self.front == "positions" and self._position_rows <= room - 2
         return self._position_rows <= self._positions_height(room) - 3
@@ -181,6 +186,7 @@ class DeskScreen(Page):
         self.set_class(self.size.width < NORMAL_WIDTH, "-narrow")
         self.set_class(self.glyphs.ascii, "-ascii")
         if single:
+            self.remove_class("-stacked")
             self._arrange_single()
         else:
             self._arrange_all()
@@ -205,18 +211,30 @@ class DeskScreen(Page):
             self._set_height(self.query_one(half), "auto")
 
     def _arrange_all(self) -> None:
-        """All five: pairs and signals as high as they need, then positions, the rest for risk and log."""
+        """All five: pairs and signals as high as they need, then positions, the rest for risk and log.
+
+        Pairs stand over signals, each in the whole width, where that leaves the risk budget all its rows; else beside each other.
+        """
         room = max(self.query_one("#room").size.height, 10)
         own = self._positions_height(room)
         desk = self._desk
-        wanted = max(len(desk.pairs), min(len(desk.signals), 12)) + 3 if desk is not None else 8
-        top = min(max(wanted, 6), max(room - own - 6, 6))
+        pairs, signals = (len(desk.pairs), min(len(desk.signals), 12)) if desk is not None else (4, 4)
+        above = room - own - pairs - PANEL_EDGE - RISK_HEIGHT
+        stacked = above >= SIGNALS_HEIGHT
+        self.set_class(stacked, "-stacked")
+        if stacked:
+            of_signals = min(max(signals + PANEL_EDGE, SIGNALS_HEIGHT), above)
+            heights: dict[str, int | str] = {"pairs": pairs + PANEL_EDGE, "signals": of_signals}
+            top = pairs + PANEL_EDGE + of_signals
+        else:
+            heights = {}
+            top = min(max(pairs, signals) + PANEL_EDGE, max(room - own - 6, 6))
         self.query_one("#top").display = self.query_one("#bottom").display = True
-        self._set_height(self.query_one("#top"), top)
+        self._set_height(self.query_one("#top"), max(top, 6))
         self._set_height(self.query_one("#bottom"), "1fr")
         for name in PANELS:
             self.panel(name).display = True
-            self._set_height(self.panel(name), own if name == "positions" else "1fr")
+            self._set_height(self.panel(name), own if name == "positions" else heights.get(name, "1fr"))
 
     def _set_height(self, widget: Widget, height: int | str) -> None:
         """Set a height where it is another: each setting of a style lays the whole screen out and paints it anew."""

@@ -84,6 +84,10 @@ class JournalPage(_Narrowed):
         super().__init__(search)
         self._trades: tuple[TradeClosed, ...] = ()
 
+    def page_keys(self) -> tuple[tuple[str, str], ...]:
+        """A story where there is a trade to tell it of."""
+        return self.PAGE_KEYS if self._trades else self.PAGE_KEYS[1:]
+
     def refill(self) -> None:
         """The newest trades that pass."""
         self.asked(AskTrades(count=_TRADES_MAX, only=self.only))

@@ -22,6 +22,7 @@ from core.link.messages import (
     Question,
 )
 from core.model.snapshot import DeskView
+from core.model.units import UtcNs
 from tui.screens.page import SidePage
 from tui.view import pages
 from tui.view.lines import Line, Sheet, Span, clean, wrapped
@@ -154,6 +155,10 @@ class ListPage(SidePage):
         else:
             self.enter_row(self.panel.cursor_key)
 
+    @on(Panel.Chosen)
+    def _clicked(self, event: Panel.Chosen) -> None:
+        self.enter_row(event.key)
+
     def enter_row(self, key: str) -> None:
         """Open a row, where there is more to it than its story."""
 
@@ -172,12 +177,13 @@ class WhyPage(ListPage):
         Binding("left", "pair(-1)", show=False, priority=True),
         Binding("right", "pair(1)", show=False, priority=True),
     ]
-    PAGE_KEYS = (("left/right", "pair"), ("/", "find"), ("Esc", "back"))
+    PAGE_KEYS = (("Enter", "all checks"), ("left/right", "pair"), ("/", "find"), ("Esc", "back"))
 
-    def __init__(self, symbol: str) -> None:
-        """For one pair; arrows go to the others."""
+    def __init__(self, symbol: str, bar_open_utc_ns: UtcNs = 0) -> None:
+        """For one pair, at one of its bars where that is given; arrows go to the other pairs."""
         super().__init__()
         self.symbol = symbol
+        self._wanted_bar = bar_open_utc_ns
         self._rows: tuple[LedgerRow, ...] = ()
         self._counts: dict[str, int] = {}
         self._bar = 0
@@ -194,6 +200,10 @@ class WhyPage(ListPage):
         """Verdicts."""
         if isinstance(answer, Ledger):
             self._rows, self._counts = answer.rows, answer.counts
+            keys = zip(self._rows, pages.ledger_keys(self._rows), strict=True)
+            wanted = next((key for row, key in keys if row.verdict.bar_open_utc_ns == self._wanted_bar), "")
+            if wanted:
+                self.panel.cursor_key, self._wanted_bar = wanted, 0
 
     def sheet(self, width: int) -> Sheet:
         """Verdicts that hold the word searched for; asked for again at each new bar."""
@@ -208,9 +218,20 @@ class WhyPage(ListPage):
         return [row for row in self._rows if wanted in f"{row.verdict.outcome} {row.verdict.reason}".casefold()]
 
     def story(self, key: str, width: int) -> Sequence[Line]:
-        """Every check of the chosen verdict."""
+        """The checks of the chosen verdict, as many as there is room for."""
+        row = self._chosen
+        return pages.verdict_lines(row, width, self.glyphs) if row is not None else ()
+
+    def enter_row(self, key: str) -> None:
+        """All its checks."""
+        row = self._chosen
+        if row is not None:
+            self.app.push_screen(VerdictPage(row))
+
+    @property
+    def _chosen(self) -> LedgerRow | None:
         rows = self._shown
-        return pages.verdict_lines(rows[min(self.panel.cursor_row, len(rows) - 1)], width, self.glyphs) if rows else ()
+        return rows[min(self.panel.cursor_row, len(rows) - 1)] if rows else None
 
     def action_pair(self, step: int) -> None:
         """The next pair."""
@@ -219,8 +240,34 @@ class WhyPage(ListPage):
             here = symbols.index(self.symbol) if self.symbol in symbols else 0
             self.symbol = symbols[(here + step) % len(symbols)]
             self.panel.words_of_title = self.heading()
-            self._rows = ()
+            self._rows, self._wanted_bar = (), 0
             self.refill()
+
+
+class VerdictPage(ListPage):
+    """One verdict with every check, each word of it."""
+
+    NAME = "verdict"
+    CURSOR = False
+    PAGE_KEYS = (("up down", "scroll"), ("Esc", "back"))
+
+    def __init__(self, row: LedgerRow) -> None:
+        """Of one closed bar."""
+        super().__init__()
+        self.row = row
+
+    @property
+    def symbol(self) -> str:
+        """Its pair."""
+        return self.row.verdict.symbol
+
+    def heading(self) -> str:
+        """Of which pair."""
+        return f"Verdict: {clean(self.symbol)}"
+
+    def sheet(self, width: int) -> Sheet:
+        """What refused it first."""
+        return Sheet((), pages.verdict_lines(self.row, width, self.glyphs, whole=True))
 
 
 class NewsPage(ListPage):

@@ -90,8 +90,13 @@ class Page(Screen[None]):
         bar = self.query_one(StatusBar)
         bar.strip_rows_max = self.strip_rows()
         bar.show(sight, self.glyphs)
-        self.query_one(KeyBar).show(self.host.offered(), self.host.keymap, self.glyphs, self.PAGE_KEYS)
+        engine = sight.snapshot.engine if sight.snapshot is not None else None
+        self.query_one(KeyBar).show(self.host.offered(), self.host.keymap, self.glyphs, self.page_keys(), engine)
         self.paint_room()
+
+    def page_keys(self) -> tuple[tuple[str, str], ...]:
+        """The page's own keys that do something now."""
+        return self.PAGE_KEYS
 
     def strip_rows(self) -> int:
         """Rows for the strip of positions."""
@@ -118,7 +123,7 @@ class Page(Screen[None]):
 class SidePage(Page):
     """A page beside the desk; Escape goes back."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", show=False, priority=True)]
 
     async def action_back(self) -> None:
         """Back to the desk."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
+import msgspec
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -59,7 +60,7 @@ def close_question(view: PositionView, glyphs: Glyphs) -> ChoiceDialog:
         choices.append(
             Choice(
                 f"half, {figures.lots(half)}",
-                _positions_preview(lambda desk: _still(desk, view), glyphs),
+                _positions_preview(lambda desk: [_part(now, half) for now in _still(desk, view)], glyphs),
                 ClosePosition(position_id=view.position_id, lots=half),
                 f"close {figures.lots(half)} of {view.symbol} #{view.ticket}",
             )
@@ -137,6 +138,23 @@ def _still(desk: DeskView, view: PositionView) -> list[PositionView]:
     return [now for now in desk.positions if now.position_id == view.position_id]
 
 
+def _part(view: PositionView, lots: float) -> PositionView:
+    """What `lots` of a position come to: its figures by their share, all of it where less is left."""
+    share = min(lots / view.lots, 1.0)
+
+    def of(amount: float | None) -> float | None:
+        return None if amount is None else amount * share
+
+    return msgspec.structs.replace(
+        view,
+        lots=view.lots * share,
+        profit_money=of(view.profit_money),
+        open_risk_money=of(view.open_risk_money),
+        spread_cost_money=of(view.spread_cost_money),
+        margin_money=of(view.margin_money),
+    )
+
+
 def _half_lots(lots: float) -> float:
     """Half, down to two decimals; the desk puts it on the volume grid."""
     return int(lots * 50 + 1e-9) / 100
@@ -169,7 +187,8 @@ class StopDialog(WordDialog):
             lines.append(clip((Span(f"{sign} {words}", "mark" if number == self.chosen else ""),), self.width, glyphs))
         if self.desk is not None:
             ours = in_scope(self.desk, "ours")
-            lines += [(), (Span(f"{figures.plural(len(ours), 'position')} of ours open; {totals(ours, self.desk)}"),)]
+            text = f"{figures.plural(len(ours), 'position')} of ours open; {totals(ours, self.desk)}"
+            lines += [(), *((Span(part),) for part in wrapped(text, self.width))]
         lines += [
             (),
             (Span("To leave only the screen: Escape, then the key for detach.", "muted"),),
@@ -198,7 +217,7 @@ class MoveStopDialog(Dialog):
     TITLE_WORDS = "Move the stop"
     DANGER = True
     DEFAULT_CSS = """
-    MoveStopDialog Input { width: 24; height: 1; border: none; padding: 0 1; background: $panel; }
+    MoveStopDialog Input, MoveStopDialog Input:focus { width: 24; height: 1; border: none; padding: 0 1; background: $panel; }
     """
 
     def __init__(self, view: PositionView) -> None:
@@ -246,19 +265,28 @@ class MoveStopDialog(Dialog):
         stop = "none" if now.stop_price is None else figures.price(now.stop_price, digits)
         return [(Span(one_line(now, digits), "strong"),), (Span(f"now {figures.price(now.now_price, digits)}, stop {stop}"),)]
 
+    @property
+    def _now(self) -> PositionView:
+        """The position as it stands, or as it was when it is closed."""
+        still = _still(self.desk, self._view) if self.desk is not None else []
+        return still[0] if still else self._view
+
     def _effect(self, price: float) -> list[Line]:
-        desk, view = self.desk, self._view
+        desk, view = self.desk, self._now
         pair = pair_of(desk, view.symbol) if desk is not None else None
-        if desk is None or pair is None or view.now_price is None:
+        if pair is None or view.now_price is None:
             return []
         distance = (view.now_price - price) * view.side / pair.pip
         words = f"{figures.pips(distance)} pips from the price now"
+        if view.profit_money is not None and view.pips is not None and abs(view.pips) >= 1:
+            at_stop = view.profit_money - distance * abs(view.profit_money / view.pips)
+            words += f"; its result there about {figures.money(at_stop, sign=True)}"
         loosened = view.stop_price is not None and (view.stop_price - price) * view.side > 0
         return [(Span(words),), *([(Span("LOOSER than now: more is lost if it is hit.", "warn"),)] if loosened else [])]
 
     @on(Input.Submitted, "#price")
     def _checked(self, event: Input.Submitted) -> None:
-        self.price, self.why = checked_stop(event.value, self._view)
+        self.price, self.why = checked_stop(event.value, self._now)
         if self.price is not None:
             self.set_focus(None)
         self.paint()

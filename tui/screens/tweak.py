@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
@@ -23,7 +22,6 @@ from tui.view import effect, tweak
 from tui.view.lines import Line, Sheet, Span
 from tui.view.tweak import SettingsBook
 from tui.widgets.field import Field
-from tui.widgets.panel import Panel
 
 TERMS = (
     ("for good", None),
@@ -73,6 +71,17 @@ class TweakPage(ListPage):
         self._probe: Probe | None = None
         """What is known of the effect of the edits as they are."""
 
+    def page_keys(self) -> tuple[tuple[str, str], ...]:
+        """What makes sense now: without an edit there is nothing to apply."""
+        if self.history:
+            return (("H", "parameters"), ("up down", "scroll"), ("Esc", "back"))
+        sense = {
+            "E": bool(self.edits),
+            "A": bool(self.edits),
+            "U": self.book is not None and bool(tweak.undoing(self.book)),
+        }
+        return tuple((key, words) for key, words in self.PAGE_KEYS if sense.get(key, True))
+
     def contents(self) -> Iterable[Widget]:
         """The list, and a field for edits."""
         yield from super().contents()
@@ -115,10 +124,6 @@ class TweakPage(ListPage):
             count = f"{len(self.edits)} edits wait" if len(self.edits) > 1 else "1 edit waits"
             lines.append((Span(f"{count}: E shows the effect, A applies, Delete takes the chosen one back", "warn"),))
         return lines
-
-    @on(Panel.Chosen)
-    def _clicked(self, event: Panel.Chosen) -> None:
-        self.enter_row(event.key)
 
     def enter_row(self, key: str) -> None:
         """Type a new value for a parameter, or switch it where there is nothing to type."""

@@ -23,7 +23,7 @@ _FIGURES: Final = (
     ("trades", "trades", "{:,.0f}"),
     ("result_money", "result", "{:+,.2f}"),
     ("result_r", "R", "{:+.2f}"),
-    ("drawdown_pct", "fall %", "{:.2f}"),
+    ("drawdown_pct", "drawdown %", "{:.2f}"),
     ("refused", "refused", "{:,.0f}"),
 )
 
@@ -187,7 +187,7 @@ def _past(known: Known, width: int, glyphs: Glyphs) -> list[Line]:
 def _pair(rows: Mapping[str, Any], key: str, title: str, form: str, *, glyphs: Glyphs) -> Line:
     one, other = rows.get(key, (None, None))
     old, new = ("-" if value is None else form.format(value) for value in (one, other))
-    return (Span(f"{title:<9}"), Span(f"{old} {glyphs.level} {new}", "accent" if old != new else "muted"))
+    return (Span(f"{title:<11}"), Span(f"{old} {glyphs.level} {new}", "accent" if old != new else "muted"))
 
 
 def _moved(title: str, rows: Mapping[str, Any], of: int, width: int, glyphs: Glyphs) -> list[Line]:

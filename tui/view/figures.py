@@ -87,13 +87,12 @@ def long_span(nanoseconds: int) -> str:
 
 
 def countdown(nanoseconds: int) -> str:
-    """Time left as `07:12`, or `1:07:12` above an hour."""
+    """Time left to the second, `7m12`; above an hour as `long_span`. Never with a colon: `07:12` would be a time of the day."""
     seconds = max(nanoseconds, 0) // NS_PER_S
-    if seconds >= S_PER_DAY:
+    if seconds >= S_PER_HOUR:
         return long_span(nanoseconds)
-    hours, rest = divmod(seconds, S_PER_HOUR)
-    minutes, left = divmod(rest, S_PER_MINUTE)
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes:02d}:{left:02d}"
+    minutes, left = divmod(seconds, S_PER_MINUTE)
+    return f"{minutes}m{left:02d}"
 
 
 def moment(at_utc_ns: UtcNs, pattern: str = "%H:%M:%S", offset_s: int = 0) -> str:

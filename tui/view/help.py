@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tui.keys import ACTIONS, GROUPS, Keymap
-from tui.view.lines import Glyphs, Line, Span, clip, fit, wrapped
+from tui.view.lines import Glyphs, Line, Span, clip, fit, width_of, wrapped
 
 ABOUT: Final = {
     "pairs": (
@@ -20,8 +20,8 @@ ABOUT: Final = {
     ),
     "positions": (
         "Positions: side, lots, R (multiples of the money first risked), money, pips to the stop, and what care does "
-        "next. `*` and `not ours` mark positions opened elsewhere: they count as risk and are left alone. Orders "
-        "under way stand below. Enter asks to close."
+        "next. Above every page they stand again, SL with the pips to the stop. `*` and `not ours` mark positions opened "
+        "elsewhere: they count as risk and are left alone. Orders under way stand below. Enter asks to close."
     ),
     "risk": (
         "Risk budget: what is lost if every stop is hit, and what is reserved for orders under way, against the cap; "
@@ -46,7 +46,13 @@ ABOUT: Final = {
         "processor; X stops it. Enter opens a finished one; = marks one, and = on another sets both side by side. The whole "
         "report is a page in the home folder: `quarterdeck backtest --open DIR --browse`."
     ),
-    "why": ("Why not: every verdict of the chosen pair with each check, its number and its threshold. Enter opens one."),
+    "why": (
+        "Why not: every verdict of the chosen pair with each check, its number and its threshold. Enter shows all checks of one."
+    ),
+    "verdict": (
+        "Verdict: every check of one closed bar, what refused it first: the number found, the threshold after the stroke, and "
+        "what both mean."
+    ),
     "journal": (
         "Journal: closed trades of this account and mode, newest first. / narrows them by pair or currency, buy or sell, won or "
         "lost, exit, and period: today, yesterday, 7d, 2024-07, 2024-07-01..2024-08-05 (UTC, by the close). Left and right go "
@@ -84,9 +90,10 @@ def help_lines(focus: str, keys: Keymap, width: int, glyphs: Glyphs) -> tuple[Li
         lines += [(), (Span(title, "title"),)]
         for action in (action for action in ACTIONS if action.where == where):
             shown = fit(keys.all_shown(action.id), 10, glyphs)
-            lines.append(
-                clip((Span(f" {shown} ", "key"), Span(f" {action.title:<13}", "strong"), Span(action.meaning)), width, glyphs)
-            )
+            margin: Line = (Span(f" {shown} ", "key"), Span(f" {action.title:<13}", "strong"))
+            for text in wrapped(action.meaning, max(width - width_of(margin), 10)):
+                lines.append((*margin, Span(text)))
+                margin = (Span(" " * width_of(margin)),)
     lines += [
         (),
         (Span("Everywhere: arrows, Page, Home, End move; Tab goes to the next panel; Enter opens; Escape goes back.", "muted"),),

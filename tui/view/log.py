@@ -14,6 +14,9 @@ WORDS: Final = {"debug": "debug", "info": "info ", "warning": "WARN ", "error": 
 ROLES: Final = {"debug": "muted", "info": "muted", "warning": "warn", "error": "bad", "critical": "alarm"}
 
 
+NARROW: Final = 100
+
+
 class LogFilter(NamedTuple):
     """What of the log is looked at: from a level up, and lines that hold a text (pair, kind, ticket or words)."""
 
@@ -69,12 +72,17 @@ def sheet(lines: Iterable[LogLine], chosen: LogFilter, width: int, glyphs: Glyph
 
 
 def line_of(line: LogLine, width: int, glyphs: Glyphs) -> Line:
-    """One line: time, level as a word, text, and what it is about."""
-    about = " ".join(part for part in (line.symbol, f"#{line.ticket}" if line.ticket else "") if part)
-    subject = f"{about}: " if about and not line.text.startswith(about) else ""
+    """One line: time, level as a word, text, and what it is about.
+
+    Where there is little room, the ticket and the level of what is only told give way: the end of the text is its result.
+    """
+    narrow = width < NARROW
+    about = " ".join(part for part in (line.symbol, f"#{line.ticket}" if line.ticket and not narrow else "") if part)
+    level = "" if narrow and line.level == "info" else f"{WORDS[line.level]} "
+    subject = f"{about}: " if about and not line.text.startswith(about if not narrow else line.symbol) else ""
     spans = (
         Span(f"{figures.moment(line.at_utc_ns)} ", "muted"),
-        Span(f"{WORDS[line.level]} ", ROLES[line.level]),
+        Span(level, ROLES[line.level]),
         Span(clean(f"{subject}{line.text}"), "" if line.level in ("debug", "info") else ROLES[line.level]),
     )
     return clip(spans, width, glyphs)

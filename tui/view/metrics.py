@@ -75,7 +75,11 @@ def _figures(record: RecordNow, room: int, glyphs: Glyphs) -> list[Line]:
         ("profit factor", _number(record.profit_factor), ""),
         ("Sharpe", f"{_number(record.sharpe)}, Sortino {_number(record.sortino)} over {record.days} days (- under 20)", ""),
         ("drawdown", f"{_pct(record.drawdown_fraction, 2)}, {figures.money(record.drawdown_money)} {record.currency}", ""),
-        ("in the market", f"{_pct(record.in_market_fraction, 1)} of the time, at most {record.positions_max or 0} positions", ""),
+        (
+            "in the market",
+            f"{_pct(record.in_market_fraction, 1)} of the time, at most {figures.plural(record.positions_max or 0, 'position')}",
+            "",
+        ),
         ("held", "-" if record.mean_hours is None else f"{record.mean_hours:.1f} h a trade", ""),
     ]
     lines: list[Line] = [(Span(fit("Figures", room, glyphs), "title"),)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -52,17 +53,28 @@ def ledger(rows: Sequence[LedgerRow], counts: Mapping[str, int], width: int, gly
     )
     if not rows:
         return Sheet((head,), [(Span("No verdict yet: the first closed bar brings one.", "muted"),)], ["nothing"], common)
-    keys = [f"verdict:{row.verdict.symbol}:{row.verdict.bar_open_utc_ns}:{number}" for number, row in enumerate(rows)]
-    return Sheet((head,), lines, keys, f"refused most for {common}" if common else "")
+    return Sheet((head,), lines, ledger_keys(rows), f"refused most for {common}" if common else "")
 
 
-def verdict_lines(row: LedgerRow, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """One verdict with all its checks."""
+def ledger_keys(rows: Sequence[LedgerRow]) -> list[str]:
+    """Identities of verdicts, newest first, that stay when newer ones come: of one bar's, the oldest is the first."""
+    seen: Counter[tuple[str, UtcNs]] = Counter()
+    keys = []
+    for row in reversed(rows):
+        of_bar = (row.verdict.symbol, row.verdict.bar_open_utc_ns)
+        keys.append(f"verdict:{of_bar[0]}:{of_bar[1]}:{seen[of_bar]}")
+        seen[of_bar] += 1
+    return keys[::-1]
+
+
+def verdict_lines(row: LedgerRow, width: int, glyphs: Glyphs, *, whole: bool = False) -> tuple[Line, ...]:
+    """One verdict with all its checks, what refused it first: below the list there is not always room for all."""
     verdict = row.verdict
     at = figures.moment(verdict.bar_open_utc_ns, "%a %d %b %H:%M")
     sized = f", {figures.lots(verdict.lots)} lots at risk {figures.money(verdict.risk_money)}" if verdict.lots else ""
     title = clip((Span(f"{verdict.symbol} bar of {at}Z: ", "strong"), Span(f"{_outcome(row)}{sized}")), width, glyphs)
-    return (title, *check_lines(verdict.checks, width, glyphs))
+    checks = sorted(verdict.checks, key=lambda check: check.passed)
+    return (title, *check_lines(checks, width, glyphs, whole=whole))
 
 
 def trades(rows: Sequence[TradeClosed], only: TradeFilter, width: int, glyphs: Glyphs) -> Sheet:
@@ -139,7 +151,7 @@ def story_steps(steps: Sequence[StoryStep], width: int, glyphs: Glyphs) -> tuple
         told.update(fresh)
         if fresh:
             behind += [(), (Span(f"Behind the {clean(step.what)} of {at}: number / threshold", "title"),)]
-            behind += check_lines(fresh, width, glyphs)
+            behind += check_lines(fresh, width, glyphs, whole=True)
     return (*lines, *behind)
 
 

@@ -25,7 +25,7 @@ COLUMNS: Final = (
     Column("risk", 8, right=True, rank=5),
     Column("peak", 9, right=True, rank=8),
     Column("age", 6, right=True, rank=6),
-    Column("care", 14, rank=1, stretch=True),
+    Column("care", 30, rank=1, stretch=True),
 )
 
 
@@ -109,7 +109,7 @@ def _cell(view: PositionView, glyphs: Glyphs) -> Line:
         Span(fit(figures.lots(view.lots), 5, glyphs, right=True)),
         Span(fit(figures.r_multiple(view.result_r), 7, glyphs, right=True), figures.role_of(view.result_r)),
         Span(fit(_short_money(view.profit_money), 8, glyphs, right=True), figures.role_of(view.profit_money)),
-        Span(fit(stop if view.stop_price is None else f"st {stop}", 8, glyphs, right=True), stop_role),
+        Span(fit(stop if view.stop_price is None else f"SL {stop}", 8, glyphs, right=True), stop_role),
     )
 
 

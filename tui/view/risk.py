@@ -18,7 +18,7 @@ def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
         (
             "reserved",
             _figures(
-                "- reserved",
+                "of it reserved",
                 f"{figures.money(risk.reserved_money)}  {figures.pct(figures.share(risk.reserved_money, equity))}",
                 width,
                 glyphs,
@@ -109,9 +109,14 @@ def _amount(value: float | None, unit: str) -> str:
     return f"{whole}%" if unit == "%" else whole
 
 
+_LEG_GAP: Final = 2
+
+
 def _currencies(desk: DeskView, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     legs = sorted(desk.risk.currencies, key=lambda leg: (-abs(leg.net_x_equity), leg.currency))
     if not legs:
         return ()
-    text = "  ".join(f"{leg.currency} {leg.net_x_equity:+.1f}x" for leg in legs)
-    return (_figures("currencies net", text, width, glyphs),)
+    told = [f"{leg.currency} {leg.net_x_equity:+.1f}x" for leg in legs]
+    across = max((width - _name_width(width) - 1 + _LEG_GAP) // (max(map(len, told)) + _LEG_GAP), 1)
+    rows = [(" " * _LEG_GAP).join(told[start : start + across]) for start in range(0, len(told), across)]
+    return tuple(_figures("currencies net" if number == 0 else "", text, width, glyphs) for number, text in enumerate(rows))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from core.model.market import Side
 from core.model.signals import Check
 from core.model.snapshot import DeskView, SignalView
 from tui.view import figures
-from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clip, fit, table
+from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clip, fit, table, width_of, wrapped
 
 COLUMNS: Final = (
     Column("time", 5),
@@ -28,7 +29,9 @@ def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
     entered = sum(signal.outcome == "entered" for signal in desk.signals)
     note = f"{entered} entered of {len(desk.signals)}" if desk.signals else "none yet"
     if not desk.signals:
-        return Sheet((head,), [(Span("No candidate yet: the desk looks at each closed M15 bar.", "muted"),)], ["nothing"], note)
+        text = "No candidate yet: the desk looks at each closed M15 bar."
+        nothing: list[Line] = [(Span(part, "muted"),) for part in wrapped(text, width)]
+        return Sheet((head,), nothing, ["nothing"], note)
     return Sheet((head,), body, keys, note)
 
 
@@ -37,15 +40,22 @@ def key_of(signal: SignalView) -> str:
     return f"signal:{signal.symbol}:{signal.bar_open_utc_ns}:{signal.side.word}"
 
 
-def check_lines(checks: tuple[Check, ...], width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """Each check with number, threshold and verdict; a verdict is a word, not only a colour."""
+def check_lines(checks: Iterable[Check], width: int, glyphs: Glyphs, *, whole: bool = False) -> tuple[Line, ...]:
+    """Each check with number, threshold and verdict; a verdict is a word, not only a colour. `whole` breaks notes, never cuts."""
     lines: list[Line] = []
     for check in checks:
         value = "" if check.value is None else f"{check.value:.4g}"
-        bound = "" if check.threshold is None else f"{check.threshold:.4g}"
+        bound = "" if check.threshold is None else f"/ {check.threshold:.4g}"
         verdict = Span("passed " if check.passed else "REFUSED", "good" if check.passed else "bad")
         name = fit(check.name, min(22, max(width // 3, 8)), glyphs)
-        lines.append(clip((verdict, Span(f" {name} {value:>9} / {bound:<9} "), Span(check.note, "muted")), width, glyphs))
+        margin: Line = (verdict, Span(f" {name} {value:>9} {bound:<11} "))
+        if not whole:
+            lines.append(clip((*margin, Span(check.note, "muted")), width, glyphs))
+            continue
+        indent = width_of(margin)
+        for text in wrapped(check.note, max(width - indent, 16)):
+            lines.append(clip((*margin, Span(text, "muted")), width, glyphs))
+            margin = (Span(" " * indent),)
     return tuple(lines)
 
 

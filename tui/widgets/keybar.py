@@ -1,4 +1,4 @@
-"""The bar of keys at the bottom of every screen; each key can be clicked."""
+"""The bar of keys at the bottom of every screen, under a replay's transport; each key can be clicked."""
 
 from __future__ import annotations
 
@@ -6,32 +6,47 @@ from collections.abc import Sequence
 
 from textual import events
 
+from core.model.snapshot import EngineHealth
 from tui.keys import Action, Keymap
-from tui.view.bar import Offer, bar
+from tui.view.bar import Offer, bar, transport
 from tui.view.lines import Glyphs
 from tui.widgets.paper import Paper
 
 
 class KeyBar(Paper):
-    """One line; what is on it is the screen's word."""
+    """One line, two in a replay; what is on them is the screen's word."""
 
     DEFAULT_CSS = """
-    KeyBar { dock: bottom; height: 1; background: $panel; }
+    KeyBar { dock: bottom; height: auto; background: $panel; }
     """
 
     def __init__(self) -> None:
         """An empty bar."""
         super().__init__(id="keys")
-        self._offers: tuple[Offer, ...] = ()
+        self._offers: tuple[tuple[Offer, ...], ...] = ()
 
-    def show(self, actions: Sequence[Action], keys: Keymap, glyphs: Glyphs, own: Sequence[tuple[str, str]] = ()) -> None:
-        """Offer `actions`, and a page's own keys."""
-        line, self._offers = bar(actions, keys, self.size.width, glyphs, own)
-        self.lay([line])
+    def show(
+        self,
+        actions: Sequence[Action],
+        keys: Keymap,
+        glyphs: Glyphs,
+        own: Sequence[tuple[str, str]] = (),
+        engine: EngineHealth | None = None,
+    ) -> None:
+        """Offer `actions`, and a page's own keys; `engine` tells whether a replay runs."""
+        width = self.size.width
+        rows = [bar(actions, keys, width, glyphs, own)]
+        if engine is not None and engine.replay_fraction is not None:
+            rows.insert(0, transport(engine, actions, keys, width, glyphs))
+        self._offers = tuple(offers for _, offers in rows)
+        self.lay([line for line, _ in rows])
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the mouse does."""
-        for offer in self._offers:
+        for offer in self._offers[event.y] if event.y < len(self._offers) else ():
+            if offer.start <= event.x < offer.end and offer.key:
+                self.app.simulate_key(offer.key)
+                return
             if offer.start <= event.x < offer.end:
                 await self.run_action(f"app.do('{offer.action}')")
                 return

@@ -27,6 +27,7 @@ from core.brokers.mt5.servertime import ServerClock
 from core.brokers.mt5.session import ReadFailed, Session, Sleep
 from core.clock.wall import Clock
 from core.model.book import Account, Deal
+from core.model.candles import Candles
 from core.model.effects import AskBook, AskFate, Cancel, Close, Modify, Request, Submit
 from core.model.inputs import (
     AccountRead,
@@ -42,7 +43,7 @@ from core.model.inputs import (
     Report,
     UnknownFate,
 )
-from core.model.market import Candles, Instrument, Quote
+from core.model.market import Instrument, Quote
 from core.model.reads import Known, Unknown
 from core.model.units import UtcNs
 

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,6 +53,15 @@ class Deadlines(Struct, frozen=True, kw_only=True):
         if kind == "bulk":
             return self.read_s * _BULK_X
         return self.send_s if kind == "order" else self.read_s
+
+
+class _Down(Struct, frozen=True):
+    """Why there is no line, and what to do about it."""
+
+    why: str
+    remedy: str = ""
+    lasting: bool = False
+    """Only the operator can mend it: whoever starts need not wait and see."""
 
 
 class _Line:
@@ -101,7 +111,7 @@ class GatewayTerminal:
         self._opening = asyncio.Lock()
         self._wait_s = retry_min_s
         self._not_before_s = 0.0
-        self._why_down = self._remedy = ""
+        self._down = _Down("")
         self._number = 0
         self._closed = False
 
@@ -177,14 +187,12 @@ class GatewayTerminal:
             if self._closed:
                 raise TerminalNotSent("the line was closed")
             if self._clock.monotonic_s() < self._not_before_s:
-                raise TerminalNotSent(f"the gateway is not reached: {self._why_down}", what_to_do=self._remedy)
+                raise self._not_reached()
             try:
                 line = await self._connected()
             except (OSError, TimeoutError, WebSocketException, wire.Garbled, TerminalNotSent) as error:
-                self._back_off(*_reason(error))
-                raise TerminalNotSent(
-                    f"the gateway at {self._address} is not reached: {self._why_down}", what_to_do=self._remedy
-                ) from error
+                self._back_off(_reason(error))
+                raise self._not_reached() from error
             self._line, self._wait_s = line, self._retry_min_s
             line.reader = asyncio.create_task(self._read(line), name="gateway line")
             return line
@@ -213,7 +221,12 @@ class GatewayTerminal:
         if isinstance(first, wire.Welcome):
             return _Line(socket, first)
         socket.transport.abort()
-        raise TerminalNotSent(first.why if isinstance(first, wire.Bye) else "it did not say welcome")
+        raise TerminalNotSent(first.why if isinstance(first, wire.Bye) else "it did not say welcome", lasting=True)
+
+    def _not_reached(self) -> TerminalNotSent:
+        down = self._down
+        text = f"the gateway at {self._address} is not reached: {down.why}"
+        return TerminalNotSent(text, what_to_do=down.remedy, lasting=down.lasting)
 
     async def _read(self, line: _Line) -> None:
         why = "the gateway closed the line"
@@ -236,7 +249,7 @@ class GatewayTerminal:
     def _forget(self, line: _Line, why: str) -> None:
         if self._line is line:
             self._line = None
-            self._back_off(why)
+            self._back_off(_Down(why))
         line.fail(why)
         if line.socket.transport is not None:
             # no polite closing: the other end may be frozen
@@ -252,8 +265,8 @@ class GatewayTerminal:
             with contextlib.suppress(asyncio.CancelledError):
                 await line.reader
 
-    def _back_off(self, why: str, remedy: str = "") -> None:
-        self._why_down, self._remedy = why, remedy
+    def _back_off(self, down: _Down) -> None:
+        self._down = down
         self._not_before_s = self._clock.monotonic_s() + self._wait_s
         self._wait_s = min(self._wait_s * 2.0, self._retry_max_s)
 
@@ -278,21 +291,26 @@ def _bytes(data: str | bytes) -> bytes:
     return data
 
 
-def _reason(error: BaseException) -> tuple[str, str]:
-    """Why there is no line, and what to do about it."""
+def _reason(error: BaseException) -> _Down:
     match error:
-        case InvalidStatus() if error.response.status_code == 401:
-            return "it refuses the token", "copy gateway.token from the gateway's home into this one"
+        case InvalidStatus() if error.response.status_code == HTTPStatus.UNAUTHORIZED:
+            return _Down("it refuses the token", "copy gateway.token from the gateway's home into this one", lasting=True)
+        case InvalidStatus() if error.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            return _Down("it serves too many already", "end other engines and doctors that use it")
         case InvalidStatus():
-            return f"it answers {error.response.status_code}", "correct account.gateway: something else listens there"
+            status = error.response.status_code
+            return _Down(f"it answers {status}", "correct account.gateway: something else listens there", lasting=status < 500)
         case TimeoutError():
             remedy = "restart the gateway; look whether its host stands still, or the tunnel to it"
-            return f"nobody answers within {OPEN_S:g} s", remedy
+            return _Down(f"nobody answers within {OPEN_S:g} s", remedy)
         case ssl.SSLError():
-            return str(error), "set SSL_CERT_FILE to the gateway's certificate, and use the name that stands in it"
+            remedy = "set SSL_CERT_FILE to the gateway's certificate, and use the name that stands in it"
+            return _Down(str(error), remedy, lasting=isinstance(error, ssl.SSLCertVerificationError))
         case ConnectionRefusedError():
-            return "nobody listens there", "start `quarterdeck gateway` there, or correct account.gateway"
+            return _Down("nobody listens there", "start `quarterdeck gateway` there, or correct account.gateway")
         case OSError():
-            return str(error), "correct account.gateway; look at the network between here and there"
+            return _Down(str(error), "correct account.gateway; look at the network between here and there")
+        case TerminalNotSent():
+            return _Down(str(error), "use the same Quarterdeck on both sides", lasting=error.lasting)
         case _:
-            return str(error) or type(error).__name__, "use the same Quarterdeck on both sides"
+            return _Down(str(error) or type(error).__name__, "use the same Quarterdeck on both sides")

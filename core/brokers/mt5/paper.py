@@ -30,9 +30,9 @@ from core.brokers.simulator.opening import account_terms
 from core.brokers.simulator.servertime import ServerClock as TerminalClock
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.clock.wall import Clock
+from core.model.candles import Candles
 from core.model.errors import BrokerError
 from core.model.inputs import News
-from core.model.market import Candles
 from core.model.money import resolve_conversion
 from core.model.units import NS_PER_MS, NS_PER_S, Price, UtcNs
 from core.settings.schema import Settings
@@ -283,6 +283,8 @@ class _LatePaper:
 
     async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
         if self._paper is None:
+            if name in FEED_CALLS:
+                return await self._feed.call(name, *args, **kwargs)
             if name != "initialize":
                 raise TerminalNotSent("the paper account is not open yet")
             self._paper = await self._open()

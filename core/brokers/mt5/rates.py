@@ -13,7 +13,8 @@ import numpy as np
 from core.brokers.mt5 import constants as mt5
 from core.brokers.mt5.reading import candles_of
 from core.brokers.mt5.session import ReadFailed, Session
-from core.model.market import TIMEFRAME_NS, Candles
+from core.model.candles import Candles
+from core.model.market import TIMEFRAME_NS
 from core.model.units import NS_PER_S
 
 FIRST_WAITS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)

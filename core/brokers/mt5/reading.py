@@ -15,7 +15,8 @@ import numpy.typing as npt
 from core.brokers.mt5 import constants as mt5
 from core.brokers.mt5.servertime import ServerClock
 from core.model.book import Account, BrokerOrder, BrokerPosition, Deal, DealEntry, DealReason, TradeMode
-from core.model.market import Candles, Instrument, Quote, Side
+from core.model.candles import Candles
+from core.model.market import Instrument, Quote, Side
 from core.model.pips import pip_price
 
 Record = Mapping[str, Any]

@@ -19,8 +19,8 @@ import numpy as np
 from msgspec import Struct
 
 from core.clock.zones import NEW_YORK, transitions
+from core.model.candles import IntArray
 from core.model.inputs import BrokerClock
-from core.model.market import IntArray
 from core.model.units import NS_PER_MS, NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
 
 Rule = Literal["new_york_plus_7", "eet", "fixed"]

@@ -116,11 +116,15 @@ class Session:
         """Initialise and read the account; the first one found is the one this session is about.
 
         Raises:
-            ReadFailed: the terminal would not. BrokerError: it never will (login refused, versions).
+            ReadFailed: the terminal would not. BrokerError: it never will (login or token refused, versions).
         """
         try:
+            # first a short question: a process that stands still is then replaced at a read's deadline, not at that of a start
+            await self.terminal.call("version")
             reply = await self.terminal.call("initialize", **self._initialize_arguments())
         except (TerminalLost, TerminalNotSent) as error:
+            if error.lasting:
+                raise BrokerError(str(error), what_to_do=error.what_to_do) from error
             self.mark_down(str(error))
             raise ReadFailed(f"no line to the terminal: {error}", what_to_do=error.what_to_do) from error
         if reply.value is not True:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from core.brokers.simulator.constants import BASE_MINUTES, CONSTANTS
 from core.brokers.simulator.market import Market
 from core.brokers.simulator.servertime import ServerClock
-from core.model.market import Candles, Instrument
+from core.model.candles import Candles
+from core.model.market import Instrument
 from core.model.units import NS_PER_MS, NS_PER_S, S_PER_DAY, UtcNs
 
 Array = npt.NDArray[Any]

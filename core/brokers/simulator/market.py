@@ -12,8 +12,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.inputs import News
-from core.model.market import TIMEFRAME_NS, Candles, FloatArray, IntArray
+from core.model.market import TIMEFRAME_NS
 from core.model.units import Price, UtcNs
 
 TickTuple = tuple[str, Price, Price]

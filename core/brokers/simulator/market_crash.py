@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.brokers.simulator.market_seeded import SeededMarket
-from core.model.market import FloatArray, Instrument, IntArray
+from core.model.candles import FloatArray, IntArray
+from core.model.market import Instrument
 from core.model.units import NS_PER_S, UtcNs
 from core.settings.schema import Costs
 

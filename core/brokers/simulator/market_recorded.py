@@ -27,8 +27,9 @@ from core.brokers.simulator.market import (
 )
 from core.brokers.simulator.market_sources import Piece, Sources
 from core.data.series import PairData
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.inputs import News
-from core.model.market import TIMEFRAME_NS, Candles, FloatArray, Instrument, IntArray
+from core.model.market import TIMEFRAME_NS, Instrument
 from core.model.units import NS_PER_MS, Price, UtcNs
 from core.settings.schema import Costs
 

@@ -24,9 +24,10 @@ from core.brokers.simulator.market_news import ahead_and_behind, news_between
 from core.brokers.simulator.rules import session_mask
 from core.brokers.simulator.servertime import ROLLOVER_S
 from core.clock import zones
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.errors import DataError
 from core.model.inputs import News
-from core.model.market import TIMEFRAME_NS, Candles, FloatArray, Instrument, IntArray
+from core.model.market import TIMEFRAME_NS, Instrument
 from core.model.units import DAY_NS, NS_PER_S, S_PER_DAY, Price, UtcNs
 from core.settings.schema import Costs
 

@@ -15,8 +15,9 @@ import numpy as np
 from core.brokers.simulator.market import TickColumns, aggregate, bars_of, joined
 from core.brokers.simulator.market_spread import spreads
 from core.data.series import Bars, PairData, Series, Ticks
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.errors import DataError
-from core.model.market import TIMEFRAME_NS, Candles, FloatArray, Instrument, IntArray
+from core.model.market import TIMEFRAME_NS, Instrument
 from core.model.units import DAY_NS, M15_NS, PriceDistance
 from core.settings.schema import Costs
 

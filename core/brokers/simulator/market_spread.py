@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from core.brokers.simulator.servertime import NEW_YORK_OFFSETS
-from core.model.market import FloatArray, Instrument, IntArray
+from core.model.candles import FloatArray, IntArray
+from core.model.market import Instrument
 from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
 from core.settings.schema import Costs
 

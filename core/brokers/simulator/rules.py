@@ -28,7 +28,8 @@ from core.brokers.simulator.records import (
     Position,
 )
 from core.brokers.simulator.servertime import NEW_YORK_OFFSETS, new_york_week_s
-from core.model.market import Instrument, IntArray, Side
+from core.model.candles import IntArray
+from core.model.market import Instrument, Side
 from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, Lots, Price, UtcNs
 
 DONE = 10009

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from core.clock import zones
-from core.model.market import IntArray
+from core.model.candles import IntArray
 from core.model.units import NS_PER_S, S_PER_HOUR, UtcNs
 
 ClockRule = Literal["new_york_plus_7", "eet", "fixed"]

@@ -17,8 +17,9 @@ from core.brokers.simulator.records import ENTRY_IN, DealRow
 from core.brokers.simulator.servertime import NEW_YORK_OFFSETS
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.brokers.simulator.trade import DEAL, Request
+from core.model.candles import Candles, FloatArray, IntArray
 from core.model.errors import invariant
-from core.model.market import Candles, FloatArray, IntArray, Side
+from core.model.market import Side
 from core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, Money, UtcNs
 
 _BARS_OF_A_FULL_DAY = 80

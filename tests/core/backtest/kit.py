@@ -14,7 +14,7 @@ from core.brokers.simulator.instruments import instrument
 from core.data.recording import conversion_pairs
 from core.data.series import Bars, PairData, Recording
 from core.engine.scanning import history_bars
-from core.model.market import Candles
+from core.model.candles import Candles
 from core.model.units import DAY_NS, M15_NS
 from core.settings.load import shipped_settings
 from core.settings.schema import Settings

@@ -12,9 +12,10 @@ import pytest
 
 from core.backtest.chance import against_chance
 from core.backtest.diagnosis import Finding, balance_returns, deepest, diagnose, shuffled_drawdowns, worst_level
-from core.backtest.result import BacktestResult, Entered
+from core.backtest.result import BacktestResult, Entered, Rejected
+from core.model.candles import Candles
 from core.model.effects import TradeClosed
-from core.model.market import Candles, Side
+from core.model.market import Side
 from core.model.units import DAY_NS, M15_NS
 from tests.core.backtest import kit
 
@@ -78,6 +79,31 @@ def test_few_trades_are_a_warning_many_are_not(base: BacktestResult) -> None:
     assert finding(diagnose(with_trades(base, [1.0, -0.5] * 100), {}), "Enough").level == "fine"
 
 
+def test_many_trades_whose_mean_may_be_nothing_are_not_enough(base: BacktestResult) -> None:
+    found = finding(diagnose(with_trades(base, [1.0, -0.98] * 100), {}), "Enough")
+    assert found.level == "doubt"
+    assert "may as well be nothing; to tell that mean from zero would take about 39,40" in found.text
+
+
+def test_entries_that_ended_for_good_are_told_with_the_way_back(base: BacktestResult) -> None:
+    last = trades([0.1] * 40)[-1].opened_utc_ns
+    later = {"to_utc_ns": last + 30 * DAY_NS, "from_utc_ns": last - 60 * DAY_NS}
+
+    def refused(reason: str, count: int) -> tuple[Rejected, ...]:
+        return tuple(Rejected("EURUSD", last + number * DAY_NS // 4, Side.BUY, reason, None, None) for number in range(count))
+
+    def told(*rejected: Rejected) -> Finding:
+        return finding(
+            diagnose(msgspec.structs.replace(with_trades(base, [0.1] * 40), rejected=rejected, **later), {}), "Traded to the end"
+        )
+
+    stopped = told(*refused("drawdown", 19), *refused("confidence", 1))
+    assert stopped.level == "warning"
+    assert "19 of 20 candidates since then were refused by drawdown. Way back: the operator accepts it" in stopped.text
+    assert told(*refused("drawdown", 10), *refused("hours", 10)).level == "fine"
+    assert told(*refused("confidence", 20)).level == "fine"
+
+
 def test_one_trade_that_carries_it_all_is_a_warning(base: BacktestResult) -> None:
     assert finding(diagnose(with_trades(base, [-0.2] * 60 + [20.0]), {}), "Carried").level == "warning"
     assert finding(diagnose(with_trades(base, [0.5, -0.2] * 40), {}), "Carried").level == "fine"
@@ -136,7 +162,7 @@ def test_the_page_of_findings_comes_with_every_run(tmp_path: Path) -> None:
     done = kit.run(settings, bars=2_600)
     found = diagnose(done, {"EURUSD": kit.candles("EURUSD", 31, 2_600)})
     assert [one.name for one in found] == [one.name for one in diagnose(done, {"EURUSD": kit.candles("EURUSD", 31, 2_600)})]
-    assert len(found) == 8
+    assert len(found) == 9
 
 
 def test_shuffled_drawdowns_are_those_of_all_orders() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cli.backtest_text import comparison_lines
 from core.backtest import figures
 from core.backtest.compare import compare
 from core.backtest.diagnosis import diagnose
@@ -16,7 +17,9 @@ from core.backtest.pictures import bars_picture, equity_picture
 from core.backtest.report import report_name, write_report
 from core.backtest.result import BacktestResult, read_result
 from core.backtest.run import Backtest, Progress
+from core.clock.wall import iso
 from core.model.errors import DataError, StorageError
+from core.model.units import DAY_NS
 from core.strategy.load import load_strategy
 from tests.core.backtest import kit
 
@@ -83,6 +86,13 @@ def test_a_folder_without_a_result_is_refused_by_name(tmp_path: Path) -> None:
         read_result(tmp_path)
 
 
+def test_a_report_opens_by_its_folder_or_by_its_page(tmp_path: Path, result: BacktestResult) -> None:
+    page = write_report(tmp_path, result, [], [])
+    assert read_result(page) == read_result(tmp_path) == result
+    with pytest.raises(DataError, match="nowhere"):
+        read_result(tmp_path / "nowhere")
+
+
 def test_a_report_that_cannot_be_written_is_no_traceback(tmp_path: Path, result: BacktestResult) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StorageError):
@@ -105,7 +115,12 @@ def test_comparing_names_what_differs(tmp_path: Path, result: BacktestResult) ->
     found = compare(result, other)
     assert not found.same_trades
     assert found.settings["care.age_max_hours"] == ("as shipped", "1.0")
-    assert found.only_second
+    told = comparison_lines(found, "the first", "this run")
+    opened = iso(found.only_second[0].opened_utc_ns)[:16].replace("T", " ")
+    assert any(line.startswith(f"    {opened} {found.only_second[0].symbol} ") for line in told)
+    assert not any("days:" in line for line in told)
+    later = compare(result, msgspec.structs.replace(other, from_utc_ns=other.from_utc_ns + DAY_NS))
+    assert any("days: " in line for line in comparison_lines(later, "the first", "this run"))
 
 
 def test_what_the_operator_typed_is_escaped(tmp_path: Path, result: BacktestResult) -> None:
@@ -132,7 +147,7 @@ def test_what_is_open_at_the_end_is_closed_with_that_reason_and_told(tmp_path: P
 def test_equity_holds_between_marks_and_marks_are_told_apart() -> None:
     hour = 3_600 * 10**9
     text = equity_picture([(0, 100.0), (10 * hour, 100.4), (20 * hour, 99.9)], 100.0, "USD")
-    path = re.search(r'class="equity" d="([^"]+)"', text)
+    path = re.search(r'class="equity" [^>]*d="([^"]+)"', text)
     assert path is not None
     assert "L" not in path[1], "nothing slopes while nothing is open"
     ticks = re.findall(r'text-anchor="end">([^<]+)</text>', text)

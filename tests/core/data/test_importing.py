@@ -39,6 +39,27 @@ def test_every_known_layout_is_recognised(recorded_data, name, pair, period, row
     assert (done.clock.clock, done.clock.weekends, done.clock.fitting) == (clock, weekends, weekends)
 
 
+@pytest.mark.parametrize("declared", ["M5", "H1"])
+def test_a_period_that_the_stamps_contradict_is_refused(recorded_data, declared):
+    export = recorded_data / "raw_samples/mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv"
+    with pytest.raises(DataError, match=f"its bars are M15, not {declared}"):
+        import_file(export, period=declared)
+    assert import_file(export, period="M15").series.timeframe == "M15"
+
+
+def test_a_period_is_believed_where_few_of_its_bars_are_there(tmp_path):
+    minutes = [0, 5, 10, 15, 21, 26, 31, 36]
+    lines = [f"2024-08-06T10:{minute:02d}:00,1.1,1.1,1.1,1.1,1" for minute in minutes]
+    file = tmp_path / "EURUSD_seldom.csv"
+    file.write_text("\n".join(["time_utc,open,high,low,close,tick_volume", *lines]), encoding="ascii")
+    assert import_file(file, period="M1", clock="utc").series.timeframe == "M1"
+
+
+def test_json_of_another_kind_is_named_as_such(recorded_data):
+    with pytest.raises(DataError, match="layout not recognised"):
+        import_file(recorded_data / "raw_samples/mt5_tick_json/EURUSD_20251010_174911_ticks.json")
+
+
 def test_an_export_in_server_time_equals_the_recorded_bars_over_both_clock_changes(recorded_data):
     done = import_file(recorded_data / "raw_samples/mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv")
     known = load_candles(recorded_data / "m15", "EURUSD").between(done.series.first_utc_ns, done.series.end_utc_ns)

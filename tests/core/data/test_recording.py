@@ -74,6 +74,7 @@ def test_finer_series_stand_beside_coarser_ones_and_earlier_folders_win(tmp_path
             "no data from 2020-01-01 to 2020-02-01; there is 2024-08-05 to 2024-08-06",
         ),
         (["EURUSD"], (date(2024, 8, 6), date(2024, 8, 5)), "the range 2024-08-06 to 2024-08-05 is empty"),
+        (["EURUSD"], (date(2030, 1, 1), None), "EURUSD: data end 2024-08-06, before 2030-01-01"),
     ],
 )
 def test_what_is_missing_is_named(tmp_path, pairs, days, words):

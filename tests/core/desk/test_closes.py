@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from core.model.book import Deal
 from core.model.commands import ClosePosition, Flatten
-from core.model.effects import AskFate, Close
-from core.model.inputs import Absent, Filled, UnknownFate
+from core.model.effects import Alert, AskBook, AskFate, Close, Effect, TradeClosed
+from core.model.inputs import Absent, DealSeen, Filled, UnknownFate
+from core.model.market import Side
 from core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
@@ -100,3 +103,92 @@ def test_on_netting_the_operators_word_leaves_to_a_part_in_doubt_what_it_may_sti
     effects = play.close(rest, 1.0870, 30.0) + play.book()
     again = only(effects, Close)
     assert (again.lots, again.urgent) == (0.15, True), "twice the whole of what is left closes it once"
+
+
+# ------------------------------------------------------------------------------------------------ turned round on netting
+def turned(play: Play, close: Close) -> Deal:
+    """A hand closed 0.16 of 0.31 while the close of all was in doubt; that close comes late and turns the rest round."""
+    held = play.held[close.position_id]
+    play.at += 1_000_000_000
+    play.held[close.position_id] = msgspec.structs.replace(
+        held, ticket=7_000, side=Side.SELL, lots=0.16, stop_price=None, target_price=None, comment=close.client_id
+    )
+    return Deal(
+        deal_ticket=70_001, order_ticket=7_000, position_id=close.position_id, symbol="EURUSD", side=Side.SELL, entry="inout",
+        reason="expert", lots=0.31, price=1.0850, at_utc_ns=play.at, profit_money=-1.5, magic=held.magic, comment=close.client_id,
+    )  # fmt: skip
+
+
+def hand_closes_part(play: Play, close: Close) -> list[Effect]:
+    return play.out(close.position_id, 1.0850, -1.6, reason="client", lots=0.16)
+
+
+def told_turned(effects: list[Effect]) -> bool:
+    return any(isinstance(one, Alert) and one.level == "critical" and "turned round" in one.text for one in effects)
+
+
+def closed_again(play: Play, effects: list[Effect]) -> None:
+    """What stands on the other side leaves at once, by its own ticket, and the books agree again."""
+    again = only(effects, Close)
+    assert (again.side, again.lots, again.ticket, again.why, again.urgent) == (Side.SELL, 0.16, 7_000, "no_stop", True)
+    play.close(again, 1.0851, -1.6)
+    play.at += 1_000_000_000
+    play.book()
+    view = play.desk.view()
+    assert view.positions == ()
+    assert view.book_agrees
+    assert view.balance_money == pytest.approx(play.balance, abs=0.011)
+
+
+def test_a_close_that_meets_less_than_it_was_sent_for_is_told_and_what_it_turned_round_leaves() -> None:
+    play, close = aged(hedging=False)
+    play.report(close.client_id, LOST)
+    hand_closes_part(play, close)
+    play.book()
+    deal = turned(play, close)
+    play.balance += deal.profit_money
+    effects = play.give(DealSeen(deal=deal))
+    assert told_turned(effects)
+    trade = only(effects, TradeClosed)
+    assert (trade.reason, trade.lots, trade.close_price) == ("age", 0.31, 1.085)
+    assert only(effects, AskBook)
+    play.at += 1_000_000_000
+    closed_again(play, play.book())
+
+
+def test_one_that_the_book_shows_before_any_deal_tells_it_is_believed_at_the_second_reading() -> None:
+    play, close = aged(hedging=False)
+    play.report(close.client_id, LOST)
+    hand = msgspec.structs.replace(play.held[close.position_id])
+    deal = turned(play, close)
+    assert told_turned(play.book())
+    assert not play.all(TradeClosed)
+    play.at += 1_000_000_000
+    assert only(play.book(), TradeClosed).reason == "unaccounted"
+    play.at += 1_000_000_000
+    effects = play.book()
+    shown = play.held[close.position_id]
+    play.held[close.position_id] = hand
+    hand_closes_part(play, close)
+    play.held[close.position_id] = shown
+    play.balance += deal.profit_money
+    play.give(DealSeen(deal=deal))
+    assert play.desk.view().positions[0].lots == 0.16, "deals of what is over do not move what stands now"
+    play.report(
+        close.client_id, Filled(order_ticket=7_000, position_id=close.position_id, deal_ticket=70_001, lots=0.31, price=1.085)
+    )
+    assert play.desk.view().positions[0].lots == 0.16
+    closed_again(play, effects)
+
+
+def test_one_that_a_hand_turned_round_is_not_ours_any_more() -> None:
+    play, close = aged(hedging=False)
+    play.report(close.client_id, LOST)
+    deal = turned(play, close)
+    play.held[close.position_id] = msgspec.structs.replace(play.held[close.position_id], magic=0, stop_price=1.09)
+    play.balance += deal.profit_money
+    play.give(DealSeen(deal=msgspec.structs.replace(deal, lots=0.47, reason="client", magic=0, comment="")))
+    play.at += 1_000_000_000
+    assert not [effect for effect in play.book() if isinstance(effect, Close)]
+    assert (play.desk.view().foreign, len(play.all(TradeClosed))) == (1, 1)
+    assert play.all(TradeClosed)[0].reason == "hand"

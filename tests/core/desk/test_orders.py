@@ -7,7 +7,18 @@ import pytest
 
 from core.model.book import Deal
 from core.model.commands import Resolve
-from core.model.effects import Alert, AskBook, AskFate, CommandDone, Noted, PositionOpened, StateChanged, Submit, Verdict
+from core.model.effects import (
+    Alert,
+    AskBook,
+    AskFate,
+    CommandDone,
+    Noted,
+    PositionOpened,
+    StateChanged,
+    Submit,
+    TradeClosed,
+    Verdict,
+)
 from core.model.inputs import Absent, Accepted, DealSeen, Fate, Filled, Refused, UnknownFate
 from core.model.market import Side
 from core.model.units import NS_PER_S
@@ -153,3 +164,26 @@ def test_an_account_without_commission_is_learned() -> None:
     play.give(DealSeen(deal=free))
     assert play.desk._ctx.commission_money_per_lot("EURUSD") == 0.0
     assert play.desk._ctx.commission_money_per_lot("GBPUSD") == 3.5
+
+
+def test_deals_under_the_broker_s_own_comment_that_came_before_their_position_was_known_belong_to_its_trade() -> None:
+    play = Play().start()
+    order = sent(play)
+    play.report(order.client_id, UnknownFate(why="timed out"))
+    half = round(order.lots / 2, 2)
+    for deal_ticket, lots in ((1, half), (2, round(order.lots - half, 2))):
+        play.give(
+            DealSeen(
+                deal=Deal(
+                    deal_ticket=deal_ticket, order_ticket=88, position_id=88, symbol="EURUSD", side=Side.BUY, entry="in",
+                    reason="expert", lots=lots, price=1.0851, at_utc_ns=play.at, commission_money=-2.0,
+                    magic=play.settings.account.magic, comment="server",
+                )
+            )
+        )  # fmt: skip
+    play.hold(order, 88, order.lots, 1.0851)
+    play.report(order.client_id, Filled(order_ticket=88, position_id=88, deal_ticket=2, lots=order.lots, price=1.0851))
+    play.at += NS_PER_S
+    play.book()
+    trade = only(play.out(88, 1.0822, -50.0), TradeClosed)
+    assert (trade.lots, trade.commission_money) == (order.lots, pytest.approx(-4.0 - 3.5 * order.lots, abs=0.01))

@@ -11,9 +11,10 @@ from core.engine.lockstep import Lockstep, run_now
 from core.engine.perform import Performer
 from core.engine.runner import Runner
 from core.engine.scanning import InLoop
+from core.model.candles import Candles
 from core.model.effects import AskBook, Effect
 from core.model.inputs import BarAbsent, BarClosed, Book, Input, Stamped, TimerFired
-from core.model.market import Bar, Candles, Quote
+from core.model.market import Bar, Quote
 from core.model.reads import Known
 from core.model.signals import NoSignal
 from core.model.units import M15_NS, NS_PER_S, UtcNs

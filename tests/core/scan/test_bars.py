@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.market import Candles
+from core.model.candles import Candles
 from core.model.units import H1_NS, M15_NS
 from core.scan.bars import h1_of
 

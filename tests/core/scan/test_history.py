@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.data.recording import load_candles
-from core.model.market import Candles
+from core.model.candles import Candles
 from core.model.units import DAY_NS, M15_NS
 from core.scan.bars import h1_of
 from core.scan.history import history_of, usual_spreads, week_quarters

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.market import Candles, Instrument
+from core.model.candles import Candles
+from core.model.market import Instrument
 from core.model.units import M15_NS
 
 MONDAY_NS = 1_722_816_000 * 10**9

@@ -202,6 +202,13 @@ def test_days_and_zones_that_nobody_can_read_are_refused(key: str, value: object
         validated(with_values(shipped_tree(), [(key, value)]), "test")
 
 
+def test_a_queue_that_cannot_hold_an_answer_of_each_pair_is_refused() -> None:
+    three = [("desk.pairs", ["EURUSD", "GBPUSD", "USDJPY"]), ("scan.queue_max", 3)]
+    assert validated(with_values(shipped_tree(), three), "test").scan.queue_max == 3
+    with pytest.raises(SettingsError, match=r"scan.queue_max = 2: must hold an answer of each of the 3 pairs"):
+        validated(with_values(shipped_tree(), [*three, ("scan.queue_max", 2)]), "test")
+
+
 def test_early_closes_are_read_with_and_without_an_hour_and_pairs() -> None:
     good = ["2026-12-24 13:00", "2026-11-26 13:00 XAUUSD EURUSD", "2026-12-25", "2026-12-25 XAUUSD"]
     assert validated(with_values(shipped_tree(), [("care.early_closes", good)]), "test").care.early_closes == tuple(good)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.data.recording import load_candles
-from core.model.market import Candles, Side
+from core.model.candles import Candles
+from core.model.market import Side
 from core.scan.bars import h1_of
 from core.strategy.trend import TrendParameters, TrendStrategy
 from tests.core.scan.walks import instrument, walk

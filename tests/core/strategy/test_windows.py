@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.model.market import Candles
+from core.model.candles import Candles
 from core.model.units import H1_NS, M15_NS
 from core.strategy.windows import (
     closed_h1_rows,

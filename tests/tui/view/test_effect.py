@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tests.tui.demo import demo_rehearsal
+from tests.tui.demo_client import demo_rehearsal
 from tests.tui.demo_commands import WHATIF
 from tui.view import effect
 from tui.view.effect import Known

@@ -9,12 +9,11 @@ from hypothesis import strategies as some
 
 from core.link.messages import LinkState
 from core.model.inputs import News
-from core.model.snapshot import FlattenView, LimitView
+from core.model.snapshot import FlattenView, LimitView, LogLine
 from core.model.units import M15_NS
 from tests.tui.demo import (
     NOW,
     demo_account,
-    demo_bars,
     demo_desk,
     demo_engine,
     demo_log,
@@ -27,6 +26,7 @@ from tests.tui.demo import (
     foreign_position,
     paused_reason,
 )
+from tests.tui.demo_past import demo_bars
 from tui.memory import LOG_LINES_MAX, DeskMemory, Sight
 from tui.view import candles, chart, log, orders, pages, pairs, positions, risk, signals, status
 from tui.view.lines import ASCII, UNICODE, plain_of, width_of
@@ -219,3 +219,26 @@ def test_the_health_page_says_who_scans_where_machines_should() -> None:
 
     assert not any("scanning" in line for line in page())
     assert any("scanning       2 machines (a, b)" in line for line in page(scanning="2 machines (a, b)"))
+
+
+def test_where_there_is_little_room_a_log_line_keeps_its_result() -> None:
+    line = LogLine(at_utc_ns=NOW, level="info", kind="closed", text="trade closed: +103.91", symbol="USDJPY", ticket=50000001)
+    assert plain_of(log.line_of(line, 120, UNICODE)) == "14:33:08 info  USDJPY #50000001: trade closed: +103.91"
+    assert plain_of(log.line_of(line, 80, UNICODE)) == "14:33:08 USDJPY: trade closed: +103.91"
+    warned = msgspec.structs.replace(line, level="warning")
+    assert plain_of(log.line_of(warned, 80, UNICODE)).startswith("14:33:08 WARN ")
+    for shown in (line, warned):
+        assert log.LogFilter(text="50000001").shows(shown)
+
+
+def test_every_currency_is_told_however_narrow_the_panel() -> None:
+    told = "\n".join(plain_of(line) for line in risk.sheet(demo_desk(), 44, UNICODE).body)
+    for leg in demo_desk().risk.currencies:
+        assert f"{leg.currency} {leg.net_x_equity:+.1f}x" in told
+    assert "currencies net" in told
+
+
+def test_an_empty_panel_says_so_in_whole_words() -> None:
+    body = signals.sheet(demo_desk(signals=()), 50, UNICODE).body
+    assert " ".join(plain_of(line) for line in body) == "No candidate yet: the desk looks at each closed M15 bar."
+    assert all(len(plain_of(line)) <= 50 for line in body)

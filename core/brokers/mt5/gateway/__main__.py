@@ -1,7 +1,7 @@
 """A gateway on loopback for an engine on the same machine: `python -P -m core.brokers.mt5.gateway HOST [ARGUMENT...]`.
 
-The token comes in the environment; one line of JSON on stdout says the port; the end of stdin is the end. For operators there is
-`quarterdeck gateway`.
+The token comes in the environment; one line of JSON on stdout says the port, or why there is none; the end of stdin is the end.
+For operators there is `quarterdeck gateway`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import msgspec
 from core.brokers.mt5.gateway.front import FrontOptions
 from core.brokers.mt5.gateway.place import TOKEN_VARIABLE
 from core.brokers.mt5.gateway.serve import Listening, serve_gateway
+from core.brokers.mt5.gateway.wire import Unfit
 from core.brokers.mt5.policy import Secret
 from core.clock.wall import WallClock
 from core.model.errors import QuarterdeckError
 from core.settings.version import code_version
 
 
-def _say(listening: Listening) -> None:
-    sys.stdout.write(msgspec.json.encode(listening).decode() + "\n")
+def _say(word: Listening | Unfit) -> None:
+    sys.stdout.write(msgspec.json.encode(word).decode() + "\n")
     sys.stdout.flush()
 
 
@@ -33,7 +34,7 @@ def main() -> int:
     try:
         asyncio.run(serve_gateway(options, tuple(sys.argv[1:]), WallClock(), _say, end_with_parent=True))
     except QuarterdeckError as error:
-        sys.stderr.write(error.one_line() + "\n")
+        _say(Unfit(str(error), error.what_to_do))
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -20,6 +20,7 @@ from core.brokers.mt5.gateway import wire
 from core.brokers.mt5.gateway.calls import problem_with
 from core.brokers.mt5.gateway.hosts import Hosted, hosted
 from core.brokers.mt5.inprocess import InProcess
+from core.model.errors import QuarterdeckError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,7 +29,11 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     front = os.getppid()
     source, sink = _pipes()
-    host = hosted(arguments[0], list(arguments[1:]))
+    try:
+        host = hosted(arguments[0], list(arguments[1:]))
+    except QuarterdeckError as error:
+        _send(sink, wire.framed(wire.Unfit(str(error), error.what_to_do)))
+        return error.exit_code
     terminal = InProcess(host.module)
     _send(sink, wire.framed(wire.Ready(host.name, host.version)))
     while True:

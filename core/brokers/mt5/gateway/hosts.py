@@ -42,10 +42,16 @@ def hosted(host: str, arguments: list[str]) -> Hosted:
     if host == REAL:
         try:
             module = importlib.import_module(REAL)
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise BrokerError(
                 f"the MetaTrader5 package cannot be imported here: {error}",
                 what_to_do="it exists for Windows alone; install it there (or under Wine) and run the gateway there",
+            ) from error
+        except (ImportError, ValueError, AttributeError) as error:
+            # what a package built for another NumPy says when it is loaded
+            raise BrokerError(
+                f"the MetaTrader5 package does not load: {error}",
+                what_to_do="install MetaTrader5 and NumPy anew, together: `pip install --force-reinstall MetaTrader5 numpy`",
             ) from error
         return Hosted(module=module, name=REAL, version=str(module.__version__))
     place, _, function = host.partition(":")

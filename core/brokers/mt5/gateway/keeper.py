@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from core.brokers.mt5.gateway import wire
 from core.brokers.mt5.gateway.calls import ENTRIES
 from core.clock.wall import Clock
+from core.model.errors import BrokerError
 
 QUEUE_MAX = 512
 ORDER_WAIT_S_MAX = 10.0
@@ -68,7 +69,12 @@ class Keeper:
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Start the child and the loop that feeds it. Raises OSError, TimeoutError, Garbled when there is no child to be had."""
+        """Start the child and the loop that feeds it.
+
+        Raises:
+            BrokerError: the child says why there is no module to be had. OSError, TimeoutError, EOFError, Garbled: there is no
+                child, or it says nothing.
+        """
         await self._spawn()
         self._runner = asyncio.create_task(self._run(), name="gateway child")
 
@@ -151,8 +157,8 @@ class Keeper:
                 return
             try:
                 await self._spawn()
-            except (OSError, TimeoutError, EOFError, wire.Garbled):
-                self._fail_queued("the module's process does not start")
+            except (BrokerError, OSError, TimeoutError, EOFError, wire.Garbled) as error:
+                self._fail_queued(f"the module's process does not start: {error}")
             else:
                 return
 
@@ -182,6 +188,8 @@ class Keeper:
             raise
         if not isinstance(first, wire.Ready):
             await _killed(process)
+            if isinstance(first, wire.Unfit):
+                raise BrokerError(first.why, what_to_do=first.what_to_do)
             raise wire.Garbled("the child did not say that it is ready")
         self._process, self.ready = process, first
 

@@ -15,6 +15,7 @@ import msgspec
 
 from core.brokers.mt5.gateway.place import TOKEN_VARIABLE, new_token
 from core.brokers.mt5.gateway.serve import Listening
+from core.brokers.mt5.gateway.wire import Unfit
 from core.brokers.mt5.policy import Secret
 from core.model.errors import BrokerError
 
@@ -51,7 +52,7 @@ async def start_local_gateway(command: tuple[str, ...]) -> LocalGateway:
     """Start one for the module that `command` names, and wait until it listens.
 
     Raises:
-        BrokerError: it ended, or did not listen in time.
+        BrokerError: it cannot serve and says why, it ended, or did not listen in time.
     """
     token = new_token()
     process = await asyncio.create_subprocess_exec(
@@ -67,7 +68,7 @@ async def start_local_gateway(command: tuple[str, ...]) -> LocalGateway:
     try:
         async with asyncio.timeout(START_S):
             line = b"" if process.stdout is None else await process.stdout.readline()
-        listening = msgspec.json.decode(line, type=Listening)
+        word = msgspec.json.decode(line, type=Listening | Unfit)
     except (TimeoutError, msgspec.DecodeError) as error:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -75,4 +76,7 @@ async def start_local_gateway(command: tuple[str, ...]) -> LocalGateway:
         raise BrokerError(
             f"the gateway for {command[0]} did not start", what_to_do="its own words stand on stderr; see docs/metatrader5.md"
         ) from error
-    return LocalGateway(process, listening, token)
+    if isinstance(word, Unfit):
+        await process.wait()
+        raise BrokerError(word.why, what_to_do=word.what_to_do)
+    return LocalGateway(process, word, token)

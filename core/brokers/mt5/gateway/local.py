@@ -30,7 +30,7 @@ class LocalTerminal:
         self._retry_min_s, self._retry_max_s = retry_min_s, retry_max_s
         self._wait_s = retry_min_s
         self._not_before_s = 0.0
-        self._why = ""
+        self._down = BrokerError("")
         self._starting = asyncio.Lock()
         self._gateway: LocalGateway | None = None
         self._terminal: GatewayTerminal | None = None
@@ -68,14 +68,14 @@ class LocalTerminal:
             if self._terminal is not None:
                 return self._terminal
             if self._clock.monotonic_s() < self._not_before_s:
-                raise TerminalNotSent(self._why)
+                raise _not_sent(self._down)
             self._not_before_s = self._clock.monotonic_s() + self._wait_s
             self._wait_s = min(self._wait_s * 2.0, self._retry_max_s)
             try:
                 self._gateway = await start_local_gateway(self._command)
             except BrokerError as error:
-                self._why = error.one_line()
-                raise TerminalNotSent(self._why) from error
+                self._down = error
+                raise _not_sent(error) from error
             self._wait_s = self._retry_min_s
             self._terminal = GatewayTerminal(
                 self._gateway.address,
@@ -86,3 +86,8 @@ class LocalTerminal:
                 retry_max_s=self._retry_max_s,
             )
             return self._terminal
+
+
+def _not_sent(error: BrokerError) -> TerminalNotSent:
+    """A gateway of our own that does not start will not by itself."""
+    return TerminalNotSent(str(error), what_to_do=error.what_to_do, lasting=True)

@@ -22,7 +22,7 @@ from core.clock.wall import Clock
 from core.model.errors import BrokerError, UsageError
 
 
-class Listening(Struct, frozen=True, kw_only=True):
+class Listening(Struct, frozen=True, kw_only=True, tag="listening"):
     """What a gateway says once it can be reached."""
 
     host: str

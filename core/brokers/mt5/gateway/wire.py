@@ -83,9 +83,16 @@ class Ready(Struct, frozen=True, tag="ready"):
     module_version: str
 
 
+class Unfit(Struct, frozen=True, tag="unfit"):
+    """First and last word of a child, and of a gateway beside its engine, that cannot serve."""
+
+    why: str
+    what_to_do: str
+
+
 ToFront = Hello | Ask
 FromFront = Welcome | Bye | Answer
-FromChild = Ready | Answer
+FromChild = Ready | Unfit | Answer
 
 
 def _hook(value: Any) -> Any:

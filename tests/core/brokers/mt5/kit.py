@@ -18,8 +18,9 @@ from core.brokers.simulator.market import FormingBar, Step, TickColumns, aggrega
 from core.brokers.simulator.records import AccountTerms
 from core.brokers.simulator.servertime import ServerClock as TerminalClock
 from core.brokers.simulator.terminal import SimulatedTerminal
+from core.model.candles import Candles
 from core.model.effects import Close, Modify, Submit
-from core.model.market import Candles, Side
+from core.model.market import Side
 from core.model.units import M15_NS, NS_PER_S
 from core.settings.load import shipped_settings
 

@@ -15,7 +15,8 @@ from core.brokers.simulator.records import AccountTerms
 from core.brokers.simulator.servertime import ServerClock
 from core.brokers.simulator.state import TerminalState
 from core.brokers.simulator.terminal import SimulatedTerminal
-from core.model.market import Candles, Instrument
+from core.model.candles import Candles
+from core.model.market import Instrument
 from core.model.units import M15_NS, NS_PER_S
 
 START = 1_720_000_800 * NS_PER_S

@@ -12,8 +12,9 @@ from core.brokers.simulator.market_recorded import RecordedMarket
 from core.brokers.simulator.market_sources import Sources
 from core.brokers.simulator.market_spread import spreads, usual_before
 from core.data.series import Bars, PairData, Ticks
+from core.model.candles import Candles
 from core.model.errors import DataError
-from core.model.market import TIMEFRAME_NS, Candles
+from core.model.market import TIMEFRAME_NS
 from core.model.units import DAY_NS, M15_NS, NS_PER_MS, NS_PER_S
 from core.settings.load import shipped_settings
 

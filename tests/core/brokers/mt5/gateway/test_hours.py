@@ -15,9 +15,9 @@ from core.model.effects import AskBook, AskFate
 from core.model.inputs import Accepted, Book, Filled, UnknownFate
 from core.model.market import Side
 from core.model.units import NS_PER_S
-from tests.core.brokers.mt5.far_child import GARBLE
+from tests.core.brokers.mt5.gateway.far_child import GARBLE
+from tests.core.brokers.mt5.gateway.line import Line
 from tests.core.brokers.mt5.kit import close, submit
-from tests.core.brokers.mt5.test_gateway import Line
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ from core.clock.wall import WallClock
 from core.model.units import NS_PER_S
 from core.settings.load import load_settings
 
-HOST = "tests.core.brokers.mt5.later_child:make"
+HOST = "tests.core.brokers.mt5.gateway.later_child:make"
 
 
 class MovedClock(WallClock):

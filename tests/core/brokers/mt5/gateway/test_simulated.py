@@ -18,7 +18,7 @@ from core.clock.wall import WallClock
 from core.model.errors import BrokerError, StorageError
 from core.model.units import DAY_NS, H1_NS, NS_PER_S
 from core.settings.load import shipped_settings
-from tests.core.brokers.mt5.later_child import HOST
+from tests.core.brokers.mt5.gateway.later_child import HOST
 
 WEDNESDAY_NS = 1_736_942_400 * NS_PER_S
 """2025-01-15 12:00 UTC."""

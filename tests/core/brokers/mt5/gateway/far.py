@@ -14,7 +14,7 @@ from typing import Any
 
 from core.brokers.mt5.inprocess import plain
 from core.model.units import NS_PER_S
-from tests.core.brokers.mt5.far_child import HOST, receive, send
+from tests.core.brokers.mt5.gateway.far_child import HOST, receive, send
 from tests.core.brokers.mt5.kit import START, Rig
 
 

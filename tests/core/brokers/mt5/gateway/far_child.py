@@ -13,7 +13,7 @@ from typing import Any
 from core.brokers.mt5.gateway import wire
 from core.brokers.mt5.gateway.hosts import Hosted
 
-HOST = "tests.core.brokers.mt5.far_child:make"
+HOST = "tests.core.brokers.mt5.gateway.far_child:make"
 GARBLE = "garble the answer"
 
 

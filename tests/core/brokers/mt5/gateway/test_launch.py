@@ -1,0 +1,129 @@
+"""A gateway as a process of its own beside the engine: it ends with it, and what it cannot do it says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from core.brokers.base import ModuleCall
+from core.brokers.mt5.adapter import Mt5Broker
+from core.brokers.mt5.gateway import wire
+from core.brokers.mt5.gateway.launch import start_local_gateway
+from core.brokers.mt5.gateway.local import LocalTerminal
+from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from core.brokers.mt5.servertime import ServerClock
+from core.model.effects import AskBook
+from core.model.errors import BrokerError
+from core.model.inputs import Filled, UnknownFate
+from core.model.reads import Known, Unknown
+from tests.conftest import CHECKOUT
+from tests.core.brokers.mt5.gateway.far import FarTerminal, FastClock
+from tests.core.brokers.mt5.gateway.line import alive, posix, until
+from tests.core.brokers.mt5.kit import submit
+
+pytestmark = [pytest.mark.processes]
+
+
+async def test_a_gateway_process_killed_or_frozen_leaves_a_known_state_and_ends_with_its_parent():
+    far = FarTerminal(FastClock(200.0))
+    gateway = await start_local_gateway(far.command)
+    client = GatewayTerminal(
+        gateway.address,
+        gateway.token,
+        Deadlines(read_s=0.4, send_s=0.4, start_s=5.0),
+        far.clock,
+        retry_min_s=1.0,
+        retry_max_s=4.0,
+    )
+    broker = Mt5Broker(client, far.rig.policy, far.clock, server_clock=ServerClock("new_york_plus_7"))
+    await broker.connect()
+    await broker.select(("EURUSD",))
+    assert (await broker.perform(AskBook(why="test")))[-1].known
+    if sys.platform != "win32":
+        os.kill(gateway.process.pid, signal.SIGSTOP)
+        assert isinstance(await broker.account(), Unknown)
+        os.kill(gateway.process.pid, signal.SIGCONT)
+        await until(lambda: known(broker))
+    gateway.process.kill()
+    await gateway.process.wait()
+    assert isinstance(await broker.account(), Unknown)
+    fate = (await broker.perform(submit()))[0].fate
+    assert not isinstance(fate, Filled | UnknownFate)
+    await client.close()
+    far.close()
+
+
+async def test_the_child_ends_when_the_front_is_gone():
+    far = FarTerminal(FastClock())
+    gateway = await start_local_gateway(far.command)
+    child = gateway.listening.child_pid
+    gateway.process.kill()
+    await gateway.process.wait()
+    await until(lambda: not alive(child))
+    again = await start_local_gateway(far.command)
+    await again.stop()
+    assert again.process.returncode == 0
+    far.close()
+
+
+async def known(broker):
+    return isinstance(await broker.account(), Known)
+
+
+DYING_FRONT = """
+import os, signal, subprocess, sys
+child = subprocess.Popen([sys.executable, "-m", "core.brokers.mt5.gateway.child", *sys.argv[2:]], stdin=-1, stdout=-1)
+child.stdout.read(int.from_bytes(child.stdout.read(4), "big"))
+os.kill(child.pid, signal.SIGSTOP)
+child.stdin.write(bytes.fromhex(sys.argv[1]))
+child.stdin.flush()
+print(child.pid, flush=True)
+os._exit(0)
+"""
+
+
+@posix
+def test_an_order_of_a_front_that_died_meanwhile_never_enters():
+    far = FarTerminal(FastClock())
+    order = wire.Ask(1, (ModuleCall("order_send", ({"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0},)),), 5.0)
+    front = subprocess.run(
+        [sys.executable, "-c", DYING_FRONT, wire.framed(order).hex(), *far.command],
+        cwd=CHECKOUT,
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    child = int(front.stdout)
+    assert alive(child)
+    os.kill(child, signal.SIGCONT)
+    asyncio.run(until(lambda: not alive(child)))
+    assert "order_send" not in [name for name, _ in far.entered]
+    far.close()
+
+
+async def test_a_module_that_is_not_there_is_said():
+    with pytest.raises(BrokerError, match="MetaTrader5 package cannot be imported") as refused:
+        await start_local_gateway(("MetaTrader5",))
+    assert "Windows" in refused.value.what_to_do
+
+
+async def test_a_start_does_not_wait_for_a_gateway_that_cannot_serve():
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    far = FarTerminal(FastClock())
+    deadlines = Deadlines(read_s=5.0, send_s=5.0, start_s=5.0)
+    terminal = LocalTerminal(("MetaTrader5",), deadlines, FastClock(), retry_min_s=1.0, retry_max_s=1.0)
+    broker = Mt5Broker(terminal, far.rig.policy, FastClock(), sleep=sleep)
+    with pytest.raises(BrokerError, match="MetaTrader5 package cannot be imported"):
+        await broker.connect()
+    assert not slept
+    far.close()

@@ -1,0 +1,240 @@
+"""The pages beside the desk: parameters, ledger, journal and its stories, charts."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from core.link.messages import AskLedger, AskTrades, Ledger, Trades
+from core.link.trades import AskRecord, AskStory, Story, filter_of
+from core.model.commands import SetSettings
+from core.model.units import M15_NS
+from tests.tui.demo import NOW, demo_positions, demo_signals, demo_snapshot
+from tests.tui.demo_client import FakeClient, demo_settings, live_events
+from tests.tui.demo_past import demo_ledger, empty_record
+from tui.screens.desk import DeskScreen
+from tui.screens.journal import JournalPage, StoryPage
+from tui.view.lines import plain_of
+from tui.widgets.keybar import KeyBar
+
+
+async def test_tweaking_refuses_gathers_applies_and_takes_back(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("t", "slash", *"risk_per_trade", "enter", "down", "enter")
+        await ship.press(*["backspace"] * 3, "9", "enter")
+        assert "must be a number from 0.01 to 5" in ship.text
+        await ship.press("backspace", *"0.5", "enter")
+        assert "1 edit waits" in ship.text
+        await ship.press("A", "down", "down", "y")
+        assert ship.client.sent == [SetSettings(changes=(("risk.risk_per_trade_pct", "0.5"),), minutes=120.0)]
+        _, key, before, _, _ = demo_settings().changes[0]  # the newest that the engine tells of, whoever made it
+        await ship.press("U", "y")
+        assert ship.client.sent[1] == SetSettings(changes=((key, before),), minutes=None)
+        await ship.press("H")
+        assert "history" in ship.text
+
+
+async def test_a_value_typed_in_one_packet_with_its_enter_is_taken_whole(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("t")
+        ship.send(
+            "slash",
+            *"risk_per_trade",
+            "enter",
+            "down",
+            "enter",
+            "backspace",
+            *"0.75",
+            *["backspace"] * 2,
+            *"25",
+            "enter",
+            "A",
+            "y",
+        )
+        await ship.settle()
+        assert ship.client.sent == [SetSettings(changes=(("risk.risk_per_trade_pct", "0.25"),), minutes=None)]
+
+
+async def test_values_that_contradict_each_other_are_refused_before_they_are_sent(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("t", "slash", *"open_risk_max", "enter", "down", "enter", *["backspace"] * 3, *"0.5", "enter", "A")
+        assert "must not be above" in ship.text
+        assert ship.client.sent == []
+
+
+async def test_a_parameter_of_the_strategy_is_tweaked_like_any_other(bridge):
+    async with bridge((200, 40)) as ship:
+        await ship.press("t", "slash", *"pullback_rsi", "enter", "down", "enter")
+        assert "RSI that is a pullback in a rise; 100 minus it in a fall" in ship.text
+        await ship.press(*["backspace"] * 4, *"99", "enter")
+        assert "must be a number from 5 to 50 RSI" in ship.text
+        await ship.press(*["backspace"] * 2, *"40", "enter", "A", "y")
+        assert ship.client.sent == [SetSettings(changes=(("strategy.parameters.pullback_rsi", "40.0"),), minutes=None)]
+
+
+async def test_switches_and_choices_change_with_one_key(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("t", "slash", *"own_position", "enter", "down", "space", "space")
+        assert ship.app.screen.edits == {"filters.own_position": '"reverse"'}
+        await ship.press("delete")
+        assert ship.app.screen.edits == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "word"), [("w", "Why not: EURUSD"), ("b", "Journal"), ("n", "JOLTS"), ("h", "Health"), ("v", "EURUSD M15")]
+)
+async def test_pages_open_and_escape_leaves_them(bridge, key, word):
+    async with bridge() as ship:
+        await ship.press(key)
+        await ship.until(lambda: word in ship.text, word)
+        assert "limit in" in ship.text
+        await ship.press("escape")
+        assert isinstance(ship.app.screen, DeskScreen)
+
+
+async def test_the_journal_is_narrowed_by_words_and_by_pair_and_the_metrics_with_it(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("b")
+        await ship.answers()
+        assert "4, +119.50, won 50%" in ship.text
+        await ship.press("slash", *"lost", "enter")
+        await ship.answers()
+        assert "GBPUSD" in ship.text
+        assert "2, -113.70, won 0%" in ship.text
+        await ship.press("right", "right")
+        await ship.answers()
+        assert "Journal: closed trades: GBPUSD lost" in ship.text
+        assert "1, -101.40, won 0%" in ship.text
+        asked = ship.client.asked[-1]
+        assert isinstance(asked, AskTrades)
+        assert asked.only == filter_of("gbpusd lost", NOW)
+        await ship.press("M")
+        await ship.answers()
+        assert "Metrics: GBPUSD lost" in ship.text
+        assert ship.client.asked[-1] == AskRecord(only=filter_of("gbpusd lost", NOW))
+        await ship.press("left", "left")
+        await ship.answers()
+        assert ship.client.asked[-1] == AskRecord(only=filter_of("lost", NOW))
+
+
+async def test_a_trade_tells_its_story_and_escape_goes_back_to_the_journal(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("b")
+        await ship.answers()
+        await ship.press("enter")
+        await ship.answers()
+        for word in ("signal   buy EURUSD", "confidence", "order    ", "filled   ", "92 ms", "trail", "closed   at 1.0745"):
+            assert word in ship.text, word
+        await ship.press("escape")
+        assert "Journal: closed trades" in ship.text
+        await ship.press("escape")
+        assert isinstance(ship.app.screen, DeskScreen)
+
+
+async def test_a_journal_without_trades_and_a_record_of_none_say_so(bridge):
+    client = FakeClient(live_events())
+    client.answers = {AskTrades: Trades(trades=()), AskRecord: empty_record(), AskStory: Story(position_id=1, steps=())}
+    async with bridge(client=client) as ship:
+        await ship.press("b")
+        await ship.answers()
+        assert "No closed trade." in ship.text
+        await ship.press("enter", "M")
+        await ship.answers()
+        assert "trades        0, won 0 (-)" in ship.text
+        assert "no curve yet" in ship.text
+
+
+async def test_the_chart_shows_trades_and_news_of_its_window_and_follows_the_pair(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("v")
+        await ship.answers()
+        chart = ship.app.screen.query_one("#candles").words
+        assert "▲" in chart
+        assert "●" in chart
+        assert chart.splitlines()[-2].count("N") == 2, "one release of the night, one of the day before"
+        await ship.press("right")
+        await ship.answers()
+        chart = ship.app.screen.query_one("#candles").words
+        assert "○" in chart, "the pound was sold and lost"
+        assert "▼" in chart
+        assert any(isinstance(asked, AskTrades) and asked.only.words == ("gbpusd",) for asked in ship.client.asked)
+
+
+@pytest.mark.parametrize("keys", [(), ("w",), ("b",), ("M",), ("v",), ("n",), ("h",), ("t",)])
+async def test_no_page_hides_a_position_or_what_its_stop_is_worth(bridge, keys):
+    async with bridge((80, 24)) as ship:
+        await ship.press(*keys)
+        await ship.answers()
+        for view in demo_positions():
+            line = next(line for line in ship.text.splitlines()[3:6] if f"{view.side.word:<4} {view.symbol}" in line)
+            assert f"{view.lots:.2f}" in line
+            assert "SL 14.2" in line
+
+
+async def test_a_page_says_why_it_has_nothing_to_show(bridge):
+    async with bridge() as ship:
+        ship.client.up = False
+        await ship.press("b")
+        assert "the line to the engine is down" in ship.text
+
+
+async def test_the_ledger_opens_at_the_bar_of_the_chosen_candidate_and_stays_there(bridge):
+    first, refused, *others = demo_signals()
+    refused = msgspec.structs.replace(refused, bar_open_utc_ns=refused.bar_open_utc_ns - M15_NS)
+    chosen = f"verdict:GBPUSD:{refused.bar_open_utc_ns}"
+    async with bridge((120, 40), signals=(first, refused, *others)) as ship:
+        await ship.press("2", "down", "enter")
+        await ship.answers()
+        page = ship.app.screen
+        assert page.panel.cursor_key.startswith(chosen)
+        assert "refused, spread" in ship.text
+        newer = demo_ledger("GBPUSD")[0]
+        newer = msgspec.structs.replace(newer, verdict=msgspec.structs.replace(newer.verdict, bar_open_utc_ns=NOW))
+        ship.client.answers[AskLedger] = Ledger(rows=(newer, *demo_ledger("GBPUSD")), counts={})
+        await ship.give(demo_snapshot(2, next_bar_utc_ns=NOW + M15_NS))
+        await ship.answers()
+        assert page.panel.cursor_key.startswith(chosen)
+        await ship.press("enter")
+        assert "Verdict: GBPUSD" in ship.text
+        assert plain_of(ship.app.screen.panel.sheet.body[1]).startswith("REFUSED spread_of_stop")
+        await ship.press("v")
+        assert ship.app.screen.symbol == "GBPUSD"
+
+
+async def test_the_bar_offers_only_what_does_something(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("t")
+        await ship.answers()
+        assert " A  apply" not in ship.text
+        await ship.press("slash", *"ui.ascii", "enter", "down", "space")
+        assert " A  apply" in ship.text
+        await ship.press("H")
+        assert " A  apply" not in ship.text
+        await ship.press("escape", "escape", "x")
+        await ship.answers()
+        assert " X  stop" not in ship.text
+        assert " Enter  open" in ship.text
+        await ship.press("N")
+        assert " Enter  change, run" in ship.text
+        assert " =  compare" not in ship.text
+        ship.client.answers[AskTrades] = Trades(trades=())
+        await ship.press("escape", "escape", "b")
+        await ship.answers()
+        assert " Enter  story" not in ship.text
+
+
+async def test_keys_of_the_bar_and_rows_of_a_page_can_be_clicked(bridge):
+    async with bridge((120, 40)) as ship:
+        await ship.press("b")
+        await ship.answers()
+        bar = ship.app.screen.query_one(KeyBar)
+        await ship.pilot.click(KeyBar, offset=(bar.words.index("right"), 0))
+        assert ship.app.screen.search == "EURUSD"
+        await ship.answers()
+        await ship.pilot.click("#list", offset=(5, 2), times=2)
+        await ship.answers()
+        assert isinstance(ship.app.screen, StoryPage)
+        bar = ship.app.screen.query_one(KeyBar)
+        await ship.pilot.click(KeyBar, offset=(bar.words.index("Esc"), 0))
+        await ship.settle()
+        assert isinstance(ship.app.screen, JournalPage)
