@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.model.book import BrokerPosition
-from core.model.effects import Close, Submit, Verdict
+from core.model.effects import Close, PositionOpened, Submit, Verdict
 from core.model.inputs import BarClosed, Calendar, Instruments, News
 from core.model.market import Bar, Side
 from core.model.signals import Features
@@ -233,4 +233,4 @@ def test_a_candidate_counts_in_the_correlated_risk_as_it_will_once_it_stands() -
         # nothing is known of how they move, and they share the dollar: what each may lose adds up
         stands = play.desk.view().risk.open_money
         assert stands <= counted <= stands + 4.0, "the spread of the entry is lost once it stands, and no risk any more"
-        assert counted > 1.05 * sum(one.risk_money for one in play.desk.view().positions)
+        assert counted > 1.05 * sum(told.risk_money for told in play.all(PositionOpened))
