@@ -192,7 +192,10 @@ def _keys_by_symbol(tree: Tree) -> Iterator[str]:
     """Dotted keys of what is set for single pairs."""
     yield from (f"pip.{symbol}" for symbol in tree["pip"])
     for symbol, parts in tree["pair"].items():
-        yield from (f"pair.{symbol}.{section}.{name}" for section, values in parts.items() for name in values)
+        for section, values in parts.items():
+            for name, value in values.items():
+                key = f"pair.{symbol}.{section}.{name}"
+                yield from (f"{key}.{part}" for part in value) if isinstance(value, dict) else (key,)
 
 
 def _value(tree: Tree, key: str) -> Any:

@@ -198,7 +198,7 @@ def parse_value(key: str, text: str, own: Own = ()) -> Any:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    row = parameters(own).get(key)
+    row = parameters(own).get(".".join(key.split(".")[2:]) if key.startswith("pair.") else key)
     if row is not None and row.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if row is not None and row.kind == "list" and isinstance(value, str):
