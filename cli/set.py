@@ -25,6 +25,7 @@ from core.settings.load import (
     Tree,
     load_settings,
     look_up,
+    overrides_after,
     parse_value,
     shipped_tree,
     shown,
@@ -32,7 +33,7 @@ from core.settings.load import (
     with_own,
     with_values,
 )
-from core.settings.overrides import Override, write_overrides
+from core.settings.overrides import write_overrides
 from core.settings.parameters import OWN, Parameter, parameters
 from core.settings.schema import Settings
 
@@ -95,13 +96,7 @@ def _override(place: Home, values: dict[str, Any], own: Own) -> str:
     prepare(place)
     loaded = load_settings(place.root)
     validated(with_values(loaded.tree, values.items()), "set", own)
-    overrides = dict(loaded.overrides)
-    plain = with_own(loaded.file_tree, own)
-    for key, value in values.items():
-        overrides[key] = Override(value, look_up(loaded.file_tree, key))
-        if value == look_up(plain, key):
-            del overrides[key]
-    write_overrides(place.overrides, overrides)
+    write_overrides(place.overrides, overrides_after(loaded.overrides, loaded.file_tree, values.items(), own))
     changed = ", ".join(f"{key} = {shown(value)}" for key, value in values.items())
     return f"{changed}: no engine is running, in force from the next start"
 

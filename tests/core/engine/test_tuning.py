@@ -96,6 +96,12 @@ def test_a_parameter_of_the_strategy_is_a_parameter_like_any_other(tmp_path: Pat
     again = Tuning(tmp_path, load_settings(tmp_path), own)
     assert again.settings.pair["EURUSD"]["strategy"] == {"parameters": {"pullback_rsi": 30.0}}
     assert (again.settings.strategy.parameters, again.overridden[:1]) == ({"pullback_rsi": 40.0}, (name,))
+    other = Tuning(tmp_path, load_settings(tmp_path), own)
+    other.change([("strategy.file", "mine.py"), ("strategy.name", "Mine")], "screen", 0)
+    assert other.overridden == ("strategy.file", "strategy.name"), "another strategy has no parameters of the old one"
+    assert load_settings(tmp_path).settings.strategy.parameters == {}
+    other.change([("strategy.file", ""), ("strategy.name", "trend"), (name, "40"), (f"pair.EURUSD.{name}", "30")], "screen", 0)
+    again = Tuning(tmp_path, load_settings(tmp_path), own)
     again.change([(name, "45")], "screen", 0)
     assert Tuning(tmp_path, load_settings(tmp_path), own).overridden == (f"pair.EURUSD.{name}",)
 
