@@ -25,6 +25,7 @@ from core.settings.load import (
     Tree,
     load_settings,
     look_up,
+    overrides_after,
     parse_value,
     shipped_tree,
     shown,
@@ -32,7 +33,7 @@ from core.settings.load import (
     with_own,
     with_values,
 )
-from core.settings.overrides import Override, write_overrides
+from core.settings.overrides import write_overrides
 from core.settings.parameters import OWN, Parameter, parameters
 from core.settings.schema import Settings
 
@@ -77,7 +78,7 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 def _change(place: Home, texts: dict[str, str], minutes: float | None, as_json: bool) -> None:
-    own = _known(place.root).own if any(f"{OWN}." in key for key in texts) else ()
+    own = _known(place.root, strategy=True).own if any(f"{OWN}." in key for key in texts) else ()
     values = {key: parse_value(key, text, own) for key, text in texts.items()}
     try:
         changes = tuple((key, shown(value)) for key, value in values.items())
@@ -95,19 +96,13 @@ def _override(place: Home, values: dict[str, Any], own: Own) -> str:
     prepare(place)
     loaded = load_settings(place.root)
     validated(with_values(loaded.tree, values.items()), "set", own)
-    overrides = dict(loaded.overrides)
-    plain = with_own(loaded.file_tree, own)
-    for key, value in values.items():
-        overrides[key] = Override(value, look_up(loaded.file_tree, key))
-        if value == look_up(plain, key):
-            del overrides[key]
-    write_overrides(place.overrides, overrides)
+    write_overrides(place.overrides, overrides_after(loaded.overrides, loaded.file_tree, values.items(), own))
     changed = ", ".join(f"{key} = {shown(value)}" for key, value in values.items())
     return f"{changed}: no engine is running, in force from the next start"
 
 
 def _show(place: Home, words: list[str], as_json: bool) -> None:
-    known = _known(place.root)
+    known = _known(place.root, strategy=not words or not all(map(_elsewhere, words)))
     rows = _chosen(words, parameters(known.own))
     if as_json:
         print_json({row.key: look_up(known.tree, row.key) for row in rows})
@@ -133,12 +128,18 @@ def _chosen(words: list[str], known: dict[str, Parameter]) -> list[Parameter]:
     return chosen
 
 
-def _known(home: Path) -> _Known:
+def _elsewhere(word: str) -> bool:
+    """Whether a word names parameters, none of them the strategy's: its file need not be read for them."""
+    found = [key for key in parameters() if key == word or key.startswith(f"{word}.")]
+    return bool(found) and not any(key.startswith("strategy.") for key in found)
+
+
+def _known(home: Path, *, strategy: bool) -> _Known:
     try:
         now = ask(home, AskSettings())
     except NotReached:
         loaded = load_settings(home)
-        own = _declared(loaded.settings, home)
+        own = _declared(loaded.settings, home) if strategy else ()
         return _Known(with_own(loaded.tree, own), with_own(shipped_tree(), own), tuple(loaded.overrides), own)
     assert isinstance(now, SettingsNow)
     tree: Tree = msgspec.msgpack.decode(now.tree)

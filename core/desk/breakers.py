@@ -188,12 +188,13 @@ def entry_made(ctx: Context) -> None:
         _judge(ctx, equity)
 
 
-def trade_done(ctx: Context, result_r: float) -> None:
-    """A trade is over: runs of losses, Kelly's memory, and equity as it stands."""
+def trade_done(ctx: Context, result_r: float, *, of_strategy: bool) -> None:
+    """A trade is over: runs of losses, Kelly's memory where the strategy asked for it, and equity as it stands."""
     state = ctx.state
     state.trades_today += 1
-    state.results_r.append(result_r)
-    trim_list(state.results_r, RESULTS_MAX)
+    if of_strategy:
+        state.results_r.append(result_r)
+        trim_list(state.results_r, RESULTS_MAX)
     state.breakers = breakers.trade_closed(state.breakers, result_r=result_r, scratch_r=ctx.settings.breakers.scratch_r)
     equity = state.equity_money
     if equity is not None and state.day_end_utc_ns:

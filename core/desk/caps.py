@@ -115,12 +115,14 @@ def correlation(ctx: Context, found: Signal, sized: Sized, own: PairPolicy, take
     """Lots that the correlated risk of the book allows; None when it refuses."""
     settings = own.settings.correlation
     risks, equity = signed_risks(ctx), ctx.state.equity_money
-    if risks is None or equity is None:
+    entry = _entry_of(ctx, found.symbol, found.side, sized)
+    own_risk = None if entry is None else open_risk_money(entry, ctx.rates, own.slippage)
+    if risks is None or equity is None or own_risk is None:
         take(Check("correlation", None, None, False, "the open risk of a position is not known"))
         return None
     verdict = judge_book(
         risks,
-        (found.symbol, found.side * sized.risk_money),
+        (found.symbol, found.side * own_risk),
         links_of(ctx, [*(symbol for symbol, _ in risks), found.symbol]),
         equity_money=equity,
         max_fraction=settings.book_risk_max_pct / 100.0,
@@ -135,23 +137,13 @@ def correlation(ctx: Context, found: Signal, sized: Sized, own: PairPolicy, take
 def budget(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy, take: Take) -> tuple[Money | None, Money | None]:
     """Margin and open risk that the entry would take, checked against all that is left; (margin, risk)."""
     state = ctx.state
-    equity, valuer, account = state.equity_money, ctx.valuer(symbol), state.account
-    per_side, held, used = ctx.commission_money_per_lot(symbol), open_risk(ctx), used_margin_money(ctx)
-    if equity is None or valuer is None or account is None or per_side is None or held is None or used is None:
+    equity, account, exposed = state.equity_money, state.account, _entry_of(ctx, symbol, side, sized)
+    held, used = open_risk(ctx), used_margin_money(ctx)
+    if equity is None or account is None or exposed is None or held is None or used is None:
         take(Check("budget", None, None, False, "open risk or margin of the book is not known"))
         return None, None
-    exposed = Exposed(
-        valuer=valuer,
-        side=side,
-        lots=sized.lots,
-        open_price=sized.entry_price,
-        stop_price=sized.stop_price,
-        now_price=sized.entry_price,
-        stop_distance=abs(sized.entry_price - sized.stop_price),
-        close_cost_money=per_side * sized.lots,
-    )
     own_risk = open_risk_money(exposed, ctx.rates, own.slippage)
-    margin = valuer.margin_money(side, sized.lots, sized.entry_price, account.leverage, ctx.rates)
+    margin = exposed.valuer.margin_money(side, sized.lots, sized.entry_price, account.leverage, ctx.rates)
     if own_risk is None or margin is None:
         take(Check("budget", None, None, False, "a rate into the account currency is missing"))
         return None, None
@@ -171,6 +163,23 @@ def budget(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy,
     take(Check("margin", margin, free, margin <= free, "margin of the entry against what is free"))
     _gaps(ctx, symbol, exposed, equity, take)
     return margin, own_risk
+
+
+def _entry_of(ctx: Context, symbol: str, side: Side, sized: Sized) -> Exposed | None:
+    """The entry as the position it would be at once; None while its money cannot be told."""
+    valuer, per_side = ctx.valuer(symbol), ctx.commission_money_per_lot(symbol)
+    if valuer is None or per_side is None:
+        return None
+    return Exposed(
+        valuer=valuer,
+        side=side,
+        lots=sized.lots,
+        open_price=sized.entry_price,
+        stop_price=sized.stop_price,
+        now_price=sized.entry_price,
+        stop_distance=abs(sized.entry_price - sized.stop_price),
+        close_cost_money=per_side * sized.lots,
+    )
 
 
 def before_weekend(ctx: Context, symbol: str) -> bool:

@@ -14,7 +14,7 @@ from core.desk.equity import LOTS_NOISE, close_cost_money
 from core.desk.exposed import position_risk_money
 from core.desk.state import OurPosition
 from core.desk.states import halted
-from core.filters.hours import LONG_CLOSURE_S, WEEK_CLOSE_S, is_open, next_close, next_open
+from core.filters.hours import LONG_CLOSURE_S, WEEK_CLOSE_S, next_close, next_open
 from core.filters.news import windows
 from core.model.effects import CloseWhy
 from core.model.market import Bar, Instrument, Side
@@ -108,7 +108,7 @@ def _carry_out(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
     """A wish to close that fell due: at an open market, and after the rollover unless open risk has grown."""
     wish = position.exit_wish
     spec = ctx.spec(position.symbol)
-    if wish is None or spec is None or not is_open(spec, ctx.now):
+    if wish is None or spec is None or not ctx.trades(spec):
         return
     if policy.exit_rollover.contain(ctx.now):
         risk = position_risk_money(ctx, position)
@@ -181,7 +181,7 @@ def _given_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> tupl
     if peak < sum(give_back_from_money(held, policy) for held in group) or policy.exit_rollover.contain(ctx.now):
         return None
     spec = ctx.spec(position.symbol)
-    return (group, net, peak) if spec is not None and is_open(spec, ctx.now) else None
+    return (group, net, peak) if spec is not None and ctx.trades(spec) else None
 
 
 def _give_back_part(ctx: Context, position: OurPosition, spec: Instrument, policy: PairPolicy, note: str) -> None:

@@ -17,7 +17,6 @@ from core.desk.equity import LOTS_NOISE
 from core.desk.positions import closed_by_report
 from core.desk.state import CloseTask, ForeignPosition, OrderInFlight, OurPosition
 from core.desk.states import halted
-from core.filters.hours import is_open, next_open
 from core.model.effects import Alert, Close, CloseWhy
 from core.model.inputs import Filled, Refused
 from core.model.units import NS_PER_S, Lots, UtcNs
@@ -141,8 +140,8 @@ def _market_lets(ctx: Context, task: CloseTask) -> bool:
     if not task.market_closed:
         return True
     spec = ctx.spec(task.symbol)
-    if spec is not None and not is_open(spec, ctx.now):
-        task.next_try_utc_ns = next_open(spec, ctx.now)
+    if spec is not None and not ctx.is_open(spec, ctx.now):
+        task.next_try_utc_ns = ctx.next_open(spec)
         task.blocked = f"market closed until {_clock(task.next_try_utc_ns)}"
         return False
     own = ctx.policy(task.symbol).settings.flatten
@@ -198,7 +197,7 @@ def close_refused(ctx: Context, order: OrderInFlight, fate: Refused) -> None:
         return
     if fate.kind == "market_closed":
         spec = ctx.spec(task.symbol)
-        opens = next_open(spec, ctx.now) if spec is not None else again
+        opens = ctx.next_open(spec) if spec is not None else again
         again = max(fate.retry_utc_ns or opens, again)
         task.market_closed, task.open_seen_utc_ns = True, 0
         task.blocked = f"market closed until {_clock(again)}"

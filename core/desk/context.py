@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from core.clock.zones import NEW_YORK
 from core.desk.state import DeskState, PairState
-from core.filters.hours import EarlyClose, Hours, early_closes_of, parse_clock, parse_day_clock, parse_hours
+from core.filters.hours import EarlyClose, Hours, early_closes_of, is_open, next_open, parse_clock, parse_day_clock, parse_hours
 from core.filters.news import WindowPolicy
 from core.filters.spread import UsualSpreads
 from core.model.effects import AskBook, CloseWhy, Effect, Noted
@@ -269,6 +269,18 @@ class Context:
         if found is None:
             found = self._pair_policies[symbol] = pair_policy(self.settings, symbol)
         return found
+
+    def is_open(self, spec: Instrument, at_utc_ns: UtcNs) -> bool:
+        """Whether a symbol's market is open at an instant: its own hours, and the early closes that settings name."""
+        return is_open(spec, at_utc_ns, self.policy(spec.symbol).early_closes)
+
+    def trades(self, spec: Instrument) -> bool:
+        """Whether something can be closed now: care goes on where quotes come although an early close was listed."""
+        return self.is_open(spec, self.now) or (is_open(spec, self.now) and self.fresh(spec.symbol))
+
+    def next_open(self, spec: Instrument) -> UtcNs:
+        """When a symbol's market opens next."""
+        return next_open(spec, self.now, self.policy(spec.symbol).early_closes)
 
     def valuer(self, symbol: str) -> Valuer | None:
         """The money of a symbol; None while its instrument or the account is unknown."""

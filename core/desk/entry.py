@@ -162,7 +162,8 @@ def _filters(ctx: Context, found: Signal, findings: Findings, own: PairPolicy, e
     if spec is None:
         return None
     rules = own.settings.filters
-    findings.rule(freshness.quote_age(ctx.now, quote, spec, max_s=rules.quote_age_max_s), expires)
+    fresh = freshness.quote_age(ctx.now, quote, spec, max_s=rules.quote_age_max_s, known=own.early_closes)
+    findings.rule(fresh, expires)
     findings.rule(hours.entry_hours(ctx.now, own.entry_hours), expires)
     findings.rule(hours.rollover(ctx.now, own.rollover), expires)
     findings.rule(hours.weekend(ctx.now, own.no_entries_week_s), expires)

@@ -11,7 +11,6 @@ from core.desk.bounds import H1_SPARE, trim_list
 from core.desk.context import Context
 from core.desk.equity import revalue, revalue_all, revalue_foreign, sum_equity
 from core.desk.state import PairState
-from core.filters.hours import is_open
 from core.filters.spread import QUARTERS_OF_WEEK, UsualSpreads
 from core.model.inputs import BarClosed, History, Instruments
 from core.model.market import Quote
@@ -73,7 +72,7 @@ def bar_closed(ctx: Context, closed: BarClosed) -> None:
 def _hole(ctx: Context, pair: PairState, opened_utc_ns: int) -> bool:
     """Whether a bar is missing before this one at a time when the market was open."""
     spec = ctx.spec(pair.symbol)
-    return spec is not None and is_open(spec, opened_utc_ns - M15_NS) and is_open(spec, pair.last_bar_utc_ns + M15_NS)
+    return spec is not None and ctx.is_open(spec, opened_utc_ns - M15_NS) and ctx.is_open(spec, pair.last_bar_utc_ns + M15_NS)
 
 
 def _hour(ctx: Context, pair: PairState, opened_utc_ns: int, close: float) -> None:

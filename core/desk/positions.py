@@ -21,6 +21,8 @@ from core.model.inputs import Filled
 from core.model.market import Side
 from core.model.units import Lots, Money, Price
 
+ADOPTED = "adopted"
+"""Strategy of a position that no order of ours explains: its result is nobody's skill."""
 _READINGS_WITHOUT_MAX = 60
 
 
@@ -161,7 +163,7 @@ def adopted(ctx: Context, held: BrokerPosition, stop_price: Price) -> OurPositio
         lost = valuer.profit_money(held.side, held.lots, held.open_price, stop_price, ctx.rates)
     entry = Entry(
         signal_id=f"adopted:{held.position_id}",
-        strategy="adopted",
+        strategy=ADOPTED,
         bar_open_utc_ns=0,
         quoted_price=held.open_price,
         stop_price=stop_price,
@@ -455,4 +457,4 @@ def finish(ctx: Context, position: OurPosition) -> None:
     if not any(held.stop_missing for held in state.positions.values()):
         drop_reason(ctx, "no_stop")
     sum_equity(ctx)
-    breakers.trade_done(ctx, result_r)
+    breakers.trade_done(ctx, result_r, of_strategy=position.entry.strategy != ADOPTED)

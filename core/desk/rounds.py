@@ -72,7 +72,7 @@ def signal(ctx: Context, found: Signal) -> None:
     now = _open(ctx, found.bar_open_utc_ns)
     if found.exit_now:
         for position in list(ctx.state.positions.values()):
-            if position.symbol == found.symbol:
+            if position.symbol == found.symbol and position.side is not found.side:
                 closes.start_close(ctx, position.position_id, "strategy")
         pair.outcome, pair.reason = "none", "exit"
         _reported(ctx, now, found.symbol, found.bar_open_utc_ns)

@@ -32,7 +32,8 @@ def started_context(stamped: Stamped, told: Started) -> Context:
     )
     settings = settings_of(told.settings)
     state = DeskState(seq=stamped.seq, at_utc_ns=stamped.at_utc_ns, run_id=told.run_id, mode=told.mode, started=True)
-    state.strategy = settings.strategy.name
+    named = settings.strategy
+    state.strategy = f"{named.name} in {named.file}" if named.file else named.name
     ctx = Context(state, settings)
     for symbol in ctx.pairs:
         ctx.pair(symbol)

@@ -22,7 +22,6 @@ from core.desk.exposed import (
 from core.desk.links import links_of
 from core.desk.state import ForeignPosition, OurPosition
 from core.desk.states import trading_state
-from core.filters.hours import is_open
 from core.filters.news import next_release
 from core.model.market import Instrument, Side
 from core.model.snapshot import (
@@ -107,7 +106,7 @@ def _currencies(ctx: Context, symbol: str) -> tuple[str, ...]:
 def _pair(ctx: Context, symbol: str, at_utc_ns: UtcNs) -> PairView:
     state, pair, spec, quote = ctx.state, ctx.state.pairs.get(symbol), ctx.spec(symbol), ctx.state.quotes.get(symbol)
     pip = spec.pip if spec is not None else 0.0
-    opened = spec is not None and is_open(spec, at_utc_ns)
+    opened = spec is not None and ctx.is_open(spec, at_utc_ns)
     age_max = ns(ctx.policy(symbol).settings.filters.quote_age_max_s)
     stale = opened and (quote is None or at_utc_ns - quote.at_utc_ns > age_max)
     usual = ctx.usual_spread(symbol)

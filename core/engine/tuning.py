@@ -16,8 +16,21 @@ import msgspec
 from core.model.errors import SettingsError
 from core.model.inputs import SettingsChanged
 from core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
-from core.settings.load import Loaded, Own, Tree, load_settings, look_up, parse_value, shown, validated, with_own, with_values
-from core.settings.overrides import OVERRIDES_NAME, Override, Return, read_returns, write_overrides
+from core.settings.load import (
+    Loaded,
+    Own,
+    Tree,
+    load_settings,
+    look_up,
+    overrides_after,
+    parse_value,
+    shown,
+    validated,
+    with_own,
+    with_values,
+    without,
+)
+from core.settings.overrides import OVERRIDES_NAME, Return, read_returns, write_overrides
 from core.settings.parameters import TABLES, parameters, sections
 from core.settings.schema import Settings
 
@@ -122,15 +135,14 @@ class Tuning:
         return None
 
     def _apply(self, values: tuple[tuple[str, Any], ...], cause: str, returns: tuple[Return, ...]) -> SettingsChanged:
-        tree = with_values(self._tree, values)
+        file_tree = self._loaded.file_tree
+        overrides = overrides_after(self._overrides, file_tree, values, self.own)
+        tree = self._tree
+        for key in self._overrides.keys() - overrides.keys():
+            filed = look_up(file_tree, key)
+            tree = without(tree, key) if filed is None else with_values(tree, ((key, filed),))
+        tree = with_values(tree, values)
         self._judged(tree)
-        overrides = dict(self._overrides)
-        plain = with_own(self._loaded.file_tree, self.own)
-        for key, value in values:
-            if value == look_up(plain, key):
-                overrides.pop(key, None)
-            else:
-                overrides[key] = Override(value, look_up(self._loaded.file_tree, key))
         write_overrides(self._home / OVERRIDES_NAME, overrides, returns)
         self._overrides, self._returns = overrides, returns
         return self._become(tree, cause)
@@ -192,7 +204,10 @@ def _keys_by_symbol(tree: Tree) -> Iterator[str]:
     """Dotted keys of what is set for single pairs."""
     yield from (f"pip.{symbol}" for symbol in tree["pip"])
     for symbol, parts in tree["pair"].items():
-        yield from (f"pair.{symbol}.{section}.{name}" for section, values in parts.items() for name in values)
+        for section, values in parts.items():
+            for name, value in values.items():
+                key = f"pair.{symbol}.{section}.{name}"
+                yield from (f"{key}.{part}" for part in value) if isinstance(value, dict) else (key,)
 
 
 def _value(tree: Tree, key: str) -> Any:

@@ -5,18 +5,23 @@ Promises: a quiet symbol outside its own hours is closed, not stale. Does not: r
 
 from __future__ import annotations
 
-from core.filters.hours import is_open, next_open
+from core.filters.hours import EarlyClose, is_open, next_open
 from core.filters.ruling import Ruling
 from core.model.market import Instrument, Quote
 from core.model.signals import Check
 from core.model.units import NS_PER_S, Price, PriceDistance, UtcNs
 
 
-def quote_age(at_utc_ns: UtcNs, quote: Quote | None, instrument: Instrument, *, max_s: float) -> Ruling:
-    """The newest tick is young enough; outside the symbol's hours the reason is `session`, within them `quote_age`."""
-    if not is_open(instrument, at_utc_ns):
+def quote_age(
+    at_utc_ns: UtcNs, quote: Quote | None, instrument: Instrument, *, max_s: float, known: tuple[EarlyClose, ...] = ()
+) -> Ruling:
+    """The newest tick is young enough; outside the symbol's hours the reason is `session`, within them `quote_age`.
+
+    `known`: its early closes and holidays.
+    """
+    if not is_open(instrument, at_utc_ns, known):
         closed = Check("session", None, None, False, "the market is closed")
-        return Ruling(check=closed, again_utc_ns=next_open(instrument, at_utc_ns))
+        return Ruling(check=closed, again_utc_ns=next_open(instrument, at_utc_ns, known))
     if quote is None:
         return Ruling(check=Check("quote_age", None, max_s, False, "no quote yet"), passing=True)
     age_s = max(at_utc_ns - quote.at_utc_ns, 0) / NS_PER_S

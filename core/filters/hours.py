@@ -184,14 +184,22 @@ def sessions_of(instrument: Instrument) -> tuple[tuple[int, int], ...]:
     return instrument.sessions or _USUAL_WEEK
 
 
-def is_open(instrument: Instrument, at_utc_ns: UtcNs) -> bool:
-    """Whether the symbol's own hours hold at an instant."""
+def is_open(instrument: Instrument, at_utc_ns: UtcNs, known: tuple[EarlyClose, ...] = ()) -> bool:
+    """Whether the symbol's own hours hold at an instant, but for the early closes and holidays that are known."""
+    if known and any(close.at_utc_ns <= at_utc_ns < close.until_utc_ns for close in known):
+        return False
     second = week_second(at_utc_ns, NEW_YORK)
     return any(start <= second < end for start, end in sessions_of(instrument))
 
 
-def next_open(instrument: Instrument, at_utc_ns: UtcNs) -> UtcNs:
-    """The next instant at which one of the symbol's sessions begins."""
+def next_open(instrument: Instrument, at_utc_ns: UtcNs, known: tuple[EarlyClose, ...] = ()) -> UtcNs:
+    """The next instant at which one of the symbol's sessions begins, or goes on after a known early close."""
+    over = max((close.until_utc_ns for close in known if close.at_utc_ns <= at_utc_ns < close.until_utc_ns), default=0)
+    opens = over if over and is_open(instrument, over) else _next_session(instrument, over or at_utc_ns)
+    return opens if is_open(instrument, opens, known) else next_open(instrument, opens, known)
+
+
+def _next_session(instrument: Instrument, at_utc_ns: UtcNs) -> UtcNs:
     return min(_after_week_seconds(at_utc_ns, start) for start, _ in sessions_of(instrument))
 
 

@@ -48,7 +48,7 @@ class Signal(Struct, frozen=True, kw_only=True, tag="signal"):
     votes: tuple[Check, ...] = ()
     features: Features = Features()
     exit_now: bool = False
-    """The strategy wants its open position in this pair closed instead of an entry."""
+    """The strategy wants its open positions against `side` closed instead of an entry."""
 
     @property
     def id(self) -> str:

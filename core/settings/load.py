@@ -149,6 +149,29 @@ def with_own(tree: Tree, own: Own) -> Tree:
     return merged(with_values({}, defaults), tree)
 
 
+def overrides_after(
+    overrides: dict[str, Override], file_tree: Tree, values: Iterable[tuple[str, Any]], own: Own = ()
+) -> dict[str, Override]:
+    """What is overridden once `values` are set: nothing that the files say anyway, and no parameter of a strategy that goes."""
+    found, plain, changes = dict(overrides), with_own(file_tree, own), dict(values)
+    for key, value in changes.items():
+        held = found.pop(key, None)
+        before = look_up(file_tree, key) if held is None else held.value
+        if key in ("strategy.name", "strategy.file") and value != before:
+            found = {name: item for name, item in found.items() if f"{OWN}." not in name or name in changes}
+        if value != look_up(plain, key):
+            found[key] = Override(value, look_up(file_tree, key))
+    return found
+
+
+def without(tree: Tree, key: str) -> Tree:
+    """`tree` without what stands under a dotted key."""
+    first, _, rest = key.partition(".")
+    kept = {name: value for name, value in tree.items() if name != first}
+    inner = tree.get(first)
+    return {**kept, first: without(inner, rest)} if rest and isinstance(inner, dict) else kept
+
+
 def _own_mistakes(values: Tree, own: Own) -> list[str]:
     known = {row.key: row for row in own}
     found: list[str] = []
@@ -198,7 +221,7 @@ def parse_value(key: str, text: str, own: Own = ()) -> Any:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    row = parameters(own).get(key)
+    row = parameters(own).get(".".join(key.split(".")[2:]) if key.startswith("pair.") else key)
     if row is not None and row.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if row is not None and row.kind == "list" and isinstance(value, str):

@@ -38,6 +38,8 @@ class BarStory(Struct, frozen=True, kw_only=True):
     bar_open_utc_ns: UtcNs
     found: Signal | NoSignal | None
     """What the scanner said, with its votes; None where it said nothing, or its input is pruned."""
+    gate: str = ""
+    """What the gate said before that scan: the trading state and its reasons. Empty where this run had told none by then."""
     judgements: tuple[Judgement, ...]
     """In the order in which they were given; the last one holds."""
 
@@ -49,6 +51,8 @@ class BarStory(Struct, frozen=True, kw_only=True):
     def lines(self) -> tuple[str, ...]:
         """For people: the verdict, then every vote and check with its number and threshold."""
         text = [f"{self.symbol}, bar of {iso(self.bar_open_utc_ns)}, run {self.run_id}"]
+        if self.gate:
+            text.append(f"the gate before this scan: {self.gate}")
         if self.found is not None:
             text.append(_found_line(self.found))
             text += [_check_line(vote) for vote in self.found.votes]
@@ -116,16 +120,35 @@ def _story(reader: TapeReader, run: Run, symbol: str, bar_open: UtcNs) -> BarSto
         effect = _decoded(decode_effect, body, reader, run)
         if isinstance(effect, Verdict):
             judgements.append(Judgement(at, effect))
-    found = _said(reader, run, symbol, bar_open)
-    return BarStory(run_id=run.run_id, symbol=symbol, bar_open_utc_ns=bar_open, found=found, judgements=tuple(judgements))
+    scan = _scan_of(reader, run, symbol, bar_open)
+    return BarStory(
+        run_id=run.run_id,
+        symbol=symbol,
+        bar_open_utc_ns=bar_open,
+        found=_said(reader, run, scan),
+        gate=_gate(reader, run, scan),
+        judgements=tuple(judgements),
+    )
 
 
-def _said(reader: TapeReader, run: Run, symbol: str, bar_open: UtcNs) -> Signal | NoSignal | None:
+def _scan_of(reader: TapeReader, run: Run, symbol: str, bar_open: UtcNs) -> int:
+    """Sequence number of the scanner's first word about a bar; 0 where it said none."""
     places = " UNION ".join(
         f"SELECT seq FROM {table} WHERE run = ?1 AND symbol = ?2 AND bar_open_utc_ns = ?3" for table in ("signals", "no_signals")
     )
-    sql = f"SELECT body FROM tape WHERE run = ?1 AND seq = (SELECT min(seq) FROM ({places}))"
-    for (body,) in reader.rows(sql, run.run, symbol, bar_open):
+    ((first,),) = reader.rows(f"SELECT min(seq) FROM ({places})", run.run, symbol, bar_open)
+    return int(first or 0)
+
+
+def _gate(reader: TapeReader, run: Run, scan: int) -> str:
+    sql = "SELECT state, reasons FROM states WHERE run = ? AND seq < ? ORDER BY seq DESC, n DESC LIMIT 1"
+    for state, reasons_then in reader.rows(sql, run.run, scan):
+        return "open" if state == "ACTIVE" else f"{state} ({', '.join(str(reasons_then).split())})"
+    return ""
+
+
+def _said(reader: TapeReader, run: Run, scan: int) -> Signal | NoSignal | None:
+    for (body,) in reader.rows("SELECT body FROM tape WHERE run = ? AND seq = ?", run.run, scan):
         item = _decoded(decode_input, body, reader, run)
         if isinstance(item, Signal | NoSignal):
             return item

@@ -90,6 +90,17 @@ def test_what_settings_adopt_is_cared_for_and_gets_a_stop() -> None:
     assert play.desk.view().positions[0].ours
 
 
+def test_what_a_hand_opened_tells_kelly_nothing_of_the_strategy() -> None:
+    play = Play(shipped_settings(("account.adopt_foreign", True))).start()
+    play.held[9] = foreign("EURUSD", stop_price=1.08)
+    play.book()
+    trade = only(play.out(9, 1.08, -300.0), TradeClosed)
+    assert trade.result_r < 0.0
+    assert play.desk._ctx.state.results_r == []
+    play.out(play.enter("GBPUSD"), 1.26, -10.0)
+    assert len(play.desk._ctx.state.results_r) == 1
+
+
 def test_a_deposit_is_no_result() -> None:
     play = Play().start()
     deposit = Deal(

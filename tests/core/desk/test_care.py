@@ -209,20 +209,44 @@ def test_positions_leave_before_a_listed_early_close_and_none_is_entered_before_
 @pytest.mark.parametrize(
     ("closes", "symbol", "refused"),
     [
-        (["2024-08-05 11:00"], "EURUSD", True),
-        (["2024-08-05 11:00 EURUSD"], "EURUSD", True),
-        (["2024-08-05 11:00 EURUSD"], "GBPUSD", False),
-        (["2024-08-05 12:00"], "EURUSD", False),
-        (["2024-08-05"], "EURUSD", True),
-        (["2024-08-06"], "EURUSD", False),
-        (["2024-08-04 12:00"], "EURUSD", False),
+        (["2024-08-05 11:00"], "EURUSD", "early_close"),
+        (["2024-08-05 11:00 EURUSD"], "EURUSD", "early_close"),
+        (["2024-08-05 11:00 EURUSD"], "GBPUSD", ""),
+        (["2024-08-05 12:00"], "EURUSD", ""),
+        (["2024-08-05"], "EURUSD", "session"),
+        (["2024-08-06"], "EURUSD", ""),
+        (["2024-08-04 12:00"], "EURUSD", ""),
     ],
 )
-def test_no_entry_before_a_listed_early_close_or_on_a_holiday(closes: list[str], symbol: str, refused: bool) -> None:
+def test_no_entry_before_a_listed_early_close_or_on_a_holiday(closes: list[str], symbol: str, refused: str) -> None:
     play = Play(shipped_settings(("care.early_closes", closes))).start()
     effects = play.round(play.signal(symbol))
     verdict = next(effect for effect in effects if isinstance(effect, Verdict) and effect.symbol == symbol)
-    assert (verdict.outcome, verdict.reason) == (("refused", "early_close") if refused else ("entered", ""))
+    assert (verdict.outcome, verdict.reason) == ("refused" if refused else "entered", refused)
+
+
+def test_after_a_listed_early_close_no_quote_is_stale_and_what_is_due_waits_for_the_open() -> None:
+    # 9:00 in New York is 13:00 in UTC in August; the bank day ends at 21:00
+    closes = ("care.early_closes", ["2024-08-05 09:00 EURUSD"])
+    no_minutes = (("care.early_close_minutes", 0.0), ("care.early_close_no_entries_minutes", 0.0))
+    play, position = opened(NO_TRAIL, ("care.age_max_hours", 2.0), *no_minutes, closes)
+    play.at = NOON + 3 * 3600 * NS_PER_S
+    assert Close not in map(type, play.timer())
+    euro, pound = (next(pair for pair in play.desk.view().pairs if pair.symbol == name) for name in ("EURUSD", "GBPUSD"))
+    assert (euro.session_open, euro.stale) == (False, False)
+    assert (pound.session_open, pound.stale) == (True, True)
+    play.at = NOON + 9 * 3600 * NS_PER_S - NS_PER_S
+    assert Close not in map(type, play.timer())
+    play.at = NOON + (10 * 3600 + 6 * 60) * NS_PER_S  # open again at 17:00 in New York, and the rollover is waited out
+    assert only(play.quote("EURUSD"), Close).position_id == position
+
+
+def test_quotes_that_come_after_a_listed_early_close_let_what_is_due_close() -> None:
+    closes = ("care.early_closes", ["2024-08-05 09:00 EURUSD"])
+    no_minutes = (("care.early_close_minutes", 0.0), ("care.early_close_no_entries_minutes", 0.0))
+    play, position = opened(NO_TRAIL, ("care.age_max_hours", 2.0), *no_minutes, closes)
+    play.at = NOON + 3 * 3600 * NS_PER_S
+    assert only(play.quote("EURUSD"), Close).position_id == position
 
 
 def test_a_session_that_ends_before_the_week_does_is_an_early_close() -> None:

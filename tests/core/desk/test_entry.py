@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.model.book import BrokerPosition
-from core.model.effects import Close, Submit, Verdict
+from core.model.effects import Close, PositionOpened, Submit, Verdict
 from core.model.inputs import BarClosed, Calendar, Instruments, News
 from core.model.market import Bar, Side
 from core.model.signals import Features
@@ -220,3 +220,17 @@ def test_kelly_needs_trades_and_never_risks_more_than_fixed() -> None:
     small = judged(play, "GBPUSD")
     assert 0.0 < small.risk_money < 60.0
     assert play.desk.view().risk.kelly == "0.250% (floor, 40 trades)"
+
+
+def test_a_candidate_counts_in_the_correlated_risk_as_it_will_once_it_stands() -> None:
+    """Slippage and the cost to close included: the book is not over its limit in the moment after the entry that fitted it."""
+    wide = tuple((f"exposure.{name}_max_x_equity", 1000.0) for name in ("position", "currency", "total"))
+    play = Play(shipped_settings(*wide, ("correlation.book_risk_max_pct", 100.0), ("exposure.all_stops_max_pct", 100.0))).start()
+    for symbol in ("EURUSD", "GBPUSD"):
+        play.enter(symbol)
+        verdict = play.last(Verdict)
+        counted = next(check for check in verdict.checks if check.name == "correlation").value
+        # nothing is known of how they move, and they share the dollar: what each may lose adds up
+        stands = play.desk.view().risk.open_money
+        assert stands <= counted <= stands + 4.0, "the spread of the entry is lost once it stands, and no risk any more"
+        assert counted > 1.05 * sum(told.risk_money for told in play.all(PositionOpened))

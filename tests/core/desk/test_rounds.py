@@ -118,12 +118,14 @@ def test_a_requote_is_tried_again_with_fresh_prices_and_not_for_ever(tries: int)
     assert {one.signal_id for one in sent} == {sent[0].signal_id}
 
 
-def test_an_exit_wish_closes_and_is_no_candidate() -> None:
+@pytest.mark.parametrize(("held", "wish"), [(Side.BUY, Side.SELL), (Side.SELL, Side.BUY), (Side.BUY, Side.BUY)])
+def test_an_exit_wish_closes_what_stands_against_its_side_and_is_no_candidate(held: Side, wish: Side) -> None:
     play = Play().start()
-    play.enter("EURUSD")
+    play.enter("EURUSD", held)
     play.next_bar()
-    effects = play.round(play.signal("EURUSD", exit_now=True))
-    assert [(one.why, one.symbol) for one in effects if type(one).__name__ == "Close"] == [("strategy", "EURUSD")]
+    effects = play.round(play.signal("EURUSD", wish, exit_now=True))
+    closed = [(one.why, one.symbol) for one in effects if type(one).__name__ == "Close"]
+    assert closed == ([("strategy", "EURUSD")] if held is not wish else [])
     assert not verdicts(effects)
 
 

@@ -124,10 +124,18 @@ def test_the_book_is_asked_for_again_while_it_is_unknown() -> None:
     assert play.desk.view().state == "ACTIVE"
 
 
-@pytest.mark.parametrize(("strategy", "kept"), [("trend", 1), ("another", 0)])
-def test_the_results_behind_kelly_are_those_of_the_same_strategy(strategy: str, kept: int) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "kept"),
+    [
+        ((("strategy.name", "trend"),), 1),
+        ((("strategy.name", "another"),), 0),
+        ((("strategy.name", "trend"), ("strategy.file", "mine.py")), 0),
+    ],
+    ids=["the same", "another", "another file"],
+)
+def test_the_results_behind_kelly_are_those_of_the_same_strategy(strategy: tuple[tuple[str, object], ...], kept: int) -> None:
     play = Play().start()
     play.out(play.enter(), 1.08, -10.0)
     assert len(play.desk._ctx.state.results_r) == 1
-    again = Play(shipped_settings(("strategy.name", strategy)), run_id="r2", at=play.at).start(restored=play.desk.checkpoint())
+    again = Play(shipped_settings(*strategy), run_id="r2", at=play.at).start(restored=play.desk.checkpoint())
     assert len(again.desk._ctx.state.results_r) == kept

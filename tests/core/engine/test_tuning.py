@@ -91,10 +91,19 @@ def test_a_parameter_of_the_strategy_is_a_parameter_like_any_other(tmp_path: Pat
         tuned.change([("strategy.parameters.pulback_rsi", "40")], "screen", 0)
     assert tuned.change([(name, "40")], "screen", 0).changes == ((name, "45.0", "40.0"),)
     assert (tuned.pending, tuned.settings.strategy.parameters) == ((name,), {})
+    one_pair = tuned.change([(f"pair.EURUSD.{name}", "30")], "screen", 0)
+    assert one_pair.changes == ((f"pair.EURUSD.{name}", "40.0", "30.0"),)
     again = Tuning(tmp_path, load_settings(tmp_path), own)
-    assert (again.settings.strategy.parameters, again.overridden) == ({"pullback_rsi": 40.0}, (name,))
+    assert again.settings.pair["EURUSD"]["strategy"] == {"parameters": {"pullback_rsi": 30.0}}
+    assert (again.settings.strategy.parameters, again.overridden[:1]) == ({"pullback_rsi": 40.0}, (name,))
+    other = Tuning(tmp_path, load_settings(tmp_path), own)
+    other.change([("strategy.file", "mine.py"), ("strategy.name", "Mine")], "screen", 0)
+    assert other.overridden == ("strategy.file", "strategy.name"), "another strategy has no parameters of the old one"
+    assert load_settings(tmp_path).settings.strategy.parameters == {}
+    other.change([("strategy.file", ""), ("strategy.name", "trend"), (name, "40"), (f"pair.EURUSD.{name}", "30")], "screen", 0)
+    again = Tuning(tmp_path, load_settings(tmp_path), own)
     again.change([(name, "45")], "screen", 0)
-    assert Tuning(tmp_path, load_settings(tmp_path), own).overridden == ()
+    assert Tuning(tmp_path, load_settings(tmp_path), own).overridden == (f"pair.EURUSD.{name}",)
 
 
 def test_a_change_survives_a_restart_and_its_undoing_leaves_no_trace(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.filters.freshness import price_moved, quote_age, signal_age
+from core.filters.hours import parse_early_close
 from core.model.market import Quote
 from tests.core.filters.when import text, utc
 from tests.core.risk.trade import pair
@@ -24,6 +25,26 @@ def test_a_quote_is_stale_only_inside_the_symbols_own_hours() -> None:
     assert not quote_age(at, None, EURUSD, max_s=60.0).passed
     closed = quote_age(utc("2024-01-20 12:00"), quote("2024-01-19 21:59"), EURUSD, max_s=60.0)
     assert (closed.check.name, closed.passing, text(closed.again_utc_ns)) == ("session", False, "2024-01-21 22:00:00")
+
+
+@pytest.mark.parametrize(
+    ("listed", "at", "opens"),
+    [
+        ("2026-11-26 13:00", "2026-11-26 18:01", "2026-11-26 22:00:00"),  # Thanksgiving: until the bank day's end
+        ("2026-11-27 13:00", "2026-11-27 18:01", "2026-11-29 22:00:00"),  # the Friday after: until Sunday evening
+        ("2026-12-25", "2026-12-25 12:00", "2026-12-27 22:00:00"),  # Christmas on a Friday
+        ("2024-12-25", "2024-12-24 22:30", "2024-12-25 22:00:00"),  # in the middle of a week, begun the evening before
+    ],
+)
+def test_after_a_listed_early_close_the_market_is_closed_and_no_quote_is_stale(listed: str, at: str, opens: str) -> None:
+    known = (parse_early_close(listed),)
+    now = utc(at)
+    closed = quote_age(now, None, EURUSD, max_s=60.0, known=known)
+    assert (closed.check.name, closed.check.note, text(closed.again_utc_ns)) == ("session", "the market is closed", opens)
+    assert quote_age(now, None, EURUSD, max_s=60.0).check.name == "quote_age"
+    assert quote_age(closed.again_utc_ns, None, EURUSD, max_s=60.0, known=known).check.name == "quote_age"
+    before = known[0].at_utc_ns - 1
+    assert quote_age(before, None, EURUSD, max_s=60.0, known=known).check.name == "quote_age"
 
 
 @pytest.mark.parametrize(("age_s", "passed"), [(0, True), (120, True), (121, False), (-1, False), (180_000, False)])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.journal.tape import TapeReader
 from core.journal.writer import JournalWriter
-from core.model.effects import Verdict
+from core.model.effects import Effect, StateChanged, Verdict
 from core.model.errors import StorageError, UsageError
-from core.model.inputs import Stamped
+from core.model.inputs import Stamped, TimerFired
 from core.model.market import Side
 from core.model.signals import Check, NoSignal, Signal
 from core.model.units import M15_NS
@@ -56,6 +57,25 @@ def test_every_judgement_of_a_bar_is_told_in_order(journal: Path) -> None:
     assert "passed  h1_trend 1 against 0 (up)" in text
     assert "FAILED  spread 3.25 against 2 (pips)" in text
     assert "buy refused: stale" in text
+
+
+def test_what_the_gate_said_before_the_scan_stands_in_the_story_of_every_bar(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path / "j", journal_settings(), clock=Watch(), durable=False, threaded=False)
+    writer.begin_run(new_run())
+    told: list[tuple[Any, tuple[Effect, ...]]] = [
+        (no_signal("EURUSD", MONDAY_NS), (StateChanged(state="ACTIVE", reasons=()),)),
+        (no_signal("EURUSD", MONDAY_NS + M15_NS), ()),
+        (TimerFired(), (StateChanged(state="REDUCE_ONLY", reasons=("paused", "drawdown")),)),
+        (no_signal("EURUSD", MONDAY_NS + 2 * M15_NS), (StateChanged(state="ACTIVE", reasons=()),)),
+        (signal("EURUSD", MONDAY_NS + 3 * M15_NS), (verdict("refused", "news", MONDAY_NS + 3 * M15_NS),)),
+    ]
+    for seq, (said, effects) in enumerate(told, 1):
+        writer.append(Stamped(seq=seq, at_utc_ns=MONDAY_NS + seq * M15_NS, input=said), effects)
+    writer.close()
+    with TapeReader(tmp_path / "j") as reader:
+        stories = [why(reader, "EURUSD", MONDAY_NS + bar * M15_NS)[0] for bar in range(4)]
+    assert [story.gate for story in stories] == ["", "open", "REDUCE_ONLY (paused, drawdown)", "open"]
+    assert "the gate before this scan: REDUCE_ONLY (paused, drawdown)" in stories[2].lines()
 
 
 def test_a_bar_without_a_signal_tells_the_votes(journal: Path) -> None:
