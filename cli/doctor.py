@@ -21,6 +21,7 @@ from core.brokers.mt5.terminals import open_terminal
 from core.clock.wall import WallClock
 from core.engine.alerting import services
 from core.engine.examining import MarketAndMachine, wanted_of
+from core.journal.tape import TapeReader
 from core.link.messages import AskDoctor, Cannot, DoctorNow
 from core.model.errors import NoEngineError, VerdictError
 from core.settings.home import Home, resolve_home
@@ -28,9 +29,11 @@ from core.settings.load import load_settings
 from core.settings.schema import Settings
 from core.settings.secrets import URLS_VARIABLE, read_secrets
 from core.strategy.load import load_strategy
+from core.study.slippage import measured_slippage
 
 _ANSWER_S = 180.0
 """An engine whose broker is slow is slow to answer, and that is the finding."""
+_SLIPPAGE_NOISE_PIPS = 0.05
 _MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
@@ -56,6 +59,7 @@ def command(
         findings = asyncio.run(_examined(load_settings(place.root, given).settings, place))
     else:
         warn("this is what the running engine sees")
+    findings = (*findings, *slippage(load_settings(place.root, given).settings, place))
     if alert:
         findings = (*findings, alerted(load_settings(place.root, given).settings, place))
     verdict = verdict_of(findings)
@@ -66,6 +70,31 @@ def command(
     if verdict == "fail":
         failed = [finding.name for finding in findings if finding.verdict == "fail"]
         raise VerdictError(f"not fit to trade: {', '.join(failed)}", what_to_do="see the remedies above")
+
+
+def slippage(settings: Settings, place: Home) -> tuple[Finding, ...]:
+    """What the broker's fills cost beyond their quotes, beside what replays and backtests assume; nothing before the first."""
+    if not place.journal.exists():
+        return ()
+    with TapeReader(place.journal) as reader:
+        found = measured_slippage(reader, settings.pip)
+    if found is None:
+        return ()
+    assumed = settings.costs.slippage_pips
+    dearer = found.mean_pips > assumed + _SLIPPAGE_NOISE_PIPS
+    return (
+        Finding(
+            name="slippage",
+            verdict="warn" if dearer else "ok",
+            text=f"{found.mean_pips:+.2f} pips a fill, one in ten over {found.worst_tenth_pips:+.2f} "
+            f"({found.fills} fills, {found.mode}); replays assume {assumed:g}",
+            number=found.mean_pips,
+            unit="pips",
+            remedy=f"quarterdeck set costs.slippage_pips={found.mean_pips:.1f}: replays then fill as this broker does"
+            if dearer
+            else "",
+        ),
+    )
 
 
 def alerted(settings: Settings, place: Home) -> Finding:

@@ -85,6 +85,9 @@ def try_close(ctx: Context, task: CloseTask) -> None:
         return
     if task.client_id or task.needs_book or ctx.now < task.next_try_utc_ns or not _market_lets(ctx, task):
         return
+    if task.lots <= LOTS_NOISE and not task.whole:
+        state.closes.pop(task.position_id, None)  # done; it was kept because its fate had been unknown until this reading
+        return
     if task.why not in BY_OPERATOR and halted(ctx):
         task.blocked = "halted: only what the operator orders"
         return
@@ -174,7 +177,7 @@ def close_filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
     _request_over(ctx, task)
     task.lots = max(task.lots - fate.lots, 0.0)
     task.blocked, task.tries = "", 0
-    if task.lots <= LOTS_NOISE and not task.whole:
+    if task.lots <= LOTS_NOISE and not task.whole and not task.needs_book:
         state.closes.pop(task.position_id, None)
     elif position is not None and not task.needs_book:
         try_close(ctx, task)

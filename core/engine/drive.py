@@ -15,7 +15,7 @@ from core.engine.supervise import Supervisor
 from core.link.messages import ReplayControl
 from core.model.effects import Effect, TradeClosed, Verdict
 from core.model.errors import InvariantBroken
-from core.model.inputs import Input
+from core.model.inputs import BrokerClock, Input
 from core.model.market import Quote
 from core.model.units import UtcNs
 
@@ -255,6 +255,8 @@ class LiveDrive:
         )
         self._live.last_bar_utc_ns.update(engine.history_ends)
         for item in inputs:
+            if isinstance(item, BrokerClock):
+                self._live.server_clock = item
             effects = engine.runner.give(item, engine.clock.utc_ns())
             for request in requests_of(effects):
                 for answer in await self._performer.perform(request):

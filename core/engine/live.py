@@ -23,7 +23,7 @@ from core.engine.runner import Runner
 from core.engine.signal_queue import SignalQueue
 from core.engine.supervise import Supervisor
 from core.model.effects import AskBook, Request
-from core.model.inputs import BarAbsent, BarClosed, FeedState, Input, TimerFired
+from core.model.inputs import BarAbsent, BarClosed, BrokerClock, FeedState, Input, TimerFired
 from core.model.market import Bar, Quote
 from core.model.reads import Unknown
 from core.model.units import H1_NS, M15_NS, NS_PER_S, UtcNs
@@ -33,6 +33,8 @@ _INBOX_MAX = 10_000
 _BAR_POLL_S = 0.25
 _GAP_BARS_MAX = 1_000
 """Bars read at once after the line was down; ten days of them."""
+_CLOCK_S, _CLOCK_UNSURE_S = 3_600.0, 300.0
+"""The server's clock is measured anew so often; the sooner where no tick has confirmed it, or it has just moved."""
 _TIMER_MIN_S = 0.05
 """A desk that still wants to be woken is not asked more often than this."""
 
@@ -64,6 +66,8 @@ class LiveFeed:
         """Open of the newest bar that the scanner knows of each pair."""
         self.feed_up = True
         self.feed_why = ""
+        self.server_clock: BrokerClock | None = None
+        """What the desk was told last of the server's clock."""
         self.round_trip_ms: float | None = None
         """What the newest read of quotes took."""
         self._broker = broker
@@ -82,6 +86,8 @@ class LiveFeed:
         self._shown: dict[str, UtcNs] = {}
         self._arrived = asyncio.Event()
         self._consumed = asyncio.Event()
+        self._back = asyncio.Event()
+        """Set when the line is up again."""
         self._queue = SignalQueue(settings().scan.queue_max)
         self._changes: int | None = None
         self._performing: set[asyncio.Task[None]] = set()
@@ -92,6 +98,7 @@ class LiveFeed:
         keep("desk", self._consume)
         keep("timer", self._timers)
         keep("book", self._book)
+        keep("server clock", self._measuring)
         for symbol in self._symbols:
             keep(f"quotes {symbol}", self._quoting(symbol))
             keep(f"bars {symbol}", self._barring(symbol))
@@ -169,6 +176,20 @@ class LiveFeed:
             for item in self._broker.noticed():
                 self.post(item)
             await asyncio.sleep((engine.quote_poll_ms if hot else engine.quote_idle_ms) / 1000.0)
+
+    async def _measuring(self) -> None:
+        """The server's clock again, each hour and whenever the line is back; a change is the desk's to know."""
+        sure = self.server_clock is None or self.server_clock.confirmed
+        while True:
+            self._back.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOCK_S if sure else _CLOCK_UNSURE_S):
+                    await self._back.wait()
+            found = await self._broker.clock()
+            sure = found.confirmed and found == self.server_clock
+            if found != self.server_clock:
+                self.server_clock = found
+                self.post(found)
 
     def _quoting(self, symbol: str) -> Callable[[], Awaitable[None]]:
         async def loop() -> None:
@@ -280,6 +301,7 @@ class LiveFeed:
         self.feed_up, self.feed_why = up, why
         self.post(FeedState(up=up, why=why))
         if up:
+            self._back.set()
             self._reread("the line is back")
 
     def _reread(self, why: str) -> None:

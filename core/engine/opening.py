@@ -66,14 +66,21 @@ async def open_in_time(
     broker: Broker, pairs: Sequence[str], *, history_bars: int, h1_bars: int, on_step: Step, limit_s: float | None
 ) -> Opening:
     """`open_broker` within `limit_s`, None for a broker that never waits. Raises BrokerError with what to do."""
-    work = open_broker(broker, pairs, history_bars=history_bars, h1_bars=h1_bars, on_step=on_step)
+    at = ""
+
+    def stepped(text: str) -> None:
+        nonlocal at
+        at = text
+        on_step(text)
+
+    work = open_broker(broker, pairs, history_bars=history_bars, h1_bars=h1_bars, on_step=stepped)
     if limit_s is None:
         return await work
     try:
         return await asyncio.wait_for(work, limit_s)
     except TimeoutError as error:
         raise BrokerError(
-            f"the broker did not answer within {limit_s:g} s",
+            f"the broker did not answer within {limit_s:g} s; the start stood at: {at}",
             what_to_do="see `quarterdeck doctor`, or raise engine.broker_start_timeout_s",
         ) from error
 

@@ -1,9 +1,8 @@
 """The process of a strategy of the operator's own: loads the file, answers one question after the other, dies with the engine.
 
-Promises: nothing but frames leaves through the pipe (what the strategy prints goes to stderr, which the engine reads into its
-log); the end of input is the end of the process, also while the strategy runs; a question that takes longer than its limit ends
-the process with a traceback of where it was; memory beyond the limit is refused by the system. Does not: hold anything between
-two questions.
+Promises: what the strategy prints goes to stderr, which the engine reads into its log; the end of input is the end of the
+process, also while the strategy runs; a question that takes longer than its limit ends the process with a traceback of where it
+was; memory beyond the limit is refused by the system. Does not: hold anything between two questions.
 Run as `python -m core.engine.strategy_child MEGABYTES`.
 """
 
@@ -16,13 +15,13 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from core.engine import strategy_wire as wire
 from core.engine.strategy_memory import bound_memory
 from core.model.errors import SettingsError
+from core.pipes.frames import ChildEnd
 from core.scan.look import answered, decoded
 from core.strategy.apart import declared
 from core.strategy.load import LoadedStrategy, load_strategy
@@ -32,10 +31,10 @@ _WAITING_MAX = 4
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until the engine closes the pipe."""
-    source, sink = _pipes()
+    pipe = ChildEnd()
     faulthandler.enable()
     waiting: queue.Queue[wire.ToChild] = queue.Queue(_WAITING_MAX)
-    threading.Thread(target=_take, args=(source, waiting), daemon=True, name="engine's questions").start()
+    threading.Thread(target=_take, args=(pipe, waiting), daemon=True, name="engine's questions").start()
     first = waiting.get()
     if not isinstance(first, wire.Load):
         return 1
@@ -43,13 +42,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         loaded = load_strategy(first.settings, Path(first.home))
     except SettingsError as error:
-        _send(sink, wire.Wrong(error=str(error), what_to_do=error.what_to_do))
+        _send(pipe, wire.Wrong(error=str(error), what_to_do=error.what_to_do))
         return 0
-    _send(sink, declared(loaded))
+    _send(pipe, declared(loaded))
     while True:
         asked = waiting.get()
         if isinstance(asked, wire.Ask):
-            _send(sink, _answer(loaded, asked))
+            _send(pipe, _answer(loaded, asked))
 
 
 def _answer(loaded: LoadedStrategy, asked: wire.Ask) -> wire.Answer:
@@ -60,52 +59,24 @@ def _answer(loaded: LoadedStrategy, asked: wire.Ask) -> wire.Answer:
     return wire.Answer(number=asked.number, found=found)
 
 
-def _take(source: BinaryIO, waiting: queue.Queue[wire.ToChild]) -> None:
+def _take(pipe: ChildEnd, waiting: queue.Queue[wire.ToChild]) -> None:
     """Read questions as they come: whatever the strategy does, the end of the engine is noticed."""
     while True:
-        header = _read(source, wire.HEADER.size)
-        data = None if header is None else _read(source, wire.frame_length(header))
+        data = pipe.receive()
         if data is None:
             # the engine is gone: nobody waits for what may still run
             os._exit(0)
         waiting.put(wire.to_child(data))
 
 
-def _pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the real pipes for frames; input is empty for everybody else, and what they print goes to stderr."""
-    kept_in, kept_out = os.dup(0), os.dup(1)
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.setmode(kept_in, os.O_BINARY)
-        msvcrt.setmode(kept_out, os.O_BINARY)
-    return os.fdopen(kept_in, "rb", buffering=0), os.fdopen(kept_out, "wb", buffering=0)
-
-
-def _read(source: BinaryIO, count: int) -> bytes | None:
-    parts: list[bytes] = []
-    while count > 0:
-        part = source.read(count)
-        if not part:
-            return None
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
-
-
-def _send(sink: BinaryIO, message: wire.FromChild) -> None:
+def _send(pipe: ChildEnd, message: wire.FromChild) -> None:
     try:
-        data = wire.framed(message)
+        data = wire.encode(message)
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
         # a strategy may put anything into its votes; what cannot be sent is its own mistake
         sys.stderr.write(f"the answer cannot be sent: {error}\n")
         os._exit(1)
-    view = memoryview(data)
-    while view:
-        view = view[sink.write(view) :]
+    pipe.send(data)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from core.clock.wall import Clock
 from core.engine import strategy_wire as wire
 from core.model.errors import SettingsError
 from core.model.signals import NoSignal, Signal
+from core.pipes.frames import Garbled, framed, received
 from core.scan.look import Look, encoded
 from core.scan.plan import STRATEGY_ERROR
 from core.settings.schema import Settings
@@ -176,12 +177,12 @@ class StrategyProcess:
         question = wire.Ask(number=self._numbers, limit_s=limit_s, look=msgspec.Raw(data))
         try:
             async with asyncio.timeout(limit_s + _LATE_GRACE_S):
-                process.stdin.write(wire.framed(question))
+                process.stdin.write(framed(wire.encode(question)))
                 await process.stdin.drain()
-                message = await _message(process)
+                message = wire.from_child(await received(process.stdout))
             if not isinstance(message, wire.Answer) or message.number != self._numbers or not self._is_of(look, message.found):
-                raise wire.Garbled("it answers another question")
-        except (TimeoutError, OSError, EOFError, wire.Garbled) as error:
+                raise Garbled("it answers another question")
+        except (TimeoutError, OSError, EOFError, Garbled) as error:
             took_s = self._clock.monotonic_s() - began_s
             why = await self._lost(process, symbol, error, late=took_s >= limit_s, limit_s=limit_s)
             return look.without(self._loaded, why)
@@ -221,7 +222,7 @@ class StrategyProcess:
             )
         if late:
             kind, why = "StrategyLate", f"the strategy took more than {limit_s * 1000.0:g} ms (strategy.time_limit_ms)"
-        elif isinstance(error, wire.Garbled):
+        elif isinstance(error, Garbled):
             kind, why = "StrategyGarbled", f"the strategy's process answered nonsense: {error}"
         else:
             kind, why = "StrategyEnded", f"the strategy's process ended ({_ending(code)})"
@@ -290,10 +291,10 @@ class StrategyProcess:
         try:
             async with asyncio.timeout(limit_s):
                 assert process.stdin is not None
-                process.stdin.write(wire.framed(wire.Load(settings=self._settings, home=str(self._home))))
+                process.stdin.write(framed(wire.encode(wire.Load(settings=self._settings, home=str(self._home)))))
                 await process.stdin.drain()
-                first = await _message(process)
-        except (TimeoutError, OSError, EOFError, wire.Garbled) as error:
+                first = wire.from_child(await received(process.stdout))
+        except (TimeoutError, OSError, EOFError, Garbled) as error:
             code = await self._killed(process)
             how = f"took more than {limit_s:g} s (strategy.give_up_s)" if isinstance(error, TimeoutError) else _ending(code)
             raise SettingsError(f"strategy {self._named()} cannot be loaded: {how}", what_to_do="mend the strategy") from error
@@ -360,15 +361,6 @@ class StrategyProcess:
             self._on_line(text)
         elif len(self._waiting_lines) < _LINES_KEPT:
             self._waiting_lines.append(text)
-
-
-async def _message(process: Process) -> wire.FromChild:
-    """Raises EOFError when the process is gone, Garbled."""
-    source = process.stdout
-    if source is None:
-        raise EOFError
-    header = await source.readexactly(wire.HEADER.size)
-    return wire.from_child(await source.readexactly(wire.frame_length(header)))
 
 
 def _ending(code: int | None) -> str:

@@ -1,26 +1,18 @@
-"""What the engine and the process of a strategy say to each other: plain data in frames, each with its length before it.
+"""What the engine and the process of a strategy say to each other: plain data in frames (`core.pipes`).
 
-Promises: types are checked on both sides; a frame has a greatest length; nothing is evaluated. The question and the answer are
+Promises: types are checked on both sides; nothing is evaluated. The question and the answer are
 those of `core.scan.look`, whatever the way between.
 """
 
 from __future__ import annotations
 
-import struct
-
 import msgspec
 from msgspec import Raw, Struct
 
 from core.model.signals import NoSignal, Signal
+from core.pipes.frames import Garbled
 from core.settings.schema import Settings
 from core.strategy.apart import Declared
-
-FRAME_BYTES_MAX = 64 * 1024 * 1024
-HEADER = struct.Struct(">I")
-
-
-class Garbled(Exception):
-    """What came is not what was agreed on."""
 
 
 class Load(Struct, frozen=True, kw_only=True, tag="load"):
@@ -60,18 +52,9 @@ _to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
 _from_child: msgspec.msgpack.Decoder[FromChild] = msgspec.msgpack.Decoder(FromChild)
 
 
-def framed(message: ToChild | FromChild) -> bytes:
-    """A message with its length before it."""
-    data = _encoder.encode(message)
-    return HEADER.pack(len(data)) + data
-
-
-def frame_length(header: bytes) -> int:
-    """Length of the message that follows. Raises Garbled for one that cannot be."""
-    length = int(HEADER.unpack(header)[0])
-    if not 0 < length <= FRAME_BYTES_MAX:
-        raise Garbled(f"a message of {length} bytes")
-    return length
+def encode(message: ToChild | FromChild) -> bytes:
+    """A message as bytes, for a frame."""
+    return _encoder.encode(message)
 
 
 def to_child(data: bytes) -> ToChild:

@@ -13,7 +13,9 @@ import pytest
 from cli.main import main
 from core.brokers.mt5.gateway.place import TOKEN_NAME
 from core.link.messages import AnswerBody, AskDoctor, Cannot, DoctorNow, Examined, Question
+from core.model.market import Side
 from tests.cli.engines import ScriptedEngine, running
+from tests.core.study.test_slippage import journal, opened
 
 QUICK = ("--set", "simulation.history_days=30")
 
@@ -29,6 +31,14 @@ def test_a_simulated_desk_is_fit(tmp_path, capsys):
     assert found["verdict"] == "ok"
     assert {"terminal", "order EURUSD", "server clock"} <= {row["name"] for row in found["findings"]}
     assert out.startswith("ok    terminal")
+
+
+def test_measured_slippage_stands_beside_what_replays_assume(tmp_path, capsys):
+    journal(tmp_path, "demo", opened("EURUSD", Side.BUY, 1.08500, 1.08504))
+    assert main(["doctor", "--home", str(tmp_path), "--pairs", "EURUSD", *QUICK, "--json"]) == 0
+    (row,) = [row for row in last_json(capsys.readouterr().out)["findings"] if row["name"] == "slippage"]
+    assert (row["verdict"], row["number"]) == ("warn", 0.4)
+    assert "set costs.slippage_pips=0.4" in row["remedy"]
 
 
 def test_a_pair_that_nobody_offers_is_a_failure_with_its_remedy(tmp_path, capsys):

@@ -39,6 +39,8 @@ STRENGTHS = {
     "duplicate_ticks": 0.05,
 }
 """Each fault at its strongest."""
+LATER = {"server_lost": 0.002, "quote_gap": 0.002}
+"""Faults that came later: drawn last, so that a seed keeps its day."""
 START_UTC_NS = SEEDED_START_UTC_NS - 60 * NS_PER_S
 """A minute before a bar closes."""
 FAULTY_H = 2.0
@@ -70,6 +72,9 @@ class Day:
 
         self.risk_pct = draw.choice((0.5, 2.0))
         self.stranger = self.hedging and draw.random() < 0.3
+        for name, strongest in LATER.items():
+            if draw.random() < 0.35:
+                self.rates = structs.replace(self.rates, **{name: round(draw.uniform(0.1, 1.0) * strongest, 5)})
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Mt5Broker:
         self._known_clock = server_clock is not None
         if server_clock is not None:
             self._session.server = server_clock
-        self._clock_confirmed = False
+        self._clock_confirmed = self._clock_moved = False
         self._hedging = True
         self._tick_calls: dict[tuple[str, ...], tuple[ModuleCall, ...]] = {}
 
@@ -128,15 +128,24 @@ class Mt5Broker:
             return session.server.as_input(now, confirmed=True)
         found, confirmed = await self._opening.measured_clock()
         if found is not None and (confirmed or not self._clock_confirmed):
-            before = session.server.offset_s(now)
-            moved = found.offset_s(now) - before
-            if self._clock_confirmed and moved:
-                why = f"the server's clock moved by {moved} s to UTC{found.offset_s(now):+d} s ({found.rule})"
-                session.notice(EngineTrouble(kind="clock", active=True, why=why))
-            session.server = found
-            self._deals.moved(moved)
+            moved = found.offset_s(now) - session.server.offset_s(now)
+            if moved or not self._clock_confirmed:  # a reading without history must not exchange a rule that still fits
+                session.server = found
+                self._deals.moved(moved)
+            if confirmed:
+                self._tell_clock(moved if self._clock_confirmed else 0, now)
             self._clock_confirmed = self._clock_confirmed or confirmed
         return session.server.as_input(now, confirmed=self._clock_confirmed)
+
+    def _tell_clock(self, moved_s: int, now_utc_ns: UtcNs) -> None:
+        """A clock that moved is a trouble until ticks have confirmed it once more."""
+        server = self._session.server
+        if moved_s:
+            why = f"the server's clock moved by {moved_s} s to UTC{server.offset_s(now_utc_ns):+d} s ({server.rule})"
+            self._session.notice(EngineTrouble(kind="clock", active=True, why=why))
+        elif self._clock_moved:
+            self._session.notice(EngineTrouble(kind="clock", active=False, why="the server's clock was measured again, the same"))
+        self._clock_moved = bool(moved_s)
 
     # ------------------------------------------------------------------------------------------------------ reads
     async def account(self) -> Known[Account] | Unknown:

@@ -137,7 +137,7 @@ RETCODES: dict[int, Code] = {
     )
 }
 
-_RESTART = "see docs/metatrader5.md, Troubles"
+_RESTART = "see docs/metatrader5.md, When it does not work"
 LAST_ERRORS: dict[int, Trouble] = {
     row.number: row
     for row in (

@@ -35,6 +35,7 @@ ROUND_TRIP_MS_WARN = 250.0
 WORST_TRIP_MS_WARN = 1000.0
 QUOTE_AGE_S_WARN = 60.0
 _STOP_SPREADS = 20.0
+_BOOKS = 3
 _LINE_BROKE = "the line to the terminal broke while this was looked at: look again, and whether the terminal restarts by itself"
 
 
@@ -91,6 +92,7 @@ async def examine(
     await examination.server_clock()
     for symbol in examination.selected:
         await examination.orders(symbol)
+    await examination.book()
     await examination.history()
     return tuple(examination.findings)
 
@@ -183,7 +185,11 @@ class _Examination:
             f"median {median:.1f} ms, worst of {len(spent)} {worst:.1f} ms",
             number=round(median, 2),
             unit="ms",
-            remedy="" if verdict == "ok" else "bring gateway and engine nearer to each other, or the host is overloaded",
+            remedy=""
+            if verdict == "ok"
+            else "bring gateway and engine nearer to each other, or the host is overloaded"
+            if median > ROUND_TRIP_MS_WARN
+            else "single reads stand still: look what else its host does, and whether the network drops packets",
         )
 
     async def symbols(self) -> None:
@@ -316,6 +322,27 @@ class _Examination:
             words + ("accepted by order_check" if fine else f"{number} {code.meaning}"),
             number=float(number),
             remedy="" if fine else code.what_to_do or _remedy_of_refusal(number),
+        )
+
+    async def book(self) -> None:
+        """Whether positions and orders can be read, and what stands there already."""
+        reads = [await self._broker.book() for _ in range(_BOOKS)]
+        read = next((one for one in reads if one.known), reads[-1])
+        if not all(one.known for one in reads):
+            why = next(one.why for one in reads if not one.known)
+            failed = sum(1 for one in reads if not one.known)
+            remedy = "nothing is counted or closed on a reading that fails; restart the terminal if it stays so"
+            self.add("book", "warn" if read.known else "fail", f"{failed} of {_BOOKS} readings failed: {why}", remedy=remedy)
+            return
+        ours = sum(1 for held in read.positions if held.magic == self._policy.magic)
+        bare = sum(1 for held in read.positions if held.stop_price is None)
+        self.add(
+            "book",
+            "warn" if bare else "ok",
+            f"{len(read.positions)} positions, {ours} of them ours, {bare} without a stop; {len(read.orders)} orders",
+            number=float(len(read.positions)),
+            unit="positions",
+            remedy="give each a stop in the terminal: entries stop while one of others has none" if bare else "",
         )
 
     async def history(self) -> None:

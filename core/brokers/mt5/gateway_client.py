@@ -28,6 +28,7 @@ from core.brokers.mt5.gateway.place import is_loopback
 from core.brokers.mt5.policy import Secret
 from core.clock.wall import Clock
 from core.model.errors import BrokerError
+from core.pipes.frames import Garbled
 
 PENDING_MAX = 64
 PING_S, PONG_S = 5.0, 5.0
@@ -169,7 +170,7 @@ class GatewayTerminal:
             raise TerminalLost(answer.why, what_to_do=_MODULE_HUNG)
         try:
             replies = wire.decode_replies(answer.replies)
-        except wire.Garbled as error:
+        except Garbled as error:
             await self._drop(f"garbled answer: {error}")
             raise TerminalLost(f"garbled answer: {error}") from error
         if len(replies) != count:
@@ -190,7 +191,7 @@ class GatewayTerminal:
                 raise self._not_reached()
             try:
                 line = await self._connected()
-            except (OSError, TimeoutError, WebSocketException, wire.Garbled, TerminalNotSent) as error:
+            except (OSError, TimeoutError, WebSocketException, Garbled, TerminalNotSent) as error:
                 self._back_off(_reason(error))
                 raise self._not_reached() from error
             self._line, self._wait_s = line, self._retry_min_s
@@ -239,7 +240,7 @@ class GatewayTerminal:
                 future = line.waiting.get(message.id) if isinstance(message, wire.Answer) else None
                 if future is not None and isinstance(message, wire.Answer) and not future.done():
                     future.set_result(message)
-        except wire.Garbled as error:
+        except Garbled as error:
             why = f"garbled message: {error}"
         except ConnectionClosed as error:
             why = f"the line broke: {error}"
@@ -287,7 +288,7 @@ def check_address(address: str) -> None:
 
 def _bytes(data: str | bytes) -> bytes:
     if isinstance(data, str):
-        raise wire.Garbled("text instead of bytes")
+        raise Garbled("text instead of bytes")
     return data
 
 

@@ -43,11 +43,11 @@ def account(ledger: Ledger) -> Any:
     )  # fmt: skip
 
 
-def terminal(state: TerminalState, company: str) -> Any:
+def terminal(state: TerminalState, company: str, *, connected: bool) -> Any:
     """`TerminalInfo`."""
     return structs.TerminalInfo(
         (
-            False, False, state.connected, False, state.algo_allowed, state.api_disabled, False, False, False, False,
+            False, False, connected, False, state.algo_allowed, state.api_disabled, False, False, False, False,
             BUILD, state.bars_max, 0, state.ping_us, 0.0, 0.0, company, "MetaTrader 5", "English",
             state.path, state.path, state.path,
         )

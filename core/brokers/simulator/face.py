@@ -43,6 +43,11 @@ class Line:
         self.state.initialised = not fault.breaks_pipe
         return False
 
+    @property
+    def connected(self) -> bool:
+        """Whether the terminal has its trade server."""
+        return self.state.connected and not self.faults.server_lost(self.ledger.now_utc_ns)
+
     def reading(self, name: str, read: Callable[[], T]) -> T | None:
         """Do a call that ends in None where its arguments are wrong or its symbol is unknown."""
         if not self.begin(name):

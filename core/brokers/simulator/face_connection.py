@@ -56,7 +56,10 @@ class ConnectionFace:
 
     def terminal_info(self) -> Any:
         """`TerminalInfo`."""
-        return describe.terminal(self._line.state, self._line.ledger.terms.company) if self._line.begin("terminal_info") else None
+        line = self._line
+        if not line.begin("terminal_info"):
+            return None
+        return describe.terminal(line.state, line.ledger.terms.company, connected=line.connected)
 
     def account_info(self) -> Any:
         """`AccountInfo`."""
@@ -70,7 +73,7 @@ class ConnectionFace:
         wanted = given.get("login", 0)
         if (wanted and wanted != terms.login) or (state.password and given.get("password", state.password) != state.password):
             return self._line.fail_false(-6)
-        if not state.connected:
+        if not self._line.connected:
             return self._line.fail_false(-10005)
         state.initialised = True
         return True

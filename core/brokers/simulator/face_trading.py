@@ -208,7 +208,7 @@ class TradingFace:
     def _permission_code(self) -> int:
         if not self._line.state.algo_allowed:
             return 10027
-        if not self._line.state.connected:
+        if not self._line.connected:
             return 10031
         if not self._line.ledger.terms.experts_allowed:
             return 10026

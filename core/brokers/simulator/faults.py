@@ -18,6 +18,7 @@ from msgspec import Struct, structs
 from core.brokers.simulator import rules
 from core.brokers.simulator.arrays import Array
 from core.brokers.simulator.ledger import Ledger
+from core.brokers.simulator.market import Step
 from core.brokers.simulator.records import REASON_EXPERT, REJECTED, DealRow, Order
 from core.brokers.simulator.trade import DEAL, Outcome, Request, check, execute
 from core.model.market import Instrument
@@ -47,6 +48,12 @@ class FaultRates(Struct, frozen=True, kw_only=True):
     slow_call_s: float = 3.0
     pipe_broken: float = 0.0
     """-10002 once, then -10004 until initialised again."""
+    server_lost: float = 0.0
+    """Per call: the terminal loses its trade server for `server_lost_s`; what is sent meanwhile gets 10031."""
+    server_lost_s: float = 20.0
+    quote_gap: float = 0.0
+    """Per tick of a symbol: nothing is quoted in it for `quote_gap_s`, and what comes then may lie beyond a stop."""
+    quote_gap_s: float = 30.0
     positions_unknown: float = 0.0
     """`positions_get` gives None while positions exist."""
     comment_truncated: float = 0.0
@@ -101,6 +108,8 @@ class Faults:
         self._hidden: dict[int, UtcNs] = {}
         self._burst: list[int] = []
         self._delay_s = 0.0
+        self._server_back_utc_ns: UtcNs = 0
+        self._quoted_again: dict[str, UtcNs] = {}
         self.set(rates or FaultRates())
 
     def set(self, rates: FaultRates) -> None:
@@ -136,11 +145,26 @@ class Faults:
             return None
         if self._strikes("slow_call", self.rates.slow_call):
             self._delay_s += self.rates.slow_call_s
+        if self._strikes("server_lost", self.rates.server_lost):
+            self._server_back_utc_ns = now_utc_ns + int(self.rates.server_lost_s * NS_PER_S)
         if name != "order_send" and self._strikes("pipe_broken", self.rates.pipe_broken):
             return CallFault(-10002, breaks_pipe=True)
         if name == "positions_get" and self._strikes("positions_unknown", self.rates.positions_unknown):
             return CallFault(-1, breaks_pipe=False)
         return None
+
+    def server_lost(self, now_utc_ns: UtcNs) -> bool:
+        """Whether the terminal is without its trade server."""
+        return self.active and now_utc_ns < self._server_back_utc_ns
+
+    def quoted(self, step: Step) -> Step:
+        """A step of the market without the symbols that have fallen silent."""
+        silent = {tick[0] for tick in step.ticks if self._silent(tick[0], step.at_utc_ns)}
+        silent |= {span[0] for span in step.ranges if step.at_utc_ns < self._quoted_again.get(span[0], 0)}
+        if not silent:
+            return step
+        ticks = tuple(tick for tick in step.ticks if tick[0] not in silent)
+        return Step(step.at_utc_ns, ticks, tuple(span for span in step.ranges if span[0] not in silent))
 
     def on_send(self, ledger: Ledger, request: Request) -> Outcome | None:
         """Send a request over a bad line; None is a lost reply."""
@@ -208,6 +232,14 @@ class Faults:
         return structs.replace(spec, **changes) if changes else spec
 
     # ------------------------------------------------------------------------------------------------ inside
+
+    def _silent(self, symbol: str, at_utc_ns: UtcNs) -> bool:
+        if at_utc_ns < self._quoted_again.get(symbol, 0):
+            return True
+        if not self._strikes("quote_gap", self.rates.quote_gap):
+            return False
+        self._quoted_again[symbol] = at_utc_ns + int(self.rates.quote_gap_s * NS_PER_S)
+        return True
 
     def _strikes(self, name: str, probability: float) -> bool:
         if probability <= 0.0 or self._random.random() >= probability:

@@ -104,7 +104,7 @@ class SimulatedTerminal:
         due = self.faults.due_utc_ns
         if due is not None:
             return self._advance_with_due(due)
-        step = self.market.step()
+        step = self._step()
         self._triggers.on_step(step)
         return Advanced(step.at_utc_ns, tuple([tick[0] for tick in step.ticks]))
 
@@ -162,12 +162,16 @@ class SimulatedTerminal:
         self.ledger.clock = clock
         self._arrays.set_clock(clock)
 
+    def _step(self) -> Step:
+        step = self.market.step()
+        return self.faults.quoted(step) if self.faults.rates.quote_gap else step
+
     def _advance_with_due(self, due: UtcNs) -> Advanced:
         ahead = self.market.next_ns()
         if ahead is None or due < ahead:
             step = Step(max(due, self.ledger.now_utc_ns), ())
         else:
-            step = self.market.step()
+            step = self._step()
         self._triggers.on_step(step)
         self.faults.settle(self.ledger)
         return Advanced(step.at_utc_ns, tuple([tick[0] for tick in step.ticks]))

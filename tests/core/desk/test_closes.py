@@ -105,6 +105,25 @@ def test_on_netting_the_operators_word_leaves_to_a_part_in_doubt_what_it_may_sti
     assert (again.lots, again.urgent) == (0.15, True), "twice the whole of what is left closes it once"
 
 
+@pytest.mark.parametrize("hedging", [True, False])
+def test_after_an_unknown_fate_nothing_leaves_before_a_reading_even_if_the_fate_was_proven(hedging: bool) -> None:
+    play, close = giving_back(hedging=hedging)
+    play.report(close.client_id, LOST)
+    play.book(known=False)
+    play.close(close, 1.0870, 28.5)
+    assert not [effect for effect in play.command(Flatten()) if isinstance(effect, Close)]
+    again = only(play.book(), Close)
+    assert (again.lots, again.why, again.urgent) == (0.16, "flatten", True)
+
+
+def test_a_part_of_unknown_fate_is_over_with_the_reading_that_follows_its_proof() -> None:
+    play, close = giving_back()
+    play.report(close.client_id, LOST)
+    play.close(close, 1.0870, 28.5)
+    assert not [effect for effect in play.book() if isinstance(effect, Close)]
+    assert only(play.command(Flatten()), Close).lots == 0.16
+
+
 # ------------------------------------------------------------------------------------------------ turned round on netting
 def turned(play: Play, close: Close) -> Deal:
     """A hand closed 0.16 of 0.31 while the close of all was in doubt; that close comes late and turns the rest round."""

@@ -1,8 +1,7 @@
 """The child process: owns the module, makes one call after the other, and dies with its front.
 
-Promises: nothing but frames leaves through the pipe (what the module prints goes to stderr); results are plain data; the end of
-input is the end of the process; what a front asked for before it died does not enter after it (where the system tells: not on
-Windows). Does not: bound a call in time; whoever started this process kills it.
+Promises: results are plain data; the end of input is the end of the process; what a front asked for before it died does not
+enter after it (where the system tells: not on Windows). Does not: bound a call in time; whoever started this process kills it.
 Run as `python -m core.brokers.mt5.gateway.child HOST [ARGUMENT...]`; hosts are named in `hosts`.
 """
 
@@ -13,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import BinaryIO
 
 from core.brokers.base import Reply
 from core.brokers.mt5.gateway import wire
@@ -21,6 +19,7 @@ from core.brokers.mt5.gateway.calls import problem_with
 from core.brokers.mt5.gateway.hosts import Hosted, hosted
 from core.brokers.mt5.inprocess import InProcess
 from core.model.errors import QuarterdeckError
+from core.pipes.frames import ChildEnd
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,26 +27,23 @@ def main(arguments: Sequence[str]) -> int:
     # Ctrl-C reaches the whole console; the front decides what it means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     front = os.getppid()
-    source, sink = _pipes()
+    pipe = ChildEnd()
     try:
         host = hosted(arguments[0], list(arguments[1:]))
     except QuarterdeckError as error:
-        _send(sink, wire.framed(wire.Unfit(str(error), error.what_to_do)))
+        pipe.send(wire.encode(wire.Unfit(str(error), error.what_to_do)))
         return error.exit_code
     terminal = InProcess(host.module)
-    _send(sink, wire.framed(wire.Ready(host.name, host.version)))
+    pipe.send(wire.encode(wire.Ready(host.name, host.version)))
     while True:
-        header = _read(source, wire.HEADER_BYTES)
-        if header is None:
-            break
-        data = _read(source, wire.frame_length(header))
+        data = pipe.receive()
         if data is None or os.getppid() != front:
             # a frozen process may thaw long after an order was proven absent
             break
         ask = wire.from_client(data)
         if isinstance(ask, wire.Ask):
             replies = tuple(_made(terminal, host, call.name, call.args, call.kwargs) for call in ask.calls)
-            _send(sink, wire.framed(wire.Answer(ask.id, "ok", wire.encode_replies(replies))))
+            pipe.send(wire.encode(wire.Answer(ask.id, "ok", wire.encode_replies(replies))))
     host.module.shutdown()
     return 0
 
@@ -62,35 +58,6 @@ def _made(terminal: InProcess, host: Hosted, name: str, args: tuple[object, ...]
     if delay_s > 0.0:
         time.sleep(delay_s)
     return reply
-
-
-def _pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Keep the real pipes for frames, and send whatever anybody prints to stderr."""
-    kept_in, kept_out = os.dup(0), os.dup(1)
-    os.dup2(2, 1)
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.setmode(kept_in, os.O_BINARY)
-        msvcrt.setmode(kept_out, os.O_BINARY)
-    return os.fdopen(kept_in, "rb", buffering=0), os.fdopen(kept_out, "wb", buffering=0)
-
-
-def _read(source: BinaryIO, count: int) -> bytes | None:
-    parts: list[bytes] = []
-    while count > 0:
-        part = source.read(count)
-        if not part:
-            return None
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
-
-
-def _send(sink: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[sink.write(view) :]
 
 
 if __name__ == "__main__":

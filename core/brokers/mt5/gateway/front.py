@@ -27,6 +27,7 @@ from core.brokers.mt5.gateway.place import TOKEN_CHARACTERS_MIN, is_loopback
 from core.brokers.mt5.policy import Secret
 from core.clock.wall import Clock
 from core.model.errors import UsageError
+from core.pipes.frames import Garbled
 
 CLIENTS_MAX = 8
 ASKS_PER_CLIENT_MAX = 64
@@ -149,7 +150,7 @@ class Front:
                 await self._converse(line)
         except (ConnectionClosed, TimeoutError):
             return
-        except wire.Garbled as error:
+        except Garbled as error:
             with contextlib.suppress(ConnectionClosed):
                 await line.send(wire.encode(wire.Bye(f"garbled message: {error}")))
         finally:
@@ -175,10 +176,10 @@ class Front:
         try:
             async for data in line:
                 if isinstance(data, str):
-                    raise wire.Garbled("text instead of bytes")
+                    raise Garbled("text instead of bytes")
                 ask = wire.from_client(data)
                 if not isinstance(ask, wire.Ask):
-                    raise wire.Garbled("hello twice")
+                    raise Garbled("hello twice")
                 refusal = self._refusal(ask, calls, len(jobs))
                 if refusal:
                     await line.send(wire.encode(wire.Answer(ask.id, "not_sent", why=refusal)))

@@ -21,6 +21,7 @@ from core.brokers.mt5.gateway import wire
 from core.brokers.mt5.gateway.calls import ENTRIES
 from core.clock.wall import Clock
 from core.model.errors import BrokerError
+from core.pipes.frames import Garbled, framed, received
 
 QUEUE_MAX = 512
 ORDER_WAIT_S_MAX = 10.0
@@ -134,10 +135,10 @@ class Keeper:
             return None
         try:
             async with asyncio.timeout(job.ask.deadline_s):
-                process.stdin.write(wire.framed(job.ask))
+                process.stdin.write(framed(wire.encode(job.ask)))
                 await process.stdin.drain()
-                message = await _message(process.stdout)
-        except (TimeoutError, OSError, EOFError, wire.Garbled):
+                message = wire.from_child(await received(process.stdout))
+        except (TimeoutError, OSError, EOFError, Garbled):
             return None
         if isinstance(message, wire.Answer) and message.id == job.ask.id:
             return message
@@ -157,7 +158,7 @@ class Keeper:
                 return
             try:
                 await self._spawn()
-            except (BrokerError, OSError, TimeoutError, EOFError, wire.Garbled) as error:
+            except (BrokerError, OSError, TimeoutError, EOFError, Garbled) as error:
                 self._fail_queued(f"the module's process does not start: {error}")
             else:
                 return
@@ -182,7 +183,7 @@ class Keeper:
         )
         try:
             async with asyncio.timeout(START_S):
-                first = await _message(process.stdout)
+                first = wire.from_child(await received(process.stdout))
         except BaseException:
             await _killed(process)
             raise
@@ -190,16 +191,8 @@ class Keeper:
             await _killed(process)
             if isinstance(first, wire.Unfit):
                 raise BrokerError(first.why, what_to_do=first.what_to_do)
-            raise wire.Garbled("the child did not say that it is ready")
+            raise Garbled("the child did not say that it is ready")
         self._process, self.ready = process, first
-
-
-async def _message(source: asyncio.StreamReader | None) -> wire.FromChild:
-    """Raises EOFError when the child is gone, Garbled."""
-    if source is None:
-        raise EOFError
-    header = await source.readexactly(wire.HEADER_BYTES)
-    return wire.from_child(await source.readexactly(wire.frame_length(header)))
 
 
 async def _killed(process: Process) -> None:

@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from core.brokers.mt5.gateway.front import Front, FrontOptions, check_options
 from core.brokers.mt5.gateway.keeper import Keeper
-from core.brokers.mt5.gateway.wire import Garbled
 from core.clock.wall import Clock
 from core.model.errors import BrokerError, UsageError
+from core.pipes.frames import Garbled
 
 
 class Listening(Struct, frozen=True, kw_only=True, tag="listening"):

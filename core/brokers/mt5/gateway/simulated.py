@@ -118,8 +118,11 @@ def _resumed(
 def fault_rates(pairs: list[str]) -> FaultRates:
     """`name=number` pairs as rates. Raises UsageError naming what there is."""
     given = dict(pair.partition("=")[::2] for pair in pairs)
+    remedy = f"write name=probability with one of {', '.join(FaultRates.__struct_fields__)}"
+    strange = [name for name in given if name not in FaultRates.__struct_fields__]
+    if strange:
+        raise UsageError(f"there is no fault called {', '.join(strange)}", what_to_do=remedy)
     try:
         return msgspec.convert({name: float(text) for name, text in given.items()}, FaultRates, strict=False)
     except (ValueError, msgspec.ValidationError) as error:
-        names = ", ".join(FaultRates.__struct_fields__)
-        raise UsageError(f"faults {pairs}: {error}", what_to_do=f"write name=probability with one of {names}") from error
+        raise UsageError(f"faults {pairs}: {error}", what_to_do=remedy) from error

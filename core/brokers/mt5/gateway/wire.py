@@ -8,7 +8,6 @@ Does not: pickle, evaluate or import anything that came over the wire.
 from __future__ import annotations
 
 import re
-import struct
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -17,19 +16,15 @@ from msgspec import Raw, Struct
 from msgspec.msgpack import Ext
 
 from core.brokers.base import ModuleCall, Reply
+from core.pipes.frames import FRAME_BYTES_MAX, Garbled
 
 T = TypeVar("T")
 
 PROTOCOL = 1
 CLIENT_MESSAGE_BYTES_MAX = 256 * 1024
-ANSWER_BYTES_MAX = 64 * 1024 * 1024
+ANSWER_BYTES_MAX = FRAME_BYTES_MAX
 _ARRAY = 1
-_HEADER = struct.Struct(">I")
 _FORMAT = re.compile(r"^[<|][iuf][1248]$")
-
-
-class Garbled(Exception):
-    """Bytes that are no message of ours."""
 
 
 class Hello(Struct, frozen=True, tag="hello"):
@@ -155,23 +150,6 @@ def from_front(data: bytes) -> FromFront:
 def from_child(data: bytes) -> FromChild:
     """The child's message. Raises Garbled."""
     return _decoded(_from_child, data)
-
-
-def framed(message: Struct) -> bytes:
-    """A message with its length before it, for a pipe."""
-    data = encode(message)
-    return _HEADER.pack(len(data)) + data
-
-
-def frame_length(header: bytes) -> int:
-    """Length of the message that follows. Raises Garbled for one that cannot be."""
-    length = int(_HEADER.unpack(header)[0])
-    if not 0 < length <= ANSWER_BYTES_MAX:
-        raise Garbled(f"a message of {length} bytes")
-    return length
-
-
-HEADER_BYTES = _HEADER.size
 
 
 def _decoded(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:

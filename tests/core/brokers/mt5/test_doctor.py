@@ -8,6 +8,7 @@ from core.brokers.base import TerminalLost, TerminalNotSent
 from core.brokers.mt5.doctor import Wanted, examine, verdict_of
 from core.brokers.mt5.servertime import ServerClock
 from core.brokers.simulator.faults import FaultRates
+from core.brokers.simulator.records import REASON_CLIENT, Order
 from tests.core.brokers.mt5.kit import Rig, drive
 
 WANTED = Wanted(symbols=("EURUSD", "USDJPY"), bars=500, round_trip_ms_max=5000.0)
@@ -26,7 +27,7 @@ def test_a_healthy_terminal_has_nothing_but_good_rows_and_sends_nothing():
     assert verdict_of(findings) == "ok", [row for row in findings if row.verdict != "ok"]
     assert not rig.terminal.ledger.positions
     assert not rig.terminal.ledger.orders
-    assert {"terminal", "account", "algo trading", "round trip", "server clock", "deals"} <= set(rows)
+    assert {"terminal", "account", "algo trading", "round trip", "server clock", "book", "deals"} <= set(rows)
     assert {f"{what} EURUSD" for what in ("symbol", "candles", "quote", "order", "tick value")} <= set(rows)
     assert rows["order EURUSD"].number == 0.0
     assert rows["server clock"].number == 3.0
@@ -119,7 +120,7 @@ def test_a_line_that_stalls_now_and_then_is_a_weakness_although_it_is_quick_most
     rig.carrier.call = call
     rows = examined(rig)[1]
     assert rows["round trip"].verdict == "warn"
-    assert "overloaded" in rows["round trip"].remedy
+    assert "stand still" in rows["round trip"].remedy
 
 
 @pytest.mark.parametrize("rate", ["pipe_broken", "positions_unknown", "slow_call"])
@@ -129,3 +130,22 @@ def test_a_bad_hour_never_raises(rate):
         findings = examined(rig)[0]
         assert findings
         assert all(row.remedy for row in findings if row.verdict != "ok"), [row for row in findings if row.verdict != "ok"]
+
+
+def test_a_book_that_cannot_be_read_and_one_with_a_naked_position() -> None:
+    rig = Rig()
+    rig.terminal.ledger.fill(by_hand(rig), 0.2, 1.08512, "market")
+    _, rows = examined(rig)
+    assert (rows["book"].verdict, rows["book"].number) == ("warn", 1.0)
+    assert "1 positions, 0 of them ours, 1 without a stop" in rows["book"].text
+    rig.faults.set(FaultRates(positions_unknown=1.0))
+    findings, rows = examined(rig)
+    assert rows["book"].verdict == "fail"
+    assert rows["book"].remedy
+    assert verdict_of(findings) == "fail"
+
+
+def by_hand(rig):
+    return rig.terminal.ledger.new_order(
+        Order(0, "EURUSD", 0, 0.2, 1.08512, 0.0, 0.0, rig.terminal.now_utc_ns, 0, "", REASON_CLIENT)
+    )

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from core.brokers.mt5.account import check_account, is_cent, needs_yes, warnings_of
 from core.brokers.mt5.policy import Secret, policy_from
+from core.brokers.mt5.servertime import ServerClock
 from core.brokers.mt5.symbols import resolve
 from core.brokers.simulator.servertime import ServerClock as TerminalClock
 from core.model.book import Account
@@ -221,3 +222,16 @@ def test_a_clock_that_moves_is_noticed_and_followed():
     assert trouble.kind == "clock"
     rig.terminal.ledger.cash(10.0, "later")
     assert len(drive(rig.broker.new_deals()).value) == 1
+    assert drive(rig.broker.clock()) == after
+    (over,) = rig.broker.noticed()
+    assert (over.kind, over.active) == ("clock", False), "confirmed once more"
+    assert drive(rig.broker.clock()) == after
+    assert rig.broker.noticed() == ()
+
+
+def test_a_measurement_without_history_keeps_the_rule_that_was_recognised():
+    rig = Rig(rule="eet", known_clock=False)
+    rig.broker._session.sleep = Ticking(rig)
+    assert drive(rig.broker.clock()).rule == "new_york_plus_7", "two weeks tell no rule from another of the same offset"
+    rig.broker._session.server = ServerClock("eet")  # as a year of weeks would have told
+    assert drive(rig.broker.clock()).rule == "eet"

@@ -130,6 +130,34 @@ def test_comments_and_tickets_change():
     assert desk.mt.history_deals_get(position=held.identifier)
 
 
+def test_a_trade_server_that_is_lost_comes_back():
+    desk = faulty(server_lost=1.0, server_lost_s=20.0)
+    assert not desk.mt.terminal_info().connected
+    desk.terminal.faults.set(FaultRates(slow_call=1e-9))
+    assert desk.deal("buy", 0.1).retcode == 10031
+    assert not desk.mt.positions_get()
+    desk.tick("EURUSD", 1.0850, 1.08515, after_s=21)
+    assert desk.mt.terminal_info().connected
+    assert desk.deal("buy", 0.1).retcode == 10009
+
+
+def test_a_gap_in_the_quotes_passes_over_a_stop():
+    desk = Desk()
+    desk.deal("buy", 0.1, sl=1.08300)
+    before = desk.mt.symbol_info_tick("EURUSD").bid
+    desk.terminal.faults.set(FaultRates(quote_gap=1.0, quote_gap_s=60.0))
+    desk.tick("EURUSD", 1.08290, 1.08305)
+    assert desk.mt.positions_get()
+    assert desk.mt.symbol_info_tick("EURUSD").bid == before, "nothing is quoted"
+    desk.tick("GBPUSD", 1.27100, 1.27115)
+    desk.terminal.faults.set(FaultRates(quote_gap=1e-9))
+    desk.tick("EURUSD", 1.08280, 1.08295)
+    assert desk.mt.positions_get(), "not before its time"
+    desk.tick("EURUSD", 1.08100, 1.08115, after_s=60)
+    (deal,) = desk.deals(entry=1)
+    assert (deal.price, deal.external_id) == (1.08100, "gap")
+
+
 def test_figures_of_nonsense():
     desk = faulty(tick_value_factor=10.0, tick_size_zero=True, hidden_stops_level_points=50)
     info = desk.mt.symbol_info("EURUSD")

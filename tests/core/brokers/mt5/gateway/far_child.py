@@ -10,8 +10,8 @@ import socket
 import struct
 from typing import Any
 
-from core.brokers.mt5.gateway import wire
 from core.brokers.mt5.gateway.hosts import Hosted
+from core.pipes import frames
 
 HOST = "tests.core.brokers.mt5.gateway.far_child:make"
 GARBLE = "garble the answer"
@@ -54,7 +54,7 @@ class Forwarder:
             send(self._line, (name, args, kwargs))
             value, self._error, garble = receive(self._line)
             if garble == GARBLE:
-                wire.framed = lambda _message: b"\x00\x00\x00\x05junk!"
+                frames.framed = lambda _data: b"\x00\x00\x00\x05junk!"
             return value
 
         return call

@@ -21,6 +21,7 @@ from core.model.effects import AskBook
 from core.model.errors import BrokerError
 from core.model.inputs import Filled, UnknownFate
 from core.model.reads import Known, Unknown
+from core.pipes.frames import framed
 from tests.conftest import CHECKOUT
 from tests.core.brokers.mt5.gateway.far import FarTerminal, FastClock
 from tests.core.brokers.mt5.gateway.line import alive, posix, until
@@ -92,7 +93,7 @@ def test_an_order_of_a_front_that_died_meanwhile_never_enters():
     far = FarTerminal(FastClock())
     order = wire.Ask(1, (ModuleCall("order_send", ({"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0},)),), 5.0)
     front = subprocess.run(
-        [sys.executable, "-c", DYING_FRONT, wire.framed(order).hex(), *far.command],
+        [sys.executable, "-c", DYING_FRONT, framed(wire.encode(order)).hex(), *far.command],
         cwd=CHECKOUT,
         env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
         stdout=subprocess.PIPE,
