@@ -269,7 +269,10 @@ def _result(
     error: str,
     worst: float = 0.0,
 ) -> Honesty:
-    first = sorted(list({fault.column: fault for fault in reversed(faults)}.values())[::-1], key=_follows)
+    firsts: dict[str, Fault] = {}
+    for fault in faults:
+        firsts.setdefault(fault.column, fault)
+    first = sorted(firsts.values(), key=_follows)
     kept = (first + [fault for fault in faults if not any(fault is other for other in first)])[:_FAULTS_KEPT]
     return Honesty(
         check=check,
