@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from core.backtest import optimize
-from core.backtest.optimize import Asked, judged, neighbours, search
+from core.backtest.optimize import Asked, Neighbour, judged, neighbours, search
 from core.backtest.settings import plain_tree
 from core.backtest.space import Dimension, parse_dimension, with_values
-from core.backtest.study import Head, Study
-from core.backtest.study_page import study_page
+from core.backtest.study import Head, Study, Trial
+from core.backtest.study_page import standing, study_page
 from core.backtest.trial import Job, Outcome, evaluate
 from core.backtest.walk import walk, windows
 from core.model.errors import SettingsError, UsageError
@@ -130,6 +130,19 @@ def test_neighbours_and_page(tmp_path: Path) -> None:
     assert text.count('class="mark"') == 3, "the best is framed in each map"
     assert ">skip<" in text
     assert "http" not in text
+
+
+def test_what_stands_around_the_best_is_said() -> None:
+    best = Trial(number=3, values={"a": 1}, goal=1.0, figures={"result_r": -4.0}, digest="")
+
+    def near(*goals: float | None) -> list[Neighbour]:
+        return [Neighbour(key="a", value=place, goal=goal) for place, goal in enumerate(goals)]
+
+    lonely = standing(near(0.4, None, 0.9), best)
+    assert lonely == "2 of 3 neighbours fall off: a lonely peak; even the best of all loses"
+    assert "1 of them fare better, so more trials" in standing(near(1.2, 0.9), best)
+    won = msgspec.structs.replace(best, figures={"result_r": 4.0})
+    assert standing(near(0.9, 0.8), won) == "0 of 2 neighbours fall off: it stands"
 
 
 def test_windows_do_not_overlap_and_judge_what_was_not_searched() -> None:
