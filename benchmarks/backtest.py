@@ -84,13 +84,13 @@ def beside(seen: dict[str, int]) -> None:
         refusals = _aside(aside)
         print(f"  {aside.why}: {counts({reason: refusals.get(reason, 0) for reason in aside.wanted})}")
         found |= set(refusals)
-    print(f"  in none of them: {', '.join(never(found)) or '-'} (quote_age needs ticks or minutes)")
+    print(f"  in none of them: {', '.join(never(found)) or '-'}")
 
 
 def _aside(aside: Aside) -> dict[str, int]:
     with TemporaryDirectory() as folder:
         settings = settings_of(Path(folder), *aside.changes)
-        market, strategy = market_of(settings, _ASIDE_BARS, news=aside.news)
+        market, strategy = market_of(settings, _ASIDE_BARS, news=aside.news, minutes=aside.minutes)
         return Backtest(market, settings, strategy).go().summary.refusals
 
 
