@@ -227,6 +227,10 @@ PROVOKED = (
         *COIN, ("strategy.parameters", {"every": 3}), ("breakers.drawdown_max_pct", 100.0), ("strategy.confidence_min", 0.0),
         ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100),
     ), folders=("m1", "m15"), coin=True, thinned="USDCAD"),
+    Case("ticks inside the bars", ["EURUSD", "GBPUSD"], (date(2025, 9, 24), date(2025, 9, 26)), (
+        *COIN, ("strategy.parameters", {"every": 3}), ("breakers.drawdown_max_pct", 100.0), ("strategy.confidence_min", 0.0),
+        ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100), ("care.pyramid", True),
+    ), folders=("ticks", "m15"), coin=True),
     Case("little margin", FOUR, MONTH, (
         *COIN, ("simulation.leverage", 5), ("breakers.margin_level_min_pct", 0.0), ("exposure.position_max_x_equity", 50.0),
         ("exposure.currency_max_x_equity", 100.0), ("exposure.total_max_x_equity", 100.0), ("breakers.drawdown_max_pct", 100.0),
