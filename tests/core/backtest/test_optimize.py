@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import time
+from concurrent.futures import Executor, Future
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -110,6 +114,34 @@ def test_a_wish_to_stop_forgets_the_batch_that_is_under_way() -> None:
     study = Study(None, head())
     assert not search(asked(), study, optimize.Alone(lambda: True))
     assert not study.trials
+
+
+class PressesCtrlC(Executor):
+    """Work is handed out at the very moment at which somebody presses Ctrl-C."""
+
+    def submit(self, _work: Any, /, *_args: Any, **_more: Any) -> Future[Any]:
+        signal.raise_signal(signal.SIGINT)
+        time.thread_time()  # a call at which a signal that is not held back would be heard
+        self.early = list(heard)
+        done: Future[Any] = Future()
+        done.set_result(b"")
+        return done
+
+
+heard: list[int] = []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold a Ctrl-C back")
+def test_ctrl_c_while_processes_are_started_is_heard_afterwards() -> None:
+    heard.clear()
+    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    hands = PressesCtrlC()
+    try:
+        assert optimize.Pool(hands).map([b""]) == [b""]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert hands.early == []
+    assert heard == [signal.SIGINT]
 
 
 def test_the_study_of_another_search_is_refused(tmp_path: Path) -> None:
