@@ -185,6 +185,8 @@ class Aside(NamedTuple):
     changes: tuple[tuple[str, Any], ...]
     wanted: tuple[str, ...]
     news: bool = True
+    minutes: bool = False
+    """The last pair has minutes too, and only some of each quarter of an hour."""
 
 
 _OWN: tuple[tuple[str, Any], ...] = (("funded.enabled", False),)
@@ -235,6 +237,7 @@ ASIDES = (
         (*_ADDS, ("simulation.hedging", False), ("risk.stop_atr_min_x", 2.5), ("strategy.net_reward_risk_min", 0.0)),
         ("pyramid_stops",),
     ),
+    Aside("quotes grow old where ticks or minutes are missing", (), ("quote_age",), minutes=True),
 )
 """What ends entries for good, or needs another account or calendar."""
 
@@ -251,14 +254,24 @@ def settings_of(folder: Path, *changes: tuple[str, Any]) -> Settings:
     return shipped_settings(("desk.pairs", list(PAIRS)), *cross(folder), *EVERYTHING, *changes)
 
 
-def market_of(settings: Settings, bars: int, *, news: bool = True) -> tuple[Market, LoadedStrategy]:
+def minutes_of(bid: Candles) -> Candles:
+    """Four minutes of each quarter of an hour, from its sixth on: the prices of its bar, each a minute long."""
+    prices = np.column_stack((bid.open, bid.low, bid.high, bid.close)).ravel()
+    stamps = (bid.open_utc_ns[:, None] + M15_NS // 15 * np.arange(5, 9)).ravel()
+    return Candles(stamps, prices, prices, prices, prices, np.repeat(bid.tick_volume, 4), np.repeat(bid.spread_points, 4))
+
+
+def market_of(settings: Settings, bars: int, *, news: bool = True, minutes: bool = False) -> tuple[Market, LoadedStrategy]:
     """The recording in memory, and the strategy."""
     strategy = load_strategy(settings)
     past = history_bars(strategy, settings)
     made = []
     for place, symbol in enumerate(settings.desk.pairs):
         bid = candles(symbol, bars + past, 11 + place)
-        made.append(PairData(symbol=symbol, series=(Bars(symbol=symbol, timeframe="M15", bid=bid, spread_known=True),)))
+        series = [Bars(symbol=symbol, timeframe="M15", bid=bid, spread_known=True)]
+        if minutes and symbol == settings.desk.pairs[-1]:
+            series.insert(0, Bars(symbol=symbol, timeframe="M1", bid=minutes_of(bid[past:]), spread_known=True))
+        made.append(PairData(symbol=symbol, series=tuple(series)))
     first = made[0].series[0]
     assert isinstance(first, Bars)
     begin = -(-int(first.bid.open_utc_ns[past]) // DAY_NS) * DAY_NS

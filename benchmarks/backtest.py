@@ -81,16 +81,17 @@ def beside(seen: dict[str, int]) -> None:
     print(f"not in that run: {', '.join(never(seen)) or '-'}; beside it, {_ASIDE_BARS:,} bars a pair each:")
     found = set(seen)
     for aside in ASIDES:
-        refusals = _aside(aside)
+        refusals = aside_refusals(aside)
         print(f"  {aside.why}: {counts({reason: refusals.get(reason, 0) for reason in aside.wanted})}")
         found |= set(refusals)
-    print(f"  in none of them: {', '.join(never(found)) or '-'} (quote_age needs ticks or minutes)")
+    print(f"  in none of them: {', '.join(never(found)) or '-'}")
 
 
-def _aside(aside: Aside) -> dict[str, int]:
+def aside_refusals(aside: Aside) -> dict[str, int]:
+    """How often each reason refused in one of the short runs."""
     with TemporaryDirectory() as folder:
         settings = settings_of(Path(folder), *aside.changes)
-        market, strategy = market_of(settings, _ASIDE_BARS, news=aside.news)
+        market, strategy = market_of(settings, _ASIDE_BARS, news=aside.news, minutes=aside.minutes)
         return Backtest(market, settings, strategy).go().summary.refusals
 
 

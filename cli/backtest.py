@@ -30,6 +30,7 @@ from cli.options import (
 from cli.output import print_json, print_table, warn
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from cli.progress import INTERRUPTED, stoppable
+from core.clock.wall import iso
 from core.model.errors import UsageError
 from core.settings.home import Home, resolve_home
 
@@ -147,7 +148,7 @@ def _tell(done: Any, folder: Path | None, compare: Path | None, *, browse: bool,
         print(f"report    {folder / 'report.html'}")
     difference = _compared(compare, result)
     if browse and folder is not None:
-        webbrowser.open((folder / "report.html").absolute().as_uri())
+        _browse(folder)
     if as_json:
         print_json({"report": None if folder is None else str(folder), **_plain(done), **difference})
 
@@ -183,17 +184,30 @@ def _compared(folder: Path | None, result: Any) -> dict[str, Any]:
 
 
 def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -> int:
+    from core.backtest.essentials import essentials, read_findings
+    from core.backtest.report import PAGE_NAME
     from core.backtest.result import read_result
 
     result = read_result(folder)
-    print(f"{result.label}, {result.path}: {', '.join(result.pairs)}{'' if result.complete else ' (partial)'}")
+    folder = folder.parent if folder.is_file() else folder
+    days = f"{iso(result.from_utc_ns)[:10]} to {iso(result.to_utc_ns - 1)[:10]}"
+    partial = "" if result.complete else " (partial)"
+    print(f"{result.label}, {result.path}: {', '.join(result.pairs)}, {days}{partial}")
     for line in summary_text.lines(result.summary, result.currency):
         print(line)
+    findings = read_findings(folder)
+    print("\n".join([*finding_lines(findings), f"report    {folder / PAGE_NAME}"]))
     difference = _compared(compare, result)
     if browse:
-        webbrowser.open((folder / "report.html").absolute().as_uri())
+        _browse(folder)
     if as_json:
-        from core.backtest.essentials import essentials
-
-        print_json({"report": str(folder), **essentials(result, ()), **difference})
+        print_json({"report": str(folder), **essentials(result, findings), **difference})
     return 0
+
+
+def _browse(folder: Path) -> None:
+    from core.backtest.report import PAGE_NAME
+
+    page = (folder / PAGE_NAME).absolute()
+    if not webbrowser.open(page.as_uri()):
+        warn(f"there is no browser here; take {page} to one, it needs nothing else")

@@ -164,7 +164,7 @@ def _run(settings: Settings, place: Home, candles: dict[str, Candles], check: Ch
         print_json(_plain(loaded.name, found))
     failed = [symbol for symbol, result in found.items() if not result.passed]
     if failed:
-        columns = dict.fromkeys(column for symbol in failed for column in found[symbol].columns)
+        columns = dict.fromkeys(column for symbol in failed for column in found[symbol].causes)
         at_fault = f" in {', '.join(columns)}" if columns else ""
         raise VerdictError(f"{loaded.name} {_FAILED[found[failed[0]].check]}{at_fault} ({', '.join(failed)})")
 

@@ -113,11 +113,8 @@ def _walk_days(text: str, days: tuple[date | None, date | None]) -> tuple[int, i
 
 def _neighbours(found: Any) -> str:
     if not found.finished:
-        return "neighbours are looked at when the search is finished"
-    if not found.neighbours:
-        return "neighbours none lie within the ranges"
-    word = "a lonely peak" if found.falls * 2 > found.neighbours else "it stands"
-    return f"neighbours {found.falls} of {found.neighbours} fall off: {word}"
+        return "so        neighbours are looked at when the search is finished"
+    return f"so        {found.standing or 'no neighbours lie within the ranges'}"
 
 
 def _tell(found: Any) -> None:
@@ -128,7 +125,8 @@ def _tell(found: Any) -> None:
     if best is None:
         print("best      none could be judged")
     else:
-        print(f"best      {best.goal:.4g} ({found.goal}), trial {best.number}")
+        where = f", of {found.days}" if found.walked else ""
+        print(f"best      {best.goal:.4g} ({found.goal}), trial {best.number}{where}")
         print_table(
             [[f"          {key}", f"{value:g}" if isinstance(value, float) else str(value)] for key, value in best.values.items()]
         )

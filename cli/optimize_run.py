@@ -19,7 +19,7 @@ from core.backtest.optimize import BATCH, Asked, Neighbour, Runner, Stopped, nei
 from core.backtest.settings import plain_tree, wished_settings
 from core.backtest.space import Dimension, parse_dimension
 from core.backtest.study import Head, Study, Trial
-from core.backtest.study_page import cliff, study_page
+from core.backtest.study_page import cliff, standing, study_page
 from core.backtest.trial import GOALS, Job
 from core.backtest.walk import Walked, Window, walk, windows
 from core.clock.wall import WallClock
@@ -58,6 +58,10 @@ class Found(Struct, frozen=True, kw_only=True):
     best: Trial | None
     neighbours: int
     falls: int
+    standing: str
+    """What the neighbours say of the best, in words; empty where none was looked at."""
+    days: str
+    """Of what data and days the best is."""
     walked: list[Walked]
     page: str
     study: str
@@ -152,6 +156,8 @@ def _searched(
         best=best,
         neighbours=len(near),
         falls=sum(cliff(best.goal if best is not None else None, one.goal) for one in near),
+        standing=standing(near, best) if best is not None and near else "",
+        days=study.head.data,
         walked=walked,
         page=str(page),
         study=str(wish.study),

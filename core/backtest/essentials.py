@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from core.backtest import figures
 from core.backtest.compare import headline
@@ -58,3 +59,17 @@ def essentials(result: BacktestResult, findings: Sequence[Finding]) -> dict[str,
 def write_essentials(folder: Path, plain: dict[str, Any]) -> None:
     """Beside the report. Raises OSError."""
     (folder / ESSENTIALS_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(plain), indent=1) + b"\n")
+
+
+def read_findings(folder: Path) -> list[Finding]:
+    """What was found when the report in that folder was written; nothing where it does not say."""
+    try:
+        return msgspec.json.decode((folder / ESSENTIALS_NAME).read_bytes(), type=_Findings).findings
+    except (OSError, msgspec.MsgspecError):
+        return []
+
+
+class _Findings(Struct):
+    """The part of the file that is read back."""
+
+    findings: list[Finding] = []

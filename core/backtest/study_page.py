@@ -73,6 +73,16 @@ def cliff(best: float | None, near: float | None) -> bool:
     return near is None or near < best - 0.5 * abs(best)
 
 
+def standing(near: Sequence[Neighbour], best: Trial) -> str:
+    """What its neighbours, and its own result, say of the best."""
+    falls = sum(cliff(best.goal, one.goal) for one in near)
+    better = sum(one.goal is not None and best.goal is not None and one.goal > best.goal for one in near)
+    words = [f"{falls} of {len(near)} neighbours fall off: {'a lonely peak' if 2 * falls > len(near) else 'it stands'}"]
+    words += [f"{better} of them fare better, so more trials would find better"] if better else []
+    words += ["even the best of all loses"] if (best.figures.get("result_r") or 0.0) < 0.0 else []
+    return "; ".join(words)
+
+
 def _neighbours(near: Sequence[Neighbour], best: Trial) -> str:
     rows = [
         [
@@ -84,8 +94,7 @@ def _neighbours(near: Sequence[Neighbour], best: Trial) -> str:
         ]
         for one in near
     ]
-    falls = sum(bool(row[-1]) for row in rows)
-    told = f"<p>{falls} of {len(rows)} neighbours fall off. A peak that stands alone is luck.</p>" if rows else ""
+    told = f"<p>{escape(standing(near, best))}. A peak that stands alone is luck.</p>" if rows else ""
     return told + _table(["parameter", "best", "moved to", "goal", ""], rows)
 
 

@@ -53,9 +53,10 @@ def load_recording(
     if end <= start:
         raise _no_days(start, end, whole, last_given=to_day is not None)
     kept = warmup_bars if history_bars is None else max(history_bars, warmup_bars)
-    traded = tuple(_in_range(whole[symbol], start, end, warmup_bars, kept) for symbol in pairs)
+    traded = tuple(_in_range(whole[symbol], start, end, kept) for symbol in pairs)
+    _all_warm(whole, start, warmup_bars)
     names = _conversion_names(listing, pairs, account_currency, fixed_rates)
-    helpers = tuple(_in_range(_pair(listing, folders, name), start, end, 0, kept) for name in names)
+    helpers = tuple(_in_range(_pair(listing, folders, name), start, end, kept) for name in names)
     for pair in (*traded, *helpers):
         if not pair.spread_known and spread_given is not None and not spread_given(pair.symbol):
             raise DataError(
@@ -142,7 +143,7 @@ def _quarters(pair: PairData) -> IntArray:
     return stamps[0] if len(stamps) == 1 else np.unique(np.concatenate(stamps))
 
 
-def _in_range(pair: PairData, start: UtcNs, end: UtcNs, warmup_bars: int, kept_bars: int) -> PairData:
+def _in_range(pair: PairData, start: UtcNs, end: UtcNs, kept_bars: int) -> PairData:
     opens = _quarters(pair)
     first, last = (int(row) for row in np.searchsorted(opens, (start, end)))
     if first == last:
@@ -151,16 +152,25 @@ def _in_range(pair: PairData, start: UtcNs, end: UtcNs, warmup_bars: int, kept_b
             f"there is {_day(int(opens[0]))} to {_day(int(opens[-1]))}",
             what_to_do="choose days inside",
         )
-    if first < warmup_bars:
-        ready = f"; from {_day(int(opens[warmup_bars]) + DAY_NS)} on there is enough" if warmup_bars < len(opens) else ""
-        raise DataError(
-            f"{pair.symbol}: {warmup_bars} M15 bars of warm-up are needed before {_day(start)}, there are {first} "
-            f"(data begin {_day(int(opens[0]))}){ready}",
-            what_to_do="begin later, or add earlier data",
-        )
     begin = int(opens[first - min(kept_bars, first)])
     cut = (item.between(begin, end) for item in pair.series)
     return PairData(symbol=pair.symbol, series=tuple(item for item in cut if len(item)))
+
+
+def _all_warm(pairs: dict[str, PairData], start: UtcNs, warmup_bars: int) -> None:
+    """Every pair has its past before the range; where one has not, the day is told from which all of them have."""
+    for pair in pairs.values():
+        opens = _quarters(pair)
+        before = int(np.searchsorted(opens, start))
+        if before >= warmup_bars:
+            continue
+        long = all(len(_quarters(one)) > warmup_bars for one in pairs.values())
+        ready = f"; from {_day(_first_warm(pairs, warmup_bars))} on there is enough" if long else ""
+        raise DataError(
+            f"{pair.symbol}: {warmup_bars} M15 bars of warm-up are needed before {_day(start)}, there are {before} "
+            f"(data begin {_day(int(opens[0]))}){ready}",
+            what_to_do="begin later, or add earlier data",
+        )
 
 
 def _first_warm(pairs: dict[str, PairData], warmup_bars: int) -> UtcNs:

@@ -74,7 +74,10 @@ def _root(results_r: Sequence[float], low: float, high: float) -> float:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2.0
         slope = sum(r / (1.0 + middle * r) for r in results_r)
-        low, high = (middle, high) if slope > 0.0 else (low, middle)
+        narrowed = (middle, high) if slope > 0.0 else (low, middle)
+        if narrowed == (low, high):
+            break  # no number lies between them
+        low, high = narrowed
     return (low + high) / 2.0
 
 

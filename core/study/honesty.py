@@ -33,6 +33,8 @@ WARMUP_TOLERANCE = 1e-9
 _TRIED_ROWS = 60
 _FAULTS_KEPT = 20
 _LOOKED_BACK_ROWS = 400
+_CANDIDATES, _DECIDE = "candidates", "decide: "
+"""How faults outside the columns are named."""
 _DECIDED = ("side", "entry_price", "stop_price", "target_price", "confidence", "exit_now")
 
 
@@ -56,7 +58,7 @@ class Honesty(Struct, frozen=True, kw_only=True):
     rows_tried: int
     tolerance: float
     faults: tuple[Fault, ...]
-    """The first of each column and then more, at most 20."""
+    """The first of each column, causes before what follows from them, and then more, at most 20."""
     worst_drift: float = 0.0
     """Largest relative change of any column; infinite where a value appeared or vanished."""
     error: str = ""
@@ -69,8 +71,14 @@ class Honesty(Struct, frozen=True, kw_only=True):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns at fault, in the order found."""
+        """Names of the columns at fault, then of what may only follow from them: `candidates`, and fields of the decision."""
         return tuple(dict.fromkeys(fault.column for fault in self.faults))
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The columns at fault; where there is none, the candidates or the fields of the decision."""
+        least = min((_follows(fault) for fault in self.faults), default=0)
+        return tuple(dict.fromkeys(fault.column for fault in self.faults if _follows(fault) == least))
 
 
 def check_lookahead(plan: Plan, instrument: Instrument, m15: Candles, *, rows: int = _TRIED_ROWS) -> Honesty:
@@ -146,7 +154,7 @@ class _Prepared:
 
     def __init__(self, columns: Columns, candidates: FloatArray) -> None:
         self.at = columns
-        self._columns = {**columns.values, "candidates": candidates}
+        self._columns = {**columns.values, _CANDIDATES: candidates}
 
     def items(self) -> Any:
         return self._columns.items()
@@ -178,7 +186,7 @@ def _whole(plan: Plan, instrument: Instrument, m15: Candles, rows: int) -> tuple
     if isinstance(whole, Failed):
         return None, [], whole.error
     prepared: _Prepared = whole
-    found = np.flatnonzero(prepared["candidates"][first:-1] > 0.0) + first
+    found = np.flatnonzero(prepared[_CANDIDATES][first:-1] > 0.0) + first
     spread = np.linspace(first, len(m15) - 2, max(rows // 2, 1)).astype(np.int64)
     some = found[np.linspace(0, len(found) - 1, min(len(found), rows // 2)).astype(np.int64)] if len(found) else found
     return prepared, sorted({*some.tolist(), *spread.tolist()}), ""
@@ -216,7 +224,7 @@ def _decision_faults(
     figures = [_figures(one), _figures(two)]
     return [
         Fault(
-            column=f"decide: {name}",
+            column=f"{_DECIDE}{name}",
             bar_open_utc_ns=int(m15.open_utc_ns[row]),
             was=was,
             becomes=becomes,
@@ -248,6 +256,11 @@ def _drift(was: float, becomes: float, usual: float = 0.0) -> float:
     return abs(was - becomes) / max(abs(was), abs(becomes), usual)
 
 
+def _follows(fault: Fault) -> int:
+    """Columns come first, candidates are made of them, and decisions of both."""
+    return 2 if fault.column.startswith(_DECIDE) else int(fault.column == _CANDIDATES)
+
+
 def _result(
     check: Literal["lookahead", "warmup"],
     plan: Plan,
@@ -257,7 +270,10 @@ def _result(
     error: str,
     worst: float = 0.0,
 ) -> Honesty:
-    first = list({fault.column: fault for fault in reversed(faults)}.values())[::-1]
+    firsts: dict[str, Fault] = {}
+    for fault in faults:
+        firsts.setdefault(fault.column, fault)
+    first = sorted(firsts.values(), key=_follows)
     kept = (first + [fault for fault in faults if not any(fault is other for other in first)])[:_FAULTS_KEPT]
     return Honesty(
         check=check,

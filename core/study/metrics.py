@@ -16,16 +16,15 @@ from itertools import pairwise
 from msgspec import Struct
 
 from core.clock.zones import NEW_YORK, day_and_second, day_started, next_local_time, week_second
+from core.filters.hours import WEEK_CLOSE_S, WEEK_OPEN_S
 from core.model.effects import TradeClosed, Verdict
-from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, Money, UtcNs
+from core.model.units import NS_PER_S, S_PER_HOUR, Money, UtcNs
 
 DAYS_MIN = 20
 """Under so many daily returns Sharpe and Sortino stay blank."""
 DAYS_A_YEAR = 252
 R_STEP = 0.5
 R_STEPS_MAX = 20
-_WEEK_OPEN_S = 17 * S_PER_HOUR
-_WEEK_CLOSE_S = 5 * S_PER_DAY + 17 * S_PER_HOUR
 
 
 class TradeFigures(Struct, frozen=True, kw_only=True):
@@ -333,6 +332,6 @@ def _closed_throughout(start_utc_ns: UtcNs, end_utc_ns: UtcNs) -> bool:
 
     def closed(at_utc_ns: UtcNs) -> bool:
         second = week_second(at_utc_ns, NEW_YORK)
-        return second >= _WEEK_CLOSE_S or second < _WEEK_OPEN_S
+        return second >= WEEK_CLOSE_S or second < WEEK_OPEN_S
 
     return closed(start_utc_ns) and closed(end_utc_ns - 1)

@@ -34,7 +34,9 @@ def test_a_backtest_leaves_a_report_that_opens_again(
     folder = str(first["report"])
     assert (Path(folder) / "report.html").is_file()
     assert main(["backtest", "--open", folder, "--home", home, "--json"]) == 0
-    assert last_json(capsys)["digest"] == first["digest"]
+    opened = last_json(capsys)
+    assert opened["digest"] == first["digest"]
+    assert opened["findings"] == first["findings"] != []
     again = [
         "backtest",
         "--data",
@@ -78,6 +80,21 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err.strip()
     assert words in said
     assert "\n" not in said
+
+
+def test_a_report_is_browsed_where_there_is_a_browser_and_named_where_there_is_none(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = tmp_path / "report"
+    assert main(["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--report", str(report), "--home", str(tmp_path)]) == 0
+    shown: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: bool(shown.append(address)))
+    capsys.readouterr()
+    assert main(["backtest", "--open", str(report / "report.html"), "--browse", "--home", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert shown == [(report / "report.html").as_uri()]
+    assert "there is no browser here" in told.err
+    assert f"report    {report / 'report.html'}" in told.out
 
 
 def test_what_if_over_prices_looks_at_the_last_days_of_them_and_begins_flat(

@@ -121,14 +121,14 @@ PROVOKED = (
         *COIN, ("breakers.drawdown_max_pct", 2.0), ("breakers.on_trip", "flatten"), ("breakers.positions_per_pair_max", 2),
     ), coin=True),
     Case("little room in the budget", FOUR, QUARTER, (
-        *COIN, ("risk.open_risk_max_pct", 1.5), ("strategy.net_reward_risk_min", 2.0), ("exposure.all_stops_max_pct", 4.0),
+        *COIN, ("risk.open_risk_max_pct", 1.5), ("strategy.net_reward_risk_min", 1.7), ("exposure.all_stops_max_pct", 40.0),
         ("breakers.drawdown_max_pct", 100.0), ("correlation.book_risk_max_pct", 50.0), ("breakers.losses_in_row_max", 100),
     ), coin=True),
     Case("every stop with its gap", FOUR, QUARTER, (
-        *COIN, ("exposure.all_stops_max_pct", 4.0), ("breakers.drawdown_max_pct", 100.0), ("exposure.gap_pct", 2.0),
+        *COIN, ("exposure.all_stops_max_pct", 5.0), ("breakers.drawdown_max_pct", 100.0), ("exposure.gap_pct", 0.4),
         ("breakers.losses_in_row_max", 100), ("scan.price_moved_max_pct", 1.0),
     ), coin=True),
-    Case("a hundred dollars", FOUR, MONTH, (*COIN, ("simulation.balance_money", 60.0), ("strategy.net_reward_risk_min", 0.5)), coin=True),
+    Case("two hundred dollars", FOUR, MONTH, (*COIN, ("simulation.balance_money", 200.0), ("strategy.net_reward_risk_min", 0.5)), coin=True),
     Case("a coin on both sides, closed by the next", ["EURUSD", "USDJPY"], MONTH, (
         *COIN, ("filters.own_position", "close"), ("correlation.book_risk_max_pct", 0.6), ("risk.open_risk_max_pct", 1.2),
         ("care.give_back_close_pct", 100.0), ("care.give_back_pct", 10.0), ("breakers.entries_per_day_max", 100),
@@ -146,7 +146,7 @@ PROVOKED = (
         ("breakers.positions_per_pair_max", 2), ("breakers.entries_per_day_max", 100),
     ), coin=True),
     Case("a funded account with little room for a day", FOUR, MONTH, (
-        *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 1.0), ("funded.overall_loss_pct", 50.0),
+        *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 3.0), ("funded.overall_loss_pct", 50.0), ("exposure.gap_pct", 0.2),
     ), coin=True),
     Case("a funded account near its end", FOUR, QUARTER, (
         *COIN, ("funded.enabled", True), ("funded.day_loss_pct", 50.0), ("funded.overall_loss_pct", 3.0),
@@ -228,6 +228,10 @@ PROVOKED = (
         *COIN, ("strategy.parameters", {"every": 3}), ("breakers.drawdown_max_pct", 100.0), ("strategy.confidence_min", 0.0),
         ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100),
     ), folders=("m1", "m15"), coin=True, thinned="USDCAD"),
+    Case("ticks inside the bars", ["EURUSD", "GBPUSD"], (date(2025, 9, 24), date(2025, 9, 26)), (
+        *COIN, ("strategy.parameters", {"every": 3}), ("breakers.drawdown_max_pct", 100.0), ("strategy.confidence_min", 0.0),
+        ("breakers.entries_per_day_max", 100), ("breakers.losses_in_row_max", 100), ("care.pyramid", True),
+    ), folders=("ticks", "m15"), coin=True),
     Case("little margin", FOUR, MONTH, (
         *COIN, ("simulation.leverage", 5), ("breakers.margin_level_min_pct", 0.0), ("exposure.position_max_x_equity", 50.0),
         ("exposure.currency_max_x_equity", 100.0), ("exposure.total_max_x_equity", 100.0), ("breakers.drawdown_max_pct", 100.0),

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks._busy import ASIDES, Aside
 from benchmarks._refusals import ELSEWHERE, POSSIBLE
+from benchmarks.backtest import aside_refusals
 from core.desk.states import WAYS_BACK
 from tests.parity.everything import CASES, PROVOKED, Case, missing, run_case
 
@@ -67,3 +69,10 @@ def test_a_year_with_everything_on_trades_alike_and_brings_every_kind(recorded_d
     assert not [(outcome.case.name, outcome.differing) for outcome in outcomes if outcome.differing]
     assert sum(len(outcome.result.trades) for outcome in outcomes[: len(CASES)]) >= 300
     assert missing(outcomes) == ([], [])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("aside", ASIDES, ids=lambda aside: aside.wanted[0])
+def test_a_short_run_beside_the_benchmark_brings_what_it_is_there_for(aside: Aside) -> None:
+    refusals = aside_refusals(aside)
+    assert all(refusals.get(reason) for reason in aside.wanted), refusals

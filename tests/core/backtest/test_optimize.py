@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import time
+from concurrent.futures import Executor, Future
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -11,11 +15,11 @@ import msgspec
 import pytest
 
 from core.backtest import optimize
-from core.backtest.optimize import Asked, judged, neighbours, search
+from core.backtest.optimize import Asked, Neighbour, judged, neighbours, search
 from core.backtest.settings import plain_tree
 from core.backtest.space import Dimension, parse_dimension, with_values
-from core.backtest.study import Head, Study
-from core.backtest.study_page import study_page
+from core.backtest.study import Head, Study, Trial
+from core.backtest.study_page import standing, study_page
 from core.backtest.trial import Job, Outcome, evaluate
 from core.backtest.walk import walk, windows
 from core.model.errors import SettingsError, UsageError
@@ -112,6 +116,34 @@ def test_a_wish_to_stop_forgets_the_batch_that_is_under_way() -> None:
     assert not study.trials
 
 
+class PressesCtrlC(Executor):
+    """Work is handed out at the very moment at which somebody presses Ctrl-C."""
+
+    def submit(self, _work: Any, /, *_args: Any, **_more: Any) -> Future[Any]:
+        signal.raise_signal(signal.SIGINT)
+        time.thread_time()  # a call at which a signal that is not held back would be heard
+        self.early = list(heard)
+        done: Future[Any] = Future()
+        done.set_result(b"")
+        return done
+
+
+heard: list[int] = []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot hold a Ctrl-C back")
+def test_ctrl_c_while_processes_are_started_is_heard_afterwards() -> None:
+    heard.clear()
+    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    hands = PressesCtrlC()
+    try:
+        assert optimize.Pool(hands).map([b""]) == [b""]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert hands.early == []
+    assert heard == [signal.SIGINT]
+
+
 def test_the_study_of_another_search_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
     Study(path, head())
@@ -130,6 +162,19 @@ def test_neighbours_and_page(tmp_path: Path) -> None:
     assert text.count('class="mark"') == 3, "the best is framed in each map"
     assert ">skip<" in text
     assert "http" not in text
+
+
+def test_what_stands_around_the_best_is_said() -> None:
+    best = Trial(number=3, values={"a": 1}, goal=1.0, figures={"result_r": -4.0}, digest="")
+
+    def near(*goals: float | None) -> list[Neighbour]:
+        return [Neighbour(key="a", value=place, goal=goal) for place, goal in enumerate(goals)]
+
+    lonely = standing(near(0.4, None, 0.9), best)
+    assert lonely == "2 of 3 neighbours fall off: a lonely peak; even the best of all loses"
+    assert "1 of them fare better, so more trials" in standing(near(1.2, 0.9), best)
+    won = msgspec.structs.replace(best, figures={"result_r": 4.0})
+    assert standing(near(0.9, 0.8), won) == "0 of 2 neighbours fall off: it stands"
 
 
 def test_windows_do_not_overlap_and_judge_what_was_not_searched() -> None:

@@ -84,6 +84,18 @@ def test_what_is_missing_is_named(tmp_path, pairs, days, words):
     assert re.search(words, refusal.value.one_line())
 
 
+def test_too_little_warm_up_names_the_day_from_which_every_pair_has_enough(tmp_path):
+    write_days(tmp_path / "m15", "EURUSD_M15.csv", 5, 4)
+    write_days(tmp_path / "m15", "GBPUSD_M15.csv", 6, 3)
+    words = {"from_day": date(2024, 8, 5), "to_day": date(2024, 8, 8), "warmup_bars": 96}
+    with pytest.raises(DataError) as refusal:
+        load_recording([tmp_path / "m15"], ["EURUSD", "GBPUSD"], **words)
+    assert "EURUSD: 96 M15 bars of warm-up are needed before 2024-08-05, there are 0" in refusal.value.one_line()
+    assert "from 2024-08-07 on there is enough" in refusal.value.one_line()
+    words["from_day"] = date(2024, 8, 7)
+    assert load_recording([tmp_path / "m15"], ["EURUSD", "GBPUSD"], **words).from_utc_ns == 1_722_988_800 * 10**9
+
+
 def test_folders_without_candles_say_where_some_are(tmp_path):
     write_days(tmp_path / "m15", "EURUSD_M15.csv", 5, 1)
     with pytest.raises(DataError) as refusal:

@@ -84,6 +84,21 @@ def test_a_column_that_peeks_is_caught_by_name(extra):
     assert fault.bar_open_utc_ns <= fault.seen_to_utc_ns
 
 
+def test_the_column_at_fault_is_named_before_what_follows_from_it():
+    class Peeks(TrendStrategy):
+        def prepare(self, m15, h1, instrument):
+            columns = super().prepare(m15, h1, instrument)
+            columns["extra"] = next_close(columns)
+            return columns
+
+        def candidates(self, columns):
+            return super().candidates(columns) & (columns["extra"] > columns.m15.close)
+
+    found = check_lookahead(plan(Peeks(TrendParameters())), instrument(), M15)
+    assert found.columns == ("extra", "candidates")
+    assert found.causes == ("extra",)
+
+
 def test_a_decision_that_peeks_is_caught():
     found = check_lookahead(plan(InDecide(TrendParameters())), instrument(), M15)
     assert not found.passed
