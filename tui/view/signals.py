@@ -66,11 +66,11 @@ def _row(signal: SignalView, glyphs: Glyphs) -> tuple[Span, ...]:
         Span(signal.side.word, "good" if signal.side is Side.BUY else "bad"),
         Span(f"{signal.confidence:.2f}"),
         Span(signal.outcome, OUTCOME_ROLES[signal.outcome]),
-        Span(_why(signal), "" if signal.outcome == "entered" else "muted"),
+        Span(why(signal), "" if signal.outcome == "entered" else "muted"),
     )
 
 
-def _why(signal: SignalView) -> str:
+def why(signal: SignalView) -> str:
     """The words of the verdict; bare numbers are led by the name of the check, for "2 against 1" says nothing."""
     name = signal.reason.replace("_", " ")
     return f"{name} {signal.text}" if signal.text[:1].isdigit() and signal.outcome != "entered" else signal.text or name
