@@ -160,6 +160,16 @@ def test_flatten_is_not_called_done_before_the_desk_says_so():
     assert "nothing verified yet" in plain_of(lines[0])
 
 
+def test_a_flatten_of_many_positions_still_shows_what_is_left():
+    asked = [demo_position(number) for number in range(20)]
+    left = tuple(f"#{number} EURUSD: market closed, opens Sun 21:00Z" for number in range(6))
+    flatten = FlattenView(scope="ours", since_utc_ns=NOW, text="not flat: 6 left", done=False, left=left)
+    lines = [plain_of(line) for line in orders.flatten_progress(demo_desk(flatten=flatten), asked, "asked", 80, 11, ASCII)]
+    assert len(lines) <= 18, "the room of a dialog at 80x24"
+    assert [line for line in lines if line.startswith("left: ")] == [f"left: {text}" for text in left]
+    assert "and 16 more" in lines
+
+
 def test_a_rising_and_a_falling_candle_differ_without_colour():
     bars = demo_bars("EURUSD", "M15", 40)
     text = "\n".join(plain_of(line) for line in candles.candles(bars, M15_NS, 5, 80, 20, ASCII))
