@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, overload
 
 from core.model.snapshot import LogLine
-from core.model.units import UtcNs
+from core.model.units import NS_PER_S, S_PER_DAY, UtcNs
 from tui.view import figures
 from tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip
 
@@ -16,6 +16,8 @@ ROLES: Final = {"debug": "muted", "info": "muted", "warning": "warn", "error": "
 
 
 NARROW: Final = 100
+_WEEK_NS: Final = 6 * S_PER_DAY * NS_PER_S
+"""Within these days a weekday says which."""
 
 
 class LogFilter(NamedTuple):
@@ -76,13 +78,14 @@ def sheet(lines: Iterable[LogLine], chosen: LogFilter, width: int, glyphs: Glyph
 
 
 def line_of(line: LogLine, width: int, glyphs: Glyphs, now_utc_ns: UtcNs = 0) -> Line:
-    """One line: time (of another day than `now_utc_ns` with its weekday), level as a word, text, and what it is about.
+    """One line: time (of another day than `now_utc_ns` with its weekday or its date), level as a word, text, and what it is about.
 
     Where there is little room, the ticket and the level of what is only told give way: the end of the text is its result.
     """
     narrow = width < NARROW
+    away = abs(now_utc_ns - line.at_utc_ns) if now_utc_ns else 0
     today = not now_utc_ns or figures.same_day(line.at_utc_ns, now_utc_ns)
-    at = figures.moment(line.at_utc_ns, "%H:%M:%S" if today else "%a %H:%M")
+    at = figures.moment(line.at_utc_ns, "%H:%M:%S" if today else "%a %H:%M" if away < _WEEK_NS else "%d %b   ")
     about = " ".join(part for part in (line.symbol, f"#{line.ticket}" if line.ticket and not narrow else "") if part)
     level = "" if narrow and line.level == "info" else f"{WORDS[line.level]} "
     subject = f"{about}: " if about and not line.text.startswith(about if not narrow else line.symbol) else ""

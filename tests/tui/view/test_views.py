@@ -259,6 +259,8 @@ def test_what_is_of_another_day_says_so() -> None:
     old, new = (LogLine(at_utc_ns=at, level="info", kind="day", text="day over") for at in (NOW - day_ns, NOW))
     lines = [plain_of(line) for line in log.sheet([old, new], log.LogFilter(), 80, UNICODE).body[0:2]]
     assert lines == ["Mon 14:33 day over", "14:33:08 day over"]
+    long_ago = msgspec.structs.replace(old, at_utc_ns=NOW - 20 * day_ns)  # a replay before this one, on the same home
+    assert plain_of(log.sheet([long_ago, new], log.LogFilter(), 80, UNICODE).body[0]) == "12 Jun    day over"
     first, *others = demo_desk().signals
     earlier = msgspec.structs.replace(first, decided_utc_ns=first.decided_utc_ns - day_ns)
     times = [plain_of(line)[:5] for line in signals.sheet(demo_desk(signals=(first, earlier, *others)), 80, UNICODE).body[:2]]
