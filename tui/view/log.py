@@ -78,7 +78,7 @@ def sheet(lines: Iterable[LogLine], chosen: LogFilter, width: int, glyphs: Glyph
 
 
 def line_of(line: LogLine, width: int, glyphs: Glyphs, now_utc_ns: UtcNs = 0) -> Line:
-    """One line: time (of another day than `now_utc_ns` with its weekday or its date), level as a word, text, and what it is about.
+    """One line: time (of another day than `now_utc_ns` its weekday or date), level as a word, text, and what it is about.
 
     Where there is little room, the ticket and the level of what is only told give way: the end of the text is its result.
     """
