@@ -18,7 +18,7 @@ from tui.screens.desk import DeskScreen
 from tui.screens.flatten import FlattenDialog
 from tui.screens.help import HelpDialog
 from tui.screens.journal import JournalPage, MetricsPage, StoryPage
-from tui.screens.lists import HealthPage, NewsPage, VerdictPage, WhyPage
+from tui.screens.lists import HealthPage, ListPage, NewsPage, VerdictPage, WhyPage
 from tui.screens.page import Page, SidePage
 from tui.screens.questions import (
     MoveStopDialog,
@@ -208,8 +208,8 @@ class Actions:
         """What is selected, else the chosen row, to the clipboard."""
         screen = self._app.screen_below
         text = self._app.screen.get_selected_text() or ""
-        if not text and isinstance(screen, DeskScreen):
-            panel = screen.panel(screen.front)
+        if not text and isinstance(screen, DeskScreen | ListPage):
+            panel = screen.panel(screen.front) if isinstance(screen, DeskScreen) else screen.panel
             body = panel.sheet.body
             text = plain_of(body[min(panel.cursor_row, len(body) - 1)]).strip() if body else ""
         if text:

@@ -8,7 +8,6 @@ question is shown, never raised; leaving the screen leaves the engine alone. Doe
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +27,7 @@ from core.settings.schema import Ui
 from tui.actions import Actions
 from tui.bench import Bench
 from tui.child import Commands, HomeCommands
+from tui.collector import let_closed_screens_go, spare_the_collector
 from tui.driver import HardenedApp
 from tui.keys import ACTIONS, BY_ID, Action, keymap
 from tui.memory import DeskMemory
@@ -83,6 +83,7 @@ class DeskApp(HardenedApp):
     def __init__(self, client: LinkClient, ui: Ui, *, home: Path | None = None, commands: Commands | None = None) -> None:
         """`client` must be ready to yield events; `ui` is the settings' section of the screen."""
         super().__init__()
+        let_closed_screens_go()
         self.client = client
         self.ui = ui
         self.memory = DeskMemory()
@@ -310,12 +311,6 @@ class DeskApp(HardenedApp):
     def get_system_commands(self, screen: Screen[Any]) -> Any:
         """Textual's own commands stay out of the palette but for the themes."""
         yield SystemCommand("Theme", "Choose a theme and see it at once", self.search_themes)
-
-
-def spare_the_collector() -> None:
-    """What stands at the first paint stays to the end: it is not looked through again (each look holds a key up 50 ms)."""
-    gc.collect()
-    gc.freeze()
 
 
 def run_screen(client: LinkClient, ui: Ui, *, mouse: bool = True, home: Path | None = None) -> int:

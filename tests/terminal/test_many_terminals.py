@@ -1,4 +1,4 @@
-"""Terminals that can do little, that change their size, that babble: the same screen over one engine that trades on."""
+"""Terminals that can do little, that change their size, that babble: the same screen, over an engine that trades on."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ MATRIX = [
         ",".join(f"{name}={value}" for name, value in part.items()) if isinstance(part, dict) else f"{part[0]}x{part[1]}"
     ),
 )
-def test_every_terminal_steers_the_desk_and_lets_go(
-    terminal: Terminal, ship: Home, env: dict[str, str], size: tuple[int, int]
+def test_every_terminal_starts_steers_and_leaves_the_desk(
+    terminal: Terminal, home: Home, env: dict[str, str], size: tuple[int, int]
 ) -> None:
-    terminal.open(*ship.words("monitor"), env=env, size=size)
+    """Start, tweak, pause, resume, flatten, help, quit: the command that an operator types, in the terminal that he has."""
+    terminal.open(*home.words("run"), env=env, size=size)
     seen = terminal.until(*VITAL)
     assert all(len(line) <= size[0] for line in seen.splitlines())
     painted = terminal.painted
@@ -63,6 +64,7 @@ def test_every_terminal_steers_the_desk_and_lets_go(
     terminal.until(*VITAL, without=["Steering the desk"])
     terminal.press("q")
     assert terminal.until_ended() == 0
+    home.until_it_trades_on()
 
 
 def tweaked_and_taken_back(terminal: Terminal) -> None:

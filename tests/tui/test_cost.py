@@ -6,9 +6,10 @@ import gc
 
 import msgspec
 from textual._compositor import Compositor
+from textual.strip import Strip
 
 from tests.tui.demo import demo_pairs, demo_snapshot
-from tui.app import spare_the_collector
+from tui.collector import spare_the_collector
 from tui.screens.past import CHART_EVERY_S
 
 
@@ -30,6 +31,22 @@ def test_what_stands_at_the_start_is_not_looked_through_again():
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()
+
+
+async def test_a_closed_dialog_takes_its_rows_with_it(bridge):
+    """Textual's memory of grounds held each of them: the collector then had ever more to look through, and keys waited for it."""
+
+    def drawn() -> int:
+        gc.collect()
+        return sum(isinstance(thing, Strip) for thing in gc.get_objects())
+
+    async with bridge((120, 40)) as ship:
+        for _ in range(2):
+            await ship.press("F", "escape", "n", "escape")
+        before = drawn()
+        for _ in range(6):
+            await ship.press("F", "escape", "n", "escape")
+        assert drawn() <= before + 2 * ship.app.size.height
 
 
 async def test_a_chart_is_not_drawn_anew_at_every_paint(bridge):

@@ -139,9 +139,11 @@ async def test_the_log_filters_and_stops_following_when_scrolled(bridge):
 async def test_what_market_is_replayed_is_written_beside_the_state(bridge):
     crash = demo_engine(replay_fraction=0.1, market="simulated market scripted after the sterling crash of 2016-10-06")
     async with bridge((120, 40), mode="replay", engine=crash) as ship:
-        assert "simulated market scripted" in ship.text.splitlines()[0]
+        assert "sterling crash of 2016-10-06" in ship.text.splitlines()[0]
         await ship.press("h")
         assert "sterling crash of 2016-10-06" in ship.text
+    async with bridge((80, 24), mode="replay", engine=crash) as ship:
+        assert "crash of 2016-10-06" in ship.text.splitlines()[0]
     async with bridge((200, 60), mode="real", engine=crash) as ship:
         assert "scripted" not in ship.text.splitlines()[0], "of real money the account says which"
 

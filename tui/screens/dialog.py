@@ -25,18 +25,21 @@ from tui.widgets.paper import Paper
 FORGET_S: Final = 8.0
 """A word half typed is forgotten after so long."""
 
+LOW: Final = 20
+
 
 class Dialog(ModalScreen[bool]):
-    """A box of lines above everything; Escape and Enter leave it."""
+    """A box of lines above everything but the status lines and the bar; Escape and Enter leave it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "cancel", "Cancel", show=False)]
     DEFAULT_CSS = """
     Dialog { align: center middle; background: $background 40%; }
     Dialog > #box {
-        width: 84; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
+        width: 84; max-width: 100%; height: auto; max-height: 100%; padding: 0 1; margin: 3 0 1 0;
         border: thick $desk-focus; background: $surface;
         border-title-color: $desk-strong; border-title-style: bold; border-subtitle-color: $desk-muted;
     }
+    Dialog.-low > #box { margin: 0; }
     Dialog.-danger > #box { border: thick $desk-alarm; }
     Dialog.-ascii > #box { border: ascii $desk-focus; }
     """
@@ -61,6 +64,7 @@ class Dialog(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         """Draw."""
+        self.set_class(self.low, "-low")
         self.set_class(self.dangerous, "-danger")
         self.set_class(self.host.glyphs.ascii, "-ascii")
         self.query_one("#box").border_title = unmarked(self.heading)
@@ -76,8 +80,14 @@ class Dialog(ModalScreen[bool]):
         """Whether money moves when it is agreed to."""
         return self.DANGER
 
+    @property
+    def low(self) -> bool:
+        """Whether the terminal is too low to leave the status lines in sight above a dialog."""
+        return self.size.height < LOW
+
     def on_resize(self) -> None:
         """Draw for the new size."""
+        self.set_class(self.low, "-low")
         self.call_after_refresh(self.paint)
 
     @property

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from tui.screens.dialog import Dialog
 from tui.view.help import help_lines
 from tui.view.lines import Line, Span
+from tui.view.status import HEADER_LINES
 from tui.widgets.paper import Paper
 
 
@@ -34,7 +35,7 @@ class HelpDialog(Dialog):
     def lines(self) -> Sequence[Line]:
         """A window on the text."""
         text = help_lines(self._focus, self.host.keymap, self.width, self.host.glyphs)
-        room = max(self.size.height - 5, 1)
+        room = max(self.size.height - 3 - (0 if self.low else HEADER_LINES + 1), 1)  # two edges, the foot; status lines and bar
         self._top = min(max(self._top, 0), max(len(text) - room, 0))
         more = len(text) - self._top - room
         foot = (Span("[ Enter, Esc ]", "mark"), Span(f"   {more} more below, arrows scroll" if more > 0 else "", "muted"))

@@ -105,6 +105,12 @@ def moment(at_utc_ns: UtcNs, pattern: str = "%H:%M:%S", offset_s: int = 0) -> st
         return UNKNOWN
 
 
+def same_day(one_utc_ns: UtcNs, other_utc_ns: UtcNs) -> bool:
+    """Whether two instants lie on one day of UTC."""
+    day_ns = S_PER_DAY * NS_PER_S
+    return one_utc_ns // day_ns == other_utc_ns // day_ns
+
+
 def role_of(amount: float | None) -> str:
     """`good` above zero, `bad` below; the sign in the text says the same."""
     if amount is None or not round(amount, 2):

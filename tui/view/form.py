@@ -22,7 +22,7 @@ ASKS: Final = (
     Ask("pairs", "pairs", "EURUSD,GBPUSD; empty: as in the settings", "--pairs"),
     Ask("from", "from day", "2024-01-31 UTC, inclusive; empty: the first there is", "--from"),
     Ask("to", "to day", "2024-12-31 UTC, inclusive; empty: the last there is", "--to"),
-    Ask("set", "settings", "risk.risk_per_trade_pct=0.5; several with a semicolon; empty: as they are in the files", "--set"),
+    Ask("set", "settings", "risk.risk_per_trade_pct=0.5; more with a semicolon; empty: none", "--set"),
     Ask("path", "inside a bar", "pessimistic, neutral or optimistic; empty: as in the settings", "--path"),
 )
 SEVERAL: Final = frozenset(("data", "set"))

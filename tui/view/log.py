@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, overload
 
 from core.model.snapshot import LogLine
+from core.model.units import NS_PER_S, S_PER_DAY, UtcNs
 from tui.view import figures
 from tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip
 
@@ -15,6 +16,8 @@ ROLES: Final = {"debug": "muted", "info": "muted", "warning": "warn", "error": "
 
 
 NARROW: Final = 100
+_WEEK_NS: Final = 6 * S_PER_DAY * NS_PER_S
+"""Within these days a weekday says which."""
 
 
 class LogFilter(NamedTuple):
@@ -57,8 +60,11 @@ class _Lines(Sequence[Line]):
     def __getitem__(self, index: slice) -> Sequence[Line]: ...
     def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
         if isinstance(index, slice):
-            return [line_of(line, self._width, self._glyphs) for line in self._lines[index]]
-        return line_of(self._lines[index], self._width, self._glyphs)
+            return [self._made(line) for line in self._lines[index]]
+        return self._made(self._lines[index])
+
+    def _made(self, line: LogLine) -> Line:
+        return line_of(line, self._width, self._glyphs, self._lines[-1].at_utc_ns)
 
 
 def sheet(lines: Iterable[LogLine], chosen: LogFilter, width: int, glyphs: Glyphs) -> Sheet:
@@ -71,17 +77,20 @@ def sheet(lines: Iterable[LogLine], chosen: LogFilter, width: int, glyphs: Glyph
     return Sheet((), _Lines(shown, width, glyphs), (), chosen.words)
 
 
-def line_of(line: LogLine, width: int, glyphs: Glyphs) -> Line:
-    """One line: time, level as a word, text, and what it is about.
+def line_of(line: LogLine, width: int, glyphs: Glyphs, now_utc_ns: UtcNs = 0) -> Line:
+    """One line: time (of another day than `now_utc_ns` its weekday or date), level as a word, text, and what it is about.
 
     Where there is little room, the ticket and the level of what is only told give way: the end of the text is its result.
     """
     narrow = width < NARROW
+    away = abs(now_utc_ns - line.at_utc_ns) if now_utc_ns else 0
+    today = not now_utc_ns or figures.same_day(line.at_utc_ns, now_utc_ns)
+    at = figures.moment(line.at_utc_ns, "%H:%M:%S" if today else "%a %H:%M" if away < _WEEK_NS else "%d %b   ")
     about = " ".join(part for part in (line.symbol, f"#{line.ticket}" if line.ticket and not narrow else "") if part)
     level = "" if narrow and line.level == "info" else f"{WORDS[line.level]} "
     subject = f"{about}: " if about and not line.text.startswith(about if not narrow else line.symbol) else ""
     spans = (
-        Span(f"{figures.moment(line.at_utc_ns)} ", "muted"),
+        Span(f"{at} ", "muted"),
         Span(level, ROLES[line.level]),
         Span(clean(f"{subject}{line.text}"), "" if line.level in ("debug", "info") else ROLES[line.level]),
     )

@@ -7,7 +7,7 @@ are always counted; nothing is called done before the desk says so. Does not: se
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from core.model.snapshot import DeskView, FlattenView, PositionView
 from tui.view import figures
@@ -15,6 +15,7 @@ from tui.view.lines import Glyphs, Line, Span, clean, clip, fit, wrapped
 from tui.view.positions import in_order, pair_of
 
 Scope = Literal["ours", "account"]
+_LEFT_MAX: Final = 6
 
 
 def in_scope(desk: DeskView, scope: Scope) -> list[PositionView]:
@@ -117,13 +118,14 @@ def flatten_progress(
     if answer and (desk.flatten is None or answer != desk.flatten.text):
         lines.extend((Span(text, "muted"),) for text in wrapped(answer, width)[:3])
     lines.append(())
+    leftovers = [] if desk.flatten is None else desk.flatten.left[:_LEFT_MAX]
+    rows_max = max(rows_max - len(leftovers) - len(lines) + 2, 3)  # what is left is said below, and must not be pushed out
     for number, view in enumerate(asked):
         if number >= rows_max and len(asked) > rows_max:
             lines.append((Span(f"and {len(asked) - number} more", "warn"),))
             break
         lines.append(clip(_fate_of(view, now.get(view.position_id)), width, glyphs))
-    if desk.flatten is not None:
-        lines.extend(clip((Span("left: ", "warn"), Span(clean(text))), width, glyphs) for text in desk.flatten.left[:6])
+    lines.extend(clip((Span("left: ", "warn"), Span(clean(text))), width, glyphs) for text in leftovers)
     return tuple(lines)
 
 

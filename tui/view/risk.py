@@ -47,7 +47,7 @@ def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
 
 
 def _name_width(width: int) -> int:
-    return min(16, max(width // 3, 8))
+    return min(16, max(width * 2 // 5, 8))
 
 
 def _figures(name: str, text: str, width: int, glyphs: Glyphs) -> Line:

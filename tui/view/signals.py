@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -9,22 +10,24 @@ from core.model.market import Side
 from core.model.signals import Check
 from core.model.snapshot import DeskView, SignalView
 from tui.view import figures
+from tui.view.figures import same_day
 from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clip, fit, table, width_of, wrapped
 
 COLUMNS: Final = (
     Column("time", 5),
     Column("pair", 7),
     Column("side", 4),
-    Column("conf", 4, right=True),
+    Column("conf", 4, right=True, rank=1),
     Column("outcome", 7),
     Column("why", 10, stretch=True),
 )
 OUTCOME_ROLES: Final = {"entered": "good", "refused": "", "waiting": "accent"}
+_AT_AN_HOUR: Final = re.compile(r"([0-9.]+) against [0-9.]+ (.+)")
 
 
 def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:
     """The panel."""
-    head, body = table(COLUMNS, (_row(signal, glyphs) for signal in desk.signals), width, glyphs)
+    head, body = table(COLUMNS, (_row(signal, desk, glyphs) for signal in desk.signals), width, glyphs)
     keys = [key_of(signal) for signal in desk.signals]
     entered = sum(signal.outcome == "entered" for signal in desk.signals)
     note = f"{entered} entered of {len(desk.signals)}" if desk.signals else "none yet"
@@ -59,18 +62,24 @@ def check_lines(checks: Iterable[Check], width: int, glyphs: Glyphs, *, whole: b
     return tuple(lines)
 
 
-def _row(signal: SignalView, glyphs: Glyphs) -> tuple[Span, ...]:
+def _row(signal: SignalView, desk: DeskView, glyphs: Glyphs) -> tuple[Span, ...]:
     return (
-        Span(figures.moment(signal.decided_utc_ns, "%H:%M"), "muted"),
+        Span(
+            figures.moment(signal.decided_utc_ns, "%H:%M" if same_day(signal.decided_utc_ns, desk.at_utc_ns) else "%a"), "muted"
+        ),
         Span(signal.symbol, "strong"),
         Span(signal.side.word, "good" if signal.side is Side.BUY else "bad"),
         Span(f"{signal.confidence:.2f}"),
         Span(signal.outcome, OUTCOME_ROLES[signal.outcome]),
-        Span(_why(signal), "" if signal.outcome == "entered" else "muted"),
+        Span(why(signal), "" if signal.outcome == "entered" else "muted"),
     )
 
 
-def _why(signal: SignalView) -> str:
+def why(signal: SignalView) -> str:
     """The words of the verdict; bare numbers are led by the name of the check, for "2 against 1" says nothing."""
     name = signal.reason.replace("_", " ")
+    clock = _AT_AN_HOUR.fullmatch(signal.text) if signal.reason == "hours" else None
+    if clock is not None:  # 6.75 against 7 are hours of a day
+        hour = float(clock[1])
+        return f"{name}: {int(hour):02d}:{round(hour % 1 * 60):02d}, entries {clock[2]}"
     return f"{name} {signal.text}" if signal.text[:1].isdigit() and signal.outcome != "entered" else signal.text or name

@@ -91,8 +91,8 @@ def _state_line(sight: Sight, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
         spans.append(Span(f"  {clean(sight.flash)}", "accent"))
     room = width - width_of(tuple(spans)) - 2
     if reason is None and not sight.flash and engine.market and desk.mode in MADE_UP and room > _LABEL_MIN:
-        label = clean(engine.market)
-        spans.append(Span(f" {label if len(label) <= room else fit(label, room, glyphs)}", "muted"))
+        label = clean(engine.market)  # its end is its name: `... the sterling crash of 2016-10-06`
+        spans.append(Span(f" {label if len(label) <= room else glyphs.ellipsis + label[1 - room :]}", "muted"))
     return tuple(spans)
 
 

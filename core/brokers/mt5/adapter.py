@@ -73,7 +73,7 @@ class Mt5Broker:
             self._session.server = server_clock
         self._clock_confirmed = self._clock_moved = False
         self._hedging = True
-        self._tick_calls: dict[tuple[str, ...], tuple[ModuleCall, ...]] = {}
+        self._tick_calls: dict[str, ModuleCall] = {}
 
     @property
     def session(self) -> Session:
@@ -160,14 +160,9 @@ class Mt5Broker:
     async def quotes(self, symbols: Sequence[str]) -> Known[tuple[Quote, ...]] | Unknown:
         """The newest quote of each symbol that has one."""
         session = self._session
-        key = tuple(symbols)
-        calls = self._tick_calls.get(key)
         try:
-            if calls is None:
-                calls = tuple(ModuleCall("symbol_info_tick", (self._broker_name(symbol),)) for symbol in key)
-                self._tick_calls[key] = calls
-            replies = await session.read_many(calls)
-            found = [self._quote(symbol, reply) for symbol, reply in zip(key, replies, strict=True)]
+            replies = await session.read_many([self._tick_call(symbol) for symbol in symbols])
+            found = [self._quote(symbol, reply) for symbol, reply in zip(symbols, replies, strict=True)]
         except (ReadFailed, Unreadable) as error:
             return session.unknown(error)
         return Known(tuple(quote for quote in found if quote is not None), session.clock.utc_ns())
@@ -277,6 +272,13 @@ class Mt5Broker:
             unknown = session.unknown(error)
             return Book(known=False, at_utc_ns=unknown.since_utc_ns, why=unknown.why), None
         return Book(known=True, at_utc_ns=now, positions=positions, orders=orders), account
+
+    def _tick_call(self, symbol: str) -> ModuleCall:
+        """One for each symbol: of 28 pairs there are more groups than a memory holds."""
+        call = self._tick_calls.get(symbol)
+        if call is None:
+            call = self._tick_calls[symbol] = ModuleCall("symbol_info_tick", (self._broker_name(symbol),))
+        return call
 
     def _broker_name(self, symbol: str) -> str:
         name = self._session.broker_names.get(symbol)

@@ -179,9 +179,17 @@ def test_bytes_a_day_follow_the_markets_time(tmp_path: Path) -> None:
     for stamped in inputs:
         journal.append(stamped)
     assert journal.flush_blocking()
-    assert journal.queued == 0
     total = rows(tmp_path / "j", "SELECT (SELECT sum(length(body)) FROM tape) + (SELECT sum(length(body)) FROM quote_blocks)")
     assert journal.bytes_a_day == total[0][0]
+    journal.close()
+
+
+def test_without_a_thread_what_waits_for_company_is_not_late(tmp_path: Path) -> None:
+    journal = writer(tmp_path / "j")
+    journal.begin_run(new_run())
+    journal.append(next(iter(day(1))))
+    assert rows(tmp_path / "j", "SELECT count(*) FROM tape") == [(0,)]
+    assert journal.queued == 0
     journal.close()
 
 

@@ -160,6 +160,16 @@ def test_flatten_is_not_called_done_before_the_desk_says_so():
     assert "nothing verified yet" in plain_of(lines[0])
 
 
+def test_a_flatten_of_many_positions_still_shows_what_is_left():
+    asked = [demo_position(number) for number in range(20)]
+    left = tuple(f"#{number} EURUSD: market closed, opens Sun 21:00Z" for number in range(6))
+    flatten = FlattenView(scope="ours", since_utc_ns=NOW, text="not flat: 6 left", done=False, left=left)
+    lines = [plain_of(line) for line in orders.flatten_progress(demo_desk(flatten=flatten), asked, "asked", 80, 11, ASCII)]
+    assert len(lines) <= 18, "the room of a dialog at 80x24"
+    assert [line for line in lines if line.startswith("left: ")] == [f"left: {text}" for text in left]
+    assert "and 16 more" in lines
+
+
 def test_a_rising_and_a_falling_candle_differ_without_colour():
     bars = demo_bars("EURUSD", "M15", 40)
     text = "\n".join(plain_of(line) for line in candles.candles(bars, M15_NS, 5, 80, 20, ASCII))
@@ -242,3 +252,23 @@ def test_an_empty_panel_says_so_in_whole_words() -> None:
     body = signals.sheet(demo_desk(signals=()), 50, UNICODE).body
     assert " ".join(plain_of(line) for line in body) == "No candidate yet: the desk looks at each closed M15 bar."
     assert all(len(plain_of(line)) <= 50 for line in body)
+
+
+def test_what_is_of_another_day_says_so() -> None:
+    day_ns = 86_400 * 10**9
+    old, new = (LogLine(at_utc_ns=at, level="info", kind="day", text="day over") for at in (NOW - day_ns, NOW))
+    lines = [plain_of(line) for line in log.sheet([old, new], log.LogFilter(), 80, UNICODE).body[0:2]]
+    assert lines == ["Mon 14:33 day over", "14:33:08 day over"]
+    long_ago = msgspec.structs.replace(old, at_utc_ns=NOW - 20 * day_ns)  # a replay before this one, on the same home
+    assert plain_of(log.sheet([long_ago, new], log.LogFilter(), 80, UNICODE).body[0]) == "12 Jun    day over"
+    first, *others = demo_desk().signals
+    earlier = msgspec.structs.replace(first, decided_utc_ns=first.decided_utc_ns - day_ns)
+    times = [plain_of(line)[:5] for line in signals.sheet(demo_desk(signals=(first, earlier, *others)), 80, UNICODE).body[:2]]
+    assert times == ["14:30", "Mon  "]
+
+
+def test_entry_hours_are_told_as_hours_and_a_narrow_panel_keeps_the_reason() -> None:
+    signal = msgspec.structs.replace(demo_desk().signals[1], reason="hours", text="6.75 against 7 Europe/London 07:00-20:00")
+    assert signals.why(signal) == "hours: 06:45, entries Europe/London 07:00-20:00"
+    body = signals.sheet(demo_desk(), 38, UNICODE).body
+    assert "spread" in plain_of(body[1])

@@ -408,6 +408,15 @@ def test_quotes_are_utc_and_a_symbol_without_one_is_left_out():
     assert isinstance(drive(rig.broker.quotes(("AUDUSD",))), Unknown)
 
 
+def test_other_groups_of_pairs_each_time_leave_nothing_behind():
+    """Law 12: which pairs are asked for together changes for ever; what is kept is bounded by the pairs."""
+    rig = Rig()
+    for group in (("EURUSD",), ("GBPUSD",), ("EURUSD", "GBPUSD"), ("GBPUSD", "EURUSD")):
+        found = drive(rig.broker.quotes(group)).value
+        assert [quote.symbol for quote in found] == list(group)
+    assert len(rig.broker._tick_calls) == 2
+
+
 def test_only_closed_bars_in_utc_are_handed_out():
     rig = Rig()
     drive(rig.broker.quotes(("EURUSD",)))
