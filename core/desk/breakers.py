@@ -163,10 +163,13 @@ def _judge_funded(ctx: Context, equity: Money) -> None:
     action, checks = funded.judge(state.funded, policy, equity_money=equity)
     worst = min(checks, key=lambda check: check.value or 0.0)
     text = f"{worst.name}: {worst.value or 0.0:.0%} of the limit left, {worst.note}"
-    add_reason(ctx, "funded", text)
-    if action == "close" and "funded_close" not in state.reasons:
+    if action != "close":
+        add_reason(ctx, "funded", text)
+        return
+    if "funded_close" not in state.reasons:
         add_reason(ctx, "funded_close", text, alert="critical")
         ctx.flatten_wish = "funded_rule"
+    drop_reason(ctx, "funded")
 
 
 def settings_changed(ctx: Context) -> None:

@@ -24,6 +24,9 @@ from core.model.units import Money, Price, UtcNs
 from core.risk.breakers import BreakerState
 from core.risk.funded import FundedState
 
+_FUNDED = ("funded", "funded_close")
+"""Inside its buffer a funded account is asked at every quote."""
+
 
 class HeldMark(NamedTuple):
     """Equity at the end of a quarter hour that was passed."""
@@ -40,7 +43,7 @@ def steady(ctx: Context) -> bool:
     return (
         bool(state.positions)
         and idle(ctx)
-        and "funded" not in state.reasons
+        and not any(code in state.reasons for code in _FUNDED)
         and not halted(ctx)
         and all(_settled(ctx, position) for position in state.positions.values())
     )

@@ -118,6 +118,7 @@ def test_funded_rules_stop_entries_short_of_the_limit_and_close_before_it() -> N
     assert [reason.code for reason in play.desk.view().reasons] == ["funded"]
     effects = play.quote("EURUSD", 1.0700)
     assert only(effects, Close).why == "funded_rule"
+    assert next(iter(play.desk.view().reasons)).code == "funded_close", "its way back is the one that holds now"
     assert only(effects, Close).position_id == position
 
 
