@@ -62,8 +62,8 @@ class Exchange:
 
     @property
     def machines(self) -> tuple[str, ...]:
-        """Names of the machines that may answer."""
-        return tuple(one.name for one in self.present if one.kind == "machine" and one.identity == self._me.identity)
+        """Names of the machines that may answer, in the order of the alphabet."""
+        return tuple(sorted(one.name for one in self.present if one.kind == "machine" and one.identity == self._me.identity))
 
     @property
     def strangers(self) -> tuple[Present, ...]:
