@@ -97,6 +97,7 @@ def try_close(ctx: Context, task: CloseTask) -> None:
         if task.lots <= LOTS_NOISE:
             task.blocked = "an earlier close of the rest may still be carried out: its fate is asked for"
             return
+    task.lots = min(task.lots, _open_lots(held))
     task.ticket = held.ticket if isinstance(held, OurPosition) else held.at_broker.ticket
     spec, price = ctx.spec(task.symbol), ctx.exit_price(task.symbol, task.side)
     lots = task.lots if spec is None else min(task.lots, spec.volume_max_lots)
@@ -258,13 +259,14 @@ def _may_come_yet(ctx: Context, task: CloseTask) -> bool:
     """Whether a close of unknown fate is waited for until it is proven, although the position was read and is open still.
 
     An order that lost its process may be carried out after the read. Twice the whole of a position is refused where each has its
-    own ticket; twice a part closes too much, and on a netting account too much turns the position round. What is urgent goes on.
+    own ticket; twice a part closes too much, and on a netting account too much turns the position round. So a part always waits, be
+    it urgent or not; the whole goes on where it is urgent.
     """
     account = ctx.state.account
     netting = account is not None and not account.hedging
     order = ctx.state.orders.get(task.client_id)
     held = ctx.state.positions.get(task.position_id) or ctx.state.foreign.get(task.position_id)
-    return order is not None and held is not None and not task.urgent and (netting or not task.whole)
+    return order is not None and held is not None and (not task.whole or (netting and not task.urgent))
 
 
 def _turns_round(ctx: Context, order: OrderInFlight | None, open_lots: Lots) -> bool:

@@ -106,6 +106,27 @@ def test_on_netting_the_operators_word_leaves_to_a_part_in_doubt_what_it_may_sti
 
 
 @pytest.mark.parametrize("hedging", [True, False])
+@pytest.mark.parametrize("executed", [True, False])
+def test_the_operators_half_is_never_sent_twice_while_its_fate_is_unknown(hedging: bool, executed: bool) -> None:
+    play = Play(shipped_settings(*AGED)).start(hedging=hedging)
+    position = play.enter("EURUSD")
+    play.book()
+    half = only(play.command(ClosePosition(position_id=position, lots=0.16)), Close)
+    play.report(half.client_id, LOST)
+    effects = play.out(position, 1.0870, 28.5, reason="expert", lots=0.16) if executed else []
+    effects += play.book() + play.wait(20.0)
+    assert not [effect for effect in effects if isinstance(effect, Close)], "0.16 and 0.16 would be more than was held"
+    if executed:
+        fill = Filled(order_ticket=play.tickets, position_id=position, deal_ticket=play.tickets + 90_000, lots=0.16, price=1.0870)
+        effects = play.report(half.client_id, fill) + play.book()
+        assert not [effect for effect in effects if isinstance(effect, Close)]
+        assert play.desk.view().positions[0].lots == 0.15
+    else:
+        play.report(half.client_id, Absent(why="no trace"))
+        assert only(play.book(), Close).lots == 0.16
+
+
+@pytest.mark.parametrize("hedging", [True, False])
 def test_after_an_unknown_fate_nothing_leaves_before_a_reading_even_if_the_fate_was_proven(hedging: bool) -> None:
     play, close = giving_back(hedging=hedging)
     play.report(close.client_id, LOST)
