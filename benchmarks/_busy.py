@@ -159,7 +159,7 @@ EVERYTHING: tuple[tuple[str, Any], ...] = (
     ("funded.day_base", "balance"),
     ("funded.day_loss_pct", 2.0),
     ("funded.reduce_only_buffer_pct", 50.0),
-    ("funded.close_buffer_pct", 50.0),
+    ("funded.close_buffer_pct", 40.0),
     ("funded.overall_loss_pct", 100.0),
     ("funded.starting_balance_money", 500_000.0),
     ("funded.best_day_max_pct", 1.5),
