@@ -60,7 +60,7 @@ def book_read(ctx: Context, book: Book) -> None:
     _settle_by_book(ctx, book, listed)
     sum_equity(ctx)
     breakers.watch(ctx)
-    orders.superseded(ctx, closes.book_was_read(ctx))
+    orders.superseded(ctx, closes.book_was_read(ctx, book.at_utc_ns))
     flatten.book_known(ctx, book)
 
 

@@ -75,6 +75,11 @@ def _open_lots(held: OurPosition | ForeignPosition) -> Lots:
     return held.lots if isinstance(held, OurPosition) else held.at_broker.lots
 
 
+def _contradicted(held: OurPosition | ForeignPosition) -> bool:
+    """The newest reading shows another volume; the next one, which is asked for already, decides what is open."""
+    return isinstance(held, OurPosition) and held.mismatch > 0
+
+
 def try_close(ctx: Context, task: CloseTask) -> None:
     """Send the next request of a close, if nothing stands in its way now."""
     state = ctx.state
@@ -84,6 +89,9 @@ def try_close(ctx: Context, task: CloseTask) -> None:
         ctx.touched = ctx.dirty = True
         return
     if task.client_id or task.needs_book or ctx.now < task.next_try_utc_ns or not _market_lets(ctx, task):
+        return
+    if _contradicted(held):
+        task.blocked = "the broker holds another volume than the desk: read once more"
         return
     if task.lots <= LOTS_NOISE and not task.whole:
         state.closes.pop(task.position_id, None)  # done; it was kept because its fate had been unknown until this reading
@@ -183,7 +191,7 @@ def close_filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
     elif position is not None and not task.needs_book:
         try_close(ctx, task)
     else:
-        task.needs_book = True
+        wait_for_book(ctx, task)
         ctx.ask_book("what a close left open is read")
 
 
@@ -196,7 +204,7 @@ def close_refused(ctx: Context, order: OrderInFlight, fate: Refused) -> None:
     wait_s = min(ctx.settings.execution.close_retry_s * 2.0 ** max(task.tries - 1, 0), _BACK_OFF_MAX_S)
     again = ctx.now + ns(wait_s)
     if fate.kind == "gone":
-        task.needs_book = True
+        wait_for_book(ctx, task)
         ctx.ask_book("a position to close is gone")
         return
     if fate.kind == "market_closed":
@@ -222,7 +230,7 @@ def close_unknown(ctx: Context, order: OrderInFlight) -> None:
     """A close may or may not have been executed: the position is read before anything else leaves for it."""
     task = ctx.state.closes.get(order.position_id)
     if task is not None and task.client_id == order.client_id:
-        task.needs_book = True
+        wait_for_book(ctx, task)
     ctx.ask_book(f"fate of close {order.client_id} is unknown")
 
 
@@ -231,11 +239,16 @@ def close_absent(ctx: Context, order: OrderInFlight) -> None:
     task = ctx.state.closes.get(order.position_id)
     if task is not None and task.client_id in ("", order.client_id):
         _request_over(ctx, task)
-        task.needs_book = True
+        wait_for_book(ctx, task)
         ctx.ask_book(f"close {order.client_id} was never executed")
 
 
-def book_was_read(ctx: Context) -> list[str]:
+def wait_for_book(ctx: Context, task: CloseTask) -> None:
+    """Nothing leaves for the position before a reading of it that begins from now on."""
+    task.needs_book, task.book_wanted_utc_ns = True, ctx.now
+
+
+def book_was_read(ctx: Context, read_utc_ns: UtcNs) -> list[str]:
     """The positions were read: what waited for that goes on with the volume still open; returns requests this settles.
 
     An earlier part that could turn a netting position round is not settled by a reading: what it may still close is left to it.
@@ -243,9 +256,14 @@ def book_was_read(ctx: Context) -> list[str]:
     over: list[str] = []
     for task in list(ctx.state.closes.values()):
         if task.needs_book:
+            if read_utc_ns < task.book_wanted_utc_ns:
+                ctx.ask_book("a reading was begun before what it is wanted for")
+                continue
             if task.client_id and _may_come_yet(ctx, task):
                 continue
             held = ctx.state.positions.get(task.position_id) or ctx.state.foreign.get(task.position_id)
+            if held is not None and _contradicted(held):
+                continue
             open_lots = 0.0 if held is None else _open_lots(held)
             if task.client_id and not _turns_round(ctx, ctx.state.orders.get(task.client_id), open_lots):
                 over.append(task.client_id)

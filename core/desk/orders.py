@@ -194,7 +194,7 @@ def settle(ctx: Context, order: OrderInFlight, position_id: int) -> None:
     ctx.touched = ctx.dirty = True
     task = state.closes.get(order.position_id)
     if order.kind == "close" and task is not None and task.client_id == order.client_id and order.fate == "unknown":
-        task.needs_book = True
+        closes.wait_for_book(ctx, task)
     if order.fate == "unknown":
         _known_again(ctx, order)
 

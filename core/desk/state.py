@@ -236,6 +236,8 @@ class CloseTask(Struct, kw_only=True):
     open_seen_utc_ns: UtcNs = 0
     needs_book: bool = False
     """An earlier request's fate is unknown: nothing leaves before the position was read again."""
+    book_wanted_utc_ns: UtcNs = 0
+    """Since when; a reading that was begun before it says nothing."""
 
 
 class FlattenState(Struct, kw_only=True):

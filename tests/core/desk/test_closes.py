@@ -8,8 +8,9 @@ import pytest
 from core.model.book import Deal
 from core.model.commands import ClosePosition, Flatten
 from core.model.effects import Alert, AskBook, AskFate, Close, Effect, TradeClosed
-from core.model.inputs import Absent, DealSeen, Filled, UnknownFate
+from core.model.inputs import Absent, Book, DealSeen, Filled, UnknownFate
 from core.model.market import Side
+from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
@@ -135,6 +136,22 @@ def test_after_an_unknown_fate_nothing_leaves_before_a_reading_even_if_the_fate_
     assert not [effect for effect in play.command(Flatten()) if isinstance(effect, Close)]
     again = only(play.book(), Close)
     assert (again.lots, again.why, again.urgent) == (0.16, "flatten", True)
+
+
+@pytest.mark.parametrize("hedging", [True, False])
+def test_a_reading_that_was_begun_before_a_fate_became_unknown_is_no_proof(hedging: bool) -> None:
+    play = Play(shipped_settings(*AGED)).start(hedging=hedging)
+    play.enter("EURUSD")
+    play.book()
+    close = only(play.command(Flatten()), Close)
+    begun, before = play.at, tuple(play.held.values())
+    play.at += 3 * NS_PER_S
+    play.report(close.client_id, LOST)
+    effects = play.give(Book(known=True, at_utc_ns=begun, positions=before))
+    assert only(effects, AskBook), "0.31 stood then; a part of the close may have been carried out since"
+    play.held[close.position_id] = msgspec.structs.replace(before[0], lots=0.12)
+    sent = [effect for _ in range(2) for effect in (*play.book(), *play.wait(5.0)) if isinstance(effect, Close)]
+    assert [effect.lots for effect in sent] == [0.12]
 
 
 def test_a_part_of_unknown_fate_is_over_with_the_reading_that_follows_its_proof() -> None:
