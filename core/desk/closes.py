@@ -277,8 +277,8 @@ def _may_come_yet(ctx: Context, task: CloseTask) -> bool:
     """Whether a close of unknown fate is waited for until it is proven, although the position was read and is open still.
 
     An order that lost its process may be carried out after the read. Twice the whole of a position is refused where each has its
-    own ticket; twice a part closes too much, and on a netting account too much turns the position round. So a part always waits, be
-    it urgent or not; the whole goes on where it is urgent.
+    own ticket; twice a part closes too much, and on a netting account too much turns the position round. So a part always waits,
+    be it urgent or not; the whole goes on where it is urgent.
     """
     account = ctx.state.account
     netting = account is not None and not account.hedging
