@@ -90,22 +90,11 @@ def try_close(ctx: Context, task: CloseTask) -> None:
         return
     if task.client_id or task.needs_book or ctx.now < task.next_try_utc_ns or not _market_lets(ctx, task):
         return
-    if _contradicted(held):
-        task.blocked = "the broker holds another volume than the desk: read once more"
-        return
     if task.lots <= LOTS_NOISE and not task.whole:
         state.closes.pop(task.position_id, None)  # done; it was kept because its fate had been unknown until this reading
         return
-    if task.why not in BY_OPERATOR and halted(ctx):
-        task.blocked = "halted: only what the operator orders"
+    if not _may_leave(ctx, task, held):
         return
-    if task.whole:
-        open_lots = _open_lots(held)
-        task.lots = max(open_lots - _in_doubt_lots(ctx, task, open_lots), 0.0)
-        if task.lots <= LOTS_NOISE:
-            task.blocked = "an earlier close of the rest may still be carried out: its fate is asked for"
-            return
-    task.lots = min(task.lots, _open_lots(held))
     task.ticket = held.ticket if isinstance(held, OurPosition) else held.at_broker.ticket
     spec, price = ctx.spec(task.symbol), ctx.exit_price(task.symbol, task.side)
     lots = task.lots if spec is None else min(task.lots, spec.volume_max_lots)
@@ -145,6 +134,24 @@ def try_close(ctx: Context, task: CloseTask) -> None:
             urgent=task.urgent,
         )
     )
+
+
+def _may_leave(ctx: Context, task: CloseTask, held: OurPosition | ForeignPosition) -> bool:
+    """Whether a request may go out now; its volume is then what is open and no earlier one may still close."""
+    if _contradicted(held):
+        task.blocked = "the broker holds another volume than the desk: read once more"
+        return False
+    if task.why not in BY_OPERATOR and halted(ctx):
+        task.blocked = "halted: only what the operator orders"
+        return False
+    open_lots = _open_lots(held)
+    if task.whole:
+        task.lots = max(open_lots - _in_doubt_lots(ctx, task, open_lots), 0.0)
+        if task.lots <= LOTS_NOISE:
+            task.blocked = "an earlier close of the rest may still be carried out: its fate is asked for"
+            return False
+    task.lots = min(task.lots, open_lots)
+    return True
 
 
 def _market_lets(ctx: Context, task: CloseTask) -> bool:
