@@ -30,9 +30,10 @@ from core.engine.opening import first_inputs, open_broker, run_head, started_inp
 from core.engine.perform import Performer
 from core.engine.runner import Runner
 from core.engine.scanning import InLoop, history_bars, make_scanner, seed, warmup_bars
-from core.engine.session import RunWish, run_to_end, start_run
+from core.engine.session import run_to_end, start_run
 from core.engine.venue import Venue
 from core.engine.venues import ReplayRequest, replay_venue, simulated_venue
+from core.engine.wish import RunWish
 from core.journal.writer import JournalWriter
 from core.model.effects import Effect, Submit, Verdict
 from core.model.inputs import BarClosed, Calendar, Input

@@ -167,7 +167,8 @@ async def _read_on(screen: Screen) -> None:
 
 async def key_to_order(count: int) -> tuple[list[float], str]:
     """Seconds from a flatten's last key on the terminal until its first close enters the broker's terminal; and the priority."""
-    from core.engine.session import RunWish, run_to_end, start_run
+    from core.engine.session import run_to_end, start_run
+    from core.engine.wish import RunWish
     from core.link.client import SocketClient
     from core.settings.home import resolve_home
 

@@ -18,7 +18,8 @@ from cli.started import RESTART_EXIT_CODE, RESTART_WORD, record_start
 from core.clock.wall import iso
 from core.engine.child import StartupPipe
 from core.engine.engine import Engine, RunEnd
-from core.engine.session import Ready, RunWish, run_to_end, start_run
+from core.engine.session import Ready, run_to_end, start_run
+from core.engine.wish import RunWish
 from core.model.errors import QuarterdeckError
 from core.model.snapshot import LogLine
 from core.study.summary import Tally

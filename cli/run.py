@@ -47,7 +47,7 @@ def command(
     over the simulated market (`--replay ./crash` is a folder of that name).
     """
     _check(no_ui=no_ui, in_process=in_process, replay=replay or [], of_replay=bool(first or last or rate))
-    from core.engine.session import RunWish
+    from core.engine.wish import RunWish
 
     crash, folders = parse_replay(replay or [])
     wish = RunWish(
@@ -70,9 +70,13 @@ def command(
         from cli.hosting import run_here
 
         raise typer.Exit(run_here(wish, as_json=as_json))
-    from cli.screen import screen_beside, screen_over_child
+    if in_process:
+        from cli.screen_here import screen_beside
 
-    raise typer.Exit((screen_beside if in_process else screen_over_child)(wish, as_json=as_json))
+        raise typer.Exit(screen_beside(wish, as_json=as_json))
+    from cli.screen import screen_over_child
+
+    raise typer.Exit(screen_over_child(wish, as_json=as_json))
 
 
 def _check(*, no_ui: bool, in_process: bool, replay: list[str], of_replay: bool) -> None:

@@ -18,7 +18,7 @@ from core.settings.home import Home
 from core.settings.load import shown
 
 if TYPE_CHECKING:
-    from core.engine.session import RunWish
+    from core.engine.wish import RunWish
 
 FILE = "engine-start.json"
 RESTART_WORD = "restart"

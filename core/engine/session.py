@@ -11,8 +11,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,41 +22,23 @@ from core.engine.engine import Engine, RunEnd, Step
 from core.engine.scanning import history_bars, warmup_bars
 from core.engine.strategy_side import strategy_of_a_run
 from core.engine.venue import Venue
-from core.engine.venues import CRASH_AGE_MAX_HOURS, ReplayRequest, base36, crash_venue, replay_venue, simulated_venue
+from core.engine.venues import ReplayRequest, base36, crash_venue, replay_venue, simulated_venue
 from core.engine.voice import Watcher
+from core.engine.wish import RunWish, wished_settings
 from core.model.errors import QuarterdeckError
 from core.model.snapshot import LogLine
-from core.settings.home import Home, prepare
-from core.settings.load import Loaded, load_settings
+from core.settings.home import prepare
+from core.settings.load import Loaded
 from core.settings.secrets import Secrets, read_secrets
 from core.strategy.load import LoadedStrategy
 
 INTERRUPTED = 130
-_AGE = "care.age_max_hours"
 
 
 class Interrupted(QuarterdeckError):
     """A signal ended the start."""
 
     exit_code = INTERRUPTED
-
-
-class RunWish(Struct, frozen=True, kw_only=True):
-    """What the operator asked for on the command line."""
-
-    home: Home
-    values: tuple[tuple[str, Any], ...] = ()
-    """Settings for this run alone, (dotted key, value)."""
-    pairs: tuple[str, ...] = ()
-    replay: tuple[Path, ...] = ()
-    crash: bool = False
-    """Replay the scripted crash instead of recorded days."""
-    from_day: date | None = None
-    to_day: date | None = None
-    speed: float | None = None
-    speed_given: bool = False
-    rates: dict[str, float] = {}
-    yes_real: int = 0
 
 
 class Ready(Struct, frozen=True, kw_only=True):
@@ -68,13 +48,6 @@ class Ready(Struct, frozen=True, kw_only=True):
     loaded: Loaded
     signals: Signals | None = None
     """Who has been hearing signals since the start; None where nobody has."""
-
-
-def wished_settings(wish: RunWish) -> Loaded:
-    """Settings in force for the wish. Raises SettingsError."""
-    pairs = (("desk.pairs", list(wish.pairs)),) if wish.pairs else ()
-    longer = ((_AGE, CRASH_AGE_MAX_HOURS),) if wish.crash and _AGE not in dict(wish.values) else ()
-    return load_settings(wish.home.root, (*wish.values, *pairs, *longer))
 
 
 def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets: Secrets, clock: Clock) -> Venue:

@@ -38,8 +38,6 @@ _SERVER_RULE: Literal["new_york_plus_7"] = "new_york_plus_7"
 _CRASH_HOURS_AFTER = 8
 CRASH_SEED = 22
 """Of the seeds tried, one on whose day the shipped strategy holds sterling when the crash begins; any other may be set."""
-CRASH_AGE_MAX_HOURS = 12.0
-"""Entries end more than four hours before the crash: with the usual limit of age nothing would be left to meet it."""
 
 
 class ReplayRequest(Struct, frozen=True, kw_only=True):

@@ -17,7 +17,8 @@ os.environ.setdefault("TEXTUAL_FPS", "1000")
 
 import pytest
 
-from core.engine.session import Ready, RunWish, run_to_end, start_run, watch
+from core.engine.session import Ready, run_to_end, start_run, watch
+from core.engine.wish import RunWish
 from core.journal.schema import open_readonly
 from core.link.local import LocalClient
 from core.link.messages import ReplayControl

@@ -27,7 +27,8 @@ from core.backtest.result import BacktestResult, Collector
 from core.backtest.run import Backtest
 from core.brokers.simulator import opening
 from core.engine.lockstep import END_OF_DATA
-from core.engine.session import RunWish, run_to_end, start_run
+from core.engine.session import run_to_end, start_run
+from core.engine.wish import RunWish
 from core.model.effects import Close, Effect
 from core.model.units import UtcNs
 from core.settings.home import Home

@@ -12,7 +12,8 @@ import pytest
 from core.backtest.market import MarketWish, load_market
 from core.backtest.result import BacktestResult
 from core.backtest.run import Backtest
-from core.engine.session import RunWish, run_to_end, start_run
+from core.engine.session import run_to_end, start_run
+from core.engine.wish import RunWish
 from core.model.effects import Effect, TradeClosed, Verdict
 from core.settings.home import Home
 from core.settings.load import load_settings

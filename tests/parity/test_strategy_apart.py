@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.session import RunWish, run_to_end, start_run
+from core.engine.session import run_to_end, start_run
+from core.engine.wish import RunWish
 from core.model.errors import SettingsError
 from core.model.inputs import Input
 from core.model.signals import NoSignal, Signal

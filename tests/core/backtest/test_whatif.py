@@ -14,7 +14,8 @@ import pytest
 
 from core.backtest.taped import Stretch, stretch_of
 from core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
-from core.engine.session import RunWish, run_to_end, start_run
+from core.engine.session import run_to_end, start_run
+from core.engine.wish import RunWish
 from core.journal.tape import TapeReader
 from core.model.commands import ClosePosition, Pause, Resume
 from core.model.effects import Effect, PositionOpened

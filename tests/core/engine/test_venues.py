@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.brokers.simulator.market_crash import CRASH_UTC_NS
-from core.engine.session import RunWish, run_to_end, start_run, wished_settings
-from core.engine.venues import CRASH_AGE_MAX_HOURS, CRASH_SEED, crash_venue
+from core.engine.session import run_to_end, start_run
+from core.engine.venues import CRASH_SEED, crash_venue
+from core.engine.wish import CRASH_AGE_MAX_HOURS, RunWish, wished_settings
 from core.model.effects import Effect, PositionOpened, TradeClosed
 from core.model.errors import DataError
 from core.model.units import UtcNs

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from core.desk.desk import Desk
-from core.engine.session import RunWish, run_to_end, start_run
+from core.engine.session import run_to_end, start_run
+from core.engine.wish import RunWish
 from core.journal.codec import decode_effect, encode
 from core.journal.schema import open_writable
 from core.journal.tape import TapeReader

@@ -18,7 +18,8 @@ import pytest
 from core.clock.wall import WallClock
 from core.engine.engine import Engine
 from core.engine.machines.place import Place, connect
-from core.engine.session import Ready, RunWish, run_to_end, start_run
+from core.engine.session import Ready, run_to_end, start_run
+from core.engine.wish import RunWish
 from core.link.messages import ReplayControl
 from core.model.effects import Effect
 from core.model.inputs import Input

@@ -1,0 +1,24 @@
+"""What became of the newest run of a journal, said when its screen is left."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from cli import summary as summary_text
+from cli.output import print_json
+from core.journal.tape import TapeReader
+from core.model.errors import StorageError
+from core.study.summary import summary_of
+
+
+def tell_last_run(journal: Path, *, as_json: bool) -> None:
+    """A few lines of figures; silent where the journal cannot be read."""
+    with contextlib.suppress(StorageError), TapeReader(journal) as reader:
+        run = reader.run()
+        summary = summary_of(reader, run)
+        print(f"run {run.run_id}, {run.mode}: {run.ended_how or 'did not end in order'}")
+        for line in summary_text.lines(summary, run.currency):
+            print(line)
+        if as_json:
+            print_json(summary_text.as_plain(summary, currency=run.currency, mode=run.mode, ended=run.ended_how))

@@ -1,0 +1,42 @@
+"""The screen over an engine that lives in the same process and ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cli.last_run import tell_last_run
+from cli.output import warn
+from core.engine.engine import RunEnd
+from core.engine.session import run_to_end, start_run, watch
+from core.engine.wish import RunWish
+from core.link.local import LocalClient
+from tui.app import DeskApp
+
+
+def screen_beside(wish: RunWish, *, as_json: bool) -> int:
+    """Show an engine that lives in this process and ends with the screen. Raises QuarterdeckError when it cannot start."""
+    code = asyncio.run(_beside(wish))
+    tell_last_run(wish.home.journal, as_json=as_json)
+    return code
+
+
+async def _beside(wish: RunWish) -> int:
+    ready = await start_run(wish, on_step=warn)
+    engine = ready.engine
+    client = LocalClient(engine.side)
+    watch(engine, client.publish)
+    app = DeskApp(client, ready.loaded.settings.ui, home=wish.home.root)
+
+    async def run() -> RunEnd:
+        end = await run_to_end(ready, screen=True)
+        if end.signal:  # nobody is there any more to look at how it ended
+            app.exit(return_code=end.exit_code)
+        return end
+
+    running = asyncio.create_task(run(), name="engine")
+    try:
+        await app.run_async()
+    finally:
+        engine.stop(why="screen left")
+        end = await running
+    return app.return_code or end.exit_code
