@@ -93,7 +93,8 @@ class DeskScreen(Page):
         self._heights: dict[str, int | str] = {}
 
     def contents(self) -> Iterable[Widget]:
-        """Panels and charts."""
+        """Panels and charts; the looks of this size are put on first: later they would be worked out for every widget again."""
+        self.update_classes(self._looks(), update=False)
         yield Horizontal(
             Vertical(
                 Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, newest_first=True, id="signals"), id="top"),
@@ -180,16 +181,32 @@ class DeskScreen(Page):
 
     def arrange_panels(self) -> None:
         """Which panels are in sight, by size, zoom and front."""
-        single, wide = self.single, self.size.width >= WIDE_WIDTH and not self.single
-        self.set_class(single, "-single")
-        self.set_class(wide, "-wide")
-        self.set_class(self.size.width < NORMAL_WIDTH, "-narrow")
-        self.set_class(self.glyphs.ascii, "-ascii")
-        if single:
-            self.remove_class("-stacked")
+        room = max(self.query_one("#room").size.height, 10)
+        stacked = not self.single and self._rows_over_signals(room) >= SIGNALS_HEIGHT
+        self.update_classes({**self._looks(), "-stacked": stacked})
+        if self.single:
             self._arrange_single()
         else:
-            self._arrange_all()
+            self._arrange_all(room, stacked=stacked)
+
+    def _looks(self) -> dict[str, bool]:
+        """The classes that hang on size and terminal alone."""
+        single, width = self.single, self.size.width
+        return {
+            "-single": single,
+            "-wide": width >= WIDE_WIDTH and not single,
+            "-narrow": width < NORMAL_WIDTH,
+            "-ascii": self.glyphs.ascii,
+        }
+
+    def _rows_over_signals(self, room: int) -> int:
+        """Rows left for signals under the pairs where both have the whole width and the risk budget has all its rows."""
+        return room - self._positions_height(room) - self._rows_wanted()[0] - PANEL_EDGE - RISK_HEIGHT
+
+    def _rows_wanted(self) -> tuple[int, int]:
+        """Rows of pairs and of signals."""
+        desk = self._desk
+        return (len(desk.pairs), min(len(desk.signals), 12)) if desk is not None else (4, 4)
 
     def _arrange_single(self) -> None:
         """The panel in front at the height it needs, and its companion in what is left; zoomed it has all."""
@@ -210,20 +227,15 @@ class DeskScreen(Page):
         for half in ("#top", "#bottom"):
             self._set_height(self.query_one(half), "auto")
 
-    def _arrange_all(self) -> None:
+    def _arrange_all(self, room: int, *, stacked: bool) -> None:
         """All five: pairs and signals as high as they need, then positions, the rest for risk and log.
 
         Pairs stand over signals, each in the whole width, where that leaves the risk budget all its rows; else beside each other.
         """
-        room = max(self.query_one("#room").size.height, 10)
         own = self._positions_height(room)
-        desk = self._desk
-        pairs, signals = (len(desk.pairs), min(len(desk.signals), 12)) if desk is not None else (4, 4)
-        above = room - own - pairs - PANEL_EDGE - RISK_HEIGHT
-        stacked = above >= SIGNALS_HEIGHT
-        self.set_class(stacked, "-stacked")
+        pairs, signals = self._rows_wanted()
         if stacked:
-            of_signals = min(max(signals + PANEL_EDGE, SIGNALS_HEIGHT), above)
+            of_signals = min(max(signals + PANEL_EDGE, SIGNALS_HEIGHT), self._rows_over_signals(room))
             heights: dict[str, int | str] = {"pairs": pairs + PANEL_EDGE, "signals": of_signals}
             top = pairs + PANEL_EDGE + of_signals
         else:
