@@ -21,7 +21,6 @@ from core.model.errors import HeldError
 from core.settings.home import prepare
 from core.settings.load import load_settings
 from core.settings.schema import Ui
-from tui.app import show_screen
 
 
 def monitor(home: Path, *, mouse: bool = True) -> int:
@@ -43,7 +42,7 @@ def screen_over_child(wish: RunWish, *, as_json: bool) -> int:
     else:
         if (wish.replay or wish.crash) and not wish.speed_given:
             wish = msgspec.structs.replace(wish, speed=settings.simulation.speed, speed_given=True)
-        start_engine(home, arguments_of(wish), warn)
+        start_engine(home, arguments_of(wish), warn, meanwhile=_load_the_screen)
     code = asyncio.run(_attached(home, settings.ui))
     if _runs(home):
         print("the engine goes on; `quarterdeck monitor` attaches again, `quarterdeck flatten` closes everything")
@@ -64,7 +63,14 @@ def _runs(home: Path) -> bool:
         return False
 
 
+def _load_the_screen() -> None:
+    """Half a second of imports, while the engine does its own."""
+    import tui.app  # noqa: F401
+
+
 async def _attached(home: Path, ui: Ui, *, mouse: bool = True) -> int:
+    from tui.app import show_screen
+
     client = SocketClient(home, client="screen", watch=True)
     await client.start()
     try:

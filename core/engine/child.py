@@ -42,8 +42,12 @@ class EngineFailed(QuarterdeckError):
         self.child_exit_code = exit_code
 
 
-def start_engine(home: Path, arguments: Sequence[str], on_step: Callable[[str], None]) -> int:
+def start_engine(
+    home: Path, arguments: Sequence[str], on_step: Callable[[str], None], *, meanwhile: Callable[[], None] = lambda: None
+) -> int:
     """Start an engine child for `home` and wait until it is ready; returns its process id.
+
+    `meanwhile` is done once the child is on its way: what the caller needs next anyway.
 
     Raises:
         EngineFailed: it ended first; the text is its own one line.
@@ -55,6 +59,7 @@ def start_engine(home: Path, arguments: Sequence[str], on_step: Callable[[str], 
         process = _spawn(home, arguments, write_end)
     finally:
         os.close(write_end)
+    meanwhile()
     with os.fdopen(read_end, "rb") as pipe:
         for line in pipe:
             news = msgspec.json.decode(line, type=StartupNews)
