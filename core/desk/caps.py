@@ -34,7 +34,6 @@ from core.risk import breakers, funded
 from core.risk.correlation import judge_book
 from core.risk.exposure import all_stops_check, exposure_caps
 from core.risk.exposure import exposure as add_up
-from core.risk.kelly import kelly_risk
 from core.risk.open_risk import Exposed, budget_check, day_room_check, gap_loss_money, open_risk_money
 from core.risk.sizing import Cap, Sized
 
@@ -97,9 +96,9 @@ def kelly_fraction(ctx: Context, take: Take) -> float | None:
         drop_reason(ctx, "kelly", "Kelly is off")
         ctx.state.kelly_note = ""
         return None
-    found = kelly_risk(ctx.state.results_r, ctx.account_policy.kelly)
+    found = ctx.kelly.risk(ctx.state.results_r, ctx.account_policy.kelly)
     for check in found.checks:
-        take(Check(check.name, check.value, check.threshold, True, check.note))
+        take(check if check.passed else Check(check.name, check.value, check.threshold, True, check.note))
     note = f"{found.risk_fraction:.3%} ({found.source}, {found.trades} trades)"
     if found.negative and not ctx.state.kelly_negative:
         ctx.emit(Alert(kind="risk", level="warning", text=f"Kelly's optimum over {found.trades} trades is not positive"))

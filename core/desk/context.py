@@ -22,7 +22,7 @@ from core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
 from core.risk.breakers import BreakerPolicy
 from core.risk.exposure import ExposurePolicy
 from core.risk.funded import FundedPolicy
-from core.risk.kelly import KellyPolicy
+from core.risk.kelly import KellyKept, KellyPolicy
 from core.risk.open_risk import SlippagePolicy
 from core.risk.sizing import SizingPolicy
 from core.settings.load import for_pair
@@ -188,6 +188,7 @@ class Context:
         "closed",
         "dirty",
         "flatten_wish",
+        "kelly",
         "leave_times",
         "leave_weeks",
         "magic",
@@ -215,6 +216,7 @@ class Context:
         self.flatten_wish: CloseWhy | None = None
         """A breaker or a rule wants everything of ours closed; carried out before the same input is done."""
         self.account_policy = account_policy(settings)
+        self.kelly = KellyKept()
         self.leave_times: dict[int, UtcNs | None] = {}
         """By position, when it has to leave before a long closure; follows from its opening, settings and sessions."""
         self.leave_weeks: dict[str, tuple[UtcNs, UtcNs]] = {}
