@@ -172,7 +172,7 @@ def _filters(ctx: Context, found: Signal, findings: Findings, own: PairPolicy, e
     if early is not None:
         findings.rule(early, expires)
     hold = own.settings.news.when_unavailable == "hold"
-    findings.rule(news.news_window(ctx.now, ctx.state.news, spec.currencies, own.news, hold_when_unavailable=hold), expires)
+    findings.rule(news.news_window(ctx.now, ctx.releases(spec), hold_when_unavailable=hold), expires)
     features = found.features
     findings.rule(
         volatility.atr_price(features.atr_m15_price, found.entry_price, max_fraction=rules.atr_price_max_pct / 100.0), expires

@@ -25,11 +25,33 @@ _STILL = 1e-24
 """A variance of log returns under this is a price that did not move."""
 
 
-class Closes(Struct, frozen=True):
-    """Closed H1 bars of one symbol, oldest first."""
+class Closes:
+    """Closed H1 bars of one symbol, oldest first, and what their newest returns come to once somebody asked."""
 
-    open_utc_ns: Sequence[int]
-    close_price: Sequence[float]
+    __slots__ = ("_newest", "close_price", "open_utc_ns")
+
+    def __init__(self, open_utc_ns: list[int], close_price: list[float]) -> None:
+        """Both lists are kept and must not change any more."""
+        self.open_utc_ns = open_utc_ns
+        self.close_price = close_price
+        self._newest: tuple[int, Moves] | None = None
+
+    def are(self, open_utc_ns: list[int], close_price: list[float]) -> bool:
+        """Whether these are the bars."""
+        return self.open_utc_ns == open_utc_ns and self.close_price == close_price
+
+    def newest(self, bars: int) -> Moves:
+        """The newest `bars` returns."""
+        if self._newest is None or self._newest[0] != bars:
+            self._newest = (bars, moves(self.close_price[-bars - 1 :]))
+        return self._newest[1]
+
+
+class Moves(Struct, frozen=True):
+    """Log returns around their mean, and the sum of their squares."""
+
+    around_mean: FloatArray
+    squares: float
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -55,16 +77,25 @@ class Matrix(Struct, frozen=True):
         return self.rows[self.symbols.index(first)][self.symbols.index(second)]
 
 
-def common_returns(first: Closes, second: Closes, bars: int) -> tuple[FloatArray, FloatArray]:
-    """Log returns of both between the closed bars they have in common, the newest `bars` of them."""
+def moves(close_price: Sequence[float]) -> Moves:
+    """The returns from each close to the next."""
+    logs: FloatArray = np.log(np.fromiter(close_price, np.float64, len(close_price)))
+    returns = logs[1:] - logs[:-1]
+    if len(returns):
+        returns = returns - _sum(returns) / len(returns)
+    return Moves(returns, _sum(returns * returns))
+
+
+def _common_moves(first: Closes, second: Closes, bars: int) -> tuple[Moves, Moves]:
+    """Of both between the closed bars they have in common, the newest `bars` of them."""
     most = bars + 1
     if first.open_utc_ns[-most:] == second.open_utc_ns[-most:]:
-        return _returns(first.close_price[-most:]), _returns(second.close_price[-most:])
+        return first.newest(bars), second.newest(bars)
     # an hour is missing in one of them: what they have in common
     _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
     return (
-        _returns([first.close_price[row] for row in at_first[-most:].tolist()]),
-        _returns([second.close_price[row] for row in at_second[-most:].tolist()]),
+        moves([first.close_price[row] for row in at_first[-most:].tolist()]),
+        moves([second.close_price[row] for row in at_second[-most:].tolist()]),
     )
 
 
@@ -72,20 +103,15 @@ def _sum(column: FloatArray) -> float:
     return float(np.add.reduce(column))  # what `sum` and `mean` do, without their ways to get there
 
 
-def _returns(closes: Sequence[float]) -> FloatArray:
-    logs: FloatArray = np.log(np.array(closes, dtype=np.float64))
-    return logs[1:] - logs[:-1]
-
-
 def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_currency: bool) -> Link:
     """Correlation over at most `bars` common returns; under `bars_min`: unknown if they share a currency, else 0."""
-    one, other = common_returns(first, second, bars)
-    count = len(one)
+    one, other = _common_moves(first, second, bars)
+    count = len(one.around_mean)
     if count >= max(bars_min, 2):
-        one, other = one - _sum(one) / count, other - _sum(other) / count
-        spread = _sum(one * one) * _sum(other * other)
+        spread = one.squares * other.squares
         if spread > _STILL * count * count:
-            return Link(value=max(-1.0, min(1.0, _sum(one * other) / math.sqrt(spread))), returns=count)
+            together = _sum(one.around_mean * other.around_mean)
+            return Link(value=max(-1.0, min(1.0, together / math.sqrt(spread))), returns=count)
     return Link(value=None if share_currency else 0.0, returns=count)
 
 
@@ -93,7 +119,7 @@ def matrix(
     closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
 ) -> Matrix:
     """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
-    none = Closes((), ())
+    none = Closes([], [])
     found: dict[tuple[str, str], Link] = {}
     for i, first in enumerate(symbols):
         found[first, first] = Link(value=1.0, returns=0)
