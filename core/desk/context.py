@@ -20,7 +20,7 @@ from core.model.market import Instrument, Quote, Side
 from core.model.money import Valuer
 from core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
 from core.risk.breakers import BreakerPolicy
-from core.risk.correlation import Closes
+from core.risk.correlation import ClosesKept
 from core.risk.exposure import ExposurePolicy
 from core.risk.funded import FundedPolicy
 from core.risk.kelly import KellyKept, KellyPolicy
@@ -188,9 +188,9 @@ class Context:
         "_watched",
         "account_policy",
         "closed",
-        "closes",
         "dirty",
         "flatten_wish",
+        "hours",
         "kelly",
         "leave_times",
         "leave_weeks",
@@ -220,7 +220,7 @@ class Context:
         """A breaker or a rule wants everything of ours closed; carried out before the same input is done."""
         self.account_policy = account_policy(settings)
         self.kelly = KellyKept()
-        self.closes: dict[str, Closes] = {}
+        self.hours: dict[str, ClosesKept] = {}
         """By symbol, the hours that correlation looked at last."""
         self.leave_times: dict[int, UtcNs | None] = {}
         """By position, when it has to leave before a long closure; follows from its opening, settings and sessions."""

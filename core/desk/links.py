@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from core.desk.context import Context
 from core.desk.exposed import completed_hours
-from core.model.units import Price
-from core.risk.correlation import Closes, Matrix, matrix
+from core.risk.correlation import Closes, ClosesKept, Matrix, matrix
 
 
 def links_of(ctx: Context, symbols: list[str]) -> Matrix:
@@ -21,14 +20,7 @@ def links_of(ctx: Context, symbols: list[str]) -> Matrix:
         currencies[name] = spec.currencies if spec is not None else ("", "")
         if pair is not None and len(names) > 1:
             count = completed_hours(pair.h1_open_utc_ns, ctx.now)
-            closes[name] = _closes(ctx, name, pair.h1_open_utc_ns[:count], pair.h1_close_price[:count])
+            kept = ctx.hours.setdefault(name, ClosesKept())
+            closes[name] = kept.first(count, pair.h1_open_utc_ns, pair.h1_close_price)
     settings = ctx.settings.correlation
     return matrix(closes, currencies, names, bars=settings.bars, bars_min=settings.bars_min)
-
-
-def _closes(ctx: Context, symbol: str, open_utc_ns: list[int], close_price: list[Price]) -> Closes:
-    """The same object, with all that was worked out of it, while the hours are the same."""
-    kept = ctx.closes.get(symbol)
-    if kept is None or not kept.are(open_utc_ns, close_price):
-        kept = ctx.closes[symbol] = Closes(open_utc_ns, close_price)
-    return kept

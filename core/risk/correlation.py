@@ -9,13 +9,14 @@ Does not: choose which bars; the caller hands closed ones. Units: risks in accou
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from msgspec import Struct
 
-from core.model.candles import FloatArray
+from core.model.candles import FloatArray, IntArray
 from core.model.signals import Check
 from core.model.units import Money
 
@@ -30,21 +31,53 @@ class Closes:
 
     __slots__ = ("_newest", "close_price", "open_utc_ns")
 
-    def __init__(self, open_utc_ns: list[int], close_price: list[float]) -> None:
-        """Both lists are kept and must not change any more."""
-        self.open_utc_ns = open_utc_ns
-        self.close_price = close_price
+    def __init__(self, open_utc_ns: Sequence[int] | IntArray, close_price: Sequence[float] | FloatArray) -> None:
+        """Arrays are taken as they are and must not change any more."""
+        self.open_utc_ns: IntArray = np.asarray(open_utc_ns, dtype=np.int64)
+        self.close_price: FloatArray = np.asarray(close_price, dtype=np.float64)
         self._newest: tuple[int, Moves] | None = None
-
-    def are(self, open_utc_ns: list[int], close_price: list[float]) -> bool:
-        """Whether these are the bars."""
-        return self.open_utc_ns == open_utc_ns and self.close_price == close_price
 
     def newest(self, bars: int) -> Moves:
         """The newest `bars` returns."""
         if self._newest is None or self._newest[0] != bars:
             self._newest = (bars, moves(self.close_price[-bars - 1 :]))
         return self._newest[1]
+
+
+class ClosesKept:
+    """Hours that grow at their end and are forgotten at their beginning, as arrays: only what is new is taken over.
+
+    Why: hundreds of numbers that lie apart in memory cost more than all that is worked out of them. What was kept is used only
+    where, but for that, the lists still hold the same.
+    """
+
+    __slots__ = ("_all", "_close_price", "_first", "_open_utc_ns")
+
+    def __init__(self) -> None:
+        """No hours yet."""
+        self._open_utc_ns: list[int] = []
+        self._close_price: list[float] = []
+        self._all = self._first = Closes((), ())
+
+    def first(self, count: int, open_utc_ns: list[int], close_price: list[float]) -> Closes:
+        """The first `count` of these hours; the same object while they are the same."""
+        if self._open_utc_ns != open_utc_ns or self._close_price != close_price:
+            self._first = self._all = self._follow(open_utc_ns, close_price)
+        if len(self._first.open_utc_ns) != count:
+            self._first = Closes(self._all.open_utc_ns[:count], self._all.close_price[:count])
+        return self._first
+
+    def _follow(self, open_utc_ns: list[int], close_price: list[float]) -> Closes:
+        opens, closes, past = self._open_utc_ns, self._close_price, self._all
+        gone = bisect_left(opens, open_utc_ns[0]) if open_utc_ns else len(opens)
+        del opens[:gone], closes[:gone]
+        same = max(len(opens) - 1, 0)  # the newest hour may not have been over
+        opens[same:], closes[same:] = open_utc_ns[same:], close_price[same:]
+        if opens != open_utc_ns or closes != close_price:
+            gone, same, opens[:], closes[:] = 0, 0, open_utc_ns, close_price
+        new_opens, new_closes = np.array(opens[same:], dtype=np.int64), np.array(closes[same:], dtype=np.float64)
+        rows = slice(gone, gone + same)
+        return Closes(np.concatenate((past.open_utc_ns[rows], new_opens)), np.concatenate((past.close_price[rows], new_closes)))
 
 
 class Moves(Struct, frozen=True):
@@ -77,9 +110,9 @@ class Matrix(Struct, frozen=True):
         return self.rows[self.symbols.index(first)][self.symbols.index(second)]
 
 
-def moves(close_price: Sequence[float]) -> Moves:
+def moves(close_price: FloatArray) -> Moves:
     """The returns from each close to the next."""
-    logs: FloatArray = np.log(np.fromiter(close_price, np.float64, len(close_price)))
+    logs: FloatArray = np.log(close_price)
     returns = logs[1:] - logs[:-1]
     if len(returns):
         returns = returns - _sum(returns) / len(returns)
@@ -89,14 +122,12 @@ def moves(close_price: Sequence[float]) -> Moves:
 def _common_moves(first: Closes, second: Closes, bars: int) -> tuple[Moves, Moves]:
     """Of both between the closed bars they have in common, the newest `bars` of them."""
     most = bars + 1
-    if first.open_utc_ns[-most:] == second.open_utc_ns[-most:]:
+    opens, others = first.open_utc_ns[-most:], second.open_utc_ns[-most:]
+    if len(opens) == len(others) and bool((opens == others).all()):
         return first.newest(bars), second.newest(bars)
     # an hour is missing in one of them: what they have in common
     _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
-    return (
-        moves([first.close_price[row] for row in at_first[-most:].tolist()]),
-        moves([second.close_price[row] for row in at_second[-most:].tolist()]),
-    )
+    return moves(first.close_price[at_first[-most:]]), moves(second.close_price[at_second[-most:]])
 
 
 def _sum(column: FloatArray) -> float:
@@ -119,7 +150,7 @@ def matrix(
     closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
 ) -> Matrix:
     """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
-    none = Closes([], [])
+    none = Closes((), ())
     found: dict[tuple[str, str], Link] = {}
     for i, first in enumerate(symbols):
         found[first, first] = Link(value=1.0, returns=0)
