@@ -7,11 +7,13 @@ Units: money in account currency, prices executable.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from core.clock.zones import NEW_YORK, week_second
 from core.desk.context import Context, PairPolicy
 from core.desk.equity import margin_level_pct, used_margin_money
 from core.desk.exposed import (
+    Stands,
     direction_lots,
     gap_fraction,
     gap_losses,
@@ -67,10 +69,37 @@ def counts(ctx: Context, symbol: str, take: Take, *, adds: bool) -> None:
             take(check)
 
 
-def exposure(ctx: Context, symbol: str, side: Side, prices: Executable, take: Take) -> tuple[Cap, ...] | None:
+class Wanted(NamedTuple):
+    """An entry as the position it would be at once, with its open risk; None while its money cannot be told."""
+
+    exposed: Exposed | None
+    risk_money: Money | None
+
+
+def wanted(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy) -> Wanted:
+    """What a sized entry would add to the book."""
+    valuer, per_side = ctx.valuer(symbol), ctx.commission_money_per_lot(symbol)
+    if valuer is None or per_side is None:
+        return Wanted(None, None)
+    exposed = Exposed(
+        valuer=valuer,
+        side=side,
+        lots=sized.lots,
+        open_price=sized.entry_price,
+        stop_price=sized.stop_price,
+        now_price=sized.entry_price,
+        stop_distance=abs(sized.entry_price - sized.stop_price),
+        close_cost_money=per_side * sized.lots,
+    )
+    return Wanted(exposed, open_risk_money(exposed, ctx.rates, own.slippage))
+
+
+def exposure(
+    ctx: Context, symbol: str, side: Side, prices: Executable, stands: list[Stands], take: Take
+) -> tuple[Cap, ...] | None:
     """Leverage as volumes that sizing obeys; None (and a failed check) when it cannot be told."""
     valuer, spec, equity = ctx.valuer(symbol), ctx.spec(symbol), ctx.state.equity_money
-    held = notionals(ctx)
+    held = notionals(ctx, stands)
     per_lot = None if valuer is None else valuer.notional_money(1.0, prices.entry_price, ctx.rates)
     if held is None or per_lot is None or per_lot <= 0.0 or spec is None or equity is None:
         take(Check("leverage", None, None, False, "a rate into the account currency is missing"))
@@ -110,12 +139,12 @@ def kelly_fraction(ctx: Context, take: Take) -> float | None:
     return found.risk_fraction
 
 
-def correlation(ctx: Context, found: Signal, sized: Sized, own: PairPolicy, take: Take) -> Lots | None:
-    """Lots that the correlated risk of the book allows; None when it refuses."""
+def correlation(
+    ctx: Context, found: Signal, lots: Lots, entry: Wanted, stands: list[Stands], own: PairPolicy, take: Take
+) -> Lots | None:
+    """How many of its lots the correlated risk of the book allows; None when it refuses."""
     settings = own.settings.correlation
-    risks, equity = signed_risks(ctx), ctx.state.equity_money
-    entry = _entry_of(ctx, found.symbol, found.side, sized)
-    own_risk = None if entry is None else open_risk_money(entry, ctx.rates, own.slippage)
+    risks, equity, own_risk = signed_risks(ctx, stands), ctx.state.equity_money, entry.risk_money
     if risks is None or equity is None or own_risk is None:
         take(Check("correlation", None, None, False, "the open risk of a position is not known"))
         return None
@@ -130,19 +159,20 @@ def correlation(ctx: Context, found: Signal, sized: Sized, own: PairPolicy, take
     )
     if not take(verdict.check):
         return None
-    return sized.lots * verdict.take_fraction
+    return lots * verdict.take_fraction
 
 
-def budget(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy, take: Take) -> tuple[Money | None, Money | None]:
+def budget(
+    ctx: Context, symbol: str, side: Side, entry: Wanted, stands: list[Stands], take: Take
+) -> tuple[Money | None, Money | None]:
     """Margin and open risk that the entry would take, checked against all that is left; (margin, risk)."""
-    state = ctx.state
-    equity, account, exposed = state.equity_money, state.account, _entry_of(ctx, symbol, side, sized)
-    held, used = open_risk(ctx), used_margin_money(ctx)
+    state, exposed, own_risk = ctx.state, entry.exposed, entry.risk_money
+    equity, account = state.equity_money, state.account
+    held, used = open_risk(ctx, stands), used_margin_money(ctx)
     if equity is None or account is None or exposed is None or held is None or used is None:
         take(Check("budget", None, None, False, "open risk or margin of the book is not known"))
         return None, None
-    own_risk = open_risk_money(exposed, ctx.rates, own.slippage)
-    margin = exposed.valuer.margin_money(side, sized.lots, sized.entry_price, account.leverage, ctx.rates)
+    margin = exposed.valuer.margin_money(side, exposed.lots, exposed.open_price, account.leverage, ctx.rates)
     if own_risk is None or margin is None:
         take(Check("budget", None, None, False, "a rate into the account currency is missing"))
         return None, None
@@ -160,25 +190,8 @@ def budget(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy,
     )
     free = equity - used - sum(one.margin_money for one in state.reservations.values())
     take(Check("margin", margin, free, margin <= free, "margin of the entry against what is free"))
-    _gaps(ctx, symbol, exposed, equity, take)
+    _gaps(ctx, symbol, exposed, stands, equity, take)
     return margin, own_risk
-
-
-def _entry_of(ctx: Context, symbol: str, side: Side, sized: Sized) -> Exposed | None:
-    """The entry as the position it would be at once; None while its money cannot be told."""
-    valuer, per_side = ctx.valuer(symbol), ctx.commission_money_per_lot(symbol)
-    if valuer is None or per_side is None:
-        return None
-    return Exposed(
-        valuer=valuer,
-        side=side,
-        lots=sized.lots,
-        open_price=sized.entry_price,
-        stop_price=sized.stop_price,
-        now_price=sized.entry_price,
-        stop_distance=abs(sized.entry_price - sized.stop_price),
-        close_cost_money=per_side * sized.lots,
-    )
 
 
 def before_weekend(ctx: Context, symbol: str) -> bool:
@@ -187,14 +200,14 @@ def before_weekend(ctx: Context, symbol: str) -> bool:
     return second >= ctx.policy(symbol).no_entries_week_s or second < WEEK_OPEN_S
 
 
-def _gaps(ctx: Context, symbol: str, exposed: Exposed, equity: Money, take: Take) -> None:
+def _gaps(ctx: Context, symbol: str, exposed: Exposed, stands: list[Stands], equity: Money, take: Take) -> None:
     """All stops hit with a gap behind each; on a funded account the same against its limits."""
     weekend = before_weekend(ctx, symbol)
     fraction = gap_fraction(ctx, symbol, weekend=weekend)
     own_loss = gap_loss_money(exposed, ctx.rates, gap_fraction=fraction)
     most = ctx.policy(symbol).settings.exposure.all_stops_max_pct / 100.0
     check = all_stops_check(
-        gap_losses(ctx, weekend=weekend), own_loss, equity_money=equity, max_fraction=most, gap_fraction=fraction
+        gap_losses(ctx, stands, weekend=weekend), own_loss, equity_money=equity, max_fraction=most, gap_fraction=fraction
     )
     take(check)
     if ctx.settings.funded.enabled:

@@ -16,6 +16,7 @@ from core.desk import caps, closes, gate, stops
 from core.desk.bounds import SIGNALS_MAX, TRADED_MAX, trim, trim_list
 from core.desk.context import Context, PairPolicy, ns
 from core.desk.equity import LOTS_NOISE
+from core.desk.exposed import standing
 from core.desk.pricing import Executable, executable
 from core.desk.pyramid import AddPlan, plan_add
 from core.desk.state import Candidate, Entry, OurPosition, SignalSeen
@@ -244,7 +245,8 @@ def _against(ctx: Context, candidate: Candidate, findings: Findings, held: list[
 def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Priced, plan: AddPlan | None) -> gate.Ticket | None:
     """Size, reward for the risk, then everything that caps; None when it is refused."""
     found = candidate.signal
-    limits = caps.exposure(ctx, found.symbol, found.side, priced.prices, findings.add)
+    stands = standing(ctx)
+    limits = caps.exposure(ctx, found.symbol, found.side, priced.prices, stands, findings.add)
     if limits is None:
         return None
     if plan is not None:
@@ -253,19 +255,21 @@ def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Price
     sized = _size(ctx, found, priced, limits, findings)
     if sized is None:
         return None
-    part = caps.correlation(ctx, found, sized, priced.policy, findings.add)
+    wanted = caps.wanted(ctx, found.symbol, found.side, sized, priced.policy)
+    part = caps.correlation(ctx, found, sized.lots, wanted, stands, priced.policy, findings.add)
     if part is None:
         return None
     if part < sized.lots - LOTS_NOISE:
         sized = _size(ctx, found, priced, (*limits, sizing.Cap("correlation_lots", part, "shrunk to the book's limit")), findings)
         if sized is None:
             return None
+        wanted = caps.wanted(ctx, found.symbol, found.side, sized, priced.policy)
     if not _worth_it(ctx, found, priced, sized, findings):
         return None
     if plan is not None and plan.holds_whole and stops.tighter(found.side, plan.stop_price, sized.stop_price):
         findings.add(Check("pyramid_stops", sized.stop_price, plan.stop_price, False, "the add would loosen the whole's stop"))
         return None
-    margin, budget = caps.budget(ctx, found.symbol, found.side, sized, priced.policy, findings.add)
+    margin, budget = caps.budget(ctx, found.symbol, found.side, wanted, stands, findings.add)
     if findings.failed() or margin is None or budget is None:
         return None
     return gate.Ticket(
