@@ -63,8 +63,7 @@ def counts(ctx: Context, symbol: str, take: Take, *, adds: bool) -> None:
         margin_level_pct=margin_level_pct(ctx, reserved_margin),
     ):
         if check.name == "pair_positions" and not adds:
-            most = policy.positions_per_pair_max
-            take(Check(check.name, in_pair + 1, most, in_pair < most, check.note))
+            take(breakers.counted_check(check.name, in_pair, policy.positions_per_pair_max))
         else:
             take(check)
 

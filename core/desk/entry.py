@@ -7,6 +7,7 @@ refuses. Does not: hold formulas (`core.filters`, `core.risk`) or reserve (`gate
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -60,8 +61,12 @@ class Findings:
 
     def rule(self, ruling: Ruling, fresh_until_utc_ns: int) -> bool:
         """Take a filter's answer; it may pass only if it can do so while the signal is fresh."""
+        check = ruling.check
+        if check.passed:
+            self.checks.append(check)
+            return True
         may = ruling.passing and (ruling.again_utc_ns == 0 or ruling.again_utc_ns <= fresh_until_utc_ns)
-        return self.add(ruling.check, passing=may)
+        return self.add(check, passing=may)
 
     def failed(self) -> bool:
         """Something stands against it."""
@@ -338,10 +343,11 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
     """Refuse, or let it wait when all that stands against it may pass while it is fresh."""
     held = candidate.waiting_reason
     # what it waits for stays the reason while it stands: a quote that grows old meanwhile is not what stopped it
-    passing = held if any(check.name == held and not check.passed for check in findings.checks) else findings.passing
+    still = bool(held) and any(check.name == held and not check.passed for check in findings.checks)
+    passing = held if still else findings.passing
     if not findings.final and findings.passing and ctx.now < expires_utc_ns:
         first_time = not held
-        candidate.waiting_reason, candidate.checks = passing, tuple(_plain(check) for check in findings.checks)
+        candidate.waiting_reason, candidate.checks = passing, _plain(findings.checks)
         if first_time:
             _verdict(ctx, candidate, "waiting", passing, findings)
         return True
@@ -352,10 +358,14 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
     return False
 
 
-def _plain(check: Check) -> Check:
-    """The same check with its numbers as floats, so that it reads back from a checkpoint as it was written."""
-    if type(check.value) in _PLAIN and type(check.threshold) in _PLAIN:
-        return check
+def _plain(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The same checks with their numbers as floats, so that they read back from a checkpoint as they were written."""
+    return tuple(
+        [check if type(check.value) in _PLAIN and type(check.threshold) in _PLAIN else _in_floats(check) for check in checks]
+    )
+
+
+def _in_floats(check: Check) -> Check:
     value = None if check.value is None else float(check.value)
     threshold = None if check.threshold is None else float(check.threshold)
     return Check(check.name, value, threshold, check.passed, check.note)
@@ -391,7 +401,7 @@ def _verdict(
 ) -> None:
     """One line of the "why not?" ledger, and the same for the screen."""
     found = candidate.signal
-    checks = tuple([_plain(check) for check in (*found.votes, *findings.checks)])
+    checks = _plain((*found.votes, *findings.checks))
     pair = ctx.pair(found.symbol)
     pair.outcome, pair.reason = outcome, reason
     ctx.touched = ctx.dirty = True
@@ -410,8 +420,7 @@ def _verdict(
         )
     )
     seen = ctx.state.signals
-    bar = found.bar_open_utc_ns
-    seen[:] = [one for one in seen if one.bar_open_utc_ns != bar or one.symbol != found.symbol]
+    _forget(seen, found.symbol, found.bar_open_utc_ns)
     seen.append(
         SignalSeen(
             symbol=found.symbol,
@@ -426,6 +435,17 @@ def _verdict(
         )
     )
     trim_list(seen, SIGNALS_MAX)
+
+
+def _forget(seen: list[SignalSeen], symbol: str, bar_open_utc_ns: int) -> None:
+    """What was said before of the same candidate; a bar that had not begun yet is refused once and never judged again."""
+    for row in range(len(seen) - 1, -1, -1):
+        one = seen[row]
+        if one.decided_utc_ns < bar_open_utc_ns:
+            return
+        if one.bar_open_utc_ns == bar_open_utc_ns and one.symbol == symbol:
+            del seen[row]
+            return
 
 
 def _text(findings: Findings, outcome: str, reason: str, lots: float) -> str:

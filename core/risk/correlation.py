@@ -213,7 +213,7 @@ def judge_book(
             note = f"{note}; {after:.2f} whole, shrunk to {take:.0%}"
         else:
             take = 0.0
-    check = Check("correlation", with_part(take) if take > 0.0 else after, limit, take > 0.0, note)
+    check = Check("correlation", with_part(take) if 0.0 < take < 1.0 else after, limit, take > 0.0, note)
     return BookVerdict(take_fraction=take, before_money=before, after_money=after, check=check)
 
 
