@@ -14,7 +14,6 @@ from core.desk.context import Context, PairPolicy
 from core.desk.equity import margin_level_pct, used_margin_money
 from core.desk.exposed import (
     Stands,
-    direction_lots,
     gap_fraction,
     gap_losses,
     notionals,
@@ -29,7 +28,7 @@ from core.desk.pricing import Executable
 from core.desk.states import add_reason, drop_reason
 from core.filters.hours import WEEK_OPEN_S
 from core.model.effects import Alert
-from core.model.market import Side
+from core.model.market import Instrument, Side
 from core.model.signals import Check, Signal
 from core.model.units import Lots, Money
 from core.risk import breakers, funded
@@ -42,20 +41,18 @@ from core.risk.sizing import Cap, Sized
 Take = Callable[[Check], bool]
 
 
-def counts(ctx: Context, symbol: str, take: Take, *, adds: bool) -> None:
+def counts(ctx: Context, symbol: str, own: PairPolicy, take: Take, *, adds: bool) -> None:
     """Breakers and counts; reservations hold their places."""
     state = ctx.state
     equity = state.equity_money
     if equity is None:
         take(Check("equity", None, None, False, "equity is not known: a rate is missing"))
         return
-    policy = ctx.policy(symbol).settings.breakers
-    limits = ctx.account_policy.breakers
     in_pair = pair_positions_count(ctx, symbol)
     reserved_margin = sum(held.margin_money for held in state.reservations.values())
     for check in breakers.entry_checks(
         state.breakers,
-        limits,
+        ctx.account_policy.breakers,
         equity_money=equity,
         positions=positions_count(ctx),
         pair_positions=0 if adds else in_pair,
@@ -63,7 +60,7 @@ def counts(ctx: Context, symbol: str, take: Take, *, adds: bool) -> None:
         margin_level_pct=margin_level_pct(ctx, reserved_margin),
     ):
         if check.name == "pair_positions" and not adds:
-            take(breakers.counted_check(check.name, in_pair, policy.positions_per_pair_max))
+            take(breakers.counted_check(check.name, in_pair, own.settings.breakers.positions_per_pair_max))
         else:
             take(check)
 
@@ -94,28 +91,21 @@ def wanted(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy)
 
 
 def exposure(
-    ctx: Context, symbol: str, side: Side, prices: Executable, stands: list[Stands], take: Take
+    ctx: Context, spec: Instrument, side: Side, prices: Executable, stands: list[Stands], own: PairPolicy, take: Take
 ) -> tuple[Cap, ...] | None:
     """Leverage as volumes that sizing obeys; None (and a failed check) when it cannot be told."""
-    valuer, spec, equity = ctx.valuer(symbol), ctx.spec(symbol), ctx.state.equity_money
+    valuer, equity = ctx.valuer(spec.symbol), ctx.state.equity_money
     held = notionals(ctx, stands)
     per_lot = None if valuer is None else valuer.notional_money(1.0, prices.entry_price, ctx.rates)
-    if held is None or per_lot is None or per_lot <= 0.0 or spec is None or equity is None:
+    if held is None or per_lot is None or per_lot <= 0.0 or equity is None:
         take(Check("leverage", None, None, False, "a rate into the account currency is missing"))
         return None
-    limits = exposure_caps(
-        add_up(held), spec, side, notional_money_per_lot=per_lot, equity_money=equity, policy=ctx.policy(symbol).exposure
-    )
+    limits = exposure_caps(add_up(held), spec, side, notional_money_per_lot=per_lot, equity_money=equity, policy=own.exposure)
     rules = ctx.settings.funded
     if rules.enabled and rules.lots_max > 0.0:
         taken = sum(one.lots for one in ctx.state.positions.values()) + sum(one.lots for one in ctx.state.reservations.values())
         limits = (*limits, Cap("funded_lots", rules.lots_max - taken, f"all positions together at most {rules.lots_max:g}"))
     return limits
-
-
-def taken_lots(ctx: Context, symbol: str, side: Side) -> Lots:
-    """Volume that counts against the broker's limit per direction."""
-    return direction_lots(ctx, symbol, side)
 
 
 def kelly_fraction(ctx: Context, take: Take) -> float | None:
@@ -161,9 +151,7 @@ def correlation(
     return lots * verdict.take_fraction
 
 
-def budget(
-    ctx: Context, symbol: str, side: Side, entry: Wanted, stands: list[Stands], take: Take
-) -> tuple[Money | None, Money | None]:
+def budget(ctx: Context, entry: Wanted, stands: list[Stands], own: PairPolicy, take: Take) -> tuple[Money | None, Money | None]:
     """Margin and open risk that the entry would take, checked against all that is left; (margin, risk)."""
     state, exposed, own_risk = ctx.state, entry.exposed, entry.risk_money
     equity, account = state.equity_money, state.account
@@ -171,7 +159,7 @@ def budget(
     if equity is None or account is None or exposed is None or held is None or used is None:
         take(Check("budget", None, None, False, "open risk or margin of the book is not known"))
         return None, None
-    margin = exposed.valuer.margin_money(side, exposed.lots, exposed.open_price, account.leverage, ctx.rates)
+    margin = exposed.valuer.margin_money(exposed.side, exposed.lots, exposed.open_price, account.leverage, ctx.rates)
     if own_risk is None or margin is None:
         take(Check("budget", None, None, False, "a rate into the account currency is missing"))
         return None, None
@@ -189,22 +177,26 @@ def budget(
     )
     free = equity - used - sum(one.margin_money for one in state.reservations.values())
     take(Check("margin", margin, free, margin <= free, "margin of the entry against what is free"))
-    _gaps(ctx, symbol, exposed, stands, equity, take)
+    _gaps(ctx, exposed, stands, own, equity, take)
     return margin, own_risk
 
 
 def before_weekend(ctx: Context, symbol: str) -> bool:
     """Whether what is entered now would stand over the weekend."""
+    return _before_weekend(ctx, ctx.policy(symbol))
+
+
+def _before_weekend(ctx: Context, own: PairPolicy) -> bool:
     second = week_second(ctx.now, NEW_YORK)
-    return second >= ctx.policy(symbol).no_entries_week_s or second < WEEK_OPEN_S
+    return second >= own.no_entries_week_s or second < WEEK_OPEN_S
 
 
-def _gaps(ctx: Context, symbol: str, exposed: Exposed, stands: list[Stands], equity: Money, take: Take) -> None:
+def _gaps(ctx: Context, exposed: Exposed, stands: list[Stands], own: PairPolicy, equity: Money, take: Take) -> None:
     """All stops hit with a gap behind each; on a funded account the same against its limits."""
-    weekend = before_weekend(ctx, symbol)
-    fraction = gap_fraction(ctx, symbol, weekend=weekend)
+    weekend = _before_weekend(ctx, own)
+    fraction = gap_fraction(own, weekend=weekend)
     own_loss = gap_loss_money(exposed, ctx.rates, gap_fraction=fraction)
-    most = ctx.policy(symbol).settings.exposure.all_stops_max_pct / 100.0
+    most = own.settings.exposure.all_stops_max_pct / 100.0
     check = all_stops_check(
         gap_losses(ctx, stands, weekend=weekend), own_loss, equity_money=equity, max_fraction=most, gap_fraction=fraction
     )

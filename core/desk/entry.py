@@ -17,7 +17,7 @@ from core.desk import caps, closes, gate, stops
 from core.desk.bounds import SIGNALS_MAX, TRADED_MAX, trim, trim_list
 from core.desk.context import Context, PairPolicy, ns
 from core.desk.equity import LOTS_NOISE
-from core.desk.exposed import standing
+from core.desk.exposed import direction_lots, standing
 from core.desk.pricing import Executable, executable
 from core.desk.pyramid import AddPlan, plan_add
 from core.desk.state import Candidate, Entry, OurPosition, SignalSeen
@@ -119,7 +119,7 @@ def judge(ctx: Context, candidate: Candidate) -> bool:
     plan = _own_position(ctx, candidate, findings, priced)
     if findings.failed():
         return _not_now(ctx, candidate, findings, expires)
-    caps.counts(ctx, found.symbol, findings.add, adds=plan is not None)
+    caps.counts(ctx, found.symbol, own, findings.add, adds=plan is not None)
     if findings.failed():
         return _not_now(ctx, candidate, findings, expires)
     ticket = _sized(ctx, candidate, findings, priced, plan)
@@ -251,7 +251,7 @@ def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Price
     """Size, reward for the risk, then everything that caps; None when it is refused."""
     found = candidate.signal
     stands = standing(ctx)
-    limits = caps.exposure(ctx, found.symbol, found.side, priced.prices, stands, findings.add)
+    limits = caps.exposure(ctx, priced.spec, found.side, priced.prices, stands, priced.policy, findings.add)
     if limits is None:
         return None
     if plan is not None:
@@ -274,7 +274,7 @@ def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Price
     if plan is not None and plan.holds_whole and stops.tighter(found.side, plan.stop_price, sized.stop_price):
         findings.add(Check("pyramid_stops", sized.stop_price, plan.stop_price, False, "the add would loosen the whole's stop"))
         return None
-    margin, budget = caps.budget(ctx, found.symbol, found.side, wanted, stands, findings.add)
+    margin, budget = caps.budget(ctx, wanted, stands, priced.policy, findings.add)
     if findings.failed() or margin is None or budget is None:
         return None
     return gate.Ticket(
@@ -318,7 +318,7 @@ def _size(ctx: Context, found: Signal, priced: Priced, limits: tuple[sizing.Cap,
         commission_money_per_lot=2.0 * per_side,
         tick_value_money=spec.tick_value_loss_money,
         tick_value_expected_money=ctx.pair(found.symbol).tick_value_expected_money,
-        direction_lots=caps.taken_lots(ctx, found.symbol, found.side),
+        direction_lots=direction_lots(ctx, found.symbol, found.side) if spec.volume_limit_lots > 0.0 else 0.0,
     )
     policy = priced.policy.sizing
     share = caps.kelly_fraction(ctx, findings.add)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from core.desk.context import Context
+from core.desk.context import Context, PairPolicy
 from core.desk.equity import LOTS_NOISE
 from core.desk.state import ForeignPosition, OurPosition, Reservation
 from core.model.market import Side
@@ -129,20 +129,21 @@ def signed_risks(ctx: Context, stands: list[Stands] | None = None) -> list[tuple
     return risks
 
 
-def gap_fraction(ctx: Context, symbol: str, *, weekend: bool) -> float:
+def gap_fraction(own: PairPolicy, *, weekend: bool) -> float:
     """How far beyond its stop a fill is assumed in the worst case."""
-    own = ctx.policy(symbol).settings.exposure
-    return (own.gap_weekend_pct if weekend else own.gap_pct) / 100.0
+    rules = own.settings.exposure
+    return (rules.gap_weekend_pct if weekend else rules.gap_pct) / 100.0
 
 
 def gap_losses(ctx: Context, stands: list[Stands] | None = None, *, weekend: bool) -> list[Money | None]:
     """What equity loses position by position if each stop fills with a gap behind it, reservations included."""
     losses: list[Money | None] = []
     for symbol, _, _, exposed, _ in standing(ctx) if stands is None else stands:
-        fraction = gap_fraction(ctx, symbol, weekend=weekend)
+        fraction = gap_fraction(ctx.policy(symbol), weekend=weekend)
         losses.append(None if exposed is None else gap_loss_money(exposed, ctx.rates, gap_fraction=fraction))
     losses.extend(
-        _reserved_gap(ctx, held, gap_fraction(ctx, held.symbol, weekend=weekend)) for held in ctx.state.reservations.values()
+        _reserved_gap(ctx, held, gap_fraction(ctx.policy(held.symbol), weekend=weekend))
+        for held in ctx.state.reservations.values()
     )
     return losses
 

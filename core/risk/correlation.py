@@ -143,22 +143,27 @@ def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_
         if spread > _STILL * count * count:
             together = _sum(one.around_mean * other.around_mean)
             return Link(value=max(-1.0, min(1.0, together / math.sqrt(spread))), returns=count)
-    return Link(value=None if share_currency else 0.0, returns=count)
+    return _too_few(count, share_currency=share_currency)
+
+
+def _too_few(returns: int, *, share_currency: bool) -> Link:
+    return Link(value=None if share_currency else 0.0, returns=returns)
 
 
 def matrix(
     closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
 ) -> Matrix:
     """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
-    none = Closes((), ())
     found: dict[tuple[str, str], Link] = {}
     for i, first in enumerate(symbols):
         found[first, first] = Link(value=1.0, returns=0)
         for second in symbols[i + 1 :]:
             shared = any(currency in currencies[second] for currency in currencies[first])
-            link = correlate(
-                closes.get(first, none), closes.get(second, none), bars=bars, bars_min=bars_min, share_currency=shared
-            )
+            one, other = closes.get(first), closes.get(second)
+            if one is None or other is None:
+                link = _too_few(0, share_currency=shared)
+            else:
+                link = correlate(one, other, bars=bars, bars_min=bars_min, share_currency=shared)
             found[first, second] = found[second, first] = link
     return Matrix(tuple(symbols), tuple(tuple(found[first, second] for second in symbols) for first in symbols))
 
