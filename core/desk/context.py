@@ -215,7 +215,7 @@ class Context:
         self.touched = True
         """Something was booked that may change when the desk next cares."""
         self.dirty = True
-        """Positions, orders or instruments changed: what is derived from them is made anew."""
+        """Other positions, or other instruments or an account to value them by: which quotes move them is worked out anew."""
         self.flatten_wish: CloseWhy | None = None
         """A breaker or a rule wants everything of ours closed; carried out before the same input is done."""
         self.account_policy = account_policy(settings)

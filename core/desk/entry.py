@@ -404,7 +404,7 @@ def _verdict(
     checks = _plain((*found.votes, *findings.checks))
     pair = ctx.pair(found.symbol)
     pair.outcome, pair.reason = outcome, reason
-    ctx.touched = ctx.dirty = True
+    ctx.touched = True
     ctx.emit(
         Verdict(
             symbol=found.symbol,
