@@ -7,7 +7,8 @@ Units: money in account currency, prices executable.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from core.clock.zones import NEW_YORK, week_second
 from core.desk.context import Context, PairPolicy
@@ -65,7 +66,7 @@ def counts(ctx: Context, symbol: str, own: PairPolicy, take: Take, *, adds: bool
             take(check)
 
 
-class Wanted(NamedTuple):
+class Wanted(Struct, frozen=True):
     """An entry as the position it would be at once, with its open risk; None while its money cannot be told."""
 
     exposed: Exposed | None

@@ -7,7 +7,7 @@ Units: money in account currency, prices executable.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from core.desk.context import Context, PairPolicy
 from core.desk.equity import LOTS_NOISE
@@ -62,7 +62,7 @@ def exposed_foreign(ctx: Context, foreign: ForeignPosition) -> Exposed | None:
     )
 
 
-class Stands(NamedTuple):
+class Stands(Struct, frozen=True):
     """A position as risk sees it now, with its open risk; None where that cannot be told."""
 
     symbol: str
@@ -138,8 +138,8 @@ def gap_fraction(own: PairPolicy, *, weekend: bool) -> float:
 def gap_losses(ctx: Context, stands: list[Stands] | None = None, *, weekend: bool) -> list[Money | None]:
     """What equity loses position by position if each stop fills with a gap behind it, reservations included."""
     losses: list[Money | None] = []
-    for symbol, _, _, exposed, _ in standing(ctx) if stands is None else stands:
-        fraction = gap_fraction(ctx.policy(symbol), weekend=weekend)
+    for one in standing(ctx) if stands is None else stands:
+        exposed, fraction = one.exposed, gap_fraction(ctx.policy(one.symbol), weekend=weekend)
         losses.append(None if exposed is None else gap_loss_money(exposed, ctx.rates, gap_fraction=fraction))
     losses.extend(
         _reserved_gap(ctx, held, gap_fraction(ctx.policy(held.symbol), weekend=weekend))
@@ -168,8 +168,9 @@ def _reserved_gap(ctx: Context, held: Reservation, fraction: float) -> Money | N
 def notionals(ctx: Context, stands: list[Stands] | None = None) -> list[Notional] | None:
     """Worth of all that is held or reserved; None while a rate is missing."""
     found: list[Notional] = []
-    for _, side, lots, exposed, _ in standing(ctx) if stands is None else stands:
-        one = None if exposed is None else notional(exposed.valuer, side, lots, exposed.now_price, ctx.rates)
+    for stand in standing(ctx) if stands is None else stands:
+        exposed = stand.exposed
+        one = None if exposed is None else notional(exposed.valuer, stand.side, stand.lots, exposed.now_price, ctx.rates)
         if one is None:
             return None
         found.append(one)

@@ -51,24 +51,27 @@ class ClosesKept:
     where, but for that, the lists still hold the same.
     """
 
-    __slots__ = ("_all", "_close_price", "_first", "_open_utc_ns")
+    __slots__ = ("_close_price", "_closes", "_first", "_open_utc_ns", "_opens")
 
     def __init__(self) -> None:
         """No hours yet."""
         self._open_utc_ns: list[int] = []
         self._close_price: list[float] = []
-        self._all = self._first = Closes((), ())
+        self._opens: IntArray = np.array((), dtype=np.int64)
+        self._closes: FloatArray = np.array((), dtype=np.float64)
+        self._first: Closes | None = None
 
     def first(self, count: int, open_utc_ns: list[int], close_price: list[float]) -> Closes:
         """The first `count` of these hours; the same object while they are the same."""
         if self._open_utc_ns != open_utc_ns or self._close_price != close_price:
-            self._first = self._all = self._follow(open_utc_ns, close_price)
-        if len(self._first.open_utc_ns) != count:
-            self._first = Closes(self._all.open_utc_ns[:count], self._all.close_price[:count])
-        return self._first
+            self._follow(open_utc_ns, close_price)
+        found = self._first
+        if found is None or len(found.open_utc_ns) != count:
+            found = self._first = Closes(self._opens[:count], self._closes[:count])
+        return found
 
-    def _follow(self, open_utc_ns: list[int], close_price: list[float]) -> Closes:
-        opens, closes, past = self._open_utc_ns, self._close_price, self._all
+    def _follow(self, open_utc_ns: list[int], close_price: list[float]) -> None:
+        opens, closes = self._open_utc_ns, self._close_price
         gone = bisect_left(opens, open_utc_ns[0]) if open_utc_ns else len(opens)
         del opens[:gone], closes[:gone]
         same = max(len(opens) - 1, 0)  # the newest hour may not have been over
@@ -77,7 +80,9 @@ class ClosesKept:
             gone, same, opens[:], closes[:] = 0, 0, open_utc_ns, close_price
         new_opens, new_closes = np.array(opens[same:], dtype=np.int64), np.array(closes[same:], dtype=np.float64)
         rows = slice(gone, gone + same)
-        return Closes(np.concatenate((past.open_utc_ns[rows], new_opens)), np.concatenate((past.close_price[rows], new_closes)))
+        self._opens = np.concatenate((self._opens[rows], new_opens))
+        self._closes = np.concatenate((self._closes[rows], new_closes))
+        self._first = None
 
 
 class Moves(Struct, frozen=True):
@@ -122,8 +127,7 @@ def moves(close_price: FloatArray) -> Moves:
 def _common_moves(first: Closes, second: Closes, bars: int) -> tuple[Moves, Moves]:
     """Of both between the closed bars they have in common, the newest `bars` of them."""
     most = bars + 1
-    opens, others = first.open_utc_ns[-most:], second.open_utc_ns[-most:]
-    if len(opens) == len(others) and bool((opens == others).all()):
+    if first.open_utc_ns[-most:].tobytes() == second.open_utc_ns[-most:].tobytes():
         return first.newest(bars), second.newest(bars)
     # an hour is missing in one of them: what they have in common
     _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
