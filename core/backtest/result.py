@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,6 @@ class BacktestResult(Struct, frozen=True, kw_only=True):
         return self.bars / self.elapsed_s if self.elapsed_s > 0.0 else 0.0
 
 
-_KEPT = (EquityMarked, Verdict, TradeClosed, PositionOpened)
-
-
 class Collector:
     """Hears the effects of a run and keeps what a result needs."""
 
@@ -119,13 +117,18 @@ class Collector:
         self.entered: list[Entered] = []
         self.decided: dict[tuple[str, UtcNs], Decided] = {}
         """Candidates by pair and bar."""
+        self._keeps: dict[type, Callable[[UtcNs, Any], None]] = {
+            EquityMarked: self._equity,
+            Verdict: self._judged,
+            TradeClosed: self._closed,
+            PositionOpened: self._opened,
+        }
 
     def hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
         """An outlet of the runner."""
-        kind = type(effect)
-        if kind in _KEPT:
-            self.tally.hear(at_utc_ns, effect)
-            self._keep(at_utc_ns, effect)
+        keep = self._keeps.get(type(effect))
+        if keep is not None:
+            keep(at_utc_ns, effect)
 
     def mark(self, at_utc_ns: UtcNs, mark: HeldMark) -> None:
         """Equity at an instant that was passed."""
@@ -135,18 +138,20 @@ class Collector:
     def _mark(self, at_utc_ns: UtcNs, equity_money: Money, balance_money: Money, drawdown_fraction: float) -> None:
         self.equity.append(Marked(at_utc_ns, equity_money, balance_money, drawdown_fraction))
 
-    def _keep(self, at_utc_ns: UtcNs, effect: Effect) -> None:
-        if isinstance(effect, TradeClosed):
-            self.trades.append(effect)
-        elif isinstance(effect, EquityMarked):
-            self._mark(at_utc_ns, effect.equity_money, effect.balance_money, effect.drawdown_fraction)
-        elif isinstance(effect, PositionOpened):
-            prices = (effect.open_price, effect.stop_price, effect.target_price, effect.spread_price)
-            self.entered.append(Entered(effect.position_id, effect.symbol, effect.side, at_utc_ns, *prices))
-        elif isinstance(effect, Verdict):
-            self._judged(effect)
+    def _equity(self, at_utc_ns: UtcNs, effect: EquityMarked) -> None:
+        self.tally.day_result(effect.day_result_money)
+        self._mark(at_utc_ns, effect.equity_money, effect.balance_money, effect.drawdown_fraction)
 
-    def _judged(self, effect: Verdict) -> None:
+    def _closed(self, _at_utc_ns: UtcNs, effect: TradeClosed) -> None:
+        self.tally.trade(effect)
+        self.trades.append(effect)
+
+    def _opened(self, at_utc_ns: UtcNs, effect: PositionOpened) -> None:
+        prices = (effect.open_price, effect.stop_price, effect.target_price, effect.spread_price)
+        self.entered.append(Entered(effect.position_id, effect.symbol, effect.side, at_utc_ns, *prices))
+
+    def _judged(self, _at_utc_ns: UtcNs, effect: Verdict) -> None:
+        self.tally.verdict(effect)
         if effect.outcome == "none":
             return
         word = effect.reason if effect.outcome == "refused" else effect.outcome

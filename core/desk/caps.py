@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from core.clock.zones import NEW_YORK, week_second
 from core.desk.context import Context, PairPolicy
 from core.desk.equity import margin_level_pct, used_margin_money
 from core.desk.exposed import (
-    direction_lots,
+    Stands,
     gap_fraction,
     gap_losses,
     notionals,
@@ -27,34 +29,31 @@ from core.desk.pricing import Executable
 from core.desk.states import add_reason, drop_reason
 from core.filters.hours import WEEK_OPEN_S
 from core.model.effects import Alert
-from core.model.market import Side
+from core.model.market import Instrument, Side
 from core.model.signals import Check, Signal
 from core.model.units import Lots, Money
 from core.risk import breakers, funded
 from core.risk.correlation import judge_book
 from core.risk.exposure import all_stops_check, exposure_caps
 from core.risk.exposure import exposure as add_up
-from core.risk.kelly import kelly_risk
 from core.risk.open_risk import Exposed, budget_check, day_room_check, gap_loss_money, open_risk_money
 from core.risk.sizing import Cap, Sized
 
 Take = Callable[[Check], bool]
 
 
-def counts(ctx: Context, symbol: str, take: Take, *, adds: bool) -> None:
+def counts(ctx: Context, symbol: str, own: PairPolicy, take: Take, *, adds: bool) -> None:
     """Breakers and counts; reservations hold their places."""
     state = ctx.state
     equity = state.equity_money
     if equity is None:
         take(Check("equity", None, None, False, "equity is not known: a rate is missing"))
         return
-    policy = ctx.policy(symbol).settings.breakers
-    limits = ctx.account_policy.breakers
     in_pair = pair_positions_count(ctx, symbol)
     reserved_margin = sum(held.margin_money for held in state.reservations.values())
     for check in breakers.entry_checks(
         state.breakers,
-        limits,
+        ctx.account_policy.breakers,
         equity_money=equity,
         positions=positions_count(ctx),
         pair_positions=0 if adds else in_pair,
@@ -62,33 +61,52 @@ def counts(ctx: Context, symbol: str, take: Take, *, adds: bool) -> None:
         margin_level_pct=margin_level_pct(ctx, reserved_margin),
     ):
         if check.name == "pair_positions" and not adds:
-            most = policy.positions_per_pair_max
-            take(Check(check.name, in_pair + 1, most, in_pair < most, check.note))
+            take(breakers.counted_check(check.name, in_pair, own.settings.breakers.positions_per_pair_max))
         else:
             take(check)
 
 
-def exposure(ctx: Context, symbol: str, side: Side, prices: Executable, take: Take) -> tuple[Cap, ...] | None:
+class Wanted(Struct, frozen=True):
+    """An entry as the position it would be at once, with its open risk; None while its money cannot be told."""
+
+    exposed: Exposed | None
+    risk_money: Money | None
+
+
+def wanted(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy) -> Wanted:
+    """What a sized entry would add to the book."""
+    valuer, per_side = ctx.valuer(symbol), ctx.commission_money_per_lot(symbol)
+    if valuer is None or per_side is None:
+        return Wanted(None, None)
+    exposed = Exposed(
+        valuer=valuer,
+        side=side,
+        lots=sized.lots,
+        open_price=sized.entry_price,
+        stop_price=sized.stop_price,
+        now_price=sized.entry_price,
+        stop_distance=abs(sized.entry_price - sized.stop_price),
+        close_cost_money=per_side * sized.lots,
+    )
+    return Wanted(exposed, open_risk_money(exposed, ctx.rates, own.slippage))
+
+
+def exposure(
+    ctx: Context, spec: Instrument, side: Side, prices: Executable, stands: list[Stands], own: PairPolicy, take: Take
+) -> tuple[Cap, ...] | None:
     """Leverage as volumes that sizing obeys; None (and a failed check) when it cannot be told."""
-    valuer, spec, equity = ctx.valuer(symbol), ctx.spec(symbol), ctx.state.equity_money
-    held = notionals(ctx)
+    valuer, equity = ctx.valuer(spec.symbol), ctx.state.equity_money
+    held = notionals(ctx, stands)
     per_lot = None if valuer is None else valuer.notional_money(1.0, prices.entry_price, ctx.rates)
-    if held is None or per_lot is None or per_lot <= 0.0 or spec is None or equity is None:
+    if held is None or per_lot is None or per_lot <= 0.0 or equity is None:
         take(Check("leverage", None, None, False, "a rate into the account currency is missing"))
         return None
-    limits = exposure_caps(
-        add_up(held), spec, side, notional_money_per_lot=per_lot, equity_money=equity, policy=ctx.policy(symbol).exposure
-    )
+    limits = exposure_caps(add_up(held), spec, side, notional_money_per_lot=per_lot, equity_money=equity, policy=own.exposure)
     rules = ctx.settings.funded
     if rules.enabled and rules.lots_max > 0.0:
         taken = sum(one.lots for one in ctx.state.positions.values()) + sum(one.lots for one in ctx.state.reservations.values())
         limits = (*limits, Cap("funded_lots", rules.lots_max - taken, f"all positions together at most {rules.lots_max:g}"))
     return limits
-
-
-def taken_lots(ctx: Context, symbol: str, side: Side) -> Lots:
-    """Volume that counts against the broker's limit per direction."""
-    return direction_lots(ctx, symbol, side)
 
 
 def kelly_fraction(ctx: Context, take: Take) -> float | None:
@@ -97,9 +115,9 @@ def kelly_fraction(ctx: Context, take: Take) -> float | None:
         drop_reason(ctx, "kelly", "Kelly is off")
         ctx.state.kelly_note = ""
         return None
-    found = kelly_risk(ctx.state.results_r, ctx.account_policy.kelly)
+    found = ctx.kelly.risk(ctx.state.results_r, ctx.account_policy.kelly)
     for check in found.checks:
-        take(Check(check.name, check.value, check.threshold, True, check.note))
+        take(check if check.passed else Check(check.name, check.value, check.threshold, True, check.note))
     note = f"{found.risk_fraction:.3%} ({found.source}, {found.trades} trades)"
     if found.negative and not ctx.state.kelly_negative:
         ctx.emit(Alert(kind="risk", level="warning", text=f"Kelly's optimum over {found.trades} trades is not positive"))
@@ -111,12 +129,12 @@ def kelly_fraction(ctx: Context, take: Take) -> float | None:
     return found.risk_fraction
 
 
-def correlation(ctx: Context, found: Signal, sized: Sized, own: PairPolicy, take: Take) -> Lots | None:
-    """Lots that the correlated risk of the book allows; None when it refuses."""
+def correlation(
+    ctx: Context, found: Signal, lots: Lots, entry: Wanted, stands: list[Stands], own: PairPolicy, take: Take
+) -> Lots | None:
+    """How many of its lots the correlated risk of the book allows; None when it refuses."""
     settings = own.settings.correlation
-    risks, equity = signed_risks(ctx), ctx.state.equity_money
-    entry = _entry_of(ctx, found.symbol, found.side, sized)
-    own_risk = None if entry is None else open_risk_money(entry, ctx.rates, own.slippage)
+    risks, equity, own_risk = signed_risks(ctx, stands), ctx.state.equity_money, entry.risk_money
     if risks is None or equity is None or own_risk is None:
         take(Check("correlation", None, None, False, "the open risk of a position is not known"))
         return None
@@ -131,19 +149,18 @@ def correlation(ctx: Context, found: Signal, sized: Sized, own: PairPolicy, take
     )
     if not take(verdict.check):
         return None
-    return sized.lots * verdict.take_fraction
+    return lots * verdict.take_fraction
 
 
-def budget(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy, take: Take) -> tuple[Money | None, Money | None]:
+def budget(ctx: Context, entry: Wanted, stands: list[Stands], own: PairPolicy, take: Take) -> tuple[Money | None, Money | None]:
     """Margin and open risk that the entry would take, checked against all that is left; (margin, risk)."""
-    state = ctx.state
-    equity, account, exposed = state.equity_money, state.account, _entry_of(ctx, symbol, side, sized)
-    held, used = open_risk(ctx), used_margin_money(ctx)
+    state, exposed, own_risk = ctx.state, entry.exposed, entry.risk_money
+    equity, account = state.equity_money, state.account
+    held, used = open_risk(ctx, stands), used_margin_money(ctx)
     if equity is None or account is None or exposed is None or held is None or used is None:
         take(Check("budget", None, None, False, "open risk or margin of the book is not known"))
         return None, None
-    own_risk = open_risk_money(exposed, ctx.rates, own.slippage)
-    margin = exposed.valuer.margin_money(side, sized.lots, sized.entry_price, account.leverage, ctx.rates)
+    margin = exposed.valuer.margin_money(exposed.side, exposed.lots, exposed.open_price, account.leverage, ctx.rates)
     if own_risk is None or margin is None:
         take(Check("budget", None, None, False, "a rate into the account currency is missing"))
         return None, None
@@ -161,41 +178,28 @@ def budget(ctx: Context, symbol: str, side: Side, sized: Sized, own: PairPolicy,
     )
     free = equity - used - sum(one.margin_money for one in state.reservations.values())
     take(Check("margin", margin, free, margin <= free, "margin of the entry against what is free"))
-    _gaps(ctx, symbol, exposed, equity, take)
+    _gaps(ctx, exposed, stands, own, equity, take)
     return margin, own_risk
-
-
-def _entry_of(ctx: Context, symbol: str, side: Side, sized: Sized) -> Exposed | None:
-    """The entry as the position it would be at once; None while its money cannot be told."""
-    valuer, per_side = ctx.valuer(symbol), ctx.commission_money_per_lot(symbol)
-    if valuer is None or per_side is None:
-        return None
-    return Exposed(
-        valuer=valuer,
-        side=side,
-        lots=sized.lots,
-        open_price=sized.entry_price,
-        stop_price=sized.stop_price,
-        now_price=sized.entry_price,
-        stop_distance=abs(sized.entry_price - sized.stop_price),
-        close_cost_money=per_side * sized.lots,
-    )
 
 
 def before_weekend(ctx: Context, symbol: str) -> bool:
     """Whether what is entered now would stand over the weekend."""
+    return _before_weekend(ctx, ctx.policy(symbol))
+
+
+def _before_weekend(ctx: Context, own: PairPolicy) -> bool:
     second = week_second(ctx.now, NEW_YORK)
-    return second >= ctx.policy(symbol).no_entries_week_s or second < WEEK_OPEN_S
+    return second >= own.no_entries_week_s or second < WEEK_OPEN_S
 
 
-def _gaps(ctx: Context, symbol: str, exposed: Exposed, equity: Money, take: Take) -> None:
+def _gaps(ctx: Context, exposed: Exposed, stands: list[Stands], own: PairPolicy, equity: Money, take: Take) -> None:
     """All stops hit with a gap behind each; on a funded account the same against its limits."""
-    weekend = before_weekend(ctx, symbol)
-    fraction = gap_fraction(ctx, symbol, weekend=weekend)
+    weekend = _before_weekend(ctx, own)
+    fraction = gap_fraction(own, weekend=weekend)
     own_loss = gap_loss_money(exposed, ctx.rates, gap_fraction=fraction)
-    most = ctx.policy(symbol).settings.exposure.all_stops_max_pct / 100.0
+    most = own.settings.exposure.all_stops_max_pct / 100.0
     check = all_stops_check(
-        gap_losses(ctx, weekend=weekend), own_loss, equity_money=equity, max_fraction=most, gap_fraction=fraction
+        gap_losses(ctx, stands, weekend=weekend), own_loss, equity_money=equity, max_fraction=most, gap_fraction=fraction
     )
     take(check)
     if ctx.settings.funded.enabled:

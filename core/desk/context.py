@@ -13,16 +13,17 @@ from msgspec import Struct
 from core.clock.zones import NEW_YORK
 from core.desk.state import DeskState, PairState
 from core.filters.hours import EarlyClose, Hours, early_closes_of, is_open, next_open, parse_clock, parse_day_clock, parse_hours
-from core.filters.news import WindowPolicy
+from core.filters.news import Releases, WindowPolicy
 from core.filters.spread import UsualSpreads
 from core.model.effects import AskBook, CloseWhy, Effect, Noted
 from core.model.market import Instrument, Quote, Side
 from core.model.money import Valuer
 from core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
 from core.risk.breakers import BreakerPolicy
+from core.risk.correlation import ClosesKept
 from core.risk.exposure import ExposurePolicy
 from core.risk.funded import FundedPolicy
-from core.risk.kelly import KellyPolicy
+from core.risk.kelly import KellyKept, KellyPolicy
 from core.risk.open_risk import SlippagePolicy
 from core.risk.sizing import SizingPolicy
 from core.settings.load import for_pair
@@ -182,12 +183,15 @@ class Context:
 
     __slots__ = (
         "_pair_policies",
+        "_releases",
         "_valuers",
         "_watched",
         "account_policy",
         "closed",
         "dirty",
         "flatten_wish",
+        "hours",
+        "kelly",
         "leave_times",
         "leave_weeks",
         "magic",
@@ -211,15 +215,19 @@ class Context:
         self.touched = True
         """Something was booked that may change when the desk next cares."""
         self.dirty = True
-        """Positions, orders or instruments changed: what is derived from them is made anew."""
+        """Other positions, or other instruments or an account to value them by: which quotes move them is worked out anew."""
         self.flatten_wish: CloseWhy | None = None
         """A breaker or a rule wants everything of ours closed; carried out before the same input is done."""
         self.account_policy = account_policy(settings)
+        self.kelly = KellyKept()
+        self.hours: dict[str, ClosesKept] = {}
+        """By symbol, the hours that correlation looked at last."""
         self.leave_times: dict[int, UtcNs | None] = {}
         """By position, when it has to leave before a long closure; follows from its opening, settings and sessions."""
         self.leave_weeks: dict[str, tuple[UtcNs, UtcNs]] = {}
         """By pair, an opening and when it has to leave: what is opened between them leaves then as well."""
         self._pair_policies: dict[str, PairPolicy] = {}
+        self._releases: dict[str, Releases] = {}
         self._valuers: dict[str, Valuer] = {}
         self._watched: dict[str, tuple[int, ...]] = {}
         self.closed: list[int] = []
@@ -268,6 +276,13 @@ class Context:
         found = self._pair_policies.get(symbol)
         if found is None:
             found = self._pair_policies[symbol] = pair_policy(self.settings, symbol)
+        return found
+
+    def releases(self, spec: Instrument) -> Releases:
+        """The releases known that concern a pair under its policy."""
+        book, policy, found = self.state.news, self.policy(spec.symbol).news, self._releases.get(spec.symbol)
+        if found is None or found.book is not book or found.policy is not policy or found.currencies != spec.currencies:
+            found = self._releases[spec.symbol] = Releases(book, spec.currencies, policy)
         return found
 
     def is_open(self, spec: Instrument, at_utc_ns: UtcNs) -> bool:

@@ -7,6 +7,7 @@ refuses. Does not: hold formulas (`core.filters`, `core.risk`) or reserve (`gate
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from core.desk import caps, closes, gate, stops
 from core.desk.bounds import SIGNALS_MAX, TRADED_MAX, trim, trim_list
 from core.desk.context import Context, PairPolicy, ns
 from core.desk.equity import LOTS_NOISE
+from core.desk.exposed import direction_lots, standing
 from core.desk.pricing import Executable, executable
 from core.desk.pyramid import AddPlan, plan_add
 from core.desk.state import Candidate, Entry, OurPosition, SignalSeen
@@ -59,8 +61,12 @@ class Findings:
 
     def rule(self, ruling: Ruling, fresh_until_utc_ns: int) -> bool:
         """Take a filter's answer; it may pass only if it can do so while the signal is fresh."""
+        check = ruling.check
+        if check.passed:
+            self.checks.append(check)
+            return True
         may = ruling.passing and (ruling.again_utc_ns == 0 or ruling.again_utc_ns <= fresh_until_utc_ns)
-        return self.add(ruling.check, passing=may)
+        return self.add(check, passing=may)
 
     def failed(self) -> bool:
         """Something stands against it."""
@@ -113,7 +119,7 @@ def judge(ctx: Context, candidate: Candidate) -> bool:
     plan = _own_position(ctx, candidate, findings, priced)
     if findings.failed():
         return _not_now(ctx, candidate, findings, expires)
-    caps.counts(ctx, found.symbol, findings.add, adds=plan is not None)
+    caps.counts(ctx, found.symbol, own, findings.add, adds=plan is not None)
     if findings.failed():
         return _not_now(ctx, candidate, findings, expires)
     ticket = _sized(ctx, candidate, findings, priced, plan)
@@ -172,7 +178,7 @@ def _filters(ctx: Context, found: Signal, findings: Findings, own: PairPolicy, e
     if early is not None:
         findings.rule(early, expires)
     hold = own.settings.news.when_unavailable == "hold"
-    findings.rule(news.news_window(ctx.now, ctx.state.news, spec.currencies, own.news, hold_when_unavailable=hold), expires)
+    findings.rule(news.news_window(ctx.now, ctx.releases(spec), hold_when_unavailable=hold), expires)
     features = found.features
     findings.rule(
         volatility.atr_price(features.atr_m15_price, found.entry_price, max_fraction=rules.atr_price_max_pct / 100.0), expires
@@ -244,7 +250,8 @@ def _against(ctx: Context, candidate: Candidate, findings: Findings, held: list[
 def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Priced, plan: AddPlan | None) -> gate.Ticket | None:
     """Size, reward for the risk, then everything that caps; None when it is refused."""
     found = candidate.signal
-    limits = caps.exposure(ctx, found.symbol, found.side, priced.prices, findings.add)
+    stands = standing(ctx)
+    limits = caps.exposure(ctx, priced.spec, found.side, priced.prices, stands, priced.policy, findings.add)
     if limits is None:
         return None
     if plan is not None:
@@ -253,19 +260,21 @@ def _sized(ctx: Context, candidate: Candidate, findings: Findings, priced: Price
     sized = _size(ctx, found, priced, limits, findings)
     if sized is None:
         return None
-    part = caps.correlation(ctx, found, sized, priced.policy, findings.add)
+    wanted = caps.wanted(ctx, found.symbol, found.side, sized, priced.policy)
+    part = caps.correlation(ctx, found, sized.lots, wanted, stands, priced.policy, findings.add)
     if part is None:
         return None
     if part < sized.lots - LOTS_NOISE:
         sized = _size(ctx, found, priced, (*limits, sizing.Cap("correlation_lots", part, "shrunk to the book's limit")), findings)
         if sized is None:
             return None
+        wanted = caps.wanted(ctx, found.symbol, found.side, sized, priced.policy)
     if not _worth_it(ctx, found, priced, sized, findings):
         return None
     if plan is not None and plan.holds_whole and stops.tighter(found.side, plan.stop_price, sized.stop_price):
         findings.add(Check("pyramid_stops", sized.stop_price, plan.stop_price, False, "the add would loosen the whole's stop"))
         return None
-    margin, budget = caps.budget(ctx, found.symbol, found.side, sized, priced.policy, findings.add)
+    margin, budget = caps.budget(ctx, wanted, stands, priced.policy, findings.add)
     if findings.failed() or margin is None or budget is None:
         return None
     return gate.Ticket(
@@ -309,7 +318,7 @@ def _size(ctx: Context, found: Signal, priced: Priced, limits: tuple[sizing.Cap,
         commission_money_per_lot=2.0 * per_side,
         tick_value_money=spec.tick_value_loss_money,
         tick_value_expected_money=ctx.pair(found.symbol).tick_value_expected_money,
-        direction_lots=caps.taken_lots(ctx, found.symbol, found.side),
+        direction_lots=direction_lots(ctx, found.symbol, found.side) if spec.volume_limit_lots > 0.0 else 0.0,
     )
     policy = priced.policy.sizing
     share = caps.kelly_fraction(ctx, findings.add)
@@ -334,10 +343,11 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
     """Refuse, or let it wait when all that stands against it may pass while it is fresh."""
     held = candidate.waiting_reason
     # what it waits for stays the reason while it stands: a quote that grows old meanwhile is not what stopped it
-    passing = held if any(check.name == held and not check.passed for check in findings.checks) else findings.passing
+    still = bool(held) and any(check.name == held and not check.passed for check in findings.checks)
+    passing = held if still else findings.passing
     if not findings.final and findings.passing and ctx.now < expires_utc_ns:
         first_time = not held
-        candidate.waiting_reason, candidate.checks = passing, tuple(_plain(check) for check in findings.checks)
+        candidate.waiting_reason, candidate.checks = passing, _plain(findings.checks)
         if first_time:
             _verdict(ctx, candidate, "waiting", passing, findings)
         return True
@@ -348,10 +358,14 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
     return False
 
 
-def _plain(check: Check) -> Check:
-    """The same check with its numbers as floats, so that it reads back from a checkpoint as it was written."""
-    if type(check.value) in _PLAIN and type(check.threshold) in _PLAIN:
-        return check
+def _plain(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The same checks with their numbers as floats, so that they read back from a checkpoint as they were written."""
+    return tuple(
+        [check if type(check.value) in _PLAIN and type(check.threshold) in _PLAIN else _in_floats(check) for check in checks]
+    )
+
+
+def _in_floats(check: Check) -> Check:
     value = None if check.value is None else float(check.value)
     threshold = None if check.threshold is None else float(check.threshold)
     return Check(check.name, value, threshold, check.passed, check.note)
@@ -387,10 +401,10 @@ def _verdict(
 ) -> None:
     """One line of the "why not?" ledger, and the same for the screen."""
     found = candidate.signal
-    checks = tuple([_plain(check) for check in (*found.votes, *findings.checks)])
+    checks = _plain((*found.votes, *findings.checks))
     pair = ctx.pair(found.symbol)
     pair.outcome, pair.reason = outcome, reason
-    ctx.touched = ctx.dirty = True
+    ctx.touched = True
     ctx.emit(
         Verdict(
             symbol=found.symbol,
@@ -406,8 +420,7 @@ def _verdict(
         )
     )
     seen = ctx.state.signals
-    bar = found.bar_open_utc_ns
-    seen[:] = [one for one in seen if one.bar_open_utc_ns != bar or one.symbol != found.symbol]
+    _forget(seen, found.symbol, found.bar_open_utc_ns)
     seen.append(
         SignalSeen(
             symbol=found.symbol,
@@ -422,6 +435,17 @@ def _verdict(
         )
     )
     trim_list(seen, SIGNALS_MAX)
+
+
+def _forget(seen: list[SignalSeen], symbol: str, bar_open_utc_ns: int) -> None:
+    """What was said before of the same candidate; a bar that had not begun yet is refused once and never judged again."""
+    for row in range(len(seen) - 1, -1, -1):
+        one = seen[row]
+        if one.decided_utc_ns < bar_open_utc_ns:
+            return
+        if one.bar_open_utc_ns == bar_open_utc_ns and one.symbol == symbol:
+            del seen[row]
+            return
 
 
 def _text(findings: Findings, outcome: str, reason: str, lots: float) -> str:

@@ -7,9 +7,9 @@ Units: money in account currency, prices executable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from msgspec import Struct
 
-from core.desk.context import Context
+from core.desk.context import Context, PairPolicy
 from core.desk.equity import LOTS_NOISE
 from core.desk.state import ForeignPosition, OurPosition, Reservation
 from core.model.market import Side
@@ -62,13 +62,32 @@ def exposed_foreign(ctx: Context, foreign: ForeignPosition) -> Exposed | None:
     )
 
 
-def _held(ctx: Context) -> Iterator[tuple[str, Side, Lots, Exposed | None]]:
+class Stands(Struct, frozen=True):
+    """A position as risk sees it now, with its open risk; None where that cannot be told."""
+
+    symbol: str
+    side: Side
+    lots: Lots
+    exposed: Exposed | None
+    risk_money: Money | None
+
+
+def standing(ctx: Context) -> list[Stands]:
+    """All that is open, ours and foreign. Who asks more than one thing of it, before anything else is booked, hands it on."""
+    found: list[Stands] = []
     for position in ctx.state.positions.values():
         if position.lots > LOTS_NOISE:
-            yield position.symbol, position.side, position.lots, exposed_ours(ctx, position)
+            exposed = exposed_ours(ctx, position)
+            risk = _risk_money(ctx, position.symbol, exposed)
+            found.append(Stands(position.symbol, position.side, position.lots, exposed, risk))
     for foreign in ctx.state.foreign.values():
-        held = foreign.at_broker
-        yield held.symbol, held.side, held.lots, exposed_foreign(ctx, foreign)
+        held, exposed = foreign.at_broker, exposed_foreign(ctx, foreign)
+        found.append(Stands(held.symbol, held.side, held.lots, exposed, _risk_money(ctx, held.symbol, exposed)))
+    return found
+
+
+def _risk_money(ctx: Context, symbol: str, exposed: Exposed | None) -> Money | None:
+    return None if exposed is None else open_risk_money(exposed, ctx.rates, ctx.policy(symbol).slippage)
 
 
 def position_risk_money(ctx: Context, position: OurPosition | ForeignPosition) -> Money | None:
@@ -81,17 +100,16 @@ def position_risk_money(ctx: Context, position: OurPosition | ForeignPosition) -
     else:
         exposed = exposed_foreign(ctx, position)
         symbol = position.at_broker.symbol
-    return None if exposed is None else open_risk_money(exposed, ctx.rates, ctx.policy(symbol).slippage)
+    return _risk_money(ctx, symbol, exposed)
 
 
-def open_risk(ctx: Context) -> Money | None:
-    """Open risk of the whole book; None while a part of it is not known."""
+def open_risk(ctx: Context, stands: list[Stands] | None = None) -> Money | None:
+    """Open risk of all that stands; None while a part of it is not known."""
     total = 0.0
-    for symbol, _, _, exposed in _held(ctx):
-        one = None if exposed is None else open_risk_money(exposed, ctx.rates, ctx.policy(symbol).slippage)
-        if one is None:
+    for one in standing(ctx) if stands is None else stands:
+        if one.risk_money is None:
             return None
-        total += one
+        total += one.risk_money
     return total
 
 
@@ -100,32 +118,32 @@ def reserved_risk(ctx: Context) -> Money:
     return sum(reservation.risk_money for reservation in ctx.state.reservations.values())
 
 
-def signed_risks(ctx: Context) -> list[tuple[str, Money]] | None:
+def signed_risks(ctx: Context, stands: list[Stands] | None = None) -> list[tuple[str, Money]] | None:
     """Risk per symbol with its sign (a sell negative), reservations included; None while a part is not known."""
     risks: list[tuple[str, Money]] = []
-    for symbol, side, _, exposed in _held(ctx):
-        one = None if exposed is None else open_risk_money(exposed, ctx.rates, ctx.policy(symbol).slippage)
-        if one is None:
+    for one in standing(ctx) if stands is None else stands:
+        if one.risk_money is None:
             return None
-        risks.append((symbol, side * one))
+        risks.append((one.symbol, one.side * one.risk_money))
     risks.extend((held.symbol, held.side * held.risk_money) for held in ctx.state.reservations.values())
     return risks
 
 
-def gap_fraction(ctx: Context, symbol: str, *, weekend: bool) -> float:
+def gap_fraction(own: PairPolicy, *, weekend: bool) -> float:
     """How far beyond its stop a fill is assumed in the worst case."""
-    own = ctx.policy(symbol).settings.exposure
-    return (own.gap_weekend_pct if weekend else own.gap_pct) / 100.0
+    rules = own.settings.exposure
+    return (rules.gap_weekend_pct if weekend else rules.gap_pct) / 100.0
 
 
-def gap_losses(ctx: Context, *, weekend: bool) -> list[Money | None]:
+def gap_losses(ctx: Context, stands: list[Stands] | None = None, *, weekend: bool) -> list[Money | None]:
     """What equity loses position by position if each stop fills with a gap behind it, reservations included."""
     losses: list[Money | None] = []
-    for symbol, _, _, exposed in _held(ctx):
-        fraction = gap_fraction(ctx, symbol, weekend=weekend)
+    for one in standing(ctx) if stands is None else stands:
+        exposed, fraction = one.exposed, gap_fraction(ctx.policy(one.symbol), weekend=weekend)
         losses.append(None if exposed is None else gap_loss_money(exposed, ctx.rates, gap_fraction=fraction))
     losses.extend(
-        _reserved_gap(ctx, held, gap_fraction(ctx, held.symbol, weekend=weekend)) for held in ctx.state.reservations.values()
+        _reserved_gap(ctx, held, gap_fraction(ctx.policy(held.symbol), weekend=weekend))
+        for held in ctx.state.reservations.values()
     )
     return losses
 
@@ -147,11 +165,12 @@ def _reserved_gap(ctx: Context, held: Reservation, fraction: float) -> Money | N
     return gap_loss_money(entry, ctx.rates, gap_fraction=fraction)
 
 
-def notionals(ctx: Context) -> list[Notional] | None:
+def notionals(ctx: Context, stands: list[Stands] | None = None) -> list[Notional] | None:
     """Worth of all that is held or reserved; None while a rate is missing."""
     found: list[Notional] = []
-    for _, side, lots, exposed in _held(ctx):
-        one = None if exposed is None else notional(exposed.valuer, side, lots, exposed.now_price, ctx.rates)
+    for stand in standing(ctx) if stands is None else stands:
+        exposed = stand.exposed
+        one = None if exposed is None else notional(exposed.valuer, stand.side, stand.lots, exposed.now_price, ctx.rates)
         if one is None:
             return None
         found.append(one)

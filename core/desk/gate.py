@@ -84,7 +84,7 @@ def submit(ctx: Context, ticket: Ticket) -> str:
         stop_price=ticket.stop_price,
         target_price=ticket.target_price,
     )
-    ctx.touched = ctx.dirty = True
+    ctx.touched = True
     ctx.emit(_submit_effect(ctx, client_id, reservation_id, ticket))
     return client_id
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from core.desk.context import Context
 from core.desk.exposed import completed_hours
-from core.risk.correlation import Closes, Matrix, matrix
+from core.risk.correlation import Closes, ClosesKept, Matrix, matrix
 
 
 def links_of(ctx: Context, symbols: list[str]) -> Matrix:
@@ -20,6 +20,7 @@ def links_of(ctx: Context, symbols: list[str]) -> Matrix:
         currencies[name] = spec.currencies if spec is not None else ("", "")
         if pair is not None and len(names) > 1:
             count = completed_hours(pair.h1_open_utc_ns, ctx.now)
-            closes[name] = Closes(pair.h1_open_utc_ns[:count], pair.h1_close_price[:count])
+            kept = ctx.hours.setdefault(name, ClosesKept())
+            closes[name] = kept.first(count, pair.h1_open_utc_ns, pair.h1_close_price)
     settings = ctx.settings.correlation
     return matrix(closes, currencies, names, bars=settings.bars, bars_min=settings.bars_min)

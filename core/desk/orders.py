@@ -191,7 +191,7 @@ def settle(ctx: Context, order: OrderInFlight, position_id: int) -> None:
         return
     state.settled[order.client_id] = Settled(kind=order.kind, position_id=position_id)
     trim(state.settled, SETTLED_MAX)
-    ctx.touched = ctx.dirty = True
+    ctx.touched = True
     task = state.closes.get(order.position_id)
     if order.kind == "close" and task is not None and task.client_id == order.client_id and order.fate == "unknown":
         closes.wait_for_book(ctx, task)

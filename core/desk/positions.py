@@ -290,7 +290,7 @@ def lots_left(ctx: Context, position: OurPosition, lots: Lots) -> None:
     position.swap_money *= keep
     position.changed_utc_ns = ctx.now
     position.partly_closed = True
-    ctx.touched = ctx.dirty = True
+    ctx.touched = True
     revalue(ctx, position)
     sum_equity(ctx)
 

@@ -8,6 +8,7 @@ span midnight. Does not: know holidays that nobody listed (no tick comes then, a
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -38,7 +39,10 @@ class Hours(Struct, frozen=True, kw_only=True):
 
     def contain(self, utc_ns: UtcNs) -> bool:
         """Whether the span holds at an instant."""
-        second = day_and_second(utc_ns, self.zone)[1]
+        return self.holds(day_and_second(utc_ns, self.zone)[1])
+
+    def holds(self, second: int) -> bool:
+        """Whether the span holds at a second of the day."""
         if self.from_s <= self.to_s:
             return self.from_s <= second < self.to_s
         return second >= self.from_s or second < self.to_s
@@ -119,9 +123,10 @@ def entry_hours(at_utc_ns: UtcNs, spans: tuple[Hours, ...]) -> Ruling:
     if not spans:
         return Ruling(check=Check("hours", None, None, True, "no hours are set"))
     first = spans[0]
-    hour = day_and_second(at_utc_ns, first.zone)[1] / S_PER_HOUR
-    passed = any(span.contain(at_utc_ns) for span in spans)
-    note = ", ".join(f"{span.zone} {_clock(span.from_s)}-{_clock(span.to_s)}" for span in spans)
+    second = day_and_second(at_utc_ns, first.zone)[1]
+    hour = second / S_PER_HOUR
+    passed = first.holds(second) or any(span.contain(at_utc_ns) for span in spans[1:])
+    note = ", ".join([_words(span) for span in spans])
     again = 0 if passed else min(span.next_start(at_utc_ns) for span in spans)
     return Ruling(
         check=Check("hours", round(hour, 4), first.from_s / S_PER_HOUR, passed, note), passing=not passed, again_utc_ns=again
@@ -130,9 +135,9 @@ def entry_hours(at_utc_ns: UtcNs, spans: tuple[Hours, ...]) -> Ruling:
 
 def rollover(at_utc_ns: UtcNs, span: Hours) -> Ruling:
     """No entries inside the span around the bank day's change."""
-    inside = span.contain(at_utc_ns)
-    hour = day_and_second(at_utc_ns, span.zone)[1] / S_PER_HOUR
-    note = f"not in {span.zone} {_clock(span.from_s)}-{_clock(span.to_s)}"
+    second = day_and_second(at_utc_ns, span.zone)[1]
+    inside, hour = span.holds(second), second / S_PER_HOUR
+    note = f"not in {_words(span)}"
     again = span.next_end(at_utc_ns) if inside else 0
     return Ruling(
         check=Check("rollover", round(hour, 4), span.from_s / S_PER_HOUR, not inside, note), passing=inside, again_utc_ns=again
@@ -170,10 +175,15 @@ def early_close(at_utc_ns: UtcNs, instrument: Instrument, known: tuple[EarlyClos
 
 def _closes_early(instrument: Instrument, at_utc_ns: UtcNs) -> UtcNs | None:
     """When the session that holds now ends, where that is a long closure before the usual week is over."""
-    second = week_second(at_utc_ns, NEW_YORK)
     sessions = instrument.sessions
-    ending = next((end for start, end in sessions if start <= second < end), None)
-    if ending is None or ending >= WEEK_CLOSE_S:
+    if not sessions:
+        return None
+    second, ending = week_second(at_utc_ns, NEW_YORK), WEEK_CLOSE_S
+    for start, end in sessions:
+        if start <= second < end:
+            ending = end
+            break
+    if ending >= WEEK_CLOSE_S:
         return None
     following = min((start - ending) % _S_PER_WEEK for start, _ in sessions)
     return at_utc_ns + (ending - second) * NS_PER_S if following >= LONG_CLOSURE_S else None
@@ -186,10 +196,14 @@ def sessions_of(instrument: Instrument) -> tuple[tuple[int, int], ...]:
 
 def is_open(instrument: Instrument, at_utc_ns: UtcNs, known: tuple[EarlyClose, ...] = ()) -> bool:
     """Whether the symbol's own hours hold at an instant, but for the early closes and holidays that are known."""
-    if known and any(close.at_utc_ns <= at_utc_ns < close.until_utc_ns for close in known):
-        return False
+    for close in known:
+        if close.at_utc_ns <= at_utc_ns < close.until_utc_ns:
+            return False
     second = week_second(at_utc_ns, NEW_YORK)
-    return any(start <= second < end for start, end in sessions_of(instrument))
+    for start, end in sessions_of(instrument):  # noqa: SIM110 - asked too often for a generator
+        if start <= second < end:
+            return True
+    return False
 
 
 def next_open(instrument: Instrument, at_utc_ns: UtcNs, known: tuple[EarlyClose, ...] = ()) -> UtcNs:
@@ -226,6 +240,11 @@ def _after_week_seconds(utc_ns: UtcNs, week_s: int) -> UtcNs:
             break
         instant = next_local_time(instant, NEW_YORK, second_of_day)
     return instant
+
+
+@lru_cache(maxsize=64)
+def _words(span: Hours) -> str:
+    return f"{span.zone} {_clock(span.from_s)}-{_clock(span.to_s)}"
 
 
 def _clock(second: int) -> str:

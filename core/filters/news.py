@@ -135,18 +135,48 @@ def _stretches(planned: Planned, policy: WindowPolicy) -> list[tuple[UtcNs, UtcN
     return [(time - policy.before_ns, time + policy.after_ns) for time in (event.at_utc_ns, *planned.also_utc_ns)]
 
 
-def news_window(
-    at_utc_ns: UtcNs, book: NewsBook, currencies: tuple[str, str], policy: WindowPolicy, *, hold_when_unavailable: bool
-) -> Ruling:
+class Releases:
+    """The releases of one book that concern one pair, in order of time, so that most instants need one look at each list."""
+
+    __slots__ = ("_from", "_next", "_times", "_to", "book", "currencies", "policy")
+
+    def __init__(self, book: NewsBook, currencies: tuple[str, str], policy: WindowPolicy) -> None:
+        """All three are kept as they are; another book, pair or policy needs other releases."""
+        self.book, self.currencies, self.policy = book, currencies, policy
+        concerned = [planned for planned in book.planned if _concerns(planned.news, currencies, policy.impacts)]
+        self._next = [planned.news for planned in concerned if _timed(planned.news)]
+        self._times = [event.at_utc_ns for event in self._next]
+        self._from: list[UtcNs] = []
+        self._to: list[UtcNs] = []
+        for start, end in sorted(stretch for planned in concerned for stretch in _stretches(planned, policy)):
+            if self._to and start <= self._to[-1]:
+                self._to[-1] = max(self._to[-1], end)
+            else:
+                self._from.append(start)
+                self._to.append(end)
+
+    def near(self, at_utc_ns: UtcNs) -> bool:
+        """Whether an instant lies in a stretch that any of them closes."""
+        row = bisect_right(self._from, at_utc_ns) - 1
+        return row >= 0 and at_utc_ns < self._to[row]
+
+    def following(self, at_utc_ns: UtcNs) -> News | None:
+        """The next one whose time is announced."""
+        row = bisect_left(self._times, at_utc_ns)
+        return self._next[row] if row < len(self._next) else None
+
+
+def news_window(at_utc_ns: UtcNs, releases: Releases, *, hold_when_unavailable: bool) -> Ruling:
     """No release is near. The value is minutes until the release that closes (negative after it), or until the next one."""
+    book, policy = releases.book, releases.policy
     missing = "" if book.available else f"no calendar: {book.why}" if book.why else "no calendar"
     if missing and hold_when_unavailable:
         return Ruling(check=Check("news", None, None, False, missing), passing=True)
-    closed = windows(book, currencies, policy, around_utc_ns=at_utc_ns) if _near(at_utc_ns, book, policy) else ()
+    closed = windows(book, releases.currencies, policy, around_utc_ns=at_utc_ns) if releases.near(at_utc_ns) else ()
     inside = [window for window in closed if window.from_utc_ns <= at_utc_ns < window.to_utc_ns]
     limit = policy.before_ns / _MINUTE_NS
     if not inside:
-        following = next_release(at_utc_ns, book, currencies, policy.impacts)
+        following = releases.following(at_utc_ns)
         minutes = None if following is None else (following.at_utc_ns - at_utc_ns) / _MINUTE_NS
         return Ruling(check=Check("news", minutes, limit, True, missing or ("" if following is None else _said(following))))
     event = inside[0].planned.news
@@ -154,16 +184,6 @@ def news_window(
     more = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
     check = Check("news", minutes, limit, False, _said(event) + more)
     return Ruling(check=check, passing=True, again_utc_ns=_reopens(at_utc_ns, closed))
-
-
-def _near(at_utc_ns: UtcNs, book: NewsBook, policy: WindowPolicy) -> bool:
-    """Whether any release at all, of whatever currency, could close that instant; most instants have none."""
-    return any(
-        planned.also_utc_ns
-        or not _timed(planned.news)
-        or planned.news.at_utc_ns - policy.before_ns <= at_utc_ns < planned.news.at_utc_ns + policy.after_ns
-        for planned in _around(book.planned, at_utc_ns, policy)
-    )
 
 
 def _reopens(at_utc_ns: UtcNs, closed: tuple[Window, ...]) -> UtcNs:
@@ -191,4 +211,4 @@ def next_release(at_utc_ns: UtcNs, book: NewsBook, currencies: tuple[str, ...], 
 
 def _said(event: News) -> str:
     when = "all day" if event.all_day else "time not announced" if event.tentative else ""
-    return " ".join(part for part in (event.currency, event.impact, event.title, f"({when})" if when else "") if part)
+    return " ".join([part for part in (event.currency, event.impact, event.title, f"({when})" if when else "") if part])

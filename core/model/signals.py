@@ -10,8 +10,11 @@ from core.model.market import Side
 from core.model.units import M15_NS, Price, UtcNs
 
 
-class Check(Struct, frozen=True):
-    """One vote, filter, sizing step or cap: a number against a threshold, with a verdict an operator can read."""
+class Check(Struct, frozen=True, gc=False):
+    """One vote, filter, sizing step or cap: a number against a threshold, with a verdict an operator can read.
+
+    There are dozens to a judgement, and they hold nothing that could hold them: the collector of cycles need not look.
+    """
 
     name: str
     value: float | None

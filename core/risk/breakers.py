@@ -172,13 +172,16 @@ def entry_checks(
         counted = value + entries_reserved if name == "entries" else value
         passed = name not in tripped and not _reached(counted, threshold) and state.day_base_money > 0.0
         checks.append(Check(name, counted, threshold, passed, _comes_back(rearm) if not passed else ""))
-    checks.append(Check("positions", positions + 1, policy.positions_max, positions < policy.positions_max))
-    checks.append(
-        Check("pair_positions", pair_positions + 1, policy.positions_per_pair_max, pair_positions < policy.positions_per_pair_max)
-    )
+    checks.append(counted_check("positions", positions, policy.positions_max))
+    checks.append(counted_check("pair_positions", pair_positions, policy.positions_per_pair_max))
     margin_fits = margin_level_pct is None or margin_level_pct >= policy.margin_level_min_pct
     checks.append(Check("margin_level", margin_level_pct, policy.margin_level_min_pct, margin_fits))
     return tuple(checks)
+
+
+def counted_check(name: str, count: int, most: int) -> Check:
+    """Whether there is a place for one more."""
+    return Check(name, float(count + 1), float(most), count < most)
 
 
 def _comes_back(rearm: Rearm) -> str:

@@ -9,13 +9,14 @@ Does not: choose which bars; the caller hands closed ones. Units: risks in accou
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from msgspec import Struct
 
-from core.model.candles import FloatArray
+from core.model.candles import FloatArray, IntArray
 from core.model.signals import Check
 from core.model.units import Money
 
@@ -25,11 +26,70 @@ _STILL = 1e-24
 """A variance of log returns under this is a price that did not move."""
 
 
-class Closes(Struct, frozen=True):
-    """Closed H1 bars of one symbol, oldest first."""
+class Closes:
+    """Closed H1 bars of one symbol, oldest first, and what their newest returns come to once somebody asked."""
 
-    open_utc_ns: Sequence[int]
-    close_price: Sequence[float]
+    __slots__ = ("_newest", "close_price", "open_utc_ns")
+
+    def __init__(self, open_utc_ns: Sequence[int] | IntArray, close_price: Sequence[float] | FloatArray) -> None:
+        """Arrays are taken as they are and must not change any more."""
+        self.open_utc_ns: IntArray = np.asarray(open_utc_ns, dtype=np.int64)
+        self.close_price: FloatArray = np.asarray(close_price, dtype=np.float64)
+        self._newest: tuple[int, Moves] | None = None
+
+    def newest(self, bars: int) -> Moves:
+        """The newest `bars` returns."""
+        if self._newest is None or self._newest[0] != bars:
+            self._newest = (bars, moves(self.close_price[-bars - 1 :]))
+        return self._newest[1]
+
+
+class ClosesKept:
+    """Hours that grow at their end and are forgotten at their beginning, as arrays: only what is new is taken over.
+
+    Why: hundreds of numbers that lie apart in memory cost more than all that is worked out of them. What was kept is used only
+    where, but for that, the lists still hold the same.
+    """
+
+    __slots__ = ("_close_price", "_closes", "_first", "_open_utc_ns", "_opens")
+
+    def __init__(self) -> None:
+        """No hours yet."""
+        self._open_utc_ns: list[int] = []
+        self._close_price: list[float] = []
+        self._opens: IntArray = np.array((), dtype=np.int64)
+        self._closes: FloatArray = np.array((), dtype=np.float64)
+        self._first: Closes | None = None
+
+    def first(self, count: int, open_utc_ns: list[int], close_price: list[float]) -> Closes:
+        """The first `count` of these hours; the same object while they are the same."""
+        if self._open_utc_ns != open_utc_ns or self._close_price != close_price:
+            self._follow(open_utc_ns, close_price)
+        found = self._first
+        if found is None or len(found.open_utc_ns) != count:
+            found = self._first = Closes(self._opens[:count], self._closes[:count])
+        return found
+
+    def _follow(self, open_utc_ns: list[int], close_price: list[float]) -> None:
+        opens, closes = self._open_utc_ns, self._close_price
+        gone = bisect_left(opens, open_utc_ns[0]) if open_utc_ns else len(opens)
+        del opens[:gone], closes[:gone]
+        same = max(len(opens) - 1, 0)  # the newest hour may not have been over
+        opens[same:], closes[same:] = open_utc_ns[same:], close_price[same:]
+        if opens != open_utc_ns or closes != close_price:
+            gone, same, opens[:], closes[:] = 0, 0, open_utc_ns, close_price
+        new_opens, new_closes = np.array(opens[same:], dtype=np.int64), np.array(closes[same:], dtype=np.float64)
+        rows = slice(gone, gone + same)
+        self._opens = np.concatenate((self._opens[rows], new_opens))
+        self._closes = np.concatenate((self._closes[rows], new_closes))
+        self._first = None
+
+
+class Moves(Struct, frozen=True):
+    """Log returns around their mean, and the sum of their squares."""
+
+    around_mean: FloatArray
+    squares: float
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -55,53 +115,59 @@ class Matrix(Struct, frozen=True):
         return self.rows[self.symbols.index(first)][self.symbols.index(second)]
 
 
-def common_returns(first: Closes, second: Closes, bars: int) -> tuple[FloatArray, FloatArray]:
-    """Log returns of both between the closed bars they have in common, the newest `bars` of them."""
+def moves(close_price: FloatArray) -> Moves:
+    """The returns from each close to the next."""
+    logs: FloatArray = np.log(close_price)
+    returns = logs[1:] - logs[:-1]
+    if len(returns):
+        returns = returns - _sum(returns) / len(returns)
+    return Moves(returns, _sum(returns * returns))
+
+
+def _common_moves(first: Closes, second: Closes, bars: int) -> tuple[Moves, Moves]:
+    """Of both between the closed bars they have in common, the newest `bars` of them."""
     most = bars + 1
-    if first.open_utc_ns[-most:] == second.open_utc_ns[-most:]:
-        return _returns(first.close_price[-most:]), _returns(second.close_price[-most:])
+    if first.open_utc_ns[-most:].tobytes() == second.open_utc_ns[-most:].tobytes():
+        return first.newest(bars), second.newest(bars)
     # an hour is missing in one of them: what they have in common
     _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
-    return (
-        _returns([first.close_price[row] for row in at_first[-most:].tolist()]),
-        _returns([second.close_price[row] for row in at_second[-most:].tolist()]),
-    )
+    return moves(first.close_price[at_first[-most:]]), moves(second.close_price[at_second[-most:]])
 
 
 def _sum(column: FloatArray) -> float:
     return float(np.add.reduce(column))  # what `sum` and `mean` do, without their ways to get there
 
 
-def _returns(closes: Sequence[float]) -> FloatArray:
-    logs: FloatArray = np.log(np.array(closes, dtype=np.float64))
-    return logs[1:] - logs[:-1]
-
-
 def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_currency: bool) -> Link:
     """Correlation over at most `bars` common returns; under `bars_min`: unknown if they share a currency, else 0."""
-    one, other = common_returns(first, second, bars)
-    count = len(one)
+    one, other = _common_moves(first, second, bars)
+    count = len(one.around_mean)
     if count >= max(bars_min, 2):
-        one, other = one - _sum(one) / count, other - _sum(other) / count
-        spread = _sum(one * one) * _sum(other * other)
+        spread = one.squares * other.squares
         if spread > _STILL * count * count:
-            return Link(value=max(-1.0, min(1.0, _sum(one * other) / math.sqrt(spread))), returns=count)
-    return Link(value=None if share_currency else 0.0, returns=count)
+            together = _sum(one.around_mean * other.around_mean)
+            return Link(value=max(-1.0, min(1.0, together / math.sqrt(spread))), returns=count)
+    return _too_few(count, share_currency=share_currency)
+
+
+def _too_few(returns: int, *, share_currency: bool) -> Link:
+    return Link(value=None if share_currency else 0.0, returns=returns)
 
 
 def matrix(
     closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
 ) -> Matrix:
     """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
-    none = Closes((), ())
     found: dict[tuple[str, str], Link] = {}
     for i, first in enumerate(symbols):
         found[first, first] = Link(value=1.0, returns=0)
         for second in symbols[i + 1 :]:
             shared = any(currency in currencies[second] for currency in currencies[first])
-            link = correlate(
-                closes.get(first, none), closes.get(second, none), bars=bars, bars_min=bars_min, share_currency=shared
-            )
+            one, other = closes.get(first), closes.get(second)
+            if one is None or other is None:
+                link = _too_few(0, share_currency=shared)
+            else:
+                link = correlate(one, other, bars=bars, bars_min=bars_min, share_currency=shared)
             found[first, second] = found[second, first] = link
     return Matrix(tuple(symbols), tuple(tuple(found[first, second] for second in symbols) for first in symbols))
 
@@ -156,7 +222,7 @@ def judge_book(
             note = f"{note}; {after:.2f} whole, shrunk to {take:.0%}"
         else:
             take = 0.0
-    check = Check("correlation", with_part(take) if take > 0.0 else after, limit, take > 0.0, note)
+    check = Check("correlation", with_part(take) if 0.0 < take < 1.0 else after, limit, take > 0.0, note)
     return BookVerdict(take_fraction=take, before_money=before, after_money=after, check=check)
 
 

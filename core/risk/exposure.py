@@ -43,7 +43,10 @@ class Exposure(Struct, frozen=True, kw_only=True):
 
     def net(self, currency: str) -> Money:
         """Net notional of one currency; 0.0 where the book has none."""
-        return dict(self.currencies).get(currency, 0.0)
+        for name, money in self.currencies:
+            if name == currency:
+                return money
+        return 0.0
 
 
 def notional(valuer: Valuer, side: Side, lots: Lots, price: Price, rates: Rates) -> Notional | None:

@@ -19,7 +19,7 @@ def floor_lots(instrument: Instrument, lots: Lots) -> Lots:
     """The greatest volume of the grid that is not above `lots`; 0.0 when that is under the minimum."""
     step = instrument.volume_step_lots
     start = _grid_start(instrument)
-    on_grid = grid_lots(instrument, math.floor((lots - start) / step + _NOISE))
+    on_grid = round(start + math.floor((lots - start) / step + _NOISE) * step, _DECIMALS)
     return on_grid if on_grid + _NOISE >= instrument.volume_min_lots else 0.0
 
 

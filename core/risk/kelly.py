@@ -7,6 +7,7 @@ Promises: never above the fixed risk. Does not: mix accounts, strategies or mode
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,8 +15,12 @@ from msgspec import Struct
 
 from core.model.signals import Check
 
-_HALVINGS = 100
 _EDGE = 1e-12
+_STEPS_MAX = 100
+_NEAR = 1e-7
+"""A step of Newton's that is so small, as a share of f, ends about where floats end."""
+_REACH_ULPS = 4.0
+_FARTHER_X = 8.0
 
 
 class KellyPolicy(Struct, frozen=True, kw_only=True):
@@ -70,22 +75,50 @@ def kelly_optimum(results_r: Sequence[float]) -> float:
 
 
 def _root(results_r: Sequence[float], low: float, high: float) -> float:
-    """Growth is concave in f, so its slope falls; halve the interval until nothing is left of it."""
-    for _ in range(_HALVINGS):
+    """Growth is concave in f, so its slope falls from `low` to `high`: where it is nothing, to the last float.
+
+    The slope falls in floats as well: rounding keeps the order of each term and of their sum. So there is one pair of neighbours
+    between which its sign turns, whatever way leads there.
+    """
+    near, low, high = _close_by(results_r, low, high)
+    rising = _slope(results_r, near) > 0.0
+    low, high = (near, high) if rising else (low, near)
+    reach = _REACH_ULPS * math.ulp(near)
+    while True:
         middle = (low + high) / 2.0
-        slope = sum(r / (1.0 + middle * r) for r in results_r)
-        narrowed = (middle, high) if slope > 0.0 else (low, middle)
-        if narrowed == (low, high):
-            break  # no number lies between them
-        low, high = narrowed
-    return (low + high) / 2.0
+        if not low < middle < high:
+            return middle  # no number lies between them
+        # ever farther out from where the steps ended, until the other end is as near
+        at = min(low + reach, middle) if rising else max(high - reach, middle)
+        low, high = (at, high) if _slope(results_r, at) > 0.0 else (low, at)
+        reach *= _FARTHER_X
+
+
+def _slope(results_r: Sequence[float], at: float) -> float:
+    return sum([r / (1.0 + at * r) for r in results_r])
+
+
+def _close_by(results_r: Sequence[float], low: float, high: float) -> tuple[float, float, float]:
+    """A number very near to the root by Newton's steps from 0.0, and the ends that were narrowed on the way."""
+    at = 0.0
+    for _ in range(_STEPS_MAX):
+        slopes = [r / (1.0 + at * r) for r in results_r]
+        slope, falls = sum(slopes), sum([one * one for one in slopes])
+        low, high = (at, high) if slope > 0.0 else (low, at)
+        ahead = at + slope / falls if falls > 0.0 else high
+        if not low < ahead < high:
+            ahead = (low + high) / 2.0
+        moved, at = abs(ahead - at), ahead
+        if moved <= _NEAR * abs(at):
+            break
+    return at, low, high
 
 
 def kelly_risk(results_r: Sequence[float], policy: KellyPolicy) -> KellyRisk:
     """Risk per trade from net results in R, oldest first; only the newest `policy.trades` count."""
     recent = results_r[-policy.trades :] if policy.trades > 0 else ()
     count = len(recent)
-    enough = Check("kelly_trades", count, policy.trades_min, count >= policy.trades_min and count > 0)
+    enough = Check("kelly_trades", float(count), float(policy.trades_min), count >= policy.trades_min and count > 0)
     if not enough.passed:
         fixed = Check("kelly_risk", policy.risk_fixed_fraction, None, True, "fixed risk until there are enough trades")
         return KellyRisk(
@@ -115,3 +148,22 @@ def kelly_risk(results_r: Sequence[float], policy: KellyPolicy) -> KellyRisk:
         ),
     )
     return KellyRisk(risk_fraction=bounded, optimum=optimum, trades=count, source=source, checks=checks)
+
+
+class KellyKept:
+    """Kelly's answer for the results last asked about; the same results under the same policy are not worked out again."""
+
+    __slots__ = ("_answer", "_policy", "_recent")
+
+    def __init__(self) -> None:
+        """Nothing was asked yet."""
+        self._recent: list[float] = []
+        self._policy: KellyPolicy | None = None
+        self._answer: KellyRisk | None = None
+
+    def risk(self, results_r: list[float], policy: KellyPolicy) -> KellyRisk:
+        """What `kelly_risk` says."""
+        recent = results_r[-policy.trades :]
+        if self._answer is None or self._policy is not policy or self._recent != recent:
+            self._recent, self._policy, self._answer = recent, policy, kelly_risk(recent, policy)
+        return self._answer

@@ -194,7 +194,7 @@ def _sized(
     steps: list[Check],
 ) -> Sized:
     spec, commission = candidate.instrument, candidate.commission_money_per_lot
-    by_risk = _lots_within(candidate, valuer, rates, asked, stop_price, loss + commission)
+    by_risk, risked = _lots_within(candidate, valuer, rates, asked, stop_price, loss + commission)
     steps.append(
         Check(
             "lots_by_risk", by_risk, spec.volume_min_lots, True, f"{asked:.2f} / {loss + commission:.2f} a lot, down to the step"
@@ -202,7 +202,8 @@ def _sized(
     )
     lots, reason = by_risk, "minimum_lots"
     for cap in _broker_caps(candidate) + caps:
-        allowed = floor_lots(spec, max(cap.lots, 0.0))
+        # what lies a step above needs no rounding to be enough
+        allowed = lots if cap.lots >= lots + spec.volume_step_lots else floor_lots(spec, max(cap.lots, 0.0))
         if lots > allowed:
             note = f"shrunk from {lots:g} to {allowed:g}" + (f": {cap.note}" if cap.note else "")
             steps.append(Check(cap.name, lots, cap.lots, allowed > 0.0, note))
@@ -219,7 +220,9 @@ def _sized(
         steps.append(Check("minimum_lots", lots, spec.volume_min_lots, False, f"equity of {needed:.2f} would suffice"))
         return _refused(reason, candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost, needed=needed)
     steps.append(Check("minimum_lots", lots, spec.volume_min_lots, True))
-    risk = (_loss_money(candidate, valuer, rates, lots, stop_price) or 0.0) + lots * commission
+    if lots != by_risk:
+        risked = _loss_money(candidate, valuer, rates, lots, stop_price) or 0.0
+    risk = risked + lots * commission
     low = risk < policy.effective_warn_fraction * asked
     note = f"only {risk:.2f} of {asked:.2f}" if low else f"{risk:.2f} of {asked:.2f}"
     steps.append(Check("effective_risk", risk / asked, policy.effective_warn_fraction, True, note))
@@ -238,17 +241,23 @@ def _sized(
     )
 
 
-def _lots_within(candidate: Candidate, valuer: Valuer, rates: Rates, asked: Money, stop_price: Price, per_lot: Money) -> Lots:
-    """Start one step above the quotient and come down to the first volume whose loss, as the broker would book it, fits."""
+def _lots_within(
+    candidate: Candidate, valuer: Valuer, rates: Rates, asked: Money, stop_price: Price, per_lot: Money
+) -> tuple[Lots, Money]:
+    """Start one step above the quotient and come down to the first volume whose loss, as the broker would book it, fits.
+
+    Returns it on the grid, 0.0 where it is under the minimum, with its loss.
+    """
     spec = candidate.instrument
     steps = steps_of(spec, asked / per_lot) + 1
     while steps > 0:
         lots = grid_lots(spec, steps)
         loss = _loss_money(candidate, valuer, rates, lots, stop_price)
         if loss is not None and loss + lots * candidate.commission_money_per_lot <= asked + _CENT_NOISE:
-            return floor_lots(spec, lots)
+            fitting = floor_lots(spec, lots)
+            return fitting, loss if fitting == lots else _loss_money(candidate, valuer, rates, fitting, stop_price) or 0.0
         steps -= 1
-    return 0.0
+    return 0.0, 0.0
 
 
 def _broker_caps(candidate: Candidate) -> tuple[Cap, ...]:

@@ -64,7 +64,7 @@ class Tally:
         self._pairs: Counter[str] = Counter()
         self._sides: Counter[str] = Counter()
         self._pair_money: dict[str, Money] = {}
-        self._sums = [0.0] * 6
+        self._sums = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         self._r_range = (0.0, 0.0)
         self._won = 0
         self._ambiguous = 0
@@ -74,9 +74,9 @@ class Tally:
         """Count one effect; an outlet of the runner."""
         del at_utc_ns
         if isinstance(effect, Verdict):
-            self._verdict(effect)
+            self.verdict(effect)
         elif isinstance(effect, TradeClosed):
-            self._trade(effect)
+            self.trade(effect)
         elif isinstance(effect, EquityMarked):
             self.day_result(effect.day_result_money)
 
@@ -112,7 +112,8 @@ class Tally:
             worst_day_money=round(self._worst_day_money, 2),
         )
 
-    def _verdict(self, verdict: Verdict) -> None:
+    def verdict(self, verdict: Verdict) -> None:
+        """What became of a candidate."""
         if verdict.outcome == "none":
             return
         key = (verdict.strategy, verdict.symbol, verdict.bar_open_utc_ns)
@@ -124,11 +125,19 @@ class Tally:
         if verdict.outcome == "refused":
             self._refusals[verdict.reason] += 1
 
-    def _trade(self, trade: TradeClosed) -> None:
+    def trade(self, trade: TradeClosed) -> None:
+        """A closed trade."""
         self._digest.update(trade_line(trade).encode())
         costs_r = (trade.commission_money + trade.swap_money) / trade.risk_money if trade.risk_money > 0 else 0.0
-        added = (trade.net_money, trade.result_r, trade.gross_money, trade.commission_money, trade.swap_money, costs_r)
-        self._sums = [old + new for old, new in zip(self._sums, added, strict=True)]
+        net, net_r, gross, commission, swap, costs = self._sums
+        self._sums = (
+            net + trade.net_money,
+            net_r + trade.result_r,
+            gross + trade.gross_money,
+            commission + trade.commission_money,
+            swap + trade.swap_money,
+            costs + costs_r,
+        )
         self._r_range = (min(self._r_range[0], trade.result_r), max(self._r_range[1], trade.result_r))
         self._exits[trade.reason] += 1
         self._pairs[trade.symbol] += 1

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from core.model.effects import Submit, Verdict
 from core.model.inputs import BarAbsent, Refused
 from core.model.market import Side
-from core.model.units import NS_PER_S
+from core.model.units import M15_NS, NS_PER_S
 from core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
@@ -58,6 +58,19 @@ def test_a_wide_spread_passes_and_the_candidate_is_judged_again() -> None:
     assert play.desk.quote_interest()[0] == ("EURUSD",)
     play.quote("EURUSD", after_s=20)
     assert verdicts(play.wait(15)) == [("EURUSD", "entered", "")]
+
+
+def test_a_screen_shows_the_newest_word_on_each_candidate() -> None:
+    play = Play().start()
+    play.quote("EURUSD", spread=0.0005)
+    play.round(play.signal("EURUSD"), play.signal("GBPUSD", confidence=0.7))
+    play.quote("EURUSD", after_s=20)
+    play.wait(15)
+    play.next_bar()
+    play.round(play.signal("GBPUSD", confidence=0.7))
+    shown = [(one.symbol, one.outcome, one.bar_open_utc_ns) for one in play.desk._ctx.state.signals]
+    first, second = play.bar_open() - M15_NS, play.bar_open()
+    assert shown == [("GBPUSD", "refused", first), ("EURUSD", "entered", first), ("GBPUSD", "refused", second)]
 
 
 @pytest.mark.parametrize(("regime", "every_s"), [("high", 15), ("normal", 30), ("low", 30)])

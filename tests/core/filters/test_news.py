@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.filters.news import NewsBook, WindowPolicy, heard, news_window, next_release, windows
+from core.filters.news import NewsBook, Releases, WindowPolicy, heard, news_window, next_release, windows
 from core.model.inputs import Calendar, News
 from tests.core.filters.when import text, utc
 
@@ -19,7 +21,7 @@ def book(*events: News, before: NewsBook | None = None, at: str = "2024-06-05 00
 
 
 def at(when: str, news: NewsBook, currencies: tuple[str, str] = PAIR):
-    return news_window(utc(when), news, currencies, POLICY, hold_when_unavailable=False)
+    return news_window(utc(when), Releases(news, currencies, POLICY), hold_when_unavailable=False)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_all_day_and_unannounced_events_close_their_day_until_the_time_is_known(
 
 def test_without_a_calendar_the_operator_chose() -> None:
     lost = heard(book(NFP), Calendar(available=False, why="timed out"), utc("2024-06-07 00:00"))
-    held = news_window(utc("2024-06-07 09:00"), lost, PAIR, POLICY, hold_when_unavailable=True)
+    held = news_window(utc("2024-06-07 09:00"), Releases(lost, PAIR, POLICY), hold_when_unavailable=True)
     assert (held.passed, held.passing, held.check.note) == (False, True, "no calendar: timed out")
     assert at("2024-06-07 09:00", lost).passed
     assert not at("2024-06-07 12:30", lost).passed, "what was known before still closes"
@@ -110,3 +112,30 @@ def test_next_release_for_the_screen_and_old_ones_are_dropped() -> None:
     assert found.title == NFP.title
     assert next_release(utc("2024-06-07 12:31"), news, PAIR, ("high",)) is None
     assert book(NFP, at="2024-06-10 00:00").planned == ()
+
+
+TITLES = st.sampled_from(["CPI", "Rate Decision", "Holiday"])
+EVENTS = st.lists(
+    st.builds(
+        News,
+        at_utc_ns=st.integers(0, 96).map(lambda hours: utc("2024-06-03 00:00") + hours * 60 * MINUTE),
+        currency=st.sampled_from(["USD", "EUR", "JPY", "All"]),
+        impact=st.sampled_from(["high", "low"]),
+        title=TITLES,
+        all_day=st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@given(st.lists(EVENTS, min_size=1, max_size=3), st.integers(-200, 8000))
+def test_prepared_releases_say_what_a_look_through_the_whole_book_says(calendars: list[list[News]], minute: int) -> None:
+    news = NewsBook()
+    for events in calendars:
+        news = book(*events, before=news, at="2024-06-03 00:00")
+    now = utc("2024-06-03 00:00") + minute * MINUTE
+    releases = Releases(news, PAIR, POLICY)
+    inside = [window for window in windows(news, PAIR, POLICY) if window.from_utc_ns <= now < window.to_utc_ns]
+    assert releases.near(now) is bool(inside)
+    assert releases.following(now) == next_release(now, news, PAIR, POLICY.impacts)
+    assert news_window(now, releases, hold_when_unavailable=False).passed is not bool(inside)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.risk.correlation import Closes, Link, Matrix, Policy, book_risk_money, correlate, judge_book, matrix
+from core.risk.correlation import Closes, ClosesKept, Link, Matrix, Policy, book_risk_money, correlate, judge_book, matrix
 
 H1 = 3_600_000_000_000
 CURRENCIES = {"EURUSD": ("EUR", "USD"), "GBPUSD": ("GBP", "USD"), "AUDNZD": ("AUD", "NZD")}
@@ -133,3 +133,29 @@ def test_shrunk_fits_and_offsets_are_bounded(risks: list[float], value: float, o
     if verdict.take_fraction > 0.0:
         part = [signed[0], ("GBPUSD", risks[1] * verdict.take_fraction)]
         assert book_risk_money(part, links, offset_max_fraction=offset) <= limit + 1e-6
+
+
+STEP = st.sampled_from(["hour", "hour", "amend", "hole", "forget", "anew", "inside"])
+
+
+@given(st.lists(st.tuples(STEP, st.integers(1, 9)), max_size=40))
+def test_hours_kept_as_arrays_are_those_of_the_lists_whatever_happens_to_them(steps: list[tuple[str, int]]) -> None:
+    kept, opens, prices = ClosesKept(), [0], [1.0]
+    for step, size in steps:
+        if step in ("hour", "hole"):
+            opens.append((opens[-1] if opens else 0) + H1 * (1 if step == "hour" else size))
+            prices.append(1.0 + size / 100.0)
+        elif step == "amend" and prices:
+            prices[-1] += size / 1000.0
+        elif step == "inside" and prices:
+            prices[len(prices) // 2] += size / 1000.0
+        elif step == "forget":
+            del opens[:size], prices[:size]
+        elif step == "anew":
+            opens, prices = [one + H1 * (size - 5) for one in opens], [*prices]
+        for count in {len(opens), max(len(opens) - 1, 0)}:
+            seen = kept.first(count, opens, prices)
+            assert (seen.open_utc_ns.tolist(), seen.close_price.tolist()) == (opens[:count], prices[:count])
+            assert kept.first(count, opens, prices) is seen
+            fresh = Closes(opens[:count], prices[:count])
+            assert seen.newest(5).around_mean.tobytes() == fresh.newest(5).around_mean.tobytes()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.risk.kelly import KellyPolicy, kelly_optimum, kelly_risk
+from core.risk.kelly import KellyKept, KellyPolicy, kelly_optimum, kelly_risk
 
 POLICY = KellyPolicy(
     trades=200, trades_min=30, shrink_trades=50.0, fraction=0.5, risk_min_fraction=0.0025, risk_fixed_fraction=0.01
@@ -67,3 +68,51 @@ def test_no_other_fraction_grows_faster_and_the_result_stays_in_bounds(results: 
         for other in (best * 0.98, best * 0.5, 0.0):
             assert growth >= sum(math.log1p(other * r) for r in results) - 1e-9
     assert POLICY.risk_min_fraction <= kelly_risk(results * 30, POLICY).risk_fraction <= POLICY.risk_fixed_fraction
+
+
+def halved(results: list[float], low: float, high: float) -> float:
+    """The long way: the interval halved until no number lies between its ends."""
+    while low < (middle := (low + high) / 2.0) < high:
+        low, high = (middle, high) if sum(r / (1.0 + middle * r) for r in results) > 0.0 else (low, middle)
+    return (low + high) / 2.0
+
+
+def ends(results: list[float]) -> tuple[float, float]:
+    """Between which the slope of growth turns."""
+    inside = 1.0 - 1e-12
+    return (0.0, -1.0 / min(results) * inside) if sum(results) > 0.0 else (-1.0 / max(results) * inside, 0.0)
+
+
+RESULT_R = st.one_of(
+    st.floats(-1.2, 4.0), st.sampled_from([-1.0, -1.02, 1.5, 3.0, 0.0]), st.floats(-1e-6, 1e-6), st.floats(-100, 100)
+)
+
+
+@given(st.lists(RESULT_R, min_size=2, max_size=60))
+def test_the_root_is_the_one_that_halving_to_the_last_float_finds(results: list[float]) -> None:
+    assume(min(results) < -1e-9 and max(results) > 1e-9 and sum(results) != 0.0)
+    assert kelly_optimum(results) == halved(results, *ends(results))
+
+
+@given(st.lists(RESULT_R, min_size=2, max_size=12))
+def test_no_float_is_nearer_to_the_root_than_rounding_of_its_slope_allows(results: list[float]) -> None:
+    assume(min(results) < -1e-9 and max(results) > 1e-9 and sum(results) != 0.0)
+    best = kelly_optimum(results)
+    terms = [Fraction(r) / (1 + Fraction(best) * Fraction(r)) for r in results]
+    # each term is off by its rounding and that of 1 + f r, the sum by as many roundings as it has terms
+    off = sum(
+        abs(term) * (len(results) + 4 + 4 / abs(1 + Fraction(best) * Fraction(r))) for term, r in zip(terms, results, strict=True)
+    )
+    moved = Fraction(math.ulp(best)) * sum(term * term for term in terms)
+    assert abs(sum(terms)) <= off * Fraction(2) ** -53 + 2 * moved
+
+
+def test_the_same_results_are_answered_from_memory_and_others_anew() -> None:
+    kept, results = KellyKept(), [1.5] * 55 + [-1.0] * 45
+    first = kept.risk(results, POLICY)
+    assert first == kelly_risk(results, POLICY)
+    assert kept.risk([*results], POLICY) is first
+    assert kept.risk([9.0, *results, -1.0], POLICY) == kelly_risk([9.0, *results, -1.0], POLICY)
+    assert kept.risk([*results], replace(POLICY, fraction=0.25)).checks != first.checks
+    results.append(-1.0)
+    assert kept.risk(results, POLICY) == kelly_risk(results, POLICY)
