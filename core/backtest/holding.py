@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from core.backtest.columns import ColumnScanner
+from core.backtest.past import PairPast
 from core.backtest.slots import Slots
 from core.brokers.simulator.market_recorded import EventTuple, RecordedMarket
 from core.brokers.simulator.records import Position
@@ -44,11 +45,12 @@ class Holding:
         scanner: ColumnScanner,
         slots: Slots,
         rows: Mapping[str, IntArray],
+        pasts: Mapping[str, PairPast],
         marks: Marks,
     ) -> None:
         """`rows`: by traded pair the row of its bar in each quarter hour, -1 where it has none."""
         self._terminal, self._market, self._desk, self._scanner = terminal, market, desk, scanner
-        self._slots, self._rows, self._marks = slots, rows, marks
+        self._slots, self._rows, self._pasts, self._marks = slots, rows, pasts, marks
         self._steps = market.steps_utc_ns
         self._order = {symbol: place for place, symbol in enumerate(market.symbols)}
         self._any_bar = np.zeros(len(slots), dtype=np.bool_)
@@ -149,7 +151,8 @@ class Holding:
     ) -> bool:
         """Pass the close of a quarter hour's bars, with what ticks at that instant; False where that cannot be."""
         ticked = _taken(happens, at, held)
-        if ticked is None:
+        bars = {name: row for name in held if (row := self._rows[name].item(slot)) >= 0}
+        if ticked is None or not all(self._pasts[name].quoted(row) for name, row in bars.items()):
             return False
         for quote in ticked:
             newest[quote.symbol] = quote
@@ -159,10 +162,7 @@ class Holding:
             mark = self._desk.pass_mark(self._slots.opens.item(slot))
             if mark is not None:
                 self._marks(at, mark)
-        for name in held:
-            row = self._rows[name].item(slot)
-            if row >= 0:
-                self._measured[name] = row
+        self._measured.update(bars)
         return True
 
     def _quoted(self, at: UtcNs, quotes: list[Quote]) -> bool:

@@ -55,6 +55,8 @@ class PairPast:
         before = np.zeros(QUARTERS_OF_WEEK)
         if len(usual_price) == QUARTERS_OF_WEEK:
             before[:] = usual_price
+        after_open, at_close = quotes.at_utc_ns.searchsorted(opens, side="right"), quotes.at_utc_ns.searchsorted(closed_at)
+        self._quoted: npt.NDArray[np.bool_] = at_close > after_open
         kept = np.flatnonzero(seen)
         learned = np.zeros(len(opens))
         learned[kept] = usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before)
@@ -74,6 +76,7 @@ class PairPast:
         low, high = self._kept.item(max(told - first, 0)), self._kept.item(row - first)
         return PairPassed(
             symbol=self.symbol,
+            before_bar_utc_ns=self._opens.item(row - 1) if row > first else 0,
             last_bar_utc_ns=self._opens.item(row),
             h1_open_utc_ns=self._hour_opens[begin : end + 1].tolist(),
             h1_close_price=[*self._hour_closes[begin:end].tolist(), self._closes.item(row)],
@@ -86,6 +89,10 @@ class PairPast:
     def fed(self, row: int) -> None:
         """That bar was told the ordinary way."""
         self.told_row = row
+
+    def quoted(self, row: int) -> bool:
+        """Whether a quote came after a bar's open and before it was closed: then the bar tells nothing of what is held."""
+        return self._quoted.item(row - self.first_row)
 
 
 def usual_after(quarters: IntArray, seen: FloatArray, before: FloatArray) -> FloatArray:

@@ -142,11 +142,11 @@ class Desk:
         for pair in pairs:
             passed.pair_passed(ctx, pair)
 
-    def pass_slot(self, at_utc_ns: UtcNs, bar_open_utc_ns: UtcNs, silent: tuple[str, ...], *, any_bar: bool) -> None:
+    def pass_slot(self, at_utc_ns: UtcNs, bar_open_utc_ns: UtcNs, silent: tuple[str, ...]) -> None:
         """A quarter hour is over; the pairs named have nothing to say in it. What follows comes with the next input."""
         ctx = self._passing()
         ctx.now = max(ctx.now, at_utc_ns)
-        passed.slot_passed(ctx, bar_open_utc_ns, silent, any_bar=any_bar)
+        passed.slot_passed(ctx, bar_open_utc_ns, silent)
 
     def steady(self) -> bool:
         """Something is held, and until the clock, a candidate or a price calls, there is nothing to do but to watch it."""
@@ -160,7 +160,7 @@ class Desk:
         return held.take(self._passing(), at_utc_ns, quotes, unmeasured)
 
     def pass_mark(self, bar_open_utc_ns: UtcNs) -> HeldMark | None:
-        """Equity at the end of a quarter hour of a steady desk; None where it is marked already."""
+        """Equity at the end of a quarter hour; None where nothing is open or it is marked already."""
         return held.mark(self._begun(), bar_open_utc_ns)
 
     def pass_measured(self, found: Signal | NoSignal) -> None:

@@ -177,11 +177,13 @@ def _put_back(ctx: Context, before: _Before) -> None:
 
 
 def mark(ctx: Context, bar_open_utc_ns: UtcNs) -> HeldMark | None:
-    """Equity as it stands at the end of a quarter hour; None where that bar is marked already."""
+    """Equity as it stands at the end of a quarter hour; None where nothing is open or that bar is marked already."""
     state, equity = ctx.state, ctx.state.equity_money
-    if equity is None or bar_open_utc_ns <= state.marked_bar_utc_ns:
+    if not state.positions or bar_open_utc_ns <= state.marked_bar_utc_ns:
         return None
     state.marked_bar_utc_ns = bar_open_utc_ns
+    if equity is None:
+        return None
     return HeldMark(*breakers.figures(ctx, equity))
 
 
