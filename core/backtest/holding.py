@@ -23,6 +23,7 @@ from core.desk.desk import Desk
 from core.desk.held import HeldMark
 from core.model.candles import IntArray
 from core.model.market import Quote, Side
+from core.model.signals import NoSignal, Signal
 from core.model.units import NS_PER_MS, Price, UtcNs
 
 Marks = Callable[[UtcNs, HeldMark], None]
@@ -134,7 +135,7 @@ class Holding:
             if ticked is None:
                 return at
             seen = [quote for quote in ticked if quote.symbol in watched]
-            if seen and not self._quoted(at, seen):
+            if seen and not self._desk.pass_quotes(at, seen, self._figures):
                 return at
             for quote in ticked:
                 newest[quote.symbol] = quote
@@ -156,7 +157,7 @@ class Holding:
             return False
         for quote in ticked:
             newest[quote.symbol] = quote
-        if not self._quoted(at, [newest[name] for name in told if name in newest]):
+        if not self._desk.pass_quotes(at, [newest[name] for name in told if name in newest], self._figures):
             return False
         if self._any_bar[slot]:
             mark = self._desk.pass_mark(self._slots.opens.item(slot))
@@ -165,13 +166,10 @@ class Holding:
         self._measured.update(bars)
         return True
 
-    def _quoted(self, at: UtcNs, quotes: list[Quote]) -> bool:
-        """Show quotes to the desk; figures of bars only where its answer hangs on them."""
-        quiet = self._desk.pass_quotes(at, quotes, self._measured)
-        if quiet is None:
-            self._tell_measured()
-            quiet = self._desk.pass_quotes(at, quotes, self._measured)
-        return bool(quiet)
+    def _figures(self, name: str) -> Signal | NoSignal | None:
+        """What was measured of a pair, if the desk was not told: most of its answers do not hang on that."""
+        row = self._measured.pop(name, None)
+        return None if row is None else self._scanner.pairs[name].brief(row)
 
     def _tell_measured(self) -> None:
         for name, row in self._measured.items():

@@ -22,7 +22,7 @@ from core.backtest.past import PairPast
 from core.backtest.slots import Slots
 from core.brokers.simulator.market_recorded import RecordedMarket
 from core.brokers.simulator.terminal import SimulatedTerminal
-from core.desk.desk import Desk
+from core.desk.desk import Desk, Interest
 from core.engine.lockstep import END_OF_DATA
 from core.engine.perform import requests_of
 from core.engine.runner import Runner
@@ -68,6 +68,9 @@ class Skipping:
         self._queue = SignalQueue(settings.scan.queue_max)
         self._rates: tuple[str, ...] = ()
         self._valued_by: dict[str, tuple[str, ...]] = {}
+        self._interest: Interest = ((), ())
+        self._at_close: tuple[str, ...] = ()
+        """Symbols that are shown to a steady desk at a bar's close, while `_interest` is what it wants."""
         self._unseen = dict.fromkeys(self._symbols, True)
         """Pairs of which the desk saw no bar yet; the first teaches it what the broker's tick value should be."""
         self._trades_seen = terminal.trades_changed_counter
@@ -80,13 +83,7 @@ class Skipping:
             for symbol, columns in scanner.pairs.items()
         }
         self._rows = {symbol: _rows_by_slot(columns.m15.open_utc_ns, self._slots) for symbol, columns in scanner.pairs.items()}
-        found = np.zeros(len(self._slots), dtype=np.bool_)
-        for symbol, columns in scanner.pairs.items():
-            rows = self._rows[symbol]
-            found |= (rows >= 0) & columns.candidate[np.maximum(rows, 0)]
-        if len(found):
-            found[0] = found[-1] = True  # the desk sees how the range begins and ends
-        self._wanted: list[int] = np.flatnonzero(found).tolist()
+        self._wanted = _wanted_slots(scanner, self._rows, len(self._slots))
         self._next_wanted = 0
         self._marks = marks
         self._holding = Holding(
@@ -192,10 +189,12 @@ class Skipping:
             ahead = self._terminal.next_ns()
             if ahead is None or ahead >= until:
                 return
-            hot, conversion = self._desk.quote_interest()
-            needed = self._needed((), hot, conversion)
-            told = [name for name in (*self._symbols, *self._rates) if name in needed]
-            self._slot = self._holding.passed(self._slot, until, told, (*hot, *conversion))
+            interest = self._desk.quote_interest()
+            if interest is not self._interest:
+                self._interest, hot, conversion = interest, *interest
+                needed = self._needed((), hot, conversion)
+                self._at_close = tuple(name for name in (*self._symbols, *self._rates) if name in needed)
+            self._slot = self._holding.passed(self._slot, until, self._at_close, (*interest[0], *interest[1]))
 
     def _next_found(self) -> int | None:
         """The first quarter hour not closed yet in which somebody found something; None at the end."""
@@ -304,6 +303,17 @@ class Skipping:
     def _timer(self) -> UtcNs:
         wake = self.runner.desk.wake_at()
         return _NEVER if wake is None else wake
+
+
+def _wanted_slots(scanner: ColumnScanner, rows_by_pair: Mapping[str, IntArray], count: int) -> list[int]:
+    """Quarter hours in which somebody finds something; the desk sees how the range begins and ends as well."""
+    found = np.zeros(count, dtype=np.bool_)
+    for symbol, rows in rows_by_pair.items():
+        found |= (rows >= 0) & scanner.pairs[symbol].candidate[np.maximum(rows, 0)]
+    if count:
+        found[0] = found[-1] = True
+    wanted: list[int] = np.flatnonzero(found).tolist()
+    return wanted
 
 
 def _rows_by_slot(opens: IntArray, slots: Slots) -> IntArray:

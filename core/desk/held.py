@@ -7,8 +7,8 @@ desk would do anything is refused and leaves no trace. Does not: decide, send, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
@@ -26,6 +26,10 @@ from core.risk.funded import FundedState
 
 _FUNDED = ("funded", "funded_close")
 """Inside its buffer a funded account is asked at every quote."""
+
+
+Figures: TypeAlias = Callable[[str], Signal | NoSignal | None]
+"""What was measured of a pair last; None where the desk was told it."""
 
 
 class HeldMark(NamedTuple):
@@ -61,10 +65,10 @@ def _settled(ctx: Context, position: OurPosition) -> bool:
     )
 
 
-def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], unmeasured: Collection[str]) -> bool | None:
+def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], figures: Figures) -> bool:
     """Take the quotes of one instant, in order; False, and nothing taken, where the desk would act on one of them.
 
-    None, and nothing taken, where that hangs on figures of a pair that is `unmeasured`.
+    `figures` is asked where that hangs on what was measured of a pair.
     """
     state = ctx.state
     then, ctx.now = ctx.now, at_utc_ns
@@ -72,17 +76,15 @@ def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], unmeasured: Co
     watched = ctx.watched()
     for new in quotes:
         state.quotes[new.symbol] = new
-        if new.symbol in watched:
-            quiet = _quiet(ctx, watched[new.symbol], unmeasured)
-            if not quiet:
-                _put_back(ctx, before)
-                ctx.now = then
-                return quiet
+        if new.symbol in watched and not _quiet(ctx, watched[new.symbol], figures):
+            _put_back(ctx, before)
+            ctx.now = then
+            return False
     return True
 
 
-def _quiet(ctx: Context, position_ids: tuple[int, ...], unmeasured: Collection[str]) -> bool | None:
-    """Revalue what a quote moved; False where care or a breaker would act, None where that is not known."""
+def _quiet(ctx: Context, position_ids: tuple[int, ...], figures: Figures) -> bool:
+    """Revalue what a quote moved; False where care or a breaker would act."""
     state = ctx.state
     moved = [state.positions[position_id] for position_id in position_ids]
     for position in moved:
@@ -95,15 +97,28 @@ def _quiet(ctx: Context, position_ids: tuple[int, ...], unmeasured: Collection[s
         if position.net_money is None:
             return False
         care.extend(ctx, position, position.net_money)
-        if position.symbol in unmeasured and care.trails(ctx, position):
-            return None
-        if care.stirs(ctx, position):
+        if _stirs(ctx, position, figures):
             return False
+    if breakers.untouched(ctx, equity):
+        return True
     if equity > state.breakers.peak_money:
         state.breakers = replace(state.breakers, peak_money=equity)
     elif breakers.reached(ctx, equity):
         return False
     return not ctx.settings.funded.enabled or breakers.funded_calm(ctx, equity)
+
+
+def _stirs(ctx: Context, position: OurPosition, figures: Figures) -> bool:
+    """Whether a quote calls for anything that `care.look` might do to a position without a wish or a task."""
+    policy = ctx.policy(position.symbol)
+    if care.gives_back(ctx, position, policy):
+        return ctx.fresh(position.symbol)
+    if not care.trails(position, policy):
+        return False
+    found = figures(position.symbol)
+    if found is not None:
+        measured(ctx, found)
+    return care.trail_wish(ctx, position, policy) is not None and ctx.fresh(position.symbol)
 
 
 class _Worth(NamedTuple):

@@ -7,6 +7,7 @@ Units: money in account currency, shares as fractions.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from core.model.signals import Check
 from core.model.units import Lots, Money, UtcNs
 
 Action = Literal["go", "reduce_only", "close"]
+_NOISE = 1e-9
 
 
 class FundedPolicy(Struct, frozen=True, kw_only=True):
@@ -103,8 +105,8 @@ def transferred(state: FundedState, amount_money: Money) -> FundedState:
     )
 
 
-def limits(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Limit, Limit]:
-    """The daily and the overall limit as they stand at this equity."""
+def _floors(state: FundedState, policy: FundedPolicy) -> tuple[tuple[Money, Money], tuple[Money, Money]]:
+    """Of the daily and the overall limit: the equity at which it is breached, and the loss that it allows."""
     day = policy.day_loss_fraction * state.day_base_money if policy.day_loss_money is None else policy.day_loss_money
     overall = (
         policy.overall_loss_fraction * state.starting_balance_money
@@ -115,10 +117,13 @@ def limits(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> 
     overall_floor = from_money - overall
     if policy.overall_base != "static" and policy.lock_at_start:
         overall_floor = min(overall_floor, state.starting_balance_money)
-    return (
-        _limit("funded_day", state.day_base_money - day, day, equity_money),
-        _limit("funded_overall", overall_floor, overall, equity_money),
-    )
+    return (state.day_base_money - day, day), (overall_floor, overall)
+
+
+def limits(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Limit, Limit]:
+    """The daily and the overall limit as they stand at this equity."""
+    day, overall = _floors(state, policy)
+    return _limit("funded_day", *day, equity_money), _limit("funded_overall", *overall, equity_money)
 
 
 def _limit(name: Literal["funded_day", "funded_overall"], floor_money: Money, allowed: Money, equity_money: Money) -> Limit:
@@ -128,8 +133,21 @@ def _limit(name: Literal["funded_day", "funded_overall"], floor_money: Money, al
 
 def calm(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> bool:
     """Whether no limit demands anything at this equity: what `judge` calls `go`."""
-    buffer = max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
+    buffer = _buffer_fraction(policy)
     return all(limit.left_fraction > buffer for limit in limits(state, policy, equity_money=equity_money))
+
+
+def calm_above_money(state: FundedState, policy: FundedPolicy) -> Money:
+    """Equity above which an account is `calm` for certain: a little more than it takes, so that no rounding counts."""
+    buffer = _buffer_fraction(policy)
+    return max(
+        floor + buffer * allowed + _NOISE * (abs(floor) + allowed) if allowed > 0.0 else inf
+        for floor, allowed in _floors(state, policy)
+    )
+
+
+def _buffer_fraction(policy: FundedPolicy) -> float:
+    return max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
 
 
 def judge(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Action, tuple[Check, ...]]:
