@@ -9,6 +9,8 @@ Does not: run while an order waits, where margin could close anything, or over a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +20,6 @@ from core.backtest.slots import Slots
 from core.brokers.simulator.market_recorded import EventTuple, RecordedMarket
 from core.brokers.simulator.records import Position
 from core.brokers.simulator.terminal import SimulatedTerminal
-from core.brokers.simulator.triggers import touched
 from core.desk.desk import Desk
 from core.desk.held import HeldMark
 from core.model.candles import IntArray
@@ -30,6 +31,18 @@ Marks = Callable[[UtcNs, HeldMark], None]
 """Hears equity at an instant that was passed."""
 _SLOTS_FIRST = 4
 _SLOTS_MOST = 64
+
+
+class _Levels(NamedTuple):
+    """At or beyond which bids and asks something of a symbol is closed."""
+
+    bid_low: Price
+    bid_high: Price
+    ask_low: Price
+    ask_high: Price
+
+
+_NO_LEVELS = _Levels(-inf, inf, -inf, inf)
 _Happening = tuple[UtcNs, int, str, EventTuple]
 """When, the place of the symbol in the market's order, its name, and what happens."""
 
@@ -51,14 +64,20 @@ class Holding:
     ) -> None:
         """`rows`: by traded pair the row of its bar in each quarter hour, -1 where it has none."""
         self._terminal, self._market, self._desk, self._scanner = terminal, market, desk, scanner
-        self._slots, self._rows, self._pasts, self._marks = slots, rows, pasts, marks
+        self._slots, self._rows, self._marks = slots, rows, marks
         self._steps = market.steps_utc_ns
         self._order = {symbol: place for place, symbol in enumerate(market.symbols)}
         self._any_bar = np.zeros(len(slots), dtype=np.bool_)
-        for column in rows.values():
+        self._unquoted = np.zeros(len(slots), dtype=np.bool_)
+        for name, column in rows.items():
             self._any_bar |= column >= 0
+            self._unquoted |= pasts[name].unquoted(column)
         self._measured: dict[str, int] = {}
         """Row of the newest bar by pair whose figures the desk was not told."""
+
+    def teaches(self, slot: int) -> bool:
+        """Whether one of the bars that close tells what is held more than its quotes did: it had none inside it."""
+        return bool(self._unquoted[slot])
 
     def passed(self, slot: int, until_utc_ns: UtcNs, told: Sequence[str], watched: Sequence[str]) -> int:
         """Pass what can be before `until_utc_ns`; the first quarter hour that is not closed then.
@@ -70,7 +89,7 @@ class Holding:
         until = min(until_utc_ns, ledger.next_rollover_ns)
         if place >= len(self._steps) or self._steps.item(place) >= until or not self._terminal.safe_at_stops():
             return slot
-        held = _by_symbol(ledger.positions.values())
+        held = _levels(ledger.positions.values())
         newest = {name: _quote(name, *ledger.quotes[name]) for name in told if name in ledger.quotes}
         count, first, stopped_at = _SLOTS_FIRST, place, 0
         while not stopped_at:
@@ -89,7 +108,7 @@ class Holding:
                 stopped_at = 0 if closes else until
             first, count = last, min(2 * count, _SLOTS_MOST)
         self._tell_measured()
-        reached = self._step_at(slot, place, stopped_at)
+        reached = int(self._steps.searchsorted(stopped_at))
         if reached > place:
             self._terminal.skip_to(reached)
         return slot
@@ -98,12 +117,6 @@ class Holding:
         """The first step after the close of a quarter hour."""
         step = self._slots.closing_steps.item(slot)
         return step + 1 if step < len(self._steps) and self._steps.item(step) == self._slots.closes.item(slot) else step
-
-    def _step_at(self, slot: int, place: int, at_utc_ns: UtcNs) -> int:
-        """The first step that is not before an instant in a quarter hour; `place` is none after it."""
-        end = self._slots.closing_steps.item(slot) if slot < len(self._slots) else len(self._steps)
-        low = max(place, self._slots.closing_steps.item(slot - 1)) if slot else place
-        return low + int(self._steps[low:end].searchsorted(at_utc_ns))
 
     def _happens(self, names: Sequence[str], first: int, last: int) -> list[_Happening]:
         """What happens to symbols from step `first` to before step `last`, the newest first."""
@@ -123,7 +136,7 @@ class Holding:
         happens: list[_Happening],
         closes_at: UtcNs,
         until_utc_ns: UtcNs,
-        held: Mapping[str, list[Position]],
+        held: Mapping[str, _Levels],
         newest: dict[str, Quote],
         watched: Sequence[str],
     ) -> UtcNs:
@@ -146,14 +159,13 @@ class Holding:
         slot: int,
         at: UtcNs,
         happens: list[_Happening],
-        held: Mapping[str, list[Position]],
+        held: Mapping[str, _Levels],
         newest: dict[str, Quote],
         told: Sequence[str],
     ) -> bool:
         """Pass the close of a quarter hour's bars, with what ticks at that instant; False where that cannot be."""
         ticked = _taken(happens, at, held)
-        bars = {name: row for name in held if (row := self._rows[name].item(slot)) >= 0}
-        if ticked is None or not all(self._pasts[name].quoted(row) for name, row in bars.items()):
+        if ticked is None or self.teaches(slot):
             return False
         for quote in ticked:
             newest[quote.symbol] = quote
@@ -163,7 +175,10 @@ class Holding:
             mark = self._desk.pass_mark(self._slots.opens.item(slot))
             if mark is not None:
                 self._marks(at, mark)
-        self._measured.update(bars)
+        for name in held:
+            row = self._rows[name].item(slot)
+            if row >= 0:
+                self._measured[name] = row
         return True
 
     def _figures(self, name: str) -> Signal | NoSignal | None:
@@ -177,10 +192,17 @@ class Holding:
         self._measured.clear()
 
 
-def _by_symbol(positions: Iterable[Position]) -> dict[str, list[Position]]:
-    found: dict[str, list[Position]] = {}
+def _levels(positions: Iterable[Position]) -> dict[str, _Levels]:
+    """By symbol the levels that come first. Long positions watch the bid, short ones the ask; 0 is no level."""
+    found: dict[str, _Levels] = {}
     for position in positions:
-        found.setdefault(position.symbol, []).append(position)
+        bid_low, bid_high, ask_low, ask_high = found.get(position.symbol, _NO_LEVELS)
+        stop, target = position.stop_price, position.target_price
+        if position.side is Side.BUY:
+            bid_low, bid_high = max(bid_low, stop or -inf), min(bid_high, target or inf)
+        else:
+            ask_low, ask_high = max(ask_low, target or -inf), min(ask_high, stop or inf)
+        found[position.symbol] = _Levels(bid_low, bid_high, ask_low, ask_high)
     return found
 
 
@@ -192,7 +214,7 @@ def _quote(name: str, bid: Price, ask: Price, at_utc_ns: UtcNs) -> Quote:
     return Quote(symbol=name, at_utc_ns=at_utc_ns // NS_PER_MS * NS_PER_MS, bid=bid, ask=ask)
 
 
-def _taken(happens: list[_Happening], at: UtcNs, held: Mapping[str, list[Position]]) -> list[Quote] | None:
+def _taken(happens: list[_Happening], at: UtcNs, held: Mapping[str, _Levels]) -> list[Quote] | None:
     """The quotes of an instant, taken off the list; None where one of them, or the range before it, touches a level."""
     found = []
     while happens and happens[-1][0] == at:
@@ -203,13 +225,17 @@ def _taken(happens: list[_Happening], at: UtcNs, held: Mapping[str, list[Positio
     return found
 
 
-def _touches(positions: list[Position], event: EventTuple) -> bool:
-    """Whether a tick, or the range before it, reaches a stop or a target."""
+def _touches(levels: _Levels, event: EventTuple) -> bool:
+    """Whether a tick, or the range before it, reaches a stop or a target; a range that is not there is NaN and under nothing."""
     _, bid, ask, bid_low, bid_high, ask_low, ask_high = event
-    for position in positions:
-        if position.side is Side.BUY:
-            if touched(position, bid, bid) or (bid_low == bid_low and touched(position, bid_low, bid_high)):  # noqa: PLR0124 - NaN
-                return True
-        elif touched(position, ask, ask) or (ask_low == ask_low and touched(position, ask_low, ask_high)):  # noqa: PLR0124 - NaN
-            return True
-    return False
+    stop, target, target_short, stop_short = levels
+    return (
+        bid <= stop
+        or bid >= target
+        or ask <= target_short
+        or ask >= stop_short
+        or bid_low <= stop
+        or bid_high >= target
+        or ask_low <= target_short
+        or ask_high >= stop_short
+    )

@@ -56,7 +56,7 @@ class PairPast:
         if len(usual_price) == QUARTERS_OF_WEEK:
             before[:] = usual_price
         after_open, at_close = quotes.at_utc_ns.searchsorted(opens, side="right"), quotes.at_utc_ns.searchsorted(closed_at)
-        self._quoted: npt.NDArray[np.bool_] = at_close > after_open
+        self._unquoted: npt.NDArray[np.bool_] = at_close <= after_open
         kept = np.flatnonzero(seen)
         learned = np.zeros(len(opens))
         learned[kept] = usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before)
@@ -90,9 +90,11 @@ class PairPast:
         """That bar was told the ordinary way."""
         self.told_row = row
 
-    def quoted(self, row: int) -> bool:
-        """Whether a quote came after a bar's open and before it was closed: then the bar tells nothing of what is held."""
-        return self._quoted.item(row - self.first_row)
+    def unquoted(self, rows: IntArray) -> npt.NDArray[np.bool_]:
+        """At which of some rows, -1 for none, no quote came after the bar's open and before it was closed."""
+        bars = rows >= 0
+        bars[bars] = self._unquoted[rows[bars] - self.first_row]
+        return bars
 
 
 def usual_after(quarters: IntArray, seen: FloatArray, before: FloatArray) -> FloatArray:

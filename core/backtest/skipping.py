@@ -210,13 +210,14 @@ class Skipping:
         """
         slot, hot, conversion = self._slot, *self._desk.quote_interest()
         self._slot += 1
+        only_held = steady and not self._holding.teaches(slot)
         told, held = dict[str, int](), dict[str, int]()
         for symbol in self._symbols:
             row = self._rows[symbol].item(slot)
             if symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].candidate[row]):
                 told[symbol] = row
             elif symbol in hot:
-                (held if self._only_held(symbol, row, steady) else told)[symbol] = row
+                (held if only_held else told)[symbol] = row
         watched: tuple[str, ...] = (*self._symbols, *self._rates)
         if self._timer() > at:  # what is due is carried out at the first input of its instant, whichever that is
             needed = self._needed(told, hot, conversion)
@@ -229,13 +230,9 @@ class Skipping:
             if row >= 0:
                 self._desk.pass_measured(self._scanner.pairs[symbol].brief(row))
         if told:
-            whole = [symbol for symbol, row in told.items() if symbol in hot and not self._only_held(symbol, row, steady)]
+            whole = () if only_held else hot
             self._pass_bars(at, {**told, **held}, whole)
             self._tell(slot, at, told, whole)
-
-    def _only_held(self, symbol: str, row: int, steady: bool) -> bool:
-        """Whether a bar of what is held tells it nothing that its quotes did not: one without quotes moves its peak."""
-        return steady and (row < 0 or self._pasts[symbol].quoted(row))
 
     def _mark(self, slot: int, at: UtcNs) -> None:
         """Keep equity at the end of a quarter hour that has a bar."""
