@@ -72,6 +72,11 @@ class Holding:
         for name, column in rows.items():
             self._any_bar |= column >= 0
             self._unquoted |= pasts[name].unquoted(column)
+        self._told: Sequence[str] = ()
+        self._happens: list[_Happening] = []
+        """What is known to happen to them up to the end of the quarter hours seen ahead, the newest first."""
+        self._end_slot = self._end_step = 0
+        self._ahead = _SLOTS_FIRST
         self._measured: dict[str, int] = {}
         """Row of the newest bar by pair whose figures the desk was not told."""
 
@@ -91,49 +96,58 @@ class Holding:
             return slot
         held = _levels(ledger.positions.values())
         newest = {name: _quote(name, *ledger.quotes[name]) for name in told if name in ledger.quotes}
-        count, first, stopped_at = _SLOTS_FIRST, place, 0
+        self._look_ahead(slot, place, told)
+        stopped_at = 0
         while not stopped_at:
-            closes = self._slots.closes[slot : slot + count].tolist()
-            last = self._step_after(slot + len(closes) - 1) if closes else first
-            happens = self._happens(told, first, last)
-            for closes_at in closes:
-                stopped_at = self._until_close(happens, closes_at, until, held, newest, watched)
-                if stopped_at:
-                    break
-                if closes_at >= until or not self._close(slot, closes_at, happens, held, newest, told):
-                    stopped_at = min(closes_at, until)
-                    break
-                slot += 1
-            else:
-                stopped_at = 0 if closes else until
-            first, count = last, min(2 * count, _SLOTS_MOST)
+            if slot >= len(self._slots):
+                stopped_at = until
+                break
+            if slot >= self._end_slot:
+                self._look_further()
+            closes_at = self._slots.closes.item(slot)
+            stopped_at = self._until_close(closes_at, until, held, newest, watched)
+            if stopped_at:
+                break
+            if closes_at >= until or not self._close(slot, closes_at, held, newest):
+                stopped_at = min(closes_at, until)
+                break
+            slot += 1
         self._tell_measured()
         reached = int(self._steps.searchsorted(stopped_at))
         if reached > place:
             self._terminal.skip_to(reached)
         return slot
 
-    def _step_after(self, slot: int) -> int:
-        """The first step after the close of a quarter hour."""
-        step = self._slots.closing_steps.item(slot)
-        return step + 1 if step < len(self._steps) and self._steps.item(step) == self._slots.closes.item(slot) else step
+    def _look_ahead(self, slot: int, place: int, told: Sequence[str]) -> None:
+        """Begin at a step; what was seen ahead of the same symbols before is not gathered again."""
+        if told is self._told and slot < self._end_slot:
+            happens, now = self._happens, self._steps.item(place)
+            while happens and happens[-1][0] < now:
+                happens.pop()
+        else:
+            self._told, self._happens = told, []
+            self._end_slot, self._end_step, self._ahead = slot, place, _SLOTS_FIRST
 
-    def _happens(self, names: Sequence[str], first: int, last: int) -> list[_Happening]:
-        """What happens to symbols from step `first` to before step `last`, the newest first."""
+    def _look_further(self) -> None:
+        """Gather what happens up to the end of some quarter hours more, the newest first."""
+        first, self._end_slot = self._end_step, min(self._end_slot + self._ahead, len(self._slots))
+        last = self._end_slot - 1
+        step = self._slots.closing_steps.item(last)
+        at_close = step < len(self._steps) and self._steps.item(step) == self._slots.closes.item(last)
+        self._end_step, self._ahead = step + at_close, min(2 * self._ahead, _SLOTS_MOST)
         market, order, found = self._market, self._order, list[_Happening]()
-        for name in names:
+        for name in self._told:
             rows, place = market.rows_before(name), order[name]
-            events = market.events(name, rows.item(first) + 1, rows.item(last) + 1)
+            events = market.events(name, rows.item(first) + 1, rows.item(self._end_step) + 1)
             found += [(event[0], place, name, event) for event in events]
-        if len(names) == 1:
+        if len(self._told) == 1:
             found.reverse()
         else:
             found.sort(key=_when, reverse=True)
-        return found
+        self._happens = found
 
     def _until_close(
         self,
-        happens: list[_Happening],
         closes_at: UtcNs,
         until_utc_ns: UtcNs,
         held: Mapping[str, _Levels],
@@ -141,6 +155,7 @@ class Holding:
         watched: Sequence[str],
     ) -> UtcNs:
         """Pass the instants before a close; the first that cannot be, 0 where all are passed."""
+        happens = self._happens
         while happens and (at := happens[-1][0]) < closes_at:
             if at >= until_utc_ns:
                 return until_utc_ns
@@ -154,22 +169,14 @@ class Holding:
                 newest[quote.symbol] = quote
         return 0
 
-    def _close(
-        self,
-        slot: int,
-        at: UtcNs,
-        happens: list[_Happening],
-        held: Mapping[str, _Levels],
-        newest: dict[str, Quote],
-        told: Sequence[str],
-    ) -> bool:
+    def _close(self, slot: int, at: UtcNs, held: Mapping[str, _Levels], newest: dict[str, Quote]) -> bool:
         """Pass the close of a quarter hour's bars, with what ticks at that instant; False where that cannot be."""
-        ticked = _taken(happens, at, held)
+        ticked = _taken(self._happens, at, held)
         if ticked is None or self.teaches(slot):
             return False
         for quote in ticked:
             newest[quote.symbol] = quote
-        if not self._desk.pass_quotes(at, [newest[name] for name in told if name in newest], self._figures):
+        if not self._desk.pass_quotes(at, [newest[name] for name in self._told if name in newest], self._figures):
             return False
         if self._any_bar[slot]:
             mark = self._desk.pass_mark(self._slots.opens.item(slot))

@@ -68,22 +68,25 @@ class PairPast:
         if row <= told:
             return None
         self.told_row = row
-        opened = self._opens[[told + 1, row]]
-        begin, end = self._hour_opens.searchsorted(opened // H1_NS * H1_NS).tolist()
+        opened, begin, end = self._opens.item(row), self._hour_of(told + 1), self._hour_of(row)
         # a spread is learned at the close after the one at which it was seen
         before = slice(max(told - first, 0), row - first)
         seen, here = self._seen[before], row - first
         return PairPassed(
             symbol=self.symbol,
             before_bar_utc_ns=self._opens.item(row - 1) if row > first else 0,
-            last_bar_utc_ns=opened.item(1),
+            last_bar_utc_ns=opened,
             h1_open_utc_ns=self._hour_opens[begin : end + 1].tolist(),
             h1_close_price=[*self._hour_closes[begin:end].tolist(), self._closes.item(row)],
             quarters=self._quarters[before][seen].tolist(),
             spreads=self._learned[before][seen].tolist(),
-            seen_spread_utc_ns=self._slots.closed_at(opened).item(1) if self._seen.item(here) else 0,
+            seen_spread_utc_ns=self._slots.closed_at(self._opens[row : row + 1]).item() if self._seen.item(here) else 0,
             seen_spread_price=self._seen_price.item(here),
         )
+
+    def _hour_of(self, row: int) -> int:
+        opened = self._opens.item(row)
+        return int(self._hour_opens.searchsorted(opened - opened % H1_NS))
 
     def fed(self, row: int) -> None:
         """That bar was told the ordinary way."""

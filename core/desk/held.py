@@ -8,6 +8,7 @@ desk would do anything is refused and leaves no trace. Does not: decide, send, o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from core.desk.state import GroupPeak, OurPosition
 from core.desk.states import halted
 from core.model.market import Quote
 from core.model.signals import NoSignal, Signal
-from core.model.units import Money, Price, UtcNs
+from core.model.units import Money, UtcNs
 from core.risk.breakers import BreakerState
 from core.risk.funded import FundedState
 
@@ -28,6 +29,18 @@ _FUNDED = ("funded", "funded_close")
 """Inside its buffer a funded account is asked at every quote."""
 
 
+_MOVED = (
+    "floating_money",
+    "net_money",
+    "peak_price",
+    "peak_money",
+    "best_money",
+    "worst_money",
+    "quoted_utc_ns",
+    "quoted_before_utc_ns",
+)
+"""What a quote may change of a position."""
+_moved = attrgetter(*_MOVED)
 Figures: TypeAlias = Callable[[str], Signal | NoSignal | None]
 """What was measured of a pair last; None where the desk was told it."""
 
@@ -121,25 +134,12 @@ def _stirs(ctx: Context, position: OurPosition, figures: Figures) -> bool:
     return care.trail_wish(ctx, position, policy) is not None and ctx.fresh(position.symbol)
 
 
-class _Worth(NamedTuple):
-    """What a quote may change of a position."""
-
-    held: OurPosition
-    floating_money: Money | None
-    net_money: Money | None
-    peak_price: Price
-    peak_money: Money
-    best_money: Money
-    worst_money: Money
-    quoted_utc_ns: UtcNs
-    quoted_before_utc_ns: UtcNs
-
-
 class _Before(NamedTuple):
     """What an instant's quotes may change of the state."""
 
     quotes: list[tuple[str, Quote | None]]
-    positions: list[_Worth]
+    positions: list[tuple[OurPosition, tuple[float | None, ...]]]
+    """Each with its `_MOVED`."""
     groups: list[tuple[GroupPeak, Money]]
     equity_money: Money | None
     breakers: BreakerState
@@ -148,25 +148,10 @@ class _Before(NamedTuple):
 
 def _kept(ctx: Context, quotes: Sequence[Quote]) -> _Before:
     state = ctx.state
-    positions = [
-        _Worth(
-            held,
-            held.floating_money,
-            held.net_money,
-            held.peak_price,
-            held.peak_money,
-            held.best_money,
-            held.worst_money,
-            held.quoted_utc_ns,
-            held.quoted_before_utc_ns,
-        )
-        for held in state.positions.values()
-    ]
-    groups = [(group, group.peak_money) for group in state.groups.values()] if state.groups else []
     return _Before(
         [(quote.symbol, state.quotes.get(quote.symbol)) for quote in quotes],
-        positions,
-        groups,
+        [(held, _moved(held)) for held in state.positions.values()],
+        [(group, group.peak_money) for group in state.groups.values()] if state.groups else [],
         state.equity_money,
         state.breakers,
         state.funded,
@@ -181,12 +166,9 @@ def _put_back(ctx: Context, before: _Before) -> None:
             state.quotes.pop(symbol, None)
         else:
             state.quotes[symbol] = quote
-    for was in before.positions:
-        held = was.held
-        held.floating_money, held.net_money = was.floating_money, was.net_money
-        held.peak_price, held.peak_money = was.peak_price, was.peak_money
-        held.best_money, held.worst_money = was.best_money, was.worst_money
-        held.quoted_utc_ns, held.quoted_before_utc_ns = was.quoted_utc_ns, was.quoted_before_utc_ns
+    for held, values in before.positions:
+        for name, value in zip(_MOVED, values, strict=True):
+            setattr(held, name, value)
     for group, peak_money in before.groups:
         group.peak_money = peak_money
 
