@@ -9,25 +9,40 @@ Does not: run while an order waits, where margin could close anything, or over a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
+from typing import NamedTuple
 
 import numpy as np
 
 from core.backtest.columns import ColumnScanner
+from core.backtest.past import PairPast
 from core.backtest.slots import Slots
 from core.brokers.simulator.market_recorded import EventTuple, RecordedMarket
 from core.brokers.simulator.records import Position
 from core.brokers.simulator.terminal import SimulatedTerminal
-from core.brokers.simulator.triggers import touched
 from core.desk.desk import Desk
 from core.desk.held import HeldMark
 from core.model.candles import IntArray
 from core.model.market import Quote, Side
+from core.model.signals import NoSignal, Signal
 from core.model.units import NS_PER_MS, Price, UtcNs
 
 Marks = Callable[[UtcNs, HeldMark], None]
 """Hears equity at an instant that was passed."""
 _SLOTS_FIRST = 4
 _SLOTS_MOST = 64
+
+
+class _Levels(NamedTuple):
+    """At or beyond which bids and asks something of a symbol is closed."""
+
+    bid_low: Price
+    bid_high: Price
+    ask_low: Price
+    ask_high: Price
+
+
+_NO_LEVELS = _Levels(-inf, inf, -inf, inf)
 _Happening = tuple[UtcNs, int, str, EventTuple]
 """When, the place of the symbol in the market's order, its name, and what happens."""
 
@@ -44,6 +59,7 @@ class Holding:
         scanner: ColumnScanner,
         slots: Slots,
         rows: Mapping[str, IntArray],
+        pasts: Mapping[str, PairPast],
         marks: Marks,
     ) -> None:
         """`rows`: by traded pair the row of its bar in each quarter hour, -1 where it has none."""
@@ -52,10 +68,21 @@ class Holding:
         self._steps = market.steps_utc_ns
         self._order = {symbol: place for place, symbol in enumerate(market.symbols)}
         self._any_bar = np.zeros(len(slots), dtype=np.bool_)
-        for column in rows.values():
+        self._unquoted = np.zeros(len(slots), dtype=np.bool_)
+        for name, column in rows.items():
             self._any_bar |= column >= 0
+            self._unquoted |= pasts[name].unquoted(column)
+        self._told: Sequence[str] = ()
+        self._happens: list[_Happening] = []
+        """What is known to happen to them up to the end of the quarter hours seen ahead, the newest first."""
+        self._end_slot = self._end_step = 0
+        self._ahead = _SLOTS_FIRST
         self._measured: dict[str, int] = {}
         """Row of the newest bar by pair whose figures the desk was not told."""
+
+    def teaches(self, slot: int) -> bool:
+        """Whether one of the bars that close tells what is held more than its quotes did: it had none inside it."""
+        return bool(self._unquoted[slot])
 
     def passed(self, slot: int, until_utc_ns: UtcNs, told: Sequence[str], watched: Sequence[str]) -> int:
         """Pass what can be before `until_utc_ns`; the first quarter hour that is not closed then.
@@ -67,64 +94,68 @@ class Holding:
         until = min(until_utc_ns, ledger.next_rollover_ns)
         if place >= len(self._steps) or self._steps.item(place) >= until or not self._terminal.safe_at_stops():
             return slot
-        held = _by_symbol(ledger.positions.values())
+        held = _levels(ledger.positions.values())
         newest = {name: _quote(name, *ledger.quotes[name]) for name in told if name in ledger.quotes}
-        count, first, stopped_at = _SLOTS_FIRST, place, 0
+        self._look_ahead(slot, place, told)
+        stopped_at = 0
         while not stopped_at:
-            closes = self._slots.closes[slot : slot + count].tolist()
-            last = self._step_after(slot + len(closes) - 1) if closes else first
-            happens = self._happens(told, first, last)
-            for closes_at in closes:
-                stopped_at = self._until_close(happens, closes_at, until, held, newest, watched)
-                if stopped_at:
-                    break
-                if closes_at >= until or not self._close(slot, closes_at, happens, held, newest, told):
-                    stopped_at = min(closes_at, until)
-                    break
-                slot += 1
-            else:
-                stopped_at = 0 if closes else until
-            first, count = last, min(2 * count, _SLOTS_MOST)
+            if slot >= len(self._slots):
+                stopped_at = until
+                break
+            if slot >= self._end_slot:
+                self._look_further()
+            closes_at = self._slots.closes.item(slot)
+            stopped_at = self._until_close(closes_at, until, held, newest, watched)
+            if stopped_at:
+                break
+            if closes_at >= until or not self._close(slot, closes_at, held, newest):
+                stopped_at = min(closes_at, until)
+                break
+            slot += 1
         self._tell_measured()
-        reached = self._step_at(slot, place, stopped_at)
+        reached = int(self._steps.searchsorted(stopped_at))
         if reached > place:
             self._terminal.skip_to(reached)
         return slot
 
-    def _step_after(self, slot: int) -> int:
-        """The first step after the close of a quarter hour."""
-        step = self._slots.closing_steps.item(slot)
-        return step + 1 if step < len(self._steps) and self._steps.item(step) == self._slots.closes.item(slot) else step
+    def _look_ahead(self, slot: int, place: int, told: Sequence[str]) -> None:
+        """Begin at a step; what was seen ahead of the same symbols before is not gathered again."""
+        if told is self._told and slot < self._end_slot:
+            happens, now = self._happens, self._steps.item(place)
+            while happens and happens[-1][0] < now:
+                happens.pop()
+        else:
+            self._told, self._happens = told, []
+            self._end_slot, self._end_step, self._ahead = slot, place, _SLOTS_FIRST
 
-    def _step_at(self, slot: int, place: int, at_utc_ns: UtcNs) -> int:
-        """The first step that is not before an instant in a quarter hour; `place` is none after it."""
-        end = self._slots.closing_steps.item(slot) if slot < len(self._slots) else len(self._steps)
-        low = max(place, self._slots.closing_steps.item(slot - 1)) if slot else place
-        return low + int(self._steps[low:end].searchsorted(at_utc_ns))
-
-    def _happens(self, names: Sequence[str], first: int, last: int) -> list[_Happening]:
-        """What happens to symbols from step `first` to before step `last`, the newest first."""
+    def _look_further(self) -> None:
+        """Gather what happens up to the end of some quarter hours more, the newest first."""
+        first, self._end_slot = self._end_step, min(self._end_slot + self._ahead, len(self._slots))
+        last = self._end_slot - 1
+        step = self._slots.closing_steps.item(last)
+        at_close = step < len(self._steps) and self._steps.item(step) == self._slots.closes.item(last)
+        self._end_step, self._ahead = step + at_close, min(2 * self._ahead, _SLOTS_MOST)
         market, order, found = self._market, self._order, list[_Happening]()
-        for name in names:
+        for name in self._told:
             rows, place = market.rows_before(name), order[name]
-            events = market.events(name, rows.item(first) + 1, rows.item(last) + 1)
+            events = market.events(name, rows.item(first) + 1, rows.item(self._end_step) + 1)
             found += [(event[0], place, name, event) for event in events]
-        if len(names) == 1:
+        if len(self._told) == 1:
             found.reverse()
         else:
             found.sort(key=_when, reverse=True)
-        return found
+        self._happens = found
 
     def _until_close(
         self,
-        happens: list[_Happening],
         closes_at: UtcNs,
         until_utc_ns: UtcNs,
-        held: Mapping[str, list[Position]],
+        held: Mapping[str, _Levels],
         newest: dict[str, Quote],
         watched: Sequence[str],
     ) -> UtcNs:
         """Pass the instants before a close; the first that cannot be, 0 where all are passed."""
+        happens = self._happens
         while happens and (at := happens[-1][0]) < closes_at:
             if at >= until_utc_ns:
                 return until_utc_ns
@@ -132,28 +163,20 @@ class Holding:
             if ticked is None:
                 return at
             seen = [quote for quote in ticked if quote.symbol in watched]
-            if seen and not self._quoted(at, seen):
+            if seen and not self._desk.pass_quotes(at, seen, self._figures):
                 return at
             for quote in ticked:
                 newest[quote.symbol] = quote
         return 0
 
-    def _close(
-        self,
-        slot: int,
-        at: UtcNs,
-        happens: list[_Happening],
-        held: Mapping[str, list[Position]],
-        newest: dict[str, Quote],
-        told: Sequence[str],
-    ) -> bool:
+    def _close(self, slot: int, at: UtcNs, held: Mapping[str, _Levels], newest: dict[str, Quote]) -> bool:
         """Pass the close of a quarter hour's bars, with what ticks at that instant; False where that cannot be."""
-        ticked = _taken(happens, at, held)
-        if ticked is None:
+        ticked = _taken(self._happens, at, held)
+        if ticked is None or self.teaches(slot):
             return False
         for quote in ticked:
             newest[quote.symbol] = quote
-        if not self._quoted(at, [newest[name] for name in told if name in newest]):
+        if not self._desk.pass_quotes(at, [newest[name] for name in self._told if name in newest], self._figures):
             return False
         if self._any_bar[slot]:
             mark = self._desk.pass_mark(self._slots.opens.item(slot))
@@ -165,13 +188,10 @@ class Holding:
                 self._measured[name] = row
         return True
 
-    def _quoted(self, at: UtcNs, quotes: list[Quote]) -> bool:
-        """Show quotes to the desk; figures of bars only where its answer hangs on them."""
-        quiet = self._desk.pass_quotes(at, quotes, self._measured)
-        if quiet is None:
-            self._tell_measured()
-            quiet = self._desk.pass_quotes(at, quotes, self._measured)
-        return bool(quiet)
+    def _figures(self, name: str) -> Signal | NoSignal | None:
+        """What was measured of a pair, if the desk was not told: most of its answers do not hang on that."""
+        row = self._measured.pop(name, None)
+        return None if row is None else self._scanner.pairs[name].brief(row)
 
     def _tell_measured(self) -> None:
         for name, row in self._measured.items():
@@ -179,10 +199,17 @@ class Holding:
         self._measured.clear()
 
 
-def _by_symbol(positions: Iterable[Position]) -> dict[str, list[Position]]:
-    found: dict[str, list[Position]] = {}
+def _levels(positions: Iterable[Position]) -> dict[str, _Levels]:
+    """By symbol the levels that come first. Long positions watch the bid, short ones the ask; 0 is no level."""
+    found: dict[str, _Levels] = {}
     for position in positions:
-        found.setdefault(position.symbol, []).append(position)
+        bid_low, bid_high, ask_low, ask_high = found.get(position.symbol, _NO_LEVELS)
+        stop, target = position.stop_price, position.target_price
+        if position.side is Side.BUY:
+            bid_low, bid_high = max(bid_low, stop or -inf), min(bid_high, target or inf)
+        else:
+            ask_low, ask_high = max(ask_low, target or -inf), min(ask_high, stop or inf)
+        found[position.symbol] = _Levels(bid_low, bid_high, ask_low, ask_high)
     return found
 
 
@@ -194,7 +221,7 @@ def _quote(name: str, bid: Price, ask: Price, at_utc_ns: UtcNs) -> Quote:
     return Quote(symbol=name, at_utc_ns=at_utc_ns // NS_PER_MS * NS_PER_MS, bid=bid, ask=ask)
 
 
-def _taken(happens: list[_Happening], at: UtcNs, held: Mapping[str, list[Position]]) -> list[Quote] | None:
+def _taken(happens: list[_Happening], at: UtcNs, held: Mapping[str, _Levels]) -> list[Quote] | None:
     """The quotes of an instant, taken off the list; None where one of them, or the range before it, touches a level."""
     found = []
     while happens and happens[-1][0] == at:
@@ -205,13 +232,17 @@ def _taken(happens: list[_Happening], at: UtcNs, held: Mapping[str, list[Positio
     return found
 
 
-def _touches(positions: list[Position], event: EventTuple) -> bool:
-    """Whether a tick, or the range before it, reaches a stop or a target."""
+def _touches(levels: _Levels, event: EventTuple) -> bool:
+    """Whether a tick, or the range before it, reaches a stop or a target; a range that is not there is NaN and under nothing."""
     _, bid, ask, bid_low, bid_high, ask_low, ask_high = event
-    for position in positions:
-        if position.side is Side.BUY:
-            if touched(position, bid, bid) or (bid_low == bid_low and touched(position, bid_low, bid_high)):  # noqa: PLR0124 - NaN
-                return True
-        elif touched(position, ask, ask) or (ask_low == ask_low and touched(position, ask_low, ask_high)):  # noqa: PLR0124 - NaN
-            return True
-    return False
+    stop, target, target_short, stop_short = levels
+    return (
+        bid <= stop
+        or bid >= target
+        or ask <= target_short
+        or ask >= stop_short
+        or bid_low <= stop
+        or bid_high >= target
+        or ask_low <= target_short
+        or ask_high >= stop_short
+    )

@@ -36,11 +36,11 @@ class PairPast:
         starts = np.flatnonzero(np.diff(hours, prepend=-1))
         self._hour_opens: IntArray = hours[starts]
         self._hour_closes: FloatArray = m15.close[np.append(starts[1:], len(hours)) - 1] if len(hours) else m15.close
-        self._hour_of = np.cumsum(np.diff(hours, prepend=-1) != 0, dtype=np.int32) - np.int32(1)
+        self._slots = slots
         self._learn(m15, slots, quotes, usual_price)
 
     def _learn(self, m15: Candles, slots: Slots, quotes: TickColumns, usual_price: tuple[float, ...]) -> None:
-        """What is seen at each close of the range, and what is usual after it was learned."""
+        """What is seen at each close of the range, and what is usual after it was learned; rows are those of the range."""
         end = int(m15.open_utc_ns.searchsorted(slots.end_open_utc_ns))  # a recording may know bars after the range
         opens = m15.open_utc_ns[self.first_row : end]
         closed_at = slots.closed_at(opens)
@@ -49,19 +49,18 @@ class PairPast:
         quoted_at = quotes.at_utc_ns[held] // NS_PER_MS * NS_PER_MS
         seen = (rows >= 0) & (closed_at - quoted_at < M15_NS)
         spreads = quotes.ask[held] - quotes.bid[held]
-        self._seen_at = np.where(seen, closed_at, 0)
+        self._seen: npt.NDArray[np.bool_] = seen
         self._seen_price = np.where(seen, spreads, 0.0)
         quarters = (closed_at // NS_PER_S + _THURSDAY_IN_WEEK_S) // _QUARTER_S % QUARTERS_OF_WEEK
         before = np.zeros(QUARTERS_OF_WEEK)
         if len(usual_price) == QUARTERS_OF_WEEK:
             before[:] = usual_price
+        after_open, at_close = quotes.at_utc_ns.searchsorted(opens, side="right"), quotes.at_utc_ns.searchsorted(closed_at)
+        self._unquoted: npt.NDArray[np.bool_] = at_close <= after_open
         kept = np.flatnonzero(seen)
-        learned = np.zeros(len(opens))
-        learned[kept] = usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before)
-        self._kept: npt.NDArray[np.int32] = np.concatenate(([0], np.cumsum(seen))).astype(np.int32)
-        """How many spreads were seen before each row of the range."""
-        self._quarters: npt.NDArray[np.int16] = quarters[kept].astype(np.int16)
-        self._learned: FloatArray = learned[kept]
+        self._quarters: npt.NDArray[np.int16] = quarters.astype(np.int16)
+        self._learned: FloatArray = np.zeros(len(opens))
+        self._learned[kept] = usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before)
 
     def until(self, row: int) -> PairPassed | None:
         """What the bars after the last one told, up to and with `row`, leave behind; None where there are none."""
@@ -69,23 +68,35 @@ class PairPast:
         if row <= told:
             return None
         self.told_row = row
-        begin, end = int(self._hour_of[told + 1]), int(self._hour_of[row])
+        opened, begin, end = self._opens.item(row), self._hour_of(told + 1), self._hour_of(row)
         # a spread is learned at the close after the one at which it was seen
-        low, high = self._kept.item(max(told - first, 0)), self._kept.item(row - first)
+        before = slice(max(told - first, 0), row - first)
+        seen, here = self._seen[before], row - first
         return PairPassed(
             symbol=self.symbol,
-            last_bar_utc_ns=self._opens.item(row),
+            before_bar_utc_ns=self._opens.item(row - 1) if row > first else 0,
+            last_bar_utc_ns=opened,
             h1_open_utc_ns=self._hour_opens[begin : end + 1].tolist(),
             h1_close_price=[*self._hour_closes[begin:end].tolist(), self._closes.item(row)],
-            quarters=self._quarters[low:high].tolist(),
-            spreads=self._learned[low:high].tolist(),
-            seen_spread_utc_ns=self._seen_at.item(row - first),
-            seen_spread_price=self._seen_price.item(row - first),
+            quarters=self._quarters[before][seen].tolist(),
+            spreads=self._learned[before][seen].tolist(),
+            seen_spread_utc_ns=self._slots.closed_at(self._opens[row : row + 1]).item() if self._seen.item(here) else 0,
+            seen_spread_price=self._seen_price.item(here),
         )
+
+    def _hour_of(self, row: int) -> int:
+        opened = self._opens.item(row)
+        return int(self._hour_opens.searchsorted(opened - opened % H1_NS))
 
     def fed(self, row: int) -> None:
         """That bar was told the ordinary way."""
         self.told_row = row
+
+    def unquoted(self, rows: IntArray) -> npt.NDArray[np.bool_]:
+        """At which of some rows, -1 for none, no quote came after the bar's open and before it was closed."""
+        bars = rows >= 0
+        bars[bars] = self._unquoted[rows[bars] - self.first_row]
+        return bars
 
 
 def usual_after(quarters: IntArray, seen: FloatArray, before: FloatArray) -> FloatArray:

@@ -2,8 +2,8 @@
 
 Rule: while the desk is quiet (nothing open, in flight or waiting) time jumps to the next candidate's bar close, or to the desk's
 next wake-up. While it only watches what is held, instants are passed (`holding`) up to the first that touches a level or stirs
-the desk. Else each step of the market is lived, but only pairs with something open, waiting or found are told of their bars. What
-the others' bars leave behind is told together, once it can matter (`core.desk.passed`).
+the desk. Else each step of the market is lived, but only pairs with something waiting or found are asked about their bars. What
+bars leave behind is told together, once it can matter (`core.desk.passed`).
 Promises: trades, verdicts and marks are those of every instant lived through, to the last bit; tests demand it with random
 strategies and settings.
 """
@@ -11,7 +11,7 @@ strategies and settings.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from core.backtest.past import PairPast
 from core.backtest.slots import Slots
 from core.brokers.simulator.market_recorded import RecordedMarket
 from core.brokers.simulator.terminal import SimulatedTerminal
-from core.desk.desk import Desk
+from core.desk.desk import Desk, Interest
 from core.engine.lockstep import END_OF_DATA
 from core.engine.perform import requests_of
 from core.engine.runner import Runner
@@ -68,6 +68,9 @@ class Skipping:
         self._queue = SignalQueue(settings.scan.queue_max)
         self._rates: tuple[str, ...] = ()
         self._valued_by: dict[str, tuple[str, ...]] = {}
+        self._interest: Interest = ((), ())
+        self._at_close: tuple[str, ...] = ()
+        """Symbols that are shown to a steady desk at a bar's close, while `_interest` is what it wants."""
         self._unseen = dict.fromkeys(self._symbols, True)
         """Pairs of which the desk saw no bar yet; the first teaches it what the broker's tick value should be."""
         self._trades_seen = terminal.trades_changed_counter
@@ -80,16 +83,18 @@ class Skipping:
             for symbol, columns in scanner.pairs.items()
         }
         self._rows = {symbol: _rows_by_slot(columns.m15.open_utc_ns, self._slots) for symbol, columns in scanner.pairs.items()}
-        found = np.zeros(len(self._slots), dtype=np.bool_)
-        for symbol, columns in scanner.pairs.items():
-            rows = self._rows[symbol]
-            found |= (rows >= 0) & columns.candidate[np.maximum(rows, 0)]
-        if len(found):
-            found[0] = found[-1] = True  # the desk sees how the range begins and ends
-        self._wanted: list[int] = np.flatnonzero(found).tolist()
+        self._wanted = _wanted_slots(scanner, self._rows, len(self._slots))
         self._next_wanted = 0
+        self._marks = marks
         self._holding = Holding(
-            terminal=terminal, market=market, desk=desk, scanner=scanner, slots=self._slots, rows=self._rows, marks=marks
+            terminal=terminal,
+            market=market,
+            desk=desk,
+            scanner=scanner,
+            slots=self._slots,
+            rows=self._rows,
+            pasts=self._pasts,
+            marks=marks,
         )
         counts = sum((rows >= 0).astype(np.int64) for rows in self._rows.values())
         self._bars_by_slot: IntArray = np.concatenate(([0], np.cumsum(counts)))
@@ -101,11 +106,13 @@ class Skipping:
 
     def step(self) -> bool:
         """Live the next instant that matters; False when the data are over."""
+        steady = False
         if not self.ending:
             if self._desk.quiet():
                 if self._jumped():
                     return True
             elif not self._unseen and self._desk.steady():
+                steady = True
                 self._passed()
         terminal = self._terminal
         market, closing, now = terminal.next_ns(), self._closing(), terminal.now_utc_ns
@@ -124,7 +131,7 @@ class Skipping:
         closes = at >= closing
         self._broker_news(at)
         if closes:
-            self._closed_slot(at)
+            self._closed_slot(at, steady=steady)
         else:
             hot, conversion = self._desk.quote_interest()
             self._quotes(at, [name for name in ticked if name in hot or name in conversion])
@@ -182,10 +189,12 @@ class Skipping:
             ahead = self._terminal.next_ns()
             if ahead is None or ahead >= until:
                 return
-            hot, conversion = self._desk.quote_interest()
-            needed = self._needed([], hot, conversion)
-            told = [name for name in (*self._symbols, *self._rates) if name in needed]
-            self._slot = self._holding.passed(self._slot, until, told, (*hot, *conversion))
+            interest = self._desk.quote_interest()
+            if interest is not self._interest:
+                self._interest, hot, conversion = interest, *interest
+                needed = self._needed((), hot, conversion)
+                self._at_close = tuple(name for name in (*self._symbols, *self._rates) if name in needed)
+            self._slot = self._holding.passed(self._slot, until, self._at_close, (*interest[0], *interest[1]))
 
     def _next_found(self) -> int | None:
         """The first quarter hour not closed yet in which somebody found something; None at the end."""
@@ -194,15 +203,21 @@ class Skipping:
             self._next_wanted += 1
         return wanted[self._next_wanted] if self._next_wanted < len(wanted) else None
 
-    def _closed_slot(self, at: UtcNs) -> None:
-        """The bars of a quarter hour are over: quotes, the clock, bars and answers of the pairs that matter, in that order."""
+    def _closed_slot(self, at: UtcNs, *, steady: bool) -> None:
+        """The bars of a quarter hour are over: quotes, the clock, equity, bars and answers of those that matter, in that order.
+
+        What is held and nothing else (`steady`) has no answer that matters, but for what was measured.
+        """
         slot, hot, conversion = self._slot, *self._desk.quote_interest()
         self._slot += 1
-        told = []
+        only_held = steady and not self._holding.teaches(slot)
+        told, held = dict[str, int](), dict[str, int]()
         for symbol in self._symbols:
             row = self._rows[symbol].item(slot)
-            if symbol in hot or symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].candidate[row]):
-                told.append(symbol)
+            if symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].candidate[row]):
+                told[symbol] = row
+            elif symbol in hot:
+                (held if only_held else told)[symbol] = row
         watched: tuple[str, ...] = (*self._symbols, *self._rates)
         if self._timer() > at:  # what is due is carried out at the first input of its instant, whichever that is
             needed = self._needed(told, hot, conversion)
@@ -210,10 +225,28 @@ class Skipping:
         self._quotes(at, watched)
         if self._timer() <= at:
             self.give(TimerFired(), at)
+        self._mark(slot, at)
+        for symbol, row in held.items():
+            if row >= 0:
+                self._desk.pass_measured(self._scanner.pairs[symbol].brief(row))
         if told:
-            self._tell(slot, at, told)
+            whole = () if only_held else hot
+            self._pass_bars(at, {**told, **held}, whole)
+            self._tell(slot, at, told, whole)
 
-    def _needed(self, told: list[str], hot: tuple[str, ...], conversion: tuple[str, ...]) -> dict[str, bool]:
+    def _mark(self, slot: int, at: UtcNs) -> None:
+        """Keep equity at the end of a quarter hour that has a bar."""
+        if self._bars_by_slot.item(slot + 1) > self._bars_by_slot.item(slot):
+            mark = self._desk.pass_mark(self._slots.opens.item(slot))
+            if mark is not None:
+                self._marks(at, mark)
+
+    def _pass_bars(self, at: UtcNs, rows: Mapping[str, int], whole: Sequence[str]) -> None:
+        """What bars up to now leave behind; the last one not of pairs that are told of it `whole`."""
+        passed = [self._pasts[symbol].until(row - 1 if symbol in whole else row) for symbol, row in rows.items() if row >= 0]
+        self._desk.pass_over(at, [one for one in passed if one is not None])
+
+    def _needed(self, told: Iterable[str], hot: tuple[str, ...], conversion: tuple[str, ...]) -> dict[str, bool]:
         """Symbols whose quotes can matter to what is open or found."""
         needed = dict.fromkeys((*told, *hot, *conversion), True)
         for symbol in (*told, *hot):
@@ -223,25 +256,22 @@ class Skipping:
             needed.update(dict.fromkeys(found, True))
         return needed
 
-    def _tell(self, slot: int, at: UtcNs, told: list[str]) -> None:
+    def _tell(self, slot: int, at: UtcNs, told: Mapping[str, int], whole: Sequence[str]) -> None:
+        """Bars and answers by pair, at their rows; a bar itself only of pairs told `whole`."""
         opened = self._slots.opens.item(slot)
-        rows = {symbol: self._rows[symbol].item(slot) for symbol in told}
-        passed = (self._pasts[symbol].until(rows[symbol] - 1) for symbol in told if rows[symbol] >= 0)
-        self._desk.pass_over(at, [one for one in passed if one is not None])
         silent = tuple(symbol for symbol in self._symbols if symbol not in told)
-        answers = {symbol: self._scanner.pairs[symbol].brief(rows[symbol]) for symbol in told if rows[symbol] >= 0}
+        answers = {symbol: self._scanner.pairs[symbol].brief(row) for symbol, row in told.items() if row >= 0}
         last = self._last_word(silent, answers)
-        any_bar = self._bars_by_slot.item(slot + 1) > self._bars_by_slot.item(slot)
-        self._desk.pass_slot(at, opened, tuple(symbol for symbol in silent if symbol != last), any_bar=any_bar)
-        for symbol in told:
-            row = rows[symbol]
+        self._desk.pass_slot(at, opened, tuple(symbol for symbol in silent if symbol != last))
+        for symbol, row in told.items():
             if row < 0:
                 self.give(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=opened, why="no tick in it"), at)
                 continue
-            self._pasts[symbol].fed(row)
+            if symbol in whole:
+                self._pasts[symbol].fed(row)
+                self.give(BarClosed(symbol=symbol, timeframe="M15", bar=self._scanner.pairs[symbol].m15.bar(row)), at)
             self._unseen.pop(symbol, None)
             self.bars_fed += 1
-            self.give(BarClosed(symbol=symbol, timeframe="M15", bar=self._scanner.pairs[symbol].m15.bar(row)), at)
             self._queue.offer(answers[symbol])
         for scanned in self._queue.take_all():
             self.give(scanned, at)
@@ -270,6 +300,17 @@ class Skipping:
     def _timer(self) -> UtcNs:
         wake = self.runner.desk.wake_at()
         return _NEVER if wake is None else wake
+
+
+def _wanted_slots(scanner: ColumnScanner, rows_by_pair: Mapping[str, IntArray], count: int) -> list[int]:
+    """Quarter hours in which somebody finds something; the desk sees how the range begins and ends as well."""
+    found = np.zeros(count, dtype=np.bool_)
+    for symbol, rows in rows_by_pair.items():
+        found |= (rows >= 0) & scanner.pairs[symbol].candidate[np.maximum(rows, 0)]
+    if count:
+        found[0] = found[-1] = True
+    wanted: list[int] = np.flatnonzero(found).tolist()
+    return wanted
 
 
 def _rows_by_slot(opens: IntArray, slots: Slots) -> IntArray:

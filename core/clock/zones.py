@@ -17,6 +17,7 @@ NEW_YORK = "America/New_York"
 _FIRST_YEAR, _LAST_YEAR = 1990, 2050
 
 
+@lru_cache(maxsize=64)
 def local_s(utc_ns: UtcNs, zone: str) -> int:
     """Seconds since 1970-01-01 00:00 on the zone's own wall clock."""
     utc_s = utc_ns // NS_PER_S

@@ -7,9 +7,11 @@ Units: money in account currency, shares as fractions.
 
 from __future__ import annotations
 
+from math import inf
+
 from core.clock.zones import day_started, next_local_time
 from core.desk.bounds import RESULTS_MAX, trim_list
-from core.desk.context import Context
+from core.desk.context import Context, Untouched
 from core.desk.exposed import open_risk
 from core.desk.states import add_reason, drop_reason
 from core.model.effects import Alert, EquityMarked
@@ -110,17 +112,50 @@ def watch(ctx: Context) -> None:
     equity = state.equity_money
     if equity is None or not state.day_end_utc_ns:
         return
+    if "funded" not in state.reasons and untouched(ctx, equity):
+        return
     if equity > state.breakers.peak_money or reached(ctx, equity):
         _judge(ctx, equity)
     if ctx.settings.funded.enabled:
         _judge_funded(ctx, equity)
 
 
+def untouched(ctx: Context, equity: Money) -> bool:
+    """Whether equity is surely above all floors and buffers and under all marks: most quotes end here."""
+    state, known = ctx.state, ctx.untouched
+    if (
+        known is None
+        or known.breakers is not state.breakers
+        or known.funded is not state.funded
+        or known.policy is not ctx.account_policy
+        or known.balance_money != state.balance_money
+    ):
+        known = ctx.untouched = _untouched(ctx)
+    return known.above_money < equity <= known.most_money
+
+
+def _untouched(ctx: Context) -> Untouched:
+    state, policy = ctx.state, ctx.account_policy
+    above, most = max(_floors(ctx)) * (1.0 + _NOISE), state.breakers.peak_money
+    if ctx.settings.funded.enabled:
+        above = max(above, funded.calm_above_money(state.funded, policy.funded))
+        if policy.funded.overall_base == "trailing_equity":
+            most = min(most, state.funded.high_water_money)
+        elif policy.funded.overall_base == "trailing_balance" and state.balance_money > state.funded.high_water_money:
+            most = -inf
+    return Untouched(state.breakers, state.funded, policy, state.balance_money, above, most)
+
+
+def _floors(ctx: Context) -> tuple[Money, Money]:
+    """The equity at which the day's loss trips, and that of the drawdown."""
+    held, policy = ctx.state.breakers, ctx.account_policy.breakers
+    return held.day_base_money * (1.0 - policy.day_loss_max_fraction), held.peak_money * (1.0 - policy.drawdown_max_fraction)
+
+
 def reached(ctx: Context, equity: Money) -> bool:
     """Whether equity is down to a floor that has not tripped yet: of the day, or under its peak."""
-    held, policy = ctx.state.breakers, ctx.account_policy.breakers
-    day = held.day_base_money * (1.0 - policy.day_loss_max_fraction)
-    peak = held.peak_money * (1.0 - policy.drawdown_max_fraction)
+    held = ctx.state.breakers
+    day, peak = _floors(ctx)
     if equity > max(day, peak) * (1.0 + _NOISE):
         return False
     standing = [trip.name for trip in held.trips]

@@ -167,6 +167,11 @@ def _give_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
         _give_back_part(ctx, held, spec, policy, f"gave back {peak - net:.2f} of a peak of {peak:.2f}")
 
 
+def gives_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> bool:
+    """Whether a position that has not given back yet does now."""
+    return not position.gave_back and _given_back(ctx, position, policy) is not None
+
+
 def _given_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> tuple[list[OurPosition], Money, Money] | None:
     """What gave back too much of its peak, what it would bring now and that peak; None where nothing did, or not now."""
     own = policy.settings.care
@@ -199,9 +204,9 @@ def _give_back_part(ctx: Context, position: OurPosition, spec: Instrument, polic
         ctx.note("give_back", f"{note}; a part is under the least volume, left", symbol=position.symbol, ticket=position.ticket)
 
 
-def trails(ctx: Context, position: OurPosition) -> bool:
+def trails(position: OurPosition, policy: PairPolicy) -> bool:
     """Whether the trailing stop has begun: only then does a quote's answer hang on ATR."""
-    own = ctx.policy(position.symbol).settings.care
+    own = policy.settings.care
     if own.trail_x_atr <= 0.0 or position.peak_price == 0.0:
         return False
     return position.peak_money >= own.trail_from_r * part_risk_money(position)
@@ -210,7 +215,7 @@ def trails(ctx: Context, position: OurPosition) -> bool:
 def trail_price(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
     """Where the trailing stop belongs now; None while it has not begun."""
     own = policy.settings.care
-    if not trails(ctx, position):
+    if not trails(position, policy):
         return None
     gained = position.peak_price - position.open_price
     lock = position.open_price + own.trail_first_lock_pct / 100.0 * gained
@@ -222,12 +227,12 @@ def trail_price(ctx: Context, position: OurPosition, policy: PairPolicy) -> Pric
 
 
 def _trail(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:
-    wanted = _trail_wish(ctx, position, policy)
+    wanted = trail_wish(ctx, position, policy)
     if wanted is not None:
         stops.tighten(ctx, position, wanted, stops.TRAIL)
 
 
-def _trail_wish(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
+def trail_wish(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
     """Where the trail wants the stop, if that is worth a request now."""
     wanted = trail_price(ctx, position, policy)
     if wanted is None or ctx.now < position.modify_utc_ns:
@@ -236,14 +241,6 @@ def _trail_wish(ctx: Context, position: OurPosition, policy: PairPolicy) -> Pric
     begun = stops.tighter(position.side, position.stop_price, position.open_price)
     gain = (wanted - position.stop_price) * position.side
     return wanted if gain > 0.0 and (gain >= step or not begun) else None
-
-
-def stirs(ctx: Context, position: OurPosition) -> bool:
-    """Whether a quote calls for anything that `look` might do to a position without a wish or a task."""
-    policy = ctx.policy(position.symbol)
-    if not position.gave_back and _given_back(ctx, position, policy) is not None:
-        return ctx.fresh(position.symbol)
-    return _trail_wish(ctx, position, policy) is not None and ctx.fresh(position.symbol)
 
 
 def _tighten_before_news(ctx: Context, position: OurPosition, policy: PairPolicy) -> None:

@@ -6,7 +6,7 @@ same desk. Does not: decide. An effect is emitted in the order in which it shoul
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -19,10 +19,10 @@ from core.model.effects import AskBook, CloseWhy, Effect, Noted
 from core.model.market import Instrument, Quote, Side
 from core.model.money import Valuer
 from core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
-from core.risk.breakers import BreakerPolicy
+from core.risk.breakers import BreakerPolicy, BreakerState
 from core.risk.correlation import ClosesKept
 from core.risk.exposure import ExposurePolicy
-from core.risk.funded import FundedPolicy
+from core.risk.funded import FundedPolicy, FundedState
 from core.risk.kelly import KellyKept, KellyPolicy
 from core.risk.open_risk import SlippagePolicy
 from core.risk.sizing import SizingPolicy
@@ -154,6 +154,17 @@ def account_policy(settings: Settings) -> AccountPolicy:
     )
 
 
+class Untouched(NamedTuple):
+    """Between which equities no breaker and no rule has anything to judge, and what that follows from."""
+
+    breakers: BreakerState
+    funded: FundedState
+    policy: AccountPolicy
+    balance_money: Money
+    above_money: Money
+    most_money: Money
+
+
 class Rates:
     """Current quotes by plain pair name, as the money formulas ask for them."""
 
@@ -202,6 +213,7 @@ class Context:
         "settings",
         "state",
         "touched",
+        "untouched",
     )
 
     def __init__(self, state: DeskState, settings: Settings) -> None:
@@ -214,6 +226,8 @@ class Context:
         self.out: list[Effect] = []
         self.touched = True
         """Something was booked that may change when the desk next cares."""
+        self.untouched: Untouched | None = None
+        """As worked out last (`core.desk.breakers`)."""
         self.dirty = True
         """Other positions, or other instruments or an account to value them by: which quotes move them is worked out anew."""
         self.flatten_wish: CloseWhy | None = None

@@ -11,8 +11,8 @@ Does not: await, read a clock, a file or a socket, draw random numbers, or keep 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import assert_never
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias, assert_never
 
 from core.desk import (
     account,
@@ -32,7 +32,7 @@ from core.desk import (
 )
 from core.desk.changes import settings_changed
 from core.desk.context import Context
-from core.desk.held import HeldMark
+from core.desk.held import Figures, HeldMark
 from core.desk.passed import PairPassed
 from core.desk.rehearsal import Rehearsal, rehearsed
 from core.desk.start import adopt_run, ready, started_context
@@ -65,6 +65,8 @@ from core.model.signals import NoSignal, Signal
 from core.model.snapshot import DeskView
 from core.model.units import NS_PER_MS, UtcNs
 
+Interest: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+"""Symbols whose every quote matters, and those that only convert what is at risk."""
 _NOTHING: tuple[Effect, ...] = ()
 _NEVER = 2**63 - 1
 _BEGINNINGS = (Started, Restored)
@@ -73,7 +75,7 @@ _BEGINNINGS = (Started, Restored)
 class Desk:
     """See the module. Fed by one consumer, which never calls `on` from within `on`."""
 
-    __slots__ = ("_busy", "_ctx", "_wake", "_wake_asked")
+    __slots__ = ("_busy", "_ctx", "_interest", "_interest_of", "_wake", "_wake_asked")
 
     def __init__(self) -> None:
         """A desk that knows nothing; its first input is `Started`."""
@@ -82,6 +84,9 @@ class Desk:
         self._wake: UtcNs = _NEVER
         self._wake_asked = True
         """`_wake` is worked out from the state as it stands; else it is when the clock goes on, or somebody asks."""
+        self._interest: Interest = ((), ())
+        self._interest_of: dict[str, tuple[int, ...]] = {}
+        """What was open when `_interest` was found, as `Context.watched` gave it."""
 
     def on(self, stamped: Stamped) -> tuple[Effect, ...]:
         """Book one input and answer with what is to be done, in order.
@@ -142,25 +147,25 @@ class Desk:
         for pair in pairs:
             passed.pair_passed(ctx, pair)
 
-    def pass_slot(self, at_utc_ns: UtcNs, bar_open_utc_ns: UtcNs, silent: tuple[str, ...], *, any_bar: bool) -> None:
+    def pass_slot(self, at_utc_ns: UtcNs, bar_open_utc_ns: UtcNs, silent: tuple[str, ...]) -> None:
         """A quarter hour is over; the pairs named have nothing to say in it. What follows comes with the next input."""
         ctx = self._passing()
         ctx.now = max(ctx.now, at_utc_ns)
-        passed.slot_passed(ctx, bar_open_utc_ns, silent, any_bar=any_bar)
+        passed.slot_passed(ctx, bar_open_utc_ns, silent)
 
     def steady(self) -> bool:
         """Something is held, and until the clock, a candidate or a price calls, there is nothing to do but to watch it."""
         return held.steady(self._begun())
 
-    def pass_quotes(self, at_utc_ns: UtcNs, quotes: Sequence[Quote], unmeasured: Collection[str]) -> bool | None:
+    def pass_quotes(self, at_utc_ns: UtcNs, quotes: Sequence[Quote], figures: Figures) -> bool:
         """Take the quotes of one instant of a steady desk; False, and nothing taken, where it would act on them.
 
-        None, and nothing taken, where it must be told first what was measured of a pair that is `unmeasured`.
+        `figures` is asked where that hangs on what was measured of a pair.
         """
-        return held.take(self._passing(), at_utc_ns, quotes, unmeasured)
+        return held.take(self._passing(), at_utc_ns, quotes, figures)
 
     def pass_mark(self, bar_open_utc_ns: UtcNs) -> HeldMark | None:
-        """Equity at the end of a quarter hour of a steady desk; None where it is marked already."""
+        """Equity at the end of a quarter hour; None where nothing is open or it is marked already."""
         return held.mark(self._begun(), bar_open_utc_ns)
 
     def pass_measured(self, found: Signal | NoSignal) -> None:
@@ -179,23 +184,20 @@ class Desk:
         """What new settings would do to what is open, tried on a copy; nothing here is changed."""
         return rehearsed(self._begun(), told, at_utc_ns)
 
-    def quote_interest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def quote_interest(self) -> Interest:
         """Symbols whose every quote matters now (open, in flight, waiting), and those that only convert what is at risk."""
         ctx = self._begun()
-        state = ctx.state
-        hot = [held.symbol for held in state.positions.values()]
+        state, watched = ctx.state, ctx.watched()
         if state.orders or state.closes or state.waiting:
+            hot = [held.symbol for held in state.positions.values()]
             hot += [order.symbol for order in state.orders.values()]
             hot += [task.symbol for task in state.closes.values()]
             hot += [waiting.signal.symbol for waiting in state.waiting]
-        if not hot and not state.foreign:
-            return (), ()
-        others = list(ctx.watched())
-        for symbol in hot:
-            valuer = ctx.valuer(symbol)
-            if valuer is not None:
-                others += map(ctx.rates.symbol_of, valuer.pairs)
-        return tuple(dict.fromkeys(hot)), tuple(symbol for symbol in dict.fromkeys(others) if symbol not in hot)
+            return _interest(ctx, hot, watched)
+        if self._interest_of is not watched:
+            self._interest = _interest(ctx, [held.symbol for held in state.positions.values()], watched)
+            self._interest_of = watched
+        return self._interest
 
     def _begun(self) -> Context:
         ctx = self._ctx
@@ -213,6 +215,15 @@ class Desk:
     def _settle_wake(self, ctx: Context) -> None:
         """Several inputs of one instant wake the desk once: never before the next millisecond, whatever they booked."""
         self._wake_asked, self._wake = True, _next_due(ctx)
+
+
+def _interest(ctx: Context, hot: list[str], watched: Iterable[str]) -> Interest:
+    others = list(watched)
+    for symbol in hot:
+        valuer = ctx.valuer(symbol)
+        if valuer is not None:
+            others += map(ctx.rates.symbol_of, valuer.pairs)
+    return tuple(dict.fromkeys(hot)), tuple(symbol for symbol in dict.fromkeys(others) if symbol not in hot)
 
 
 def _out_of_order(stamped: Stamped, last_seq: int, last_at_utc_ns: UtcNs) -> None:

@@ -7,8 +7,9 @@ desk would do anything is refused and leaves no trace. Does not: decide, send, o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
@@ -20,12 +21,28 @@ from core.desk.state import GroupPeak, OurPosition
 from core.desk.states import halted
 from core.model.market import Quote
 from core.model.signals import NoSignal, Signal
-from core.model.units import Money, Price, UtcNs
+from core.model.units import Money, UtcNs
 from core.risk.breakers import BreakerState
 from core.risk.funded import FundedState
 
 _FUNDED = ("funded", "funded_close")
 """Inside its buffer a funded account is asked at every quote."""
+
+
+_MOVED = (
+    "floating_money",
+    "net_money",
+    "peak_price",
+    "peak_money",
+    "best_money",
+    "worst_money",
+    "quoted_utc_ns",
+    "quoted_before_utc_ns",
+)
+"""What a quote may change of a position."""
+_moved = attrgetter(*_MOVED)
+Figures: TypeAlias = Callable[[str], Signal | NoSignal | None]
+"""What was measured of a pair last; None where the desk was told it."""
 
 
 class HeldMark(NamedTuple):
@@ -61,10 +78,10 @@ def _settled(ctx: Context, position: OurPosition) -> bool:
     )
 
 
-def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], unmeasured: Collection[str]) -> bool | None:
+def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], figures: Figures) -> bool:
     """Take the quotes of one instant, in order; False, and nothing taken, where the desk would act on one of them.
 
-    None, and nothing taken, where that hangs on figures of a pair that is `unmeasured`.
+    `figures` is asked where that hangs on what was measured of a pair.
     """
     state = ctx.state
     then, ctx.now = ctx.now, at_utc_ns
@@ -72,17 +89,15 @@ def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], unmeasured: Co
     watched = ctx.watched()
     for new in quotes:
         state.quotes[new.symbol] = new
-        if new.symbol in watched:
-            quiet = _quiet(ctx, watched[new.symbol], unmeasured)
-            if not quiet:
-                _put_back(ctx, before)
-                ctx.now = then
-                return quiet
+        if new.symbol in watched and not _quiet(ctx, watched[new.symbol], figures):
+            _put_back(ctx, before)
+            ctx.now = then
+            return False
     return True
 
 
-def _quiet(ctx: Context, position_ids: tuple[int, ...], unmeasured: Collection[str]) -> bool | None:
-    """Revalue what a quote moved; False where care or a breaker would act, None where that is not known."""
+def _quiet(ctx: Context, position_ids: tuple[int, ...], figures: Figures) -> bool:
+    """Revalue what a quote moved; False where care or a breaker would act."""
     state = ctx.state
     moved = [state.positions[position_id] for position_id in position_ids]
     for position in moved:
@@ -95,10 +110,10 @@ def _quiet(ctx: Context, position_ids: tuple[int, ...], unmeasured: Collection[s
         if position.net_money is None:
             return False
         care.extend(ctx, position, position.net_money)
-        if position.symbol in unmeasured and care.trails(ctx, position):
-            return None
-        if care.stirs(ctx, position):
+        if _stirs(ctx, position, figures):
             return False
+    if breakers.untouched(ctx, equity):
+        return True
     if equity > state.breakers.peak_money:
         state.breakers = replace(state.breakers, peak_money=equity)
     elif breakers.reached(ctx, equity):
@@ -106,25 +121,25 @@ def _quiet(ctx: Context, position_ids: tuple[int, ...], unmeasured: Collection[s
     return not ctx.settings.funded.enabled or breakers.funded_calm(ctx, equity)
 
 
-class _Worth(NamedTuple):
-    """What a quote may change of a position."""
-
-    held: OurPosition
-    floating_money: Money | None
-    net_money: Money | None
-    peak_price: Price
-    peak_money: Money
-    best_money: Money
-    worst_money: Money
-    quoted_utc_ns: UtcNs
-    quoted_before_utc_ns: UtcNs
+def _stirs(ctx: Context, position: OurPosition, figures: Figures) -> bool:
+    """Whether a quote calls for anything that `care.look` might do to a position without a wish or a task."""
+    policy = ctx.policy(position.symbol)
+    if care.gives_back(ctx, position, policy):
+        return ctx.fresh(position.symbol)
+    if not care.trails(position, policy):
+        return False
+    found = figures(position.symbol)
+    if found is not None:
+        measured(ctx, found)
+    return care.trail_wish(ctx, position, policy) is not None and ctx.fresh(position.symbol)
 
 
 class _Before(NamedTuple):
     """What an instant's quotes may change of the state."""
 
     quotes: list[tuple[str, Quote | None]]
-    positions: list[_Worth]
+    positions: list[tuple[OurPosition, tuple[float | None, ...]]]
+    """Each with its `_MOVED`."""
     groups: list[tuple[GroupPeak, Money]]
     equity_money: Money | None
     breakers: BreakerState
@@ -133,25 +148,10 @@ class _Before(NamedTuple):
 
 def _kept(ctx: Context, quotes: Sequence[Quote]) -> _Before:
     state = ctx.state
-    positions = [
-        _Worth(
-            held,
-            held.floating_money,
-            held.net_money,
-            held.peak_price,
-            held.peak_money,
-            held.best_money,
-            held.worst_money,
-            held.quoted_utc_ns,
-            held.quoted_before_utc_ns,
-        )
-        for held in state.positions.values()
-    ]
-    groups = [(group, group.peak_money) for group in state.groups.values()] if state.groups else []
     return _Before(
         [(quote.symbol, state.quotes.get(quote.symbol)) for quote in quotes],
-        positions,
-        groups,
+        [(held, _moved(held)) for held in state.positions.values()],
+        [(group, group.peak_money) for group in state.groups.values()] if state.groups else [],
         state.equity_money,
         state.breakers,
         state.funded,
@@ -166,22 +166,21 @@ def _put_back(ctx: Context, before: _Before) -> None:
             state.quotes.pop(symbol, None)
         else:
             state.quotes[symbol] = quote
-    for was in before.positions:
-        held = was.held
-        held.floating_money, held.net_money = was.floating_money, was.net_money
-        held.peak_price, held.peak_money = was.peak_price, was.peak_money
-        held.best_money, held.worst_money = was.best_money, was.worst_money
-        held.quoted_utc_ns, held.quoted_before_utc_ns = was.quoted_utc_ns, was.quoted_before_utc_ns
+    for held, values in before.positions:
+        for name, value in zip(_MOVED, values, strict=True):
+            setattr(held, name, value)
     for group, peak_money in before.groups:
         group.peak_money = peak_money
 
 
 def mark(ctx: Context, bar_open_utc_ns: UtcNs) -> HeldMark | None:
-    """Equity as it stands at the end of a quarter hour; None where that bar is marked already."""
+    """Equity as it stands at the end of a quarter hour; None where nothing is open or that bar is marked already."""
     state, equity = ctx.state, ctx.state.equity_money
-    if equity is None or bar_open_utc_ns <= state.marked_bar_utc_ns:
+    if not state.positions or bar_open_utc_ns <= state.marked_bar_utc_ns:
         return None
     state.marked_bar_utc_ns = bar_open_utc_ns
+    if equity is None:
+        return None
     return HeldMark(*breakers.figures(ctx, equity))
 
 

@@ -53,7 +53,7 @@ def bar_closed(ctx: Context, closed: BarClosed) -> None:
     opened = bar.open_utc_ns
     if opened <= pair.last_bar_utc_ns:
         return
-    if pair.last_bar_utc_ns and opened > pair.last_bar_utc_ns + M15_NS and _hole(ctx, pair, opened):
+    if hole(ctx, closed.symbol, pair.last_bar_utc_ns, opened):
         pair.hole_bar_utc_ns = opened
     pair.last_bar_utc_ns = opened
     if closed.late:
@@ -69,10 +69,12 @@ def bar_closed(ctx: Context, closed: BarClosed) -> None:
         breakers.mark(ctx)
 
 
-def _hole(ctx: Context, pair: PairState, opened_utc_ns: int) -> bool:
-    """Whether a bar is missing before this one at a time when the market was open."""
-    spec = ctx.spec(pair.symbol)
-    return spec is not None and ctx.is_open(spec, opened_utc_ns - M15_NS) and ctx.is_open(spec, pair.last_bar_utc_ns + M15_NS)
+def hole(ctx: Context, symbol: str, before_utc_ns: int, opened_utc_ns: int) -> bool:
+    """Whether a bar is missing between two at a time when the market was open; `before_utc_ns` is 0 where there was none."""
+    if not before_utc_ns or opened_utc_ns <= before_utc_ns + M15_NS:
+        return False
+    spec = ctx.spec(symbol)
+    return spec is not None and ctx.is_open(spec, opened_utc_ns - M15_NS) and ctx.is_open(spec, before_utc_ns + M15_NS)
 
 
 def _hour(ctx: Context, pair: PairState, opened_utc_ns: int, close: float) -> None:

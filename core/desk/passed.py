@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.desk import breakers, rounds
+from core.desk import rounds
 from core.desk.bounds import H1_SPARE, trim_list
 from core.desk.context import Context
+from core.desk.market import expect_tick_value, hole
 from core.desk.state import PairState
 from core.filters.spread import QUARTERS_OF_WEEK
 from core.model.units import Price, PriceDistance, UtcNs
@@ -21,6 +22,8 @@ class PairPassed(Struct, frozen=True, kw_only=True):
     """One pair's closed M15 bars since it was last told of any, oldest first."""
 
     symbol: str
+    before_bar_utc_ns: UtcNs
+    """The bar before the last, 0 where that is the first of all."""
     last_bar_utc_ns: UtcNs
     h1_open_utc_ns: list[int]
     h1_close_price: list[Price]
@@ -37,6 +40,8 @@ class PairPassed(Struct, frozen=True, kw_only=True):
 def pair_passed(ctx: Context, told: PairPassed) -> None:
     """Book what a pair's skipped bars leave behind."""
     pair = ctx.pair(told.symbol)
+    if hole(ctx, told.symbol, told.before_bar_utc_ns, told.last_bar_utc_ns):
+        pair.hole_bar_utc_ns = told.last_bar_utc_ns
     pair.last_bar_utc_ns = told.last_bar_utc_ns
     _hours(pair, told, ctx.settings.correlation.bars + H1_SPARE)
     if told.quarters:
@@ -46,16 +51,13 @@ def pair_passed(ctx: Context, told: PairPassed) -> None:
         for quarter, spread in zip(told.quarters, told.spreads, strict=True):
             usual[quarter] = spread
     pair.seen_spread_utc_ns, pair.seen_spread_price = told.seen_spread_utc_ns, told.seen_spread_price
+    if pair.tick_value_expected_money is None:
+        expect_tick_value(ctx, told.symbol)
 
 
-def slot_passed(ctx: Context, bar_open_utc_ns: UtcNs, silent: tuple[str, ...], *, any_bar: bool) -> None:
-    """A quarter hour is over in which the pairs named had nothing to say: their place in the round, and equity as it stands."""
-    if any_bar:
-        state = ctx.state
-        if state.positions and bar_open_utc_ns > state.marked_bar_utc_ns:
-            state.marked_bar_utc_ns = bar_open_utc_ns
-            breakers.mark(ctx)
-        rounds.bar_seen(ctx, bar_open_utc_ns)
+def slot_passed(ctx: Context, bar_open_utc_ns: UtcNs, silent: tuple[str, ...]) -> None:
+    """A quarter hour is over in which the pairs named had nothing to say: their place in the round."""
+    rounds.bar_seen(ctx, bar_open_utc_ns)
     for symbol in silent:
         rounds.absent(ctx, symbol, bar_open_utc_ns)
 

@@ -7,6 +7,7 @@ Units: money in account currency, shares as fractions.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from core.model.signals import Check
 from core.model.units import Lots, Money, UtcNs
 
 Action = Literal["go", "reduce_only", "close"]
+_NOISE = 1e-9
 
 
 class FundedPolicy(Struct, frozen=True, kw_only=True):
@@ -135,9 +137,22 @@ def _limit(name: Literal["funded_day", "funded_overall"], floor_money: Money, al
 
 def calm(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> bool:
     """Whether no limit demands anything at this equity: what `judge` calls `go`."""
-    buffer = max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
+    buffer = _buffer_fraction(policy)
     day, overall = _floors(state, policy)
     return _left_fraction(*day, equity_money) > buffer and _left_fraction(*overall, equity_money) > buffer
+
+
+def calm_above_money(state: FundedState, policy: FundedPolicy) -> Money:
+    """Equity above which an account is `calm` for certain: a little more than it takes, so that no rounding counts."""
+    buffer = _buffer_fraction(policy)
+    return max(
+        floor + buffer * allowed + _NOISE * (abs(floor) + allowed) if allowed > 0.0 else inf
+        for floor, allowed in _floors(state, policy)
+    )
+
+
+def _buffer_fraction(policy: FundedPolicy) -> float:
+    return max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
 
 
 def judge(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Action, tuple[Check, ...]]:

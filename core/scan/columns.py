@@ -7,6 +7,8 @@ it failed are remembered.
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 
 from core.model.candles import Candles, FloatArray
@@ -18,7 +20,7 @@ from core.scan.look import Look, answered, prepared
 from core.scan.plan import Figures, Plan, judged, withheld
 from core.strategy.foreign import Failed, attempted
 from core.strategy.interface import BoolArray, Columns
-from core.strategy.windows import closed_h1_rows, onto_m15
+from core.strategy.windows import closed_h1_rows
 
 _UNRANKED: FloatArray = np.zeros(0)
 
@@ -37,8 +39,9 @@ class PairColumns:
         self.first_row = plan.m15_rows - 1
         """First row with a full window; nothing is judged before."""
         self.atr_m15_price: FloatArray = atr_m15(m15)
-        self._h1_rows = closed_h1_rows(m15, self.h1)
-        self.atr_h1_price: FloatArray = onto_m15(atr_h1(self.h1), self._h1_rows)
+        self._h1_rows = closed_h1_rows(m15, self.h1).astype(np.int32)
+        self._atr_h1_price: FloatArray = atr_h1(self.h1)
+        """By H1 row."""
         self.ready: BoolArray = (np.arange(len(m15)) >= self.first_row) & (self._h1_rows + 1 >= plan.h1_rows)
         whole = attempted("", prepared, plan.strategy, m15, self.h1, instrument)
         self._columns: Columns | None = None if isinstance(whole, Failed) else whole[0]
@@ -47,8 +50,11 @@ class PairColumns:
     def figures(self, row: int) -> Figures:
         """What was measured at one row."""
         begin = max(self.first_row, row + 1 - self._plan.percentile_rows)
-        past = self.atr_m15_price[begin : row + 1] / self.m15.close[begin : row + 1]
-        return measured(self.atr_m15_price.item(row), self.atr_h1_price.item(row), past)
+        return self._measured(row, self.atr_m15_price[begin : row + 1] / self.m15.close[begin : row + 1])
+
+    def _measured(self, row: int, past: FloatArray) -> Figures:
+        h1_row = self._h1_rows.item(row)
+        return measured(self.atr_m15_price.item(row), self._atr_h1_price.item(h1_row) if h1_row >= 0 else nan, past)
 
     def brief(self, row: int) -> Signal | NoSignal:
         """The same as `answer`, but where there is no candidate ATR is not ranked: no decision hangs on the rank then."""
@@ -63,7 +69,7 @@ class PairColumns:
         if self._columns is None:
             return answered(self._plan.loaded, self._look(row))
         candidate = bool(self.candidate[row])
-        figures = self.figures(row) if ranked else measured(self.atr_m15_price.item(row), self.atr_h1_price.item(row), _UNRANKED)
+        figures = self.figures(row) if ranked else self._measured(row, _UNRANKED)
         found = judged(self._plan.loaded, self._instrument, self._columns, row, candidate=candidate, figures=figures)
         if candidate and isinstance(found, NoSignal) and found.withheld:
             self.failures[row] = found.withheld

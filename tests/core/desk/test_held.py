@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from core.desk.state import decoded
 from core.model.effects import Close, Modify
 from core.model.market import Quote, Side
+from core.model.signals import NoSignal
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
@@ -21,6 +22,10 @@ def holding(*changes: tuple[str, object], side: Side = Side.BUY) -> Play:
     play.enter("EURUSD", side)
     play.book()
     return play
+
+
+def known(symbol: str) -> None:
+    """The desk was told all that was measured."""
 
 
 def quote(bid: float, at: int) -> Quote:
@@ -61,7 +66,7 @@ def test_passed_quotes_leave_what_told_ones_leave(steps: list[int], side: Side) 
     for step in steps:
         price, at = round(price + step / 100_000, 5), at + HALF_MINUTE
         before = standing(passing)
-        passed = passing.desk.pass_quotes(at, [quote(price, at)], ())
+        passed = passing.desk.pass_quotes(at, [quote(price, at)], known)
         said = telling.quote("EURUSD", price, after_s=30.0)
         if not passed:
             assert standing(passing) == before, "a refused instant leaves no trace"
@@ -77,21 +82,26 @@ def test_what_calls_for_a_request_is_refused() -> None:
     at = play.at
     for bid in (1.0865, 1.0880, 1.0875):
         at += HALF_MINUTE
-        assert play.desk.pass_quotes(at, [quote(bid, at)], ())
+        assert play.desk.pass_quotes(at, [quote(bid, at)], known)
     at += HALF_MINUTE
-    assert play.desk.pass_quotes(at, [quote(1.0870, at)], ()) is False, "a third of the peak is given back"
+    assert play.desk.pass_quotes(at, [quote(1.0870, at)], known) is False, "a third of the peak is given back"
     play.at = at
     assert only(play.quote("EURUSD", 1.0870), Close).why == "give_back"
 
 
-def test_an_answer_that_hangs_on_figures_not_told_waits_for_them() -> None:
-    play = holding(("care.give_back_pct", 100.0))
+def test_an_answer_that_hangs_on_figures_not_told_asks_for_them() -> None:
+    play, asked = holding(("care.give_back_pct", 100.0)), list[str]()
+
+    def figures(symbol: str) -> NoSignal:
+        asked.append(symbol)
+        return play.none(symbol)
+
     at = play.at + HALF_MINUTE
-    assert play.desk.pass_quotes(at, [quote(1.0855, at)], ("EURUSD",)) is True, "no trail yet: ATR decides nothing"
+    assert play.desk.pass_quotes(at, [quote(1.0855, at)], figures), "no trail yet: ATR decides nothing"
+    assert not asked
     at += HALF_MINUTE
-    before = standing(play)
-    assert play.desk.pass_quotes(at, [quote(1.0890, at)], ("EURUSD",)) is None
-    assert standing(play) == before
+    assert not play.desk.pass_quotes(at, [quote(1.0890, at)], figures)
+    assert asked == ["EURUSD"]
 
 
 def test_equity_is_marked_once_a_bar() -> None:

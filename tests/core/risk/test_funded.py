@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from math import inf, nextafter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from core.risk.funded import (
@@ -10,6 +14,8 @@ from core.risk.funded import (
     FundedState,
     begin_day,
     best_day_check,
+    calm,
+    calm_above_money,
     entry_checks,
     judge,
     limits,
@@ -70,6 +76,24 @@ def test_trailing_floor_rises_with_the_mark_and_locks_at_the_start(locked: bool,
 )
 def test_buffers_act_before_the_breach(equity: float, action: str) -> None:
     assert judge(account(), POLICY, equity_money=equity)[0] == action
+
+
+@given(
+    st.sampled_from(["static", "trailing_balance", "trailing_equity"]),
+    st.floats(0.0, 1.0),
+    st.floats(0.0, 1.0),
+    st.floats(1.0, 1e7),
+    st.floats(0.0, 1e-6),
+)
+def test_above_its_bound_an_account_is_calm(base: str, day: float, overall: float, balance: float, over: float) -> None:
+    policy = replace(POLICY, overall_base=base, day_loss_fraction=day, overall_loss_fraction=overall)
+    state = account(balance, balance, policy)
+    bound = calm_above_money(state, policy)
+    if bound == inf:
+        assert not calm(state, policy, equity_money=10.0 * balance), "nothing may be lost"
+    else:
+        assert calm(state, policy, equity_money=nextafter(bound * (1.0 + over), inf))
+        assert not calm(state, policy, equity_money=bound - 1e-6 * (abs(bound) + balance + 100_000.0))
 
 
 def test_an_entry_must_survive_all_stops_with_a_gap() -> None:
