@@ -168,6 +168,8 @@ class Valuer(Struct, frozen=True, kw_only=True):
     """Plain names of the pairs whose quotes value this instrument, without doubles."""
     alone: bool
     """Whether a result hangs on the instrument's own price only, and is the better the better that is."""
+    margin_alone: bool
+    """Whether a margin hangs on prices of its own instrument only, so that it stands while a position does."""
 
     @classmethod
     def of(
@@ -191,6 +193,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
         by_deal = is_fx and rule == "by_deal"
         paths = [path for path in (profit_path, margin_path) if path is not None]
         legs = None if profit_path is None else profit_path.legs
+        margin_legs = () if margin_path is None else margin_path.legs
         return cls(
             instrument=instrument,
             account_currency=account_currency,
@@ -203,6 +206,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
             per_leg=is_fx,
             pairs=tuple(dict.fromkeys(pair for path in paths for pair in path.pairs)),
             alone=legs is not None and (not legs or (by_deal and len(legs) == 1 and legs[0][0] == own)),
+            margin_alone=not margin_legs or (len(margin_legs) == 1 and margin_legs[0][0] == own),
         )
 
     @property

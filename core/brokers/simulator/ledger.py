@@ -76,7 +76,9 @@ class Ledger:
         self.credit_money: Money = 0.0
         self.digits = self.money.digits
         self.next_rollover_ns = next_rollover_ns(start_utc_ns)
-        self.margin_called = False
+        self._margins_of = -1
+        """At which `changes` the margins that are kept were made."""
+        self._margins_known: dict[str, Money] = {}
         self._orders_made = _FIRST_ORDER
         self._deal_times: list[UtcNs] = []
         self._history_times: list[UtcNs] = []
@@ -90,15 +92,15 @@ class Ledger:
         """Balance, credit, floating profit and swap."""
         return round_half_away(self.balance_money + self.credit_money + self.floating_money(), self.digits)
 
-    def margin_money(self, symbol: str = "", adding: BookRow | None = None) -> Money:
-        """Margin of all positions; with one more in `symbol` if given."""
-        book: dict[str, list[BookRow]] = {}
-        for position in self.positions.values():
-            book.setdefault(position.symbol, []).append((position.side, position.lots, position.open_price))
-        if adding is not None:
-            book.setdefault(symbol, []).append(adding)
-        total = sum((self.money.margin_money(name, rows) for name, rows in book.items()), 0.0)
-        return round_half_away(total, self.digits)
+    def margin_money(self) -> Money:
+        """Margin of all positions."""
+        return round_half_away(sum(self._margins().values(), 0.0), self.digits)
+
+    def margin_with_money(self, symbol: str, adding: BookRow) -> Money:
+        """Margin of all positions with one more in `symbol`."""
+        rows = [(held.side, held.lots, held.open_price) for held in self.positions.values() if held.symbol == symbol]
+        margins = {**self._margins(), symbol: self.money.margin_money(symbol, [*rows, adding])}
+        return round_half_away(sum(margins.values(), 0.0), self.digits)
 
     # ------------------------------------------------------------------------------------------------ rows
 
@@ -260,7 +262,6 @@ class Ledger:
             next_rollover_ns=self.next_rollover_ns,
             balance_money=self.balance_money,
             credit_money=self.credit_money,
-            margin_called=self.margin_called,
             orders_made=self._orders_made,
             positions=list(self.positions.values()),
             orders=list(self.orders.values()),
@@ -274,7 +275,7 @@ class Ledger:
         """Go on from books that were written down, in place of what this ledger holds."""
         self.now_utc_ns, self.next_rollover_ns = books.now_utc_ns, books.next_rollover_ns
         self.balance_money, self.credit_money = books.balance_money, books.credit_money
-        self.margin_called, self._orders_made = books.margin_called, books.orders_made
+        self._orders_made = books.orders_made
         self.positions = {row.ticket: row for row in books.positions}
         self.orders = {row.ticket: row for row in books.orders}
         self.history, self._history_times = list(books.history), list(books.history_utc_ns)
@@ -286,6 +287,19 @@ class Ledger:
         self.changes += 1
 
     # ------------------------------------------------------------------------------------------------ inside
+
+    def _margins(self) -> dict[str, Money]:
+        """Margin by symbol, oldest position first; made anew after a change, and at each call where quotes convert one."""
+        if self._margins_of == self.changes:
+            return self._margins_known
+        book: dict[str, list[BookRow]] = {}
+        for position in self.positions.values():
+            book.setdefault(position.symbol, []).append((position.side, position.lots, position.open_price))
+        money = self.money
+        margins = {symbol: money.margin_money(symbol, rows) for symbol, rows in book.items()}
+        if all(money.margin_stands(symbol) for symbol in book):
+            self._margins_of, self._margins_known = self.changes, margins
+        return margins
 
     def _realised(self, held: Position, lots: Lots, price: Price) -> tuple[Money, Money]:
         valuer = self.money.valuer(held.symbol)

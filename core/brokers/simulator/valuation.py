@@ -113,6 +113,11 @@ class Valuation:
         side, price = (Side.BUY, buys[1]) if net > 0 else (Side.SELL, sells[1])
         return valuer.margin_money(side, abs(net), price, leverage, self) or 0.0
 
+    def margin_stands(self, symbol: str) -> bool:
+        """Whether no quote can move the margin of positions in a symbol."""
+        valuer = self.valuer(symbol)
+        return valuer is None or valuer.margin_alone
+
     def _has_pair(self, pair: str) -> bool:
         return pair in self._symbol_of or pair in self._terms.fixed_rates
 

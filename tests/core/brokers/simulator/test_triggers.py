@@ -160,13 +160,14 @@ def test_swap_modes(mode, charged):
     assert desk.mt.positions_get()[0].swap == charged
 
 
-def test_margin_call_and_stop_out_close_the_worst_first():
+def test_a_stop_out_closes_the_worst_first():
     desk = Desk(balance_money=1_500.0, leverage=100)
     small = desk.deal("buy", 0.3)
     large = desk.deal("buy", 1.0)
     desk.tick("EURUSD", 1.08100, 1.08115)
     assert desk.mt.positions_total() == 2
-    assert desk.ledger.margin_called
+    info = desk.mt.account_info()
+    assert info.margin_so_so < info.margin_level <= info.margin_so_call
     desk.tick("EURUSD", 1.07840, 1.07855)
     out = desk.deals(entry=1)
     assert [deal.position_id for deal in out] == [large.order]
