@@ -31,7 +31,7 @@ from core.brokers.simulator.records import (
     Position,
 )
 from core.brokers.simulator.servertime import ServerClock, new_york_wall_s, next_rollover_ns
-from core.brokers.simulator.valuation import BookRow, Valuation
+from core.brokers.simulator.valuation import BookRow, Margins, Valuation
 from core.model.errors import invariant
 from core.model.market import Instrument, Side
 from core.model.money import round_half_away
@@ -76,31 +76,28 @@ class Ledger:
         self.credit_money: Money = 0.0
         self.digits = self.money.digits
         self.next_rollover_ns = next_rollover_ns(start_utc_ns)
-        self._margins_of = -1
-        """At which `changes` the margins that are kept were made."""
-        self._margins_known: dict[str, Money] = {}
+        self._margins = Margins(self.money)
         self._orders_made = _FIRST_ORDER
         self._deal_times: list[UtcNs] = []
         self._history_times: list[UtcNs] = []
         self.cash(terms.balance_money, "Initial balance")
 
-    def floating_money(self) -> Money:
-        """Floating profit and swap of all positions."""
-        return sum((self.money.profit_money(position) + position.swap_money for position in self.positions.values()), 0.0)
+    def profits_money(self) -> list[Money]:
+        """Floating profit of each position at its current price, in the order of positions."""
+        profit_money = self.money.profit_money
+        return [profit_money(position) for position in self.positions.values()]
 
-    def equity_money(self) -> Money:
-        """Balance, credit, floating profit and swap."""
-        return round_half_away(self.balance_money + self.credit_money + self.floating_money(), self.digits)
+    def equity_money(self, profits_money: Sequence[Money] | None = None) -> Money:
+        """Balance, credit, floating profit and swap; `profits_money` of this instant where they are known."""
+        floating = 0.0
+        profits = self.profits_money() if profits_money is None else profits_money
+        for position, profit in zip(self.positions.values(), profits, strict=True):
+            floating += profit + position.swap_money
+        return round_half_away(self.balance_money + self.credit_money + floating, self.digits)
 
-    def margin_money(self) -> Money:
-        """Margin of all positions."""
-        return round_half_away(sum(self._margins().values(), 0.0), self.digits)
-
-    def margin_with_money(self, symbol: str, adding: BookRow) -> Money:
-        """Margin of all positions with one more in `symbol`."""
-        rows = [(held.side, held.lots, held.open_price) for held in self.positions.values() if held.symbol == symbol]
-        margins = {**self._margins(), symbol: self.money.margin_money(symbol, [*rows, adding])}
-        return round_half_away(sum(margins.values(), 0.0), self.digits)
+    def margin_money(self, symbol: str = "", adding: BookRow | None = None) -> Money:
+        """Margin of all positions; with one more in `symbol` if given."""
+        return self._margins.total_money(self.positions.values(), symbol, adding)
 
     # ------------------------------------------------------------------------------------------------ rows
 
@@ -287,19 +284,6 @@ class Ledger:
         self.changes += 1
 
     # ------------------------------------------------------------------------------------------------ inside
-
-    def _margins(self) -> dict[str, Money]:
-        """Margin by symbol, oldest position first; made anew after a change, and at each call where quotes convert one."""
-        if self._margins_of == self.changes:
-            return self._margins_known
-        book: dict[str, list[BookRow]] = {}
-        for position in self.positions.values():
-            book.setdefault(position.symbol, []).append((position.side, position.lots, position.open_price))
-        money = self.money
-        margins = {symbol: money.margin_money(symbol, rows) for symbol, rows in book.items()}
-        if all(money.margin_stands(symbol) for symbol in book):
-            self._margins_of, self._margins_known = self.changes, margins
-        return margins
 
     def _realised(self, held: Position, lots: Lots, price: Price) -> tuple[Money, Money]:
         valuer = self.money.valuer(held.symbol)

@@ -35,6 +35,7 @@ from core.model.units import NS_PER_MS, Price, UtcNs
 from core.settings.schema import Costs
 
 _BLOCK_STEPS = 4_096
+_FIRST_BLOCK_STEPS = 32
 
 
 EventTuple: TypeAlias = tuple[UtcNs, Price, Price, Price, Price, Price, Price]
@@ -170,8 +171,8 @@ class RecordedMarket:
         found = []
         for symbol, events, row in zip(self.symbols, self._events, self._rows_before[place].tolist(), strict=True):
             if row >= 0:
-                bid, ask = events.points[row, :2].tolist()
-                found.append((symbol, bid / events.power, ask / events.power, events.at_utc_ns.item(row)))
+                points, power = events.points, events.power
+                found.append((symbol, points.item(row, 0) / power, points.item(row, 1) / power, events.at_utc_ns.item(row)))
         return found
 
     def version(self, symbol: str, timeframe: str) -> int:
@@ -180,19 +181,19 @@ class RecordedMarket:
 
     def columns(self, symbol: str, timeframe: str) -> Candles | None:
         """All recorded bars; None where the recording is coarser."""
-        return self._sources[symbol].candles.get(timeframe)
+        return self._sources[symbol].candles(timeframe)
 
     def reached(self, symbol: str, timeframe: str, now_utc_ns: UtcNs) -> int:
         """Rows begun."""
-        columns = self._sources[symbol].candles.get(timeframe)
+        columns = self.columns(symbol, timeframe)
         return 0 if columns is None else reached_rows(columns, now_utc_ns)
 
     def forming(self, symbol: str, timeframe: str, now_utc_ns: UtcNs) -> FormingBar | None:
         """The newest bar as seen until now, put together from the source bars inside it."""
         sources = self._sources[symbol]
-        columns = sources.candles[timeframe]
-        row = reached_rows(columns, now_utc_ns) - 1
-        if row < 0:
+        columns = sources.candles(timeframe)
+        row = -1 if columns is None else reached_rows(columns, now_utc_ns) - 1
+        if columns is None or row < 0:
             return None
         start = int(columns.open_utc_ns[row])
         first, end = np.searchsorted(sources.bars.open_utc_ns, (start, start + TIMEFRAME_NS[timeframe])).tolist()
@@ -270,7 +271,9 @@ class RecordedMarket:
         offset = self._place - self._block_at
         if not 0 <= offset < len(self._block):
             self._block_at = self._place
-            self._block = self._made(self._place, min(self._place + _BLOCK_STEPS, len(self._step_at)))
+            # small at first: those who skip take a step or two before they do
+            size = min(_BLOCK_STEPS, _FIRST_BLOCK_STEPS + self._place)
+            self._block = self._made(self._place, min(self._place + size, len(self._step_at)))
             offset = 0
         return self._block[offset]
 

@@ -80,7 +80,7 @@ def check(ledger: Ledger, request: Request) -> Checked:
     opening = _opening(ledger, request) if code == 0 else None
     if opening is None:
         return Checked(code, ledger.margin_money())
-    return Checked(_money_code(ledger, request, opening), ledger.margin_with_money(request.symbol, opening), opening)
+    return Checked(_money_code(ledger, request, opening), ledger.margin_money(request.symbol, opening), opening)
 
 
 def refusal(ledger: Ledger, request: Request) -> int:
@@ -94,7 +94,7 @@ def _money_code(ledger: Ledger, request: Request, opening: BookRow) -> int:
     """Whether equity carries what an order would open."""
     if request.action != DEAL:
         return 0
-    margin = ledger.margin_with_money(request.symbol, opening)
+    margin = ledger.margin_money(request.symbol, opening)
     poor = margin > ledger.equity_money() and margin > ledger.margin_money()
     return rules.NO_MONEY if poor else 0
 

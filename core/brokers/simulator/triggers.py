@@ -185,7 +185,7 @@ class Triggers:
         spec = ledger.instruments[order.symbol]
         if order.kind in (BUY_STOP, SELL_STOP) and ledger.terms.slippage_pips:
             price = round(price + order.side * ledger.terms.slippage_pips * spec.pip, spec.digits)
-        margin = ledger.margin_with_money(order.symbol, (order.side, order.lots, price))
+        margin = ledger.margin_money(order.symbol, (order.side, order.lots, price))
         if not ledger.money.convertible(order.symbol) or (margin > ledger.margin_money() and margin > ledger.equity_money()):
             ledger.retire(order, REJECTED)
             return

@@ -152,8 +152,8 @@ def test_the_finest_data_of_each_moment_win():
 def test_a_stretch_begins_and_ends_on_the_quarter():
     minutes = bars([(1.2, 1.2, 1.2, 1.2, 0)] * 30, "M1", start=MONDAY + 5 * 60 * NS_PER_S)
     made = Sources(SPEC, PairData(symbol="EURUSD", series=(bars([(1.1, 1.1, 1.1, 1.1, 0)] * 4), minutes)), costs())
-    assert made.candles["M15"].open.tolist() == [1.1, 1.2, 1.1, 1.1]
-    assert len(made.candles["M1"]) == 15
+    assert made.candles("M15").open.tolist() == [1.1, 1.2, 1.1, 1.1]
+    assert len(made.candles("M1")) == 15
 
 
 def test_ticks_are_steps_of_their_own():
