@@ -176,6 +176,22 @@ def test_a_stop_out_closes_the_worst_first():
     assert desk.mt.positions_get()[0].ticket == small.order
 
 
+@pytest.mark.parametrize("stop", [0.0, 1.0])
+def test_a_stop_that_is_too_far_spares_no_stop_out(stop):
+    desk = Desk(balance_money=1_500.0, leverage=100)
+    desk.deal("buy", 1.0, sl=stop)
+    desk.tick("EURUSD", 1.07540, 1.07555)
+    assert desk.deals(entry=1)[0].reason == 6
+
+
+def test_an_order_filled_beyond_its_stop_can_be_stopped_out():
+    desk = Desk(balance_money=600.0, leverage=500)
+    desk.send(action=5, symbol="EURUSD", volume=1.0, type=2, price=1.083, sl=1.0829)
+    desk.tick("EURUSD", 1.0760, 1.0810)
+    out = desk.deals(entry=1)
+    assert [(deal.reason, deal.price) for deal in out] == [(6, 1.076)]
+
+
 def test_a_range_can_stop_out():
     desk = Desk(balance_money=1_500.0)
     desk.deal("buy", 1.0)
