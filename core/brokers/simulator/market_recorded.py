@@ -165,14 +165,14 @@ class RecordedMarket:
             )
         ]
 
-    def skip_to(self, place: int) -> Sequence[tuple[str, Price, Price, UtcNs]]:
-        """Go on at that step without the steps before it; what each symbol's last quote before it was."""
+    def skip_to(self, place: int) -> dict[str, tuple[Price, Price, UtcNs]]:
+        """Go on at that step without the steps before it; each symbol's last quote before it: bid, ask, when."""
         self._place, self._skipping = max(place, self._place), True
-        found = []
+        found = {}
         for symbol, events, row in zip(self.symbols, self._events, self._rows_before[place].tolist(), strict=True):
             if row >= 0:
                 points, power = events.points, events.power
-                found.append((symbol, points.item(row, 0) / power, points.item(row, 1) / power, events.at_utc_ns.item(row)))
+                found[symbol] = (points.item(row, 0) / power, points.item(row, 1) / power, events.at_utc_ns.item(row))
         return found
 
     def version(self, symbol: str, timeframe: str) -> int:

@@ -102,7 +102,7 @@ def test_steps_made_alone_are_those_of_a_block():
     assert found == steps(blocks)
     assert [len(step.ticks) for step in found] == [1] * 6 + [2] * 154
     later = RecordedMarket(specs, pairs, prices, from_utc_ns=MONDAY, to_utc_ns=MONDAY + DAY_NS)
-    assert later.skip_to(9) == [(*tick, found[8].at_utc_ns) for tick in found[8].ticks]
+    assert later.skip_to(9) == {name: (bid, ask, found[8].at_utc_ns) for name, bid, ask in found[8].ticks}
     assert steps(later) == found[9:]
 
 
