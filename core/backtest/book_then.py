@@ -82,7 +82,6 @@ def books_then(state: DeskState, settings: Settings, symbols: Container[str], at
         next_rollover_ns=next_rollover_ns(at_utc_ns),
         balance_money=state.balance_money,
         credit_money=account.credit_money,
-        margin_called=False,
         orders_made=max(tickets) + 1,
         positions=ours,
         orders=[],

@@ -7,7 +7,7 @@ what is not plain (a refusal, a change that stands already, a cancellation, a qu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -23,7 +23,7 @@ from core.model.effects import Close, Modify, Submit
 from core.model.effects import Request as Effect
 from core.model.inputs import AccountRead, Book, Changed, DealSeen, Fate, Filled, Input, Report
 from core.model.market import Instrument, Quote, Side
-from core.model.units import NS_PER_MS, UtcNs
+from core.model.units import NS_PER_MS, Money, UtcNs
 
 _DONE = 10009
 _ENTRIES: tuple[DealEntry, ...] = ("in", "out", "inout", "out_by")
@@ -42,21 +42,21 @@ class DirectBroker:
         self._told = len(terminal.ledger.deals)
         """How many deals of the ledger were handed out."""
 
-    def perform(self, effect: Effect) -> tuple[Input, ...]:
+    def perform(self, effect: Effect) -> Sequence[Input]:
         """Carry out one effect; what the desk must be told, in order."""
         fate = self._plain(effect)
         if fate is None:
             answer = run_now(self._adapter.perform(effect))
             self._told = len(self._terminal.ledger.deals)
             return answer
-        return (Report(client_id=effect.client_id, fate=fate), *self._news())  # type: ignore[union-attr] # questions have no plain fate
+        return [Report(client_id=effect.client_id, fate=fate), *self._news()]  # type: ignore[union-attr] # questions have no plain fate
 
-    def news(self) -> tuple[Input, ...]:
+    def news(self) -> Sequence[Input]:
         """What the broker did on its own: new deals, the account and the book."""
         if self._terminal.ledger.orders:
             self._told = len(self._terminal.ledger.deals)
-            return tuple(run_now(broker_news(self._adapter)))
-        return tuple(self._news())
+            return list(run_now(broker_news(self._adapter)))
+        return self._news()
 
     # ------------------------------------------------------------------------------------------------------ orders
     def _plain(self, effect: Effect) -> Fate | None:
@@ -137,39 +137,42 @@ class DirectBroker:
         return Quote(symbol=spec.symbol, at_utc_ns=_to_ms(at), bid=bid, ask=ask)
 
     # ------------------------------------------------------------------------------------------------------- reads
-    def _news(self) -> Iterator[Input]:
+    def _news(self) -> list[Input]:
         ledger = self._terminal.ledger
-        rows, self._told = ledger.deals[self._told :], len(ledger.deals)
-        for row in rows:
-            yield DealSeen(deal=_deal_of(row))
-        yield AccountRead(
-            account=replace(
-                self._account,
-                balance_money=ledger.balance_money,
-                credit_money=ledger.credit_money,
-                equity_money=ledger.equity_money(),
-                margin_money=ledger.margin_money(),
-            )
+        profits = ledger.profits_money()
+        account = replace(
+            self._account,
+            balance_money=ledger.balance_money,
+            credit_money=ledger.credit_money,
+            equity_money=ledger.equity_money(profits),
+            margin_money=ledger.margin_money(),
         )
-        positions = tuple(self._position_of(held) for held in ledger.positions.values())
-        yield Book(known=True, at_utc_ns=self._terminal.now_utc_ns, positions=positions)
+        positions = tuple([_position_of(held, profit) for held, profit in zip(ledger.positions.values(), profits, strict=True)])
+        deals: list[Input] = [DealSeen(deal=_deal_of(row)) for row in ledger.deals[self._told :]]
+        self._told = len(ledger.deals)
+        return [
+            *deals,
+            AccountRead(account=account),
+            Book(known=True, at_utc_ns=ledger.now_utc_ns, positions=positions),
+        ]
 
-    def _position_of(self, held: Position) -> BrokerPosition:
-        return BrokerPosition(
-            ticket=held.ticket,
-            position_id=held.position_id or held.ticket,
-            symbol=held.symbol,
-            side=held.side,
-            lots=round(held.lots, 8),
-            open_price=held.open_price,
-            stop_price=held.stop_price or None,
-            target_price=held.target_price or None,
-            opened_utc_ns=_to_ms(held.opened_utc_ns),
-            magic=held.magic,
-            comment=held.comment,
-            swap_money=held.swap_money,
-            profit_money=self._terminal.ledger.money.profit_money(held),
-        )
+
+def _position_of(held: Position, profit_money: Money) -> BrokerPosition:
+    return BrokerPosition(
+        ticket=held.ticket,
+        position_id=held.position_id or held.ticket,
+        symbol=held.symbol,
+        side=held.side,
+        lots=round(held.lots, 8),
+        open_price=held.open_price,
+        stop_price=held.stop_price or None,
+        target_price=held.target_price or None,
+        opened_utc_ns=_to_ms(held.opened_utc_ns),
+        magic=held.magic,
+        comment=held.comment,
+        swap_money=held.swap_money,
+        profit_money=profit_money,
+    )
 
 
 def _deal_of(row: DealRow) -> Deal:

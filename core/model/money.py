@@ -168,6 +168,8 @@ class Valuer(Struct, frozen=True, kw_only=True):
     """Plain names of the pairs whose quotes value this instrument, without doubles."""
     alone: bool
     """Whether a result hangs on the instrument's own price only, and is the better the better that is."""
+    margin_alone: bool
+    """Whether a margin hangs on prices of its own instrument only, so that it stands while a position does."""
 
     @classmethod
     def of(
@@ -191,6 +193,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
         by_deal = is_fx and rule == "by_deal"
         paths = [path for path in (profit_path, margin_path) if path is not None]
         legs = None if profit_path is None else profit_path.legs
+        margin_legs = () if margin_path is None else margin_path.legs
         return cls(
             instrument=instrument,
             account_currency=account_currency,
@@ -203,6 +206,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
             per_leg=is_fx,
             pairs=tuple(dict.fromkeys(pair for path in paths for pair in path.pairs)),
             alone=legs is not None and (not legs or (by_deal and len(legs) == 1 and legs[0][0] == own)),
+            margin_alone=not margin_legs or (len(margin_legs) == 1 and margin_legs[0][0] == own),
         )
 
     @property
@@ -210,22 +214,23 @@ class Valuer(Struct, frozen=True, kw_only=True):
         """Whether the account's currency can be reached from both profit and margin currency."""
         return self.profit_path is not None and self.margin_path is not None
 
-    def raw_profit(self, side: Side, lots: Lots, open_price: Price, close_price: Price) -> float:
-        """Profit in the profit currency: FX rounds each leg, everything else the difference."""
-        units = self.instrument.contract_size * lots
-        digits = self.profit_digits
-        if self.per_leg:
-            moved = round_half_away(close_price * units, digits) - round_half_away(open_price * units, digits)
-        else:
-            moved = round_half_away((close_price - open_price) * units, digits)
-        return moved if side is Side.BUY else -moved
-
     def profit_money(self, side: Side, lots: Lots, open_price: Price, close_price: Price, rates: Rates) -> Money | None:
-        """Profit in account currency at `close_price` (bid for a buy, ask for a sell); None while a quote is missing."""
-        amount = self.raw_profit(side, lots, open_price, close_price)
-        if self.profit_path is not None and not self.profit_path.legs:
+        """Profit in account currency at `close_price` (bid for a buy, ask for a sell); None while a quote is missing.
+
+        FX rounds each leg to the profit currency, everything else the difference.
+        """
+        units = self.instrument.contract_size * lots
+        if self.per_leg:
+            # `round_half_away` of two amounts that are never negative, without its calls: nothing is asked for so often
+            power = _POWERS[self.profit_digits]
+            moved = floor(close_price * units * power + _HALF) / power - floor(open_price * units * power + _HALF) / power
+        else:
+            moved = round_half_away((close_price - open_price) * units, self.profit_digits)
+        amount = moved if side is Side.BUY else -moved
+        path = self.profit_path
+        if path is not None and not path.legs:
             return round_half_away(amount, self.account_digits)
-        rate = _profit_rate(self.profit_path, rates, side, self.own, close_price, self.by_deal, amount >= 0.0)
+        rate = _profit_rate(path, rates, side, self.own, close_price, self.by_deal, amount >= 0.0)
         return None if rate is None else round_half_away(amount * rate, self.account_digits)
 
     def margin_money(self, side: Side, lots: Lots, price: Price, leverage: float, rates: Rates) -> Money | None:

@@ -22,7 +22,6 @@ class Books(Struct, frozen=True, kw_only=True):
     next_rollover_ns: UtcNs
     balance_money: Money
     credit_money: Money
-    margin_called: bool
     orders_made: int
     positions: list[Position]
     orders: list[Order]

@@ -137,7 +137,7 @@ class Faults:
     @property
     def due_utc_ns(self) -> UtcNs | None:
         """When the next late fill or refusal comes."""
-        return min((late.due_utc_ns for late in self._delayed), default=None)
+        return min(late.due_utc_ns for late in self._delayed) if self._delayed else None
 
     def before(self, name: str, now_utc_ns: UtcNs) -> CallFault | None:
         """A chance for each call to be slow, to break the pipe, or to know no positions."""

@@ -31,7 +31,7 @@ from core.brokers.simulator.records import (
     Position,
 )
 from core.brokers.simulator.servertime import ServerClock, new_york_wall_s, next_rollover_ns
-from core.brokers.simulator.valuation import BookRow, Valuation
+from core.brokers.simulator.valuation import BookRow, Margins, Valuation
 from core.model.errors import invariant
 from core.model.market import Instrument, Side
 from core.model.money import round_half_away
@@ -76,29 +76,28 @@ class Ledger:
         self.credit_money: Money = 0.0
         self.digits = self.money.digits
         self.next_rollover_ns = next_rollover_ns(start_utc_ns)
-        self.margin_called = False
+        self._margins = Margins(self.money)
         self._orders_made = _FIRST_ORDER
         self._deal_times: list[UtcNs] = []
         self._history_times: list[UtcNs] = []
         self.cash(terms.balance_money, "Initial balance")
 
-    def floating_money(self) -> Money:
-        """Floating profit and swap of all positions."""
-        return sum((self.money.profit_money(position) + position.swap_money for position in self.positions.values()), 0.0)
+    def profits_money(self) -> list[Money]:
+        """Floating profit of each position at its current price, in the order of positions."""
+        profit_money = self.money.profit_money
+        return [profit_money(position) for position in self.positions.values()]
 
-    def equity_money(self) -> Money:
-        """Balance, credit, floating profit and swap."""
-        return round_half_away(self.balance_money + self.credit_money + self.floating_money(), self.digits)
+    def equity_money(self, profits_money: Sequence[Money] | None = None) -> Money:
+        """Balance, credit, floating profit and swap; `profits_money` of this instant where they are known."""
+        floating = 0.0
+        profits = self.profits_money() if profits_money is None else profits_money
+        for position, profit in zip(self.positions.values(), profits, strict=True):
+            floating += profit + position.swap_money
+        return round_half_away(self.balance_money + self.credit_money + floating, self.digits)
 
     def margin_money(self, symbol: str = "", adding: BookRow | None = None) -> Money:
         """Margin of all positions; with one more in `symbol` if given."""
-        book: dict[str, list[BookRow]] = {}
-        for position in self.positions.values():
-            book.setdefault(position.symbol, []).append((position.side, position.lots, position.open_price))
-        if adding is not None:
-            book.setdefault(symbol, []).append(adding)
-        total = sum((self.money.margin_money(name, rows) for name, rows in book.items()), 0.0)
-        return round_half_away(total, self.digits)
+        return self._margins.total_money(self.positions.values(), symbol, adding)
 
     # ------------------------------------------------------------------------------------------------ rows
 
@@ -260,7 +259,6 @@ class Ledger:
             next_rollover_ns=self.next_rollover_ns,
             balance_money=self.balance_money,
             credit_money=self.credit_money,
-            margin_called=self.margin_called,
             orders_made=self._orders_made,
             positions=list(self.positions.values()),
             orders=list(self.orders.values()),
@@ -274,7 +272,7 @@ class Ledger:
         """Go on from books that were written down, in place of what this ledger holds."""
         self.now_utc_ns, self.next_rollover_ns = books.now_utc_ns, books.next_rollover_ns
         self.balance_money, self.credit_money = books.balance_money, books.credit_money
-        self.margin_called, self._orders_made = books.margin_called, books.orders_made
+        self._orders_made = books.orders_made
         self.positions = {row.ticket: row for row in books.positions}
         self.orders = {row.ticket: row for row in books.orders}
         self.history, self._history_times = list(books.history), list(books.history_utc_ns)

@@ -1,7 +1,8 @@
 """A market that replays recorded candles and ticks, instant by instant, priced as the mission says.
 
 Promises: the finest data of each moment; bars are bid; the spread model of `market_spread`; same data, same steps. Steps are
-made in blocks, so a long recording costs memory for its columns only.
+made in blocks, so a long recording costs memory for its columns only. Those hold prices as whole points, which is half of what
+the prices would take; a price is its points over a power of ten, the very number that rounding to the symbol's digits gives.
 Paths of a bar without finer data. Pessimistic and optimistic: a tick at the open instant, then at the last millisecond of the bar
 one range over the whole bar and the closing tick; they differ in what a range does that holds both stop and target. Neutral:
 open, nearer extreme, farther extreme (a tie goes low first), close, each with the range that it traversed.
@@ -9,9 +10,9 @@ open, nearer extreme, farther extreme (a tie goes low first), close, each with t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from math import nan
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -34,21 +35,34 @@ from core.model.units import NS_PER_MS, Price, UtcNs
 from core.settings.schema import Costs
 
 _BLOCK_STEPS = 4_096
+_FIRST_BLOCK_STEPS = 32
 
 
 EventTuple: TypeAlias = tuple[UtcNs, Price, Price, Price, Price, Price, Price]
+_NO_RANGE = -(2**31)
+_POINTS_MOST = 2**31 - 1
 
 
 class _Events(NamedTuple):
-    """Columns of what happens to one symbol; a range that is not there has a NaN low."""
+    """What happens to one symbol."""
 
     at_utc_ns: IntArray
-    bid: FloatArray
-    ask: FloatArray
-    bid_low: FloatArray
-    bid_high: FloatArray
-    ask_low: FloatArray
-    ask_high: FloatArray
+    points: npt.NDArray[np.int32 | np.int64]
+    """A row each: bid, ask, and of the range before them the bid's low and high, the ask's low and high; else `_NO_RANGE`."""
+    power: float
+    """Points in a price of one."""
+
+    def prices(self, first: int, last: int) -> FloatArray:
+        """Rows [first, last) as prices; a range that is not there is NaN."""
+        points = self.points[first:last]
+        prices: FloatArray = points / self.power
+        prices[points[:, 2] == _NO_RANGE, 2:] = nan
+        return prices
+
+    def quotes(self, first: int = 0, last: int | None = None) -> TickColumns:
+        """Rows [first, last) without their ranges."""
+        points = self.points[first:last]
+        return TickColumns(self.at_utc_ns[first:last], points[:, 0] / self.power, points[:, 1] / self.power)
 
 
 class RecordedMarket:
@@ -73,8 +87,10 @@ class RecordedMarket:
         self._sources = {
             spec.symbol: Sources(spec, pair, costs[spec.symbol]) for spec, pair in zip(instruments, pairs, strict=True)
         }
-        self._starts, self._step_at = self._merged(to_utc_ns)
-        self._rows_before: dict[str, IntArray] = {}
+        self._events = [self._made_events(sources, to_utc_ns) for sources in self._sources.values()]
+        self._owner = dict(zip(self.symbols, self._events, strict=True))
+        self._step_at: IntArray = np.unique(np.concatenate([events.at_utc_ns for events in self._events]))
+        self._rows_known: npt.NDArray[np.int32] | None = None
         self._place = 0
         self._block: list[Step] = []
         self._skipping = False
@@ -88,7 +104,7 @@ class RecordedMarket:
     @property
     def steps_total(self) -> int:
         """Number of instants of the whole replay, for a progress bar."""
-        return len(self._starts) - 1
+        return len(self._step_at)
 
     @property
     def steps_done(self) -> int:
@@ -115,9 +131,7 @@ class RecordedMarket:
 
     def next_ns(self) -> UtcNs | None:
         """Instant of the next step; None at the end of the range."""
-        if self._place >= len(self._starts) - 1:
-            return None
-        return self._step_at.item(self._place)
+        return self._step_at.item(self._place) if self._place < len(self._step_at) else None
 
     def step(self) -> Step:
         """The next instant."""
@@ -132,29 +146,33 @@ class RecordedMarket:
 
     def quotes_column(self, symbol: str) -> TickColumns:
         """All quotes of a symbol that the replay shows."""
-        events = self._owner[symbol]
-        return TickColumns(events.at_utc_ns, events.bid, events.ask)
+        return self._owner[symbol].quotes()
 
-    def rows_before(self, symbol: str) -> IntArray:
+    def rows_before(self, symbol: str) -> npt.NDArray[np.int32]:
         """For each step the row of a symbol's newest quote before it, -1 where there is none; one more for the end."""
-        known = self._rows_before.get(symbol)
-        if known is None:
-            steps = np.append(self.steps_utc_ns, np.int64(2**62))
-            known = self._rows_before[symbol] = (self._owner[symbol].at_utc_ns.searchsorted(steps) - 1).astype(np.int32)
-        return known
+        column: npt.NDArray[np.int32] = self._rows_before[:, self.symbols.index(symbol)]
+        return column
 
-    def events(self, symbol: str, first: int, last: int) -> Iterator[EventTuple]:
-        """Rows [first, last) of what happens to a symbol: instant, bid, ask, and the range before it (NaN low: none)."""
-        return zip(*(column[first:last].tolist() for column in self._owner[symbol]), strict=True)
+    def events(self, symbol: str, first: int, last: int) -> list[EventTuple]:
+        """Rows [first, last) of what happens to a symbol: instant, bid, ask, and the range before it (NaN: none)."""
+        at_utc_ns, points, power = self._owner[symbol]
+        return [
+            (at, bid / power, ask / power, low / power, high / power, ask_low / power, ask_high / power)
+            if low != _NO_RANGE
+            else (at, bid / power, ask / power, nan, nan, nan, nan)
+            for at, (bid, ask, low, high, ask_low, ask_high) in zip(
+                at_utc_ns[first:last].tolist(), points[first:last].tolist(), strict=True
+            )
+        ]
 
-    def skip_to(self, place: int) -> Sequence[tuple[str, Price, Price, UtcNs]]:
-        """Go on at that step without the steps before it; what each symbol's last quote before it was."""
+    def skip_to(self, place: int) -> dict[str, tuple[Price, Price, UtcNs]]:
+        """Go on at that step without the steps before it; each symbol's last quote before it: bid, ask, when."""
         self._place, self._skipping = max(place, self._place), True
-        found = []
-        for symbol, events in self._owner.items():
-            row = self.rows_before(symbol).item(place)
+        found = {}
+        for symbol, events, row in zip(self.symbols, self._events, self._rows_before[place].tolist(), strict=True):
             if row >= 0:
-                found.append((symbol, events.bid.item(row), events.ask.item(row), events.at_utc_ns.item(row)))
+                points, power = events.points, events.power
+                found[symbol] = (points.item(row, 0) / power, points.item(row, 1) / power, events.at_utc_ns.item(row))
         return found
 
     def version(self, symbol: str, timeframe: str) -> int:
@@ -163,19 +181,19 @@ class RecordedMarket:
 
     def columns(self, symbol: str, timeframe: str) -> Candles | None:
         """All recorded bars; None where the recording is coarser."""
-        return self._sources[symbol].candles.get(timeframe)
+        return self._sources[symbol].candles(timeframe)
 
     def reached(self, symbol: str, timeframe: str, now_utc_ns: UtcNs) -> int:
         """Rows begun."""
-        columns = self._sources[symbol].candles.get(timeframe)
+        columns = self.columns(symbol, timeframe)
         return 0 if columns is None else reached_rows(columns, now_utc_ns)
 
     def forming(self, symbol: str, timeframe: str, now_utc_ns: UtcNs) -> FormingBar | None:
         """The newest bar as seen until now, put together from the source bars inside it."""
         sources = self._sources[symbol]
-        columns = sources.candles[timeframe]
-        row = reached_rows(columns, now_utc_ns) - 1
-        if row < 0:
+        columns = sources.candles(timeframe)
+        row = -1 if columns is None else reached_rows(columns, now_utc_ns) - 1
+        if columns is None or row < 0:
             return None
         start = int(columns.open_utc_ns[row])
         first, end = np.searchsorted(sources.bars.open_utc_ns, (start, start + TIMEFRAME_NS[timeframe])).tolist()
@@ -193,7 +211,7 @@ class RecordedMarket:
         events = self._owner[symbol]
         lo = int(np.searchsorted(events.at_utc_ns, from_utc_ns))
         hi = int(np.searchsorted(events.at_utc_ns, min(to_utc_ns, now_utc_ns), side="right"))
-        return TickColumns(events.at_utc_ns[lo:hi], events.bid[lo:hi], events.ask[lo:hi])
+        return events.quotes(lo, hi)
 
     def news(self) -> tuple[News, ...] | None:
         """None: a recording's calendar comes from a file."""
@@ -206,47 +224,45 @@ class RecordedMarket:
         bids = seen.bid.tolist() or [float(bars.open[row])]
         return FormingBar(start, bids[0], max(bids), min(bids), bids[-1], len(bids), int(bars.spread_points[row]))
 
-    def _merged(self, to_utc_ns: UtcNs) -> tuple[IntArray, IntArray]:
-        """Sort out what happens, by symbol and in all: where each step begins, and its instant.
+    def _made_events(self, sources: Sources, to_utc_ns: UtcNs) -> _Events:
+        """What happens to a symbol from the begin of the range to its end."""
+        parts = [self._piece_events(sources.spec, piece) for piece in sources.pieces]
+        for piece in sources.pieces:
+            piece.forget_spreads(self._from)
+        at, points, power = parts[0]
+        if len(parts) > 1:
+            at, points = np.concatenate([part.at_utc_ns for part in parts]), np.concatenate([part.points for part in parts])
+        first, last = at.searchsorted((self._from, to_utc_ns)).tolist()
+        return _Events(at[first:last], points[first:last], power)
 
-        Columns are kept once, in the order of their symbol.
-        """
-        self._owner: dict[str, _Events] = {}
-        for symbol, sources in self._sources.items():
-            whole = _joined([self._piece_events(sources.spec, piece) for piece in sources.pieces])
-            for piece in sources.pieces:
-                piece.forget_spreads(self._from)
-            first, last = whole.at_utc_ns.searchsorted((self._from, to_utc_ns)).tolist()
-            columns: list[Any] = [column[first:last] for column in whole]
-            self._owner[symbol] = _Events(*columns)
-        every = list(self._owner.values())
-        at = np.concatenate([events.at_utc_ns for events in every])
-        order = np.argsort(at, kind="stable")
-        self._symbol_of = np.repeat(np.arange(len(every), dtype=np.int16), [len(events.at_utc_ns) for events in every])[order]
-        self._row_of = np.concatenate([np.arange(len(events.at_utc_ns), dtype=np.int32) for events in every])[order]
-        at = at[order]
-        if not len(at):
-            return np.zeros(1, dtype=np.int64), at
-        starts: IntArray = np.flatnonzero(np.concatenate(([True], at[1:] != at[:-1], [True]))).astype(np.int64)
-        return starts, at[starts[:-1]]
+    @property
+    def _rows_before(self) -> npt.NDArray[np.int32]:
+        """`rows_before` of all symbols side by side, made when somebody first skips."""
+        known = self._rows_known
+        if known is None:
+            steps = np.append(self._step_at, np.int64(2**62))
+            known = self._rows_known = np.empty((len(steps), len(self.symbols)), dtype=np.int32)
+            for column, events in enumerate(self._events):
+                known[:, column] = events.at_utc_ns.searchsorted(steps) - 1
+        return known
 
     def _piece_events(self, spec: Instrument, piece: Piece) -> _Events:
         if piece.ticks is not None:
-            nothing = np.full(len(piece.ticks.bid), np.nan)
-            return _Events(_distinct(piece.ticks.at_utc_ns), piece.ticks.bid, piece.ticks.ask, nothing, nothing, nothing, nothing)
+            return _events(spec, _distinct(piece.ticks.at_utc_ns), [(piece.ticks.bid, piece.ticks.ask)])
         return _neutral_events(spec, piece) if spec.symbol in self._neutral else _plain_events(spec, piece)
 
     def _one(self, place: int) -> Step:
         """A step made alone: those who skip live through few of a block."""
-        first, end = self._starts[place : place + 2].tolist()
+        before, after = self._rows_before[place : place + 2].tolist()
         ticks, spans = list[TickTuple](), list[RangeTuple]()
-        for number, row in zip(self._symbol_of[first:end].tolist(), self._row_of[first:end].tolist(), strict=True):
-            name = self.symbols[number]
-            events = self._owner[name]
-            ticks.append((name, events.bid.item(row), events.ask.item(row)))
-            low = events.bid_low.item(row)
-            if low == low:  # noqa: PLR0124 - NaN is unequal to itself
-                spans.append((name, low, events.bid_high.item(row), events.ask_low.item(row), events.ask_high.item(row)))
+        for name, events, old, row in zip(self.symbols, self._events, before, after, strict=True):
+            if row == old:
+                continue
+            power = events.power
+            bid, ask, low, high, ask_low, ask_high = events.points[row].tolist()
+            ticks.append((name, bid / power, ask / power))
+            if low != _NO_RANGE:
+                spans.append((name, low / power, high / power, ask_low / power, ask_high / power))
         return Step(self._step_at.item(place), tuple(ticks), tuple(spans))
 
     def _ahead(self) -> Step:
@@ -255,43 +271,46 @@ class RecordedMarket:
         offset = self._place - self._block_at
         if not 0 <= offset < len(self._block):
             self._block_at = self._place
-            self._block = self._made(self._place, min(self._place + _BLOCK_STEPS, len(self._starts) - 1))
+            # small at first: those who skip take a step or two before they do
+            size = min(_BLOCK_STEPS, _FIRST_BLOCK_STEPS + self._place)
+            self._block = self._made(self._place, min(self._place + size, len(self._step_at)))
             offset = 0
         return self._block[offset]
 
-    def _gathered(self, owners: npt.NDArray[np.int16], rows: npt.NDArray[np.int32]) -> list[Any]:
-        """Columns of happenings of several symbols, in the order given."""
-        parts = [(owners == place, events) for place, events in enumerate(self._owner.values())]
-        columns: list[Any] = [np.empty(len(rows), dtype=np.int64), *(np.empty(len(rows)) for _ in range(6))]
-        for mine, events in parts:
-            for column, source in zip(columns, events, strict=True):
-                column[mine] = source[rows[mine]]
-        return columns
-
     def _made(self, first: int, last: int) -> list[Step]:
-        bounds = self._starts[first : last + 1].tolist()
-        rows = slice(bounds[0], bounds[-1])
-        owners, within = self._symbol_of[rows], self._row_of[rows]
-        names = [self.symbols[place] for place in owners.tolist()]
-        at, *prices = (column.tolist() for column in self._gathered(owners, within))
-        ticks: list[TickTuple] = list(zip(names, prices[0], prices[1], strict=True))
-        spans: list[RangeTuple | None] = [
-            (name, low, high, ask_low, ask_high) if low == low else None  # noqa: PLR0124 - NaN is unequal to itself
-            for name, low, high, ask_low, ask_high in zip(names, *prices[2:], strict=True)
-        ]
-        base = bounds[0]
-        steps = []
-        for start, end in pairwise(bounds):
-            here = slice(start - base, end - base)
-            steps.append(Step(at[start - base], tuple(ticks[here]), tuple(span for span in spans[here] if span is not None)))
+        """Steps [first, last)."""
+        span = self._step_at[first], self._step_at[last - 1] + 1
+        bounds = [events.at_utc_ns.searchsorted(span).tolist() for events in self._events]
+        parts = [(events, *rows) for events, rows in zip(self._events, bounds, strict=True)]
+        at = np.concatenate([events.at_utc_ns[begin:end] for events, begin, end in parts])
+        order = np.argsort(at, kind="stable")  # symbols of one instant stay in their order
+        names = np.repeat(np.arange(len(parts)), [end - begin for _, begin, end in parts])[order].tolist()
+        prices = np.concatenate([events.prices(begin, end) for events, begin, end in parts])[order].tolist()
+        steps, newest = list[Step](), 0
+        ticks, spans = list[TickTuple](), list[RangeTuple]()
+        for happens, place, (bid, ask, low, *rest) in zip(at[order].tolist(), names, prices, strict=True):
+            if happens != newest:
+                if ticks:
+                    steps.append(Step(newest, tuple(ticks), tuple(spans)))
+                newest, ticks, spans = happens, [], []
+            name = self.symbols[place]
+            ticks.append((name, bid, ask))
+            if low == low:  # noqa: PLR0124 - NaN is unequal to itself
+                spans.append((name, low, *rest))
+        steps.append(Step(newest, tuple(ticks), tuple(spans)))
         return steps
 
 
-def _joined(parts: Sequence[_Events]) -> _Events:
-    if len(parts) == 1:
-        return parts[0]
-    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return _Events(*columns)
+def _events(spec: Instrument, at_utc_ns: IntArray, legs: Sequence[Sequence[FloatArray]]) -> _Events:
+    """What happens in so many legs a bar, woven into one column; a leg has bid and ask, and where a range leads to it that."""
+    power = 10.0**spec.digits
+    points = np.full((len(at_utc_ns), 6), _NO_RANGE, dtype=np.int64)
+    for leg, columns in enumerate(legs):
+        for place, column in enumerate(columns):
+            points[leg :: len(legs), place] = np.rint(column * power)
+    if len(points) and points.max() <= _POINTS_MOST:
+        return _Events(at_utc_ns, points.astype(np.int32), power)
+    return _Events(at_utc_ns, points, power)
 
 
 def _row(bars: Candles, row: int) -> FormingBar:
@@ -315,8 +334,6 @@ def _distinct(at_utc_ns: IntArray) -> IntArray:
 
 def _plain_events(spec: Instrument, piece: Piece) -> _Events:
     bars, ask = piece.bid, piece.ask
-    count, digits = len(bars), spec.digits
-    nothing = np.full(count, np.nan)
     close_at = bars.open_utc_ns + piece.period_ns - NS_PER_MS
     if ask is None:
         inside = piece.spread_inside
@@ -324,19 +341,12 @@ def _plain_events(spec: Instrument, piece: Piece) -> _Events:
         ask_low, ask_high = bars.low + inside, bars.high + inside
     else:
         ask_open, ask_close, ask_low, ask_high = ask.open, ask.close, ask.low, ask.high
-    return _Events(
-        _woven(bars.open_utc_ns, close_at),
-        np.round(_woven(bars.open, bars.close), digits),
-        np.round(_woven(ask_open, ask_close), digits),
-        np.round(_woven(nothing, bars.low), digits),
-        np.round(_woven(nothing, bars.high), digits),
-        np.round(_woven(nothing, ask_low), digits),
-        np.round(_woven(nothing, ask_high), digits),
-    )
+    ends = (bars.close, ask_close, bars.low, bars.high, ask_low, ask_high)
+    return _events(spec, _woven(bars.open_utc_ns, close_at), [(bars.open, ask_open), ends])
 
 
 def _neutral_events(spec: Instrument, piece: Piece) -> _Events:
-    bars, ask, digits = piece.bid, piece.ask, spec.digits
+    bars, ask = piece.bid, piece.ask
     # in whole points, so that a tie is one
     high_first = np.rint((bars.high - bars.open) / spec.point) < np.rint((bars.open - bars.low) / spec.point)
     near = np.where(high_first, bars.high, bars.low)
@@ -351,17 +361,13 @@ def _neutral_events(spec: Instrument, piece: Piece) -> _Events:
         asks = [ask.open, np.where(high_first, ask.high, ask.low), np.where(high_first, ask.low, ask.high), ask.close]
         asks_begin = ask.open
     begins = [asks_begin, asks[1], asks[2]]
-    nothing = np.full(len(bars), np.nan)
-    return _Events(
-        _woven(at, at + third, at + 2 * third, at + piece.period_ns - NS_PER_MS),
-        np.round(_woven(*path), digits),
-        np.round(_woven(*asks), digits),
-        np.round(_woven(nothing, *(np.minimum(path[leg], path[leg + 1]) for leg in range(3))), digits),
-        np.round(_woven(nothing, *(np.maximum(path[leg], path[leg + 1]) for leg in range(3))), digits),
-        np.round(_woven(nothing, *(np.minimum(begins[leg], asks[leg + 1]) for leg in range(3))), digits),
-        np.round(_woven(nothing, *(np.maximum(begins[leg], asks[leg + 1]) for leg in range(3))), digits),
-    )
+    legs: list[tuple[FloatArray, ...]] = [(path[0], asks[0])]
+    for price, reached, dear, dear_reached in zip(path[:-1], path[1:], begins, asks[1:], strict=True):
+        traversed = (np.minimum(price, reached), np.maximum(price, reached))
+        legs.append((reached, dear_reached, *traversed, np.minimum(dear, dear_reached), np.maximum(dear, dear_reached)))
+    return _events(spec, _woven(at, at + third, at + 2 * third, at + piece.period_ns - NS_PER_MS), legs)
 
 
-def _woven(*columns: IntArray | FloatArray) -> Any:
-    return np.column_stack(columns).ravel()
+def _woven(*columns: IntArray) -> IntArray:
+    woven: IntArray = np.column_stack(columns).ravel()
+    return woven

@@ -54,7 +54,7 @@ class Piece:
 
 
 class Sources:
-    """All of one symbol: `pieces` in time order and `candles` per timeframe."""
+    """All of one symbol: `pieces` in time order and `candles` of each timeframe."""
 
     def __init__(self, spec: Instrument, pair: PairData, costs: Costs) -> None:
         """Raises DataError when nothing is there, or spreads are missing and none is assumed."""
@@ -62,17 +62,26 @@ class Sources:
         self.pieces = _pieces(spec, pair.series, costs)
         if not self.pieces:
             raise DataError(f"no recorded data for {spec.symbol}", what_to_do="name a folder that has the pair, or leave it out")
-        self.candles: dict[str, Candles] = {}
-        for timeframe in ("M1", "M5", "M15"):
-            fitting = [piece.bid for piece in self.pieces if piece.period_ns <= TIMEFRAME_NS[timeframe]]
-            if fitting:
-                self.candles[timeframe] = joined([aggregate(bars, timeframe) for bars in fitting])
-        finest = [piece.bid for piece in self.pieces if piece.period_ns == TIMEFRAME_NS["H1"]]
-        if "M15" in self.candles:
-            finest.append(aggregate(self.candles["M15"], "H1"))
-        self.candles["H1"] = joined(sorted(finest, key=lambda bars: int(bars.open_utc_ns[0])))
+        self._candles: dict[str, Candles | None] = {}
         self.bars = joined([piece.bid for piece in self.pieces])
         self._first_rows = np.cumsum([0, *(len(piece.bid) for piece in self.pieces)])
+
+    def candles(self, timeframe: str) -> Candles | None:
+        """Bars of a timeframe, made when they are first asked for; None where the data are coarser."""
+        if timeframe not in self._candles:
+            self._candles[timeframe] = self._hours() if timeframe == "H1" else self._aggregated(timeframe)
+        return self._candles[timeframe]
+
+    def _aggregated(self, timeframe: str) -> Candles | None:
+        fitting = [piece.bid for piece in self.pieces if piece.period_ns <= TIMEFRAME_NS[timeframe]]
+        return joined([aggregate(bars, timeframe) for bars in fitting]) if fitting else None
+
+    def _hours(self) -> Candles:
+        finest = [piece.bid for piece in self.pieces if piece.period_ns == TIMEFRAME_NS["H1"]]
+        quarters = self.candles("M15")
+        if quarters is not None:
+            finest.append(aggregate(quarters, "H1"))
+        return joined(sorted(finest, key=lambda bars: int(bars.open_utc_ns[0])))
 
     def period_ns(self, row: int) -> int:
         """How long the source bar at a row is."""

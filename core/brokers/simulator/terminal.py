@@ -124,11 +124,10 @@ class SimulatedTerminal:
             InvariantBroken: an order waits, which any price may touch.
         """
         market, ledger = self.market, self.ledger
-        invariant(not ledger.orders, "steps are skipped only while no order waits", orders=list(ledger.orders))
+        invariant(not ledger.orders, "steps are skipped only while no order waits", orders=ledger.orders)
         invariant(isinstance(market, RecordedMarket), "steps of a recording can be skipped")
         if isinstance(market, RecordedMarket):
-            for symbol, bid, ask, at in market.skip_to(place):
-                ledger.quotes[symbol] = (bid, ask, at)
+            ledger.quotes.update(market.skip_to(place))
 
     def safe_at_stops(self) -> bool:
         """Whether no stop-out is possible while every position stays on the better side of its stop."""

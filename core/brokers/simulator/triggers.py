@@ -1,4 +1,4 @@
-"""What prices do by themselves: stops and targets, pending orders, expiry, margin call and stop-out, the nightly swap.
+"""What prices do by themselves: stops and targets, pending orders, expiry, stop-out, the nightly swap.
 
 Rules: long positions leave at the bid, short ones at the ask; buy-side pendings watch the ask, sell-side ones the bid. A tick at
 or beyond a level fills at the tick's price (`gap` when beyond). A range fills at the level itself, or at the range's nearer end
@@ -43,7 +43,10 @@ class Triggers:
         self._ledger = ledger
         self._target_first = target_first
         self._margin_of = -1
-        self._margin_with_room = 0.0
+        self._safe = 0.0
+        self._at_stops_of = -1
+        """At which `changes` of the ledger `_at_stops` was found."""
+        self._at_stops = False
 
     def on_step(self, step: Step) -> None:
         """Take one instant of the market: rollovers and expiries up to it, its ranges, then its ticks."""
@@ -85,17 +88,23 @@ class Triggers:
             if reason:
                 level = position.stop_price if reason == REASON_STOP else position.target_price
                 self._exit(position, price, reason, "tick" if price == level else "gap")
-        for order in self._working(symbol):
-            price = ask if order.side is Side.BUY else bid
-            if _reached(order, price, price):
-                self._activate(order, price, "tick" if price == order.price else "gap")
+        if self._ledger.orders:
+            for order in self._working(symbol):
+                price = ask if order.side is Side.BUY else bid
+                if _reached(order, price, price):
+                    self._activate(order, price, "tick" if price == order.price else "gap")
 
     # ------------------------------------------------------------------------------------------------ ranges
 
     def _on_range(self, span: RangeTuple) -> None:
-        symbol = span[0]
-        for position in self._held(symbol):
+        for position in self._held(span[0]):
             self._range_exit(position, span, fresh=False)
+        if self._ledger.orders:
+            self._range_orders(span)
+        self._range_margin(span)
+
+    def _range_orders(self, span: RangeTuple) -> None:
+        symbol = span[0]
         before = set(self._ledger.positions)
         for order in self._working(symbol):
             low, high = (span[3], span[4]) if order.side is Side.BUY else (span[1], span[2])
@@ -104,8 +113,6 @@ class Triggers:
         for ticket, position in list(self._ledger.positions.items()):
             if ticket not in before and position.symbol == symbol:
                 self._range_exit(position, span, fresh=True)
-        if any(position.symbol == symbol for position in self._ledger.positions.values()):
-            self._range_margin(span)
 
     def _range_exit(self, position: Position, span: RangeTuple, *, fresh: bool) -> None:
         low, high = (span[1], span[2]) if position.side is Side.BUY else (span[3], span[4])
@@ -193,29 +200,36 @@ class Triggers:
     def _margin(self, rule: str = "tick") -> None:
         """Close the worst position, again and again, while the margin level is at or under the stop-out level."""
         ledger, terms = self._ledger, self._ledger.terms
-        while ledger.positions:
+        while ledger.positions and not self._inside_stops():
             equity = ledger.equity_money()
-            if equity > self._safe_money(max(terms.stop_out_level_pct, terms.margin_call_level_pct)):
-                ledger.margin_called = False
+            if equity > self._safe_money():
                 break
             margin = ledger.margin_money()
             if margin <= 0.0:
                 break
             level_pct = equity / margin * _PERCENT
-            ledger.margin_called = level_pct <= terms.margin_call_level_pct
             if level_pct > terms.stop_out_level_pct:
                 break
             worst = min(ledger.positions.values(), key=lambda position: (ledger.money.profit_money(position), position.ticket))
             comment = f"[so {level_pct:.2f}%/{equity:.2f}/{margin:.2f}]"
             self._exit(worst, ledger.money.close_price(worst), REASON_STOP_OUT, rule, comment=comment[:31])
 
+    def _inside_stops(self) -> bool:
+        """Whether all positions are where nothing can be stopped out."""
+        if not self.safe_at_stops():
+            return False
+        price_of = self._ledger.money.close_price
+        return all((price_of(held) - held.stop_price) * held.side >= 0.0 for held in self._ledger.positions.values())
+
     def safe_at_stops(self) -> bool:
         """Whether equity stays over the stop-out level while all positions stay on the better side of their stops.
 
-        A result that other rates convert is given room for them. False where a position has no stop. The margin call does not
-        count: it closes nothing, and the next price of what is open says anew whether it stands.
+        A result that other rates convert is given room for them. False where a position has no stop.
         """
         ledger = self._ledger
+        if self._at_stops_of == ledger.changes:
+            return self._at_stops
+        alone = True
         worst = ledger.balance_money + ledger.credit_money
         for position in ledger.positions.values():
             valuer = ledger.money.valuer(position.symbol)
@@ -225,15 +239,19 @@ class Triggers:
             if at_stop is None:
                 return False
             worst += position.swap_money + (at_stop if valuer.alone else min(at_stop, 0.0) * _RATE_ROOM)
-        return worst > self._safe_money(ledger.terms.stop_out_level_pct)
+            alone = alone and valuer.alone
+        safe = worst > self._safe_money()
+        if alone:
+            self._at_stops_of, self._at_stops = ledger.changes, safe
+        return safe
 
-    def _safe_money(self, level_pct: float) -> float:
-        """Equity above which a level is not near: margin as of the last change of the book, with room for rates that moved."""
+    def _safe_money(self) -> float:
+        """Equity above which no stop-out is near: margin as of the last change of the book, with room for rates that moved."""
         ledger = self._ledger
         if self._margin_of != ledger.changes:
             self._margin_of = ledger.changes
-            self._margin_with_room = ledger.margin_money() * _RATE_ROOM
-        return self._margin_with_room * level_pct / _PERCENT
+            self._safe = ledger.margin_money() * ledger.terms.stop_out_level_pct / _PERCENT * _RATE_ROOM
+        return self._safe
 
 
 def touched(position: Position, low: Price, high: Price) -> int:

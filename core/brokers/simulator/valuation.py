@@ -8,7 +8,7 @@ Units: money in account currency.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from core.brokers.simulator.instruments import plain_pair
 from core.brokers.simulator.records import AccountTerms, Position
@@ -113,8 +113,43 @@ class Valuation:
         side, price = (Side.BUY, buys[1]) if net > 0 else (Side.SELL, sells[1])
         return valuer.margin_money(side, abs(net), price, leverage, self) or 0.0
 
+    def margin_stands(self, symbol: str) -> bool:
+        """Whether no quote can move the margin of positions in a symbol."""
+        valuer = self.valuer(symbol)
+        return valuer is None or valuer.margin_alone
+
     def _has_pair(self, pair: str) -> bool:
         return pair in self._symbol_of or pair in self._terms.fixed_rates
+
+
+class Margins:
+    """Margin of a book of positions; what no quote can move is kept by symbol for as long as its positions are the same."""
+
+    def __init__(self, money: Valuation) -> None:
+        """Nothing is known yet."""
+        self._money = money
+        self._known: dict[str, tuple[list[BookRow], Money]] = {}
+
+    def total_money(self, positions: Iterable[Position], symbol: str = "", adding: BookRow | None = None) -> Money:
+        """Margin of all positions, oldest first; with one more in `symbol` if given."""
+        book: dict[str, list[BookRow]] = {}
+        for held in positions:
+            book.setdefault(held.symbol, []).append((held.side, held.lots, held.open_price))
+        if adding is not None:
+            book.setdefault(symbol, []).append(adding)
+        total = 0.0
+        for name, rows in book.items():
+            total += self._of(name, rows)
+        return round_half_away(total, self._money.digits)
+
+    def _of(self, symbol: str, rows: list[BookRow]) -> Money:
+        known = self._known.get(symbol)
+        if known is not None and known[0] == rows:
+            return known[1]
+        margin = self._money.margin_money(symbol, rows)
+        if self._money.margin_stands(symbol):
+            self._known[symbol] = (rows, margin)
+        return margin
 
 
 def _side_of(rows: Sequence[BookRow], side: Side) -> tuple[Lots, Price]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -71,6 +73,37 @@ def test_the_neutral_path_goes_to_the_nearer_extreme_first():
     assert tie[1].ticks[0][1] == 1.099
     high = steps(market(bars([(1.1, 1.1005, 1.099, 1.1, 0)]), path="neutral"))
     assert high[1].ticks[0][1] == 1.1005
+
+
+@pytest.mark.parametrize("size", [1.0, 150.0, 40_000.0])
+def test_prices_are_those_that_rounding_to_the_symbols_digits_gives(size):
+    wild = (size * (1.0 + np.random.default_rng(7).random((400, 4)))).tolist()
+    made = market(bars([(row[0], max(row), min(row), row[3], 3) for row in wild]))
+    found = steps(made)
+    assert [step.ticks[0][1] for step in found] == [float(np.round(price, 5)) for row in wild for price in (row[0], row[3])]
+    ranges = [step.ranges[0][1:3] for step in found if step.ranges]
+    assert ranges == [(float(np.round(min(row), 5)), float(np.round(max(row), 5))) for row in wild]
+    assert made.quotes_column("EURUSD").bid.tolist() == [step.ticks[0][1] for step in found]
+    told = made.events("EURUSD", 0, 800)
+    assert [event[:3] for event in told] == [(step.at_utc_ns, *step.ticks[0][1:]) for step in found]
+    assert [event[3:5] for event in told[1::2]] == ranges
+    assert all(math.isnan(price) for event in told[::2] for price in event[3:])
+
+
+def test_steps_made_alone_are_those_of_a_block():
+    series = [bars([(*row[:4], 2) for row in TWO * 40], symbol=symbol) for symbol in ("EURUSD", "GBPUSD")]
+    late = structs.replace(series[1], bid=series[1].bid[3:])
+    pairs = [PairData(symbol=one.symbol, series=(one,)) for one in (series[0], late)]
+    specs = [SPEC, instrument("GBPUSD")]
+    prices = {spec.symbol: costs() for spec in specs}
+    blocks, alone = (RecordedMarket(specs, pairs, prices, from_utc_ns=MONDAY, to_utc_ns=MONDAY + DAY_NS) for _ in range(2))
+    alone.skip_to(0)
+    found = steps(alone)
+    assert found == steps(blocks)
+    assert [len(step.ticks) for step in found] == [1] * 6 + [2] * 154
+    later = RecordedMarket(specs, pairs, prices, from_utc_ns=MONDAY, to_utc_ns=MONDAY + DAY_NS)
+    assert later.skip_to(9) == {name: (bid, ask, found[8].at_utc_ns) for name, bid, ask in found[8].ticks}
+    assert steps(later) == found[9:]
 
 
 def test_who_decides_a_range_with_both_levels():
@@ -152,8 +185,8 @@ def test_the_finest_data_of_each_moment_win():
 def test_a_stretch_begins_and_ends_on_the_quarter():
     minutes = bars([(1.2, 1.2, 1.2, 1.2, 0)] * 30, "M1", start=MONDAY + 5 * 60 * NS_PER_S)
     made = Sources(SPEC, PairData(symbol="EURUSD", series=(bars([(1.1, 1.1, 1.1, 1.1, 0)] * 4), minutes)), costs())
-    assert made.candles["M15"].open.tolist() == [1.1, 1.2, 1.1, 1.1]
-    assert len(made.candles["M1"]) == 15
+    assert made.candles("M15").open.tolist() == [1.1, 1.2, 1.1, 1.1]
+    assert len(made.candles("M1")) == 15
 
 
 def test_ticks_are_steps_of_their_own():

@@ -160,19 +160,36 @@ def test_swap_modes(mode, charged):
     assert desk.mt.positions_get()[0].swap == charged
 
 
-def test_margin_call_and_stop_out_close_the_worst_first():
+def test_a_stop_out_closes_the_worst_first():
     desk = Desk(balance_money=1_500.0, leverage=100)
     small = desk.deal("buy", 0.3)
     large = desk.deal("buy", 1.0)
     desk.tick("EURUSD", 1.08100, 1.08115)
     assert desk.mt.positions_total() == 2
-    assert desk.ledger.margin_called
+    info = desk.mt.account_info()
+    assert info.margin_so_so < info.margin_level <= info.margin_so_call
     desk.tick("EURUSD", 1.07840, 1.07855)
     out = desk.deals(entry=1)
     assert [deal.position_id for deal in out] == [large.order]
     assert (out[0].reason, out[0].price) == (6, 1.0784)
     assert out[0].comment.startswith("[so 4")
     assert desk.mt.positions_get()[0].ticket == small.order
+
+
+@pytest.mark.parametrize("stop", [0.0, 1.0])
+def test_a_stop_that_is_too_far_spares_no_stop_out(stop):
+    desk = Desk(balance_money=1_500.0, leverage=100)
+    desk.deal("buy", 1.0, sl=stop)
+    desk.tick("EURUSD", 1.07540, 1.07555)
+    assert desk.deals(entry=1)[0].reason == 6
+
+
+def test_an_order_filled_beyond_its_stop_can_be_stopped_out():
+    desk = Desk(balance_money=600.0, leverage=500)
+    desk.send(action=5, symbol="EURUSD", volume=1.0, type=2, price=1.083, sl=1.0829)
+    desk.tick("EURUSD", 1.0760, 1.0810)
+    out = desk.deals(entry=1)
+    assert [(deal.reason, deal.price) for deal in out] == [(6, 1.076)]
 
 
 def test_a_range_can_stop_out():
