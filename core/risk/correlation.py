@@ -158,18 +158,19 @@ def matrix(
     closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
 ) -> Matrix:
     """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
-    found: dict[tuple[str, str], Link] = {}
+    rows = [[Link(value=1.0, returns=0)] * len(symbols) for _ in symbols]
     for i, first in enumerate(symbols):
-        found[first, first] = Link(value=1.0, returns=0)
-        for second in symbols[i + 1 :]:
-            shared = any(currency in currencies[second] for currency in currencies[first])
+        for j in range(i + 1, len(symbols)):
+            second = symbols[j]
+            base, profit = currencies[first]
+            shared = base in currencies[second] or profit in currencies[second]
             one, other = closes.get(first), closes.get(second)
             if one is None or other is None:
                 link = _too_few(0, share_currency=shared)
             else:
                 link = correlate(one, other, bars=bars, bars_min=bars_min, share_currency=shared)
-            found[first, second] = found[second, first] = link
-    return Matrix(tuple(symbols), tuple(tuple(found[first, second] for second in symbols) for first in symbols))
+            rows[i][j] = rows[j][i] = link
+    return Matrix(tuple(symbols), tuple([tuple(row) for row in rows]))
 
 
 def book_risk_money(risks: Sequence[tuple[str, Money]], links: Matrix, *, offset_max_fraction: float) -> Money:

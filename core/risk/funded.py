@@ -107,12 +107,15 @@ def transferred(state: FundedState, amount_money: Money) -> FundedState:
 
 def limits(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Limit, Limit]:
     """The daily and the overall limit as they stand at this equity."""
-    day, overall = _floors(state, policy)
-    return _limit("funded_day", *day, equity_money), _limit("funded_overall", *overall, equity_money)
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    return (
+        _limit("funded_day", day_floor, day, equity_money),
+        _limit("funded_overall", overall_floor, overall, equity_money),
+    )
 
 
-def _floors(state: FundedState, policy: FundedPolicy) -> tuple[tuple[Money, Money], tuple[Money, Money]]:
-    """Where the daily and the overall limit are breached, each with the loss that it allows."""
+def _floors(state: FundedState, policy: FundedPolicy) -> tuple[Money, Money, Money, Money]:
+    """Where the daily limit is breached and the loss that it allows, and the same of the overall one."""
     day = policy.day_loss_fraction * state.day_base_money if policy.day_loss_money is None else policy.day_loss_money
     overall = (
         policy.overall_loss_fraction * state.starting_balance_money
@@ -123,7 +126,7 @@ def _floors(state: FundedState, policy: FundedPolicy) -> tuple[tuple[Money, Mone
     overall_floor = from_money - overall
     if policy.overall_base != "static" and policy.lock_at_start:
         overall_floor = min(overall_floor, state.starting_balance_money)
-    return (state.day_base_money - day, day), (overall_floor, overall)
+    return state.day_base_money - day, day, overall_floor, overall
 
 
 def _left_fraction(floor_money: Money, allowed: Money, equity_money: Money) -> float:
@@ -138,16 +141,19 @@ def _limit(name: Literal["funded_day", "funded_overall"], floor_money: Money, al
 def calm(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> bool:
     """Whether no limit demands anything at this equity: what `judge` calls `go`."""
     buffer = _buffer_fraction(policy)
-    day, overall = _floors(state, policy)
-    return _left_fraction(*day, equity_money) > buffer and _left_fraction(*overall, equity_money) > buffer
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    if not _left_fraction(day_floor, day, equity_money) > buffer:
+        return False
+    return _left_fraction(overall_floor, overall, equity_money) > buffer
 
 
 def calm_above_money(state: FundedState, policy: FundedPolicy) -> Money:
     """Equity above which an account is `calm` for certain: a little more than it takes, so that no rounding counts."""
     buffer = _buffer_fraction(policy)
+    day_floor, day, overall_floor, overall = _floors(state, policy)
     return max(
         floor + buffer * allowed + _NOISE * (abs(floor) + allowed) if allowed > 0.0 else inf
-        for floor, allowed in _floors(state, policy)
+        for floor, allowed in ((day_floor, day), (overall_floor, overall))
     )
 
 
