@@ -105,8 +105,17 @@ def transferred(state: FundedState, amount_money: Money) -> FundedState:
     )
 
 
-def _floors(state: FundedState, policy: FundedPolicy) -> tuple[tuple[Money, Money], tuple[Money, Money]]:
-    """Of the daily and the overall limit: the equity at which it is breached, and the loss that it allows."""
+def limits(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Limit, Limit]:
+    """The daily and the overall limit as they stand at this equity."""
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    return (
+        _limit("funded_day", day_floor, day, equity_money),
+        _limit("funded_overall", overall_floor, overall, equity_money),
+    )
+
+
+def _floors(state: FundedState, policy: FundedPolicy) -> tuple[Money, Money, Money, Money]:
+    """Where the daily limit is breached and the loss that it allows, and the same of the overall one."""
     day = policy.day_loss_fraction * state.day_base_money if policy.day_loss_money is None else policy.day_loss_money
     overall = (
         policy.overall_loss_fraction * state.starting_balance_money
@@ -117,37 +126,25 @@ def _floors(state: FundedState, policy: FundedPolicy) -> tuple[tuple[Money, Mone
     overall_floor = from_money - overall
     if policy.overall_base != "static" and policy.lock_at_start:
         overall_floor = min(overall_floor, state.starting_balance_money)
-    return (state.day_base_money - day, day), (overall_floor, overall)
+    return state.day_base_money - day, day, overall_floor, overall
 
 
-def limits(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Limit, Limit]:
-    """The daily and the overall limit as they stand at this equity."""
-    day, overall = _floors(state, policy)
-    return _limit("funded_day", *day, equity_money), _limit("funded_overall", *overall, equity_money)
+def _left_fraction(floor_money: Money, allowed: Money, equity_money: Money) -> float:
+    return (equity_money - floor_money) / allowed if allowed > 0.0 else 0.0
 
 
 def _limit(name: Literal["funded_day", "funded_overall"], floor_money: Money, allowed: Money, equity_money: Money) -> Limit:
-    left = equity_money - floor_money
-    return Limit(name=name, floor_money=floor_money, left_money=left, left_fraction=left / allowed if allowed > 0.0 else 0.0)
+    share = _left_fraction(floor_money, allowed, equity_money)
+    return Limit(name=name, floor_money=floor_money, left_money=equity_money - floor_money, left_fraction=share)
 
 
 def calm(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> bool:
     """Whether no limit demands anything at this equity: what `judge` calls `go`."""
-    buffer = _buffer_fraction(policy)
-    return all(limit.left_fraction > buffer for limit in limits(state, policy, equity_money=equity_money))
-
-
-def calm_above_money(state: FundedState, policy: FundedPolicy) -> Money:
-    """Equity above which an account is `calm` for certain: a little more than it takes, so that no rounding counts."""
-    buffer = _buffer_fraction(policy)
-    return max(
-        floor + buffer * allowed + _NOISE * (abs(floor) + allowed) if allowed > 0.0 else inf
-        for floor, allowed in _floors(state, policy)
-    )
-
-
-def _buffer_fraction(policy: FundedPolicy) -> float:
-    return max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
+    buffer = max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    if not _left_fraction(day_floor, day, equity_money) > buffer:
+        return False
+    return _left_fraction(overall_floor, overall, equity_money) > buffer
 
 
 def judge(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Action, tuple[Check, ...]]:
@@ -207,4 +204,16 @@ def best_day_check(state: FundedState, policy: FundedPolicy, *, balance_money: M
         policy.best_day_max_fraction,
         share < policy.best_day_max_fraction,
         f"today {today:.2f} of {total:.2f}, best day before {state.best_day_money:.2f}",
+    )
+
+
+def calm_above_money(state: FundedState, policy: FundedPolicy) -> Money:
+    """Equity above which an account is `calm` for certain: a little more than it takes, so that no rounding counts."""
+    buffer = max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    if day <= 0.0 or overall <= 0.0:
+        return inf
+    return max(
+        day_floor + buffer * day + _NOISE * (abs(day_floor) + day),
+        overall_floor + buffer * overall + _NOISE * (abs(overall_floor) + overall),
     )

@@ -43,7 +43,7 @@ class Triggers:
         self._ledger = ledger
         self._target_first = target_first
         self._margin_of = -1
-        self._margin_with_room = 0.0
+        self._safe = 0.0
 
     def on_step(self, step: Step) -> None:
         """Take one instant of the market: rollovers and expiries up to it, its ranges, then its ticks."""
@@ -195,7 +195,7 @@ class Triggers:
         ledger, terms = self._ledger, self._ledger.terms
         while ledger.positions:
             equity = ledger.equity_money()
-            if equity > self._safe_money(max(terms.stop_out_level_pct, terms.margin_call_level_pct)):
+            if equity > self._safe_money():
                 ledger.margin_called = False
                 break
             margin = ledger.margin_money()
@@ -210,10 +210,9 @@ class Triggers:
             self._exit(worst, ledger.money.close_price(worst), REASON_STOP_OUT, rule, comment=comment[:31])
 
     def safe_at_stops(self) -> bool:
-        """Whether equity stays over the stop-out level while all positions stay on the better side of their stops.
+        """Whether equity stays over every level of margin while all positions stay on the better side of their stops.
 
-        A result that other rates convert is given room for them. False where a position has no stop. The margin call does not
-        count: it closes nothing, and the next price of what is open says anew whether it stands.
+        A result that other rates convert is given room for them. False where a position has no stop.
         """
         ledger = self._ledger
         worst = ledger.balance_money + ledger.credit_money
@@ -225,15 +224,16 @@ class Triggers:
             if at_stop is None:
                 return False
             worst += position.swap_money + (at_stop if valuer.alone else min(at_stop, 0.0) * _RATE_ROOM)
-        return worst > self._safe_money(ledger.terms.stop_out_level_pct)
+        return worst > self._safe_money()
 
-    def _safe_money(self, level_pct: float) -> float:
-        """Equity above which a level is not near: margin as of the last change of the book, with room for rates that moved."""
+    def _safe_money(self) -> float:
+        """Equity above which no level is near: margin as of the last change of the book, with room for rates that moved."""
         ledger = self._ledger
         if self._margin_of != ledger.changes:
             self._margin_of = ledger.changes
-            self._margin_with_room = ledger.margin_money() * _RATE_ROOM
-        return self._margin_with_room * level_pct / _PERCENT
+            worst_pct = max(ledger.terms.stop_out_level_pct, ledger.terms.margin_call_level_pct)
+            self._safe = ledger.margin_money() * worst_pct / _PERCENT * _RATE_ROOM
+        return self._safe
 
 
 def touched(position: Position, low: Price, high: Price) -> int:
