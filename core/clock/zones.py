@@ -31,6 +31,7 @@ def day_and_second(utc_ns: UtcNs, zone: str) -> tuple[int, int]:
     return (days + 3) % 7, second
 
 
+@lru_cache(maxsize=64)
 def week_second(utc_ns: UtcNs, zone: str) -> int:
     """Seconds since Sunday 00:00 on the zone's wall clock."""
     days, second = divmod(local_s(utc_ns, zone), S_PER_DAY)

@@ -143,7 +143,7 @@ def _untouched(ctx: Context) -> Untouched:
             most = min(most, state.funded.high_water_money)
         elif policy.funded.overall_base == "trailing_balance" and state.balance_money > state.funded.high_water_money:
             most = -inf
-    return Untouched(state.breakers, state.funded, policy, state.balance_money, above, most)
+    return Untouched(above, most, state.breakers, state.funded, policy, state.balance_money)
 
 
 def _floors(ctx: Context) -> tuple[Money, Money]:

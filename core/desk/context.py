@@ -19,10 +19,10 @@ from core.model.effects import AskBook, CloseWhy, Effect, Noted
 from core.model.market import Instrument, Quote, Side
 from core.model.money import Valuer
 from core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
-from core.risk.breakers import BreakerPolicy, BreakerState
+from core.risk.breakers import BreakerPolicy
 from core.risk.correlation import ClosesKept
 from core.risk.exposure import ExposurePolicy
-from core.risk.funded import FundedPolicy, FundedState
+from core.risk.funded import FundedPolicy
 from core.risk.kelly import KellyKept, KellyPolicy
 from core.risk.open_risk import SlippagePolicy
 from core.risk.sizing import SizingPolicy
@@ -155,14 +155,15 @@ def account_policy(settings: Settings) -> AccountPolicy:
 
 
 class Untouched(NamedTuple):
-    """Between which equities no breaker and no rule has anything to judge, and what that follows from."""
+    """Between which equities no breaker and no rule has anything to judge."""
 
-    breakers: BreakerState
-    funded: FundedState
-    policy: AccountPolicy
-    balance_money: Money
     above_money: Money
     most_money: Money
+    breakers: Struct
+    """It holds while the state has this one, and the rest alike."""
+    funded: Struct
+    policy: AccountPolicy
+    balance_money: Money
 
 
 class Rates:
@@ -226,8 +227,6 @@ class Context:
         self.out: list[Effect] = []
         self.touched = True
         """Something was booked that may change when the desk next cares."""
-        self.untouched: Untouched | None = None
-        """As worked out last (`core.desk.breakers`)."""
         self.dirty = True
         """Other positions, or other instruments or an account to value them by: which quotes move them is worked out anew."""
         self.flatten_wish: CloseWhy | None = None
@@ -246,6 +245,8 @@ class Context:
         self._watched: dict[str, tuple[int, ...]] = {}
         self.closed: list[int] = []
         """Positions whose trade ended within this input."""
+        self.untouched: Untouched | None = None
+        """As worked out last (`core.desk.breakers`)."""
         self.rates = Rates({}, state.quotes)
         self.use_instruments()
 

@@ -245,6 +245,16 @@ def _book(ctx: Context, told: Input) -> None:
     match told:
         case Quote():
             market.quote(ctx, told)
+        case Report():
+            again = orders.report(ctx, told)
+            if again is not None and again.entry is not None:
+                rounds.try_again(ctx, again.entry.signal_id)
+        case DealSeen():
+            book.deal_seen(ctx, told.deal)
+        case AccountRead():
+            account.account_read(ctx, told)
+        case Book():
+            book.book_read(ctx, told)
         case NoSignal():
             rounds.no_signal(ctx, told)
         case BarClosed():
@@ -258,16 +268,6 @@ def _book(ctx: Context, told: Input) -> None:
             rounds.signal(ctx, told)
         case TimerFired():
             ctx.touched = True
-        case Report():
-            again = orders.report(ctx, told)
-            if again is not None and again.entry is not None:
-                rounds.try_again(ctx, again.entry.signal_id)
-        case DealSeen():
-            book.deal_seen(ctx, told.deal)
-        case AccountRead():
-            account.account_read(ctx, told)
-        case Book():
-            book.book_read(ctx, told)
         case FeedState():
             account.feed_state(ctx, told)
         case Calendar():

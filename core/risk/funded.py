@@ -147,20 +147,6 @@ def calm(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> bo
     return _left_fraction(overall_floor, overall, equity_money) > buffer
 
 
-def calm_above_money(state: FundedState, policy: FundedPolicy) -> Money:
-    """Equity above which an account is `calm` for certain: a little more than it takes, so that no rounding counts."""
-    buffer = _buffer_fraction(policy)
-    day_floor, day, overall_floor, overall = _floors(state, policy)
-    return max(
-        floor + buffer * allowed + _NOISE * (abs(floor) + allowed) if allowed > 0.0 else inf
-        for floor, allowed in ((day_floor, day), (overall_floor, overall))
-    )
-
-
-def _buffer_fraction(policy: FundedPolicy) -> float:
-    return max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)
-
-
 def judge(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> tuple[Action, tuple[Check, ...]]:
     """What this equity demands: go on, no more entries, or close all; with the share left of each limit."""
     action: Action = "go"
@@ -219,3 +205,20 @@ def best_day_check(state: FundedState, policy: FundedPolicy, *, balance_money: M
         share < policy.best_day_max_fraction,
         f"today {today:.2f} of {total:.2f}, best day before {state.best_day_money:.2f}",
     )
+
+
+def calm_above_money(state: FundedState, policy: FundedPolicy) -> Money:
+    """Equity above which an account is `calm` for certain: a little more than it takes, so that no rounding counts."""
+    buffer = _buffer_fraction(policy)
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    if day <= 0.0 or overall <= 0.0:
+        return inf
+    return max(
+        day_floor + buffer * day + _NOISE * (abs(day_floor) + day),
+        overall_floor + buffer * overall + _NOISE * (abs(overall_floor) + overall),
+    )
+
+
+def _buffer_fraction(policy: FundedPolicy) -> float:
+    """The part of a limit that must be left for nothing to be demanded."""
+    return max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from core.desk import breakers
 from core.model.commands import RearmDrawdown, Resume
 from core.model.effects import Alert, Close, EquityMarked, Verdict
 from core.model.units import NS_PER_S
@@ -120,6 +122,34 @@ def test_funded_rules_stop_entries_short_of_the_limit_and_close_before_it() -> N
     assert only(effects, Close).why == "funded_rule"
     assert next(iter(play.desk.view().reasons)).code == "funded_close", "its way back is the one that holds now"
     assert only(effects, Close).position_id == position
+
+
+@pytest.mark.parametrize("base", ["static", "trailing_balance", "trailing_equity"])
+def test_equity_that_is_not_judged_is_far_from_every_limit(base: str) -> None:
+    rules = (
+        ("funded.enabled", True),
+        ("funded.overall_base", base),
+        ("funded.day_loss_pct", 4.0),
+        ("funded.overall_loss_pct", 9.0),
+    )
+    play = Play(shipped_settings(*rules, ("breakers.day_loss_max_pct", 3.0))).start()
+    play.enter()
+    ctx = play.desk._ctx
+    assert ctx is not None
+    state, passed = ctx.state, 0
+    before, peak = (state.breakers, state.funded), state.breakers.peak_money
+    for step in range(-1200, 200):
+        equity = peak * (1.0 + step / 10_000.0)
+        if breakers.untouched(ctx, equity):
+            passed += 1
+            assert equity <= peak
+            assert not breakers.reached(ctx, equity)
+            assert breakers.funded_calm(ctx, equity)
+            assert (state.breakers, state.funded) == before
+    assert passed > 100
+    assert breakers.untouched(ctx, peak)
+    state.breakers = replace(state.breakers, day_base_money=2.0 * peak)
+    assert not breakers.untouched(ctx, peak), "the day begins elsewhere"
 
 
 @pytest.mark.parametrize("base", ["greater", "balance", "equity"])
