@@ -1,4 +1,4 @@
-"""What prices do by themselves: stops, targets, gaps, ranges, pending orders, swap, margin call and stop-out."""
+"""What prices do by themselves: stops, targets, gaps, ranges, pending orders, swap, stop-out."""
 
 from __future__ import annotations
 
