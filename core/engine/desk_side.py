@@ -105,7 +105,8 @@ class DeskSide:
         if isinstance(question, AskBars):
             return await self._bars(question)
         if isinstance(question, AskDoctor):
-            findings = await examined(engine.venue, wanted_of(engine.tuning.settings, engine.strategy), engine.clock)
+            wanted = wanted_of(engine.tuning.settings, engine.strategy)
+            findings = await examined(engine.venue, wanted, engine.clock, limit_s=question.limit_s)
             return msgspec.convert({"type": "doctor_now", "findings": msgspec.to_builtins(findings)}, DoctorNow)
         await engine.journal.written()
         return await asyncio.to_thread(self._answers.answer, question)
