@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -158,7 +159,10 @@ class DeskSide:
         return NewsNow(available=calendar.available, events=events[-NEWS_MAX:], why=calendar.why)
 
     async def _bars(self, question: AskBars) -> Bars:
-        read = await self._engine.venue.broker.bars(question.symbol, question.timeframe, question.count)
+        venue = self._engine.venue
+        # a chart that somebody opens beside a rehearsal must not change what comes
+        with nullcontext() if venue.faults is None else venue.faults.resting():
+            read = await venue.broker.bars(question.symbol, question.timeframe, question.count)
         if isinstance(read, Unknown):
             raise ValueError(f"{question.symbol}: {read.why}")
         rows = tuple(read.value.bar(row) for row in range(len(read.value)))

@@ -163,9 +163,8 @@ class Engine:
 
     async def _open(self, on_step: Step) -> Opening:
         settings, broker = self.tuning.settings, self.venue.broker
-        if self.venue.mode == "replay":
-            for note in self.venue.notes:
-                self._say("warning", "data", note)
+        for note in self.venue.notes:
+            self._say("warning", "data", note)
         live = self.venue.terminal is None
         opening = await open_in_time(
             broker,
