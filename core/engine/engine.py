@@ -298,7 +298,7 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------------ hearing
     def _hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
-        self.voice.effect(at_utc_ns, effect)
+        self.voice.effect(at_utc_ns, effect, self.runner.told)
         self.side.hear(effect)
         self.drive.heard(effect)
         if isinstance(effect, EndRun):
@@ -311,12 +311,13 @@ class Engine:
 
     def _task_failed(self, name: str, error: BaseException, failures: int) -> None:
         text = f"{name}: {type(error).__name__}: {error}"
-        self._say("error", "task", text)
         self.health.count_error(type(error).__name__)
         self.journal.error("task", text)
         if failures == self.tuning.settings.engine.alert_after_failures or isinstance(error, InvariantBroken):
             alert = Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)")
             self.voice.tell(self.runner.at_utc_ns, alert)
+        else:
+            self._say("error", "task", text)
 
     def _journal_trouble(self, active: bool, why: str) -> None:
         """From whichever thread found out. Recorded days without a record are worth nothing: that run ends."""
