@@ -32,6 +32,7 @@ from core.engine.scanning import history_bars, make_scanner, seed
 from core.engine.strategy_process import StrategyProcess
 from core.engine.supervise import Supervisor
 from core.engine.tuning import Tuning
+from core.engine.unattended import tell_up
 from core.engine.upkeep import Upkeep
 from core.engine.venue import Venue
 from core.engine.voice import Level, Told, Voice, Watcher
@@ -151,6 +152,7 @@ class Engine:
         await self.link.start()
         self.voice.watchers.append(self._to_link)
         self.health.ready = True
+        tell_up(self, None if past is None else past.died_utc_ns)
         self._beat()
         self._system.say("READY=1", f"STATUS={self.venue.label}")
 

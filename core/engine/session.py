@@ -24,6 +24,7 @@ from core.clock.wall import Clock, WallClock
 from core.engine.engine import Engine, RunEnd, Step
 from core.engine.scanning import history_bars, warmup_bars
 from core.engine.strategy_side import strategy_of_a_run
+from core.engine.unattended import tell_failed_start
 from core.engine.venue import Venue
 from core.engine.venues import CRASH_AGE_MAX_HOURS, ReplayRequest, base36, crash_venue, faults_of, replay_venue, simulated_venue
 from core.engine.voice import Watcher
@@ -179,6 +180,8 @@ async def _started(
     try:
         await engine.start(on_step)
     except BaseException as error:
+        if isinstance(error, Exception):
+            tell_failed_start(engine, error)
         await engine.close(RunEnd(clean=False, why=f"did not start: {str(error) or type(error).__name__}"))
         raise
     return engine, loaded

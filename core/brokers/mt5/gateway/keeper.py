@@ -2,8 +2,9 @@
 
 Why: the module may block for ever; what is then unknown is the call inside alone, and only if nobody else entered (law 9).
 Promises: a deadline runs from the moment the call is written to the child; past it, or at any odd answer, the child is killed and
-replaced; the call inside is `lost`, those still queued are `not_sent`, and so is one that would enter a child that has ended; a call waits in the queue at most as long as its
-deadline, and an order never longer than [10 s]; the queue is bounded. What a client gave up before it entered never enters.
+replaced; the call inside is `lost`, those still queued are `not_sent`, and so is one that would enter a child that has ended; a
+call waits in the queue at most as long as its deadline, and an order never longer than [10 s]; the queue is bounded. What a
+client gave up before it entered never enters.
 """
 
 from __future__ import annotations
