@@ -42,7 +42,7 @@ def tell_up(engine: Engine, died_utc_ns: UtcNs | None) -> None:
 def tell_failed_start(engine: Engine, error: Exception) -> None:
     """The engine does not come up: say so, unless somebody looks on or was told lately."""
     made_up = engine.venue.terminal is not None
-    if made_up or isinstance(error, HeldError) or not hasattr(engine, "voice") or sys.stderr.isatty():
+    if made_up or isinstance(error, HeldError) or not hasattr(engine, "voice") or (sys.stderr and sys.stderr.isatty()):
         return
     if not engine.voice.alerts.active or not _stamped(engine.home.root / STAMP, engine.clock.utc_ns()):
         return
