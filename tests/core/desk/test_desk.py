@@ -40,7 +40,7 @@ def test_a_trouble_that_is_over_is_said_in_words_that_cannot_be_taken_for_anothe
     (back,) = [effect for effect in play.give(EngineTrouble(kind="journal", active=False)) if isinstance(effect, StateChanged)]
     assert back.text == "the trouble with the journal is over"
     play.give(EngineTrouble(kind="clock", active=True, why="it moved"))
-    (back,) = [effect for effect in play.give(EngineTrouble(kind="clock", active=False, why="the same again"))][:1]
+    back = play.give(EngineTrouble(kind="clock", active=False, why="the same again"))[0]
     assert isinstance(back, StateChanged)
     assert back.text == "the same again"
 
