@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -160,9 +159,12 @@ class DeskSide:
 
     async def _bars(self, question: AskBars) -> Bars:
         venue = self._engine.venue
-        # a chart that somebody opens beside a rehearsal must not change what comes
-        with nullcontext() if venue.faults is None else venue.faults.resting():
-            read = await venue.broker.bars(question.symbol, question.timeframe, question.count)
+        broker = venue.broker
+        if venue.onlooker is not None:
+            broker = venue.onlooker
+            await broker.connect()
+            await broker.select((question.symbol,))
+        read = await broker.bars(question.symbol, question.timeframe, question.count)
         if isinstance(read, Unknown):
             raise ValueError(f"{question.symbol}: {read.why}")
         rows = tuple(read.value.bar(row) for row in range(len(read.value)))

@@ -45,5 +45,7 @@ class Venue(Struct, kw_only=True):
     """A broker's account: what it is (real or demo) is known once it was read."""
     faults: Faults | None = None
     """What the simulated terminal does wrong, where the operator switched something on."""
+    onlooker: Broker | None = None
+    """Over a misbehaving terminal: a broker of its own for charts, so that opening one changes nothing."""
     ends: bool = False
     """The market ends (a replay): what is open then is closed with reason `end`."""

@@ -122,6 +122,7 @@ def recorded_venue(
     return Venue(
         mode="replay",
         broker=simulated_broker(settings, terminal, "replay"),
+        onlooker=onlooker(settings, terminal, "replay"),
         label=_label(terminal, faults),
         faults=faults,
         run_id=REPLAY_RUN_ID,
@@ -159,6 +160,7 @@ def crash_venue(settings: Settings, speed: float | None, rates: FaultRates | Non
     return Venue(
         mode="replay",
         broker=simulated_broker(settings, terminal, "replay"),
+        onlooker=onlooker(settings, terminal, "replay"),
         label=_label(terminal, faults),
         faults=faults,
         run_id=REPLAY_RUN_ID,
@@ -189,6 +191,7 @@ def simulated_venue(
     return Venue(
         mode="simulated",
         broker=simulated_broker(settings, terminal, "simulated"),
+        onlooker=onlooker(settings, terminal, "simulated"),
         label=_label(terminal, faults),
         faults=faults,
         run_id=run_id,
@@ -211,6 +214,14 @@ def simulated_broker(settings: Settings, terminal: SimulatedTerminal, mode: Trad
         sleep=_no_wait if troubled is None else troubled.sleep,
         server_clock=ServerClock(_SERVER_RULE),
     )
+
+
+def onlooker(settings: Settings, terminal: SimulatedTerminal, mode: TradeMode) -> Mt5Broker | None:
+    """A second way to a misbehaving terminal, in good health; None where the only one is."""
+    if not terminal.faults.active:
+        return None
+    line, policy = InProcess(terminal.healthy_face()), policy_from(settings, mode=mode)
+    return Mt5Broker(line, policy, MarketTime(terminal), sleep=_no_wait, server_clock=ServerClock(_SERVER_RULE))
 
 
 def faults_of(rates: FaultRates | None, seed: int) -> Faults | None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,15 +117,6 @@ class Faults:
         self.rates = rates
         self.active = rates != FaultRates()
         self.tick_value_factor = rates.tick_value_factor
-
-    @contextmanager
-    def resting(self) -> Iterator[None]:
-        """Nothing strikes and nothing is drawn meanwhile: for who looks on beside a run and must not change it."""
-        active, self.active = self.active, False
-        try:
-            yield
-        finally:
-            self.active = active
 
     def kept(self) -> KeptFaults:
         """What is under way, to be written down."""

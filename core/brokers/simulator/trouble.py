@@ -67,9 +67,8 @@ class TroubledLine(InProcess):
         return reply
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, in market time; who only looks on does not move it."""
-        if self._terminal.faults.active:
-            self._pass(seconds)
+        """Wait, in market time."""
+        self._pass(seconds)
 
     def _pass(self, seconds: float) -> None:
         if seconds > 0.0:
