@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +15,7 @@ from cli.options import HomeOption, JsonOption, PairsOption, SetOption
 from cli.output import print_json, warn
 from cli.parsing import parse_pairs, parse_settings
 from core.brokers.base import Terminal
-from core.brokers.mt5.doctor import Finding, Wanted, examine, verdict_of
+from core.brokers.mt5.doctor import LIMIT_S, Finding, Wanted, examine, verdict_of
 from core.brokers.mt5.inprocess import InProcess
 from core.brokers.mt5.policy import Mt5Policy, policy_from
 from core.brokers.mt5.servertime import ServerClock
@@ -31,32 +33,40 @@ from core.settings.secrets import URLS_VARIABLE, read_secrets
 from core.strategy.load import load_strategy
 from core.study.slippage import measured_slippage
 
-_ANSWER_S = 180.0
-"""An engine whose broker is slow is slow to answer, and that is the finding."""
+_ANSWER_S = 15.0
+"""An engine that is busy answers so much later than its examination may take."""
+_LIMIT_S_MIN, _LIMIT_S_MAX = 5.0, 3600.0
+_WIDE = 60
 _SLIPPAGE_NOISE_PIPS = 0.05
-_MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
+_MARKS = {"ok": "ok  ", "warn": "WARN", "unknown": "????", "fail": "FAIL"}
 
 
 def command(
     pairs: PairsOption = None,
     changes: SetOption = None,
     alert: Annotated[bool, typer.Option("--alert", help="Send a test alert to every service that is named.")] = False,
+    limit_s: Annotated[
+        float,
+        typer.Option(
+            "--limit-s", min=_LIMIT_S_MIN, max=_LIMIT_S_MAX, help="Seconds it may take; what is left then is told as unknown."
+        ),
+    ] = LIMIT_S,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Examine terminal, account, symbols, candles, quotes, clock and a checked (never sent) order.
 
     Asks the running engine of the home; without one, or when pairs or settings are given, it looks by itself. Ends with 0 when
-    nothing fails, with 9 otherwise.
+    nothing fails and all was examined, with 9 otherwise.
     """
     place = resolve_home(home)
     given = parse_settings(changes or [])
     if pairs is not None:
         given = (*given, ("desk.pairs", parse_pairs(pairs)))
-    findings = None if given else _of_engine(place)
+    findings = None if given else _of_engine(place, limit_s)
     running = findings is not None
     if findings is None:
-        findings = asyncio.run(_examined(load_settings(place.root, given).settings, place))
+        findings = asyncio.run(_examined(load_settings(place.root, given).settings, place, limit_s))
     else:
         warn("this is what the running engine sees")
     findings = (*findings, *slippage(load_settings(place.root, given).settings, place))
@@ -70,6 +80,9 @@ def command(
     if verdict == "fail":
         failed = [finding.name for finding in findings if finding.verdict == "fail"]
         raise VerdictError(f"not fit to trade: {', '.join(failed)}", what_to_do="see the remedies above")
+    if verdict == "unknown":
+        unseen = [finding.name for finding in findings if finding.verdict == "unknown"]
+        raise VerdictError(f"not examined within {limit_s:g} s: {', '.join(unseen)}", what_to_do="see the remedies above")
 
 
 def slippage(settings: Settings, place: Home) -> tuple[Finding, ...]:
@@ -120,33 +133,50 @@ def lines(finding: Finding) -> list[str]:
     return [first, f"      {'':<20}  -> {finding.remedy}"] if finding.remedy else [first]
 
 
-def _of_engine(place: Home) -> tuple[Finding, ...] | None:
+def _of_engine(place: Home, limit_s: float) -> tuple[Finding, ...] | None:
     """What the running engine found; None where none runs."""
+    _at_work(f"asking the engine, for {limit_s:g} s at most")
     try:
-        answer = talk(place.root, lambda client: client.ask(AskDoctor(), timeout_s=_ANSWER_S))
+        answer = talk(place.root, lambda client: client.ask(AskDoctor(limit_s=limit_s), timeout_s=limit_s + _ANSWER_S))
     except NotReached:
         return None
+    finally:
+        _at_work("")
     if isinstance(answer, DoctorNow):
         return tuple(msgspec.convert(msgspec.to_builtins(row), Finding) for row in answer.findings)
     why = answer.why if isinstance(answer, Cannot) else "it answered something else"
     raise NoEngineError(f"the running engine cannot be examined: {why}", what_to_do="see `quarterdeck status`")
 
 
-async def _examined(settings: Settings, place: Home) -> tuple[Finding, ...]:
+def _at_work(text: str) -> None:
+    """One line that rewrites itself, for eyes alone."""
+    if sys.stderr.isatty():
+        print(f"\r{text[:_WIDE]:<{_WIDE}}" + ("" if text else "\r"), end="", file=sys.stderr, flush=True)
+
+
+def _step_by_step(limit_s: float) -> Callable[[str], None]:
+    """Shows what is looked at, and how much of the time is gone."""
+    clock = WallClock()
+    begun_s = clock.monotonic_s()
+    return lambda step: _at_work(f"{clock.monotonic_s() - begun_s:3.0f} of {limit_s:g} s  {step}")
+
+
+async def _examined(settings: Settings, place: Home, limit_s: float) -> tuple[Finding, ...]:
     wanted = wanted_of(settings, load_strategy(settings, place.root))
     if settings.desk.mode == "simulated":
-        return await _of_simulated(settings, wanted)
+        return await _of_simulated(settings, wanted, limit_s)
     clock = WallClock()
     password = read_secrets(place.secrets).password or None
     policy = policy_from(settings, password=password if settings.desk.mode == "live" else None)
     terminal = open_terminal(settings, place.root, clock)
     try:
-        return await examine(terminal, policy, wanted, clock)
+        return await examine(terminal, policy, wanted, clock, limit_s=limit_s, on_step=_step_by_step(limit_s))
     finally:
+        _at_work("")
         await terminal.close()
 
 
-async def _of_simulated(settings: Settings, wanted: Wanted) -> tuple[Finding, ...]:
+async def _of_simulated(settings: Settings, wanted: Wanted, limit_s: float) -> tuple[Finding, ...]:
     from core.brokers.simulator.opening import seeded_terminal
     from core.engine.venues import MarketTime
 
@@ -154,7 +184,8 @@ async def _of_simulated(settings: Settings, wanted: Wanted) -> tuple[Finding, ..
     clock = MarketAndMachine(MarketTime(simulated), WallClock())
     terminal: Terminal = InProcess(simulated.module)
     policy: Mt5Policy = policy_from(settings, mode="simulated")
-    return await examine(terminal, policy, wanted, clock, server_clock=ServerClock("new_york_plus_7"))
+    server = ServerClock("new_york_plus_7")
+    return await examine(terminal, policy, wanted, clock, server_clock=server, limit_s=limit_s)
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

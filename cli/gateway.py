@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import HomeOption, JsonOption
+from cli.options import FaultOption, HomeOption, JsonOption
 from cli.output import print_json
 from core.brokers.mt5.gateway.front import FrontOptions
 from core.brokers.mt5.gateway.hosts import REAL, SIMULATED
@@ -29,9 +29,7 @@ def command(
     ] = None,
     key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its private key, PEM.")] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Host the simulated terminal instead.")] = False,
-    fault: Annotated[
-        list[str] | None, typer.Option("--fault", metavar="NAME=P", help="A fault of the simulated terminal; may be repeated.")
-    ] = None,
+    fault: FaultOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -92,7 +92,10 @@ def _tell_end(ready: Ready, end: RunEnd, tally: Tally, *, as_json: bool) -> None
     account = ready.engine.desk.view().account
     currency = account.currency if account is not None else ready.loaded.settings.simulation.currency
     seed = f", seed {venue.seed}"
-    print(f"{venue.label.removesuffix(seed)}{seed}: {end.why}")
+    print(f"{venue.label}{'' if seed in venue.label else seed}: {end.why}")
+    if venue.faults is not None:
+        struck = ", ".join(f"{name} {count}" for name, count in sorted(venue.faults.drawn.items()))
+        print(f"faults that struck: {struck or 'none'}")
     for line in summary_text.lines(summary, currency):
         print(line)
     if as_json:

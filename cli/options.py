@@ -25,6 +25,9 @@ PairsOption: TypeAlias = Annotated[
 ]
 FromOption: TypeAlias = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First UTC day, inclusive.")]
 ToOption: TypeAlias = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last UTC day, inclusive.")]
+FaultOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--fault", metavar="NAME=P", help="A fault of the simulated terminal; may be repeated.")
+]
 DataOption: TypeAlias = Annotated[
     list[Path] | None, typer.Option("--data", metavar="FOLDER", help="Recorded prices; several times, the finest wins.")
 ]

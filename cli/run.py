@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
 from cli.output import has_terminal, warn
 from cli.parsing import CRASH, parse_days, parse_pairs, parse_rates, parse_replay, parse_settings, parse_speed
 from core.model.errors import UsageError
@@ -34,6 +34,7 @@ def command(
         list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
     ] = None,
     values: SetOption = None,
+    fault: FaultOption = None,
     yes_real: Annotated[
         int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Your word that this real account may be traded.")
     ] = 0,
@@ -44,7 +45,8 @@ def command(
 
     Without options it trades the simulated market that the settings describe, or the account that they name. Replays take UTC
     days, both inclusive; the warm-up comes from before the first. `--replay crash` is sterling's night of 2016-10-06, scripted
-    over the simulated market (`--replay ./crash` is a folder of that name).
+    over the simulated market (`--replay ./crash` is a folder of that name). `--fault` makes the simulated terminal misbehave, on
+    the simulated market and in replays, the same for the same seed: see docs/metatrader5.md.
     """
     _check(no_ui=no_ui, in_process=in_process, replay=replay or [], of_replay=bool(first or last or rate))
     from core.engine.wish import RunWish
@@ -61,6 +63,7 @@ def command(
         speed=None if speed is None else parse_speed(speed),
         speed_given=speed is not None,
         rates=parse_rates(rate or []),
+        faults=tuple(fault or ()),
         yes_real=yes_real,
     )
     if not no_ui and not has_terminal():

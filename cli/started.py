@@ -53,6 +53,8 @@ def arguments_of(wish: RunWish) -> tuple[str, ...]:
         words += ["--speed", "max" if wish.speed is None else repr(wish.speed)]
     for symbol, price in wish.rates.items():
         words += ["--rate", f"{symbol}={price!r}"]
+    for fault in wish.faults:
+        words += ["--fault", fault]
     if wish.yes_real:
         words += ["--yes-real", str(wish.yes_real)]
     return tuple(words)

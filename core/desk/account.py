@@ -92,8 +92,9 @@ def trouble(ctx: Context, told: EngineTrouble) -> None:
         return
     ctx.state.troubles.pop(told.kind, None)
     if told.kind in ("account_changed", "law_broken"):
+        ctx.note(told.kind, f"{told.why or 'the trouble is over'}; halted until you resume", level="warning")
         return
-    drop_reason(ctx, told.kind)
+    drop_reason(ctx, told.kind, told.why or f"the trouble with the {told.kind} is over")
 
 
 def broker_clock(ctx: Context, told: BrokerClock) -> None:

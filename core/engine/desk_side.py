@@ -105,7 +105,8 @@ class DeskSide:
         if isinstance(question, AskBars):
             return await self._bars(question)
         if isinstance(question, AskDoctor):
-            findings = await examined(engine.venue, wanted_of(engine.tuning.settings, engine.strategy), engine.clock)
+            wanted = wanted_of(engine.tuning.settings, engine.strategy)
+            findings = await examined(engine.venue, wanted, engine.clock, limit_s=question.limit_s)
             return msgspec.convert({"type": "doctor_now", "findings": msgspec.to_builtins(findings)}, DoctorNow)
         await engine.journal.written()
         return await asyncio.to_thread(self._answers.answer, question)
@@ -157,7 +158,13 @@ class DeskSide:
         return NewsNow(available=calendar.available, events=events[-NEWS_MAX:], why=calendar.why)
 
     async def _bars(self, question: AskBars) -> Bars:
-        read = await self._engine.venue.broker.bars(question.symbol, question.timeframe, question.count)
+        venue = self._engine.venue
+        broker = venue.broker
+        if venue.onlooker is not None:
+            broker = venue.onlooker
+            await broker.connect()
+            await broker.select((question.symbol,))
+        read = await broker.bars(question.symbol, question.timeframe, question.count)
         if isinstance(read, Unknown):
             raise ValueError(f"{question.symbol}: {read.why}")
         rows = tuple(read.value.bar(row) for row in range(len(read.value)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from core.engine.hour_check import hour_check
@@ -12,6 +13,7 @@ from core.engine.lockstep import Lockstep
 from core.engine.pace import Pacer
 from core.engine.perform import Performer, requests_of
 from core.engine.supervise import Supervisor
+from core.engine.troubled import TroubledLockstep
 from core.link.messages import ReplayControl
 from core.model.effects import Effect, TradeClosed, Verdict
 from core.model.errors import InvariantBroken
@@ -96,7 +98,8 @@ class LockstepDrive:
     @property
     def feed(self) -> tuple[bool, str]:
         """See `Drive`."""
-        return True, ""
+        steps = self._steps
+        return (steps.feed_up, steps.feed_why) if isinstance(steps, TroubledLockstep) else (True, "")
 
     def newest_quotes(self) -> tuple[UtcNs, dict[str, Quote]]:
         """See `Drive`."""
@@ -116,13 +119,18 @@ class LockstepDrive:
         terminal = engine.venue.terminal
         if terminal is None:
             raise InvariantBroken("lockstep needs a terminal that makes its own time")
-        self._lockstep = Lockstep(
+        settings = engine.tuning.settings
+        if engine.venue.faults is None:
+            made: Callable[..., Lockstep] = Lockstep
+        else:
+            made = partial(TroubledLockstep, last_bars=engine.history_ends, late_s=settings.scan.signal_age_max_s)
+        self._lockstep = made(
             terminal=terminal,
             broker=engine.venue.broker,
             runner=engine.runner,
             performer=self._performer,
             scans=engine.scans,
-            settings=engine.tuning.settings,
+            settings=settings,
             interest=engine.desk,
             until_utc_ns=engine.venue.until_utc_ns,
         )

@@ -32,6 +32,7 @@ from core.engine.scanning import history_bars, make_scanner, seed
 from core.engine.strategy_process import StrategyProcess
 from core.engine.supervise import Supervisor
 from core.engine.tuning import Tuning
+from core.engine.unattended import tell_up
 from core.engine.upkeep import Upkeep
 from core.engine.venue import Venue
 from core.engine.voice import Level, Told, Voice, Watcher
@@ -151,6 +152,7 @@ class Engine:
         await self.link.start()
         self.voice.watchers.append(self._to_link)
         self.health.ready = True
+        tell_up(self, None if past is None else past.died_utc_ns)
         self._beat()
         self._system.say("READY=1", f"STATUS={self.venue.label}")
 
@@ -163,9 +165,8 @@ class Engine:
 
     async def _open(self, on_step: Step) -> Opening:
         settings, broker = self.tuning.settings, self.venue.broker
-        if self.venue.mode == "replay":
-            for note in self.venue.notes:
-                self._say("warning", "data", note)
+        for note in self.venue.notes:
+            self._say("warning", "data", note)
         live = self.venue.terminal is None
         opening = await open_in_time(
             broker,
@@ -299,7 +300,7 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------------ hearing
     def _hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
-        self.voice.effect(at_utc_ns, effect)
+        self.voice.effect(at_utc_ns, effect, self.runner.told)
         self.side.hear(effect)
         self.drive.heard(effect)
         if isinstance(effect, EndRun):
@@ -312,12 +313,13 @@ class Engine:
 
     def _task_failed(self, name: str, error: BaseException, failures: int) -> None:
         text = f"{name}: {type(error).__name__}: {error}"
-        self._say("error", "task", text)
         self.health.count_error(type(error).__name__)
         self.journal.error("task", text)
         if failures == self.tuning.settings.engine.alert_after_failures or isinstance(error, InvariantBroken):
             alert = Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)")
             self.voice.tell(self.runner.at_utc_ns, alert)
+        else:
+            self._say("error", "task", text)
 
     def _journal_trouble(self, active: bool, why: str) -> None:
         """From whichever thread found out. Recorded days without a record are worth nothing: that run ends."""

@@ -41,12 +41,14 @@ def wanted_of(settings: Settings, strategy: LoadedStrategy) -> Wanted:
     )
 
 
-async def examined(venue: Venue, wanted: Wanted, clock: Clock) -> tuple[Finding, ...]:
-    """Examine the way to the venue's terminal. Raises ValueError for a broker that has none."""
+async def examined(venue: Venue, wanted: Wanted, clock: Clock, *, limit_s: float) -> tuple[Finding, ...]:
+    """Examine the way to the venue's terminal within `limit_s`. Raises ValueError for a broker that has none."""
     broker = venue.broker
     if not isinstance(broker, Mt5Broker):
         raise ValueError("this broker has no terminal to examine")
     session = broker.session
     server = None if venue.terminal is None else session.server  # a market that keeps its own time is measured anew
     looked = MarketAndMachine(session.clock, clock)
-    return await examine(session.terminal, session.policy, wanted, looked, sleep=session.sleep, server_clock=server)
+    return await examine(
+        session.terminal, session.policy, wanted, looked, sleep=session.sleep, server_clock=server, limit_s=limit_s
+    )

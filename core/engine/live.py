@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from core.brokers.base import Broker
 from core.clock.wall import Clock
@@ -66,6 +66,8 @@ class LiveFeed:
         """Open of the newest bar that the scanner knows of each pair."""
         self.feed_up = True
         self.feed_why = ""
+        self._outage_told = False
+        """Quotes met the newest outage first, and tell of its end as well."""
         self.server_clock: BrokerClock | None = None
         """What the desk was told last of the server's clock."""
         self.round_trip_ms: float | None = None
@@ -133,8 +135,13 @@ class LiveFeed:
             await self._arrived.wait()
 
     async def _perform(self, request: Request) -> None:
-        for item in await self._performer.perform(request):
-            self.post(item)
+        self._told_by_broker(await self._performer.perform(request))
+
+    def _told_by_broker(self, items: Iterable[Input]) -> None:
+        """To the desk, without an outage that was told already: the adapter's own word on it may come long after it is over."""
+        for item in items:
+            if not (self._outage_told and isinstance(item, FeedState) and not item.symbol):
+                self.post(item)
 
     async def _timers(self) -> None:
         """Wake the desk when it asked for it; it is asked anew after each input."""
@@ -173,8 +180,8 @@ class LiveFeed:
                 self._changes = changes
                 for item in await broker_news(self._broker):
                     self.post(item)
-            for item in self._broker.noticed():
-                self.post(item)
+            self._told_by_broker(self._broker.noticed())
+            self._outage_told = self._outage_told and not self.feed_up
             await asyncio.sleep((engine.quote_poll_ms if hot else engine.quote_idle_ms) / 1000.0)
 
     async def _measuring(self) -> None:
@@ -299,6 +306,7 @@ class LiveFeed:
         if up == self.feed_up:
             return
         self.feed_up, self.feed_why = up, why
+        self._outage_told = True
         self.post(FeedState(up=up, why=why))
         if up:
             self._back.set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.model.effects import (
     Alert,
     CommandDone,
@@ -46,6 +48,38 @@ def log_line(at_utc_ns: UtcNs, effect: Effect) -> LogLine | None:
             return _position_line(at_utc_ns, effect)
         case _:
             return _other_line(at_utc_ns, effect)
+
+
+def said_beside(effect: Effect, beside: Sequence[Effect]) -> bool:
+    """Whether another part of the same decision says this already: one event is one line.
+
+    Between an alert and what the desk says of itself, a warning is said by the alert, and what only informs by the desk, which
+    knows the state, the prices and the risk.
+    """
+    if len(beside) < 2 or not isinstance(effect, Alert | StateChanged | Noted | CommandDone):
+        return False
+    if isinstance(effect, Alert):
+        return effect.level == "info" and any(_same_event(effect, other) for other in beside)
+    return any(isinstance(other, Alert) and other.level != "info" and _same_event(other, effect) for other in beside)
+
+
+def _same_event(alert: Alert, other: Effect) -> bool:
+    match other:
+        case StateChanged():
+            code, _, rest = other.text.partition(": ")
+            entered = code in other.reasons
+            said = rest if entered else other.text
+            return (entered and code == alert.kind) or (bool(said) and said in alert.text)
+        case Noted():
+            return other.kind == alert.kind or (bool(other.text) and other.symbol == alert.symbol and other.text in alert.text)
+        case CommandDone():
+            return other.ok and other.text == alert.text
+        case PositionOpened():
+            return alert.kind == "fill" and other.symbol == alert.symbol
+        case TradeClosed():
+            return alert.kind == "close" and other.symbol == alert.symbol
+        case _:
+            return False
 
 
 def _verdict_line(at_utc_ns: UtcNs, verdict: Verdict) -> LogLine | None:

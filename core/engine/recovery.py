@@ -31,6 +31,8 @@ class Past(Struct, frozen=True, kw_only=True):
     """The last instant that reached the journal."""
     known_deals: tuple[int, ...]
     """Tickets of the two hours before it; later deals are news."""
+    died_utc_ns: UtcNs | None
+    """The last word of a run that ended without one; None where the newest ended in order."""
     first_utc_ns: UtcNs
     """When this home first traded the account; what is older is not ours to book."""
 
@@ -58,6 +60,7 @@ def recovered(journal: Path, account: Account, mode: TradeMode, on_step: Step) -
             state=desk.checkpoint(),
             until_utc_ns=until,
             known_deals=tuple(ticket for (ticket,) in known),
+            died_utc_ns=until if mine[-1].ended_utc_ns is None else None,
             first_utc_ns=min(run.started_utc_ns for run in mine),
         )
 

@@ -47,6 +47,8 @@ class Runner:
         self.at_utc_ns = at_utc_ns
         self.seq = 0
         self.broken: str = ""
+        self.told: tuple[Effect, ...] = ()
+        """All that the newest decision came to, for outlets that look at its parts together."""
         self._tape = tape
         self._outlets: list[Outlet] = []
 
@@ -76,7 +78,9 @@ class Runner:
             raise InvariantBroken(f"the desk answers every input (seq={self.seq}): {self.broken}") from error
         if self._tape is not None:
             self._tape.append(stamped, effects)
-        for effect in effects:
-            for outlet in self._outlets:
-                outlet(self.at_utc_ns, effect)
+        if effects:
+            self.told = effects
+            for effect in effects:
+                for outlet in self._outlets:
+                    outlet(self.at_utc_ns, effect)
         return effects

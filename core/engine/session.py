@@ -17,15 +17,17 @@ import msgspec
 from msgspec import Struct
 
 from core.brokers.simulator.demo import lively_terminal
+from core.brokers.simulator.trouble import fault_rates
 from core.clock.wall import Clock, WallClock
 from core.engine.engine import Engine, RunEnd, Step
 from core.engine.scanning import history_bars, warmup_bars
 from core.engine.strategy_side import strategy_of_a_run
+from core.engine.unattended import tell_failed_start
 from core.engine.venue import Venue
-from core.engine.venues import ReplayRequest, base36, crash_venue, replay_venue, simulated_venue
+from core.engine.venues import ReplayRequest, base36, crash_venue, faults_of, replay_venue, simulated_venue
 from core.engine.voice import Watcher
 from core.engine.wish import RunWish, wished_settings
-from core.model.errors import QuarterdeckError
+from core.model.errors import QuarterdeckError, UsageError
 from core.model.snapshot import LogLine
 from core.settings.home import prepare
 from core.settings.load import Loaded
@@ -51,10 +53,16 @@ class Ready(Struct, frozen=True, kw_only=True):
 
 
 def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets: Secrets, clock: Clock) -> Venue:
-    """The venue that the wish and settings ask for. Raises DataError, SettingsError, BrokerError."""
+    """The venue that the wish and settings ask for. Raises DataError, SettingsError, BrokerError, UsageError (faults)."""
     settings = loaded.settings
+    rates = fault_rates(wish.faults)
+    if wish.faults and not (wish.crash or wish.replay or settings.desk.mode == "simulated"):
+        raise UsageError(
+            f"faults belong to the simulated terminal, and desk.mode is {settings.desk.mode}",
+            what_to_do="leave --fault out, or rehearse with --set desk.mode=simulated or over `quarterdeck gateway --simulated`",
+        )
     if wish.crash:
-        return crash_venue(settings, wish.speed)
+        return crash_venue(settings, wish.speed, rates)
     if wish.replay:
         request = ReplayRequest(
             folders=wish.replay,
@@ -62,6 +70,7 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets:
             to_day=wish.to_day,
             speed=wish.speed,
             rates=wish.rates,
+            faults=rates,
             warmup_bars=warmup_bars(strategy, settings),
             history_bars=history_bars(strategy, settings),
         )
@@ -70,8 +79,9 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets:
     if settings.desk.mode == "simulated":
         speed = wish.speed if wish.speed_given else settings.simulation.speed
         # where a strategy apart would find something is not known before it is asked bar by bar
-        terminal = None if strategy.own else lively_terminal(settings, strategy)
-        return simulated_venue(settings, run_id=run_id, speed=speed, terminal=terminal)
+        faults = faults_of(rates, settings.simulation.seed)
+        terminal = None if strategy.own else lively_terminal(settings, strategy, faults)
+        return simulated_venue(settings, run_id=run_id, speed=speed, terminal=terminal, faults=faults)
     from core.engine.live_venues import live_venue, paper_venue
 
     if settings.desk.mode == "paper":
@@ -141,6 +151,8 @@ async def _started(
     try:
         await engine.start(on_step)
     except BaseException as error:
+        if isinstance(error, Exception):
+            tell_failed_start(engine, error)
         await engine.close(RunEnd(clean=False, why=f"did not start: {str(error) or type(error).__name__}"))
         raise
     return engine, loaded

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from core.brokers.base import Broker
+from core.brokers.simulator.faults import Faults
 from core.calendar.source import CalendarSource
 from core.engine.lockstep import SteppedTerminal
 from core.model.book import TradeMode
@@ -42,5 +43,9 @@ class Venue(Struct, kw_only=True):
     """The login that the operator named on the command line as a real account to be traded."""
     live: bool = False
     """A broker's account: what it is (real or demo) is known once it was read."""
+    faults: Faults | None = None
+    """What the simulated terminal does wrong, where the operator switched something on."""
+    onlooker: Broker | None = None
+    """Over a misbehaving terminal: a broker of its own for charts, so that opening one changes nothing."""
     ends: bool = False
     """The market ends (a replay): what is open then is closed with reason `end`."""

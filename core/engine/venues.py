@@ -17,9 +17,11 @@ from core.brokers.mt5.adapter import Mt5Broker
 from core.brokers.mt5.inprocess import InProcess
 from core.brokers.mt5.policy import policy_from
 from core.brokers.mt5.servertime import ServerClock
+from core.brokers.simulator.faults import FaultRates, Faults
 from core.brokers.simulator.market_crash import CRASH_UTC_NS
 from core.brokers.simulator.opening import crash_terminal, recorded_terminal, seeded_terminal
 from core.brokers.simulator.terminal import SimulatedTerminal
+from core.brokers.simulator.trouble import TroubledLine, fault_words
 from core.calendar.read import read_calendar
 from core.clock.wall import iso
 from core.data.recording import load_recording
@@ -48,6 +50,7 @@ class ReplayRequest(Struct, frozen=True, kw_only=True):
     to_day: date | None = None
     speed: float | None = None
     rates: dict[str, float] = {}
+    faults: FaultRates | None = None
     warmup_bars: int = 0
     history_bars: int = 0
 
@@ -77,6 +80,7 @@ def replay_venue(settings: Settings, request: ReplayRequest, home: Home) -> Venu
         rates=request.rates,
         news=file_news(settings, home),
         speed=request.speed,
+        faults=faults_of(request.faults, settings.simulation.seed),
     )
 
 
@@ -108,14 +112,17 @@ def recorded_venue(
     rates: Mapping[str, float],
     news: tuple[News, ...] | None,
     speed: float | None = None,
+    faults: Faults | None = None,
 ) -> Venue:
     """A recording that is loaded already as a venue: replay and backtest begin alike. Raises DataError."""
-    terminal = recorded_terminal(settings, recording, label=label, fixed_rates=rates)
+    terminal = recorded_terminal(settings, recording, label=label, fixed_rates=rates, faults=faults)
     near_news, said = known_news(news, recording)
     return Venue(
         mode="replay",
         broker=simulated_broker(settings, terminal, "replay"),
-        label=terminal.label,
+        onlooker=onlooker(settings, terminal, "replay"),
+        label=_label(terminal, faults),
+        faults=faults,
         run_id=REPLAY_RUN_ID,
         seed=settings.simulation.seed,
         terminal=terminal,
@@ -123,7 +130,7 @@ def recorded_venue(
         until_utc_ns=recording.to_utc_ns,
         speed=speed,
         news=lambda: near_news,
-        notes=(*recording.notes, *said),
+        notes=(*recording.notes, *said, *_notes(faults)),
         ends=True,
     )
 
@@ -139,18 +146,21 @@ def known_news(news: tuple[News, ...] | None, recording: Recording) -> tuple[tup
     return near(news, recording.from_utc_ns, recording.to_utc_ns), said
 
 
-def crash_venue(settings: Settings, speed: float | None) -> Venue:
+def crash_venue(settings: Settings, speed: float | None, rates: FaultRates | None = None) -> Venue:
     """The scripted sterling crash as a venue, and the hours after it. Raises DataError where sterling is not traded."""
     if "GBPUSD" not in settings.desk.pairs:
         raise DataError("the scripted crash is one of sterling, and GBPUSD is not traded", what_to_do="add it with --pairs")
     shipped = settings.simulation.seed == shipped_settings().simulation.seed
     seed = CRASH_SEED if shipped else settings.simulation.seed
-    terminal = crash_terminal(settings, seed=seed)
+    faults = faults_of(rates, seed)
+    terminal = crash_terminal(settings, seed=seed, faults=faults)
     begin = terminal.now_utc_ns
     return Venue(
         mode="replay",
         broker=simulated_broker(settings, terminal, "replay"),
-        label=terminal.label,
+        onlooker=onlooker(settings, terminal, "replay"),
+        label=_label(terminal, faults),
+        faults=faults,
         run_id=REPLAY_RUN_ID,
         seed=seed,
         terminal=terminal,
@@ -158,39 +168,71 @@ def crash_venue(settings: Settings, speed: float | None) -> Venue:
         until_utc_ns=CRASH_UTC_NS + _CRASH_HOURS_AFTER * H1_NS,
         speed=speed,
         news=terminal.news,
+        notes=_notes(faults),
         ends=True,
     )
 
 
-def simulated_venue(settings: Settings, *, run_id: str, speed: float | None, terminal: SimulatedTerminal | None = None) -> Venue:
-    """The seeded market as a venue, from its usual start or over `terminal`; it goes on until stopped.
+def simulated_venue(
+    settings: Settings,
+    *,
+    run_id: str,
+    speed: float | None,
+    terminal: SimulatedTerminal | None = None,
+    faults: Faults | None = None,
+) -> Venue:
+    """The seeded market as a venue, from its usual start or over `terminal` (with these faults); it goes on until stopped.
 
     Raises DataError for an unknown currency.
     """
-    terminal = terminal or seeded_terminal(settings)
+    terminal = terminal or seeded_terminal(settings, faults=faults)
     return Venue(
         mode="simulated",
         broker=simulated_broker(settings, terminal, "simulated"),
-        label=terminal.label,
+        onlooker=onlooker(settings, terminal, "simulated"),
+        label=_label(terminal, faults),
+        faults=faults,
         run_id=run_id,
         seed=settings.simulation.seed,
         terminal=terminal,
         from_utc_ns=terminal.now_utc_ns,
         speed=speed,
         news=terminal.news,
+        notes=_notes(faults),
     )
 
 
 def simulated_broker(settings: Settings, terminal: SimulatedTerminal, mode: TradeMode) -> Mt5Broker:
     """The adapter over a simulated terminal in this process; it never suspends."""
-    transport = InProcess(terminal.module, changes=lambda: terminal.trades_changed_counter)
+    troubled = TroubledLine(terminal) if terminal.faults.active else None
     return Mt5Broker(
-        transport,
+        troubled or InProcess(terminal.module, changes=lambda: terminal.trades_changed_counter),
         policy_from(settings, mode=mode),
         MarketTime(terminal),
-        sleep=_no_wait,
+        sleep=_no_wait if troubled is None else troubled.sleep,
         server_clock=ServerClock(_SERVER_RULE),
     )
+
+
+def onlooker(settings: Settings, terminal: SimulatedTerminal, mode: TradeMode) -> Mt5Broker | None:
+    """A second way to a misbehaving terminal, in good health; None where the only one is."""
+    if not terminal.faults.active:
+        return None
+    line, policy = InProcess(terminal.healthy_face()), policy_from(settings, mode=mode)
+    return Mt5Broker(line, policy, MarketTime(terminal), sleep=_no_wait, server_clock=ServerClock(_SERVER_RULE))
+
+
+def faults_of(rates: FaultRates | None, seed: int) -> Faults | None:
+    """Faults drawn from the run's own seed; None where nothing is switched on."""
+    return None if rates is None or rates == FaultRates() else Faults(rates, seed)
+
+
+def _notes(faults: Faults | None) -> tuple[str, ...]:
+    return () if faults is None else (f"the simulated broker misbehaves as it was told to: {fault_words(faults.rates)}",)
+
+
+def _label(terminal: SimulatedTerminal, faults: Faults | None) -> str:
+    return terminal.label if faults is None else f"{terminal.label}, WITH FAULTS {fault_words(faults.rates)}"
 
 
 def file_news(settings: Settings, home: Home) -> tuple[News, ...] | None:

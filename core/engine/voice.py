@@ -12,7 +12,7 @@ from typing import Literal
 
 from core.clock.wall import Clock
 from core.engine.alerting import AlertSender
-from core.engine.loglines import log_line
+from core.engine.loglines import log_line, said_beside
 from core.journal.logs import LibraryLog, LogFile
 from core.link.messages import Bye
 from core.model.effects import Alert, Effect
@@ -36,9 +36,9 @@ class Voice:
         self._library = LibraryLog(log, clock)
         logging.getLogger().addHandler(self._library)
 
-    def effect(self, at_utc_ns: UtcNs, effect: Effect) -> None:
-        """What the desk decided, where it is worth a line or an alert."""
-        line = log_line(at_utc_ns, effect)
+    def effect(self, at_utc_ns: UtcNs, effect: Effect, beside: tuple[Effect, ...] = ()) -> None:
+        """What the desk decided, where it is worth a line or an alert; `beside` is the whole decision that it is a part of."""
+        line = None if said_beside(effect, beside) else log_line(at_utc_ns, effect)
         if line is not None:
             self.line(line)
         if isinstance(effect, Alert):

@@ -34,6 +34,8 @@ class RunWish(Struct, frozen=True, kw_only=True):
     speed: float | None = None
     speed_given: bool = False
     rates: dict[str, float] = {}
+    faults: tuple[str, ...] = ()
+    """Faults of the simulated terminal, `name=probability`."""
     yes_real: int = 0
 
 

@@ -1,7 +1,7 @@
 """The log file: one line an event, `key=value`, so that `grep pair=EURUSD` and `grep ticket=123` do what they say (B3).
 
-Promises: files rotate by size and their number is bounded; repeats of one kind within a minute are folded into a count; secrets
-never appear; a disk that will not serve is counted, never raised.
+Promises: files rotate by size and their number is bounded; repeats of one kind within a minute are folded into a count, but the
+newest word on a state is always written; secrets never appear; a disk that will not serve is counted, never raised.
 Does not: decide what is worth a line (`core.engine.loglines`).
 
     at=2024-08-05T13:30:00.000Z level=info kind=fill pair=EURUSD ticket=123 text="opened buy 0.50 at 1.08515"
@@ -29,6 +29,8 @@ LOG_NAME: Final = "engine.log"
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _FOLD_NS = 60 * NS_PER_S
 _FOLD_KINDS_MAX = 500
+_STATE_KINDS = ("state", "alert.state", "alert.connection")
+"""Of these the last line must be true: back after down is no repeat of an earlier back."""
 _TEXT_MAX = 2_000
 _TAIL_CHUNK = 65_536
 _HIDDEN = "***"
@@ -46,11 +48,15 @@ class Folder:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, ...], tuple[LogLine, int]] = {}
+        self._state: tuple[str, ...] = ()
 
     def take(self, line: LogLine) -> tuple[LogLine, ...]:
         """The lines to write now, oldest first: counts of what is over, then the line itself if it is no repeat."""
         due = tuple(self._over(line.at_utc_ns))
         key = _fold_key(line)
+        if line.kind in _STATE_KINDS and key != self._state:
+            due = (*due, *self._count(self._state, line.at_utc_ns))
+            self._state = key
         known = self._seen.get(key)
         if known is not None:
             self._seen[key] = (known[0], known[1] + 1)
@@ -66,19 +72,16 @@ class Folder:
     def _over(self, now_utc_ns: UtcNs | None) -> Iterator[LogLine]:
         # in the order of their beginnings, so what is over stands in front
         while self._seen:
-            key, (first, more) = next(iter(self._seen.items()))
+            key, (first, _) = next(iter(self._seen.items()))
             if now_utc_ns is not None and 0 <= now_utc_ns - first.at_utc_ns < _FOLD_NS:
                 return
-            del self._seen[key]
-            if more:
-                yield LogLine(
-                    at_utc_ns=first.at_utc_ns if now_utc_ns is None else now_utc_ns,
-                    level=first.level,
-                    kind=first.kind,
-                    text=f"{more} more like: {first.text}",
-                    symbol=first.symbol,
-                    ticket=first.ticket,
-                )
+            yield from self._count(key, first.at_utc_ns if now_utc_ns is None else now_utc_ns)
+
+    def _count(self, key: tuple[str, ...], at_utc_ns: UtcNs) -> Iterator[LogLine]:
+        first, more = self._seen.pop(key, (None, 0))
+        if first is not None and more:
+            text = f"{more} more like: {first.text}"
+            yield msgspec.structs.replace(first, at_utc_ns=at_utc_ns, text=text)
 
 
 class LogFile:

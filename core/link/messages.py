@@ -100,7 +100,9 @@ class AskLog(Struct, frozen=True, kw_only=True, tag="ask_log"):
 
 
 class AskDoctor(Struct, frozen=True, kw_only=True, tag="ask_doctor"):
-    """Examine the way to the broker; takes as long as the broker does."""
+    """Examine the way to the broker; what is not looked at within `limit_s` is told as unknown."""
+
+    limit_s: float = 60.0
 
 
 Question = (
@@ -221,7 +223,7 @@ class Examined(Struct, frozen=True, kw_only=True):
     """One finding of the doctor: a link of the way, its verdict, and what to do about it."""
 
     name: str
-    verdict: Literal["ok", "warn", "fail"]
+    verdict: Literal["ok", "warn", "unknown", "fail"]
     text: str
     number: float | None = None
     unit: str = ""

@@ -157,7 +157,9 @@ class LinkServer:
             return "wrong token"
         if hello.version != LINK_VERSION:
             return f"link version {hello.version} is not {LINK_VERSION}"
-        return "too many clients" if len(self._watchers) >= _CLIENTS_MAX else ""
+        # a command passes all the same: screens that somebody left open must not stand in the way of a flatten
+        full = hello.watch and len(self._watchers) >= _CLIENTS_MAX
+        return f"{_CLIENTS_MAX} screens are attached already, close one" if full else ""
 
     async def _converse(self, line: ServerConnection, hello: FromClient) -> None:
         assert isinstance(hello, Hello)

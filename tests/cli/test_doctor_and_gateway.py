@@ -116,6 +116,8 @@ def test_a_simulated_gateway_serves_a_doctor_and_ends_with_ctrl_c(tmp_path, caps
 class Examining(ScriptedEngine):
     """An engine that answers the doctor's question with `body`."""
 
+    limit_s = 0.0
+
     body: AnswerBody = DoctorNow(
         findings=(
             Examined(name="terminal", verdict="ok", text="MetaTrader 5, build 5430", number=5430.0),
@@ -125,6 +127,7 @@ class Examining(ScriptedEngine):
 
     async def answer(self, question: Question) -> AnswerBody:
         assert isinstance(question, AskDoctor)
+        self.limit_s = question.limit_s
         return self.body
 
 
@@ -136,6 +139,23 @@ def test_a_running_engine_is_asked_through_the_link(tmp_path, capsys):
     assert "-> press the button" in said.out
     assert "running engine" in said.err
     assert "not fit to trade: algo trading" in said.err
+
+
+def test_what_the_time_did_not_suffice_for_is_no_clean_bill(tmp_path, capsys):
+    engine = Examining(lambda _: (True, ""))
+    engine.body = DoctorNow(
+        findings=(
+            Examined(name="terminal", verdict="ok", text="MetaTrader 5, build 5430"),
+            Examined(name="order", verdict="unknown", text="not examined for EURUSD", remedy="give more time"),
+        )
+    )
+    with running(tmp_path, engine):
+        assert main(["doctor", "--home", str(tmp_path), "--limit-s", "7", "--json"]) == 9
+    said = capsys.readouterr()
+    assert last_json(said.out)["verdict"] == "unknown"
+    assert "????  order" in said.out
+    assert "not examined within 7 s: order" in said.err
+    assert engine.limit_s == 7.0, "the engine keeps to the time that was asked for"
 
 
 def test_an_engine_that_cannot_be_examined_says_why(tmp_path, capsys):

@@ -2,14 +2,16 @@
 
 Why: "it does not trade" has twenty causes, and most of them are a switch somewhere else.
 Promises: sends nothing that could be carried out (an order is only checked); works on any `Terminal`; goes on after a failure
-as far as it can, and says what it could not look at. Row C3 of the mission.
+as far as it can, and says what it could not look at. Over a slow line it ends at its time limit: what is left then is called
+unknown, never good. Row C3 of the mission.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -29,13 +31,20 @@ from core.model.market import Instrument, Quote, Side
 from core.model.reads import Known, Unknown
 from core.model.units import NS_PER_S
 
-Verdict = Literal["ok", "warn", "fail"]
+Verdict = Literal["ok", "warn", "unknown", "fail"]
+"""`unknown`: not looked at before the time was over."""
+LIMIT_S = 60.0
+"""How long an examination may take unless told otherwise."""
 ROUND_TRIPS = 20
+ROUND_TRIPS_S = 5.0
+"""After this no further trip is measured: slow is known by then, and the time is wanted for the rest."""
 ROUND_TRIP_MS_WARN = 250.0
 WORST_TRIP_MS_WARN = 1000.0
 QUOTE_AGE_S_WARN = 60.0
 _STOP_SPREADS = 20.0
 _BOOKS = 3
+_FIRST = "terminal"
+"""Without it there is nothing to look at."""
 _LINE_BROKE = "the line to the terminal broke while this was looked at: look again, and whether the terminal restarts by itself"
 
 
@@ -62,8 +71,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 def verdict_of(findings: Sequence[Finding]) -> Verdict:
     """The worst of all."""
-    verdicts = [finding.verdict for finding in findings]
-    return "fail" if "fail" in verdicts else "warn" if "warn" in verdicts else "ok"
+    order: tuple[Verdict, ...] = ("ok", "warn", "unknown", "fail")
+    return max((finding.verdict for finding in findings), key=order.index, default="ok")
 
 
 async def examine(
@@ -74,27 +83,68 @@ async def examine(
     *,
     sleep: Sleep = asyncio.sleep,
     server_clock: ServerClock | None = None,
+    limit_s: float | None = None,
+    on_step: Callable[[str], None] | None = None,
 ) -> tuple[Finding, ...]:
-    """All findings in the order of the way: terminal, account, symbols, candles, quotes, clock, orders."""
+    """All findings in the order of the way: terminal, account, symbols, candles, quotes, clock, orders.
+
+    After `limit_s`, None for a terminal that never waits, what is left is told as unknown; `on_step` hears what is looked at.
+    """
     broker = Mt5Broker(terminal, policy, clock, sleep=sleep, server_clock=server_clock)
     examination = _Examination(broker, terminal, policy, wanted, clock)
-    try:
-        connected = await broker.connect()
-    except BrokerError as error:
-        return (Finding(name="terminal", verdict="fail", text=str(error), remedy=error.what_to_do), *examination.findings)
-    examination.connected(connected)
-    await examination.permissions()
-    await examination.round_trip()
-    await examination.symbols()
-    for symbol in examination.selected:
-        await examination.candles(symbol)
-    await examination.quotes()
-    await examination.server_clock()
-    for symbol in examination.selected:
-        await examination.orders(symbol)
-    await examination.book()
-    await examination.history()
+    end_s = None if limit_s is None else clock.monotonic_s() + limit_s
+    unseen: dict[str, list[str]] = {}
+    for step in examination.steps():
+        left_s = None if end_s is None else end_s - clock.monotonic_s()
+        if unseen or (left_s is not None and left_s <= 0.0):
+            unseen.setdefault(step.kind, []).append(step.symbol)
+            continue
+        if on_step is not None:
+            on_step(f"{step.kind} {step.symbol}".strip())
+        if not await _within(step.look, left_s):
+            unseen.setdefault(step.kind, []).append(step.symbol)
+        if examination.over:
+            break
+    if limit_s is not None:
+        examination.findings.extend(_not_seen(unseen, limit_s))
     return tuple(examination.findings)
+
+
+class _Step(NamedTuple):
+    """One look; of a pair, or of the whole way where `symbol` is empty."""
+
+    kind: str
+    look: Callable[[], Awaitable[None]]
+    symbol: str = ""
+
+
+async def _within(look: Callable[[], Awaitable[None]], left_s: float | None) -> bool:
+    """Whether it came to its end in time."""
+    if left_s is None:
+        await look()
+        return True
+    try:
+        async with asyncio.timeout(left_s):
+            await look()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _not_seen(unseen: Mapping[str, Sequence[str]], limit_s: float) -> Iterator[Finding]:
+    """A row for each kind of look that the time did not suffice for."""
+    for kind, symbols in unseen.items():
+        named = f" for {', '.join(symbols)}" if symbols[0] else ""
+        yield Finding(
+            name=kind,
+            verdict="fail" if kind == _FIRST else "unknown",
+            text=f"not examined{named}: the time limit of {limit_s:g} s was over",
+            remedy="look at gateway and network, the terminal did not answer"
+            if kind == _FIRST
+            else "find out what makes the line slow, or give more time with --limit-s",
+        )
+        if kind == _FIRST:
+            return
 
 
 class _Examination:
@@ -109,6 +159,22 @@ class _Examination:
         self._policy = policy
         self._wanted = wanted
         self._clock = clock
+        self.over = False
+        """Nothing further can be looked at."""
+
+    def steps(self) -> Iterator[_Step]:
+        """Every look, in the order of the way."""
+        symbols = self._wanted.symbols
+        yield _Step(_FIRST, self.connection)
+        yield _Step("permissions", self.permissions)
+        yield _Step("round trip", self.round_trip)
+        yield from (_Step("symbol", partial(self.symbol, name), name) for name in symbols)
+        yield from (_Step("candles", partial(self.candles, name), name) for name in symbols)
+        yield _Step("quotes", self.quotes)
+        yield _Step("server clock", self.server_clock)
+        yield from (_Step("order", partial(self.orders, name), name) for name in symbols)
+        yield _Step("book", self.book)
+        yield _Step("deals", self.history)
 
     def add(
         self, name: str, verdict: Verdict, text: str, *, number: float | None = None, unit: str = "", remedy: str = ""
@@ -116,9 +182,19 @@ class _Examination:
         """One row more."""
         self.findings.append(Finding(name=name, verdict=verdict, text=text, number=number, unit=unit, remedy=remedy))
 
+    async def connection(self) -> None:
+        """Whether there is anything to look at."""
+        try:
+            connected = await self._broker.connect()
+        except BrokerError as error:
+            self.add(_FIRST, "fail", str(error), remedy=error.what_to_do)
+            self.over = True
+            return
+        self.connected(connected)
+
     def connected(self, found: Connected) -> None:
         """Terminal and account."""
-        self.add("terminal", "ok", f"{found.terminal_name}, build {found.build}", number=float(found.build))
+        self.add(_FIRST, "ok", f"{found.terminal_name}, build {found.build}", number=float(found.build))
         account = found.account
         kind = "hedging" if account.hedging else "netting"
         self.add(
@@ -168,7 +244,7 @@ class _Examination:
         """How long a read takes."""
         spent: list[float] = []
         try:
-            for _ in range(ROUND_TRIPS):
+            while len(spent) < ROUND_TRIPS and sum(spent) < ROUND_TRIPS_S * 1000.0:
                 before = self._clock.monotonic_s()
                 await self._terminal.call("account_info")
                 spent.append((self._clock.monotonic_s() - before) * 1000.0)
@@ -192,31 +268,32 @@ class _Examination:
             else "single reads stand still: look what else its host does, and whether the network drops packets",
         )
 
-    async def symbols(self) -> None:
-        """Names resolved and quoted, one by one, so that one bad pair does not hide the others."""
-        for symbol in self._wanted.symbols:
-            try:
-                (instrument,) = await self._broker.select((symbol,))
-            except BrokerError as error:
-                self.add(f"symbol {symbol}", "fail", str(error), remedy=error.what_to_do)
-                continue
-            self.selected[symbol] = instrument
-            name = self._session.broker_names[symbol]
-            called = "" if name == symbol else f"called {name}, "
-            tradable = instrument.trade_mode == "full"
-            self.add(
-                f"symbol {symbol}",
-                "ok" if tradable else "fail",
-                f"{called}{instrument.execution} execution, "
-                f"{instrument.volume_min_lots:g} to {instrument.volume_max_lots:g} lots, "
-                f"stops level {instrument.stops_level_points}, trading {instrument.trade_mode}",
-                number=float(instrument.stops_level_points),
-                unit="points",
-                remedy="" if tradable else "the broker restricts this symbol for this account; take it out of desk.pairs",
-            )
+    async def symbol(self, symbol: str) -> None:
+        """A name resolved and quoted; one by one, so that one bad pair does not hide the others."""
+        try:
+            (instrument,) = await self._broker.select((symbol,))
+        except BrokerError as error:
+            self.add(f"symbol {symbol}", "fail", str(error), remedy=error.what_to_do)
+            return
+        self.selected[symbol] = instrument
+        name = self._session.broker_names[symbol]
+        called = "" if name == symbol else f"called {name}, "
+        tradable = instrument.trade_mode == "full"
+        self.add(
+            f"symbol {symbol}",
+            "ok" if tradable else "fail",
+            f"{called}{instrument.execution} execution, "
+            f"{instrument.volume_min_lots:g} to {instrument.volume_max_lots:g} lots, "
+            f"stops level {instrument.stops_level_points}, trading {instrument.trade_mode}",
+            number=float(instrument.stops_level_points),
+            unit="points",
+            remedy="" if tradable else "the broker restricts this symbol for this account; take it out of desk.pairs",
+        )
 
     async def candles(self, symbol: str) -> None:
         """Closed candles, as many as the strategy needs."""
+        if symbol not in self.selected:
+            return
         read = await self._broker.bars(symbol, "M15", self._wanted.bars)
         if isinstance(read, Unknown):
             self.add(
@@ -268,7 +345,9 @@ class _Examination:
 
     async def orders(self, symbol: str) -> None:
         """An entry with stop and target, checked and not sent; and whether the tick value can be believed."""
-        instrument = self.selected[symbol]
+        instrument = self.selected.get(symbol)
+        if instrument is None:
+            return
         read = await self._broker.quotes((symbol,))
         if not isinstance(read, Known) or not read.value:
             self.add(f"order {symbol}", "fail", "no price to check an order at", remedy="try again when the market is open")

@@ -1,12 +1,13 @@
 """Closed candles out of `copy_rates_from_pos`: the forming one cut off, the first call's download waited for.
 
 Promises: only bars that will not change: a later bar exists, or the bar's time is over and a later tick of any pair was seen,
-or it has been over for [5 s]; times are UTC. Does not: fill gaps; a bar without ticks does not exist.
+or it has been over for [5 s], all of it before the question left: an answer that is long on its way shows the bar as it was then.
+Times are UTC. Does not: fill gaps; a bar without ticks does not exist.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +16,17 @@ from core.brokers.mt5.reading import candles_of
 from core.brokers.mt5.session import ReadFailed, Session
 from core.model.candles import Candles
 from core.model.market import TIMEFRAME_NS
-from core.model.units import NS_PER_S
+from core.model.units import NS_PER_S, UtcNs
 
 FIRST_WAITS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Waits between the tries of a first read, while the terminal downloads: about 24 s in all."""
+
+
+class _Asked(NamedTuple):
+    """What was known when a question left."""
+
+    newest_tick_ms: int
+    at_utc_ns: UtcNs
 
 
 class BarReader:
@@ -36,26 +44,32 @@ class BarReader:
             raise ReadFailed(f"timeframe {timeframe!r} is not known")
         if count <= 0:
             raise ReadFailed("no bars were asked for")
-        rates = await self._rates(broker_symbol, number, timeframe, count + 1)
-        if len(rates) and not self._is_closed(int(rates["time"][-1]), timeframe):
+        rates, asked = await self._rates(broker_symbol, number, timeframe, count + 1)
+        if len(rates) and not self._is_closed(int(rates["time"][-1]), timeframe, asked):
             rates = rates[:-1]
         return candles_of(rates[-count:], symbol, self._session.server)
 
-    def _is_closed(self, open_s: int, timeframe: str) -> bool:
+    def _asked(self) -> _Asked:
+        return _Asked(self._session.newest_tick_ms, self._session.clock.utc_ns())
+
+    def _is_closed(self, open_s: int, timeframe: str, asked: _Asked) -> bool:
         session = self._session
         end_s = open_s + TIMEFRAME_NS[timeframe] // NS_PER_S
-        if session.newest_tick_ms >= end_s * 1000:
+        if asked.newest_tick_ms >= end_s * 1000:
             return True
         wait_s = session.policy.bar_close_wait_s
-        return session.server.server_s(session.clock.utc_ns()) >= end_s + wait_s
+        return session.server.server_s(asked.at_utc_ns) >= end_s + wait_s
 
-    async def _rates(self, broker_symbol: str, number: int, timeframe: str, count: int) -> Any:
+    async def _rates(self, broker_symbol: str, number: int, timeframe: str, count: int) -> tuple[Any, _Asked]:
+        """The table, and when it was asked for."""
         key = (broker_symbol, timeframe)
+        asked = self._asked()
         if self._warm.get(key, 0) >= count:
-            return self._array(await self._session.read("copy_rates_from_pos", broker_symbol, number, 0, count))
+            return self._array(await self._session.read("copy_rates_from_pos", broker_symbol, number, 0, count)), asked
         rates, seen = None, -1
         failure: ReadFailed | None = None
         for wait_s in (*FIRST_WAITS_S, 0.0):
+            asked = self._asked()
             try:
                 rates = self._array(await self._session.read("copy_rates_from_pos", broker_symbol, number, 0, count))
             except ReadFailed as error:
@@ -63,13 +77,13 @@ class BarReader:
             else:
                 if len(rates) >= count or (len(rates) and len(rates) == seen):
                     self._warm[key] = count
-                    return rates
+                    return rates, asked
                 seen, failure = len(rates), None
             if wait_s:
                 await self._session.sleep(wait_s)
         if failure is not None:
             raise failure
-        return rates
+        return rates, asked
 
     @staticmethod
     def _array(value: Any) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from core.brokers.simulator.faults import Faults
 from core.brokers.simulator.market_news import news_between
 from core.brokers.simulator.market_seeded import SeededMarket
 from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_market, terminal_over
@@ -45,14 +46,14 @@ class _Candidate(Struct, frozen=True):
     refused: bool
 
 
-def lively_terminal(settings: Settings, loaded: LoadedStrategy) -> SimulatedTerminal:
+def lively_terminal(settings: Settings, loaded: LoadedStrategy, faults: Faults | None = None) -> SimulatedTerminal:
     """A terminal over the seeded market, entered at the first suitable moment after the usual start.
 
     Suitable: soon a tradable signal, and within the window one that is refused.
     """
     market = seeded_market(settings)
     start = lively_start(settings, loaded, market)
-    return terminal_over(settings, market.entered(start) if start > SEEDED_START_UTC_NS else market)
+    return terminal_over(settings, market.entered(start) if start > SEEDED_START_UTC_NS else market, faults=faults)
 
 
 def lively_start(settings: Settings, loaded: LoadedStrategy, market: SeededMarket) -> UtcNs:

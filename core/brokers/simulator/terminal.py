@@ -155,6 +155,10 @@ class SimulatedTerminal:
         held = ((symbol, self.ledger.quotes.get(symbol)) for symbol in symbols)
         return tuple(Quote(symbol=symbol, at_utc_ns=quote[2], bid=quote[0], ask=quote[1]) for symbol, quote in held if quote)
 
+    def healthy_face(self) -> SimulatedMetaTrader5:
+        """The module again, with a connection of its own and no faults: for who looks on and must not change a run."""
+        return SimulatedMetaTrader5(self.ledger, self._arrays, TerminalState(), Faults())
+
     def set_clock(self, clock: ServerClock) -> None:
         """Exchange the server's clock, as a broker does that changes its zone."""
         self.clock = clock

@@ -178,9 +178,11 @@ class ByMachines:
         here = self._scan.without_machines == "scan_here"
         text = f"scanning: {self.view}"
         if not here:
-            if why or not first:
-                self._engine.drive.post(EngineTrouble(kind="degraded", active=bool(why), why=why and f"nobody scans: {why}"))
-            self._say("warning" if why else "info", text)
+            if why or not first:  # the desk says it, with what follows from it
+                said = f"nobody scans: {why}" if why else text
+                self._engine.drive.post(EngineTrouble(kind="degraded", active=bool(why), why=said))
+            else:
+                self._say("info", text)
         elif first and not why:
             self._say("info", text)
         else:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 from core.desk import desk as module
-from core.model.inputs import Input
+from core.model.effects import Noted, StateChanged
+from core.model.inputs import EngineTrouble, Input
 from core.model.units import NS_PER_S
 from core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play
@@ -31,3 +32,22 @@ def test_interest_follows_what_is_open_and_what_converts_it() -> None:
     hot, conversion = play.desk.quote_interest()
     assert hot == ("EURUSD",)
     assert conversion == ("GBPUSD",)
+
+
+def test_a_trouble_that_is_over_is_said_in_words_that_cannot_be_taken_for_another() -> None:
+    play = Play().start()
+    play.give(EngineTrouble(kind="journal", active=True, why="the disk is full"))
+    (back,) = [effect for effect in play.give(EngineTrouble(kind="journal", active=False)) if isinstance(effect, StateChanged)]
+    assert back.text == "the trouble with the journal is over"
+    play.give(EngineTrouble(kind="clock", active=True, why="it moved"))
+    back = play.give(EngineTrouble(kind="clock", active=False, why="the same again"))[0]
+    assert isinstance(back, StateChanged)
+    assert back.text == "the same again"
+
+
+def test_an_account_that_is_back_is_told_although_the_halt_holds() -> None:
+    play = Play().start()
+    play.give(EngineTrouble(kind="account_changed", active=True, why="the terminal changed from 1 to 2"))
+    told = play.give(EngineTrouble(kind="account_changed", active=False, why="the account is back"))
+    assert [effect.text for effect in told if isinstance(effect, Noted)] == ["the account is back; halted until you resume"]
+    assert play.desk.view().state == "HALTED"

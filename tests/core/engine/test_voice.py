@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from core.clock.wall import WallClock
@@ -12,9 +13,14 @@ from core.engine.alerting import AlertSender
 from core.engine.voice import Told, Voice
 from core.journal.logs import LogFile
 from core.link.messages import Bye
-from core.model.effects import Alert
+from core.model.effects import Alert, Effect, Noted, StateChanged, TradeClosed
 from core.model.snapshot import LogLine
 from core.settings.load import shipped_settings
+
+
+def trade_closed() -> TradeClosed:
+    words = {"symbol": "EURUSD", "reason": "stop", "rule": "", "signal_id": "", "side": 1}
+    return msgspec.convert({name: words.get(name, 0) for name in TradeClosed.__struct_fields__}, TradeClosed, strict=False)
 
 
 @pytest.fixture
@@ -53,3 +59,54 @@ def test_libraries_speak_into_the_log_until_the_run_is_over(voice: Voice, tmp_pa
     assert "a socket broke: why" in written
     assert "nobody needs this" not in written
     assert "too late" not in written
+
+
+NAME = "the line to the broker is"
+DOWN = (
+    Alert(kind="connection", level="critical", text=f"{NAME} down: no answer"),
+    StateChanged(state="REDUCE_ONLY", reasons=("feed",), text=f"feed: {NAME} down: no answer"),
+)
+BACK = (
+    StateChanged(state="ACTIVE", reasons=(), text=f"{NAME} back"),
+    Alert(kind="connection", level="info", text=f"{NAME} back"),
+)
+UNKNOWN = (
+    StateChanged(state="REDUCE_ONLY", reasons=("unknown_fate",), text="unknown_fate: open EURUSD 0.5 (r-1): the line broke"),
+    Alert(kind="unknown_fate", level="critical", text="fate of open EURUSD 0.5 (r-1) unknown for 0 s", symbol="EURUSD"),
+    Noted(kind="unknown_fate", text="open r-1: the line broke", level="error", symbol="EURUSD"),
+)
+BOOK = (
+    StateChanged(state="REDUCE_ONLY", reasons=("feed", "book_unknown"), text="book_unknown: the broker's book is unknown: none"),
+    Alert(kind="state", level="warning", text="REDUCE_ONLY: the broker's book is unknown: none. Way back: it is read again."),
+)
+CLOSED = (
+    trade_closed(),
+    Alert(kind="close", level="info", text="EURUSD buy 0.5 closed, stop: -50.00, -1.00 R", symbol="EURUSD", ticket=9),
+)
+
+
+@pytest.mark.parametrize(
+    ("decision", "kind"),
+    [(DOWN, "alert.connection"), (BACK, "state"), (UNKNOWN, "alert.unknown_fate"), (BOOK, "alert.state"), (CLOSED, "trade")],
+)
+def test_one_event_is_one_line_and_its_alert_is_sent_all_the_same(
+    voice: Voice, heard: list[LogLine], decision: tuple[Effect, ...], kind: str
+) -> None:
+    taken: list[Alert] = []
+    voice.alerts.take = taken.append  # type: ignore[method-assign]
+    for effect in decision:
+        voice.effect(1, effect, decision)
+    assert [line.kind for line in heard] == [kind]
+    assert taken == [effect for effect in decision if isinstance(effect, Alert)]
+
+
+def test_what_is_about_something_else_keeps_its_line(voice: Voice, heard: list[LogLine]) -> None:
+    decision = (
+        StateChanged(state="REDUCE_ONLY", reasons=("feed",), text="book_unknown: the broker's book is read again"),
+        Noted(kind="stop_moved", text="trail: stop 1.1", symbol="EURUSD"),
+        Alert(kind="risk", level="critical", text="stop of #7 is gone", symbol="GBPUSD", ticket=7),
+        StateChanged(state="ACTIVE", reasons=()),
+    )
+    for effect in decision:
+        voice.effect(1, effect, decision)
+    assert [line.kind for line in heard] == ["state", "stop_moved", "alert.risk", "state"]

@@ -123,6 +123,16 @@ def test_what_is_critical_is_never_folded() -> None:
     assert len([got for _ in range(5) for got in folder.take(line("crash", level="critical"))]) == 5
 
 
+def test_the_last_word_on_the_line_to_the_broker_is_true() -> None:
+    folder = Folder()
+    down = line("the line to the broker is down: no answer", kind="alert.connection", level="critical")
+    back = line("ACTIVE the line to the broker is back", 1.0, kind="state")
+    flapping = [down, back] * 3
+    assert [got for one in flapping for got in folder.take(one)] == flapping, "back after down is no repeat of an earlier back"
+    assert folder.take(back) == ()
+    assert [got.text for got in folder.take(down)] == [f"1 more like: {back.text}", down.text]
+
+
 def test_counts_are_written_at_the_end(tmp_path: Path) -> None:
     log = log_file(tmp_path)
     for _ in range(3):

@@ -90,6 +90,19 @@ async def test_a_command_reaches_the_engine_and_its_answer_comes_back(engine) ->
     assert (result.ok, result.text, side.commands) == (True, "done for test", [Pause()])
 
 
+async def test_too_many_screens_keep_no_command_out(engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    side, _, home = engine
+    monkeypatch.setattr("core.link.server._CLIENTS_MAX", 2)
+    screens = [await opened(home, watch=True) for _ in range(2)]
+    with pytest.raises(NoEngineError, match="2 screens are attached already"):
+        await opened(home, watch=True)
+    client = await opened(home, watch=False)
+    assert (await client.send(Pause())).ok
+    assert side.commands == [Pause()]
+    for one in (client, *screens):
+        await one.close()
+
+
 async def test_a_question_that_has_no_answer_says_why(engine) -> None:
     _, _, home = engine
     client = await opened(home, watch=False)

@@ -2,8 +2,9 @@
 
 Why: the module may block for ever; what is then unknown is the call inside alone, and only if nobody else entered (law 9).
 Promises: a deadline runs from the moment the call is written to the child; past it, or at any odd answer, the child is killed and
-replaced; the call inside is `lost`, those still queued are `not_sent`; a call waits in the queue at most as long as its
-deadline, and an order never longer than [10 s]; the queue is bounded. What a client gave up before it entered never enters.
+replaced; the call inside is `lost`, those still queued are `not_sent`, and so is one that would enter a child that has ended; a
+call waits in the queue at most as long as its deadline, and an order never longer than [10 s]; the queue is bounded. What a
+client gave up before it entered never enters.
 """
 
 from __future__ import annotations
@@ -118,9 +119,14 @@ class Keeper:
             if job.given_up or self._waited_too_long(job):
                 job.end("not_sent", "it waited too long behind other calls")
                 continue
+            if self._process is not None and self._process.returncode is not None:
+                job.end("not_sent", "the module's process had ended before this call entered it; another is started")
+                await self._replace()
+                continue
             answer = await self._inside(job)
-            if answer is None:
-                await self._replace(job)
+            if isinstance(answer, str):
+                job.end("lost", answer)
+                await self._replace()
             elif not job.answer.done():
                 job.answer.set_result(answer)
 
@@ -128,27 +134,30 @@ class Keeper:
         most = min(job.ask.deadline_s, ORDER_WAIT_S_MAX) if job.priority <= ENTRIES else job.ask.deadline_s
         return self._clock.monotonic_s() - job.queued_s > most
 
-    async def _inside(self, job: Job) -> wire.Answer | None:
-        """The child's answer; None when the child can no longer be trusted."""
+    async def _inside(self, job: Job) -> wire.Answer | str:
+        """The child's answer; in words why the child can no longer be trusted."""
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
-            return None
+            return "there is no process that owns the module"
         try:
             async with asyncio.timeout(job.ask.deadline_s):
                 process.stdin.write(framed(wire.encode(job.ask)))
                 await process.stdin.drain()
                 message = wire.from_child(await received(process.stdout))
-        except (TimeoutError, OSError, EOFError, Garbled):
-            return None
+        except TimeoutError:
+            return f"no answer from the module within {job.ask.deadline_s:g} s; its process was replaced"
+        except (OSError, EOFError):
+            return "the module's process ended while a call was inside; another is started"
+        except Garbled:
+            return "a garbled answer from the module; its process was replaced"
         if isinstance(message, wire.Answer) and message.id == job.ask.id:
             return message
-        return None
+        return "the module answered something else; its process was replaced"
 
-    async def _replace(self, job: Job) -> None:
-        """Kill the child, say what is lost and what was never sent, and start another."""
+    async def _replace(self) -> None:
+        """Kill the child, say what was never sent, and start another."""
         self.replaced += 1
         process, self._process = self._process, None
-        job.end("lost", f"no answer from the module within {job.ask.deadline_s:g} s, or a garbled one; its process was replaced")
         self._fail_queued("the module's process was replaced before this call entered it")
         if process is not None:
             await _killed(process)

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from core.brokers.mt5.gateway.hosts import Hosted
 from core.brokers.mt5.kept import ANEW, AccountFile, SimulatedAccount, SimulatedFile
 from core.brokers.simulator.faults import FaultRates, Faults
 from core.brokers.simulator.market_seeded import SeededMarket
 from core.brokers.simulator.opening import account_terms, seeded_market, terminal_over
 from core.brokers.simulator.terminal import SimulatedTerminal
+from core.brokers.simulator.trouble import fault_rates
 from core.clock.wall import Clock, WallClock
-from core.model.errors import BrokerError, StorageError, UsageError
+from core.model.errors import BrokerError, StorageError
 from core.model.units import DAY_NS, UtcNs
 from core.settings.load import load_settings
 from core.settings.schema import Settings
@@ -113,16 +112,3 @@ def _resumed(
     for symbol, bid, ask, at in terminal.market.initial():
         terminal.ledger.quotes[symbol] = (bid, ask, at)
     return terminal
-
-
-def fault_rates(pairs: list[str]) -> FaultRates:
-    """`name=number` pairs as rates. Raises UsageError naming what there is."""
-    given = dict(pair.partition("=")[::2] for pair in pairs)
-    remedy = f"write name=probability with one of {', '.join(FaultRates.__struct_fields__)}"
-    strange = [name for name in given if name not in FaultRates.__struct_fields__]
-    if strange:
-        raise UsageError(f"there is no fault called {', '.join(strange)}", what_to_do=remedy)
-    try:
-        return msgspec.convert({name: float(text) for name, text in given.items()}, FaultRates, strict=False)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise UsageError(f"faults {pairs}: {error}", what_to_do=remedy) from error

@@ -447,6 +447,34 @@ def test_the_forming_bar_is_cut_off_until_its_time_is_over():
     assert last() == START, "a later tick of any pair closes it"
 
 
+def test_a_bar_that_was_forming_when_it_was_asked_for_is_not_closed_by_a_slow_answer():
+    rig = Rig()
+    drive(rig.broker.quotes(("EURUSD",)))
+    rates = rig.module.copy_rates_from_pos("EURUSD", 15, 0, 3)
+    grown = np.concatenate([rates, rates[-1:]])
+    grown["time"][-1] += 900
+
+    def slow(*_):
+        rig.clock.wait(10.0)
+        return grown.copy()
+
+    rig.carrier._functions["copy_rates_from_pos"] = slow
+    rig.clock.wait(899)
+    last = lambda: drive(rig.broker.bars("EURUSD", "M15", 2)).value.open_utc_ns[-1]  # noqa: E731
+    assert last() == START - M15_NS, "the answer shows it one second before its end"
+    assert last() == START
+
+    def overtaken(*_):
+        rig.tick("GBPUSD", 1.27, 1.2701, after_s=1800)
+        drive(rig.broker.quotes(("GBPUSD",)))
+        return newer.copy()
+
+    newer = np.concatenate([grown, grown[-1:]])
+    newer["time"][-1] += 900
+    rig.carrier._functions["copy_rates_from_pos"] = overtaken
+    assert last() == START, "nor by a tick that was seen while the answer was on its way"
+
+
 def test_bars_that_cannot_be_are_refused():
     rig = Rig()
     good = rig.module.copy_rates_from_pos("EURUSD", 15, 0, 5)

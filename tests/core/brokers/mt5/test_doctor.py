@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from core.brokers.base import TerminalLost, TerminalNotSent
@@ -121,6 +123,74 @@ def test_a_line_that_stalls_now_and_then_is_a_weakness_although_it_is_quick_most
     rows = examined(rig)[1]
     assert rows["round trip"].verdict == "warn"
     assert "stand still" in rows["round trip"].remedy
+
+
+def in_time(rig, limit_s, on_step=None):
+    wait = {"sleep": rig._sleep, "server_clock": ServerClock("new_york_plus_7"), "limit_s": limit_s, "on_step": on_step}
+    findings = asyncio.run(examine(rig.carrier, rig.policy, WANTED, rig.clock, **wait))
+    return findings, {finding.name: finding for finding in findings}
+
+
+def slowed(rig, seconds):
+    quick, quick_many = rig.carrier.call, rig.carrier.call_many
+
+    async def call(name, *args, **kwargs):
+        rig.clock.wait(seconds)
+        return await quick(name, *args, **kwargs)
+
+    async def call_many(calls):
+        rig.clock.wait(seconds)
+        return await quick_many(calls)
+
+    rig.carrier.call, rig.carrier.call_many = call, call_many
+
+
+def test_a_slow_line_gets_a_verdict_within_the_time_given_and_what_was_not_looked_at_is_unknown():
+    rig = Rig(connect=False)
+    slowed(rig, 1.5)
+    begun_s, steps = rig.clock.monotonic_s(), []
+    findings, rows = in_time(rig, 20.0, steps.append)
+    assert rig.clock.monotonic_s() - begun_s < 40.0
+    assert steps[0] == "terminal"
+    assert "symbol EURUSD" in steps
+    assert rows["round trip"].verdict == "warn", "the reason of the slowness is among what was seen"
+    unseen = {row.name: row for row in findings if row.verdict == "unknown"}
+    assert {"order", "book", "deals"} <= set(unseen)
+    assert "EURUSD, USDJPY" in unseen["order"].text
+    assert "order EURUSD" not in rows
+    assert all("--limit-s" in row.remedy for row in unseen.values())
+    assert verdict_of(findings) == "unknown"
+
+
+def test_one_call_that_never_comes_back_ends_the_examination_in_time():
+    rig = Rig(connect=False)
+    quick = rig.carrier.call
+
+    async def call(name, *args, **kwargs):
+        if name == "symbol_select":
+            await asyncio.Event().wait()
+        return await quick(name, *args, **kwargs)
+
+    rig.carrier.call = call
+    findings, rows = in_time(rig, 2.0)
+    assert rows["round trip"].verdict == "ok"
+    assert "EURUSD, USDJPY" in rows["symbol"].text
+    assert verdict_of(findings) == "unknown"
+
+    async def silent(*_args, **_kwargs):
+        await asyncio.Event().wait()
+
+    rig.carrier.call = silent
+    (row,) = in_time(rig, 0.2)[0]
+    assert (row.name, row.verdict) == ("terminal", "fail")
+    assert row.remedy
+
+
+def test_what_failed_outweighs_what_was_not_seen():
+    rig = Rig(connect=False)
+    rig.terminal.state.algo_allowed = False
+    slowed(rig, 1.5)
+    assert verdict_of(in_time(rig, 10.0)[0]) == "fail"
 
 
 @pytest.mark.parametrize("rate", ["pipe_broken", "positions_unknown", "slow_call"])

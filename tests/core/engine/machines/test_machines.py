@@ -242,6 +242,7 @@ def test_without_machines_and_told_to_hold_nothing_is_entered(
 ) -> None:
     run = replayed(tmp_path / "engine", recorded_data, over(redis_here), ("scan.without_machines", "no_entries"))
     assert run.summary.entered == 0
+    assert sum("no scanning machine is there" in line for line in run.log.splitlines()) == 1, "said once, by the desk"
     assert "nobody scans: no scanning machine is there" in run.log
     with sqlite3.connect(run.home / "journal.sqlite") as journal:
         (held,) = journal.execute("SELECT count(*) FROM no_signals WHERE withheld = 'no scanning machine is there'").fetchone()

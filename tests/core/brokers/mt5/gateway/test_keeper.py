@@ -96,6 +96,28 @@ async def test_orders_performed_side_by_side_each_find_their_own_deals():
         assert (await line.known_book()).positions == ()
 
 
+async def test_an_order_that_would_enter_a_child_that_has_ended_was_surely_not_sent():
+    async with Line() as line:
+        await line.ready()
+        first = line.keeper.pid
+        os.kill(first, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        await until(lambda: line.keeper._process.returncode is not None)
+        with pytest.raises(TerminalNotSent, match="had ended before"):
+            await line.client.call("order_send", {})
+        await line.ready()
+        assert line.keeper.pid != first
+        assert [name for name, _ in line.far.entered if name == "order_send"] == []
+
+
+@posix
+async def test_a_child_that_dies_under_a_call_is_not_called_slow():
+    async with Line(read_s=20.0) as line:
+        await line.ready()
+        line.far.before["account_info"] = lambda _args: os.kill(line.keeper.pid, signal.SIGKILL)
+        with pytest.raises(TerminalLost, match="process ended while a call was inside"):
+            await line.client.call("account_info")
+
+
 async def test_only_the_call_inside_is_lost_and_those_behind_it_were_never_sent():
     async with Line(read_s=0.4, send_s=3.0) as line:
         await line.ready()

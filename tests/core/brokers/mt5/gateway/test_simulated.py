@@ -11,11 +11,11 @@ import pytest
 from core.brokers.base import ModuleCall
 from core.brokers.mt5.gateway import wire
 from core.brokers.mt5.gateway.keeper import Keeper
-from core.brokers.mt5.gateway.simulated import fault_rates, hosted_at
+from core.brokers.mt5.gateway.simulated import hosted_at
 from core.brokers.mt5.kept import AccountFile, SimulatedAccount
 from core.brokers.simulator.faults import FaultRates
 from core.clock.wall import WallClock
-from core.model.errors import BrokerError, StorageError, UsageError
+from core.model.errors import BrokerError, StorageError
 from core.model.units import DAY_NS, H1_NS, NS_PER_S
 from core.settings.load import shipped_settings
 from tests.core.brokers.mt5.gateway.later_child import HOST
@@ -220,12 +220,3 @@ async def asked(keeper, name, *args):
     ask = wire.Ask(1, (ModuleCall(name, args, {}),), 30.0)
     answer = await keeper.put(ask, 0).answer
     return wire.decode_replies(answer.replies)[0] if answer.status == "ok" else None
-
-
-def test_a_fault_that_does_not_exist_is_refused_with_those_that_do():
-    assert fault_rates(["lost_reply_executed=0.25", "slow_call_s=2"]) == FaultRates(lost_reply_executed=0.25, slow_call_s=2.0)
-    with pytest.raises(UsageError, match="no fault called lost_replies") as refused:
-        fault_rates(["lost_replies=0.5"])
-    assert "lost_reply_executed" in refused.value.what_to_do
-    with pytest.raises(UsageError, match="slow_call"):
-        fault_rates(["slow_call=often"])

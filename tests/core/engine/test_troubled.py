@@ -1,0 +1,166 @@
+"""A run over a misbehaving simulated terminal: the same for the same seed, and the desk ends with what a healthy one would know."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from cli.main import main
+from cli.started import arguments_of
+from core.brokers.simulator.faults import FaultRates
+from core.brokers.simulator.trouble import fault_rates, fault_words
+from core.engine.engine import Engine
+from core.engine.session import RunWish, run_to_end, start_run
+from core.link.messages import AskBars, Bars
+from core.model.errors import UsageError
+from core.model.inputs import BarClosed, FeedState, Input
+from core.model.units import M15_NS, UtcNs
+from core.settings.home import Home
+from core.study.summary import Tally
+
+DAYS = (date(2024, 10, 15), date(2024, 10, 17))
+BAD = (
+    "lost_reply_executed=0.3",
+    "late_deal=0.3",
+    "pipe_broken=0.02",
+    "slow_call=0.03",
+    "slow_call_s=20",
+    "positions_unknown=0.1",
+)
+EAGER = (("strategy.confidence_min", 0.5), ("strategy.net_reward_risk_min", 1.0))
+
+
+class Lived(Struct):
+    """What a run left behind."""
+
+    digest: str
+    bars: dict[tuple[str, UtcNs], tuple[float, float]]
+    struck: dict[str, int]
+    label: str
+    trades: int
+    inputs: list[Input]
+    agrees: bool | None
+    unknown_fates: int
+
+
+def lived(home: Path, data: Path, faults: tuple[str, ...] = BAD, *, looks: bool = False, **more: Any) -> Lived:
+    """A replay of three days to its end, with somebody who opens charts meanwhile if `looks`."""
+
+    async def life() -> Lived:
+        wish = RunWish(
+            home=Home(home),
+            values=(*EAGER, ("desk.pairs", ["EURUSD", "GBPUSD", "USDJPY"])),
+            replay=(data / "m15",),
+            from_day=DAYS[0],
+            to_day=DAYS[1],
+            faults=faults,
+            **more,
+        )
+        ready = await start_run(wish, on_step=lambda _: None)
+        engine, tally, inputs = ready.engine, Tally(), []
+        engine.runner.listen(tally.hear)
+        give = engine.runner.give
+
+        def noted(item: Input, at_utc_ns: UtcNs) -> Any:
+            inputs.append(item)
+            return give(item, at_utc_ns)
+
+        engine.runner.give = noted  # type: ignore[method-assign]
+        looking = asyncio.create_task(charts(engine)) if looks else None
+        last = None
+        try:
+            await run_to_end(ready)
+        finally:
+            last = engine.desk.view()
+            if looking is not None:
+                looking.cancel()
+        summary, venue = tally.summary(), engine.venue
+        closed = [item for item in inputs if isinstance(item, BarClosed) and item.timeframe == "M15"]
+        return Lived(
+            digest=summary.digest,
+            bars={
+                (item.symbol, item.bar.open_utc_ns): (item.bar.high, item.bar.close)
+                for item in closed
+                if item.bar.open_utc_ns >= venue.from_utc_ns  # an earlier one belongs to the history of a start that was slow
+            },
+            struck=dict(venue.faults.drawn) if venue.faults is not None else {},
+            label=venue.label,
+            trades=summary.trades,
+            inputs=inputs,
+            agrees=last.book_agrees,
+            unknown_fates=last.unknown_fates,
+        )
+
+    return asyncio.run(life())
+
+
+async def charts(engine: Engine) -> None:
+    while True:
+        assert isinstance(await engine.side.answer(AskBars(symbol="EURUSD", timeframe="M15", count=50)), Bars)
+        await asyncio.sleep(0.005)
+
+
+@pytest.mark.slow
+def test_the_same_seed_is_the_same_run_and_no_window_has_a_hole(tmp_path: Path, recorded_data: Path) -> None:
+    healthy = lived(tmp_path / "healthy", recorded_data, ())
+    first, again = (lived(tmp_path / name, recorded_data, looks=name == "again") for name in ("first", "again"))
+    assert (first.digest, first.struck) == (again.digest, again.struck), "also with somebody who opens charts"
+    assert first.digest != healthy.digest
+    assert {"pipe_broken", "slow_call", "positions_unknown", "lost_reply_executed"} <= set(first.struck)
+    assert first.bars == healthy.bars, "a read that failed is made good, with the same bars"
+    assert first.trades > 0
+    assert (first.agrees, first.unknown_fates) == (True, 0)
+    assert "WITH FAULTS lost_reply_executed=0.3" in first.label
+    assert "FAULTS" not in healthy.label
+    opens = [item.bar.open_utc_ns for item in first.inputs if isinstance(item, BarClosed) and item.symbol == "EURUSD"]
+    assert opens == sorted(set(opens)), "what comes late comes in order, and once"
+    states = [item.up for item in first.inputs if isinstance(item, FeedState)]
+    assert states[-1] is True, "a line that is back is said to be back"
+
+
+@pytest.mark.slow
+def test_a_call_that_takes_longer_than_a_bar_costs_no_bar(tmp_path: Path, recorded_data: Path) -> None:
+    healthy = lived(tmp_path / "healthy", recorded_data, ())
+    slow = lived(tmp_path / "slow", recorded_data, ("slow_call=0.01", f"slow_call_s={2.5 * M15_NS / 1e9}"))
+    missing = set(healthy.bars) - set(slow.bars)
+    last = max(open_utc_ns for _, open_utc_ns in healthy.bars)
+    assert all(open_utc_ns >= last - 4 * M15_NS for _, open_utc_ns in missing), "but for those at the very end"
+    assert all(healthy.bars[place] == bar for place, bar in slow.bars.items() if place in healthy.bars)
+
+
+def test_a_fault_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    assert fault_rates(["lost_reply_executed=0.25", "slow_call_s=2"]) == FaultRates(lost_reply_executed=0.25, slow_call_s=2.0)
+    with pytest.raises(UsageError, match="no fault called lost_replies") as refused:
+        fault_rates(["lost_replies=0.5"])
+    assert "lost_reply_executed" in refused.value.what_to_do
+    with pytest.raises(UsageError, match="slow_call"):
+        fault_rates(["slow_call=often"])
+
+
+@pytest.mark.parametrize("text", ["slow_call=60", "slow_call=-0.1", "slow_call=nan", "slow_call_s=-3", "delay_s=inf"])
+def test_a_number_that_is_no_probability_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be"):
+        fault_rates([text])
+
+
+def test_what_is_switched_on_is_said_as_it_was_written() -> None:
+    assert fault_words(fault_rates(["slow_call=0.5", "tick_size_zero=1"])) == "slow_call=0.5, tick_size_zero=1"
+    assert not fault_words(FaultRates())
+
+
+def test_an_account_is_never_given_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "--no-ui", "--home", str(tmp_path), "--set", "desk.mode=live", "--set", "account.gateway=ws://127.0.0.1:9"]
+    assert main([*words, "--fault", "slow_call=0.1"]) == 2
+    assert "faults belong to the simulated terminal" in capsys.readouterr().err
+    assert main(["run", "--no-ui", "--home", str(tmp_path), "--fault", "slow=0.1"]) == 2
+    assert "there is no fault called slow" in capsys.readouterr().err
+
+
+def test_a_restart_begins_with_the_same_faults(tmp_path: Path) -> None:
+    words = arguments_of(RunWish(home=Home(tmp_path), faults=("slow_call=0.1", "quote_gap=0.01")))
+    assert words[-4:] == ("--fault", "slow_call=0.1", "--fault", "quote_gap=0.01")
