@@ -1,7 +1,8 @@
 """Windows around economic releases: no entry in a pair while one of its currencies has a release of a closing impact near.
 
 Promises: an event that moved keeps the windows of all its times; one that lasts all day, or whose time is not announced, closes
-its whole day; one that lost its date altogether is forgotten. Only time, currency and impact count, the title tells events apart.
+its whole day; one that lost its date altogether is forgotten. A bank holiday closes from the time that the calendar gives it to
+the bank day's end, where holidays close; else it is told. Only time, currency and impact count, the title tells events apart.
 Does not: fetch (core.calendar), or look at results: actual figures were not known before.
 """
 
@@ -11,12 +12,15 @@ from bisect import bisect_left, bisect_right
 
 from msgspec import Struct
 
+from core.clock.zones import NEW_YORK, next_local_time
 from core.filters.ruling import Ruling
 from core.model.inputs import Calendar, News
 from core.model.signals import Check
-from core.model.units import DAY_NS, NS_PER_S, S_PER_MINUTE, UtcNs
+from core.model.units import DAY_NS, NS_PER_S, S_PER_HOUR, S_PER_MINUTE, UtcNs
 
 ALL_CURRENCIES = "ALL"
+HOLIDAY = "holiday"
+_BANK_DAY_ENDS_S = 17 * S_PER_HOUR
 _MOVED_AT_MOST_NS = 3 * DAY_NS
 """A release of the same name farther away is next week's, not a moved one."""
 _MOVES = 4
@@ -132,7 +136,10 @@ def _stretches(planned: Planned, policy: WindowPolicy) -> list[tuple[UtcNs, UtcN
     event = planned.news
     if not _timed(event):
         return [(event.at_utc_ns, event.at_utc_ns + DAY_NS)]
-    return [(time - policy.before_ns, time + policy.after_ns) for time in (event.at_utc_ns, *planned.also_utc_ns)]
+    instants = (event.at_utc_ns, *planned.also_utc_ns)
+    if event.impact == HOLIDAY:
+        return [(instant, next_local_time(instant, NEW_YORK, _BANK_DAY_ENDS_S)) for instant in instants]
+    return [(instant - policy.before_ns, instant + policy.after_ns) for instant in instants]
 
 
 def news_window(
@@ -148,7 +155,8 @@ def news_window(
     if not inside:
         following = next_release(at_utc_ns, book, currencies, policy.impacts)
         minutes = None if following is None else (following.at_utc_ns - at_utc_ns) / _MINUTE_NS
-        return Ruling(check=Check("news", minutes, limit, True, missing or ("" if following is None else _said(following))))
+        said = ("" if following is None else _said(following), _holidays(at_utc_ns, book, currencies))
+        return Ruling(check=Check("news", minutes, limit, True, missing or "; ".join(part for part in said if part)))
     event = inside[0].planned.news
     minutes = (event.at_utc_ns - at_utc_ns) / _MINUTE_NS
     more = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
@@ -156,13 +164,23 @@ def news_window(
     return Ruling(check=check, passing=True, again_utc_ns=_reopens(at_utc_ns, closed))
 
 
+def _holidays(at_utc_ns: UtcNs, book: NewsBook, currencies: tuple[str, str]) -> str:
+    """The bank holidays of a pair that hold at an instant; asked where none of them closes."""
+    policy = WindowPolicy(impacts=(HOLIDAY,), before_ns=0, after_ns=0)
+    closed = windows(book, currencies, policy, around_utc_ns=at_utc_ns)
+    held = [_said(window.planned.news) for window in closed if window.from_utc_ns <= at_utc_ns < window.to_utc_ns]
+    return f"{', '.join(held)}: closes nothing" if held else ""
+
+
 def _near(at_utc_ns: UtcNs, book: NewsBook, policy: WindowPolicy) -> bool:
-    """Whether any release at all, of whatever currency, could close that instant; most instants have none."""
+    """Whether any release of a closing impact, of whatever currency, could close that instant; most instants have none."""
     return any(
         planned.also_utc_ns
         or not _timed(planned.news)
+        or planned.news.impact == HOLIDAY
         or planned.news.at_utc_ns - policy.before_ns <= at_utc_ns < planned.news.at_utc_ns + policy.after_ns
         for planned in _around(book.planned, at_utc_ns, policy)
+        if planned.news.impact in policy.impacts
     )
 
 

@@ -109,6 +109,16 @@ def test_what_if_over_prices_looks_at_the_last_days_of_them_and_begins_flat(
     assert " to 2025-11-01 00:00 UTC" in capsys.readouterr().out
 
 
+def test_what_if_a_value_that_holds_is_told_at_once(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["whatif", "--data", str(recorded_data / "m15"), "--pairs", "EURUSD", "--home", str(tmp_path)]
+    assert main([*words, "--set", "care.age_max_hours=4.0", "--set", "risk.risk_per_trade_pct=1"]) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert "care.age_max_hours is 4.0 already, risk.risk_per_trade_pct is 1.0 already: both runs would be the same" in told.err
+
+
 @pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="a console of its own would be needed to press Ctrl-C in")
