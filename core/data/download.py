@@ -75,8 +75,8 @@ def download(
     `wait` waits so many seconds between tries; `keep_ticks` stores the ticks as well.
 
     Raises:
-        DataError: when the feed fails on an hour again and again, or gives damaged hours, or has nothing; when the store holds bars
-            of the pair that lack an ask.
+        DataError: when the feed fails on an hour again and again, or gives damaged hours, or has nothing; when the store holds
+            bars of the pair that lack an ask.
         StorageError: when a folder cannot be written.
     """
     for held in (held_in(store_folder, symbol, "M1"), held_in(store_folder, symbol, "M15")):

@@ -1,8 +1,8 @@
 """Bring foreign files of prices into our store: on UTC, in order, without doubles, each line that was left out counted.
 
 Promises: what was mended is said, by kind and count; a clock that the week's open contradicts is refused; nothing is filled
-in. An import into a store that already holds the pair adds to it; where both have a bar, the newer import's stands. Bars that tell
-their costs in different ways (own ask, spread, neither) are not laid together, for the poorer would take it from the richer.
+in. An import into a store that already holds the pair adds to it; where both have a bar, the newer import's stands. Bars that
+tell their costs in different ways (own ask, spread, neither) are not laid together, for the poorer would take it from the richer.
 Does not: judge gaps or outliers (`core.data.verify`).
 """
 

@@ -109,6 +109,23 @@ def test_what_if_over_prices_looks_at_the_last_days_of_them_and_begins_flat(
     assert " to 2025-11-01 00:00 UTC" in capsys.readouterr().out
 
 
+def test_a_report_may_take_the_place_of_the_one_it_is_compared_with_and_of_no_settings(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--no-reruns", "--home", str(tmp_path), "--report"]
+    folder = tmp_path / "report"
+    busy = ("--set", "strategy.confidence_min=0.4", "--set", "filters.entry_hours=[]")
+    assert main([*words, str(folder), *busy]) == 0
+    capsys.readouterr()
+    assert main([*words, str(folder), "--compare", str(folder)]) == 0
+    assert "strategy.confidence_min: 0.4 -> 0.78" in capsys.readouterr().out
+    assert main(["init", "--home", str(tmp_path)]) == 0
+    mine = (tmp_path / "settings.toml").read_bytes()
+    assert main([*words, str(tmp_path)]) == 6
+    assert "would lose it; name another folder with --report" in capsys.readouterr().err
+    assert (tmp_path / "settings.toml").read_bytes() == mine
+
+
 def test_what_if_a_value_that_holds_is_told_at_once(
     tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -171,10 +171,10 @@ def test_bars_that_tell_costs_otherwise_take_nothing_from_those_that_are_there(r
     other = tmp_path / "EURGBP_M5.csv"
     other.write_text("time_utc,open,high,low,close\n2024-08-05T00:00:00Z,1.1,1.1,1.1,1.1\n2024-08-05T00:05:00Z,1.1,1.1,1.1,1.1\n")
     plain = recorded_data / "m15_dukascopy" / "EURUSD_M15.csv.gz"
-    with pytest.raises(DataError, match="has a spread, .* has no spread: ") as refused:
+    with pytest.raises(DataError, match=r"has a spread, .* has no spread: ") as refused:
         import_files([other, plain], store)
     assert "--into" in refused.value.one_line()
-    with pytest.raises(DataError, match="has a spread, .* has own ask prices: "):
+    with pytest.raises(DataError, match=r"has a spread, .* has own ask prices: "):
         put_into(store, [next(read_series(file) for file in price_files(tmp_path) if file.path == minutes)])
     after = load_candles(store, "EURUSD", "M15")
     assert len(after.bid) == len(before.bid)
