@@ -31,7 +31,7 @@ from cli.output import print_json, print_table, warn
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from cli.progress import INTERRUPTED, stoppable
 from core.clock.wall import iso
-from core.model.errors import UsageError
+from core.model.errors import StorageError, UsageError
 from core.settings.home import Home, resolve_home
 
 Path3 = Literal["pessimistic", "neutral", "optimistic"]
@@ -97,10 +97,12 @@ def command(
     other = _find_faults_first(compare, report)
     with stoppable(told=progress) as meter:
         done = run_order(order, meter)
-    folder = None if no_report else _written(done, report, where)
+    folder, unwritten = (None, None) if no_report else _written(done, report, where)
     if meter.interrupted and done.result.complete:
         warn("the run itself is whole; what was to follow it was stopped by hand")
     _tell(done, folder, other, browse=browse, as_json=as_json)
+    if unwritten is not None:
+        raise unwritten
     raise typer.Exit(INTERRUPTED if meter.interrupted else 0)
 
 
@@ -133,12 +135,16 @@ def _other(folder: Path | None) -> Other | None:
     return str(folder), read_result(folder)
 
 
-def _written(done: Any, report: Path | None, home: Home) -> Path:
+def _written(done: Any, report: Path | None, home: Home) -> tuple[Path | None, StorageError | None]:
+    """Where the report lies, or why there is none: a full disk must not take what was found with it."""
     from core.backtest.report import report_name, write_report
 
     folder = report if report is not None else home.root / "reports" / report_name(done.result)
-    write_report(folder, done.result, done.findings, done.others)
-    return folder
+    try:
+        write_report(folder, done.result, done.findings, done.others)
+    except StorageError as error:
+        return None, error
+    return folder, None
 
 
 def _tell(done: Any, folder: Path | None, compare: Other | None, *, browse: bool, as_json: bool) -> None:

