@@ -116,7 +116,8 @@ def over_candles(
     changed = with_changes(settings, changes)
     first = _ran(Backtest(market, settings, strategy), watcher)
     second = _ran(Backtest(market, changed, other), watcher)
-    return _compared(first, second, _told(changes, settings, changed))
+    found = _compared(first, second, _told(changes, settings, changed))
+    return msgspec.structs.replace(found, notes=_notes(first.result, second.result))
 
 
 def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[str, Any]], watcher: Watcher | None) -> WhatIf:
@@ -149,6 +150,13 @@ def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[st
     )
     real = reality(first.result, stretch, first.ended())
     return msgspec.structs.replace(found, begin=begin, reality=real, notes=stretch.notes)
+
+
+def _notes(first: BacktestResult, second: BacktestResult) -> tuple[str, ...]:
+    """What both runs note; where one of them alone does (its strategy failed, say), which."""
+    both = [note for note in first.notes if note in second.notes]
+    apart = ((word, run, other) for word, run, other in (("as is", first, second), ("changed", second, first)))
+    return (*both, *(f"{word}: {note}" for word, run, other in apart for note in run.notes if note not in other.notes))
 
 
 def refuse_the_same(settings: Settings, changed: Settings, changes: list[tuple[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.backtest.settings import with_changes
 from core.backtest.taped import Stretch, stretch_of
 from core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
 from core.engine.session import RunWish, run_to_end, start_run
@@ -48,6 +49,11 @@ def test_candles_twice_as_is_and_changed(tmp_path: Path) -> None:
     assert not other.difference.same_trades
     assert other.exits.changed
     assert other.reality is None
+    broken = tmp_path / "broken.py"
+    broken.write_text(kit.COIN.replace("confidence=0.6 +", "confidence=float('nan') +"), encoding="utf-8")
+    change = ("strategy.file", str(broken))
+    failing = over_candles(market, settings, strategy, load_strategy(with_changes(settings, [change])), [change], None)
+    assert [note for note in failing.notes if note.startswith("changed: EURUSD: no signal at ") and "confidence of nan" in note]
     with pytest.raises(SettingsError):
         over_candles(market, settings, strategy, strategy, [("care.age_max_hours", -1.0)], None)
 
