@@ -162,7 +162,7 @@ class NewsSection(Section, frozen=True):
 
     impacts: Annotated[
         tuple[Literal["high", "medium", "low", "holiday"], ...],
-        words("Impacts that close the window: high, medium, low; holiday closes a currency's whole bank holiday"),
+        words("Impacts that close the window around a release; holiday closes a currency's whole bank holiday"),
     ]
     before_minutes: Annotated[float, number("No entries before a release", "minutes", 0, 1440)]
     after_minutes: Annotated[float, number("No entries after a release", "minutes", 0, 1440)]
