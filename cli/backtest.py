@@ -101,9 +101,7 @@ def command(
     if meter.interrupted and done.result.complete:
         warn("the run itself is whole; what was to follow it was stopped by hand")
     _tell(done, folder, other, browse=browse, as_json=as_json)
-    if unwritten is not None:
-        raise unwritten
-    raise typer.Exit(INTERRUPTED if meter.interrupted else 0)
+    raise unwritten or typer.Exit(INTERRUPTED if meter.interrupted else 0)
 
 
 def _wanted(values: list[str] | None, pairs: str | None, path: str) -> tuple[tuple[str, Any], ...]:

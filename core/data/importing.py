@@ -20,7 +20,7 @@ from msgspec import Struct
 from core.data import store
 from core.data.clocks import Proof, detect, prove, to_utc
 from core.data.dukascopy import Quotes, hour_of_path, read_bi5, read_json
-from core.data.files import merged
+from core.data.files import merged, price_file
 from core.data.layouts import Layout, read_layout
 from core.data.series import PERIOD_NS, PERIODS, Bars, Period, Series, Ticks, candles_of, point_price, price_decimals
 from core.model.candles import FloatArray, IntArray
@@ -65,7 +65,7 @@ def import_file(path: Path, *, symbol: str = "", period: str = "", clock: str = 
     if path.suffix in (".bi5", ".json"):
         return _quotes(path, symbol)
     layout = read_layout(path)
-    pair = (symbol or pair_of(path)).upper()
+    pair = _nameable((symbol or pair_of(path)).upper())
     rows = _Rows(layout.wall_ns, layout.columns)
     left_out = [("not shaped like the rest", layout.misshapen)]
     rows, count = _sorted(rows)
@@ -166,6 +166,13 @@ def refuse_other_costs(known: Bars, costs: str, newer: Path | str) -> None:
         f"{what}, {newer or 'what is new'} has {costs}: laid together the better one would be lost",
         what_to_do="keep it in a folder of its own with --into; --data and --replay take several",
     )
+
+
+def _nameable(pair: str) -> str:
+    """The pair, if a file of the store named by it would be found again. Raises DataError."""
+    if price_file(Path(f"{pair}_M15.npz")) is None:
+        raise DataError(f"{pair} is no pair: a file of it would not be found again", what_to_do="use 4 to 12 letters, digits, dots and #")
+    return pair
 
 
 def pair_of(path: Path) -> str:

@@ -247,3 +247,12 @@ def test_names_tell_the_pair(tmp_path):
     assert pair_of(tmp_path / "DAT_MT_GBPUSD_M1.csv") == "GBPUSD"
     assert pair_of(tmp_path / "ticks-EUR-USD-2026.json") == "EURUSD"
     assert pair_of(tmp_path / "XAUUSD" / "2024.csv") == "XAUUSD"
+
+
+def test_a_name_that_no_store_would_find_again_is_refused(recorded_data, tmp_path):
+    path = recorded_data / "raw_samples" / "mt5_export" / "US30m_H1_head1500.csv"
+    with pytest.raises(DataError, match="DOW is no pair"):
+        import_files([path], tmp_path / "store", symbol="DOW")
+    assert not (tmp_path / "store").exists()
+    import_files([path], tmp_path / "store", symbol="US30")
+    assert [file.symbol for file in price_files(tmp_path / "store")] == ["US30"]
