@@ -21,7 +21,7 @@ from core.data.table import BAR_COLUMNS, Table, read_table
 from core.model.candles import Candles, FloatArray
 from core.model.errors import DataError
 
-_PAIR = re.compile(r"^[A-Z0-9.#]{4,12}$")
+_PAIR = re.compile(r"^[A-Z0-9.#]{6,12}$")
 _KEPT_FILES = 16
 
 

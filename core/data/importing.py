@@ -65,7 +65,7 @@ def import_file(path: Path, *, symbol: str = "", period: str = "", clock: str = 
     if path.suffix in (".bi5", ".json"):
         return _quotes(path, symbol)
     layout = read_layout(path)
-    pair = _nameable((symbol or pair_of(path)).upper())
+    pair = (symbol or pair_of(path)).upper()
     rows = _Rows(layout.wall_ns, layout.columns)
     left_out = [("not shaped like the rest", layout.misshapen)]
     rows, count = _sorted(rows)
@@ -107,6 +107,10 @@ def put_into(folder: Path, parts: Sequence[Series]) -> Path:
 
 
 def _laid(folder: Path, parts: Sequence[Series]) -> Series:
+    path = store.store_path(folder, parts[0].symbol, parts[0].timeframe)
+    if price_file(path) is None:
+        what = f"{parts[0].symbol}: {path.name} would not be found again"
+        raise DataError(what, what_to_do="give a pair of 6 to 12 letters, digits, dots and # with --pair")
     known = held_in(folder, parts[0].symbol, parts[0].timeframe)
     return overlaid(parts if known is None else [known, *parts])
 
@@ -166,13 +170,6 @@ def refuse_other_costs(known: Bars, costs: str, newer: Path | str) -> None:
         f"{what}, {newer or 'what is new'} has {costs}: laid together the better one would be lost",
         what_to_do="keep it in a folder of its own with --into; --data and --replay take several",
     )
-
-
-def _nameable(pair: str) -> str:
-    """The pair, if a file of the store named by it would be found again. Raises DataError."""
-    if price_file(Path(f"{pair}_M15.npz")) is None:
-        raise DataError(f"{pair} is no pair: a file of it would not be found again", what_to_do="use 4 to 12 letters, digits, dots and #")
-    return pair
 
 
 def pair_of(path: Path) -> str:
