@@ -203,6 +203,8 @@ def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -
     result = read_result(folder)
     folder = folder.parent if folder.is_file() else folder
     days = f"{iso(result.from_utc_ns)[:10]} to {iso(result.to_utc_ns - 1)[:10]}"
+    for note in result.notes:
+        warn(note)
     partial = "" if result.complete else " (partial)"
     print(f"{result.label}, {result.path}: {', '.join(result.pairs)}, {days}{partial}")
     for line in summary_text.lines(result.summary, result.currency):

@@ -251,7 +251,7 @@ def test_names_tell_the_pair(tmp_path):
 
 def test_a_name_that_no_store_would_find_again_is_refused(recorded_data, tmp_path):
     path = recorded_data / "raw_samples" / "mt5_export" / "US30m_H1_head1500.csv"
-    with pytest.raises(DataError, match="US30_H1.npz would not be found again"):
+    with pytest.raises(DataError, match=r"US30_H1\.npz would not be found again"):
         import_files([path], tmp_path / "store", symbol="US30")
     assert not (tmp_path / "store").exists()
     import_files([path], tmp_path / "store", symbol="US30.M")
