@@ -217,8 +217,8 @@ def _notes(pair: PairData, start: UtcNs, end: UtcNs) -> list[str]:
     last = int(opens[-1])
     inside = opens[max(int(np.searchsorted(opens, start)) - 1, 0) : int(np.searchsorted(opens, end))]
     holes = np.flatnonzero(np.diff(inside) > _HOLE_NS)
-    for row in holes[:_HOLES_TOLD].tolist():
-        notes.append(f"{pair.symbol}: no data from {_day(int(inside[row]))} to {_day(int(inside[row + 1]))}")
+    told = ((_day(int(inside[row])), _day(int(inside[row + 1]))) for row in holes[:_HOLES_TOLD].tolist())
+    notes.extend(f"{pair.symbol}: no data from {ends} to {begins}" for ends, begins in told)
     if len(holes) > _HOLES_TOLD:
         notes.append(f"{pair.symbol}: {len(holes) - _HOLES_TOLD} more such holes; see `quarterdeck data verify`")
     if end - last > 3 * DAY_NS:
