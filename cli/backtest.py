@@ -9,7 +9,7 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import typer
 
@@ -31,10 +31,12 @@ from cli.output import print_json, print_table, warn
 from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from cli.progress import INTERRUPTED, stoppable
 from core.clock.wall import iso
-from core.model.errors import UsageError
+from core.model.errors import StorageError, UsageError
 from core.settings.home import Home, resolve_home
 
 Path3 = Literal["pessimistic", "neutral", "optimistic"]
+Other: TypeAlias = tuple[str, Any]
+"""The finished backtest that is compared with: where it lies, and its result."""
 
 
 def command(
@@ -92,14 +94,14 @@ def command(
         paths=paths,
         reruns=reruns,
     )
-    _find_faults_first(compare, report)
+    other = _find_faults_first(compare, report)
     with stoppable(told=progress) as meter:
         done = run_order(order, meter)
-    folder = None if no_report else _written(done, report, where)
+    folder, unwritten = (None, None) if no_report else _written(done, report, where)
     if meter.interrupted and done.result.complete:
         warn("the run itself is whole; what was to follow it was stopped by hand")
-    _tell(done, folder, compare, browse=browse, as_json=as_json)
-    raise typer.Exit(INTERRUPTED if meter.interrupted else 0)
+    _tell(done, folder, other, browse=browse, as_json=as_json)
+    raise unwritten or typer.Exit(INTERRUPTED if meter.interrupted else 0)
 
 
 def _wanted(values: list[str] | None, pairs: str | None, path: str) -> tuple[tuple[str, Any], ...]:
@@ -113,27 +115,37 @@ def _wanted(values: list[str] | None, pairs: str | None, path: str) -> tuple[tup
     return tuple(wanted)
 
 
-def _find_faults_first(compare: Path | None, report: Path | None) -> None:
-    """What would fail after the run fails before it."""
-    if compare is not None:
-        from core.backtest.result import read_result
-
-        read_result(compare)
+def _find_faults_first(compare: Path | None, report: Path | None) -> Other | None:
+    """What would fail after the run fails before it; what is compared with is read before a report may take its place."""
+    other = _other(compare)
     if report is not None:
         from core.backtest.report import open_folder
 
         open_folder(report)
+    return other
 
 
-def _written(done: Any, report: Path | None, home: Home) -> Path:
+def _other(folder: Path | None) -> Other | None:
+    if folder is None:
+        return None
+    from core.backtest.result import read_result
+
+    return str(folder), read_result(folder)
+
+
+def _written(done: Any, report: Path | None, home: Home) -> tuple[Path | None, StorageError | None]:
+    """Where the report lies, or why there is none: a full disk must not take what was found with it."""
     from core.backtest.report import report_name, write_report
 
     folder = report if report is not None else home.root / "reports" / report_name(done.result)
-    write_report(folder, done.result, done.findings, done.others)
-    return folder
+    try:
+        write_report(folder, done.result, done.findings, done.others)
+    except StorageError as error:
+        return None, error
+    return folder, None
 
 
-def _tell(done: Any, folder: Path | None, compare: Path | None, *, browse: bool, as_json: bool) -> None:
+def _tell(done: Any, folder: Path | None, compare: Other | None, *, browse: bool, as_json: bool) -> None:
     result = done.result
     if not result.complete:
         warn("stopped by hand: what follows is partial")
@@ -172,14 +184,14 @@ def _tell_paths(runs: Sequence[Any]) -> None:
     print_table(rows, right=(1, 2, 3, 4))
 
 
-def _compared(folder: Path | None, result: Any) -> dict[str, Any]:
-    if folder is None:
+def _compared(other: Other | None, result: Any) -> dict[str, Any]:
+    if other is None:
         return {}
     from core.backtest.compare import compare
-    from core.backtest.result import read_result
 
-    difference = compare(read_result(folder), result)
-    print("\n".join(comparison_lines(difference, str(folder), "this run")))
+    name, before = other
+    difference = compare(before, result)
+    print("\n".join(comparison_lines(difference, name, "this run")))
     return {"same_trades": difference.same_trades}
 
 
@@ -191,13 +203,15 @@ def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -
     result = read_result(folder)
     folder = folder.parent if folder.is_file() else folder
     days = f"{iso(result.from_utc_ns)[:10]} to {iso(result.to_utc_ns - 1)[:10]}"
+    for note in result.notes:
+        warn(note)
     partial = "" if result.complete else " (partial)"
     print(f"{result.label}, {result.path}: {', '.join(result.pairs)}, {days}{partial}")
     for line in summary_text.lines(result.summary, result.currency):
         print(line)
     findings = read_findings(folder)
     print("\n".join([*finding_lines(findings), f"report    {folder / PAGE_NAME}"]))
-    difference = _compared(compare, result)
+    difference = _compared(_other(compare), result)
     if browse:
         _browse(folder)
     if as_json:

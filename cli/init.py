@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,7 @@ def _kept(path: Path, *, force: bool) -> str:
         return ""
     if not force:
         raise UsageError(f"{path} is already there", what_to_do="edit it, or replace it with --force")
-    backup = path.with_name(path.name + ".old")
+    names = (path.with_name(f"{path.name}.old{number or ''}") for number in count())
+    backup = next(name for name in names if not name.exists())  # an older copy may be the one that was worked on
     path.replace(backup)
     return str(backup)

@@ -65,7 +65,8 @@ def parse_assignment(text: str, option: str = "--set") -> tuple[str, str]:
     """`KEY=VALUE` as two stripped texts; an empty value is an empty text. Raises UsageError."""
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
-        raise UsageError(f"{option} {text!r} is no KEY=VALUE", what_to_do="write it like risk.risk_per_trade_pct=0.5")
+        like = "USDJPY=150" if option == "--rate" else "risk.risk_per_trade_pct=0.5"
+        raise UsageError(f"{option} {text!r} is no KEY=VALUE", what_to_do=f"write it like {like}")
     return key.strip(), value.strip()
 
 
@@ -94,11 +95,11 @@ def parse_rates(texts: Iterable[str]) -> dict[str, float]:
     rates: dict[str, float] = {}
     for text in texts:
         pair, value = parse_assignment(text, "--rate")
-        (symbol,) = parse_pairs(pair)
+        symbol, *more = parse_pairs(pair)
         try:
             rates[symbol] = float(value)
         except ValueError:
             rates[symbol] = 0.0
-        if not 0 < rates[symbol] < float("inf"):
+        if more or not 0 < rates[symbol] < float("inf"):
             raise UsageError(f"--rate {text!r} is no price", what_to_do="write it like USDJPY=150")
     return rates

@@ -80,14 +80,16 @@ def _over_data(
 ) -> Any:
     from cli.backtest_run import Order, prepared
     from core.backtest.settings import wished_settings, with_changes
-    from core.backtest.whatif import over_candles
+    from core.backtest.whatif import over_candles, refuse_the_same
     from core.data.recording import last_day
     from core.strategy.load import load_strategy
 
     values = (("desk.pairs", list(parse_pairs(pairs))),) if pairs is not None else ()
+    settings = wished_settings(home, None, values)
+    refuse_the_same(settings, with_changes(settings, changes), changes)
     first, last = days
     if first is None:
-        last = last or last_day(folders, wished_settings(home, None, values).desk.pairs)
+        last = last or last_day(folders, settings.desk.pairs)
         first = last - timedelta(days=math.ceil(back) - 1)
     order = Order(home=home, folders=folders, days=(first, last), rates=rates, settings_file=None, values=values)
     ready = prepared(order)

@@ -240,6 +240,8 @@ def _caveats(result: BacktestResult) -> str:
         paid,
         swap,
     ]
+    if not result.settings["news"]["files"]:
+        notes.append("No calendar was named (news.files): releases closed nothing here; live they do, where there is a calendar.")
     at_end = total.exits.get("end", 0)
     if at_end:
         notes.append(f"{at_end} trades were open at the end and closed at the last price; they count, but nobody decided them.")

@@ -16,7 +16,7 @@ import tomli_w
 from core.backtest.diagnosis import Finding
 from core.backtest.essentials import essentials, write_essentials
 from core.backtest.page import page
-from core.backtest.result import BacktestResult, write_result
+from core.backtest.result import RESULT_NAME, BacktestResult, write_result
 from core.clock.wall import iso
 from core.model.errors import StorageError
 
@@ -42,12 +42,12 @@ def write_report(
     """
     open_folder(folder)
     try:
+        write_result(folder, result)  # first, for it tells a folder of ours from another
         path = folder / PAGE_NAME
         path.write_text(page(result, findings, others), encoding="utf-8", newline="\n")
         (folder / TRADES_NAME).write_text(trades_csv(result), encoding="utf-8", newline="")
         (folder / REJECTED_NAME).write_text(rejected_csv(result), encoding="utf-8", newline="")
         (folder / SETTINGS_NAME).write_text(tomli_w.dumps(result.settings), encoding="utf-8", newline="\n")
-        write_result(folder, result)
         write_essentials(folder, essentials(result, findings))
     except OSError as error:
         raise _unwritten(folder, error) from error
@@ -55,11 +55,15 @@ def write_report(
 
 
 def open_folder(folder: Path) -> None:
-    """Make the folder where it is missing. Raises StorageError."""
+    """Make the folder where it is missing. Raises StorageError, also for one whose settings are no report's, such as a home."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        foreign = (folder / SETTINGS_NAME).exists() and not (folder / RESULT_NAME).exists()
     except OSError as error:
         raise _unwritten(folder, error) from error
+    if foreign:
+        what = f"{folder}: holds a {SETTINGS_NAME} that is no report's, and would lose it"
+        raise StorageError(what, what_to_do="name another folder with --report")
 
 
 def _unwritten(folder: Path, error: OSError) -> StorageError:

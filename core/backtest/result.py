@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,14 @@ class Collector:
 def write_result(folder: Path, result: BacktestResult) -> Path:
     """Put a result into a folder, whole, and return the file. Raises OSError."""
     path = folder / RESULT_NAME
-    path.write_bytes(gzip.compress(msgspec.json.encode(result), compresslevel=5, mtime=0))
+    draft = folder / f".{RESULT_NAME}"
+    try:
+        draft.write_bytes(gzip.compress(msgspec.json.encode(result), compresslevel=5, mtime=0))
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
     return path
 
 

@@ -84,7 +84,11 @@ class Study:
         whole = [line for line in lines if line.endswith(b"\n")]
         if len(whole) < len(lines):
             self._write(path, b"".join(whole))
-        self.trials.extend(msgspec.json.decode(line, type=Trial) for line in whole[1:])
+        for number, line in enumerate(whole[1:], start=2):
+            try:
+                self.trials.append(msgspec.json.decode(line, type=Trial))
+            except msgspec.MsgspecError as error:
+                raise UsageError(f"{path}: line {number} is no trial", what_to_do="remove it and all after it") from error
 
     def _append(self, path: Path, row: Struct) -> None:
         self._write(path, msgspec.json.encode(row) + b"\n", more=True)

@@ -116,14 +116,15 @@ def over_candles(
     changed = with_changes(settings, changes)
     first = _ran(Backtest(market, settings, strategy), watcher)
     second = _ran(Backtest(market, changed, other), watcher)
-    return _compared(first, second, _told(changes, settings, changed))
+    found = _compared(first, second, _told(changes, settings, changed))
+    return msgspec.structs.replace(found, notes=_notes(first.result, second.result))
 
 
 def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[str, Any]], watcher: Watcher | None) -> WhatIf:
     """Run a stretch of a tape twice.
 
     Raises:
-        UsageError: the change is one that needs the strategy to be asked anew; SettingsError: it is not allowed.
+        UsageError: the change is one that needs the strategy to be asked anew, or none; SettingsError: it is not allowed.
     """
     for key, _ in changes:
         plain = ".".join(key.split(".")[2:]) if key.startswith("pair.") else key
@@ -132,9 +133,11 @@ def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[st
                 f"{key}: the tape's signals were made under the old one", what_to_do="give --data to ask the strategy anew"
             )
     told = _told(changes, stretch.settings_now, with_changes(stretch.settings_now, changes))
-    changed = with_changes(stretch.settings, changes)
+    changed, overlaid = with_changes(stretch.settings, changes), _overlaid(stretch.taped, changes)
+    if _settings_told(overlaid) == _settings_told(stretch.taped):
+        refuse_the_same(stretch.settings, changed, changes)
     first = _ran(Backtest(stretch.market, stretch.settings, strategy, taped=stretch.taped), watcher)
-    second = _ran(Backtest(stretch.market, changed, strategy, taped=_overlaid(stretch.taped, changes)), watcher)
+    second = _ran(Backtest(stretch.market, changed, strategy, taped=overlaid), watcher)
     begun = stretch.begun
     found = _compared(first, second, told, stretch)
     begin = Begin(
@@ -147,6 +150,20 @@ def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[st
     )
     real = reality(first.result, stretch, first.ended())
     return msgspec.structs.replace(found, begin=begin, reality=real, notes=stretch.notes)
+
+
+def _notes(first: BacktestResult, second: BacktestResult) -> tuple[str, ...]:
+    """What both runs note; where one of them alone does (its strategy failed, say), which."""
+    both = [note for note in first.notes if note in second.notes]
+    apart = ((word, run, other) for word, run, other in (("as is", first, second), ("changed", second, first)))
+    return (*both, *(f"{word}: {note}" for word, run, other in apart for note in run.notes if note not in other.notes))
+
+
+def refuse_the_same(settings: Settings, changed: Settings, changes: list[tuple[str, Any]]) -> None:
+    """Nothing is run to find out that nothing differs. Raises UsageError where the changes change nothing."""
+    if settings == changed:
+        held = ", ".join(f"{key} is {shown(look_up(plain_tree(settings), key))} already" for key, _ in changes)
+        raise UsageError(f"{held}: both runs would be the same", what_to_do="name another value")
 
 
 def as_plain(found: WhatIf) -> dict[str, Any]:
@@ -235,6 +252,11 @@ def _overlaid(taped: Taped, changes: list[tuple[str, Any]]) -> Taped:
         return at, msgspec.structs.replace(item, settings=settings, changes=kept)
 
     return msgspec.structs.replace(taped, told=tuple(on_top(told) for told in taped.told))
+
+
+def _settings_told(taped: Taped) -> list[Settings]:
+    """The settings that came in on the way, in their order."""
+    return [remembered(bytes(item.settings)) for _, item in taped.told if isinstance(item, SettingsChanged)]
 
 
 def _cents(state: DeskState | None) -> Money | None:

@@ -21,9 +21,9 @@ from msgspec import Struct
 
 from core.clock.zones import NEW_YORK, week_second
 from core.data.dukascopy import Quotes, decode_bi5, hour_path
-from core.data.importing import put_into
+from core.data.importing import held_in, put_into, refuse_other_costs
 from core.data.resample import bars_of_ticks, coarser
-from core.data.series import Ticks
+from core.data.series import Bars, Ticks
 from core.model.errors import DataError, StorageError
 from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
 
@@ -75,9 +75,13 @@ def download(
     `wait` waits so many seconds between tries; `keep_ticks` stores the ticks as well.
 
     Raises:
-        DataError: when the feed fails on an hour again and again, or gives damaged hours, or has nothing.
+        DataError: when the feed fails on an hour again and again, or gives damaged hours, or has nothing; when the store holds
+            bars of the pair that lack an ask.
         StorageError: when a folder cannot be written.
     """
+    for held in (held_in(store_folder, symbol, "M1"), held_in(store_folder, symbol, "M15")):
+        if isinstance(held, Bars):
+            refuse_other_costs(held, "own ask prices", "the feed")
     pausing = wait or threading.Event().wait
     hours = list(trading_hours(from_day, to_day, now_utc_ns))
     got: list[Quotes] = []
@@ -87,7 +91,7 @@ def download(
         raw = _held(path, symbol, hour)
         if raw is None:
             raw = _fetch(f"{feed}/{hour_path(symbol, hour)}", pausing)
-            quotes = decode_bi5(raw, symbol, hour, path.name)  # damaged bytes are never put in place
+            quotes = decode_bi5(raw, symbol, hour, f"{feed}/{hour_path(symbol, hour)}")  # damaged bytes are never put in place
             _put(path, raw)
             fetched, fetched_bytes = fetched + 1, fetched_bytes + len(raw)
         else:

@@ -1,7 +1,8 @@
 """Bring foreign files of prices into our store: on UTC, in order, without doubles, each line that was left out counted.
 
 Promises: what was mended is said, by kind and count; a clock that the week's open contradicts is refused; nothing is filled
-in. An import into a store that already holds the pair adds to it; where both have a bar, the newer import's stands.
+in. An import into a store that already holds the pair adds to it; where both have a bar, the newer import's stands. Bars that
+tell their costs in different ways (own ask, spread, neither) are not laid together, for the poorer would take it from the richer.
 Does not: judge gaps or outliers (`core.data.verify`).
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +20,7 @@ from msgspec import Struct
 from core.data import store
 from core.data.clocks import Proof, detect, prove, to_utc
 from core.data.dukascopy import Quotes, hour_of_path, read_bi5, read_json
-from core.data.files import merged
+from core.data.files import merged, price_file
 from core.data.layouts import Layout, read_layout
 from core.data.series import PERIOD_NS, PERIODS, Bars, Period, Series, Ticks, candles_of, point_price, price_decimals
 from core.model.candles import FloatArray, IntArray
@@ -88,32 +90,50 @@ def import_files(paths: Iterable[Path], folder: Path, **how: Any) -> tuple[Impor
     """Bring files into the store in `folder`; those of one pair and period are laid together, later named over earlier.
 
     Raises:
-        DataError: as `import_file` does; nothing is written then.
+        DataError: as `import_file` and `overlaid` do; nothing is written then.
         StorageError: when the store cannot be written.
     """
     done = tuple(import_file(path, **how) for path in paths)
-    for key in dict.fromkeys((item.series.symbol, item.series.timeframe) for item in done):
-        parts = [item.series for item in done if (item.series.symbol, item.series.timeframe) == key]
-        put_into(folder, parts)
+    keys = dict.fromkeys((item.series.symbol, item.series.timeframe) for item in done)
+    laid = [_laid(folder, [item.series for item in done if (item.series.symbol, item.series.timeframe) == key]) for key in keys]
+    for series in laid:
+        store.write(folder, series)
     return done
 
 
 def put_into(folder: Path, parts: Sequence[Series]) -> Path:
-    """Lay series of one pair and period over what the store holds, later over earlier, and write it."""
-    held = store.store_path(folder, parts[0].symbol, parts[0].timeframe)
-    known = [store.read(held, parts[0].symbol, parts[0].timeframe)] if held.is_file() else []
-    return store.write(folder, overlaid([*known, *parts]))
+    """Lay series of one pair and period over what the store holds, later over earlier, and write it. Raises as `overlaid`."""
+    return store.write(folder, _laid(folder, parts))
+
+
+def _laid(folder: Path, parts: Sequence[Series]) -> Series:
+    path = store.store_path(folder, parts[0].symbol, parts[0].timeframe)
+    if price_file(path) is None:
+        what = f"{parts[0].symbol}: {path.name} would not be found again"
+        raise DataError(what, what_to_do="give a pair of 6 to 12 letters, digits, dots and # with --pair")
+    known = held_in(folder, parts[0].symbol, parts[0].timeframe)
+    return overlaid(parts if known is None else [known, *parts])
+
+
+def held_in(folder: Path, symbol: str, period: Period) -> Series | None:
+    """What a store holds of a pair and period. Raises DataError when it is damaged."""
+    path = store.store_path(folder, symbol, period)
+    return store.read(path, symbol, period) if path.is_file() else None
 
 
 def overlaid(parts: Sequence[Series]) -> Series:
-    """Series of one pair and period, row by row: where two have the same bar, the later one's stands."""
+    """Series of one pair and period, row by row: where two have the same bar, the later one's stands; of ticks, the later's span.
+
+    Raises:
+        DataError: bars and ticks, or bars whose costs are told in different ways.
+    """
     if all(isinstance(part, Ticks) for part in parts):
-        return merged(list(reversed(parts)))
+        return reduce(lambda under, over: merged((over, under)), parts)
     bars = [part for part in parts if isinstance(part, Bars)]
     if len(bars) != len(parts):
         raise DataError(f"{parts[0].symbol}: bars and ticks of one name", what_to_do="import them apart")
-    if len({(bar.ask is None, bar.spread_known) for bar in bars}) > 1:
-        bars = bars[-1:] if bars[-1].ask is not None else [_bid_only(bar) for bar in bars]
+    for bar in bars[1:]:
+        refuse_other_costs(bars[0], costs_of(bar), bar.files[0] if bar.files else "")
     stamps = np.concatenate([bar.bid.open_utc_ns for bar in bars])
     # the last of equal stamps stands: reverse, take the first of each, which np.unique sorts as well
     opens, first = np.unique(stamps[::-1], return_index=True)
@@ -135,6 +155,23 @@ def overlaid(parts: Sequence[Series]) -> Series:
     )
 
 
+def costs_of(bars: Bars) -> str:
+    """How bars tell what a trade costs, in words."""
+    return "own ask prices" if bars.ask is not None else "a spread" if bars.spread_known else "no spread"
+
+
+def refuse_other_costs(known: Bars, costs: str, newer: Path | str) -> None:
+    """Raises DataError where bars with such costs, of that file, cannot be laid over those that are known."""
+    had = costs_of(known)
+    if had == costs:
+        return
+    what = f"{known.symbol} {known.timeframe} of {known.files[0] if known.files else 'the store'} has {had}"
+    raise DataError(
+        f"{what}, {newer or 'what is new'} has {costs}: laid together the better one would be lost",
+        what_to_do="keep it in a folder of its own with --into; --data and --replay take several",
+    )
+
+
 def pair_of(path: Path) -> str:
     """The pair that a file's name, or the nearest of its folders, speaks of. Raises DataError when none does."""
     for part in reversed(path.parts):
@@ -142,17 +179,6 @@ def pair_of(path: Path) -> str:
         if match:
             return match.group(1) + match.group(2)
     raise DataError(f"{path}: the name tells no pair", what_to_do="give it with --pair EURUSD")
-
-
-def _bid_only(bars: Bars) -> Bars:
-    bid = bars.bid
-    prices = [bid.open, bid.high, bid.low, bid.close]
-    return Bars(
-        symbol=bars.symbol,
-        timeframe=bars.timeframe,
-        bid=candles_of(bid.open_utc_ns, prices, bid.tick_volume),
-        files=bars.files,
-    )
 
 
 def _quotes(path: Path, symbol: str) -> Imported:

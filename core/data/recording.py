@@ -23,6 +23,9 @@ from core.model.units import DAY_NS, NS_PER_S, UtcNs
 
 _CURRENCY_LETTERS = 3
 _SCAN_PERIODS = ("ticks", "M1", "M5", "M15")
+_HOLE_NS = 4 * DAY_NS
+"""Longer than a weekend with a holiday beside it."""
+_HOLES_TOLD = 3
 
 
 def load_recording(
@@ -63,7 +66,7 @@ def load_recording(
                 f"{pair.symbol}: the data in {_named(folders)} say nothing about the spread",
                 what_to_do="set costs.spread_pips, or use data that hold it",
             )
-    notes = tuple(note for pair in (*traded, *helpers) for note in _notes(pair, end))
+    notes = tuple(note for pair in (*traded, *helpers) for note in _notes(pair, start, end))
     return Recording(pairs=traded, conversions=helpers, from_utc_ns=start, to_utc_ns=end, notes=notes)
 
 
@@ -208,9 +211,16 @@ def _conversion_names(
     return tuple(name for name in conversion_pairs(pairs, account_currency, known.__contains__) if name not in given)
 
 
-def _notes(pair: PairData, end: UtcNs) -> list[str]:
+def _notes(pair: PairData, start: UtcNs, end: UtcNs) -> list[str]:
     notes = [note for item in pair.series for note in item.notes]
-    last = int(_quarters(pair)[-1])
+    opens = _quarters(pair)
+    last = int(opens[-1])
+    inside = opens[max(int(np.searchsorted(opens, start)) - 1, 0) : int(np.searchsorted(opens, end))]
+    holes = np.flatnonzero(np.diff(inside) > _HOLE_NS)
+    told = ((_day(int(inside[row])), _day(int(inside[row + 1]))) for row in holes[:_HOLES_TOLD].tolist())
+    notes.extend(f"{pair.symbol}: no data from {ends} to {begins}" for ends, begins in told)
+    if len(holes) > _HOLES_TOLD:
+        notes.append(f"{pair.symbol}: {len(holes) - _HOLES_TOLD} more such holes; see `quarterdeck data verify`")
     if end - last > 3 * DAY_NS:
         notes.append(f"{pair.symbol}: data end {_day(last)}, before the range does")
     return notes

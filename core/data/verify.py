@@ -3,7 +3,7 @@
 Promises: every check runs whatever the others find; each row has a count, the first example and how grave it is. Checks: order,
 doubles, prices, OHLC, grid, weekend bars, gaps, lone wicks, spread. Does not: mend (`core.data.importing`).
 Gaps: bars missing between Sunday 17:00 and Friday 17:00 New York (gold pauses an hour a day); a trading day with more than 30 %
-missing counts as a holiday and not as gaps.
+missing counts as a holiday and not as gaps, and three or more such days in a row without any bar as days that are missing.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ _RANGE_ROWS = 48
 _HOUR_NS = S_PER_HOUR * NS_PER_S
 _GAPS_FLAW_SHARE = 0.02
 _LONG_GAP_NS = 600 * NS_PER_S
+_DAYS_GAP_NS = 4 * S_PER_DAY * NS_PER_S
+"""Longer than a weekend with a holiday beside it."""
+_DAYS_GONE = 3
 _PERCENTILES = (5, 50, 95, 99, 100)
 
 
@@ -145,6 +148,7 @@ def _tick_findings(stamps: IntArray, columns: dict[str, FloatArray]) -> list[Fin
         _finding("ask under bid", ask < bid, stamps, "note"),
         _finding("in the weekend", _in_weekend(_new_york_s(stamps)), stamps, "flaw"),
         _finding("no tick for ten minutes", np.append(False, steps > _LONG_GAP_NS), stamps, "note"),
+        _finding("no tick for days before it", np.append(False, steps > _DAYS_GAP_NS), stamps, "flaw"),
         _spread((ask - bid) / 10.0 ** -_decimals(bid), "spread"),
     ]
 
@@ -218,10 +222,26 @@ def _gaps(symbol: str, opens: IntArray, period_ns: int) -> list[Finding]:
     missing = ~np.isin(wanted, opens, assume_unique=True)
     names, back, totals = np.unique(days, return_inverse=True, return_counts=True)
     lost = np.bincount(back, missing, minlength=len(names))
-    holiday = lost > _HOLIDAY_SHARE * totals
-    gaps = missing & ~holiday[back]
+    gone = _in_a_row(lost == totals)
+    holiday = (lost > _HOLIDAY_SHARE * totals) & ~gone
+    gaps = missing & ~(holiday | gone)[back]
     share = np.count_nonzero(gaps) / max(len(wanted), 1)
-    holes = _finding("missing", gaps, wanted, "flaw" if share > _GAPS_FLAW_SHARE else "note")
-    first = int(names[int(np.argmax(holiday))]) if holiday.any() else 0
-    example = str(np.datetime64(first, "D")) if holiday.any() else ""
-    return [holes, Finding(check="holidays", count=int(np.count_nonzero(holiday)), example=example, grade="note")]
+    return [
+        _finding("missing", gaps, wanted, "flaw" if share > _GAPS_FLAW_SHARE else "note"),
+        _of_days("holidays", holiday, names, "note"),
+        _of_days("whole days missing", gone, names, "flaw"),
+    ]
+
+
+def _in_a_row(empty: Mask) -> Mask:
+    """Those of the days without a bar that stand beside enough of their kind: no holiday is so long."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], empty, [False]))))
+    row = np.zeros(len(empty), np.bool_)
+    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        row[start:end] = end - start >= _DAYS_GONE
+    return row
+
+
+def _of_days(check: str, struck: Mask, names: IntArray, grade: Grade) -> Finding:
+    example = str(np.datetime64(int(names[int(np.argmax(struck))]), "D")) if struck.any() else ""
+    return Finding(check=check, count=int(np.count_nonzero(struck)), example=example, grade=grade)

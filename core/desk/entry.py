@@ -197,7 +197,8 @@ def _filters(ctx: Context, found: Signal, findings: Findings, own: PairPolicy, e
     if rules.spread_pips_max > 0.0:
         findings.rule(spread.spread_cap(prices.spread_price, spec.pip, max_pips=rules.spread_pips_max), expires)
     findings.rule(spread.spread_stop(prices.spread_price, distance, max_fraction=rules.spread_stop_max_pct / 100.0), expires)
-    findings.rule(spread.spread_usual(prices.spread_price, usual, max_x=rules.spread_usual_max_x, usual_min_price=floor), expires)
+    most = rules.spread_usual_max_x
+    findings.rule(spread.spread_usual(prices.spread_price, usual, pip=spec.pip, max_x=most, usual_min_price=floor), expires)
     moved = own.settings.scan.price_moved_max_pct / 100.0
     reference = abs(found.entry_price - found.stop_price)
     findings.rule(freshness.price_moved(found.entry_price, quote.bid, reference, max_fraction=moved), expires)

@@ -155,7 +155,8 @@ class DeskSide:
             past = await asyncio.to_thread(self._answers.past_news, question.since_utc_ns)
             known = (event for event in events if event.at_utc_ns >= question.since_utc_ns)
             events = tuple(sorted({*past, *known}, key=lambda event: (event.at_utc_ns, event.currency, event.title)))
-        return NewsNow(available=calendar.available, events=events[-NEWS_MAX:], why=calendar.why)
+        closing = tuple(self._engine.tuning.settings.news.impacts)
+        return NewsNow(available=calendar.available, events=events[-NEWS_MAX:], why=calendar.why, impacts=closing)
 
     async def _bars(self, question: AskBars) -> Bars:
         venue = self._engine.venue

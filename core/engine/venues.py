@@ -36,6 +36,8 @@ from core.settings.load import for_pair, shipped_settings
 from core.settings.schema import Settings
 
 REPLAY_RUN_ID = "replay"
+_BEGINS_NS = 3 * DAY_NS
+"""A calendar that begins so long after the first of the days may have had nothing to tell before."""
 _SERVER_RULE: Literal["new_york_plus_7"] = "new_york_plus_7"
 _CRASH_HOURS_AFTER = 8
 CRASH_SEED = 22
@@ -136,14 +138,21 @@ def recorded_venue(
 
 
 def known_news(news: tuple[News, ...] | None, recording: Recording) -> tuple[tuple[News, ...] | None, tuple[str, ...]]:
-    """The events near the days of a recording, None where the calendar ends before them, and what is to be said about it."""
+    """The events near the days of a recording, None where the calendar does not reach them, and what is to be said about it."""
     if not news:
         return None, () if news is None else ("news.files hold no event: there is no calendar",)
-    last = news[-1].at_utc_ns
+    first, last = news[0].at_utc_ns, news[-1].at_utc_ns
     if last < recording.from_utc_ns:
         return None, (f"news.files end at {iso(last)}, before these days: there is no calendar",)
-    said = () if last >= recording.to_utc_ns - DAY_NS else (f"news.files end at {iso(last)}; no release is known after that",)
-    return near(news, recording.from_utc_ns, recording.to_utc_ns), said
+    if first >= recording.to_utc_ns:
+        return None, (f"news.files begin at {iso(first)}, after these days: there is no calendar",)
+    late = (
+        (f"news.files begin at {iso(first)}; no release is known before that",)
+        if first > recording.from_utc_ns + _BEGINS_NS
+        else ()
+    )
+    soon = (f"news.files end at {iso(last)}; no release is known after that",) if last < recording.to_utc_ns - DAY_NS else ()
+    return near(news, recording.from_utc_ns, recording.to_utc_ns), (*late, *soon)
 
 
 def crash_venue(settings: Settings, speed: float | None, rates: FaultRates | None = None) -> Venue:

@@ -1,7 +1,8 @@
 """Windows around economic releases: no entry in a pair while one of its currencies has a release of a closing impact near.
 
 Promises: an event that moved keeps the windows of all its times; one that lasts all day, or whose time is not announced, closes
-its whole day; one that lost its date altogether is forgotten. Only time, currency and impact count, the title tells events apart.
+its whole day; one that lost its date altogether is forgotten. A bank holiday closes from the time that the calendar gives it to
+the bank day's end, where holidays close; else it is told. Only time, currency and impact count, the title tells events apart.
 Does not: fetch (core.calendar), or look at results: actual figures were not known before.
 """
 
@@ -11,12 +12,16 @@ from bisect import bisect_left, bisect_right
 
 from msgspec import Struct
 
+from core.clock.zones import NEW_YORK, next_local_time
 from core.filters.ruling import Ruling
 from core.model.inputs import Calendar, News
 from core.model.signals import Check
-from core.model.units import DAY_NS, NS_PER_S, S_PER_MINUTE, UtcNs
+from core.model.units import DAY_NS, NS_PER_S, S_PER_HOUR, S_PER_MINUTE, UtcNs
 
 ALL_CURRENCIES = "ALL"
+HOLIDAY = "holiday"
+_BANK_DAY_ENDS_S = 17 * S_PER_HOUR
+_BANK_DAY_AT_MOST_NS = 2 * DAY_NS
 _MOVED_AT_MOST_NS = 3 * DAY_NS
 """A release of the same name farther away is next week's, not a moved one."""
 _MOVES = 4
@@ -120,6 +125,10 @@ def _around(planned: tuple[Planned, ...], at_utc_ns: UtcNs, policy: WindowPolicy
     return planned[low : bisect_right(planned, at_utc_ns + reach, lo=low, key=_time)]
 
 
+def _begin(window: Window) -> UtcNs:
+    return window.from_utc_ns
+
+
 def _time(planned: Planned) -> UtcNs:
     return planned.news.at_utc_ns
 
@@ -132,13 +141,16 @@ def _stretches(planned: Planned, policy: WindowPolicy) -> list[tuple[UtcNs, UtcN
     event = planned.news
     if not _timed(event):
         return [(event.at_utc_ns, event.at_utc_ns + DAY_NS)]
-    return [(time - policy.before_ns, time + policy.after_ns) for time in (event.at_utc_ns, *planned.also_utc_ns)]
+    instants = (event.at_utc_ns, *planned.also_utc_ns)
+    if event.impact == HOLIDAY:
+        return [(instant, next_local_time(instant, NEW_YORK, _BANK_DAY_ENDS_S)) for instant in instants]
+    return [(instant - policy.before_ns, instant + policy.after_ns) for instant in instants]
 
 
 class Releases:
     """The releases of one book that concern one pair, in order of time, so that most instants need one look at each list."""
 
-    __slots__ = ("_from", "_next", "_times", "_to", "book", "currencies", "policy")
+    __slots__ = ("_bank_days", "_bank_from", "_from", "_next", "_times", "_to", "book", "currencies", "policy")
 
     def __init__(self, book: NewsBook, currencies: tuple[str, str], policy: WindowPolicy) -> None:
         """All three are kept as they are; another book, pair or policy needs other releases."""
@@ -146,6 +158,9 @@ class Releases:
         concerned = [planned for planned in book.planned if _concerns(planned.news, currencies, policy.impacts)]
         self._next = [planned.news for planned in concerned if _timed(planned.news)]
         self._times = [event.at_utc_ns for event in self._next]
+        holidays = WindowPolicy(impacts=(HOLIDAY,), before_ns=0, after_ns=0)
+        self._bank_days = sorted(windows(book, currencies, holidays), key=_begin)
+        self._bank_from = [window.from_utc_ns for window in self._bank_days]
         self._from: list[UtcNs] = []
         self._to: list[UtcNs] = []
         for start, end in sorted(stretch for planned in concerned for stretch in _stretches(planned, policy)):
@@ -165,6 +180,12 @@ class Releases:
         row = bisect_left(self._times, at_utc_ns)
         return self._next[row] if row < len(self._next) else None
 
+    def bank_holidays(self, at_utc_ns: UtcNs) -> str:
+        """The bank holidays that hold at an instant, in words; asked where none of them closes."""
+        first, end = (bisect_right(self._bank_from, limit) for limit in (at_utc_ns - _BANK_DAY_AT_MOST_NS, at_utc_ns))
+        held = [_said(window.planned.news) for window in self._bank_days[first:end] if at_utc_ns < window.to_utc_ns]
+        return f"{', '.join(held)}: closes nothing" if held else ""
+
 
 def news_window(at_utc_ns: UtcNs, releases: Releases, *, hold_when_unavailable: bool) -> Ruling:
     """No release is near. The value is minutes until the release that closes (negative after it), or until the next one."""
@@ -178,7 +199,8 @@ def news_window(at_utc_ns: UtcNs, releases: Releases, *, hold_when_unavailable: 
     if not inside:
         following = releases.following(at_utc_ns)
         minutes = None if following is None else (following.at_utc_ns - at_utc_ns) / _MINUTE_NS
-        return Ruling(check=Check("news", minutes, limit, True, missing or ("" if following is None else _said(following))))
+        said = ("" if following is None else _said(following), releases.bank_holidays(at_utc_ns))
+        return Ruling(check=Check("news", minutes, limit, True, missing or "; ".join(part for part in said if part)))
     event = inside[0].planned.news
     minutes = (event.at_utc_ns - at_utc_ns) / _MINUTE_NS
     more = f" and {len(inside) - 1} more" if len(inside) > 1 else ""

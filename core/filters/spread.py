@@ -80,7 +80,12 @@ def spread_stop(spread_price: PriceDistance, stop_distance: PriceDistance, *, ma
 
 
 def spread_usual(
-    spread_price: PriceDistance, usual_price: PriceDistance | None, *, max_x: float, usual_min_price: PriceDistance
+    spread_price: PriceDistance,
+    usual_price: PriceDistance | None,
+    *,
+    pip: PriceDistance,
+    max_x: float,
+    usual_min_price: PriceDistance,
 ) -> Ruling:
     """The spread as a multiple of the usual one; an account that quotes none at all is measured against `usual_min_price`."""
     if usual_price is None:
@@ -88,4 +93,4 @@ def spread_usual(
     usual = max(usual_price, usual_min_price)
     times = spread_price / usual if usual > 0.0 else None
     passed = times is not None and times <= max_x * _NOISE_X
-    return Ruling(check=Check("spread_usual", times, max_x, passed, f"usual {usual:.3g}"), passing=not passed)
+    return Ruling(check=Check("spread_usual", times, max_x, passed, f"usual {usual / pip:.3g} pips"), passing=not passed)

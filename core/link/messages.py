@@ -211,6 +211,8 @@ class NewsNow(Struct, frozen=True, kw_only=True, tag="news_now"):
     available: bool
     events: tuple[News, ...]
     why: str = ""
+    impacts: tuple[str, ...] = ()
+    """Those that close entries; empty where the engine does not say."""
 
 
 class LogNow(Struct, frozen=True, kw_only=True, tag="log_now"):

@@ -55,7 +55,16 @@ class Parameter(Struct, frozen=True, kw_only=True):
             low = "" if self.low is None else f" from {self.low:g}"
             high = "" if self.high is None else f" to {self.high:g}"
             return f"{what}{low}{high}{unit}"
+        if self.members:
+            return f"a list of {', '.join(self.members)}"
         return {"text": "a text", "list": "a list of texts", "table": "a table"}[self.kind]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The words that a list may hold, where only some are."""
+        base = get_args(self.annotation)[0] if get_origin(self.annotation) is Annotated else self.annotation
+        member = next(iter(get_args(base)), None) if self.kind == "list" else None
+        return tuple(map(str, get_args(member))) if get_origin(member) is Literal else ()
 
     def takes(self, value: Any) -> bool:
         """Whether a value is one of those allowed."""

@@ -34,5 +34,5 @@ def render_settings(tree: Tree) -> str:
 def _entry(row: Parameter, value: Any) -> str:
     unit = f" [{row.unit}]" if row.unit else ""
     allowed = f"; {row.low:g} to {row.high:g}" if row.low is not None else ""
-    words = f"; {', '.join(map(str, row.choices))}" if row.choices else ""
+    words = f"; {', '.join(map(str, row.choices or row.members))}" if row.choices or row.members else ""
     return f"# {row.meaning}{unit}{allowed}{words}; {row.takes_effect}\n{row.name} = {shown(value)}\n"

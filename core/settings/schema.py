@@ -160,7 +160,10 @@ class Filters(Section, frozen=True):
 class NewsSection(Section, frozen=True):
     """Calendar of economic releases and the windows around them."""
 
-    impacts: Annotated[tuple[Literal["high", "medium", "low"], ...], words("Impacts that close the window")]
+    impacts: Annotated[
+        tuple[Literal["high", "medium", "low", "holiday"], ...],
+        words("Impacts that close the window around a release; holiday closes a currency's whole bank holiday"),
+    ]
     before_minutes: Annotated[float, number("No entries before a release", "minutes", 0, 1440)]
     after_minutes: Annotated[float, number("No entries after a release", "minutes", 0, 1440)]
     when_unavailable: Annotated[Literal["trade", "hold"], choice("What to do without a calendar", "at once")]

@@ -238,7 +238,9 @@ def _try(strategy: Strategy, file: str) -> None:
 def _trial(strategy: Strategy) -> bytes:
     m15, h1 = trial_candles(strategy.warmup_bars + _TRIED_ROWS, max(strategy.warmup_h1_bars, 1))
     columns = strategy.prepare(m15, h1, TRIAL_INSTRUMENT)
-    found = strategy.candidates(columns).tolist()
+    found = np.asarray(strategy.candidates(columns)).tolist()
+    if len(found) != len(m15):
+        raise ValueError(f"candidates() gives {len(found):,} truth values for {len(m15):,} M15 bars")
     last = list(range(len(m15) - _TRIED_ROWS, len(m15)))
     rows = [row for row, at in enumerate(found) if at][-_TRIED_ROWS:] + last
     return msgspec.json.encode((found, [strategy.decide(columns, row, TRIAL_INSTRUMENT) for row in rows]))

@@ -24,6 +24,7 @@ from core.model.errors import DataError
 from core.model.market import Instrument
 from core.model.units import UtcNs
 from core.scan.bars import h1_of
+from core.scan.look import prepared
 from core.scan.plan import Plan
 from core.strategy.foreign import Failed, attempted
 from core.strategy.interface import Columns, Decision, Strategy
@@ -164,8 +165,8 @@ class _Prepared:
 
 
 def _prepared(plan: Plan, m15: Candles, instrument: Instrument, h1: Candles | None = None) -> _Prepared:
-    columns = plan.strategy.prepare(m15, h1_of(m15) if h1 is None else h1, instrument)
-    return _Prepared(columns, plan.strategy.candidates(columns).astype(np.float64))
+    columns, candidates = prepared(plan.strategy, m15, h1_of(m15) if h1 is None else h1, instrument)
+    return _Prepared(columns, candidates.astype(np.float64))
 
 
 def _window(plan: Plan, m15: Candles, row: int, instrument: Instrument) -> _Prepared:
@@ -185,11 +186,11 @@ def _whole(plan: Plan, instrument: Instrument, m15: Candles, rows: int) -> tuple
     whole = attempted("", _prepared, plan, m15, instrument)
     if isinstance(whole, Failed):
         return None, [], whole.error
-    prepared: _Prepared = whole
-    found = np.flatnonzero(prepared[_CANDIDATES][first:-1] > 0.0) + first
+    known: _Prepared = whole
+    found = np.flatnonzero(known[_CANDIDATES][first:-1] > 0.0) + first
     spread = np.linspace(first, len(m15) - 2, max(rows // 2, 1)).astype(np.int64)
     some = found[np.linspace(0, len(found) - 1, min(len(found), rows // 2)).astype(np.int64)] if len(found) else found
-    return prepared, sorted({*some.tolist(), *spread.tolist()}), ""
+    return known, sorted({*some.tolist(), *spread.tolist()}), ""
 
 
 def _first_change(name: str, was: FloatArray, becomes: FloatArray, m15: Candles, seen_to: UtcNs) -> list[Fault]:

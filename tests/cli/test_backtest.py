@@ -109,6 +109,33 @@ def test_what_if_over_prices_looks_at_the_last_days_of_them_and_begins_flat(
     assert " to 2025-11-01 00:00 UTC" in capsys.readouterr().out
 
 
+def test_a_report_may_take_the_place_of_the_one_it_is_compared_with_and_of_no_settings(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--no-reruns", "--home", str(tmp_path), "--report"]
+    folder = tmp_path / "report"
+    busy = ("--set", "strategy.confidence_min=0.4", "--set", "filters.entry_hours=[]")
+    assert main([*words, str(folder), *busy]) == 0
+    capsys.readouterr()
+    assert main([*words, str(folder), "--compare", str(folder)]) == 0
+    assert "strategy.confidence_min: 0.4 -> " in capsys.readouterr().out
+    assert main(["init", "--home", str(tmp_path)]) == 0
+    mine = (tmp_path / "settings.toml").read_bytes()
+    assert main([*words, str(tmp_path)]) == 6
+    assert "would lose it; name another folder with --report" in capsys.readouterr().err
+    assert (tmp_path / "settings.toml").read_bytes() == mine
+
+
+def test_what_if_a_value_that_holds_is_told_at_once(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["whatif", "--data", str(recorded_data / "m15"), "--pairs", "EURUSD", "--home", str(tmp_path)]
+    assert main([*words, "--set", "care.age_max_hours=4.0", "--set", "risk.risk_per_trade_pct=1"]) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert "care.age_max_hours is 4.0 already, risk.risk_per_trade_pct is 1.0 already: both runs would be the same" in told.err
+
+
 @pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="a console of its own would be needed to press Ctrl-C in")
@@ -144,3 +171,15 @@ def test_ctrl_c_for_all_processes_ends_a_search_in_one_line(tmp_path: Path, reco
     assert "stopped by hand" in said
     assert "Traceback" not in said
     assert study.read_text(encoding="utf-8").count("\n") % 8 == 1, "the head, and whole batches"
+
+
+def test_a_report_that_cannot_be_written_does_not_take_the_result_with_it(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "reports").write_text("a file where a folder should be", encoding="utf-8")
+    words = ["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--no-reruns", "--home", str(tmp_path), "--json"]
+    assert main(words) == 6
+    told = capsys.readouterr()
+    assert "the report cannot be written" in told.err
+    assert json.loads(told.out.strip().splitlines()[-1])["report"] is None
+    assert "digest    " in told.out

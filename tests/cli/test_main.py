@@ -120,6 +120,8 @@ def test_init_writes_once_and_keeps_the_old_file(tmp_path: Path, capsys: pytest.
     assert main([*words, "--force", "--json"]) == 0
     kept = json.loads(capsys.readouterr().out.splitlines()[-1])["kept"]
     assert Path(kept).read_text() == "# mine\n"
+    assert main([*words, "--force"]) == 0
+    assert Path(kept).read_text() == "# mine\n", "a second time does not take the first copy"
 
 
 def test_init_writes_a_strategy_that_loads_and_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,7 +87,7 @@ def test_settings_of_the_command_line_are_checked() -> None:
 
 def test_rates() -> None:
     assert parse_rates(["USDJPY=150", "eurusd=1.1"]) == {"USDJPY": 150.0, "EURUSD": 1.1}
-    for text in ("USDJPY=0", "USDJPY=-1", "USDJPY=nan", "USDJPY=inf", "USDJPY=much"):
+    for text in ("USDJPY=0", "USDJPY=-1", "USDJPY=nan", "USDJPY=inf", "USDJPY=much", "USDJPY,EURUSD=1"):
         with pytest.raises(UsageError, match="is no price"):
             parse_rates([text])
 

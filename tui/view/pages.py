@@ -171,10 +171,17 @@ def news(answer: NewsNow, now_utc_ns: UtcNs, width: int, glyphs: Glyphs) -> Shee
             (at, Span(away), Span(event.currency, "strong"), Span(sign, role), Span(event.title, role if role == "muted" else ""))
         )
     head, lines = table(NEWS, rows, width, glyphs)
-    note = "available" if answer.available else f"NO CALENDAR: {clean(answer.why)}"
+    note = f"available{_holidays(answer)}" if answer.available else f"NO CALENDAR: {clean(answer.why)}"
     if not rows:
         return Sheet((head,), [(Span("Nothing in the calendar.", "muted"),)], ["nothing"], note)
     return Sheet((head,), lines, [f"news:{number}" for number in range(len(rows))], note)
+
+
+def _holidays(answer: NewsNow) -> str:
+    """What the desk makes of the bank holidays that are listed."""
+    if not answer.impacts or not any(event.impact == "holiday" for event in answer.events):
+        return ""
+    return ", bank holidays close their day" if "holiday" in answer.impacts else ", bank holidays close nothing"
 
 
 def health(engine: EngineHealth, orders: Sequence[OrderGiven], width: int, glyphs: Glyphs) -> Sheet:

@@ -144,6 +144,15 @@ def test_ctrl_c_while_processes_are_started_is_heard_afterwards() -> None:
     assert heard == [signal.SIGINT]
 
 
+def test_a_line_that_is_no_trial_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "study.jsonl"
+    Study(path, head())
+    with path.open("a", encoding="utf-8") as file:
+        file.write("edited by hand\n")
+    with pytest.raises(UsageError, match="line 2 is no trial"):
+        Study(path, head())
+
+
 def test_the_study_of_another_search_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
     Study(path, head())

@@ -39,6 +39,7 @@ def test_a_report_opens_again_and_needs_nothing_else(tmp_path: Path, result: Bac
     assert result.summary.digest in text
     assert "<svg" in text
     assert "Partial" not in text
+    assert "No calendar was named (news.files)" in text
     with (tmp_path / "report" / "trades.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == result.summary.trades

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from core.backtest.settings import with_changes
 from core.backtest.taped import Stretch, stretch_of
 from core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
 from core.engine.session import run_to_end, start_run
@@ -49,6 +50,11 @@ def test_candles_twice_as_is_and_changed(tmp_path: Path) -> None:
     assert not other.difference.same_trades
     assert other.exits.changed
     assert other.reality is None
+    broken = tmp_path / "broken.py"
+    broken.write_text(kit.COIN.replace("confidence=0.6 +", "confidence=float('nan') +"), encoding="utf-8")
+    change = ("strategy.file", str(broken))
+    failing = over_candles(market, settings, strategy, load_strategy(with_changes(settings, [change])), [change], None)
+    assert [note for note in failing.notes if note.startswith("changed: EURUSD: no signal at ") and "confidence of nan" in note]
     with pytest.raises(SettingsError):
         over_candles(market, settings, strategy, strategy, [("care.age_max_hours", -1.0)], None)
 
@@ -136,7 +142,7 @@ def test_what_is_open_at_the_beginning_fares_otherwise_under_another_setting(hom
 
 @pytest.mark.slow
 def test_a_close_that_the_operator_ordered_is_carried_out_on_the_position_of_the_same_signal(home: Home) -> None:
-    found = asked(home, BY_HAND - 3 * H1_NS, ("filters.entry_hours", []))
+    found = asked(home, BY_HAND - 3 * H1_NS, ("ui.ascii", True))
     assert found.reality is not None
     assert found.reality.same_digest
     by_hand = [trade for trade in found.as_is.trades if trade.reason == "command"]
@@ -169,6 +175,9 @@ def test_the_operator_paused_in_both_runs(home: Home) -> None:
 def test_a_tape_cannot_answer_for_another_strategy_or_a_moment_that_it_does_not_hold(home: Home) -> None:
     with pytest.raises(UsageError, match="under the old one"):
         asked(home, 0, ("strategy.parameters", {}))
+    held = stretch(home).settings.care.age_max_hours
+    with pytest.raises(UsageError, match=f"age_max_hours is {held} already"):
+        asked(home, 0, ("care.age_max_hours", held))
     with pytest.raises(DataError, match="tape"):
         asked(home, BEGIN_NS + 90 * H1_NS, ("ui.ascii", True))
 
@@ -196,6 +205,8 @@ def test_a_restart_is_no_break_and_its_settings_hold_from_there_on(tmp_path: Pat
     held = stretch(home, BEGIN_NS + 26 * H1_NS)
     assert held.settings.care.age_max_hours == 4.0
     assert held.settings_now.care.age_max_hours == 3.0
+    now = asked(home, BEGIN_NS + 26 * H1_NS, ("care.age_max_hours", 3.0))
+    assert not now.difference.same_trades, "what holds by now did not on the first days"
     assert found.begin is not None
     assert found.begin.at_utc_ns < BEGIN_NS + 48 * H1_NS < found.as_is.to_utc_ns
     assert found.reality is not None

@@ -13,6 +13,7 @@ import pytest
 
 from core.data.download import Downloaded, Progress, download, trading_hours
 from core.data.files import price_files
+from core.data.importing import import_files
 from core.data.recording import load_candles
 from core.data.series import Bars
 from core.model.errors import DataError
@@ -100,6 +101,20 @@ def test_a_day_comes_down_hour_by_hour_and_becomes_bars_with_their_own_ask(feed,
     assert quarters.bid.tick_volume.sum() == done.ticks
     assert quarters.bid.high.max() == minutes.bid.high.max()
     assert quarters.first_utc_ns == np.datetime64("2012-12-03", "ns").astype(int)
+
+
+def test_bars_without_an_ask_are_not_given_up_for_a_day_of_the_feed(feed, tmp_path):
+    bars = tmp_path / "GBPJPY_M15.csv"
+    head = "time_utc,open,high,low,close,tick_volume,spread_points\n"
+    bars.write_text(
+        head + "".join(f"2012-11-05T{hour:02d}:{quarter}:00Z,1,1,1,1,1,2\n" for hour in range(9) for quarter in (15, 30))
+    )
+    import_files([bars], tmp_path / "store", period="M15")
+    with pytest.raises(DataError, match="has a spread, the feed has own ask prices") as refusal:
+        run(feed, tmp_path)
+    assert "--into" in refusal.value.one_line()
+    assert feed.asked == []
+    assert len(load_candles(tmp_path / "store", "GBPJPY", "M15")) == 18
 
 
 def test_what_is_there_is_not_fetched_again(feed, tmp_path):

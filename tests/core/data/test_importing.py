@@ -161,6 +161,37 @@ def test_a_second_import_adds_and_replaces(tmp_path):
     assert load_candles(store, "EURUSD", "H1").bid.close.tolist() == [1.1] * 6 + [1.2] * 4
 
 
+def test_bars_that_tell_costs_otherwise_take_nothing_from_those_that_are_there(recorded_data, tmp_path):
+    store = tmp_path / "store"
+    import_files([recorded_data / "m15" / "EURUSD_M15.csv.gz"], store)
+    before = load_candles(store, "EURUSD", "M15")
+    minutes = tmp_path / "EURUSD_M15_ask.csv"
+    head = ",".join(f"{side}_{part}" for side in ("bid", "ask") for part in ("open", "high", "low", "close"))
+    minutes.write_text(f"time_utc,{head}\n2024-08-05T00:00:00Z,1.1,1.1,1.1,1.1,1.2,1.2,1.2,1.2\n")
+    other = tmp_path / "EURGBP_M5.csv"
+    other.write_text("time_utc,open,high,low,close\n2024-08-05T00:00:00Z,1.1,1.1,1.1,1.1\n2024-08-05T00:05:00Z,1.1,1.1,1.1,1.1\n")
+    plain = recorded_data / "m15_dukascopy" / "EURUSD_M15.csv.gz"
+    with pytest.raises(DataError, match=r"has a spread, .* has no spread: ") as refused:
+        import_files([other, plain], store)
+    assert "--into" in refused.value.one_line()
+    with pytest.raises(DataError, match=r"has a spread, .* has own ask prices: "):
+        put_into(store, [next(read_series(file) for file in price_files(tmp_path) if file.path == minutes)])
+    after = load_candles(store, "EURUSD", "M15")
+    assert len(after.bid) == len(before.bid)
+    assert after.spread_known
+    assert [file.path.name for file in price_files(store)] == ["EURUSD_M15.npz"], "nothing is written when one cannot be"
+
+
+def test_hours_of_ticks_around_others_leave_them_where_they_are(tmp_path):
+    head = "time_utc,bid,ask\n"
+    for hour in (1, 2, 3):
+        (tmp_path / f"EURUSD_ticks_{hour}.csv").write_text(head + f"2024-08-05T0{hour}:00:00.000Z,1.{hour},1.{hour}\n")
+    store = tmp_path / "store"
+    import_files([tmp_path / "EURUSD_ticks_2.csv"], store)
+    import_files([tmp_path / "EURUSD_ticks_1.csv", tmp_path / "EURUSD_ticks_3.csv"], store)
+    assert read_series(price_files(store)[0]).bid.tolist() == [1.1, 1.2, 1.3]
+
+
 def test_what_cannot_be_mended_is_left_out_and_counted(tmp_path):
     path = tmp_path / "GBPUSD.csv"
     path.write_text(
@@ -216,3 +247,12 @@ def test_names_tell_the_pair(tmp_path):
     assert pair_of(tmp_path / "DAT_MT_GBPUSD_M1.csv") == "GBPUSD"
     assert pair_of(tmp_path / "ticks-EUR-USD-2026.json") == "EURUSD"
     assert pair_of(tmp_path / "XAUUSD" / "2024.csv") == "XAUUSD"
+
+
+def test_a_name_that_no_store_would_find_again_is_refused(recorded_data, tmp_path):
+    path = recorded_data / "raw_samples" / "mt5_export" / "US30m_H1_head1500.csv"
+    with pytest.raises(DataError, match=r"US30_H1\.npz would not be found again"):
+        import_files([path], tmp_path / "store", symbol="US30")
+    assert not (tmp_path / "store").exists()
+    import_files([path], tmp_path / "store", symbol="US30.M")
+    assert [file.symbol for file in price_files(tmp_path / "store")] == ["US30.M"]

@@ -39,6 +39,15 @@ def test_both_days_belong_to_the_range_and_warm_up_comes_from_before_it(tmp_path
     assert bars.end_utc_ns == recording.to_utc_ns
 
 
+def test_days_without_data_inside_the_range_are_told(tmp_path):
+    write_days(tmp_path / "m15", "EURUSD_M15_a.csv", 5, 2)
+    write_days(tmp_path / "m15", "EURUSD_M15_b.csv", 20, 3)
+    whole = load_recording([tmp_path / "m15"], ["EURUSD"], from_day=date(2024, 8, 6), to_day=date(2024, 8, 22))
+    assert whole.notes == ("EURUSD: no data from 2024-08-06 to 2024-08-20",)
+    after = load_recording([tmp_path / "m15"], ["EURUSD"], from_day=date(2024, 8, 21), to_day=date(2024, 8, 22))
+    assert after.notes == ()
+
+
 def test_without_days_the_range_runs_from_the_first_warm_day_to_the_earliest_end(tmp_path):
     write_days(tmp_path / "m15", "EURUSD_M15.csv", 5, 5)
     write_days(tmp_path / "m15", "USDJPY_M15.csv", 6, 3, price=150.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from core.data.catalogue import catalogue
@@ -26,7 +28,8 @@ def found(verified):
 def test_gaps_and_holidays_are_those_that_were_counted_by_others(recorded_data, name, rows, missing, holidays, verdict):
     verified = verify(recorded_data / name)
     counts = found(verified)
-    assert (verified.rows, counts.get("missing", 0), counts.get("holidays", 0)) == (rows, missing, holidays)
+    away = counts.get("holidays", 0) + counts.get("whole days missing", 0)
+    assert (verified.rows, counts.get("missing", 0), away) == (rows, missing, holidays)
     assert verified.verdict == verdict
 
 
@@ -41,6 +44,18 @@ def test_quirks_of_two_sided_bars_and_ticks_are_counted(recorded_data):
     assert found(verify(recorded_data / "m1_bidask/USDJPY_M1_bidask_2013-02.csv.gz"))["ask under bid"] >= 683
     ticks = verify(recorded_data / "ticks/EURUSD_ticks_2025-09.csv.gz")
     assert (found(ticks)["the same tick again"], ticks.verdict) == (31, "good")
+
+
+def test_a_week_that_is_missing_is_no_row_of_holidays(recorded_data, tmp_path):
+    lines = gzip.decompress((recorded_data / "m15" / "EURUSD_M15.csv.gz").read_bytes()).decode().splitlines(keepends=True)
+    path = tmp_path / "EURUSD_M15.csv"
+    path.write_text("".join(line for line in lines if not "2024-05-06" <= line[:10] <= "2024-05-10"))
+    verified = verify(path)
+    (gone,) = [finding for finding in verified.findings if finding.check == "whole days missing"]
+    assert (gone.count, gone.example, verified.verdict) == (4, "2024-05-07", "usable"), "each day begins the evening before"
+    ticks = tmp_path / "EURUSD_ticks.csv"
+    ticks.write_text("time_utc,bid,ask\n2024-05-06T10:00:00.000Z,1.1,1.1\n2024-05-13T10:00:00.000Z,1.1,1.1\n")
+    assert verify(ticks).verdict == "usable"
 
 
 def test_all_that_is_wrong_is_listed_at_once(tmp_path):

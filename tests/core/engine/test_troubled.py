@@ -15,7 +15,8 @@ from cli.started import arguments_of
 from core.brokers.simulator.faults import FaultRates
 from core.brokers.simulator.trouble import fault_rates, fault_words
 from core.engine.engine import Engine
-from core.engine.session import RunWish, run_to_end, start_run
+from core.engine.session import run_to_end, start_run
+from core.engine.wish import RunWish
 from core.link.messages import AskBars, Bars
 from core.model.errors import UsageError
 from core.model.inputs import BarClosed, FeedState, Input

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from core.engine.upkeep import Upkeep
+from core.link.messages import AskNews, NewsNow
 from core.model.inputs import Calendar, News
 from core.model.units import H1_NS, NS_PER_S, UtcNs
+from tests.sim.world import World
 
 TUESDAY_8 = 1_736_236_800 * NS_PER_S
 EVENT = News(at_utc_ns=TUESDAY_8 + H1_NS, currency="USD", impact="high", title="CPI")
@@ -76,3 +79,16 @@ async def test_a_calendar_is_told_when_it_is_another() -> None:
     assert len(stage.posted) == 1
     stage.news = None
     assert not (await stage.upkeep.first_calendar()).available
+
+
+def test_the_news_page_hears_which_impacts_close(tmp_path: Path) -> None:
+    world = World(tmp_path / "home", seed=3, history_days=30, desk__pairs=["EURUSD"], news__impacts=["high", "holiday"])
+
+    async def look(world: World) -> NewsNow:
+        engine = await world.start()
+        answer = await engine.side.answer(AskNews())
+        await world.close()
+        assert isinstance(answer, NewsNow)
+        return answer
+
+    assert world.run(look).impacts == ("high", "holiday")

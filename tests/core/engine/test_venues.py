@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from core.brokers.simulator.market_crash import CRASH_UTC_NS
+from core.data.recording import load_recording
 from core.engine.session import run_to_end, start_run
-from core.engine.venues import CRASH_SEED, crash_venue
+from core.engine.venues import CRASH_SEED, crash_venue, known_news
 from core.engine.wish import CRASH_AGE_MAX_HOURS, RunWish, wished_settings
 from core.model.effects import Effect, PositionOpened, TradeClosed
 from core.model.errors import DataError
+from core.model.inputs import News
 from core.model.units import UtcNs
 from core.settings.home import Home
 from core.settings.load import shipped_settings
@@ -54,3 +57,26 @@ async def test_the_shipped_crash_is_met_with_sterling_open_and_fills_far_beyond_
     assert hit.symbol == "GBPUSD"
     assert hit.reason == "stop"
     assert hit.result_r < -2.0, "a gap does not stop at the stop"
+
+
+def test_a_calendar_that_does_not_reach_the_days_is_none_and_said(recorded_data: Path) -> None:
+    recording = load_recording([recorded_data / "m15"], ["EURUSD"], from_day=date(2024, 7, 1), to_day=date(2024, 7, 31))
+
+    def told(*days: date) -> tuple[bool, tuple[str, ...]]:
+        stamps = (int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 10**9 for day in days)
+        events, said = known_news(tuple(News(at_utc_ns=at, currency="USD", impact="high") for at in stamps), recording)
+        return events is not None, said
+
+    assert told(date(2024, 6, 20), date(2024, 7, 31)) == (True, ())
+    assert told(date(2026, 7, 26), date(2026, 7, 31)) == (
+        False,
+        ("news.files begin at 2026-07-26T00:00:00.000Z, after these days: there is no calendar",),
+    )
+    assert told(date(2024, 7, 15), date(2024, 7, 20)) == (
+        True,
+        (
+            "news.files begin at 2024-07-15T00:00:00.000Z; no release is known before that",
+            "news.files end at 2024-07-20T00:00:00.000Z; no release is known after that",
+        ),
+    )
+    assert not told(date(2023, 1, 1))[0]

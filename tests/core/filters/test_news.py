@@ -139,3 +139,24 @@ def test_prepared_releases_say_what_a_look_through_the_whole_book_says(calendars
     assert releases.near(now) is bool(inside)
     assert releases.following(now) == next_release(now, news, PAIR, POLICY.impacts)
     assert news_window(now, releases, hold_when_unavailable=False).passed is not bool(inside)
+
+
+def test_a_bank_holiday_is_told_and_closes_nothing_unless_it_is_to() -> None:
+    swiss = News(at_utc_ns=utc("2025-06-09 05:00"), currency="CHF", impact="holiday", title="Bank Holiday")
+    dated = News(at_utc_ns=utc("2025-06-09 00:00"), currency="EUR", impact="holiday", title="French Bank Holiday", all_day=True)
+    known = book(swiss, dated, at="2025-06-08 12:00")
+    shipped = news_window(utc("2025-06-09 09:00"), Releases(known, ("EUR", "CHF"), POLICY), hold_when_unavailable=False).check
+    assert shipped.passed
+    assert shipped.note == "EUR holiday French Bank Holiday (all day), CHF holiday Bank Holiday: closes nothing"
+    assert at("2025-06-10 09:00", known, ("EUR", "CHF")).check.note == ""
+    assert at("2025-06-09 09:00", known, ("GBP", "USD")).check.note == ""
+    closing = WindowPolicy(impacts=("high", "holiday"), before_ns=30 * MINUTE, after_ns=30 * MINUTE)
+
+    def closed(when: str, *currencies: str) -> str:
+        ruling = news_window(utc(when), Releases(known, (currencies[0], currencies[1]), closing), hold_when_unavailable=False)
+        return "" if ruling.passed else text(ruling.again_utc_ns)
+
+    assert closed("2025-06-09 04:45", "CHF", "JPY") == "", "from the time that the calendar gives, not half an hour before"
+    assert closed("2025-06-09 05:00", "CHF", "JPY") == closed("2025-06-09 20:59", "CHF", "JPY") == "2025-06-09 21:00:00"
+    assert closed("2025-06-09 21:00", "CHF", "JPY") == "", "the bank day is over at 17:00 in New York"
+    assert closed("2025-06-09 23:00", "EUR", "USD") == "2025-06-10 00:00:00"

@@ -44,9 +44,9 @@ def test_a_spread_of_nothing_was_seen() -> None:
     table = UsualSpreads([])
     table.observe(NOON, 0.0)
     assert table.usual(NOON) == pytest.approx(0.0, abs=1e-8)
-    raw = spread_usual(0.00002, table.usual(NOON), max_x=3.0, usual_min_price=0.00002)
+    raw = spread_usual(0.00002, table.usual(NOON), pip=0.0001, max_x=3.0, usual_min_price=0.00002)
     assert raw.passed
-    assert not spread_usual(0.00007, table.usual(NOON), max_x=3.0, usual_min_price=0.00002).passed
+    assert not spread_usual(0.00007, table.usual(NOON), pip=0.0001, max_x=3.0, usual_min_price=0.00002).passed
 
 
 def test_verdicts_carry_numbers_and_may_be_asked_again() -> None:
@@ -55,12 +55,17 @@ def test_verdicts_carry_numbers_and_may_be_asked_again() -> None:
     assert (ruling.passed, ruling.passing) == (False, True)
     assert spread_stop(0.0002, 0.0020, max_fraction=0.10).passed
     assert not spread_stop(0.0002, 0.0, max_fraction=0.10).passed
-    assert not spread_usual(0.0004, 0.0001, max_x=3.0, usual_min_price=0.0).passed
-    assert spread_usual(0.0004, None, max_x=3.0, usual_min_price=0.0).passed
-    assert not spread_usual(0.0004, 0.0, max_x=3.0, usual_min_price=0.0).passed
-    assert spread_usual(0.00012, 0.00004, max_x=3.0, usual_min_price=0.0).passed, (
+    assert not spread_usual(0.0004, 0.0001, pip=0.0001, max_x=3.0, usual_min_price=0.0).passed
+    assert spread_usual(0.0004, None, pip=0.0001, max_x=3.0, usual_min_price=0.0).passed
+    assert not spread_usual(0.0004, 0.0, pip=0.0001, max_x=3.0, usual_min_price=0.0).passed
+    assert spread_usual(0.00012, 0.00004, pip=0.0001, max_x=3.0, usual_min_price=0.0).passed, (
         "three times is three times, whatever floats say"
     )
+
+
+def test_the_usual_spread_is_told_in_pips() -> None:
+    assert spread_usual(0.00004, 0.00004, pip=0.0001, max_x=3.0, usual_min_price=0.0).check.note == "usual 0.4 pips"
+    assert spread_usual(0.002, 0.002, pip=0.01, max_x=3.0, usual_min_price=0.0).check.note == "usual 0.2 pips"
 
 
 @given(st.lists(st.floats(0, 0.01), min_size=1, max_size=30))

@@ -212,3 +212,9 @@ def test_a_queue_that_cannot_hold_an_answer_of_each_pair_is_refused() -> None:
 def test_early_closes_are_read_with_and_without_an_hour_and_pairs() -> None:
     good = ["2026-12-24 13:00", "2026-11-26 13:00 XAUUSD EURUSD", "2026-12-25", "2026-12-25 XAUUSD"]
     assert validated(with_values(shipped_tree(), [("care.early_closes", good)]), "test").care.early_closes == tuple(good)
+
+
+def test_a_list_of_certain_words_names_them() -> None:
+    assert mistakes(with_values({}, [("news.impacts", ["high", "holiday"])])) == []
+    (told,) = mistakes(with_values({}, [("news.impacts", ["holidays"])]))
+    assert told.endswith("must be a list of high, medium, low, holiday")

@@ -171,6 +171,7 @@ BODY = template_text()
             "Crossing",
             "fails on a trial window: KeyError: 'apaart'",
         ),
+        (BODY.replace("return up | down", "return (up | down)[5:]"), "Crossing", "truth values for 1,"),
         (
             BODY.replace("import numpy as np", "import random\nimport numpy as np").replace("0.6 +", "random.random() / 3 +"),
             "Crossing",
@@ -195,6 +196,7 @@ BODY = template_text()
         "init",
         "warm-up",
         "column",
+        "length",
         "chance",
         "memory",
     ],

@@ -143,6 +143,17 @@ def test_a_cut_that_a_strategy_cannot_take_is_said():
 
 
 @pytest.mark.parametrize("check", [check_lookahead, check_warmup])
+def test_candidates_of_another_length_are_an_error_and_no_crash(check):
+    class Short(TrendStrategy):
+        def candidates(self, columns):
+            return super().candidates(columns)[3:]
+
+    found = check(plan(Short(TrendParameters())), instrument(), M15)
+    assert not found.passed
+    assert "one truth value for each M15 bar" in found.error
+
+
+@pytest.mark.parametrize("check", [check_lookahead, check_warmup])
 def test_the_shipped_strategy_and_the_template_are_honest(check, tmp_path):
     (tmp_path / "mine.py").write_text(template_text())
     mine = shipped_settings(("strategy.file", str(tmp_path / "mine.py")), ("strategy.name", "Crossing"))
