@@ -53,8 +53,9 @@ def load_settings(home: Path, extra: Iterable[tuple[str, Any]] = ()) -> Loaded:
     shipped = shipped_tree()
     path = home / SETTINGS_NAME
     mine = read_toml(path) if path.is_file() else {}
-    _refuse(str(path), mistakes(mine))
     file_tree = merged(shipped, mine)
+    if not _sound(file_tree):
+        _refuse(str(path), mistakes(mine))
     overrides, notes = read_overrides(home / OVERRIDES_NAME, lambda key: look_up(file_tree, key))
     tree = with_values(file_tree, ((key, item.value) for key, item in overrides.items()))
     extra_tree = with_values({}, extra)
@@ -71,6 +72,15 @@ def shipped_tree() -> Tree:
 def shipped_settings(*changes: tuple[str, Any]) -> Settings:
     """The shipped values, with `changes` on top; what tests and tools start from."""
     return validated(with_values(shipped_tree(), changes), SETTINGS_NAME)
+
+
+def _sound(tree: Tree) -> bool:
+    """The quick look: no mistake in any section, and no table whose own keys a slow one would have to name."""
+    try:
+        msgspec.convert(tree, Settings, strict=True)
+    except msgspec.ValidationError:
+        return False
+    return not any(tree.get(name) for name in TABLES)
 
 
 def validated(tree: Tree, origin: str, own: Own = ()) -> Settings:
@@ -126,7 +136,6 @@ def read_toml(path: Path) -> Tree:
 def mistakes(tree: Tree, own: Own = ()) -> list[str]:
     """Every mistake among the keys that `tree` has, each on one line."""
     found: list[str] = []
-    known = parameters()
     for section, content in tree.items():
         if section in TABLES:
             found.extend(_table_mistakes(section, content, own))
@@ -135,6 +144,7 @@ def mistakes(tree: Tree, own: Own = ()) -> list[str]:
         elif not isinstance(content, dict):
             found.append(f"{section} = {shown(content)}: must be a section, [{section}]")
         else:
+            known = parameters()
             for name, value in content.items():
                 key = f"{section}.{name}"
                 found.extend(_value_mistakes(known[key], value) if key in known else [_unknown(key, known)])
