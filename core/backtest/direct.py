@@ -19,6 +19,7 @@ from core.brokers.simulator.terminal import SimulatedTerminal
 from core.brokers.simulator.trade import Outcome, Request, execute, refusal
 from core.engine.lockstep import broker_news, run_now
 from core.model.book import Account, BrokerPosition, Deal, DealEntry, DealReason
+from core.model.decimals import rounded
 from core.model.effects import Close, Modify, Submit
 from core.model.effects import Request as Effect
 from core.model.inputs import AccountRead, Book, Changed, DealSeen, Fate, Filled, Input, Report
@@ -118,7 +119,7 @@ class DirectBroker:
             order_ticket=row.order,
             position_id=row.position_id or position_id,
             deal_ticket=row.ticket,
-            lots=round(row.lots, 8),
+            lots=rounded(row.lots, 8),
             price=row.price,
             bid=outcome.bid,
             ask=outcome.ask,
@@ -163,7 +164,7 @@ def _position_of(held: Position, profit_money: Money) -> BrokerPosition:
         position_id=held.position_id or held.ticket,
         symbol=held.symbol,
         side=held.side,
-        lots=round(held.lots, 8),
+        lots=rounded(held.lots, 8),
         open_price=held.open_price,
         stop_price=held.stop_price or None,
         target_price=held.target_price or None,
@@ -185,7 +186,7 @@ def _deal_of(row: DealRow) -> Deal:
         side=Side.SELL if row.kind == DEAL_SELL else Side.BUY,
         entry=_ENTRIES[row.entry],
         reason=_REASONS[row.reason],
-        lots=round(row.lots, 8),
+        lots=rounded(row.lots, 8),
         price=row.price,
         at_utc_ns=_to_ms(row.at_utc_ns),
         profit_money=row.profit_money if trade else 0.0,

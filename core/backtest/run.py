@@ -77,12 +77,13 @@ class Backtest:
         taped: Taped | None = None,
         tape: Tape | None = None,
         clock: Clock | None = None,
+        keeps_state: bool = False,
     ) -> None:
         """Opens the market as a venue. Raises DataError for what cannot be priced.
 
         `every_bar` skips nothing; `columns` [where bars are skipped] answers from columns made once, not as the live scanner
         does, a bar at a time. `taped` answers instead of a scanner and
-        begins with a book. There nothing is skipped, nor where a `tape` is written.
+        begins with a book. There nothing is skipped, nor where a `tape` is written. `keeps_state` keeps `last_state`.
         """
         self.settings = settings
         self.strategy = strategy
@@ -90,12 +91,13 @@ class Backtest:
         self.desk = Desk()
         self.collector = Collector()
         self.last_state: bytes = b""
-        """The desk before what was open at the end of the data was closed; empty before that."""
+        """The desk before what was open at the end of the data was closed, where it is kept; empty before that."""
         self._clock = clock or WallClock()
         self._every_bar = every_bar or tape is not None or taped is not None
         self._taped = taped
         self._columns = columns if columns is not None else not self._every_bar
         self._tape = tape
+        self._keeps_state = keeps_state
         self._ended = ""
         self._complete = True
 
@@ -223,7 +225,8 @@ class Backtest:
             self._finish(steps)
 
     def _finish(self, steps: Driver) -> None:
-        self.last_state = self.desk.checkpoint()
+        if self._keeps_state:
+            self.last_state = self.desk.checkpoint()
         steps.finish()
 
     def _hear(self, _at_utc_ns: UtcNs, effect: Effect) -> None:

@@ -114,8 +114,8 @@ def over_candles(
 ) -> WhatIf:
     """Run recorded days twice. Raises SettingsError for changes that are not allowed."""
     changed = with_changes(settings, changes)
-    first = _ran(Backtest(market, settings, strategy), watcher)
-    second = _ran(Backtest(market, changed, other), watcher)
+    first = _ran(Backtest(market, settings, strategy, keeps_state=True), watcher)
+    second = _ran(Backtest(market, changed, other, keeps_state=True), watcher)
     found = _compared(first, second, _told(changes, settings, changed))
     return msgspec.structs.replace(found, notes=_notes(first.result, second.result))
 
@@ -136,8 +136,8 @@ def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[st
     changed, overlaid = with_changes(stretch.settings, changes), _overlaid(stretch.taped, changes)
     if _settings_told(overlaid) == _settings_told(stretch.taped):
         refuse_the_same(stretch.settings, changed, changes)
-    first = _ran(Backtest(stretch.market, stretch.settings, strategy, taped=stretch.taped), watcher)
-    second = _ran(Backtest(stretch.market, changed, strategy, taped=overlaid), watcher)
+    first = _ran(Backtest(stretch.market, stretch.settings, strategy, taped=stretch.taped, keeps_state=True), watcher)
+    second = _ran(Backtest(stretch.market, changed, strategy, taped=overlaid, keeps_state=True), watcher)
     begun = stretch.begun
     found = _compared(first, second, told, stretch)
     begin = Begin(

@@ -14,6 +14,7 @@ from core.desk.bounds import RESULTS_MAX, trim_list
 from core.desk.context import Context, Untouched
 from core.desk.exposed import open_risk
 from core.desk.states import add_reason, drop_reason
+from core.model.decimals import rounded
 from core.model.effects import Alert, EquityMarked
 from core.model.units import Money, UtcNs
 from core.risk import breakers, funded
@@ -273,5 +274,5 @@ def mark(ctx: Context) -> None:
 def figures(ctx: Context, equity: Money) -> tuple[Money, Money, Money, float]:
     """Equity, balance, the day's result and drawdown as a share of the peak, as they are kept."""
     state = ctx.state
-    day_result = round(-state.breakers.day_loss_money(equity), 8)
-    return round(equity, 8), round(state.balance_money, 8), day_result, state.breakers.drawdown_fraction(equity)
+    day_result = rounded(-state.breakers.day_loss_money(equity), 8)
+    return rounded(equity, 8), rounded(state.balance_money, 8), day_result, state.breakers.drawdown_fraction(equity)

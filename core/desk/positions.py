@@ -15,6 +15,7 @@ from core.desk.gate import filled
 from core.desk.state import Entry, FillSeen, GroupPeak, OrderInFlight, OurPosition
 from core.desk.states import drop_reason
 from core.model.book import BrokerPosition, Deal
+from core.model.decimals import rounded
 from core.model.effects import Alert, PartClosed, PositionOpened, TradeClosed
 from core.model.errors import invariant
 from core.model.inputs import Filled
@@ -187,8 +188,8 @@ def more_by_deal(ctx: Context, position: OurPosition, deal: Deal) -> None:
         return
     total = position.lots + lots
     position.open_price = (position.open_price * position.lots + deal.price * lots) / total
-    position.lots = round(total, 8)
-    position.opened_lots = round(position.opened_lots + lots, 8)
+    position.lots = rounded(total, 8)
+    position.opened_lots = rounded(position.opened_lots + lots, 8)
     position.changed_utc_ns = ctx.now
     ctx.touched = ctx.dirty = True
     ctx.note(
@@ -207,7 +208,7 @@ def lots_by_book(ctx: Context, position: OurPosition, held: BrokerPosition | Non
         more = lots - position.lots
         position.book_ahead_in_lots += more
         position.lots, position.open_price = lots, held.open_price
-        position.opened_lots = round(position.opened_lots + more, 8)
+        position.opened_lots = rounded(position.opened_lots + more, 8)
         position.changed_utc_ns = ctx.now
         ctx.touched = ctx.dirty = True
         revalue(ctx, position)
@@ -218,8 +219,8 @@ def _add_volume(ctx: Context, position: OurPosition, order: OrderInFlight, lots:
     """More volume in the same position: another deal of its order, or an add on a netting account."""
     total = position.lots + lots
     position.open_price = (position.open_price * position.lots + price * lots) / total
-    position.lots = round(total, 8)
-    position.opened_lots = round(position.opened_lots + lots, 8)
+    position.lots = rounded(total, 8)
+    position.opened_lots = rounded(position.opened_lots + lots, 8)
     position.changed_utc_ns = ctx.now
     if position.client_id != order.client_id:
         if order.filled_lots - lots <= LOTS_NOISE:
@@ -285,7 +286,7 @@ def lots_left(ctx: Context, position: OurPosition, lots: Lots) -> None:
     if group is not None:
         whole = sum(held.lots for held in ctx.state.positions.values() if held.group_id == position.group_id)
         group.peak_money *= (whole - gone) / whole
-    position.lots = 0.0 if position.lots - gone <= LOTS_NOISE else round(position.lots - gone, 8)
+    position.lots = 0.0 if position.lots - gone <= LOTS_NOISE else rounded(position.lots - gone, 8)
     position.peak_money *= keep
     position.swap_money *= keep
     position.changed_utc_ns = ctx.now
@@ -432,14 +433,14 @@ def finish(ctx: Context, position: OurPosition) -> None:
             opened_utc_ns=position.opened_utc_ns,
             closed_utc_ns=position.closed_utc_ns,
             open_price=position.open_price,
-            close_price=round(position.close_value / position.settled_lots, 8) if position.settled_lots > 0.0 else 0.0,
+            close_price=rounded(position.close_value / position.settled_lots, 8) if position.settled_lots > 0.0 else 0.0,
             stop_price=position.stop_price,
             reason=position.close_reason,
             rule=position.close_rule,
-            gross_money=round(position.gross_money, 8),
-            commission_money=round(position.commission_money, 8),
-            swap_money=round(position.swap_realised_money, 8),
-            net_money=round(net, 8),
+            gross_money=rounded(position.gross_money, 8),
+            commission_money=rounded(position.commission_money, 8),
+            swap_money=rounded(position.swap_realised_money, 8),
+            net_money=rounded(net, 8),
             risk_money=position.risk_money,
             result_r=result_r,
             peak_money=position.best_money,

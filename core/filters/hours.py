@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from core.clock.zones import NEW_YORK, day_and_second, next_local_time, utc_of_local, week_second
 from core.filters.ruling import Ruling
+from core.model.decimals import rounded
 from core.model.market import Instrument
 from core.model.signals import Check
 from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, UtcNs
@@ -129,7 +130,7 @@ def entry_hours(at_utc_ns: UtcNs, spans: tuple[Hours, ...]) -> Ruling:
     note = ", ".join([_words(span) for span in spans])
     again = 0 if passed else min(span.next_start(at_utc_ns) for span in spans)
     return Ruling(
-        check=Check("hours", round(hour, 4), first.from_s / S_PER_HOUR, passed, note), passing=not passed, again_utc_ns=again
+        check=Check("hours", rounded(hour, 4), first.from_s / S_PER_HOUR, passed, note), passing=not passed, again_utc_ns=again
     )
 
 
@@ -140,7 +141,7 @@ def rollover(at_utc_ns: UtcNs, span: Hours) -> Ruling:
     note = f"not in {_words(span)}"
     again = span.next_end(at_utc_ns) if inside else 0
     return Ruling(
-        check=Check("rollover", round(hour, 4), span.from_s / S_PER_HOUR, not inside, note), passing=inside, again_utc_ns=again
+        check=Check("rollover", rounded(hour, 4), span.from_s / S_PER_HOUR, not inside, note), passing=inside, again_utc_ns=again
     )
 
 
@@ -151,7 +152,7 @@ def weekend(at_utc_ns: UtcNs, from_week_s: int) -> Ruling:
     note = "no entries before the weekend" if inside else ""
     hours, limit = second / S_PER_HOUR, from_week_s / S_PER_HOUR
     again = _after_week_seconds(at_utc_ns, WEEK_OPEN_S) if inside else 0
-    return Ruling(check=Check("weekend", round(hours, 4), limit, not inside, note), again_utc_ns=again)
+    return Ruling(check=Check("weekend", rounded(hours, 4), limit, not inside, note), again_utc_ns=again)
 
 
 def early_close(at_utc_ns: UtcNs, instrument: Instrument, known: tuple[EarlyClose, ...], *, no_entries_ns: int) -> Ruling | None:
@@ -169,7 +170,7 @@ def early_close(at_utc_ns: UtcNs, instrument: Instrument, known: tuple[EarlyClos
     near = [(closed, opened) for closed, opened in times if closed - no_entries_ns <= at_utc_ns]
     per_hour = S_PER_HOUR * NS_PER_S
     first = min(times)[0]
-    check = Check("early_close", round((first - at_utc_ns) / per_hour, 4), no_entries_ns / per_hour, not near)
+    check = Check("early_close", rounded((first - at_utc_ns) / per_hour, 4), no_entries_ns / per_hour, not near)
     return Ruling(check=check, again_utc_ns=max((opened for _, opened in near), default=0))
 
 

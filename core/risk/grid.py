@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from core.model.decimals import rounded
 from core.model.market import Instrument, Side
 from core.model.units import Lots, Price, PriceDistance
 
@@ -19,13 +20,13 @@ def floor_lots(instrument: Instrument, lots: Lots) -> Lots:
     """The greatest volume of the grid that is not above `lots`; 0.0 when that is under the minimum."""
     step = instrument.volume_step_lots
     start = _grid_start(instrument)
-    on_grid = round(start + math.floor((lots - start) / step + _NOISE) * step, _DECIMALS)
+    on_grid = rounded(start + math.floor((lots - start) / step + _NOISE) * step, _DECIMALS)
     return on_grid if on_grid + _NOISE >= instrument.volume_min_lots else 0.0
 
 
 def grid_lots(instrument: Instrument, steps: int) -> Lots:
     """The volume of `steps` whole steps."""
-    return round(_grid_start(instrument) + steps * instrument.volume_step_lots, _DECIMALS)
+    return rounded(_grid_start(instrument) + steps * instrument.volume_step_lots, _DECIMALS)
 
 
 def steps_of(instrument: Instrument, lots: Lots) -> int:
@@ -54,13 +55,13 @@ def tick_of(instrument: Instrument) -> PriceDistance:
 def price_down(instrument: Instrument, price: Price) -> Price:
     """The nearest tick not above `price`."""
     tick = tick_of(instrument)
-    return round(math.floor(price / tick + _NOISE * price / tick + _NOISE) * tick, instrument.digits)
+    return rounded(math.floor(price / tick + _NOISE * price / tick + _NOISE) * tick, instrument.digits)
 
 
 def price_up(instrument: Instrument, price: Price) -> Price:
     """The nearest tick not below `price`."""
     tick = tick_of(instrument)
-    return round(math.ceil(price / tick - _NOISE * price / tick - _NOISE) * tick, instrument.digits)
+    return rounded(math.ceil(price / tick - _NOISE * price / tick - _NOISE) * tick, instrument.digits)
 
 
 def price_away(instrument: Instrument, side: Side, entry_price: Price, distance: PriceDistance) -> Price:

@@ -14,6 +14,7 @@ import math
 from typing import Any
 
 from core.brokers.mt5 import constants as mt5
+from core.model.decimals import rounded
 from core.model.effects import Cancel, Close, Modify, Submit
 from core.model.errors import invariant
 from core.model.market import Instrument, Quote, Side
@@ -107,7 +108,7 @@ def close_requests(
     when a part is less than one step.
     """
     whole = effect.lots >= open_lots - _GRID_NOISE
-    lots = float(round(open_lots, 8)) if whole else floor_step(instrument, effect.lots)
+    lots = rounded(open_lots, 8) if whole else floor_step(instrument, effect.lots)
     return tuple(
         {
             "action": mt5.ACTION_DEAL,
@@ -174,7 +175,7 @@ def grid_price(instrument: Instrument, price: Price | None) -> float:
     if price is None:
         return 0.0
     tick = instrument.tick_size or instrument.point
-    return float(round(round(float(price) / tick) * tick, instrument.digits))
+    return rounded(round(float(price) / tick) * tick, instrument.digits)
 
 
 def floor_lots(instrument: Instrument, lots: Lots) -> float:
@@ -182,13 +183,13 @@ def floor_lots(instrument: Instrument, lots: Lots) -> float:
     least, step = instrument.volume_min_lots, instrument.volume_step_lots
     if lots < least - _GRID_NOISE:
         return 0.0
-    return float(round(least + math.floor((lots - least) / step + _GRID_NOISE) * step, 8))
+    return rounded(least + math.floor((lots - least) / step + _GRID_NOISE) * step, 8)
 
 
 def floor_step(instrument: Instrument, lots: Lots) -> float:
     """Volume on the step grid counted from zero, rounded down: for closing a part, where the minimum does not bind."""
     step = instrument.volume_step_lots
-    return float(round(math.floor(lots / step + _GRID_NOISE) * step, 8))
+    return rounded(math.floor(lots / step + _GRID_NOISE) * step, 8)
 
 
 def comment_of(client_id: str) -> str:
@@ -205,5 +206,5 @@ def _pieces(instrument: Instrument, lots: Lots) -> tuple[float, ...]:
     if most <= 0.0 or lots <= most + _GRID_NOISE:
         return (lots,)
     full = math.floor(lots / most + _GRID_NOISE)
-    rest = float(round(lots - full * most, 8))
+    rest = rounded(lots - full * most, 8)
     return (float(most),) * full + ((rest,) if rest > _GRID_NOISE else ())

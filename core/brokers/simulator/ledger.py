@@ -32,6 +32,7 @@ from core.brokers.simulator.records import (
 )
 from core.brokers.simulator.servertime import ServerClock, new_york_wall_s, next_rollover_ns
 from core.brokers.simulator.valuation import BookRow, Margins, Valuation
+from core.model.decimals import rounded
 from core.model.errors import invariant
 from core.model.market import Instrument, Side
 from core.model.money import round_half_away
@@ -192,8 +193,8 @@ class Ledger:
         return Fill(self._deal(order, position, ENTRY_IN, lots, price, rule), position)
 
     def _add(self, held: Position, order: Order, lots: Lots, price: Price, rule: str) -> Fill:
-        whole = round(held.lots + lots, _LOT_DIGITS)
-        held.open_price = round((held.open_price * held.lots + price * lots) / whole, _PRICE_DIGITS)
+        whole = rounded(held.lots + lots, _LOT_DIGITS)
+        held.open_price = rounded((held.open_price * held.lots + price * lots) / whole, _PRICE_DIGITS)
         held.lots = whole
         self.set_stops(held, order.stop_price, order.target_price)
         return Fill(self._deal(order, held, ENTRY_IN, lots, price, rule), held)
@@ -207,7 +208,7 @@ class Ledger:
         del self.positions[held.ticket]
         held.ticket = order.ticket
         held.side = order.side
-        held.lots = round(lots - held.lots, _LOT_DIGITS)
+        held.lots = rounded(lots - held.lots, _LOT_DIGITS)
         held.open_price = price
         held.opened_utc_ns = self.now_utc_ns
         held.magic, held.comment, held.reason = order.magic, order.comment, order.reason
@@ -295,7 +296,7 @@ class Ledger:
         return (profit or 0.0, swap)
 
     def _shrink(self, held: Position, lots: Lots) -> Position | None:
-        held.lots = round(held.lots - lots, _LOT_DIGITS)
+        held.lots = rounded(held.lots - lots, _LOT_DIGITS)
         held.updated_utc_ns = self.now_utc_ns
         if held.lots > 0.0:
             return held

@@ -14,6 +14,7 @@ from core.brokers.simulator import rules
 from core.brokers.simulator.ledger import Ledger
 from core.brokers.simulator.records import CANCELED, ORDER_BUY, ORDER_SELL, REASON_EXPERT, TIME_GTC, Order, Position
 from core.brokers.simulator.valuation import BookRow
+from core.model.decimals import rounded
 from core.model.market import Instrument, Side
 from core.model.units import Lots, Money, Price
 
@@ -167,7 +168,7 @@ def _open_code(ledger: Ledger, spec: Instrument, request: Request, side: Side) -
     held = None if ledger.terms.hedging else ledger.position_in(spec.symbol)
     if held is not None and held.side is not side and request.volume <= held.lots + 1e-9:
         return rules.FROZEN if rules.frozen(spec, bid, ask, held) else 0
-    adds = request.volume if held is None or held.side is side else round(request.volume - held.lots, 8)
+    adds = request.volume if held is None or held.side is side else rounded(request.volume - held.lots, 8)
     return (
         rules.side_allowed_code(spec, side)
         or rules.stops_code(spec, side, request.sl, request.tp, bid, ask)
@@ -274,7 +275,7 @@ def _deal(ledger: Ledger, request: Request, bid: Price, ask: Price) -> Outcome:
     side = _side(request)
     price = ask if side is Side.BUY else bid
     if ledger.terms.slippage_pips:
-        price = round(price + side * ledger.terms.slippage_pips * spec.pip, spec.digits)
+        price = rounded(price + side * ledger.terms.slippage_pips * spec.pip, spec.digits)
     closing = ledger.positions.get(request.position) if request.position else None
     order = ledger.new_order(_order(ledger, request, price))
     fill = ledger.fill(order, order.lots, price, "market", closing=closing)
@@ -323,7 +324,7 @@ def _order(ledger: Ledger, request: Request, price: Price) -> Order:
         0,
         request.symbol,
         request.type,
-        round(request.volume, 8),
+        rounded(request.volume, 8),
         price,
         _snapped(ledger, request.symbol, request.sl),
         _snapped(ledger, request.symbol, request.tp),
@@ -337,7 +338,7 @@ def _order(ledger: Ledger, request: Request, price: Price) -> Order:
 
 
 def _snapped(ledger: Ledger, symbol: str, price: Price) -> Price:
-    return round(price, ledger.instruments[symbol].digits)
+    return rounded(price, ledger.instruments[symbol].digits)
 
 
 def _addressed(ledger: Ledger, request: Request) -> Position | None:

@@ -28,6 +28,7 @@ from core.brokers.simulator.records import (
     Order,
     Position,
 )
+from core.model.decimals import rounded
 from core.model.market import Side
 from core.model.units import Lots, Price
 
@@ -162,7 +163,7 @@ class Triggers:
         ledger = self._ledger
         spec = ledger.instruments[position.symbol]
         if reason != REASON_TARGET and ledger.terms.slippage_pips:
-            price = round(price - position.side * ledger.terms.slippage_pips * spec.pip, spec.digits)
+            price = rounded(price - position.side * ledger.terms.slippage_pips * spec.pip, spec.digits)
         if comment is None:
             word, level = ("tp", position.target_price) if reason == REASON_TARGET else ("sl", position.stop_price)
             comment = f"[{word} {level:.{spec.digits}f}]"
@@ -171,7 +172,7 @@ class Triggers:
         while left > 0.0:
             # the largest volume of one deal holds for the server's own closes as well
             lots = min(left, spec.volume_max_lots)
-            left = round(left - lots, 8)
+            left = rounded(left - lots, 8)
             order = Order(0, position.symbol, kind, lots, price, 0.0, 0.0, ledger.now_utc_ns, position.magic, comment, reason)
             ledger.fill(ledger.new_order(order), lots, price, rule, closing=position)
 
@@ -184,7 +185,7 @@ class Triggers:
             return
         spec = ledger.instruments[order.symbol]
         if order.kind in (BUY_STOP, SELL_STOP) and ledger.terms.slippage_pips:
-            price = round(price + order.side * ledger.terms.slippage_pips * spec.pip, spec.digits)
+            price = rounded(price + order.side * ledger.terms.slippage_pips * spec.pip, spec.digits)
         margin = ledger.margin_money(order.symbol, (order.side, order.lots, price))
         if not ledger.money.convertible(order.symbol) or (margin > ledger.margin_money() and margin > ledger.equity_money()):
             ledger.retire(order, REJECTED)

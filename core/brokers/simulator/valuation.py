@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from core.brokers.simulator.instruments import plain_pair
 from core.brokers.simulator.records import AccountTerms, Position
+from core.model.decimals import rounded
 from core.model.errors import DataError
 from core.model.market import Instrument, Side
 from core.model.money import Conversion, Valuer, currency_digits, resolve_conversion, round_half_away
@@ -107,7 +108,7 @@ class Valuation:
         leverage = self._terms.leverage
         if self._terms.hedging:
             return valuer.hedged_margin_money(buys, sells, leverage, self) or 0.0
-        net = round(buys[0] - sells[0], 8)
+        net = rounded(buys[0] - sells[0], 8)
         if net == 0.0:
             return 0.0
         side, price = (Side.BUY, buys[1]) if net > 0 else (Side.SELL, sells[1])
@@ -155,8 +156,8 @@ class Margins:
 def _side_of(rows: Sequence[BookRow], side: Side) -> tuple[Lots, Price]:
     if len(rows) == 1:
         own, lots, price = rows[0]
-        return (round(lots, 8), lots * price / lots) if own is side and lots else (0.0, 0.0)
+        return (rounded(lots, 8), lots * price / lots) if own is side and lots else (0.0, 0.0)
     lots = sum(row[1] for row in rows if row[0] is side)
     if not lots:
         return (0.0, 0.0)
-    return (round(lots, 8), sum(row[1] * row[2] for row in rows if row[0] is side) / lots)
+    return (rounded(lots, 8), sum(row[1] * row[2] for row in rows if row[0] is side) / lots)
