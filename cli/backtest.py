@@ -37,6 +37,8 @@ from core.settings.home import Home, resolve_home
 Path3 = Literal["pessimistic", "neutral", "optimistic"]
 Other: TypeAlias = tuple[str, Any]
 """The finished backtest that is compared with: where it lies, and its result."""
+_LONG_S = 20.0
+"""From here on a faster desk is worth a word."""
 
 
 def command(
@@ -158,6 +160,8 @@ def _tell(done: Any, folder: Path | None, compare: Other | None, *, browse: bool
     print("\n".join(finding_lines(done.findings)))
     if folder is not None:
         print(f"report    {folder / 'report.html'}")
+    if result.elapsed_s >= _LONG_S and not done.compiled:
+        print("faster    `quarterdeck compile` makes such a run about twice as fast")
     difference = _compared(compare, result)
     if browse and folder is not None:
         _browse(folder)

@@ -13,8 +13,8 @@ from core.backtest.again import Again, run_again
 from core.backtest.diagnosis import Finding, diagnose
 from core.backtest.market import Market, MarketWish, load_market
 from core.backtest.result import BacktestResult
-from core.backtest.run import Backtest
 from core.backtest.settings import wished_settings, with_changes
+from core.compiled.load import backtested, is_compiled
 from core.settings.home import Home
 from core.settings.schema import Settings
 from core.strategy.load import LoadedStrategy, load_strategy
@@ -45,6 +45,8 @@ class Done(Struct, frozen=True, kw_only=True):
     result: BacktestResult
     findings: list[Finding]
     others: list[BacktestResult]
+    compiled: bool
+    """Whether the desk ran as machine code."""
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -68,13 +70,18 @@ def run_order(order: Order, meter: Meter) -> Done:
     ready = prepared(order)
 
     def run(settings: Settings) -> BacktestResult:
-        return Backtest(ready.market, settings, ready.strategy, every_bar=order.every_bar).go(meter)
+        return backtested(ready.market, settings, ready.strategy, meter, every_bar=order.every_bar)
 
     result = run(ready.settings)
     paths = [path for path in _PATHS if path != result.path] if order.paths and result.complete else []
     others = [run(with_changes(ready.settings, [("costs.path", path)])) for path in paths if not meter.interrupted]
     again = _again(order, ready, result, meter) if result.complete and not meter.interrupted else None
-    return Done(result=result, findings=diagnose(result, ready.market.candles(ready.settings), again), others=others)
+    return Done(
+        result=result,
+        findings=diagnose(result, ready.market.candles(ready.settings), again),
+        others=others,
+        compiled=is_compiled(),
+    )
 
 
 def _again(order: Order, ready: Prepared, result: BacktestResult, meter: Meter) -> Again | None:

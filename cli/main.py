@@ -61,6 +61,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "data": Subcommand("cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")),
     "check": Subcommand("cli.check", "Does a strategy look ahead, or need more past than it says?", ("lookahead", "warmup")),
     "optimize": Subcommand("cli.optimize", "Search settings over recorded days, judged on days it never saw."),
+    "compile": Subcommand("cli.compile", "Make the desk of backtests machine code, about twice as fast."),
     "selftest": Subcommand("cli.selftest", "Does this installation decide as it should?"),
     "whatif": Subcommand("cli.whatif", "What another setting would have made of the last days."),
     "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),

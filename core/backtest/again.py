@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from core.backtest.market import Market
 from core.backtest.result import BacktestResult
-from core.backtest.run import Backtest, Watcher
+from core.backtest.run import Watcher
 from core.backtest.settings import plain_tree
+from core.compiled.load import backtested
 from core.data.series import PairData, Recording, Series, Ticks
 from core.model.candles import Candles, FloatArray
 from core.model.units import DAY_NS
@@ -46,14 +47,14 @@ def run_again(
     market: Market, settings: Settings, strategy: LoadedStrategy, result: BacktestResult, watcher: Watcher | None
 ) -> Again | None:
     """Run it all; None when `watcher` had enough. Raises DataError, SettingsError as the first run would."""
-    dear = Backtest(market.over(dearer_prices(market.recording)), dearer(settings), strategy).go(watcher)
+    dear = backtested(market.over(dearer_prices(market.recording)), dearer(settings), strategy, watcher)
     if not dear.complete:
         return None
     later = []
     if result.to_utc_ns - result.from_utc_ns >= _RANGE_MIN_DAYS * DAY_NS:
         for days in LATER_DAYS:
             begun = replace(market.recording, from_utc_ns=market.recording.from_utc_ns + days * DAY_NS)
-            run = Backtest(market.over(begun), settings, strategy).go(watcher)
+            run = backtested(market.over(begun), settings, strategy, watcher)
             if not run.complete:
                 return None
             later.append((days, run))

@@ -39,22 +39,22 @@ class Market:
         """`news` is None where no calendar is named."""
         self.recording = recording
         self.label = label
-        self._rates = rates
-        self._news = news
+        self.rates = rates
+        self.news = news
 
     def over(self, recording: Recording) -> Market:
         """The same market with other prices or days."""
-        return Market(recording, label=self.label, rates=self._rates, news=self._news)
+        return Market(recording, label=self.label, rates=self.rates, news=self.news)
 
     def candles(self, settings: Settings) -> dict[str, Candles]:
         """M15 bars of the traded pairs, the past before the range included, as the market shows them."""
-        terminal = recorded_terminal(settings, self.recording, fixed_rates=self._rates)
+        terminal = recorded_terminal(settings, self.recording, fixed_rates=self.rates)
         found = {symbol: terminal.market.columns(symbol, "M15") for symbol in settings.desk.pairs}
         return {symbol: candles for symbol, candles in found.items() if candles is not None}
 
     def venue(self, settings: Settings) -> Venue:
         """A fresh venue over it. Raises DataError for what cannot be priced."""
-        return recorded_venue(settings, self.recording, label=self.label, rates=self._rates, news=self._news)
+        return recorded_venue(settings, self.recording, label=self.label, rates=self.rates, news=self.news)
 
 
 def load_market(wish: MarketWish, settings: Settings, strategy: LoadedStrategy, home: Home) -> Market:

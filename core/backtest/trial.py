@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from core.backtest.compare import headline
 from core.backtest.market import Market, MarketWish, load_market
-from core.backtest.run import Backtest
 from core.backtest.settings import with_changes
 from core.backtest.space import with_values
+from core.compiled.load import backtested
 from core.engine.scanning import history_bars
 from core.model.errors import QuarterdeckError
 from core.settings.home import Home
@@ -76,7 +76,7 @@ def run_job(job: Job) -> Outcome:
     home = Path(job.home)
     strategy = load_strategy(settings, home)
     market = _market(job, settings, strategy)
-    result = Backtest(market, settings, strategy).go()
+    result = backtested(market, settings, strategy)
     figures = headline(result)
     trades = [trade.result_r for trade in result.trades]
     if len(trades) < job.trades_min:

@@ -1,0 +1,81 @@
+"""A backtest on the compiled desk where there is one of this very source, else on the plain one: the same result to the last bit.
+
+`QUARTERDECK_COMPILED=0` has the plain one run. Raises whatever a backtest raises.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from core.backtest.market import Market
+from core.backtest.result import BacktestResult
+from core.backtest.run import Backtest, Watcher
+from core.compiled import rooms
+from core.compiled.build import STAMP_NAME, destination, source_digest
+from core.model.effects import TradeClosed
+from core.settings.schema import Settings
+from core.strategy.load import LoadedStrategy
+
+SWITCH = "QUARTERDECK_COMPILED"
+
+
+def backtested(
+    market: Market,
+    settings: Settings,
+    strategy: LoadedStrategy,
+    watcher: Watcher | None = None,
+    *,
+    every_bar: bool = False,
+    columns: bool | None = None,
+) -> BacktestResult:
+    """Run it; see `core.backtest.run.Backtest`."""
+    if not is_compiled():
+        return Backtest(market, settings, strategy, every_bar=every_bar, columns=columns).go(watcher)
+    news = None if market.news is None else tuple(_made("model.inputs", "News", one) for one in market.news)
+    other = _module("backtest.market").Market(market.recording, label=market.label, rates=market.rates, news=news)
+    run = _module("backtest.run").Backtest(other, settings, strategy, every_bar=every_bar, columns=columns)
+    result: BacktestResult = run.go(watcher)
+    return msgspec.structs.replace(result, trades=tuple(_trade(one) for one in result.trades))
+
+
+def is_compiled() -> bool:
+    """Whether backtests run on a compiled desk."""
+    return os.environ.get(SWITCH, "1") != "0" and fits()
+
+
+@cache
+def fits() -> bool:
+    """Whether there is a compiled desk, made of the source that runs here; looked at once."""
+    try:
+        stamp = (destination() / STAMP_NAME).read_text(encoding="ascii")
+    except OSError:
+        return False
+    return stamp == source_digest()
+
+
+@cache
+def _module(name: str) -> ModuleType:
+    place = str(destination())
+    if place not in sys.path:
+        sys.path.append(place)
+    return importlib.import_module(f"{rooms.PACKAGE}.{name}")
+
+
+def _made(module: str, name: str, plain: msgspec.Struct) -> Any:
+    """The compiled side's own of a struct."""
+    kind = getattr(_module(module), name)
+    return kind(**{field: getattr(plain, field) for field in plain.__struct_fields__})
+
+
+_TRADE_FIELDS = TradeClosed.__struct_fields__
+
+
+def _trade(one: Any) -> TradeClosed:
+    return TradeClosed(**{field: getattr(one, field) for field in _TRADE_FIELDS})
