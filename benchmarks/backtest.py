@@ -1,15 +1,17 @@
 """Symbol-bars a second of a backtest: five pairs of seeded synthetic M15 bars, from arrays in memory to trades and counts.
 
-Run: `python -m benchmarks.backtest [bars a pair] [--twin BARS] [--calm] [--profile]`. The work (`benchmarks._busy`): EMA 17/42
-cross filtered by RSI 14, stop 2 ATR, target 3 ATR; all filters and caps, Kelly, a funded account's rules, give-back, trail, adds,
-age and weekend on, a release of news a day, breakers that rearm each day, pessimistic path. Figures of the strategy are included,
-the report is not. Beside it a shorter run lives every bar, and small ones meet the refusals that would end the long run.
+Run: `python -m benchmarks.backtest [bars a pair] [--twin BARS] [--plain] [--calm] [--profile]`.
+The work (`benchmarks._busy`): EMA 17/42 cross filtered by RSI 14, stop 2 ATR, target 3 ATR; all filters and caps, Kelly, a funded
+account's rules, give-back, trail, adds, age and weekend on, a release of news a day, breakers that rearm each day, pessimistic
+path. Figures of the strategy are included, the report is not. The desk is compiled first, where it can be. Beside the long run
+a shorter one lives every bar and one is made from the source; small ones meet the refusals that would end the long run.
 """
 
 from __future__ import annotations
 
 import argparse
 import cProfile
+import os
 import pstats
 import sys
 import time
@@ -19,8 +21,10 @@ from tempfile import TemporaryDirectory
 from benchmarks._busy import ASIDES, PAIRS, Aside, market_of, settings_of
 from benchmarks._refusals import never, words
 from core.backtest.result import BacktestResult
-from core.backtest.run import Backtest
+from core.compiled.build import build
+from core.compiled.load import SWITCH, backtested, fits, is_compiled
 from core.model.effects import TradeClosed
+from core.model.errors import QuarterdeckError
 from core.model.units import DAY_NS, M15_NS
 from core.settings.load import shipped_settings
 from core.settings.schema import Settings
@@ -67,10 +71,12 @@ def measured(settings: Settings, bars: int, *, every_bar: bool, profiled: bool =
     wall, cpu = time.perf_counter(), time.process_time()
     if profiled:
         profile.enable()
-    result = Backtest(market, settings, strategy, every_bar=every_bar, columns=True).go()
+    result = backtested(market, settings, strategy, every_bar=every_bar, columns=True)
     if profiled:
         profile.disable()
-    told("every bar" if every_bar else "skipping", result, time.perf_counter() - wall, time.process_time() - cpu)
+    spent = time.perf_counter() - wall, time.process_time() - cpu
+    how = "every bar" if every_bar else "skipping", "compiled" if is_compiled() else "from the source"
+    told(", ".join(how), result, *spent)
     if profiled:
         pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(60)
     return result
@@ -92,7 +98,20 @@ def aside_refusals(aside: Aside) -> dict[str, int]:
     with TemporaryDirectory() as folder:
         settings = settings_of(Path(folder), *aside.changes)
         market, strategy = market_of(settings, _ASIDE_BARS, news=aside.news, minutes=aside.minutes)
-        return Backtest(market, settings, strategy).go().summary.refusals
+        return backtested(market, settings, strategy).summary.refusals
+
+
+def prepare(*, plain: bool) -> None:
+    """Have the compiled desk of this source, or say why there is none."""
+    if plain:
+        os.environ[SWITCH] = "0"
+    elif not fits():
+        print("compiling the desk first; one to three minutes", flush=True)
+        try:
+            build()
+        except QuarterdeckError as error:
+            print(f"from the source: {error.one_line()}")
+        fits.cache_clear()
 
 
 def main() -> None:
@@ -100,9 +119,11 @@ def main() -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("bars", nargs="?", type=int, default=250_000)
     asked.add_argument("--twin", type=int, default=8_000, help="bars a pair of the run beside it, every bar lived")
+    asked.add_argument("--plain", action="store_true", help="from the source, although a compiled desk is there")
     asked.add_argument("--calm", action="store_true", help="the shipped strategy, which trades seldom")
     asked.add_argument("--profile", action="store_true")
     given = asked.parse_args()
+    prepare(plain=given.plain)
     with TemporaryDirectory() as folder:
         settings = settings_of(Path(folder))
         if given.calm:
@@ -111,9 +132,13 @@ def main() -> None:
         if not given.calm:
             beside(result.summary.refusals)
         if given.twin:
-            print(f"both ways, {given.twin:,} bars a pair:")
-            one, other = (measured(settings, given.twin, every_bar=every_bar) for every_bar in (False, True))
-            same = one.summary == other.summary and one.rejected == other.rejected and one.equity == other.equity
+            print(f"each way, {given.twin:,} bars a pair:")
+            runs = [measured(settings, given.twin, every_bar=every_bar) for every_bar in (False, True)]
+            os.environ[SWITCH] = "0"
+            runs.append(measured(settings, given.twin, every_bar=False))
+            same = all(
+                (run.summary, run.rejected, run.equity) == (runs[0].summary, runs[0].rejected, runs[0].equity) for run in runs
+            )
             print(f"  {'the same' if same else 'DIFFERENT'} to the last refusal and mark of equity")
 
 

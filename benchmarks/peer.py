@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._busy import cross, market_of
-from core.backtest.run import Backtest
+from core.compiled.load import backtested
 from core.data.series import Bars
 from core.settings.load import shipped_settings
 
@@ -63,7 +63,7 @@ def measure(bars: int) -> tuple[str, str, float]:
         file = Path(folder) / "bars.npz"
         np.savez(file, at=held.open_utc_ns, open=held.open, high=held.high, low=held.low, close=held.close)
         began = time.process_time()
-        result = Backtest(market, settings, strategy).go()
+        result = backtested(market, settings, strategy)
         ours = result.bars / (time.process_time() - began)
         done = subprocess.run([str(python()), str(_SCRIPT), str(file)], capture_output=True, text=True, check=True)
     count, trades, spent, version = done.stdout.split()[-4:]

@@ -15,12 +15,12 @@ from tempfile import TemporaryDirectory
 
 from benchmarks._busy import candles, market_of, settings_of
 from core.backtest.optimize import BATCH, Asked, Runner, runner, search
-from core.backtest.run import Backtest
 from core.backtest.settings import plain_tree
 from core.backtest.space import Dimension
 from core.backtest.study import Head, Study
 from core.backtest.trial import Job
 from core.clock.wall import iso
+from core.compiled.load import backtested
 from core.settings.load import shipped_settings
 
 YEARS = (1, 2, 4, 8)
@@ -43,7 +43,7 @@ def years() -> None:
             market, strategy = market_of(settings, count * _YEAR_BARS)
             gc.collect()
             began = time.process_time()
-            result = Backtest(market, settings, strategy).go()
+            result = backtested(market, settings, strategy)
             spent = time.process_time() - began
             each = spent / result.bars
             base = base or each

@@ -40,6 +40,9 @@ def test_nothing_given_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
     assert all(f"  {name} " in said for name in SUBCOMMANDS)
 
 
+_WITHOUT_A_HOME = ("compile",)
+
+
 @pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
@@ -49,7 +52,7 @@ def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[s
         assert f"  {part} " in said
         assert main([name, part, "--help"]) == 0
         assert "--home" in capsys.readouterr().out
-    assert parts or "--home" in said
+    assert parts or "--home" in said or name in _WITHOUT_A_HOME
     command = importlib.import_module(SUBCOMMANDS[name].module).command
     assert inspect.getdoc(command)
 
