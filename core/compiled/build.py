@@ -31,6 +31,9 @@ total: Any = sum
 def replace(one: Any, /, **changes: Any) -> Any:
     own = getattr(one, "_replace", None)
     return _replaced(one, **changes) if own is None else own(**changes)
+def checks_of(votes: tuple[Any, ...]) -> tuple[Any, ...]:
+    from {package}.model.signals import Check
+    return tuple([Check(one.name, one.value, one.threshold, one.passed, one.note) for one in votes])
 '''
 _SETUP = """from setuptools import setup
 from mypyc.build import mypycify
@@ -97,7 +100,7 @@ def write_tree(folder: Path) -> None:
         there.write_text(rewritten(module, path.read_text(encoding="utf-8")), encoding="utf-8")
         if rooms.is_compiled(module):
             compiled.append(there.relative_to(folder).as_posix())
-    (folder / rooms.PACKAGE / "support.py").write_text(_SUPPORT, encoding="utf-8")
+    (folder / rooms.PACKAGE / "support.py").write_text(_SUPPORT.format(package=rooms.PACKAGE), encoding="utf-8")
     (folder / "compiled").write_text("\n".join(compiled), encoding="utf-8")
     (folder / "mypy.ini").write_text(_MYPY.format(root=_root()), encoding="utf-8")
     (folder / "setup.py").write_text(_SETUP.format(package=rooms.PACKAGE), encoding="utf-8")

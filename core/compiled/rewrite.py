@@ -7,6 +7,7 @@ What changes, and why
     constants                             `Final`, so that the compiler puts them in place
     `Side.BUY`, `Side.SELL`               two such constants
     `sum`                                 Python's own, also over generators: the compiler's adds floats another way than 3.12
+    votes of a strategy                   made anew as checks of the compiled side
     words of checks and caps              dropped: a backtest keeps numbers, names and reasons; the journal of a run has the words
 Promises: the order of what is worked out, and so every float, is that of the source.
 """
@@ -26,7 +27,9 @@ _WORDS = {"Check": 4, "Cap": 2}
 _RECORDS = ("Advanced", "Checked", "Outcome", "Step", "Untouched")
 """Named tuples that nobody takes apart by place, on either side: read by name alone."""
 _STRUCT_REPLACE = ("structs.replace", "msgspec.structs.replace")
-_PRELUDE = "from typing import Any, Final\nfrom {package}.support import total\n"
+_PRELUDE = "from typing import Any, Final\nfrom mypy_extensions import mypyc_attr\nfrom {package}.support import total\n"
+_UNTRACKED = "@mypyc_attr(acyclic=True)"
+"""Records form no cycles, so the collector of cycles need not look at them."""
 _HEAD = 2
 """Statements before the first import: the docstring and the future."""
 
@@ -91,6 +94,10 @@ class _Change(ast.NodeTransformer):
         return ast.Name("Any", node.ctx) if self._compiled and node.id == "Struct" else node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        seam = rooms.SEAMS.get(self._module, {}).get(ast.unparse(node))
+        if seam is not None:
+            self.wanted.add("support import checks_of")
+            return ast.parse(seam, mode="eval").body
         if self._compiled and self._module != "core.model.market" and _named(node.value, "Side") and node.attr in _SIDES:
             name = _SIDES[node.attr]
             self.wanted.add(f"model.market import {name}")
@@ -118,7 +125,7 @@ def _drop_words(call: ast.Call, place: int) -> None:
     if len(call.args) > place and isinstance(call.args[place], ast.JoinedStr):
         call.args[place] = ast.Constant("")
     for option in call.keywords:
-        if option.arg == "text" and isinstance(option.value, ast.JoinedStr):
+        if option.arg == "note" and isinstance(option.value, ast.JoinedStr):
             option.value = ast.Constant("")
 
 
@@ -131,7 +138,8 @@ def _plain(node: ast.ClassDef, *, by_name: bool, frozen: bool) -> ast.ClassDef:
     """The class with its attributes, and what a struct has of itself: making, replacing, comparing, hashing."""
     fields = [field for one in node.body if (field := _field(one)) is not None]
     others = [one for one in node.body if _field(one) is None]
-    lines = [f"class {node.name}:", *(f"    {name}: {kind}" for name, kind, _ in fields)]
+    bases = [base for base in node.bases if not _named(base, "Struct", "NamedTuple")]
+    lines = [*([] if bases else [_UNTRACKED]), f"class {node.name}:", *(f"    {name}: {kind}" for name, kind, _ in fields)]
     wanted, optional, taken = [], [], []
     for name, kind, default in fields:
         if default is None:
@@ -160,7 +168,7 @@ def _plain(node: ast.ClassDef, *, by_name: bool, frozen: bool) -> ast.ClassDef:
     made = ast.parse("\n".join(lines)).body[0]
     assert isinstance(made, ast.ClassDef)
     made.body += others
-    made.bases = [base for base in node.bases if not _named(base, "Struct", "NamedTuple")]
+    made.bases = bases
     return made
 
 

@@ -31,10 +31,11 @@ SHARED = (
 SHARED_CLASSES = {
     "core.backtest.result": ("BacktestResult", "Decided", "Entered", "Marked", "Rejected"),
     "core.model.market": ("Bar", "Side"),
-    "core.model.signals": ("Check",),
     "core.study.summary": ("Summary",),
 }
 """Classes of compiled modules that stay what they are: what the shared modules make, and what a result is read from."""
+SEAMS = {"core.scan.plan": {"decision.votes": "checks_of(decision.votes)"}}
+"""What a strategy hands over and the compiled side reads often: its own kind is made of it there."""
 COMPILED = (
     "core.backtest",
     "core.brokers.base",
