@@ -75,14 +75,17 @@ def build(place: Path | None = None) -> Path:
         StorageError: the place cannot be written.
     """
     place = place or destination()
+    draft = place.with_name(f"{place.name}.new")
     with TemporaryDirectory(prefix="quarterdeck-") as folder:
         made = Path(folder) / "made"
         write_tree(made)
-        _compile(made)
         (made / STAMP_NAME).write_text(source_digest(), encoding="ascii")
+        _compile(made)
         try:
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(made, draft, ignore=shutil.ignore_patterns(*_NOT_KEPT))
             shutil.rmtree(place, ignore_errors=True)
-            shutil.copytree(made, place, ignore=shutil.ignore_patterns(*_NOT_KEPT))
+            draft.rename(place)
         except OSError as error:
             raise StorageError(f"the compiled desk cannot be put at {place}: {error.strerror}") from error
     return place
