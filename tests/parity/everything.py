@@ -24,8 +24,8 @@ from unittest.mock import patch
 from benchmarks._refusals import never
 from core.backtest.market import MarketWish, load_market
 from core.backtest.result import BacktestResult, Collector
-from core.backtest.run import Backtest
 from core.brokers.simulator import opening
+from core.compiled.load import backtested
 from core.engine.lockstep import END_OF_DATA
 from core.engine.session import run_to_end, start_run
 from core.engine.wish import RunWish
@@ -296,7 +296,7 @@ def _backtested(home: Home, folders: tuple[Path, ...], values: Values, days: tup
     settings = load_settings(home.root, values).settings
     strategy = load_strategy(settings, home.root)
     wish = MarketWish(folders=folders, from_day=days[0], to_day=days[1])
-    return Backtest(load_market(wish, settings, strategy, home), settings, strategy).go()
+    return backtested(load_market(wish, settings, strategy, home), settings, strategy)
 
 
 def _differing(replayed: Collector, result: BacktestResult) -> list[str]:
