@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.model.errors import SettingsError
@@ -15,37 +16,59 @@ from core.model.units import NS_PER_S, S_PER_DAY, UtcNs
 
 NEW_YORK = "America/New_York"
 _FIRST_YEAR, _LAST_YEAR = 1990, 2050
+_THURSDAY_S: Final = 4 * S_PER_DAY
+"""1970-01-01 was a Thursday, the week begins on Sunday."""
+_S_PER_WEEK: Final = 7 * S_PER_DAY
+_LONG_AGO: Final = -(2**61)
+_FAR_AHEAD: Final = 2**61
 
 
-@lru_cache(maxsize=64)
+class Offsets:
+    """The offsets of a zone, and the stretch that the last answer came from: the next instant mostly lies in it as well."""
+
+    __slots__ = ("_stretch", "offsets", "starts")
+
+    def __init__(self, starts: list[int], offsets: list[int]) -> None:
+        """UTC seconds at which the offset changes, the first long ago, and the offsets in seconds that hold from each on."""
+        self.starts, self.offsets = starts, offsets
+        self._stretch = (0, 0, 0)
+
+    def at(self, utc_s: int) -> int:
+        """The offset that holds at an instant."""
+        since, until, offset = self._stretch
+        if since <= utc_s < until:
+            return offset
+        row = bisect_right(self.starts, utc_s)
+        offset = self.offsets[row - 1]
+        self._stretch = (self.starts[row - 1], self.starts[row] if row < len(self.starts) else _FAR_AHEAD, offset)
+        return offset
+
+
 def local_s(utc_ns: UtcNs, zone: str) -> int:
     """Seconds since 1970-01-01 00:00 on the zone's own wall clock."""
     utc_s = utc_ns // NS_PER_S
-    starts, offsets = _transitions(zone)
-    return utc_s + offsets[bisect_right(starts, utc_s) - 1]
+    return utc_s + _offsets(zone).at(utc_s)
 
 
 def day_and_second(utc_ns: UtcNs, zone: str) -> tuple[int, int]:
     """Weekday (0 Monday .. 6 Sunday) and second of the day on the zone's wall clock."""
-    days, second = divmod(local_s(utc_ns, zone), S_PER_DAY)
-    return (days + 3) % 7, second
+    wall = local_s(utc_ns, zone)
+    return (wall // S_PER_DAY + 3) % 7, wall % S_PER_DAY
 
 
-@lru_cache(maxsize=64)
 def week_second(utc_ns: UtcNs, zone: str) -> int:
     """Seconds since Sunday 00:00 on the zone's wall clock."""
-    days, second = divmod(local_s(utc_ns, zone), S_PER_DAY)
-    return (days + 4) % 7 * S_PER_DAY + second
+    return (local_s(utc_ns, zone) + _THURSDAY_S) % _S_PER_WEEK
 
 
 def utc_of_local(wall_s: int, zone: str) -> UtcNs:
     """The instant at which the zone's wall clock shows `wall_s` (the earlier one where it shows it twice)."""
-    starts, offsets = _transitions(zone)
-    guess = wall_s - offsets[bisect_right(starts, wall_s) - 1]
+    offsets = _offsets(zone)
+    guess = wall_s - offsets.at(wall_s)
     for candidate in (guess - S_PER_DAY, guess, guess + S_PER_DAY):
-        offset = offsets[bisect_right(starts, candidate) - 1]
+        offset = offsets.at(candidate)
         instant = wall_s - offset
-        if offsets[bisect_right(starts, instant) - 1] == offset:
+        if offsets.at(instant) == offset:
             return instant * NS_PER_S
     return guess * NS_PER_S
 
@@ -74,8 +97,8 @@ def day_started(utc_ns: UtcNs, zone: str, second_of_day: int) -> UtcNs:
 
 def transitions(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """UTC seconds at which the zone's offset changes, the first long ago, and the offsets in seconds that hold from each on."""
-    starts, offsets = _transitions(zone)
-    return tuple(starts), tuple(offsets)
+    held = _offsets(zone)
+    return tuple(held.starts), tuple(held.offsets)
 
 
 @lru_cache(maxsize=256)
@@ -89,14 +112,14 @@ def known_zone(zone: str) -> bool:
 
 
 @cache
-def _transitions(zone: str) -> tuple[list[int], list[int]]:
+def _offsets(zone: str) -> Offsets:
     """Instants at which the offset changes and the offsets that hold from then on, seconds; found by bisection over hours."""
     if not known_zone(zone):
         raise SettingsError(f"time zone {zone!r} is not known", what_to_do="use a name such as Europe/London")
     info = ZoneInfo(zone)
     moment, end = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (_FIRST_YEAR, _LAST_YEAR))
     offset = _offset(moment, info)
-    starts, offsets = [-(2**62)], [offset]
+    starts, offsets = [_LONG_AGO], [offset]
     step = 14 * S_PER_DAY  # no zone changes twice within it: the shortest summer or fast lasts four weeks
     while moment < end:
         later = moment + step
@@ -110,7 +133,7 @@ def _transitions(zone: str) -> tuple[list[int], list[int]]:
             offsets.append(after)
             offset = after
         moment = later
-    return starts, offsets
+    return Offsets(starts, offsets)
 
 
 def _offset(utc_s: int, info: ZoneInfo) -> int:

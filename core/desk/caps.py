@@ -118,11 +118,10 @@ def kelly_fraction(ctx: Context, take: Take) -> float | None:
     found = ctx.kelly.risk(ctx.state.results_r, ctx.account_policy.kelly)
     for check in found.checks:
         take(check if check.passed else Check(check.name, check.value, check.threshold, True, check.note))
-    note = f"{found.risk_fraction:.3%} ({found.source}, {found.trades} trades)"
     if found.negative and not ctx.state.kelly_negative:
         ctx.emit(Alert(kind="risk", level="warning", text=f"Kelly's optimum over {found.trades} trades is not positive"))
     ctx.state.kelly_negative = found.negative
-    ctx.state.kelly_note = note
+    ctx.state.kelly_note = found.note
     if found.negative and ctx.settings.kelly.when_negative == "reduce_only":
         add_reason(ctx, "kelly", f"Kelly's optimum is {found.optimum or 0.0:.3f}")
         take(Check("kelly", found.optimum, 0.0, False, "the optimum is not positive"))
@@ -138,10 +137,11 @@ def correlation(
     if risks is None or equity is None or own_risk is None:
         take(Check("correlation", None, None, False, "the open risk of a position is not known"))
         return None
+    at_risk = [one for one in risks if one[1] != 0.0]  # what cannot lose any more adds nothing, whatever it moves with
     verdict = judge_book(
-        risks,
+        at_risk,
         (found.symbol, found.side * own_risk),
-        links_of(ctx, [*(symbol for symbol, _ in risks), found.symbol]),
+        links_of(ctx, [*(symbol for symbol, _ in at_risk), found.symbol]),
         equity_money=equity,
         max_fraction=settings.book_risk_max_pct / 100.0,
         offset_max_fraction=settings.offset_max_pct / 100.0,

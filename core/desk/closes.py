@@ -116,7 +116,7 @@ def try_close(ctx: Context, task: CloseTask) -> None:
         lots=lots,
         sent_utc_ns=ctx.now,
         position_id=task.position_id,
-        ask_utc_ns=ctx.now + ns(2.0 * ctx.settings.engine.send_timeout_s),
+        ask_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
         why=task.why,
     )
     ctx.touched = True

@@ -54,6 +54,10 @@ class PairPolicy(Struct, frozen=True, kw_only=True):
     early_closes: tuple[EarlyClose, ...]
     """Those that concern the pair, in order of time."""
     news: WindowPolicy
+    signal_age_max_ns: int
+    quote_age_max_ns: int
+    early_close_no_entries_ns: int
+    commission_usd_per_lot_side: float
 
 
 def pair_policy(settings: Settings, symbol: str) -> PairPolicy:
@@ -83,6 +87,10 @@ def pair_policy(settings: Settings, symbol: str) -> PairPolicy:
         close_week_s=parse_day_clock(own.care.weekend_close_from),
         early_closes=early_closes_of(own.care.early_closes, symbol),
         news=news_policy(own),
+        signal_age_max_ns=ns(own.scan.signal_age_max_s),
+        quote_age_max_ns=ns(own.filters.quote_age_max_s),
+        early_close_no_entries_ns=ns(60.0 * own.care.early_close_no_entries_minutes),
+        commission_usd_per_lot_side=own.costs.commission_usd_per_lot_side,
     )
 
 
@@ -104,6 +112,8 @@ class AccountPolicy(Struct, frozen=True, kw_only=True):
     funded: FundedPolicy
     kelly: KellyPolicy
     open_risk_max_fraction: float
+    report_wait_ns: int
+    """After so long without a report a request is asked after."""
     day_start_s: int
     day_zone: str
     funded_day_start_s: int
@@ -147,6 +157,7 @@ def account_policy(settings: Settings) -> AccountPolicy:
             risk_fixed_fraction=settings.risk.risk_per_trade_pct / 100.0,
         ),
         open_risk_max_fraction=settings.risk.open_risk_max_pct / 100.0,
+        report_wait_ns=ns(2.0 * settings.engine.send_timeout_s),
         day_start_s=parse_clock(limits.day_start),
         day_zone=limits.day_zone,
         funded_day_start_s=parse_clock(rules.day_start or limits.day_start),
@@ -260,6 +271,7 @@ class Context:
             funded=made.funded,
             kelly=made.kelly,
             open_risk_max_fraction=made.open_risk_max_fraction,
+            report_wait_ns=made.report_wait_ns,
             day_start_s=day.day_start_s,
             day_zone=day.day_zone,
             funded_day_start_s=day.funded_day_start_s,
@@ -368,7 +380,7 @@ class Context:
         quote = self.state.quotes.get(symbol)
         if quote is None:
             return False
-        return self.now - quote.at_utc_ns <= ns(self.policy(symbol).settings.filters.quote_age_max_s)
+        return self.now - quote.at_utc_ns <= self.policy(symbol).quote_age_max_ns
 
     def usual_spread(self, symbol: str) -> PriceDistance | None:
         """What the spread of a pair usually is at this time of the week; None where nothing was seen."""
@@ -414,7 +426,7 @@ class Context:
         seen = self.state.pairs.get(symbol)
         if seen is not None and seen.commission_money_per_lot is not None:
             return seen.commission_money_per_lot
-        assumed = self.policy(symbol).settings.costs.commission_usd_per_lot_side
+        assumed = self.policy(symbol).commission_usd_per_lot_side
         rate = self.dollar_rate() if assumed > 0.0 else 1.0
         return None if rate is None else assumed * rate
 

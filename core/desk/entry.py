@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from core.desk import caps, closes, gate, stops
 from core.desk.bounds import SIGNALS_MAX, TRADED_MAX, trim, trim_list
-from core.desk.context import Context, PairPolicy, ns
+from core.desk.context import Context, PairPolicy
 from core.desk.equity import LOTS_NOISE
 from core.desk.exposed import direction_lots, standing
 from core.desk.pricing import Executable, executable
@@ -31,7 +31,6 @@ from core.risk import sizing
 from core.risk.sizing import Sized
 
 _SENT_MAX = 64
-_PLAIN = (float, type(None))
 Outcome = Literal["entered", "refused", "waiting"]
 
 
@@ -109,7 +108,7 @@ def judge(ctx: Context, candidate: Candidate) -> bool:
     found = candidate.signal
     findings = Findings()
     own = ctx.policy(found.symbol)
-    expires = found.bar_end_utc_ns + ns(own.settings.scan.signal_age_max_s)
+    expires = found.bar_end_utc_ns + own.signal_age_max_ns
     _standing(ctx, candidate, findings, own)
     priced = _filters(ctx, found, findings, own, expires)
     if candidate.after_position_id and not findings.failed():
@@ -173,8 +172,7 @@ def _filters(ctx: Context, found: Signal, findings: Findings, own: PairPolicy, e
     findings.rule(hours.entry_hours(ctx.now, own.entry_hours), expires)
     findings.rule(hours.rollover(ctx.now, own.rollover), expires)
     findings.rule(hours.weekend(ctx.now, own.no_entries_week_s), expires)
-    minutes = own.settings.care.early_close_no_entries_minutes
-    early = hours.early_close(ctx.now, spec, own.early_closes, no_entries_ns=ns(60.0 * minutes))
+    early = hours.early_close(ctx.now, spec, own.early_closes, no_entries_ns=own.early_close_no_entries_ns)
     if early is not None:
         findings.rule(early, expires)
     hold = own.settings.news.when_unavailable == "hold"
@@ -361,9 +359,11 @@ def _not_now(ctx: Context, candidate: Candidate, findings: Findings, expires_utc
 
 def _plain(checks: Iterable[Check]) -> tuple[Check, ...]:
     """The same checks with their numbers as floats, so that they read back from a checkpoint as they were written."""
-    return tuple(
-        [check if type(check.value) in _PLAIN and type(check.threshold) in _PLAIN else _in_floats(check) for check in checks]
-    )
+    return tuple([check if _is_plain(check.value) and _is_plain(check.threshold) else _in_floats(check) for check in checks])
+
+
+def _is_plain(figure: object) -> bool:
+    return figure is None or type(figure) is float
 
 
 def _in_floats(check: Check) -> Check:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from core.desk import closes, entry
 from core.desk.bounds import LEFT_MAX
-from core.desk.context import Context, ns
+from core.desk.context import Context
 from core.desk.equity import LOTS_NOISE
 from core.desk.exposed import position_risk_money
 from core.desk.state import FlattenState, OrderInFlight
@@ -79,7 +79,7 @@ def _cancel(ctx: Context, now: FlattenState, order: BrokerOrder) -> None:
         lots=order.lots,
         sent_utc_ns=ctx.now,
         order_ticket=order.ticket,
-        ask_utc_ns=ctx.now + ns(2.0 * ctx.settings.engine.send_timeout_s),
+        ask_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
     )
     ctx.emit(Cancel(client_id=client_id, order_ticket=order.ticket, symbol=order.symbol))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.desk.context import Context, ns
+from core.desk.context import Context
 from core.desk.equity import LOTS_NOISE
 from core.desk.exposed import open_risk, reserved_risk
 from core.desk.state import Entry, OrderInFlight, Reservation
@@ -79,7 +79,7 @@ def submit(ctx: Context, ticket: Ticket) -> str:
         side=ticket.side,
         lots=ticket.lots,
         sent_utc_ns=ctx.now,
-        ask_utc_ns=ctx.now + ns(2.0 * ctx.settings.engine.send_timeout_s),
+        ask_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
         entry=ticket.entry,
         stop_price=ticket.stop_price,
         target_price=ticket.target_price,

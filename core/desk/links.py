@@ -20,7 +20,9 @@ def links_of(ctx: Context, symbols: list[str]) -> Matrix:
         currencies[name] = spec.currencies if spec is not None else ("", "")
         if pair is not None and len(names) > 1:
             count = completed_hours(pair.h1_open_utc_ns, ctx.now)
-            kept = ctx.hours.setdefault(name, ClosesKept())
+            kept = ctx.hours.get(name)
+            if kept is None:
+                kept = ctx.hours[name] = ClosesKept()
             closes[name] = kept.first(count, pair.h1_open_utc_ns, pair.h1_close_price)
     settings = ctx.settings.correlation
     return matrix(closes, currencies, names, bars=settings.bars, bars_min=settings.bars_min)

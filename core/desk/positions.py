@@ -270,8 +270,15 @@ def _tell_opened(ctx: Context, position: OurPosition) -> None:
             latency_ms=position.latency_ms,
         )
     )
-    text = f"{position.symbol} {position.side.word} {position.lots:g} at {position.open_price}, stop {position.stop_price}"
-    ctx.emit(Alert(kind="fill", level="info", text=text, symbol=position.symbol, ticket=position.ticket))
+    ctx.emit(
+        Alert(
+            kind="fill",
+            level="info",
+            text=f"{position.symbol} {position.side.word} {position.lots:g} at {position.open_price}, stop {position.stop_price}",
+            symbol=position.symbol,
+            ticket=position.ticket,
+        )
+    )
 
 
 def lots_left(ctx: Context, position: OurPosition, lots: Lots) -> None:
@@ -450,11 +457,16 @@ def finish(ctx: Context, position: OurPosition) -> None:
             ambiguous=position.ambiguous,
         )
     )
-    text = (
-        f"{position.symbol} {position.side.word} {position.opened_lots:g} closed, {position.close_reason}: "
-        f"{net:+.2f}, {result_r:+.2f} R"
+    ctx.emit(
+        Alert(
+            kind="close",
+            level="info",
+            text=f"{position.symbol} {position.side.word} {position.opened_lots:g} closed, {position.close_reason}: "
+            f"{net:+.2f}, {result_r:+.2f} R",
+            symbol=position.symbol,
+            ticket=position.ticket,
+        )
     )
-    ctx.emit(Alert(kind="close", level="info", text=text, symbol=position.symbol, ticket=position.ticket))
     if not any(held.stop_missing for held in state.positions.values()):
         drop_reason(ctx, "no_stop")
     sum_equity(ctx)

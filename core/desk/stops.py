@@ -115,7 +115,7 @@ def _send(ctx: Context, position: OurPosition, stop_price: Price, target_price: 
         lots=position.lots,
         sent_utc_ns=ctx.now,
         position_id=position.position_id,
-        ask_utc_ns=ctx.now + ns(2.0 * ctx.settings.engine.send_timeout_s),
+        ask_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
         stop_price=stop_price,
         target_price=target_price,
         why=why,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from core.desk.bounds import SIGNALS_MAX
 from core.desk.caps import before_weekend
 from core.desk.care import age_end, give_back_from_money, part_risk_money, weekend_close
-from core.desk.context import Context, ns
+from core.desk.context import Context
 from core.desk.equity import LOTS_NOISE, margin_level_pct
 from core.desk.exposed import (
     gap_losses,
@@ -107,7 +107,7 @@ def _pair(ctx: Context, symbol: str, at_utc_ns: UtcNs) -> PairView:
     state, pair, spec, quote = ctx.state, ctx.state.pairs.get(symbol), ctx.spec(symbol), ctx.state.quotes.get(symbol)
     pip = spec.pip if spec is not None else 0.0
     opened = spec is not None and ctx.is_open(spec, at_utc_ns)
-    age_max = ns(ctx.policy(symbol).settings.filters.quote_age_max_s)
+    age_max = ctx.policy(symbol).quote_age_max_ns
     stale = opened and (quote is None or at_utc_ns - quote.at_utc_ns > age_max)
     usual = ctx.usual_spread(symbol)
     seen = pair is not None and pair.features_bar_utc_ns > 0

@@ -138,11 +138,9 @@ def rollover(at_utc_ns: UtcNs, span: Hours) -> Ruling:
     """No entries inside the span around the bank day's change."""
     second = day_and_second(at_utc_ns, span.zone)[1]
     inside, hour = span.holds(second), second / S_PER_HOUR
-    note = f"not in {_words(span)}"
     again = span.next_end(at_utc_ns) if inside else 0
-    return Ruling(
-        check=Check("rollover", rounded(hour, 4), span.from_s / S_PER_HOUR, not inside, note), passing=inside, again_utc_ns=again
-    )
+    check = Check("rollover", rounded(hour, 4), span.from_s / S_PER_HOUR, not inside, f"not in {_words(span)}")
+    return Ruling(check=check, passing=inside, again_utc_ns=again)
 
 
 def weekend(at_utc_ns: UtcNs, from_week_s: int) -> Ruling:
@@ -167,11 +165,14 @@ def early_close(at_utc_ns: UtcNs, instrument: Instrument, known: tuple[EarlyClos
         times.append((closes, next_open(instrument, closes)))
     if not times:
         return None
-    near = [(closed, opened) for closed, opened in times if closed - no_entries_ns <= at_utc_ns]
+    first, again = times[0][0], 0
+    for closed, opened in times:
+        first = min(first, closed)
+        if closed - no_entries_ns <= at_utc_ns:
+            again = max(again, opened)
     per_hour = S_PER_HOUR * NS_PER_S
-    first = min(times)[0]
-    check = Check("early_close", rounded((first - at_utc_ns) / per_hour, 4), no_entries_ns / per_hour, not near)
-    return Ruling(check=check, again_utc_ns=max((opened for _, opened in near), default=0))
+    check = Check("early_close", rounded((first - at_utc_ns) / per_hour, 4), no_entries_ns / per_hour, again == 0)
+    return Ruling(check=check, again_utc_ns=again)
 
 
 def _closes_early(instrument: Instrument, at_utc_ns: UtcNs) -> UtcNs | None:

@@ -182,7 +182,8 @@ class Releases:
 
     def bank_holidays(self, at_utc_ns: UtcNs) -> str:
         """The bank holidays that hold at an instant, in words; asked where none of them closes."""
-        first, end = (bisect_right(self._bank_from, limit) for limit in (at_utc_ns - _BANK_DAY_AT_MOST_NS, at_utc_ns))
+        end = bisect_right(self._bank_from, at_utc_ns)
+        first = bisect_right(self._bank_from, at_utc_ns - _BANK_DAY_AT_MOST_NS, 0, end)
         held = [_said(window.planned.news) for window in self._bank_days[first:end] if at_utc_ns < window.to_utc_ns]
         return f"{', '.join(held)}: closes nothing" if held else ""
 

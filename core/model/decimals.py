@@ -6,9 +6,9 @@ from math import floor
 
 _DIGITS_MAX = 15
 _POWERS = tuple(10.0**digits for digits in range(_DIGITS_MAX + 1))
-_SCALED_MAX = 1e14
-"""Up to here a product is out by less than a hundredth."""
-_TIE = 0.49
+_SCALED_MAX = 1e15
+"""Up to here a product is out by a sixteenth at most."""
+_TIE = 0.43
 """Nearer than that to the half between two decimals only the exact way tells which it is."""
 
 
@@ -22,6 +22,6 @@ def rounded(x: float, digits: int) -> float:
     scaled = x * power
     if -_SCALED_MAX < scaled < _SCALED_MAX:
         whole = floor(scaled + 0.5)
-        if whole and -_TIE < scaled - whole < _TIE:
-            return whole / power
+        if -_TIE < scaled - whole < _TIE:
+            return whole / power if whole else scaled * 0.0  # nothing keeps its sign
     return round(x, digits)

@@ -22,6 +22,8 @@ from core.model.units import Money
 
 Policy = Literal["skip", "shrink", "hedge"]
 _HALVINGS = 40
+_ROOM_X = 2
+"""Arrays of hours are made so many times as long as they need to be, so that they can grow."""
 _STILL = 1e-24
 """A variance of log returns under this is a price that did not move."""
 
@@ -29,45 +31,48 @@ _STILL = 1e-24
 class Closes:
     """Closed H1 bars of one symbol, oldest first, and what their newest returns come to once somebody asked."""
 
-    __slots__ = ("_newest", "close_price", "open_utc_ns")
+    __slots__ = ("_newest", "log_price", "open_utc_ns")
 
-    def __init__(self, open_utc_ns: Sequence[int] | IntArray, close_price: Sequence[float] | FloatArray) -> None:
-        """Arrays are taken as they are and must not change any more."""
-        self.open_utc_ns: IntArray = np.asarray(open_utc_ns, dtype=np.int64)
-        self.close_price: FloatArray = np.asarray(close_price, dtype=np.float64)
+    def __init__(self, open_utc_ns: IntArray, log_price: FloatArray) -> None:
+        """Opens, and logarithms of closes; both are taken as they are and must not change any more."""
+        self.open_utc_ns = open_utc_ns
+        self.log_price = log_price
         self._newest: tuple[int, Moves] | None = None
 
     def newest(self, bars: int) -> Moves:
         """The newest `bars` returns."""
         if self._newest is None or self._newest[0] != bars:
-            self._newest = (bars, moves(self.close_price[-bars - 1 :]))
+            self._newest = (bars, moves(self.log_price[-bars - 1 :]))
         return self._newest[1]
 
 
 class ClosesKept:
     """Hours that grow at their end and are forgotten at their beginning, as arrays: only what is new is taken over.
 
-    Why: hundreds of numbers that lie apart in memory cost more than all that is worked out of them. What was kept is used only
-    where, but for that, the lists still hold the same.
+    Why: hundreds of numbers that lie apart in memory, and their logarithms, cost more than all that is worked out of them. What
+    was kept is used only where, but for that, the lists still hold the same.
     """
 
-    __slots__ = ("_close_price", "_closes", "_first", "_open_utc_ns", "_opens")
+    __slots__ = ("_begin", "_close_price", "_first", "_logs", "_open_utc_ns", "_opens")
 
     def __init__(self) -> None:
         """No hours yet."""
         self._open_utc_ns: list[int] = []
         self._close_price: list[float] = []
-        self._opens: IntArray = np.array((), dtype=np.int64)
-        self._closes: FloatArray = np.array((), dtype=np.float64)
+        self._opens: IntArray = np.empty(0, dtype=np.int64)
+        self._logs: FloatArray = np.empty(0, dtype=np.float64)
+        self._begin = 0
+        """Where the hours begin in the arrays, which have room behind them."""
         self._first: Closes | None = None
 
     def first(self, count: int, open_utc_ns: list[int], close_price: list[float]) -> Closes:
-        """The first `count` of these hours; the same object while they are the same."""
+        """The first `count` of these hours; the same object while they are the same, good until other hours are asked for."""
         if self._open_utc_ns != open_utc_ns or self._close_price != close_price:
             self._follow(open_utc_ns, close_price)
         found = self._first
         if found is None or len(found.open_utc_ns) != count:
-            found = self._first = Closes(self._opens[:count], self._closes[:count])
+            begin, end = self._begin, self._begin + count
+            found = self._first = Closes(self._opens[begin:end], self._logs[begin:end])
         return found
 
     def _follow(self, open_utc_ns: list[int], close_price: list[float]) -> None:
@@ -78,11 +83,20 @@ class ClosesKept:
         opens[same:], closes[same:] = open_utc_ns[same:], close_price[same:]
         if opens != open_utc_ns or closes != close_price:
             gone, same, opens[:], closes[:] = 0, 0, open_utc_ns, close_price
-        new_opens, new_closes = np.array(opens[same:], dtype=np.int64), np.array(closes[same:], dtype=np.float64)
-        rows = slice(gone, gone + same)
-        self._opens = np.concatenate((self._opens[rows], new_opens))
-        self._closes = np.concatenate((self._closes[rows], new_closes))
+        self._make_room(self._begin + gone, same, len(opens))
+        new = slice(self._begin + same, self._begin + len(opens))
+        self._opens[new] = opens[same:]
+        self._logs[new] = closes[same:]
+        np.log(self._logs[new], out=self._logs[new])
         self._first = None
+
+    def _make_room(self, begin: int, same: int, count: int) -> None:
+        """Let `count` hours begin at `begin`, or, where they would not fit, at the front of new arrays with the `same` kept."""
+        self._begin = begin
+        if begin + count > len(self._opens):
+            opens, logs = np.empty(_ROOM_X * count, dtype=np.int64), np.empty(_ROOM_X * count, dtype=np.float64)
+            opens[:same], logs[:same] = self._opens[begin : begin + same], self._logs[begin : begin + same]
+            self._opens, self._logs, self._begin = opens, logs, 0
 
 
 class Moves(Struct, frozen=True):
@@ -115,10 +129,9 @@ class Matrix(Struct, frozen=True):
         return self.rows[self.symbols.index(first)][self.symbols.index(second)]
 
 
-def moves(close_price: FloatArray) -> Moves:
+def moves(log_price: FloatArray) -> Moves:
     """The returns from each close to the next."""
-    logs: FloatArray = np.log(close_price)
-    returns = logs[1:] - logs[:-1]
+    returns = log_price[1:] - log_price[:-1]
     if len(returns):
         returns = returns - _sum(returns) / len(returns)
     return Moves(returns, _sum(returns * returns))
@@ -131,7 +144,7 @@ def _common_moves(first: Closes, second: Closes, bars: int) -> tuple[Moves, Move
         return first.newest(bars), second.newest(bars)
     # an hour is missing in one of them: what they have in common
     _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
-    return moves(first.close_price[at_first[-most:]]), moves(second.close_price[at_second[-most:]])
+    return moves(first.log_price[at_first[-most:]]), moves(second.log_price[at_second[-most:]])
 
 
 def _sum(column: FloatArray) -> float:
@@ -214,16 +227,17 @@ def judge_book(
         return book_risk_money((*risks, (candidate[0], candidate[1] * part)), links, offset_max_fraction=offset_max_fraction)
 
     before, after = book_risk_money(risks, links, offset_max_fraction=offset_max_fraction), with_part(1.0)
-    take, note = 1.0, f"book {before:.2f} before"
+    take, how = 1.0, ""
     if after > limit:
         if policy == "hedge" and after < before:
-            note = f"{note}; over the limit, but lower than before"
+            how = "; over the limit, but lower than before"
         elif policy == "shrink" and before <= limit:
             take = _largest_part(with_part, limit)
-            note = f"{note}; {after:.2f} whole, shrunk to {take:.0%}"
+            how = f"; {after:.2f} whole, shrunk to {take:.0%}"
         else:
             take = 0.0
-    check = Check("correlation", with_part(take) if 0.0 < take < 1.0 else after, limit, take > 0.0, note)
+    value = with_part(take) if 0.0 < take < 1.0 else after
+    check = Check("correlation", value, limit, take > 0.0, f"book {before:.2f} before{how}")
     return BookVerdict(take_fraction=take, before_money=before, after_money=after, check=check)
 
 

@@ -78,25 +78,16 @@ def exposure_caps(
     policy: ExposurePolicy,
 ) -> tuple[Cap, ...]:
     """Most lots that a candidate may have under each of the three limits, for `sizing.size`; never below zero."""
-    equity = max(equity_money, 0.0)
-
-    def cap(name: str, room_money: Money, note: str) -> Cap:
-        return Cap(name, max(room_money, 0.0) / notional_money_per_lot, note)
-
-    def leg(currency: str, sign: int) -> Cap:
-        net, limit = book.net(currency), policy.currency_max_x_equity * equity
-        return cap(
-            f"leverage_{currency}",
-            limit - sign * net,
-            f"{currency} net {net:.0f}, limit {policy.currency_max_x_equity:g} x equity",
-        )
-
-    held = f"held {book.total_money:.0f}, limit {policy.total_max_x_equity:g} x equity"
+    equity, per_lot, total = max(equity_money, 0.0), notional_money_per_lot, book.total_money
+    alone, in_all = policy.position_max_x_equity * equity, policy.total_max_x_equity * equity - total
+    base, profit, legs = instrument.base_currency, instrument.profit_currency, policy.currency_max_x_equity
+    net_base, net_profit = book.net(base), book.net(profit)
+    bought, paid = legs * equity - side * net_base, legs * equity + side * net_profit
     return (
-        cap("leverage_position", policy.position_max_x_equity * equity, f"{policy.position_max_x_equity:g} x equity"),
-        leg(instrument.base_currency, int(side)),
-        leg(instrument.profit_currency, -int(side)),
-        cap("leverage_total", policy.total_max_x_equity * equity - book.total_money, held),
+        Cap("leverage_position", max(alone, 0.0) / per_lot, f"{policy.position_max_x_equity:g} x equity"),
+        Cap(f"leverage_{base}", max(bought, 0.0) / per_lot, f"{base} net {net_base:.0f}, limit {legs:g} x equity"),
+        Cap(f"leverage_{profit}", max(paid, 0.0) / per_lot, f"{profit} net {net_profit:.0f}, limit {legs:g} x equity"),
+        Cap("leverage_total", max(in_all, 0.0) / per_lot, f"held {total:.0f}, limit {policy.total_max_x_equity:g} x equity"),
     )
 
 
@@ -120,8 +111,15 @@ def all_stops_check(
     `losses` and `own_money` come from `open_risk.gap_loss_money`; one that is not known fails the check.
     """
     limit = max(equity_money, 0.0) * max_fraction
-    if own_money is None or any(loss is None for loss in losses):
+    held: Money | None = 0.0
+    for loss in losses:
+        held = None if held is None or loss is None else held + loss
+    if own_money is None or held is None:
         return Check("all_stops", None, limit, False, "a rate into the account currency is missing")
-    held = sum(loss for loss in losses if loss is not None)
-    note = f"book {held:.2f}, own {own_money:.2f}, gap {gap_fraction:.2%} of price beyond each stop"
-    return Check("all_stops", held + own_money, limit, held + own_money <= limit, note)
+    return Check(
+        "all_stops",
+        held + own_money,
+        limit,
+        held + own_money <= limit,
+        f"book {held:.2f}, own {own_money:.2f}, gap {gap_fraction:.2%} of price beyond each stop",
+    )

@@ -153,9 +153,8 @@ def judge(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> t
     checks = []
     for limit in limits(state, policy, equity_money=equity_money):
         left = limit.left_fraction
-        checks.append(
-            Check(limit.name, left, policy.reduce_only_buffer_fraction, left > policy.reduce_only_buffer_fraction, _note(limit))
-        )
+        buffer = policy.reduce_only_buffer_fraction
+        checks.append(_limit_check(limit, left, buffer, passed=left > buffer))
         if left <= policy.close_buffer_fraction:
             action = "close"
         elif left <= policy.reduce_only_buffer_fraction and action == "go":
@@ -163,8 +162,8 @@ def judge(state: FundedState, policy: FundedPolicy, *, equity_money: Money) -> t
     return action, tuple(checks)
 
 
-def _note(limit: Limit) -> str:
-    return f"breached at equity {limit.floor_money:.2f}, {limit.left_money:.2f} left"
+def _limit_check(limit: Limit, value: float | None, threshold: float, *, passed: bool) -> Check:
+    return Check(limit.name, value, threshold, passed, f"breached at equity {limit.floor_money:.2f}, {limit.left_money:.2f} left")
 
 
 def entry_checks(
@@ -183,7 +182,7 @@ def entry_checks(
     checks = []
     for limit in limits(state, policy, equity_money=equity_money):
         fits = all_stops_money is not None and all_stops_money < limit.left_money
-        checks.append(Check(limit.name, all_stops_money, limit.left_money, fits, _note(limit)))
+        checks.append(_limit_check(limit, all_stops_money, limit.left_money, passed=fits))
     if policy.lots_max > 0.0:
         checks.append(Check("funded_lots", lots_after, policy.lots_max, lots_after <= policy.lots_max + 1e-9))
     if policy.best_day_max_fraction < 1.0:

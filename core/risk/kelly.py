@@ -8,7 +8,6 @@ Promises: never above the fixed risk. Does not: mix accounts, strategies or mode
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -19,8 +18,7 @@ _EDGE = 1e-12
 _STEPS_MAX = 100
 _NEAR = 1e-7
 """A step of Newton's that is so small, as a share of f, ends about where floats end."""
-_REACH_ULPS = 4.0
-_FARTHER_X = 8.0
+_FARTHER_X = 2.0
 
 
 class KellyPolicy(Struct, frozen=True, kw_only=True):
@@ -46,6 +44,8 @@ class KellyRisk(Struct, frozen=True, kw_only=True):
     trades: int
     source: Literal["fixed", "kelly", "floor", "ceiling"]
     checks: tuple[Check, ...]
+    note: str
+    """The same in a few words."""
 
     @property
     def negative(self) -> bool:
@@ -53,7 +53,7 @@ class KellyRisk(Struct, frozen=True, kw_only=True):
         return self.optimum is not None and self.optimum <= 0.0
 
 
-def kelly_optimum(results_r: Sequence[float]) -> float:
+def kelly_optimum(results_r: list[float]) -> float:
     """The f that maximises mean log(1 + f R); its sign is that of the mean, its size bounded by ruin (1 + f R > 0).
 
     With no loss among the results (or no win, for a negative mean) growth has no maximum: then the bound is 1, or -1.
@@ -74,7 +74,7 @@ def kelly_optimum(results_r: Sequence[float]) -> float:
     return 0.0
 
 
-def _root(results_r: Sequence[float], low: float, high: float) -> float:
+def _root(results_r: list[float], low: float, high: float) -> float:
     """Growth is concave in f, so its slope falls from `low` to `high`: where it is nothing, to the last float.
 
     The slope falls in floats as well: rounding keeps the order of each term and of their sum. So there is one pair of neighbours
@@ -83,7 +83,7 @@ def _root(results_r: Sequence[float], low: float, high: float) -> float:
     near, low, high = _close_by(results_r, low, high)
     rising = _slope(results_r, near) > 0.0
     low, high = (near, high) if rising else (low, near)
-    reach = _REACH_ULPS * math.ulp(near)
+    reach = math.ulp(near)
     while True:
         middle = (low + high) / 2.0
         if not low < middle < high:
@@ -94,16 +94,22 @@ def _root(results_r: Sequence[float], low: float, high: float) -> float:
         reach *= _FARTHER_X
 
 
-def _slope(results_r: Sequence[float], at: float) -> float:
-    return sum([r / (1.0 + at * r) for r in results_r])
+def _slope(results_r: list[float], at: float) -> float:
+    slope = 0.0
+    for r in results_r:
+        slope += r / (1.0 + at * r)
+    return slope
 
 
-def _close_by(results_r: Sequence[float], low: float, high: float) -> tuple[float, float, float]:
+def _close_by(results_r: list[float], low: float, high: float) -> tuple[float, float, float]:
     """A number very near to the root by Newton's steps from 0.0, and the ends that were narrowed on the way."""
     at = 0.0
     for _ in range(_STEPS_MAX):
-        slopes = [r / (1.0 + at * r) for r in results_r]
-        slope, falls = sum(slopes), sum([one * one for one in slopes])
+        slope, falls = 0.0, 0.0
+        for r in results_r:
+            one = r / (1.0 + at * r)
+            slope += one
+            falls += one * one
         low, high = (at, high) if slope > 0.0 else (low, at)
         ahead = at + slope / falls if falls > 0.0 else high
         if not low < ahead < high:
@@ -114,15 +120,20 @@ def _close_by(results_r: Sequence[float], low: float, high: float) -> tuple[floa
     return at, low, high
 
 
-def kelly_risk(results_r: Sequence[float], policy: KellyPolicy) -> KellyRisk:
+def kelly_risk(results_r: list[float], policy: KellyPolicy) -> KellyRisk:
     """Risk per trade from net results in R, oldest first; only the newest `policy.trades` count."""
-    recent = results_r[-policy.trades :] if policy.trades > 0 else ()
+    recent = results_r[-policy.trades :] if policy.trades > 0 else []
     count = len(recent)
     enough = Check("kelly_trades", float(count), float(policy.trades_min), count >= policy.trades_min and count > 0)
     if not enough.passed:
         fixed = Check("kelly_risk", policy.risk_fixed_fraction, None, True, "fixed risk until there are enough trades")
         return KellyRisk(
-            risk_fraction=policy.risk_fixed_fraction, optimum=None, trades=count, source="fixed", checks=(enough, fixed)
+            risk_fraction=policy.risk_fixed_fraction,
+            optimum=None,
+            trades=count,
+            source="fixed",
+            checks=(enough, fixed),
+            note=_note(policy.risk_fixed_fraction, "fixed", count),
         )
     optimum = kelly_optimum(recent)
     shrunk = optimum * count / (count + policy.shrink_trades)
@@ -133,10 +144,15 @@ def kelly_risk(results_r: Sequence[float], policy: KellyPolicy) -> KellyRisk:
         source = "floor"
     elif used > bounded:
         source = "ceiling"
-    wins = sum(1 for r in recent if r > 0.0)
     checks = (
         enough,
-        Check("kelly_optimum", optimum, 0.0, optimum > 0.0, f"{wins} of {count} won, mean {sum(recent) / count:.3f} R"),
+        Check(
+            "kelly_optimum",
+            optimum,
+            0.0,
+            optimum > 0.0,
+            f"{sum(r > 0.0 for r in recent)} of {count} won, mean {sum(recent) / count:.3f} R",
+        ),
         Check("kelly_shrunk", shrunk, None, True, f"x {count} / ({count} + {policy.shrink_trades:g})"),
         Check("kelly_used", used, None, True, f"x {policy.fraction:g}"),
         Check(
@@ -147,7 +163,18 @@ def kelly_risk(results_r: Sequence[float], policy: KellyPolicy) -> KellyRisk:
             f"{source}: between {policy.risk_min_fraction:.3%} and {policy.risk_fixed_fraction:.3%}",
         ),
     )
-    return KellyRisk(risk_fraction=bounded, optimum=optimum, trades=count, source=source, checks=checks)
+    return KellyRisk(
+        risk_fraction=bounded,
+        optimum=optimum,
+        trades=count,
+        source=source,
+        checks=checks,
+        note=_note(bounded, source, count),
+    )
+
+
+def _note(risk_fraction: float, source: str, trades: int) -> str:
+    return f"{risk_fraction:.3%} ({source}, {trades} trades)"
 
 
 class KellyKept:

@@ -77,8 +77,13 @@ def budget_check(
 ) -> Check:
     """Whether open, reserved and the candidate's own risk fit together under the cap; value and threshold in money."""
     total, cap = open_money + reserved_money + own_money, max(equity_money, 0.0) * max_fraction
-    note = f"open {open_money:.2f}, reserved {reserved_money:.2f}, own {own_money:.2f}; cap {max_fraction:.2%} of equity"
-    return Check("budget", total, cap, total <= cap, note)
+    return Check(
+        "budget",
+        total,
+        cap,
+        total <= cap,
+        f"open {open_money:.2f}, reserved {reserved_money:.2f}, own {own_money:.2f}; cap {max_fraction:.2%} of equity",
+    )
 
 
 def day_room_check(
@@ -86,5 +91,10 @@ def day_room_check(
 ) -> Check:
     """Whether the day's limit would hold if everything open, reserved and the candidate lost; money."""
     total = max(day_loss_money, 0.0) + open_money + reserved_money + own_money
-    note = f"lost today {day_loss_money:.2f}, open {open_money:.2f}, reserved {reserved_money:.2f}, own {own_money:.2f}"
-    return Check("day_room", total, limit_money, total <= limit_money, note)
+    return Check(
+        "day_room",
+        total,
+        limit_money,
+        total <= limit_money,
+        f"lost today {day_loss_money:.2f}, open {open_money:.2f}, reserved {reserved_money:.2f}, own {own_money:.2f}",
+    )

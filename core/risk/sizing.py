@@ -150,21 +150,24 @@ def set_stop(candidate: Candidate, policy: SizingPolicy) -> tuple[Price, list[Ch
     if asked <= 0.0:
         return candidate.stop_price, [Check("stop_distance", asked, 0.0, False, "the stop is on the wrong side of the entry")]
     spread = candidate.ask - candidate.bid
-    floors = (
-        ("stop_floor_broker", spec.stops_level_points * spec.point + spread, f"{spec.stops_level_points} points and the spread"),
-        ("stop_floor_spread", policy.stop_spread_min_x * spread, f"{policy.stop_spread_min_x:g} x spread"),
-        ("stop_floor_atr", policy.stop_atr_min_x * candidate.atr_price, f"{policy.stop_atr_min_x:g} x ATR(M15)"),
-    )
+    points, noise = spec.stops_level_points, _CENT_NOISE * entry
+    spreads, atrs = policy.stop_spread_min_x, policy.stop_atr_min_x
+    broker, wide, wild = points * spec.point + spread, spreads * spread, atrs * candidate.atr_price
     checks = [
-        Check(name, asked, floor, True, note if asked >= floor - _CENT_NOISE * entry else f"{note}: widened")
-        for name, floor, note in floors
+        Check("stop_floor_broker", asked, broker, True, f"{points} points and the spread{_widened(asked, broker - noise)}"),
+        Check("stop_floor_spread", asked, wide, True, f"{spreads:g} x spread{_widened(asked, wide - noise)}"),
+        Check("stop_floor_atr", asked, wild, True, f"{atrs:g} x ATR(M15){_widened(asked, wild - noise)}"),
     ]
-    farthest = max(floor for _, floor, _ in floors)
+    farthest = max(broker, wide, wild)
     stop = candidate.stop_price
-    if asked < farthest - _CENT_NOISE * entry:
+    if asked < farthest - noise:
         stop = price_away(spec, candidate.side, entry, farthest)
     checks.append(Check("stop_distance", (entry - stop) * candidate.side, None, stop > 0.0, f"{entry} to {stop}"))
     return stop, checks
+
+
+def _widened(asked: PriceDistance, floor: PriceDistance) -> str:
+    return "" if asked >= floor else ": widened"
 
 
 def _loss_money(candidate: Candidate, valuer: Valuer, rates: Rates, lots: Lots, stop_price: Price) -> Money | None:
@@ -176,8 +179,13 @@ def _cost_check(candidate: Candidate, policy: SizingPolicy, stop_price: Price, l
     distance = (candidate.entry_price - stop_price) * candidate.side
     spread_share = (candidate.ask - candidate.bid) / distance
     share = spread_share + candidate.commission_money_per_lot / loss
-    note = f"spread {spread_share:.1%} and commission {share - spread_share:.1%} of the stop distance"
-    return Check("cost", share, policy.cost_stop_max_fraction, share <= policy.cost_stop_max_fraction, note)
+    return Check(
+        "cost",
+        share,
+        policy.cost_stop_max_fraction,
+        share <= policy.cost_stop_max_fraction,
+        f"spread {spread_share:.1%} and commission {share - spread_share:.1%} of the stop distance",
+    )
 
 
 def _sized(
@@ -205,8 +213,8 @@ def _sized(
         # what lies a step above needs no rounding to be enough
         allowed = lots if cap.lots >= lots + spec.volume_step_lots else floor_lots(spec, max(cap.lots, 0.0))
         if lots > allowed:
-            note = f"shrunk from {lots:g} to {allowed:g}" + (f": {cap.note}" if cap.note else "")
-            steps.append(Check(cap.name, lots, cap.lots, allowed > 0.0, note))
+            why = cap.note and f": {cap.note}"
+            steps.append(Check(cap.name, lots, cap.lots, allowed > 0.0, f"shrunk from {lots:g} to {allowed:g}{why}"))
             lots, reason = allowed, cap.name
         else:
             steps.append(Check(cap.name, lots, cap.lots, True, cap.note))
@@ -224,8 +232,8 @@ def _sized(
         risked = _loss_money(candidate, valuer, rates, lots, stop_price) or 0.0
     risk = risked + lots * commission
     low = risk < policy.effective_warn_fraction * asked
-    note = f"only {risk:.2f} of {asked:.2f}" if low else f"{risk:.2f} of {asked:.2f}"
-    steps.append(Check("effective_risk", risk / asked, policy.effective_warn_fraction, True, note))
+    only = "only " if low else ""
+    steps.append(Check("effective_risk", risk / asked, policy.effective_warn_fraction, True, f"{only}{risk:.2f} of {asked:.2f}"))
     return Sized(
         lots=lots,
         reason="",

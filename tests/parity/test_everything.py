@@ -27,7 +27,7 @@ SHORT = [
 
 TOLD = {
     "risk_base", "risk_asked", "loss_per_lot", "lots_by_risk", "effective_risk", "stop_distance", "kelly_trades", "kelly_risk",
-    "kelly_optimum", "kelly_shrunk", "kelly_used",
+    "kelly_optimum", "kelly_shrunk", "kelly_used", "stop_floor_atr", "stop_floor_broker", "stop_floor_spread",
 }  # fmt: skip
 """Steps that say a number and never refuse under their own name."""
 CORE = Path(__file__).resolve().parents[2] / "core"

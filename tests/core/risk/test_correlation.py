@@ -19,7 +19,7 @@ def closes(*steps: float, start: int = 0, skip: tuple[int, ...] = ()) -> Closes:
     price = np.exp(np.cumsum([0.0, *steps]) / 1000.0)
     at = np.arange(start, start + len(price), dtype=np.int64) * H1
     keep = np.array([row not in skip for row in range(len(price))])
-    return Closes(at[keep].tolist(), price[keep].tolist())
+    return Closes(at[keep], np.log(price[keep]))
 
 
 def pairwise(value: float | None) -> Matrix:
@@ -155,7 +155,8 @@ def test_hours_kept_as_arrays_are_those_of_the_lists_whatever_happens_to_them(st
             opens, prices = [one + H1 * (size - 5) for one in opens], [*prices]
         for count in {len(opens), max(len(opens) - 1, 0)}:
             seen = kept.first(count, opens, prices)
-            assert (seen.open_utc_ns.tolist(), seen.close_price.tolist()) == (opens[:count], prices[:count])
+            fresh = Closes(np.array(opens[:count], dtype=np.int64), np.log(np.array(prices[:count], dtype=np.float64)))
+            assert seen.open_utc_ns.tolist() == opens[:count]
+            assert seen.log_price.tobytes() == fresh.log_price.tobytes()
             assert kept.first(count, opens, prices) is seen
-            fresh = Closes(opens[:count], prices[:count])
             assert seen.newest(5).around_mean.tobytes() == fresh.newest(5).around_mean.tobytes()
