@@ -38,6 +38,7 @@ def week_second(utc_ns: UtcNs, zone: str) -> int:
     return (days + 4) % 7 * S_PER_DAY + second
 
 
+@lru_cache(maxsize=256)
 def utc_of_local(wall_s: int, zone: str) -> UtcNs:
     """The instant at which the zone's wall clock shows `wall_s` (the earlier one where it shows it twice)."""
     starts, offsets = _transitions(zone)

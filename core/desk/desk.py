@@ -220,10 +220,8 @@ class Desk:
 def _interest(ctx: Context, hot: list[str], watched: Iterable[str]) -> Interest:
     others = list(watched)
     for symbol in hot:
-        valuer = ctx.valuer(symbol)
-        if valuer is not None:
-            others += map(ctx.rates.symbol_of, valuer.pairs)
-    return tuple(dict.fromkeys(hot)), tuple(symbol for symbol in dict.fromkeys(others) if symbol not in hot)
+        others += ctx.movers(symbol)
+    return tuple(dict.fromkeys(hot)), tuple([symbol for symbol in dict.fromkeys(others) if symbol not in hot])
 
 
 def _out_of_order(stamped: Stamped, last_seq: int, last_at_utc_ns: UtcNs) -> None:
