@@ -10,7 +10,6 @@ strategies and settings.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -70,7 +69,8 @@ class Skipping:
         self._valued_by: dict[str, tuple[str, ...]] = {}
         self._interest: Interest = ((), ())
         self._at_close: tuple[str, ...] = ()
-        """Symbols that are shown to a steady desk at a bar's close, while `_interest` is what it wants."""
+        self._watched: tuple[str, ...] = ()
+        """Symbols that a steady desk is shown at a bar's close, and at each tick, while `_interest` is what it wants."""
         self._unseen = dict.fromkeys(self._symbols, True)
         """Pairs of which the desk saw no bar yet; the first teaches it what the broker's tick value should be."""
         self._trades_seen = terminal.trades_changed_counter
@@ -162,12 +162,13 @@ class Skipping:
         """Feed one input and perform all that follows from it, before anything else happens."""
         if isinstance(item, Instruments):
             self._rates = tuple(spec.symbol for spec in item.instruments if spec.symbol not in self._symbols)
-        pending: deque[Input] = deque((item,))  # bounded: emptied here; an answer leads to few requests
-        while pending:
-            effects = self.runner.give(pending.popleft(), at_utc_ns)
-            for request in requests_of(effects) if effects else ():
-                pending.extend(self._broker.perform(request))
-                self._trades_seen = self._terminal.trades_changed_counter
+        pending = [item]
+        for told in pending:  # it grows meanwhile, but little: an answer leads to few requests
+            effects = self.runner.give(told, at_utc_ns)
+            if effects:
+                for request in requests_of(effects):
+                    pending.extend(self._broker.perform(request))
+                    self._trades_seen = self._terminal.trades_changed_counter
 
     # ------------------------------------------------------------------------------------------------------ skipping
     def _jumped(self) -> bool:
@@ -196,8 +197,9 @@ class Skipping:
             if interest is not self._interest:
                 self._interest, hot, conversion = interest, *interest
                 needed = self._needed((), hot, conversion)
-                self._at_close = tuple(name for name in (*self._symbols, *self._rates) if name in needed)
-            self._slot = self._holding.passed(self._slot, until, self._at_close, (*interest[0], *interest[1]))
+                self._at_close = tuple([name for name in (*self._symbols, *self._rates) if name in needed])
+                self._watched = (*hot, *conversion)
+            self._slot = self._holding.passed(self._slot, until, self._at_close, self._watched)
 
     def _next_found(self) -> int | None:
         """The first quarter hour not closed yet in which somebody found something; None at the end."""
@@ -224,7 +226,7 @@ class Skipping:
         watched: tuple[str, ...] = (*self._symbols, *self._rates)
         if self._timer() > at:  # what is due is carried out at the first input of its instant, whichever that is
             needed = self._needed(told, hot, conversion)
-            watched = tuple(name for name in watched if name in needed)
+            watched = tuple([name for name in watched if name in needed])
         self._quotes(at, watched)
         if self._timer() <= at:
             self.give(TimerFired(), at)
@@ -306,7 +308,7 @@ class Skipping:
         return self._closes[self._slot] if self._slot < len(self._closes) else _NEVER
 
     def _timer(self) -> UtcNs:
-        wake = self.runner.desk.wake_at()
+        wake = self._desk.wake_at()
         return _NEVER if wake is None else wake
 
 

@@ -81,6 +81,8 @@ class PairPolicy(Struct, frozen=True, kw_only=True):
     """The settings that hold for one pair, shares as fractions."""
 
     settings: Settings
+    commission_usd_per_lot_side: Money
+    """As assumed until the account's deals show it."""
     care: CarePolicy
     sizing: SizingPolicy
     slippage: SlippagePolicy
@@ -101,6 +103,7 @@ def pair_policy(settings: Settings, symbol: str) -> PairPolicy:
     risk, exposure = own.risk, own.exposure
     return PairPolicy(
         settings=own,
+        commission_usd_per_lot_side=own.costs.commission_usd_per_lot_side,
         care=care_policy(own),
         sizing=SizingPolicy(
             risk_fraction=risk.risk_per_trade_pct / 100.0,
@@ -463,7 +466,7 @@ class Context:
         seen = self.state.pairs.get(symbol)
         if seen is not None and seen.commission_money_per_lot is not None:
             return seen.commission_money_per_lot
-        assumed = self.policy(symbol).settings.costs.commission_usd_per_lot_side
+        assumed = self.policy(symbol).commission_usd_per_lot_side
         rate = self.dollar_rate() if assumed > 0.0 else 1.0
         return None if rate is None else assumed * rate
 
