@@ -8,6 +8,7 @@ Does not: run while an order waits, where margin could close anything, or over a
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
@@ -120,9 +121,10 @@ class Holding:
     ) -> None:
         """`rows`: by traded pair the row of its bar in each quarter hour, -1 where it has none."""
         self._terminal, self._market, self._desk, self._scanner = terminal, market, desk, scanner
-        self._slots, self._marks = slots, marks
+        self._marks = marks
         self._rows = {name: column.data for name, column in rows.items()}
-        self._steps, self._closes, self._opens = market.steps_utc_ns, slots.closes.data, slots.opens.data
+        self._steps, self._closing_steps = market.steps_utc_ns.data, slots.closing_steps.data
+        self._closes, self._opens = slots.closes.data, slots.opens.data
         self._order = {symbol: place for place, symbol in enumerate(market.symbols)}
         any_bar, unquoted = np.zeros(len(slots), dtype=np.bool_), np.zeros(len(slots), dtype=np.bool_)
         for name, column in rows.items():
@@ -151,7 +153,7 @@ class Holding:
         """
         ledger, place = self._terminal.ledger, self._market.steps_done
         until = min(until_utc_ns, ledger.next_rollover_ns)
-        if place >= len(self._steps) or self._steps.item(place) >= until or not self._terminal.safe_at_stops():
+        if place >= len(self._steps) or self._steps[place] >= until or not self._terminal.safe_at_stops():
             return slot
         self._follow(place, told, watched)
         stopped_at = 0
@@ -168,7 +170,8 @@ class Holding:
                 break
             slot += 1
         self._tell_measured()
-        reached = int(self._steps.searchsorted(stopped_at))
+        last = self._closing_steps[slot] if slot < len(self._closes) else len(self._steps)
+        reached = bisect_left(self._steps, stopped_at, place, last)
         if reached > place:
             self._terminal.skip_to(reached)
         return slot

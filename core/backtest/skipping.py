@@ -253,12 +253,16 @@ class Skipping:
 
     def _needed(self, told: Iterable[str], hot: tuple[str, ...], conversion: tuple[str, ...]) -> dict[str, bool]:
         """Symbols whose quotes can matter to what is open or found."""
-        needed = dict.fromkeys((*told, *hot, *conversion), True)
+        needed = dict[str, bool]()
         for symbol in (*told, *hot):
+            needed[symbol] = True
             found = self._valued_by.get(symbol)
             if not found:
                 found = self._valued_by[symbol] = self._desk.valued_by(symbol)
-            needed.update(dict.fromkeys(found, True))
+            for name in found:
+                needed[name] = True
+        for name in conversion:
+            needed[name] = True
         return needed
 
     def _tell(self, slot: int, at: UtcNs, told: Mapping[str, int], whole: Sequence[str]) -> None:

@@ -18,6 +18,8 @@ from core.model.effects import Effect, EquityMarked, TradeClosed, Verdict
 from core.model.units import Money, UtcNs
 from core.study.reading import effects_of
 
+_TRADE_LINE = "%s %s %d %d %.4f %.6f %.6f %s %.2f %.2f %.2f\n"
+
 
 class Summary(Struct, frozen=True, kw_only=True):
     """The figures of one run; money in account currency, R in multiples of the risk at entry."""
@@ -149,10 +151,19 @@ class Tally:
 
 def trade_line(trade: TradeClosed) -> str:
     """One trade as the digest reads it: pair, side, times, lots, prices, reason, costs."""
-    times = f"{trade.opened_utc_ns} {trade.closed_utc_ns}"
-    prices = f"{trade.open_price:.6f} {trade.close_price:.6f}"
-    money = f"{trade.gross_money:.2f} {trade.commission_money:.2f} {trade.swap_money:.2f}"
-    return f"{trade.symbol} {trade.side.word} {times} {trade.lots:.4f} {prices} {trade.reason} {money}\n"
+    return _TRADE_LINE % (
+        trade.symbol,
+        trade.side.word,
+        trade.opened_utc_ns,
+        trade.closed_utc_ns,
+        trade.lots,
+        trade.open_price,
+        trade.close_price,
+        trade.reason,
+        trade.gross_money,
+        trade.commission_money,
+        trade.swap_money,
+    )
 
 
 def digest_of(trades: list[TradeClosed]) -> str:
