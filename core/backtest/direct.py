@@ -16,7 +16,7 @@ from core.brokers.mt5.requests import Request as Fields
 from core.brokers.mt5.requests import close_requests, filling_candidates, grid_price, modify_request, open_request, stops_problem
 from core.brokers.simulator.records import DEAL_BUY, DEAL_SELL, DealRow, Position
 from core.brokers.simulator.terminal import SimulatedTerminal
-from core.brokers.simulator.trade import Outcome, Request, execute, refusal
+from core.brokers.simulator.trade import Outcome, execute, refusal, request_of
 from core.engine.lockstep import broker_news, run_now
 from core.model.book import Account, BrokerPosition, Deal, DealEntry, DealReason
 from core.model.decimals import rounded
@@ -24,7 +24,7 @@ from core.model.effects import Close, Modify, Submit
 from core.model.effects import Request as Effect
 from core.model.inputs import AccountRead, Book, Changed, DealSeen, Fate, Filled, Input, Report
 from core.model.market import Instrument, Quote, Side
-from core.model.units import NS_PER_MS, Money, UtcNs
+from core.model.units import NS_PER_MS, Money, Price, UtcNs
 
 _DONE = 10009
 _ENTRIES: tuple[DealEntry, ...] = ("in", "out", "inout", "out_by")
@@ -127,15 +127,14 @@ class DirectBroker:
 
     def _carried(self, fields: Fields) -> Outcome | None:
         """Send a request that the server will take; None, and nothing done, where it will not."""
-        ledger, request = self._terminal.ledger, Request(**fields)
+        ledger, request = self._terminal.ledger, request_of(fields)
         if refusal(ledger, request):
             return None
         outcome = execute(ledger, request, checked=True)
         return outcome if outcome.retcode == _DONE else None
 
     def _quote(self, spec: Instrument) -> Quote:
-        bid, ask, at = self._terminal.ledger.quotes[spec.symbol]
-        return Quote(symbol=spec.symbol, at_utc_ns=_to_ms(at), bid=bid, ask=ask)
+        return shown_quote(spec.symbol, self._terminal.ledger.quotes[spec.symbol])
 
     # ------------------------------------------------------------------------------------------------------- reads
     def _news(self) -> list[Input]:
@@ -156,6 +155,11 @@ class DirectBroker:
             AccountRead(account=account),
             Book(known=True, at_utc_ns=ledger.now_utc_ns, positions=positions),
         ]
+
+
+def shown_quote(symbol: str, quote: tuple[Price, Price, UtcNs]) -> Quote:
+    """A quote of the ledger (bid, ask, when) as the terminal shows it."""
+    return Quote(symbol=symbol, at_utc_ns=_to_ms(quote[2]), bid=quote[0], ask=quote[1])
 
 
 def _position_of(held: Position, profit_money: Money) -> BrokerPosition:
@@ -202,4 +206,4 @@ def _deal_of(row: DealRow) -> Deal:
 
 def _to_ms(utc_ns: UtcNs) -> UtcNs:
     """The instant as the terminal shows it, in whole milliseconds."""
-    return utc_ns // NS_PER_MS * NS_PER_MS
+    return utc_ns - utc_ns % NS_PER_MS

@@ -8,16 +8,17 @@ Does not: run while an order waits, where margin could close anything, or over a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
 
 import numpy as np
 
 from core.backtest.columns import ColumnScanner
+from core.backtest.direct import shown_quote
 from core.backtest.past import PairPast
 from core.backtest.slots import Slots
-from core.brokers.simulator.market_recorded import EventTuple, RecordedMarket
+from core.brokers.simulator.market_recorded import Happenings, RecordedMarket
 from core.brokers.simulator.records import Position
 from core.brokers.simulator.terminal import SimulatedTerminal
 from core.desk.desk import Desk
@@ -25,26 +26,82 @@ from core.desk.held import HeldMark
 from core.model.candles import IntArray
 from core.model.market import Quote, Side
 from core.model.signals import NoSignal, Signal
-from core.model.units import NS_PER_MS, Price, UtcNs
+from core.model.units import UtcNs
 
 Marks = Callable[[UtcNs, HeldMark], None]
 """Hears equity at an instant that was passed."""
-_SLOTS_FIRST = 4
-_SLOTS_MOST = 64
+_NEVER = 2**62
 
 
-class _Levels(NamedTuple):
-    """At or beyond which bids and asks something of a symbol is closed."""
+class _Followed:
+    """One symbol whose prices the desk is shown: what happens to it next, and where something of it is closed."""
 
-    bid_low: Price
-    bid_high: Price
-    ask_low: Price
-    ask_high: Price
+    __slots__ = (
+        "_ask_high",
+        "_ask_low",
+        "_bid_high",
+        "_bid_low",
+        "at_utc_ns",
+        "held",
+        "name",
+        "newest",
+        "place",
+        "row",
+        "watched",
+        "what",
+    )
 
+    def __init__(self, name: str, place: int, what: Happenings) -> None:
+        """`place` in the market's order."""
+        self.name, self.place, self.what = name, place, what
+        self.watched = self.held = False
+        """Whether each of its quotes counts, and whether a position stands in it."""
+        self.newest: Quote | None = None
+        self.row, self.at_utc_ns = 0, 0
+        """What happens next, and when."""
+        self._bid_low = self._ask_low = -inf
+        self._bid_high = self._ask_high = inf
 
-_NO_LEVELS = _Levels(-inf, inf, -inf, inf)
-_Happening = tuple[UtcNs, int, str, EventTuple]
-"""When, the place of the symbol in the market's order, its name, and what happens."""
+    def begin(self, row: int, newest: Quote | None, *, watched: bool) -> None:
+        """Nothing stands in it yet, and `row` is what happens next."""
+        self.newest, self.watched, self.held = newest, watched, False
+        self._bid_low = self._ask_low = -inf
+        self._bid_high = self._ask_high = inf
+        self._go(row)
+
+    def hold(self, position: Position) -> None:
+        """A position stands in it. Long ones watch the bid, short ones the ask; 0 is no level."""
+        self.held = True
+        stop, target = position.stop_price, position.target_price
+        if position.side is Side.BUY:
+            self._bid_low, self._bid_high = max(self._bid_low, stop or -inf), min(self._bid_high, target or inf)
+        else:
+            self._ask_low, self._ask_high = max(self._ask_low, target or -inf), min(self._ask_high, stop or inf)
+
+    def take(self) -> Quote | None:
+        """The quote that comes next; None where it, or the range before it, reaches a stop or a target."""
+        what, row = self.what, self.row
+        if self.held:
+            bid, ask, bid_low, bid_high, ask_low, ask_high = what.event(row)
+            if (  # a range that is not there is NaN and under nothing
+                bid <= self._bid_low
+                or bid >= self._bid_high
+                or ask <= self._ask_low
+                or ask >= self._ask_high
+                or bid_low <= self._bid_low
+                or bid_high >= self._bid_high
+                or ask_low <= self._ask_low
+                or ask_high >= self._ask_high
+            ):
+                return None
+        else:
+            bid, ask = what.quote(row)
+        self.newest = quote = shown_quote(self.name, (bid, ask, self.at_utc_ns))
+        self._go(row + 1)
+        return quote
+
+    def _go(self, row: int) -> None:
+        self.row, self.at_utc_ns = row, self.what.at(row) if row < len(self.what) else _NEVER
 
 
 class Holding:
@@ -64,19 +121,23 @@ class Holding:
     ) -> None:
         """`rows`: by traded pair the row of its bar in each quarter hour, -1 where it has none."""
         self._terminal, self._market, self._desk, self._scanner = terminal, market, desk, scanner
-        self._slots, self._rows, self._marks = slots, rows, marks
-        self._steps = market.steps_utc_ns
+        self._marks = marks
+        self._rows = {name: column.data for name, column in rows.items()}
+        self._steps, self._closing_steps = market.steps_utc_ns.data, slots.closing_steps.data
+        self._closes, self._opens = slots.closes.data, slots.opens.data
         self._order = {symbol: place for place, symbol in enumerate(market.symbols)}
-        self._any_bar = np.zeros(len(slots), dtype=np.bool_)
-        self._unquoted = np.zeros(len(slots), dtype=np.bool_)
+        any_bar, unquoted = np.zeros(len(slots), dtype=np.bool_), np.zeros(len(slots), dtype=np.bool_)
         for name, column in rows.items():
-            self._any_bar |= column >= 0
-            self._unquoted |= pasts[name].unquoted(column)
+            any_bar |= column >= 0
+            unquoted |= pasts[name].unquoted(column)
+        self._any_bar, self._unquoted = any_bar.data, unquoted.data
         self._told: Sequence[str] = ()
-        self._happens: list[_Happening] = []
-        """What is known to happen to them up to the end of the quarter hours seen ahead, the newest first."""
-        self._end_slot = self._end_step = 0
-        self._ahead = _SLOTS_FIRST
+        self._followed: list[_Followed] = []
+        """Those symbols, in that order."""
+        self._ticking: list[_Followed] = []
+        """The same in the market's order, in which the quotes of one instant come."""
+        self.stirred_at_utc_ns: UtcNs = 0
+        """The last instant at which the desk was shown something that it would act on."""
         self._measured: dict[str, int] = {}
         """Row of the newest bar by pair whose figures the desk was not told."""
 
@@ -92,101 +153,93 @@ class Holding:
         """
         ledger, place = self._terminal.ledger, self._market.steps_done
         until = min(until_utc_ns, ledger.next_rollover_ns)
-        if place >= len(self._steps) or self._steps.item(place) >= until or not self._terminal.safe_at_stops():
+        if place >= len(self._steps) or self._steps[place] >= until or not self._terminal.safe_at_stops():
             return slot
-        held = _levels(ledger.positions.values())
-        newest = {name: _quote(name, *ledger.quotes[name]) for name in told if name in ledger.quotes}
-        self._look_ahead(slot, place, told)
+        self._follow(place, told, watched)
         stopped_at = 0
         while not stopped_at:
-            if slot >= len(self._slots):
+            if slot >= len(self._closes):
                 stopped_at = until
                 break
-            if slot >= self._end_slot:
-                self._look_further()
-            closes_at = self._slots.closes.item(slot)
-            stopped_at = self._until_close(closes_at, until, held, newest, watched)
+            closes_at = self._closes[slot]
+            stopped_at = self._until_close(min(closes_at, until))
             if stopped_at:
                 break
-            if closes_at >= until or not self._close(slot, closes_at, held, newest):
+            if closes_at >= until or not self._close(slot, closes_at):
                 stopped_at = min(closes_at, until)
                 break
             slot += 1
         self._tell_measured()
-        reached = int(self._steps.searchsorted(stopped_at))
+        last = self._closing_steps[slot] if slot < len(self._closes) else len(self._steps)
+        reached = bisect_left(self._steps, stopped_at, place, last)
         if reached > place:
             self._terminal.skip_to(reached)
         return slot
 
-    def _look_ahead(self, slot: int, place: int, told: Sequence[str]) -> None:
-        """Begin at a step; what was seen ahead of the same symbols before is not gathered again."""
-        if told is self._told and slot < self._end_slot:
-            happens, now = self._happens, self._steps.item(place)
-            while happens and happens[-1][0] < now:
-                happens.pop()
-        else:
-            self._told, self._happens = told, []
-            self._end_slot, self._end_step, self._ahead = slot, place, _SLOTS_FIRST
+    def _follow(self, place: int, told: Sequence[str], watched: Sequence[str]) -> None:
+        """Begin at a step, with the positions that stand now."""
+        market, ledger = self._market, self._terminal.ledger
+        if told is not self._told:
+            self._told = told
+            self._followed = [_Followed(name, self._order[name], market.happenings(name)) for name in told]
+            self._ticking = sorted(self._followed, key=lambda one: one.place)
+        for one in self._followed:
+            quote = ledger.quotes.get(one.name)
+            newest = None if quote is None else shown_quote(one.name, quote)
+            one.begin(market.row_before(place, one.place) + 1, newest, watched=one.name in watched)
+            if one.name in ledger.exposed:
+                for position in ledger.positions.values():
+                    if position.symbol == one.name:
+                        one.hold(position)
 
-    def _look_further(self) -> None:
-        """Gather what happens up to the end of some quarter hours more, the newest first."""
-        first, self._end_slot = self._end_step, min(self._end_slot + self._ahead, len(self._slots))
-        last = self._end_slot - 1
-        step = self._slots.closing_steps.item(last)
-        at_close = step < len(self._steps) and self._steps.item(step) == self._slots.closes.item(last)
-        self._end_step, self._ahead = step + at_close, min(2 * self._ahead, _SLOTS_MOST)
-        market, order, found = self._market, self._order, list[_Happening]()
-        for name in self._told:
-            rows, place = market.rows_before(name), order[name]
-            events = market.events(name, rows.item(first) + 1, rows.item(self._end_step) + 1)
-            found += [(event[0], place, name, event) for event in events]
-        if len(self._told) == 1:
-            found.reverse()
-        else:
-            found.sort(key=_when, reverse=True)
-        self._happens = found
-
-    def _until_close(
-        self,
-        closes_at: UtcNs,
-        until_utc_ns: UtcNs,
-        held: Mapping[str, _Levels],
-        newest: dict[str, Quote],
-        watched: Sequence[str],
-    ) -> UtcNs:
+    def _until_close(self, end_utc_ns: UtcNs) -> UtcNs:
         """Pass the instants before a close; the first that cannot be, 0 where all are passed."""
-        happens = self._happens
-        while happens and (at := happens[-1][0]) < closes_at:
-            if at >= until_utc_ns:
-                return until_utc_ns
-            ticked = _taken(happens, at, held)
-            if ticked is None:
+        while True:
+            at = _NEVER
+            for one in self._ticking:
+                at = min(at, one.at_utc_ns)
+            if at >= end_utc_ns:
+                return 0
+            seen = list[Quote]()
+            for one in self._ticking:
+                if one.at_utc_ns == at:
+                    quote = one.take()
+                    if quote is None:
+                        return at
+                    if one.watched:
+                        seen.append(quote)
+            if seen and not self._shown(at, seen):
                 return at
-            seen = [quote for quote in ticked if quote.symbol in watched]
-            if seen and not self._desk.pass_quotes(at, seen, self._figures):
-                return at
-            for quote in ticked:
-                newest[quote.symbol] = quote
-        return 0
 
-    def _close(self, slot: int, at: UtcNs, held: Mapping[str, _Levels], newest: dict[str, Quote]) -> bool:
+    def _close(self, slot: int, at: UtcNs) -> bool:
         """Pass the close of a quarter hour's bars, with what ticks at that instant; False where that cannot be."""
-        ticked = _taken(self._happens, at, held)
-        if ticked is None or self.teaches(slot):
+        if self.teaches(slot):
             return False
-        for quote in ticked:
-            newest[quote.symbol] = quote
-        if not self._desk.pass_quotes(at, [newest[name] for name in self._told if name in newest], self._figures):
+        shown = list[Quote]()
+        for one in self._followed:
+            if one.at_utc_ns == at and one.take() is None:
+                return False
+            if one.newest is not None:
+                shown.append(one.newest)
+        if not self._shown(at, shown):
             return False
         if self._any_bar[slot]:
-            mark = self._desk.pass_mark(self._slots.opens.item(slot))
+            mark = self._desk.pass_mark(self._opens[slot])
             if mark is not None:
                 self._marks(at, mark)
-        for name in held:
-            row = self._rows[name].item(slot)
-            if row >= 0:
-                self._measured[name] = row
+        for one in self._followed:
+            if one.held:
+                row = self._rows[one.name][slot]
+                if row >= 0:
+                    self._measured[one.name] = row
         return True
+
+    def _shown(self, at: UtcNs, quotes: Sequence[Quote]) -> bool:
+        """Show the desk quotes that it only watches; False where it would act on one."""
+        if self._desk.pass_quotes(at, quotes, self._figures):
+            return True
+        self.stirred_at_utc_ns = at
+        return False
 
     def _figures(self, name: str) -> Signal | NoSignal | None:
         """What was measured of a pair, if the desk was not told: most of its answers do not hang on that."""
@@ -197,52 +250,3 @@ class Holding:
         for name, row in self._measured.items():
             self._desk.pass_measured(self._scanner.pairs[name].brief(row))
         self._measured.clear()
-
-
-def _levels(positions: Iterable[Position]) -> dict[str, _Levels]:
-    """By symbol the levels that come first. Long positions watch the bid, short ones the ask; 0 is no level."""
-    found: dict[str, _Levels] = {}
-    for position in positions:
-        bid_low, bid_high, ask_low, ask_high = found.get(position.symbol, _NO_LEVELS)
-        stop, target = position.stop_price, position.target_price
-        if position.side is Side.BUY:
-            bid_low, bid_high = max(bid_low, stop or -inf), min(bid_high, target or inf)
-        else:
-            ask_low, ask_high = max(ask_low, target or -inf), min(ask_high, stop or inf)
-        found[position.symbol] = _Levels(bid_low, bid_high, ask_low, ask_high)
-    return found
-
-
-def _when(happening: _Happening) -> tuple[UtcNs, int]:
-    return happening[0], happening[1]
-
-
-def _quote(name: str, bid: Price, ask: Price, at_utc_ns: UtcNs) -> Quote:
-    return Quote(symbol=name, at_utc_ns=at_utc_ns // NS_PER_MS * NS_PER_MS, bid=bid, ask=ask)
-
-
-def _taken(happens: list[_Happening], at: UtcNs, held: Mapping[str, _Levels]) -> list[Quote] | None:
-    """The quotes of an instant, taken off the list; None where one of them, or the range before it, touches a level."""
-    found = []
-    while happens and happens[-1][0] == at:
-        _, _, name, event = happens.pop()
-        if name in held and _touches(held[name], event):
-            return None
-        found.append(_quote(name, event[1], event[2], at))
-    return found
-
-
-def _touches(levels: _Levels, event: EventTuple) -> bool:
-    """Whether a tick, or the range before it, reaches a stop or a target; a range that is not there is NaN and under nothing."""
-    _, bid, ask, bid_low, bid_high, ask_low, ask_high = event
-    stop, target, target_short, stop_short = levels
-    return (
-        bid <= stop
-        or bid >= target
-        or ask <= target_short
-        or ask >= stop_short
-        or bid_low <= stop
-        or bid_high >= target
-        or ask_low <= target_short
-        or ask_high >= stop_short
-    )

@@ -13,7 +13,7 @@ from core.backtest.slots import Slots
 from core.brokers.simulator.market import TickColumns
 from core.desk.passed import PairPassed
 from core.filters.spread import MEMORY, QUARTERS_OF_WEEK, SEEN_AS_ZERO, SPIKE_X
-from core.model.candles import Candles, FloatArray, IntArray
+from core.model.candles import Candles, FloatArray, IntArray, floats
 from core.model.units import H1_NS, M15_NS, NS_PER_MS, NS_PER_S, S_PER_DAY
 
 _THURSDAY_IN_WEEK_S = 4 * S_PER_DAY
@@ -30,13 +30,15 @@ class PairPast:
         """First row of the range."""
         self.told_row = self.first_row - 1
         """The last row that the desk knows of."""
-        self._opens = m15.open_utc_ns
-        self._closes = m15.close
+        self._opens, self._closes = m15.open_utc_ns.data, floats(m15.close)
         hours = m15.open_utc_ns // H1_NS * H1_NS
-        starts = np.flatnonzero(np.diff(hours, prepend=-1))
-        self._hour_opens: IntArray = hours[starts]
-        self._hour_closes: FloatArray = m15.close[np.append(starts[1:], len(hours)) - 1] if len(hours) else m15.close
-        self._slots = slots
+        begins = np.diff(hours, prepend=-1) != 0
+        starts = np.flatnonzero(begins)
+        self._hour_rows = (np.cumsum(begins, dtype=np.int32) - np.int32(1)).data
+        """By row, which of the hours it lies in."""
+        self._hour_opens = hours[starts].data
+        ends = np.append(starts[1:], len(hours)) - 1 if len(hours) else starts
+        self._hour_closes = floats(m15.close[ends])
         self._learn(m15, slots, quotes, usual_price)
 
     def _learn(self, m15: Candles, slots: Slots, quotes: TickColumns, usual_price: tuple[float, ...]) -> None:
@@ -49,18 +51,18 @@ class PairPast:
         quoted_at = quotes.at_utc_ns[held] // NS_PER_MS * NS_PER_MS
         seen = (rows >= 0) & (closed_at - quoted_at < M15_NS)
         spreads = quotes.ask[held] - quotes.bid[held]
-        self._seen: npt.NDArray[np.bool_] = seen
-        self._seen_price = np.where(seen, spreads, 0.0)
         quarters = (closed_at // NS_PER_S + _THURSDAY_IN_WEEK_S) // _QUARTER_S % QUARTERS_OF_WEEK
         before = np.zeros(QUARTERS_OF_WEEK)
         if len(usual_price) == QUARTERS_OF_WEEK:
             before[:] = usual_price
         after_open, at_close = quotes.at_utc_ns.searchsorted(opens, side="right"), quotes.at_utc_ns.searchsorted(closed_at)
         self._unquoted: npt.NDArray[np.bool_] = at_close <= after_open
-        kept = np.flatnonzero(seen)
-        self._quarters: npt.NDArray[np.int16] = quarters.astype(np.int16)
-        self._learned: FloatArray = np.zeros(len(opens))
-        self._learned[kept] = usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before)
+        kept, self._closed_at = np.flatnonzero(seen), closed_at.data
+        self._seen_before = np.append(np.int32(0), np.cumsum(seen, dtype=np.int32)).data
+        """At how many rows before each a spread was seen; it is kept of those only."""
+        self._seen_price = floats(spreads[kept])
+        self._quarters = quarters[kept].astype(np.int16).data
+        self._learned = floats(usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before))
 
     def until(self, row: int) -> PairPassed | None:
         """What the bars after the last one told, up to and with `row`, leave behind; None where there are none."""
@@ -68,25 +70,21 @@ class PairPast:
         if row <= told:
             return None
         self.told_row = row
-        opened, begin, end = self._opens.item(row), self._hour_of(told + 1), self._hour_of(row)
+        begin, end, here = self._hour_rows[told + 1], self._hour_rows[row], row - first
         # a spread is learned at the close after the one at which it was seen
-        before = slice(max(told - first, 0), row - first)
-        seen, here = self._seen[before], row - first
+        before, seen = self._seen_before[max(told - first, 0)], self._seen_before[here]
+        sees = self._seen_before[here + 1] > seen
         return PairPassed(
             symbol=self.symbol,
-            before_bar_utc_ns=self._opens.item(row - 1) if row > first else 0,
-            last_bar_utc_ns=opened,
+            before_bar_utc_ns=self._opens[row - 1] if row > first else 0,
+            last_bar_utc_ns=self._opens[row],
             h1_open_utc_ns=self._hour_opens[begin : end + 1].tolist(),
-            h1_close_price=[*self._hour_closes[begin:end].tolist(), self._closes.item(row)],
-            quarters=self._quarters[before][seen].tolist(),
-            spreads=self._learned[before][seen].tolist(),
-            seen_spread_utc_ns=self._slots.closed_at(self._opens[row : row + 1]).item() if self._seen.item(here) else 0,
-            seen_spread_price=self._seen_price.item(here),
+            h1_close_price=[*self._hour_closes[begin:end].tolist(), self._closes[row]],
+            quarters=self._quarters[before:seen].tolist(),
+            spreads=self._learned[before:seen].tolist(),  # type: ignore[arg-type] # the stub knows whole numbers only
+            seen_spread_utc_ns=self._closed_at[here] if sees else 0,
+            seen_spread_price=self._seen_price[seen] if sees else 0.0,
         )
-
-    def _hour_of(self, row: int) -> int:
-        opened = self._opens.item(row)
-        return int(self._hour_opens.searchsorted(opened - opened % H1_NS))
 
     def fed(self, row: int) -> None:
         """That bar was told the ordinary way."""

@@ -10,13 +10,12 @@ strategies and settings.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from core.backtest.columns import ColumnScanner
-from core.backtest.direct import DirectBroker
+from core.backtest.direct import DirectBroker, shown_quote
 from core.backtest.holding import Holding, Marks
 from core.backtest.past import PairPast
 from core.backtest.slots import Slots
@@ -33,7 +32,7 @@ from core.model.errors import InvariantBroken
 from core.model.inputs import BarAbsent, BarClosed, CommandGiven, Input, Instruments, TimerFired
 from core.model.market import Quote
 from core.model.signals import NoSignal, Signal
-from core.model.units import NS_PER_MS, NS_PER_S, UtcNs
+from core.model.units import NS_PER_S, UtcNs
 from core.settings.schema import Settings
 
 _NEVER = 2**62
@@ -70,11 +69,14 @@ class Skipping:
         self._valued_by: dict[str, tuple[str, ...]] = {}
         self._interest: Interest = ((), ())
         self._at_close: tuple[str, ...] = ()
-        """Symbols that are shown to a steady desk at a bar's close, while `_interest` is what it wants."""
+        self._watched: tuple[str, ...] = ()
+        """Symbols that a steady desk is shown at a bar's close, and at each tick, while `_interest` is what it wants."""
         self._unseen = dict.fromkeys(self._symbols, True)
         """Pairs of which the desk saw no bar yet; the first teaches it what the broker's tick value should be."""
         self._trades_seen = terminal.trades_changed_counter
         self._slots = Slots(terminal.now_utc_ns, market.steps_utc_ns, int(settings.scan.bar_close_wait_s * NS_PER_S))
+        slots = self._slots
+        self._opens, self._closes, self._closing_steps = slots.opens.data, slots.closes.data, slots.closing_steps.data
         self._last_step_utc_ns = int(market.steps_utc_ns[-1]) if len(market.steps_utc_ns) else 0
         self._slot = 0
         """The first quarter hour whose bars are not closed yet."""
@@ -82,8 +84,9 @@ class Skipping:
             symbol: PairPast(symbol, columns.m15, self._slots, market.quotes_column(symbol), usual_price[symbol])
             for symbol, columns in scanner.pairs.items()
         }
-        self._rows = {symbol: _rows_by_slot(columns.m15.open_utc_ns, self._slots) for symbol, columns in scanner.pairs.items()}
-        self._wanted = _wanted_slots(scanner, self._rows, len(self._slots))
+        rows = {symbol: _rows_by_slot(columns.m15.open_utc_ns, self._slots) for symbol, columns in scanner.pairs.items()}
+        self._rows = {symbol: column.data for symbol, column in rows.items()}
+        self._wanted = _wanted_slots(scanner, rows, len(self._slots))
         self._next_wanted = 0
         self._marks = marks
         self._holding = Holding(
@@ -92,17 +95,17 @@ class Skipping:
             desk=desk,
             scanner=scanner,
             slots=self._slots,
-            rows=self._rows,
+            rows=rows,
             pasts=self._pasts,
             marks=marks,
         )
-        counts = sum((rows >= 0).astype(np.int64) for rows in self._rows.values())
-        self._bars_by_slot: IntArray = np.concatenate(([0], np.cumsum(counts)))
+        counts = sum((column >= 0).astype(np.int64) for column in rows.values())
+        self._bars_by_slot = np.concatenate(([0], np.cumsum(counts))).data
 
     @property
     def bars(self) -> int:
         """Symbol-bars that are over."""
-        return self._bars_by_slot.item(self._slot)
+        return self._bars_by_slot[self._slot]
 
     def step(self) -> bool:
         """Live the next instant that matters; False when the data are over."""
@@ -159,12 +162,13 @@ class Skipping:
         """Feed one input and perform all that follows from it, before anything else happens."""
         if isinstance(item, Instruments):
             self._rates = tuple(spec.symbol for spec in item.instruments if spec.symbol not in self._symbols)
-        pending: deque[Input] = deque((item,))  # bounded: emptied here; an answer leads to few requests
-        while pending:
-            effects = self.runner.give(pending.popleft(), at_utc_ns)
-            for request in requests_of(effects) if effects else ():
-                pending.extend(self._broker.perform(request))
-                self._trades_seen = self._terminal.trades_changed_counter
+        pending = [item]
+        for told in pending:  # it grows meanwhile, but little: an answer leads to few requests
+            effects = self.runner.give(told, at_utc_ns)
+            if effects:
+                for request in requests_of(effects):
+                    pending.extend(self._broker.perform(request))
+                    self._trades_seen = self._terminal.trades_changed_counter
 
     # ------------------------------------------------------------------------------------------------------ skipping
     def _jumped(self) -> bool:
@@ -173,19 +177,19 @@ class Skipping:
         if slot is None:
             return False
         timer = self._timer()
-        if timer < self._slots.closes.item(slot) and timer <= self._last_step_utc_ns:
+        if timer < self._closes[slot] and timer <= self._last_step_utc_ns:
             self._slot = max(self._slot, self._slots.place_closing_after(timer))
             self.give(TimerFired(), timer)
             return True
         self._slot = slot
-        self._terminal.skip_to(self._slots.closing_steps.item(slot))
+        self._terminal.skip_to(self._closing_steps[slot])
         return False
 
     def _passed(self) -> None:
         """Pass the instants in which what is held is only watched."""
         slot = self._next_found()
         if slot is not None:
-            until = min(self._timer(), self._slots.closes.item(slot), self._until_utc_ns)
+            until = min(self._timer(), self._closes[slot], self._until_utc_ns)
             ahead = self._terminal.next_ns()
             if ahead is None or ahead >= until:
                 return
@@ -193,8 +197,9 @@ class Skipping:
             if interest is not self._interest:
                 self._interest, hot, conversion = interest, *interest
                 needed = self._needed((), hot, conversion)
-                self._at_close = tuple(name for name in (*self._symbols, *self._rates) if name in needed)
-            self._slot = self._holding.passed(self._slot, until, self._at_close, (*interest[0], *interest[1]))
+                self._at_close = tuple([name for name in (*self._symbols, *self._rates) if name in needed])
+                self._watched = (*hot, *conversion)
+            self._slot = self._holding.passed(self._slot, until, self._at_close, self._watched)
 
     def _next_found(self) -> int | None:
         """The first quarter hour not closed yet in which somebody found something; None at the end."""
@@ -213,15 +218,15 @@ class Skipping:
         only_held = steady and not self._holding.teaches(slot)
         told, held = dict[str, int](), dict[str, int]()
         for symbol in self._symbols:
-            row = self._rows[symbol].item(slot)
-            if symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].candidate[row]):
+            row = self._rows[symbol][slot]
+            if symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].finds(row)):
                 told[symbol] = row
             elif symbol in hot:
                 (held if only_held else told)[symbol] = row
         watched: tuple[str, ...] = (*self._symbols, *self._rates)
         if self._timer() > at:  # what is due is carried out at the first input of its instant, whichever that is
             needed = self._needed(told, hot, conversion)
-            watched = tuple(name for name in watched if name in needed)
+            watched = tuple([name for name in watched if name in needed])
         self._quotes(at, watched)
         if self._timer() <= at:
             self.give(TimerFired(), at)
@@ -236,8 +241,8 @@ class Skipping:
 
     def _mark(self, slot: int, at: UtcNs) -> None:
         """Keep equity at the end of a quarter hour that has a bar."""
-        if self._bars_by_slot.item(slot + 1) > self._bars_by_slot.item(slot):
-            mark = self._desk.pass_mark(self._slots.opens.item(slot))
+        if self._bars_by_slot[slot + 1] > self._bars_by_slot[slot]:
+            mark = self._desk.pass_mark(self._opens[slot])
             if mark is not None:
                 self._marks(at, mark)
 
@@ -248,17 +253,21 @@ class Skipping:
 
     def _needed(self, told: Iterable[str], hot: tuple[str, ...], conversion: tuple[str, ...]) -> dict[str, bool]:
         """Symbols whose quotes can matter to what is open or found."""
-        needed = dict.fromkeys((*told, *hot, *conversion), True)
+        needed = dict[str, bool]()
         for symbol in (*told, *hot):
+            needed[symbol] = True
             found = self._valued_by.get(symbol)
             if not found:
                 found = self._valued_by[symbol] = self._desk.valued_by(symbol)
-            needed.update(dict.fromkeys(found, True))
+            for name in found:
+                needed[name] = True
+        for name in conversion:
+            needed[name] = True
         return needed
 
     def _tell(self, slot: int, at: UtcNs, told: Mapping[str, int], whole: Sequence[str]) -> None:
         """Bars and answers by pair, at their rows; a bar itself only of pairs told `whole`."""
-        opened = self._slots.opens.item(slot)
+        opened = self._opens[slot]
         silent = tuple(symbol for symbol in self._symbols if symbol not in told)
         answers = {symbol: self._scanner.pairs[symbol].brief(row) for symbol, row in told.items() if row >= 0}
         last = self._last_word(silent, answers)
@@ -287,19 +296,28 @@ class Skipping:
         return silent[-1] if leaves and silent and silent[-1] == self._symbols[-1] else ""
 
     def _quotes(self, at: UtcNs, names: Sequence[str]) -> None:
-        quotes = self._terminal.ledger.quotes
+        """Quotes of one instant, together where the desk would only watch them."""
+        held, desk, quotes = self._terminal.ledger.quotes, self._desk, list[Quote]()
         for name in names:
-            held = quotes.get(name)
-            if held is not None:
-                bid, ask, quoted_at = held
-                self.give(Quote(symbol=name, at_utc_ns=quoted_at // NS_PER_MS * NS_PER_MS, bid=bid, ask=ask), at)
+            quote = held.get(name)
+            if quote is not None:
+                quotes.append(shown_quote(name, quote))
+        watches = at != self._holding.stirred_at_utc_ns and self._timer() > at and (desk.quiet() or desk.steady())
+        if watches and desk.pass_quotes(at, quotes, _all_told):
+            return
+        for new in quotes:
+            self.give(new, at)
 
     def _closing(self) -> UtcNs:
-        return self._slots.closes.item(self._slot) if self._slot < len(self._slots) else _NEVER
+        return self._closes[self._slot] if self._slot < len(self._closes) else _NEVER
 
     def _timer(self) -> UtcNs:
-        wake = self.runner.desk.wake_at()
+        wake = self._desk.wake_at()
         return _NEVER if wake is None else wake
+
+
+def _all_told(_symbol: str) -> None:
+    """Whatever was measured, the desk was told."""
 
 
 def _wanted_slots(scanner: ColumnScanner, rows_by_pair: Mapping[str, IntArray], count: int) -> list[int]:

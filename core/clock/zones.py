@@ -61,6 +61,7 @@ def week_second(utc_ns: UtcNs, zone: str) -> int:
     return (local_s(utc_ns, zone) + _THURSDAY_S) % _S_PER_WEEK
 
 
+@lru_cache(maxsize=256)
 def utc_of_local(wall_s: int, zone: str) -> UtcNs:
     """The instant at which the zone's wall clock shows `wall_s` (the earlier one where it shows it twice)."""
     offsets = _offsets(zone)

@@ -8,7 +8,7 @@ What changes, and why
     `Side.BUY`, `Side.SELL`               two such constants
     `sum`                                 Python's own, also over generators: the compiler's adds floats another way than 3.12
     votes of a strategy                   made anew as checks of the compiled side
-    words of checks and caps              dropped: a backtest keeps numbers, names and reasons; the journal of a run has the words
+    words of checks, caps and alerts      dropped: a backtest keeps numbers, names and reasons; the journal of a run has the words
 Promises: the order of what is worked out, and so every float, is that of the source.
 """
 
@@ -22,7 +22,7 @@ from core.compiled import rooms
 
 _CONSTANT = re.compile(r"^_?[A-Z][A-Z0-9_]+$")
 _SIDES = {"BUY": "SIDE_BUY", "SELL": "SIDE_SELL"}
-_WORDS = {"Check": 4, "Cap": 2}
+_WORDS = {"Check": 4, "Cap": 2, "Alert": 1}
 """Place of the words among the arguments."""
 _RECORDS = ("Advanced", "Checked", "Outcome", "Step", "Untouched")
 """Named tuples that nobody takes apart by place, on either side: read by name alone."""
@@ -125,7 +125,7 @@ def _drop_words(call: ast.Call, place: int) -> None:
     if len(call.args) > place and isinstance(call.args[place], ast.JoinedStr):
         call.args[place] = ast.Constant("")
     for option in call.keywords:
-        if option.arg == "note" and isinstance(option.value, ast.JoinedStr):
+        if option.arg in ("note", "text") and isinstance(option.value, ast.JoinedStr):
             option.value = ast.Constant("")
 
 
@@ -152,12 +152,15 @@ def _plain(node: ast.ClassDef, *, by_name: bool, frozen: bool) -> ast.ClassDef:
             continue
         taken.append(f"        self.{name} = {name}")
     star = ["*"] if by_name and fields else []
-    given = ", ".join(f"{name}=changes['{name}'] if '{name}' in changes else self.{name}" for name, _, _ in fields)
+    given = ", ".join(f"{name}=self.{name}" for name, _, _ in fields)
     lines += [
         f"    def __init__({', '.join(['self', *star, *wanted, *optional])}) -> None:",
         *(taken or ["        pass"]),
         f"    def _replace(self, **changes: Any) -> {node.name}:",
-        f"        return {node.name}({given})",
+        f"        made = {node.name}({given})",
+        "        for name, value in changes.items():",
+        "            setattr(made, name, value)",
+        "        return made",
     ]
     if fields:
         alike = " and ".join(f"self.{name} == other.{name}" for name, _, _ in fields)

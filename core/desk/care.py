@@ -93,7 +93,7 @@ def look(ctx: Context, position: OurPosition) -> None:
     if not position.gave_back and task is None:
         _give_back(ctx, position, policy)
     _trail(ctx, position, policy)
-    if policy.settings.news.tighten_before:
+    if policy.care.tighten_before_news:
         _tighten_before_news(ctx, position, policy)
 
 
@@ -134,13 +134,10 @@ def part_risk_money(position: OurPosition) -> Money:
 
 def give_back_from_money(position: OurPosition, policy: PairPolicy) -> Money:
     """The peak from which a give-back acts: the greatest of the three floors, for what is open."""
-    own = policy.settings.care
+    own = policy.care
     part = position.lots / position.opened_lots if position.opened_lots > 0.0 else 1.0
-    return max(
-        own.give_back_from_equity_pct / 100.0 * position.equity_money,
-        own.give_back_from_r * position.risk_money * part,
-        own.give_back_from_costs_x * position.round_trip_money * part,
-    )
+    least = max(own.give_back_from_equity_fraction * position.equity_money, own.give_back_from_r * position.risk_money * part)
+    return max(least, own.give_back_from_costs_x * position.round_trip_money * part)
 
 
 def members(ctx: Context, position: OurPosition) -> list[OurPosition]:
@@ -174,16 +171,17 @@ def gives_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> bool:
 
 def _given_back(ctx: Context, position: OurPosition, policy: PairPolicy) -> tuple[list[OurPosition], Money, Money] | None:
     """What gave back too much of its peak, what it would bring now and that peak; None where nothing did, or not now."""
-    own = policy.settings.care
-    shared = ctx.state.groups.get(position.group_id)
-    if shared is None:
-        group, net, peak = [position], position.net_money, position.peak_money
-    else:
+    own, net, peak = policy.care, position.net_money, position.peak_money
+    group, shared = [position], ctx.state.groups.get(position.group_id)
+    if shared is not None:
         group, peak = members(ctx, position), shared.peak_money
         net = group_net_money(group)
-    if net is None or own.give_back_pct >= 100.0 or net > peak * (1.0 - own.give_back_pct / 100.0):
+    if net is None or not own.gives_back or net > peak * own.give_back_kept_fraction:
         return None
-    if peak < sum(give_back_from_money(held, policy) for held in group) or policy.exit_rollover.contain(ctx.now):
+    begins = 0.0
+    for held in group:
+        begins += give_back_from_money(held, policy)
+    if peak < begins or policy.exit_rollover.contain(ctx.now):
         return None
     spec = ctx.spec(position.symbol)
     return (group, net, peak) if spec is not None and ctx.trades(spec) else None
@@ -206,7 +204,7 @@ def _give_back_part(ctx: Context, position: OurPosition, spec: Instrument, polic
 
 def trails(position: OurPosition, policy: PairPolicy) -> bool:
     """Whether the trailing stop has begun: only then does a quote's answer hang on ATR."""
-    own = policy.settings.care
+    own = policy.care
     if own.trail_x_atr <= 0.0 or position.peak_price == 0.0:
         return False
     return position.peak_money >= own.trail_from_r * part_risk_money(position)
@@ -214,11 +212,11 @@ def trails(position: OurPosition, policy: PairPolicy) -> bool:
 
 def trail_price(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price | None:
     """Where the trailing stop belongs now; None while it has not begun."""
-    own = policy.settings.care
+    own = policy.care
     if not trails(position, policy):
         return None
     gained = position.peak_price - position.open_price
-    lock = position.open_price + own.trail_first_lock_pct / 100.0 * gained
+    lock = position.open_price + own.trail_first_lock_fraction * gained
     atr = ctx.pair(position.symbol).features.atr_m15_price
     if atr <= 0.0:
         return lock
@@ -237,7 +235,7 @@ def trail_wish(ctx: Context, position: OurPosition, policy: PairPolicy) -> Price
     wanted = trail_price(ctx, position, policy)
     if wanted is None or ctx.now < position.modify_utc_ns:
         return None
-    step = policy.settings.care.trail_step_x_atr * ctx.pair(position.symbol).features.atr_m15_price
+    step = policy.care.trail_step_x_atr * ctx.pair(position.symbol).features.atr_m15_price
     begun = stops.tighter(position.side, position.stop_price, position.open_price)
     gain = (wanted - position.stop_price) * position.side
     return wanted if gain > 0.0 and (gain >= step or not begun) else None
@@ -253,7 +251,7 @@ def _tighten_before_news(ctx: Context, position: OurPosition, policy: PairPolicy
         for window in windows(ctx.state.news, spec.currencies, policy.news)
     )
     if near:
-        lock = position.open_price + policy.settings.care.trail_first_lock_pct / 100.0 * (price - position.open_price)
+        lock = position.open_price + policy.care.trail_first_lock_fraction * (price - position.open_price)
         if stops.tighter(position.side, lock, position.stop_price):
             stops.tighten(ctx, position, lock, stops.TRAIL)
 
@@ -282,8 +280,8 @@ def _time_is_up(ctx: Context, position: OurPosition, policy: PairPolicy) -> Clos
 
 def age_end(position: OurPosition, policy: PairPolicy) -> UtcNs | None:
     """When the position is too old; None without such a limit."""
-    hours = policy.settings.care.age_max_hours
-    return position.opened_utc_ns + ns(hours * 3600.0) if hours > 0.0 else None
+    most = policy.care.age_max_ns
+    return position.opened_utc_ns + most if most else None
 
 
 def weekend_close(ctx: Context, position: OurPosition, policy: PairPolicy) -> UtcNs | None:
@@ -348,10 +346,11 @@ def next_due(ctx: Context) -> UtcNs | None:
             soonest = position.modify_utc_ns
         if position.exit_wish is None:
             # a limit that was lowered, or passed while nobody looked, is due at the next chance
-            ends = (age_end(position, policy), weekend_close(ctx, position, policy))
-            for at in ends:
-                if at is not None:
-                    soonest = min(soonest, max(at, now + 1))
+            age, leave = age_end(position, policy), weekend_close(ctx, position, policy)
+            if age is not None:
+                soonest = min(soonest, max(age, now + 1))
+            if leave is not None:
+                soonest = min(soonest, max(leave, now + 1))
         elif policy.exit_rollover.contain(now):
             soonest = min(soonest, policy.exit_rollover.next_end(now))
     return soonest if soonest < _NEVER else None

@@ -39,10 +39,49 @@ def ns(seconds: float) -> int:
     return round(seconds * NS_PER_S)
 
 
+class CarePolicy(Struct, frozen=True, kw_only=True):
+    """Care of one pair's positions: what each quote is measured against."""
+
+    gives_back: bool
+    give_back_kept_fraction: float
+    """Of its peak, what a position may not fall to."""
+    give_back_from_equity_fraction: float
+    give_back_from_r: float
+    give_back_from_costs_x: float
+    trail_x_atr: float
+    trail_from_r: float
+    trail_first_lock_fraction: float
+    trail_step_x_atr: float
+    age_max_ns: int
+    """0: no limit."""
+    tighten_before_news: bool
+
+
+def care_policy(own: Settings) -> CarePolicy:
+    """Make it out of the settings that hold for the pair."""
+    care = own.care
+    return CarePolicy(
+        gives_back=care.give_back_pct < 100.0,
+        give_back_kept_fraction=1.0 - care.give_back_pct / 100.0,
+        give_back_from_equity_fraction=care.give_back_from_equity_pct / 100.0,
+        give_back_from_r=care.give_back_from_r,
+        give_back_from_costs_x=care.give_back_from_costs_x,
+        trail_x_atr=care.trail_x_atr,
+        trail_from_r=care.trail_from_r,
+        trail_first_lock_fraction=care.trail_first_lock_pct / 100.0,
+        trail_step_x_atr=care.trail_step_x_atr,
+        age_max_ns=ns(care.age_max_hours * 3600.0) if care.age_max_hours > 0.0 else 0,
+        tighten_before_news=own.news.tighten_before,
+    )
+
+
 class PairPolicy(Struct, frozen=True, kw_only=True):
     """The settings that hold for one pair, shares as fractions."""
 
     settings: Settings
+    commission_usd_per_lot_side: Money
+    """As assumed until the account's deals show it."""
+    care: CarePolicy
     sizing: SizingPolicy
     slippage: SlippagePolicy
     exposure: ExposurePolicy
@@ -57,7 +96,6 @@ class PairPolicy(Struct, frozen=True, kw_only=True):
     signal_age_max_ns: int
     quote_age_max_ns: int
     early_close_no_entries_ns: int
-    commission_usd_per_lot_side: float
 
 
 def pair_policy(settings: Settings, symbol: str) -> PairPolicy:
@@ -66,6 +104,8 @@ def pair_policy(settings: Settings, symbol: str) -> PairPolicy:
     risk, exposure = own.risk, own.exposure
     return PairPolicy(
         settings=own,
+        commission_usd_per_lot_side=own.costs.commission_usd_per_lot_side,
+        care=care_policy(own),
         sizing=SizingPolicy(
             risk_fraction=risk.risk_per_trade_pct / 100.0,
             stop_spread_min_x=risk.stop_spread_min_x,
@@ -90,7 +130,6 @@ def pair_policy(settings: Settings, symbol: str) -> PairPolicy:
         signal_age_max_ns=ns(own.scan.signal_age_max_s),
         quote_age_max_ns=ns(own.filters.quote_age_max_s),
         early_close_no_entries_ns=ns(60.0 * own.care.early_close_no_entries_minutes),
-        commission_usd_per_lot_side=own.costs.commission_usd_per_lot_side,
     )
 
 
@@ -205,6 +244,7 @@ class Context:
     """See the module."""
 
     __slots__ = (
+        "_movers",
         "_pair_policies",
         "_releases",
         "_valuers",
@@ -253,6 +293,7 @@ class Context:
         self._pair_policies: dict[str, PairPolicy] = {}
         self._releases: dict[str, Releases] = {}
         self._valuers: dict[str, Valuer] = {}
+        self._movers: dict[str, tuple[str, ...]] = {}
         self._watched: dict[str, tuple[int, ...]] = {}
         self.closed: list[int] = []
         """Positions whose trade ended within this input."""
@@ -289,7 +330,7 @@ class Context:
             names.setdefault(spec.base_currency + spec.profit_currency, symbol)
             names.setdefault(symbol, symbol)
         self.rates = Rates(names, self.state.quotes)
-        self._valuers.clear()
+        self.forget_valuers()
         self.leave_times.clear()
         self.leave_weeks.clear()
         self.touched = self.dirty = True
@@ -336,8 +377,9 @@ class Context:
         return found
 
     def forget_valuers(self) -> None:
-        """The account's currency changed."""
+        """The instruments or the account's currency changed."""
         self._valuers.clear()
+        self._movers.clear()
 
     def spec(self, symbol: str) -> Instrument | None:
         """The instrument, where it is known."""
@@ -355,18 +397,24 @@ class Context:
         if self.dirty:
             found: dict[str, list[int]] = {}
             for position in self.state.positions.values():
-                self._watch(found, position.symbol, position.position_id)
+                for name in self.movers(position.symbol):
+                    found.setdefault(name, []).append(position.position_id)
             for foreign in self.state.foreign.values():
-                self._watch(found, foreign.at_broker.symbol, foreign.at_broker.position_id)
+                for name in self.movers(foreign.at_broker.symbol):
+                    found.setdefault(name, []).append(foreign.at_broker.position_id)
             self._watched = {symbol: tuple(ids) for symbol, ids in found.items()}
             self.dirty = False
         return self._watched
 
-    def _watch(self, found: dict[str, list[int]], symbol: str, position_id: int) -> None:
-        valuer = self.valuer(symbol)
-        names = (symbol,) if valuer is None else (symbol, *(self.rates.symbol_of(pair) for pair in valuer.pairs))
-        for name in dict.fromkeys(names):
-            found.setdefault(name, []).append(position_id)
+    def movers(self, symbol: str) -> tuple[str, ...]:
+        """Symbols whose quotes move what a position in this one is worth: its own, and those that convert it."""
+        known = self._movers.get(symbol)
+        if known is None:
+            valuer = self.valuer(symbol)
+            if valuer is None:
+                return (symbol,)
+            known = self._movers[symbol] = tuple(dict.fromkeys([symbol, *map(self.rates.symbol_of, valuer.pairs)]))
+        return known
 
     def exit_price(self, symbol: str, side: Side) -> Price | None:
         """Where a position of `side` could be closed now: the bid for a buy, the ask for a sell."""

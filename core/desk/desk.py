@@ -69,7 +69,6 @@ Interest: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 """Symbols whose every quote matters, and those that only convert what is at risk."""
 _NOTHING: tuple[Effect, ...] = ()
 _NEVER = 2**63 - 1
-_BEGINNINGS = (Started, Restored)
 
 
 class Desk:
@@ -105,7 +104,7 @@ class Desk:
             if stamped.seq != state.seq + 1 or now < state.at_utc_ns:
                 _out_of_order(stamped, state.seq, state.at_utc_ns)
             state.seq, state.at_utc_ns, ctx.now = stamped.seq, now, now
-        if ctx is None or isinstance(told, _BEGINNINGS):
+        if ctx is None or isinstance(told, (Started, Restored)):
             ctx = self._ctx = _begin(ctx, stamped)
         else:
             _book(ctx, told)
@@ -220,10 +219,8 @@ class Desk:
 def _interest(ctx: Context, hot: list[str], watched: Iterable[str]) -> Interest:
     others = list(watched)
     for symbol in hot:
-        valuer = ctx.valuer(symbol)
-        if valuer is not None:
-            others += map(ctx.rates.symbol_of, valuer.pairs)
-    return tuple(dict.fromkeys(hot)), tuple(symbol for symbol in dict.fromkeys(others) if symbol not in hot)
+        others += ctx.movers(symbol)
+    return tuple(dict.fromkeys(hot)), tuple([symbol for symbol in dict.fromkeys(others) if symbol not in hot])
 
 
 def _out_of_order(stamped: Stamped, last_seq: int, last_at_utc_ns: UtcNs) -> None:
@@ -242,32 +239,51 @@ def _begin(ctx: Context | None, stamped: Stamped) -> Context:
 
 def _book(ctx: Context, told: Input) -> None:
     """Each kind of input to its room; the frequent ones first."""
+    if isinstance(told, Quote):
+        market.quote(ctx, told)
+    elif isinstance(told, Report):
+        again = orders.report(ctx, told)
+        if again is not None and again.entry is not None:
+            rounds.try_again(ctx, again.entry.signal_id)
+    elif isinstance(told, DealSeen):
+        book.deal_seen(ctx, told.deal)
+    elif isinstance(told, AccountRead):
+        account.account_read(ctx, told)
+    elif isinstance(told, Book):
+        book.book_read(ctx, told)
+    elif isinstance(told, NoSignal):
+        rounds.no_signal(ctx, told)
+    elif isinstance(told, BarClosed):
+        market.bar_closed(ctx, told)
+        if told.timeframe == "M15":
+            rounds.bar_seen(ctx, told.bar.open_utc_ns)
+    elif isinstance(told, BarAbsent):
+        if told.timeframe == "M15":
+            rounds.absent(ctx, told.symbol, told.bar_open_utc_ns)
+    elif isinstance(told, Signal):
+        rounds.signal(ctx, told)
+    elif isinstance(told, TimerFired):
+        ctx.touched = True
+    else:
+        _book_rarer(ctx, told)
+
+
+_Rarer: TypeAlias = (
+    FeedState
+    | Calendar
+    | CommandGiven
+    | SettingsChanged
+    | EngineTrouble
+    | Instruments
+    | History
+    | BrokerClock
+    | Started
+    | Restored
+)
+
+
+def _book_rarer(ctx: Context, told: _Rarer) -> None:
     match told:
-        case Quote():
-            market.quote(ctx, told)
-        case Report():
-            again = orders.report(ctx, told)
-            if again is not None and again.entry is not None:
-                rounds.try_again(ctx, again.entry.signal_id)
-        case DealSeen():
-            book.deal_seen(ctx, told.deal)
-        case AccountRead():
-            account.account_read(ctx, told)
-        case Book():
-            book.book_read(ctx, told)
-        case NoSignal():
-            rounds.no_signal(ctx, told)
-        case BarClosed():
-            market.bar_closed(ctx, told)
-            if told.timeframe == "M15":
-                rounds.bar_seen(ctx, told.bar.open_utc_ns)
-        case BarAbsent():
-            if told.timeframe == "M15":
-                rounds.absent(ctx, told.symbol, told.bar_open_utc_ns)
-        case Signal():
-            rounds.signal(ctx, told)
-        case TimerFired():
-            ctx.touched = True
         case FeedState():
             account.feed_state(ctx, told)
         case Calendar():

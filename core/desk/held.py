@@ -8,7 +8,6 @@ desk would do anything is refused and leaves no trace. Does not: decide, send, o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
@@ -21,26 +20,12 @@ from core.desk.state import GroupPeak, OurPosition
 from core.desk.states import halted
 from core.model.market import Quote
 from core.model.signals import NoSignal, Signal
-from core.model.units import Money, UtcNs
+from core.model.units import Money, Price, UtcNs
 from core.risk.breakers import BreakerState
 from core.risk.funded import FundedState
 
-_FUNDED = ("funded", "funded_close")
-"""Inside its buffer a funded account is asked at every quote."""
-
-
-_MOVED = (
-    "floating_money",
-    "net_money",
-    "peak_price",
-    "peak_money",
-    "best_money",
-    "worst_money",
-    "quoted_utc_ns",
-    "quoted_before_utc_ns",
-)
-"""What a quote may change of a position."""
-_moved = attrgetter(*_MOVED)
+_Moved: TypeAlias = tuple[Money | None, Money | None, Price, Money, Money, Money, UtcNs, UtcNs]
+"""What a quote may change of a position: floating, net, peak price, peak, best, worst, quoted, quoted before."""
 Figures: TypeAlias = Callable[[str], Signal | NoSignal | None]
 """What was measured of a pair last; None where the desk was told it."""
 
@@ -57,13 +42,13 @@ class HeldMark(NamedTuple):
 def steady(ctx: Context) -> bool:
     """Something is held, and until the clock, a candidate or a price calls, there is nothing to do but to watch it."""
     state = ctx.state
-    return (
-        bool(state.positions)
-        and idle(ctx)
-        and not any(code in state.reasons for code in _FUNDED)
-        and not halted(ctx)
-        and all(_settled(ctx, position) for position in state.positions.values())
-    )
+    # inside its buffer a funded account is asked at every quote
+    if not state.positions or not idle(ctx) or "funded" in state.reasons or "funded_close" in state.reasons or halted(ctx):
+        return False
+    for position in state.positions.values():  # noqa: SIM110 - a generator costs more than the look itself
+        if not _settled(ctx, position):
+            return False
+    return True
 
 
 def _settled(ctx: Context, position: OurPosition) -> bool:
@@ -74,7 +59,7 @@ def _settled(ctx: Context, position: OurPosition) -> bool:
         or position.exit_wish is not None
         or position.stop_missing
         or position.modify_id
-        or (ctx.state.news.planned and ctx.policy(position.symbol).settings.news.tighten_before)
+        or (ctx.state.news.planned and ctx.policy(position.symbol).care.tighten_before_news)
     )
 
 
@@ -138,8 +123,8 @@ class _Before(NamedTuple):
     """What an instant's quotes may change of the state."""
 
     quotes: list[tuple[str, Quote | None]]
-    positions: list[tuple[OurPosition, tuple[float | None, ...]]]
-    """Each with its `_MOVED`."""
+    positions: list[_Moved]
+    """Of each, in the order of positions."""
     groups: list[tuple[GroupPeak, Money]]
     equity_money: Money | None
     breakers: BreakerState
@@ -150,11 +135,24 @@ def _kept(ctx: Context, quotes: Sequence[Quote]) -> _Before:
     state = ctx.state
     return _Before(
         [(quote.symbol, state.quotes.get(quote.symbol)) for quote in quotes],
-        [(held, _moved(held)) for held in state.positions.values()],
+        [_moved(held) for held in state.positions.values()],
         [(group, group.peak_money) for group in state.groups.values()] if state.groups else [],
         state.equity_money,
         state.breakers,
         state.funded,
+    )
+
+
+def _moved(held: OurPosition) -> _Moved:
+    return (
+        held.floating_money,
+        held.net_money,
+        held.peak_price,
+        held.peak_money,
+        held.best_money,
+        held.worst_money,
+        held.quoted_utc_ns,
+        held.quoted_before_utc_ns,
     )
 
 
@@ -166,9 +164,17 @@ def _put_back(ctx: Context, before: _Before) -> None:
             state.quotes.pop(symbol, None)
         else:
             state.quotes[symbol] = quote
-    for held, values in before.positions:
-        for name, value in zip(_MOVED, values, strict=True):
-            setattr(held, name, value)
+    for held, moved in zip(state.positions.values(), before.positions, strict=True):
+        (
+            held.floating_money,
+            held.net_money,
+            held.peak_price,
+            held.peak_money,
+            held.best_money,
+            held.worst_money,
+            held.quoted_utc_ns,
+            held.quoted_before_utc_ns,
+        ) = moved
     for group, peak_money in before.groups:
         group.peak_money = peak_money
 

@@ -48,8 +48,8 @@ def pair_passed(ctx: Context, told: PairPassed) -> None:
         if not pair.usual_spread_price:
             pair.usual_spread_price.extend([0.0] * QUARTERS_OF_WEEK)
         usual = pair.usual_spread_price
-        for quarter, spread in zip(told.quarters, told.spreads, strict=True):
-            usual[quarter] = spread
+        for place, quarter in enumerate(told.quarters):
+            usual[quarter] = told.spreads[place]
     pair.seen_spread_utc_ns, pair.seen_spread_price = told.seen_spread_utc_ns, told.seen_spread_price
     if pair.tick_value_expected_money is None:
         expect_tick_value(ctx, told.symbol)

@@ -13,7 +13,6 @@ from core.brokers.base import Broker
 from core.model.effects import AskBook, AskFate, Cancel, Close, Effect, Modify, Request, Submit
 from core.model.inputs import Absent, Input, Report
 
-_REQUESTS = (Submit, Modify, Close, Cancel, AskBook, AskFate)
 _URGENCY: dict[type, int] = {Cancel: 0, Close: 1, Modify: 2, Submit: 3, AskFate: 4, AskBook: 5}
 
 
@@ -32,7 +31,7 @@ class IntentJournal(Protocol):
 
 def requests_of(effects: tuple[Effect, ...]) -> list[Request]:
     """The effects that concern the broker, most urgent first; equals stay in the desk's order."""
-    found = [effect for effect in effects if isinstance(effect, _REQUESTS)]
+    found: list[Request] = [effect for effect in effects if isinstance(effect, (Submit, Modify, Close, Cancel, AskBook, AskFate))]
     if len(found) > 1:
         found.sort(key=lambda request: _URGENCY[type(request)])
     return found

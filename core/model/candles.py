@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,11 @@ class Candles:
             tick_volume=int(self.tick_volume[row]),
             spread_points=int(self.spread_points[row]),
         )
+
+
+def floats(column: FloatArray) -> memoryview[float]:
+    """A column to be read one number at a time, which is a third of the way through numpy; whole numbers have `.data`."""
+    return cast("memoryview[float]", column.data)
 
 
 def _locked(column: npt.ArrayLike, dtype: Any) -> Any:

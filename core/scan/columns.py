@@ -11,7 +11,7 @@ from math import nan
 
 import numpy as np
 
-from core.model.candles import Candles, FloatArray
+from core.model.candles import Candles, FloatArray, floats
 from core.model.market import Instrument
 from core.model.signals import NoSignal, Signal
 from core.scan.bars import h1_of
@@ -39,36 +39,42 @@ class PairColumns:
         self.first_row = plan.m15_rows - 1
         """First row with a full window; nothing is judged before."""
         self.atr_m15_price: FloatArray = atr_m15(m15)
-        self._h1_rows = closed_h1_rows(m15, self.h1).astype(np.int32)
-        self._atr_h1_price: FloatArray = atr_h1(self.h1)
-        """By H1 row."""
-        self.ready: BoolArray = (np.arange(len(m15)) >= self.first_row) & (self._h1_rows + 1 >= plan.h1_rows)
+        self._atr_share: FloatArray = self.atr_m15_price / m15.close
+        h1_rows = closed_h1_rows(m15, self.h1).astype(np.int32)
+        self._h1_rows, self._atr_m15_price, self._atr_h1_price = h1_rows.data, floats(self.atr_m15_price), floats(atr_h1(self.h1))
+        """By M15 row the last closed H1 row and ATR(M15), by H1 row ATR(H1)."""
+        self.ready: BoolArray = (np.arange(len(m15)) >= self.first_row) & (h1_rows + 1 >= plan.h1_rows)
         whole = attempted("", prepared, plan.strategy, m15, self.h1, instrument)
         self._columns: Columns | None = None if isinstance(whole, Failed) else whole[0]
         self.candidate: BoolArray = self._one_by_one() if isinstance(whole, Failed) else whole[1] & self.ready
+        self._finds = self.candidate.data
 
     def figures(self, row: int) -> Figures:
         """What was measured at one row."""
         begin = max(self.first_row, row + 1 - self._plan.percentile_rows)
-        return self._measured(row, self.atr_m15_price[begin : row + 1] / self.m15.close[begin : row + 1])
+        return self._measured(row, self._atr_share[begin : row + 1])
 
     def _measured(self, row: int, past: FloatArray) -> Figures:
-        h1_row = self._h1_rows.item(row)
-        return measured(self.atr_m15_price.item(row), self._atr_h1_price.item(h1_row) if h1_row >= 0 else nan, past)
+        h1_row = self._h1_rows[row]
+        return measured(self._atr_m15_price[row], self._atr_h1_price[h1_row] if h1_row >= 0 else nan, past)
 
     def brief(self, row: int) -> Signal | NoSignal:
         """The same as `answer`, but where there is no candidate ATR is not ranked: no decision hangs on the rank then."""
-        return self.answer(row, ranked=bool(self.candidate[row]))
+        return self.answer(row, ranked=self.finds(row))
+
+    def finds(self, row: int) -> bool:
+        """Whether there is a candidate at that row."""
+        return bool(self._finds[row])
 
     def answer(self, row: int, *, ranked: bool = True) -> Signal | NoSignal:
         """What the scanner says at the close of that bar."""
         if not self.ready[row]:
-            have = min(row + 1, self._plan.m15_rows), int(self._h1_rows[row]) + 1
+            have = min(row + 1, self._plan.m15_rows), self._h1_rows[row] + 1
             opened = int(self.m15.open_utc_ns[row])
             return withheld(self._plan.loaded, self._instrument.symbol, opened, warming(self._plan, *have))
         if self._columns is None:
             return answered(self._plan.loaded, self._look(row))
-        candidate = bool(self.candidate[row])
+        candidate = self.finds(row)
         figures = self.figures(row) if ranked else self._measured(row, _UNRANKED)
         found = judged(self._plan.loaded, self._instrument, self._columns, row, candidate=candidate, figures=figures)
         if candidate and isinstance(found, NoSignal) and found.withheld:
@@ -87,7 +93,7 @@ class PairColumns:
 
     def _look(self, row: int) -> Look:
         """The question that the scanner asks at the close of that bar."""
-        last = int(self._h1_rows[row]) + 1
+        last = self._h1_rows[row] + 1
         return Look(
             instrument=self._instrument,
             m15=self.m15[row + 1 - self._plan.m15_rows : row + 1],

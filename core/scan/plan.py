@@ -84,7 +84,7 @@ def judged(
     loaded: LoadedStrategy, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, figures: Figures
 ) -> Signal | NoSignal:
     """What the strategy says at one row, with the figures measured there."""
-    opened = int(columns.m15.open_utc_ns[row])
+    opened: UtcNs = columns.m15.open_utc_ns.item(row)
     decision = attempted("", loaded.strategy.decide, columns, row, instrument)
     if isinstance(decision, Failed):
         return withheld(loaded, instrument.symbol, opened, f"{STRATEGY_ERROR}{decision.error}", figures)

@@ -18,7 +18,7 @@ from core.model.effects import Effect, EquityMarked, TradeClosed, Verdict
 from core.model.units import Money, UtcNs
 from core.study.reading import effects_of
 
-_TRADE_LINE = "{} {} {} {} {:.4f} {:.6f} {:.6f} {} {:.2f} {:.2f} {:.2f}\n"
+_TRADE_LINE = "%s %s %d %d %.4f %.6f %.6f %s %.2f %.2f %.2f\n"
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -151,7 +151,7 @@ class Tally:
 
 def trade_line(trade: TradeClosed) -> str:
     """One trade as the digest reads it: pair, side, times, lots, prices, reason, costs."""
-    return _TRADE_LINE.format(
+    return _TRADE_LINE % (
         trade.symbol,
         trade.side.word,
         trade.opened_utc_ns,

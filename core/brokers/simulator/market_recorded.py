@@ -10,9 +10,9 @@ open, nearer extreme, farther extreme (a tie goes low first), close, each with t
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from math import nan
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -36,21 +36,50 @@ from core.settings.schema import Costs
 
 _BLOCK_STEPS = 4_096
 _FIRST_BLOCK_STEPS = 32
-
-
-EventTuple: TypeAlias = tuple[UtcNs, Price, Price, Price, Price, Price, Price]
+_WIDTH = 6
 _NO_RANGE = -(2**31)
 _POINTS_MOST = 2**31 - 1
 
 
-class _Events(NamedTuple):
-    """What happens to one symbol."""
+class Happenings:
+    """What happens to one symbol, in order of time; rows are read one at a time or as columns."""
 
-    at_utc_ns: IntArray
-    points: npt.NDArray[np.int32 | np.int64]
-    """A row each: bid, ask, and of the range before them the bid's low and high, the ask's low and high; else `_NO_RANGE`."""
-    power: float
-    """Points in a price of one."""
+    __slots__ = ("_at", "_event", "_points", "_quote", "_row_bytes", "at_utc_ns", "points", "power")
+
+    def __init__(self, at_utc_ns: IntArray, points: npt.NDArray[np.int32 | np.int64], power: float) -> None:
+        """`points` has a row each: bid, ask, and of the range before them the bid's low and high, the ask's; else `_NO_RANGE`.
+
+        `power`: points in a price of one.
+        """
+        self.at_utc_ns, self.points, self.power = at_utc_ns, points, power
+        self._at: memoryview[int] = at_utc_ns.data
+        self._points = points.data
+        number = "i" if points.dtype == np.int32 else "q"
+        self._quote, self._event = struct.Struct(f"=2{number}").unpack_from, struct.Struct(f"={_WIDTH}{number}").unpack_from
+        self._row_bytes = _WIDTH * points.itemsize
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._at)
+
+    def at(self, row: int) -> UtcNs:
+        """When it happens."""
+        return self._at[row]
+
+    def quote(self, row: int) -> tuple[Price, Price]:
+        """Bid and ask since then."""
+        power = self.power
+        points: tuple[int, int] = self._quote(self._points, self._row_bytes * row)
+        return points[0] / power, points[1] / power
+
+    def event(self, row: int) -> tuple[Price, Price, Price, Price, Price, Price]:
+        """Bid and ask, and of the range traversed before them the bid's low and high and the ask's (NaN: there was none)."""
+        power = self.power
+        points: tuple[int, int, int, int, int, int] = self._event(self._points, self._row_bytes * row)
+        bid, ask, low, high, ask_low, ask_high = points
+        if low == _NO_RANGE:
+            return bid / power, ask / power, nan, nan, nan, nan
+        return bid / power, ask / power, low / power, high / power, ask_low / power, ask_high / power
 
     def prices(self, first: int, last: int) -> FloatArray:
         """Rows [first, last) as prices; a range that is not there is NaN."""
@@ -90,7 +119,10 @@ class RecordedMarket:
         self._events = [self._made_events(sources, to_utc_ns) for sources in self._sources.values()]
         self._owner = dict(zip(self.symbols, self._events, strict=True))
         self._step_at: IntArray = np.unique(np.concatenate([events.at_utc_ns for events in self._events]))
-        self._rows_known: npt.NDArray[np.int32] | None = None
+        self._steps: memoryview[int] = self._step_at.data
+        self._rows_known: memoryview[int] | None = None
+        self._shown = [-1] * len(self.symbols)
+        """Rows of the quotes that were shown when steps were skipped last."""
         self._place = 0
         self._block: list[Step] = []
         self._skipping = False
@@ -131,7 +163,7 @@ class RecordedMarket:
 
     def next_ns(self) -> UtcNs | None:
         """Instant of the next step; None at the end of the range."""
-        return self._step_at.item(self._place) if self._place < len(self._step_at) else None
+        return self._steps[self._place] if self._place < len(self._steps) else None
 
     def step(self) -> Step:
         """The next instant."""
@@ -148,31 +180,24 @@ class RecordedMarket:
         """All quotes of a symbol that the replay shows."""
         return self._owner[symbol].quotes()
 
-    def rows_before(self, symbol: str) -> npt.NDArray[np.int32]:
-        """For each step the row of a symbol's newest quote before it, -1 where there is none; one more for the end."""
-        column: npt.NDArray[np.int32] = self._rows_before[:, self.symbols.index(symbol)]
-        return column
+    def happenings(self, symbol: str) -> Happenings:
+        """What happens to a symbol."""
+        return self._owner[symbol]
 
-    def events(self, symbol: str, first: int, last: int) -> list[EventTuple]:
-        """Rows [first, last) of what happens to a symbol: instant, bid, ask, and the range before it (NaN: none)."""
-        at_utc_ns, points, power = self._owner[symbol]
-        return [
-            (at, bid / power, ask / power, low / power, high / power, ask_low / power, ask_high / power)
-            if low != _NO_RANGE
-            else (at, bid / power, ask / power, nan, nan, nan, nan)
-            for at, (bid, ask, low, high, ask_low, ask_high) in zip(
-                at_utc_ns[first:last].tolist(), points[first:last].tolist(), strict=True
-            )
-        ]
+    def row_before(self, place: int, column: int) -> int:
+        """Row of the newest quote before a step (or the end) of the symbol at that place of `symbols`, -1 where there is none."""
+        return self._rows_before[place * len(self.symbols) + column]
 
     def skip_to(self, place: int) -> dict[str, tuple[Price, Price, UtcNs]]:
-        """Go on at that step without the steps before it; each symbol's last quote before it: bid, ask, when."""
+        """Go on at that step without the steps before it; by symbol the last quote before it, if it came since the last skip."""
         self._place, self._skipping = max(place, self._place), True
         found = {}
-        for symbol, events, row in zip(self.symbols, self._events, self._rows_before[place].tolist(), strict=True):
-            if row >= 0:
-                points, power = events.points, events.power
-                found[symbol] = (points.item(row, 0) / power, points.item(row, 1) / power, events.at_utc_ns.item(row))
+        width, shown = len(self.symbols), self._shown
+        for column, row in enumerate(self._rows_before[place * width : (place + 1) * width].tolist()):
+            if row != shown[column]:
+                shown[column], events = row, self._events[column]
+                bid, ask = events.quote(row)
+                found[self.symbols[column]] = (bid, ask, events.at(row))
         return found
 
     def version(self, symbol: str, timeframe: str) -> int:
@@ -224,46 +249,49 @@ class RecordedMarket:
         bids = seen.bid.tolist() or [float(bars.open[row])]
         return FormingBar(start, bids[0], max(bids), min(bids), bids[-1], len(bids), int(bars.spread_points[row]))
 
-    def _made_events(self, sources: Sources, to_utc_ns: UtcNs) -> _Events:
+    def _made_events(self, sources: Sources, to_utc_ns: UtcNs) -> Happenings:
         """What happens to a symbol from the begin of the range to its end."""
         parts = [self._piece_events(sources.spec, piece) for piece in sources.pieces]
         for piece in sources.pieces:
             piece.forget_spreads(self._from)
-        at, points, power = parts[0]
+        at, points, power = parts[0].at_utc_ns, parts[0].points, parts[0].power
         if len(parts) > 1:
             at, points = np.concatenate([part.at_utc_ns for part in parts]), np.concatenate([part.points for part in parts])
         first, last = at.searchsorted((self._from, to_utc_ns)).tolist()
-        return _Events(at[first:last], points[first:last], power)
+        return Happenings(at[first:last], points[first:last], power)
 
     @property
-    def _rows_before(self) -> npt.NDArray[np.int32]:
-        """`rows_before` of all symbols side by side, made when somebody first skips."""
+    def _rows_before(self) -> memoryview[int]:
+        """`row_before` of all symbols, step by step, made when somebody first skips."""
         known = self._rows_known
         if known is None:
             steps = np.append(self._step_at, np.int64(2**62))
-            known = self._rows_known = np.empty((len(steps), len(self.symbols)), dtype=np.int32)
+            made = np.empty((len(steps), len(self.symbols)), dtype=np.int32)
             for column, events in enumerate(self._events):
-                known[:, column] = events.at_utc_ns.searchsorted(steps) - 1
+                made[:, column] = events.at_utc_ns.searchsorted(steps) - 1
+            known = self._rows_known = made.reshape(-1).data
         return known
 
-    def _piece_events(self, spec: Instrument, piece: Piece) -> _Events:
+    def _piece_events(self, spec: Instrument, piece: Piece) -> Happenings:
         if piece.ticks is not None:
             return _events(spec, _distinct(piece.ticks.at_utc_ns), [(piece.ticks.bid, piece.ticks.ask)])
         return _neutral_events(spec, piece) if spec.symbol in self._neutral else _plain_events(spec, piece)
 
     def _one(self, place: int) -> Step:
         """A step made alone: those who skip live through few of a block."""
-        before, after = self._rows_before[place : place + 2].tolist()
+        width = len(self.symbols)
+        rows = self._rows_before[place * width : (place + 2) * width].tolist()
         ticks, spans = list[TickTuple](), list[RangeTuple]()
-        for name, events, old, row in zip(self.symbols, self._events, before, after, strict=True):
-            if row == old:
+        for column, events in enumerate(self._events):
+            row = rows[width + column]
+            if row == rows[column]:
                 continue
-            power = events.power
-            bid, ask, low, high, ask_low, ask_high = events.points[row].tolist()
-            ticks.append((name, bid / power, ask / power))
-            if low != _NO_RANGE:
-                spans.append((name, low / power, high / power, ask_low / power, ask_high / power))
-        return Step(self._step_at.item(place), tuple(ticks), tuple(spans))
+            name = self.symbols[column]
+            bid, ask, low, high, ask_low, ask_high = events.event(row)
+            ticks.append((name, bid, ask))
+            if low == low:  # noqa: PLR0124 - NaN is unequal to itself
+                spans.append((name, low, high, ask_low, ask_high))
+        return Step(self._steps[place], tuple(ticks), tuple(spans))
 
     def _ahead(self) -> Step:
         if self._skipping:
@@ -301,7 +329,7 @@ class RecordedMarket:
         return steps
 
 
-def _events(spec: Instrument, at_utc_ns: IntArray, legs: Sequence[Sequence[FloatArray]]) -> _Events:
+def _events(spec: Instrument, at_utc_ns: IntArray, legs: Sequence[Sequence[FloatArray]]) -> Happenings:
     """What happens in so many legs a bar, woven into one column; a leg has bid and ask, and where a range leads to it that."""
     power = 10.0**spec.digits
     points = np.full((len(at_utc_ns), 6), _NO_RANGE, dtype=np.int64)
@@ -309,8 +337,8 @@ def _events(spec: Instrument, at_utc_ns: IntArray, legs: Sequence[Sequence[Float
         for place, column in enumerate(columns):
             points[leg :: len(legs), place] = np.rint(column * power)
     if len(points) and points.max() <= _POINTS_MOST:
-        return _Events(at_utc_ns, points.astype(np.int32), power)
-    return _Events(at_utc_ns, points, power)
+        return Happenings(at_utc_ns, points.astype(np.int32), power)
+    return Happenings(at_utc_ns, points, power)
 
 
 def _row(bars: Candles, row: int) -> FormingBar:
@@ -332,7 +360,7 @@ def _distinct(at_utc_ns: IntArray) -> IntArray:
     return spread
 
 
-def _plain_events(spec: Instrument, piece: Piece) -> _Events:
+def _plain_events(spec: Instrument, piece: Piece) -> Happenings:
     bars, ask = piece.bid, piece.ask
     close_at = bars.open_utc_ns + piece.period_ns - NS_PER_MS
     if ask is None:
@@ -345,7 +373,7 @@ def _plain_events(spec: Instrument, piece: Piece) -> _Events:
     return _events(spec, _woven(bars.open_utc_ns, close_at), [(bars.open, ask_open), ends])
 
 
-def _neutral_events(spec: Instrument, piece: Piece) -> _Events:
+def _neutral_events(spec: Instrument, piece: Piece) -> Happenings:
     bars, ask = piece.bid, piece.ask
     # in whole points, so that a tie is one
     high_first = np.rint((bars.high - bars.open) / spec.point) < np.rint((bars.open - bars.low) / spec.point)

@@ -21,7 +21,7 @@ from core.brokers.simulator.state import TerminalState
 from core.brokers.simulator.surface import SimulatedMetaTrader5
 from core.brokers.simulator.trade import Outcome, Request, execute
 from core.brokers.simulator.triggers import Triggers
-from core.model.errors import DataError, invariant
+from core.model.errors import DataError, InvariantBroken
 from core.model.inputs import News
 from core.model.market import Instrument, Quote, Side
 from core.model.units import UtcNs
@@ -124,10 +124,11 @@ class SimulatedTerminal:
             InvariantBroken: an order waits, which any price may touch.
         """
         market, ledger = self.market, self.ledger
-        invariant(not ledger.orders, "steps are skipped only while no order waits", orders=ledger.orders)
-        invariant(isinstance(market, RecordedMarket), "steps of a recording can be skipped")
-        if isinstance(market, RecordedMarket):
-            ledger.quotes.update(market.skip_to(place))
+        if ledger.orders or not isinstance(market, RecordedMarket):
+            raise InvariantBroken(
+                f"steps are skipped only of a recording, while no order waits ({market.label}, {ledger.orders})"
+            )
+        ledger.quotes.update(market.skip_to(place))
 
     def safe_at_stops(self) -> bool:
         """Whether no stop-out is possible while every position stays on the better side of its stop."""

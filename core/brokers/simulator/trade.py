@@ -7,8 +7,8 @@ Units: as in the module's request: prices absolute, volume in lots, expiration i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from core.brokers.simulator import rules
 from core.brokers.simulator.ledger import Ledger
@@ -41,6 +41,30 @@ class Request(NamedTuple):
     comment: str = ""
     position: int = 0
     position_by: int = 0
+
+
+def request_of(fields: Mapping[str, Any]) -> Request:
+    """A request out of the dictionary that the module takes; what is not named is 0 or empty."""
+    named = fields.get
+    return Request(
+        named("action", 0),
+        named("magic", 0),
+        named("order", 0),
+        named("symbol", ""),
+        named("volume", 0.0),
+        named("price", 0.0),
+        named("stoplimit", 0.0),
+        named("sl", 0.0),
+        named("tp", 0.0),
+        named("deviation", 0),
+        named("type", 0),
+        named("type_filling", 0),
+        named("type_time", 0),
+        named("expiration", 0),
+        named("comment", ""),
+        named("position", 0),
+        named("position_by", 0),
+    )
 
 
 class Outcome(NamedTuple):

@@ -136,10 +136,10 @@ class Triggers:
     def _range_margin(self, span: RangeTuple) -> None:
         ledger = self._ledger
         symbol, low, high, ask_low, ask_high = span
-        quote = ledger.quotes.get(symbol)
-        if quote is None:
+        quote, held = ledger.quotes.get(symbol), self._held(symbol)
+        if quote is None or not held:
             return
-        sides = {position.side for position in ledger.positions.values() if position.symbol == symbol}
+        sides = [position.side for position in held]
         ends = ((Side.BUY, low, ask_low), (Side.SELL, high, ask_high))
         for bid, ask in ((bid, ask) for side, bid, ask in ends if side in sides):
             ledger.quotes[symbol] = (bid, ask, quote[2])

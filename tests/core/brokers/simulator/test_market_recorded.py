@@ -84,10 +84,12 @@ def test_prices_are_those_that_rounding_to_the_symbols_digits_gives(size):
     ranges = [step.ranges[0][1:3] for step in found if step.ranges]
     assert ranges == [(float(np.round(min(row), 5)), float(np.round(max(row), 5))) for row in wild]
     assert made.quotes_column("EURUSD").bid.tolist() == [step.ticks[0][1] for step in found]
-    told = made.events("EURUSD", 0, 800)
-    assert [event[:3] for event in told] == [(step.at_utc_ns, *step.ticks[0][1:]) for step in found]
-    assert [event[3:5] for event in told[1::2]] == ranges
-    assert all(math.isnan(price) for event in told[::2] for price in event[3:])
+    what = made.happenings("EURUSD")
+    told = [what.event(row) for row in range(len(what))]
+    assert [(what.at(row), *what.quote(row)) for row in range(800)] == [(step.at_utc_ns, *step.ticks[0][1:]) for step in found]
+    assert [event[:2] for event in told] == [step.ticks[0][1:] for step in found]
+    assert [event[2:4] for event in told[1::2]] == ranges
+    assert all(math.isnan(price) for event in told[::2] for price in event[2:])
 
 
 def test_steps_made_alone_are_those_of_a_block():
