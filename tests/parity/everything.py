@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import importlib
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +27,9 @@ from benchmarks._refusals import never
 from core.backtest.market import MarketWish, load_market
 from core.backtest.result import BacktestResult, Collector
 from core.brokers.simulator import opening
-from core.compiled.load import backtested
+from core.compiled.build import destination
+from core.compiled.load import backtested, is_compiled
+from core.compiled.rooms import renamed
 from core.engine.lockstep import END_OF_DATA
 from core.engine.session import run_to_end, start_run
 from core.engine.wish import RunWish
@@ -242,7 +246,7 @@ PROVOKED = (
 
 def run_case(case: Case, data: Path) -> Outcome:
     """Both runs, in a home of their own."""
-    with TemporaryDirectory() as folder, patch.object(opening, "STOP_OUT_LEVEL_PCT", case.stop_out_level_pct):
+    with TemporaryDirectory() as folder, _stopped_out_at(case.stop_out_level_pct):
         home, more = Home(Path(folder)), [("desk.pairs", case.pairs)]
         if case.coin:
             more.append(("strategy.file", str(kit.coin_file(home.root))))
@@ -290,6 +294,18 @@ def _replayed(home: Home, folders: tuple[Path, ...], values: Values, days: tuple
 
     asyncio.run(live())
     return heard, asked
+
+
+@contextmanager
+def _stopped_out_at(level_pct: float) -> Iterator[None]:
+    """Another broker's stop out, on the plain and on the compiled side."""
+    with ExitStack() as sides:
+        sides.enter_context(patch.object(opening, "STOP_OUT_LEVEL_PCT", level_pct))
+        if is_compiled():
+            sys.path.append(str(destination()))
+            other = importlib.import_module(renamed(opening.__name__))
+            sides.enter_context(patch.object(other, "STOP_OUT_LEVEL_PCT", level_pct))
+        yield
 
 
 def _backtested(home: Home, folders: tuple[Path, ...], values: Values, days: tuple[date, date]) -> BacktestResult:
