@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.backtest.market import Market
-from core.brokers.simulator.instruments import instrument
-from core.data.series import Bars, PairData, Recording
-from core.engine.scanning import history_bars
-from core.model.candles import Candles
-from core.model.inputs import News
-from core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
-from core.settings.load import shipped_settings
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.data.series import Bars, PairData, Recording
+from quarterdeck.core.engine.scanning import history_bars
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 
 PAIRS = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD")
 PRICES = {"EURUSD": 1.09, "GBPUSD": 1.28, "USDJPY": 147.0, "USDCHF": 0.87, "AUDUSD": 0.66}
@@ -32,11 +32,11 @@ CROSS = """
 from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Struct
-from core.model.market import Side
-from core.settings.schema import number
-from core.strategy.interface import Columns, Decision
-from core.strategy.talib_light import atr, ema, recursive_bars, rsi
-from core.strategy.windows import lagged
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.settings.schema import number
+from quarterdeck.core.strategy.interface import Columns, Decision
+from quarterdeck.core.strategy.talib_light import atr, ema, recursive_bars, rsi
+from quarterdeck.core.strategy.windows import lagged
 
 
 class CrossParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

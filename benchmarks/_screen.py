@@ -15,12 +15,12 @@ import time
 import msgspec
 
 from benchmarks._terminal import TELL_ON, memory_bytes
-from core.model.snapshot import PairView, PositionView, Snapshot
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.snapshot import PairView, PositionView, Snapshot
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.tui.app import DeskApp
 from tests.tui.demo import demo_log, demo_pairs, demo_position, demo_snapshot
 from tests.tui.demo_client import FakeClient, live_events
-from tui.app import DeskApp
 
 PAIRS, POSITIONS = 28, 20
 PER_S = 5.0

@@ -39,7 +39,7 @@ class Screen:
     @classmethod
     def monitor(cls, size: tuple[int, int], home: Path) -> Self:
         """`quarterdeck monitor` on the engine of a home."""
-        return cls(size, ("-m", "cli.main", "monitor", "--home", str(home)))
+        return cls(size, ("-m", "quarterdeck.cli.main", "monitor", "--home", str(home)))
 
     def __enter__(self) -> Self:
         """Start it and wait for its first full paint."""

@@ -20,14 +20,14 @@ from tempfile import TemporaryDirectory
 
 from benchmarks._busy import ASIDES, PAIRS, Aside, market_of, settings_of
 from benchmarks._refusals import never, words
-from core.backtest.result import BacktestResult
-from core.compiled.build import build
-from core.compiled.load import SWITCH, backtested, fits, is_compiled
-from core.model.effects import TradeClosed
-from core.model.errors import QuarterdeckError
-from core.model.units import DAY_NS, M15_NS
-from core.settings.load import shipped_settings
-from core.settings.schema import Settings
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.compiled.build import build
+from quarterdeck.core.compiled.load import SWITCH, backtested, fits, is_compiled
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.model.units import DAY_NS, M15_NS
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Settings
 
 _ASIDE_BARS = 6_000
 

@@ -22,29 +22,29 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.clock.wall import WallClock
-from core.desk.desk import Desk
-from core.engine.lockstep import Lockstep, run_now
-from core.engine.opening import first_inputs, open_broker, run_head, started_input
-from core.engine.perform import Performer
-from core.engine.runner import Runner
-from core.engine.scanning import InLoop, history_bars, make_scanner, seed, warmup_bars
-from core.engine.session import run_to_end, start_run
-from core.engine.venue import Venue
-from core.engine.venues import ReplayRequest, replay_venue, simulated_venue
-from core.engine.wish import RunWish
-from core.journal.writer import JournalWriter
-from core.model.effects import Effect, Submit, Verdict
-from core.model.inputs import BarClosed, Calendar, Input
-from core.model.market import Bar
-from core.model.signals import NoSignal, Signal
-from core.model.units import UtcNs
-from core.scan.scanner import Scanner
-from core.settings.home import Home
-from core.settings.load import shipped_settings
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.engine.lockstep import Lockstep, run_now
+from quarterdeck.core.engine.opening import first_inputs, open_broker, run_head, started_input
+from quarterdeck.core.engine.perform import Performer
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.scanning import InLoop, history_bars, make_scanner, seed, warmup_bars
+from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.engine.venues import ReplayRequest, replay_venue, simulated_venue
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.effects import Effect, Submit, Verdict
+from quarterdeck.core.model.inputs import BarClosed, Calendar, Input
+from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.scan.scanner import Scanner
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FOUR = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF")
@@ -269,9 +269,9 @@ def _spread(name: str, took_ms: list[float]) -> list[Figure]:
 @contextmanager
 def _process(home: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], float]]:
     """A headless engine and the seconds it took to be ready; stopped at the end."""
-    environ = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    environ = {**os.environ}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an operator's second start compiles nothing, and so is the median's
-    command = [sys.executable, "-m", "cli.main", "run", "--no-ui", "--home", str(home), *words]
+    command = [sys.executable, "-m", "quarterdeck.cli.main", "run", "--no-ui", "--home", str(home), *words]
     began_s = time.perf_counter()
     with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

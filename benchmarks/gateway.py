@@ -12,20 +12,20 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from core.brokers.base import ModuleCall
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.gateway.hosts import Hosted
-from core.brokers.mt5.gateway.launch import start_local_gateway
-from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
-from core.brokers.mt5.policy import policy_from
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
-from core.clock.wall import WallClock
-from core.model.effects import Close, Submit
-from core.model.inputs import Filled, Report
-from core.model.market import Side
-from core.settings.load import shipped_settings
-from core.settings.schema import Settings
+from quarterdeck.core.brokers.base import ModuleCall
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.gateway.hosts import Hosted
+from quarterdeck.core.brokers.mt5.gateway.launch import start_local_gateway
+from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from quarterdeck.core.brokers.mt5.policy import policy_from
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.model.effects import Close, Submit
+from quarterdeck.core.model.inputs import Filled, Report
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Settings
 
 _CURRENCIES = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "JPY")
 PAIRS = tuple(first + second for first, second in itertools.combinations(_CURRENCIES, 2))

@@ -16,16 +16,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from core.clock.wall import WallClock
-from core.journal.store import NewRun
-from core.journal.tape import TAPE_VERSION, TapeReader
-from core.journal.writer import JournalWriter
-from core.model.effects import Effect, Verdict
-from core.model.inputs import Instruments, Stamped
-from core.model.market import Instrument, Quote
-from core.model.signals import Check, NoSignal
-from core.model.units import NS_PER_MS
-from core.settings.load import shipped_settings
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.journal.store import NewRun
+from quarterdeck.core.journal.tape import TAPE_VERSION, TapeReader
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.effects import Effect, Verdict
+from quarterdeck.core.model.inputs import Instruments, Stamped
+from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.signals import Check, NoSignal
+from quarterdeck.core.model.units import NS_PER_MS
+from quarterdeck.core.settings.load import shipped_settings
 
 _EVENTS = 1_000
 _REPLAYED = 60_000

@@ -9,16 +9,16 @@ import os
 import sys
 from pathlib import Path
 
-from core.brokers.simulator.instruments import instrument
-from core.brokers.simulator.market_spread import spreads
-from core.brokers.simulator.opening import account_terms, seeded_terminal
-from core.brokers.simulator.study_market import FairGame, PairFigures, correlations, fair_game, figures
-from core.data.recording import load_candles
-from core.data.series import Bars
-from core.model.candles import Candles
-from core.model.units import DAY_NS, NS_PER_S
-from core.settings.load import for_pair, shipped_settings
-from core.settings.schema import Settings
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.brokers.simulator.market_spread import spreads
+from quarterdeck.core.brokers.simulator.opening import account_terms, seeded_terminal
+from quarterdeck.core.brokers.simulator.study_market import FairGame, PairFigures, correlations, fair_game, figures
+from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.series import Bars
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S
+from quarterdeck.core.settings.load import for_pair, shipped_settings
+from quarterdeck.core.settings.schema import Settings
 
 PAIRS = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "NZDUSD", "USDCAD", "XAUUSD")
 CROSSES = ("EURGBP", "EURJPY", "GBPJPY")

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks._busy import cross, market_of
-from core.compiled.load import backtested
-from core.data.series import Bars
-from core.settings.load import shipped_settings
+from quarterdeck.core.compiled.load import backtested
+from quarterdeck.core.data.series import Bars
+from quarterdeck.core.settings.load import shipped_settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = CHECKOUT / ".venv-peer"

@@ -14,14 +14,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks._busy import candles, market_of, settings_of
-from core.backtest.optimize import BATCH, Asked, Runner, runner, search
-from core.backtest.settings import plain_tree
-from core.backtest.space import Dimension
-from core.backtest.study import Head, Study
-from core.backtest.trial import Job
-from core.clock.wall import iso
-from core.compiled.load import backtested
-from core.settings.load import shipped_settings
+from quarterdeck.core.backtest.optimize import BATCH, Asked, Runner, runner, search
+from quarterdeck.core.backtest.settings import plain_tree
+from quarterdeck.core.backtest.space import Dimension
+from quarterdeck.core.backtest.study import Head, Study
+from quarterdeck.core.backtest.trial import Job
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.compiled.load import backtested
+from quarterdeck.core.settings.load import shipped_settings
 
 YEARS = (1, 2, 4, 8)
 _YEAR_BARS = 96 * 5 * 52

@@ -115,13 +115,13 @@ def busy_home(folder: str) -> Path:
 
 async def day_of_market() -> tuple[list[tuple[str, float, float]], list[int]]:
     """(who, bytes gained, bytes in all) of an engine and the screen on it over a simulated day, and the positions it held."""
-    from core.link.client import SocketClient
-    from core.model.errors import NoEngineError
-    from core.model.snapshot import Snapshot
+    from quarterdeck.core.link.client import SocketClient
+    from quarterdeck.core.model.errors import NoEngineError
+    from quarterdeck.core.model.snapshot import Snapshot
 
     with tempfile.TemporaryDirectory(prefix="qd-bench-") as folder:
         home = busy_home(folder)
-        words = [sys.executable, "-m", "cli.main", "run", "--no-ui", "--home", str(home)]
+        words = [sys.executable, "-m", "quarterdeck.cli.main", "run", "--no-ui", "--home", str(home)]
         engine = await asyncio.create_subprocess_exec(
             *words, cwd=CHECKOUT, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
@@ -167,10 +167,10 @@ async def _read_on(screen: Screen) -> None:
 
 async def key_to_order(count: int) -> tuple[list[float], str]:
     """Seconds from a flatten's last key on the terminal until its first close enters the broker's terminal; and the priority."""
-    from core.engine.session import run_to_end, start_run
-    from core.engine.wish import RunWish
-    from core.link.client import SocketClient
-    from core.settings.home import resolve_home
+    from quarterdeck.core.engine.session import run_to_end, start_run
+    from quarterdeck.core.engine.wish import RunWish
+    from quarterdeck.core.link.client import SocketClient
+    from quarterdeck.core.settings.home import resolve_home
 
     with tempfile.TemporaryDirectory(prefix="qd-bench-") as folder:
         ready = await start_run(RunWish(home=resolve_home(busy_home(folder)), speed_given=True), on_step=lambda _: None)
@@ -204,7 +204,7 @@ class Seen:
         self._task.cancel()
 
     async def _listen(self, client: Any) -> None:
-        from core.model.snapshot import Snapshot
+        from quarterdeck.core.model.snapshot import Snapshot
 
         while True:
             event = await client.next()
@@ -245,8 +245,8 @@ class Entered:
 
 async def _flattened(screen: Screen, client: Any, seen: Seen, entered: Entered) -> float:
     """Let the market run until twenty positions are open, hold it there, and flatten with the keys."""
-    from core.link.messages import ReplayControl
-    from core.model.commands import Resume
+    from quarterdeck.core.link.messages import ReplayControl
+    from quarterdeck.core.model.commands import Resume
 
     while True:
         await client.control(ReplayControl(action="speed", speed=7_200.0))

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.options import HomeOption, JsonOption
-from cli.order import carry
-from core.model.commands import Acknowledge
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.order import carry
+from quarterdeck.core.model.commands import Acknowledge
 
 
 def command(

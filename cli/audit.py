@@ -8,16 +8,16 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.options import HomeOption, JsonOption, SetOption
-from cli.output import print_json
-from cli.parsing import parse_settings
-from core.desk.desk import Desk
-from core.model.effects import Effect
-from core.model.errors import VerdictError
-from core.model.inputs import SettingsChanged, Stamped, Started
-from core.settings.home import resolve_home
-from core.settings.load import Tree, remembered, validated, with_values
-from core.study.audit import AuditedDesk, DeskFactory, audit
+from quarterdeck.cli.options import HomeOption, JsonOption, SetOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.cli.parsing import parse_settings
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.errors import VerdictError
+from quarterdeck.core.model.inputs import SettingsChanged, Stamped, Started
+from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.settings.load import Tree, remembered, validated, with_values
+from quarterdeck.core.study.audit import AuditedDesk, DeskFactory, audit
 
 
 def command(

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import typer
 
-from cli import summary as summary_text
-from cli.backtest_text import comparison_lines, finding_lines
-from cli.options import (
+from quarterdeck.cli import summary as summary_text
+from quarterdeck.cli.backtest_text import comparison_lines, finding_lines
+from quarterdeck.cli.options import (
     DataOption,
     FromOption,
     HomeOption,
@@ -27,12 +27,12 @@ from cli.options import (
     SettingsFileOption,
     ToOption,
 )
-from cli.output import print_json, print_table, warn
-from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from cli.progress import INTERRUPTED, stoppable
-from core.clock.wall import iso
-from core.model.errors import StorageError, UsageError
-from core.settings.home import Home, resolve_home
+from quarterdeck.cli.output import print_json, print_table, warn
+from quarterdeck.cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
+from quarterdeck.cli.progress import INTERRUPTED, stoppable
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.model.errors import StorageError, UsageError
+from quarterdeck.core.settings.home import Home, resolve_home
 
 Path3 = Literal["pessimistic", "neutral", "optimistic"]
 Other: TypeAlias = tuple[str, Any]
@@ -83,7 +83,7 @@ def command(
         raise UsageError("a backtest needs --data FOLDER", what_to_do="name a folder of recorded prices, or --open a report")
     wanted, days = _wanted(values, pairs, path), parse_days(first, last)
 
-    from cli.backtest_run import Order, run_order
+    from quarterdeck.cli.backtest_run import Order, run_order
 
     order = Order(
         home=where,
@@ -121,7 +121,7 @@ def _find_faults_first(compare: Path | None, report: Path | None) -> Other | Non
     """What would fail after the run fails before it; what is compared with is read before a report may take its place."""
     other = _other(compare)
     if report is not None:
-        from core.backtest.report import open_folder
+        from quarterdeck.core.backtest.report import open_folder
 
         open_folder(report)
     return other
@@ -130,14 +130,14 @@ def _find_faults_first(compare: Path | None, report: Path | None) -> Other | Non
 def _other(folder: Path | None) -> Other | None:
     if folder is None:
         return None
-    from core.backtest.result import read_result
+    from quarterdeck.core.backtest.result import read_result
 
     return str(folder), read_result(folder)
 
 
 def _written(done: Any, report: Path | None, home: Home) -> tuple[Path | None, StorageError | None]:
     """Where the report lies, or why there is none: a full disk must not take what was found with it."""
-    from core.backtest.report import report_name, write_report
+    from quarterdeck.core.backtest.report import report_name, write_report
 
     folder = report if report is not None else home.root / "reports" / report_name(done.result)
     try:
@@ -170,7 +170,7 @@ def _tell(done: Any, folder: Path | None, compare: Other | None, *, browse: bool
 
 
 def _plain(done: Any) -> dict[str, Any]:
-    from core.backtest.essentials import essentials
+    from quarterdeck.core.backtest.essentials import essentials
 
     return {
         **essentials(done.result, done.findings),
@@ -191,7 +191,7 @@ def _tell_paths(runs: Sequence[Any]) -> None:
 def _compared(other: Other | None, result: Any) -> dict[str, Any]:
     if other is None:
         return {}
-    from core.backtest.compare import compare
+    from quarterdeck.core.backtest.compare import compare
 
     name, before = other
     difference = compare(before, result)
@@ -200,9 +200,9 @@ def _compared(other: Other | None, result: Any) -> dict[str, Any]:
 
 
 def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -> int:
-    from core.backtest.essentials import essentials, read_findings
-    from core.backtest.report import PAGE_NAME
-    from core.backtest.result import read_result
+    from quarterdeck.core.backtest.essentials import essentials, read_findings
+    from quarterdeck.core.backtest.report import PAGE_NAME
+    from quarterdeck.core.backtest.result import read_result
 
     result = read_result(folder)
     folder = folder.parent if folder.is_file() else folder
@@ -224,7 +224,7 @@ def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -
 
 
 def _browse(folder: Path) -> None:
-    from core.backtest.report import PAGE_NAME
+    from quarterdeck.core.backtest.report import PAGE_NAME
 
     page = (folder / PAGE_NAME).absolute()
     if not webbrowser.open(page.as_uri()):

@@ -8,16 +8,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from cli.progress import Meter
-from core.backtest.again import Again, run_again
-from core.backtest.diagnosis import Finding, diagnose
-from core.backtest.market import Market, MarketWish, load_market
-from core.backtest.result import BacktestResult
-from core.backtest.settings import wished_settings, with_changes
-from core.compiled.load import backtested, is_compiled
-from core.settings.home import Home
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.cli.progress import Meter
+from quarterdeck.core.backtest.again import Again, run_again
+from quarterdeck.core.backtest.diagnosis import Finding, diagnose
+from quarterdeck.core.backtest.market import Market, MarketWish, load_market
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.backtest.settings import wished_settings, with_changes
+from quarterdeck.core.compiled.load import backtested, is_compiled
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 
 _RERUN_S = 8.0
 """A run that took no longer is run again for its diagnosis without being asked."""

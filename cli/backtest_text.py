@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-from core.backtest.compare import Difference
-from core.backtest.diagnosis import Finding
-from core.clock.wall import iso
+from quarterdeck.core.backtest.compare import Difference
+from quarterdeck.core.backtest.diagnosis import Finding
+from quarterdeck.core.clock.wall import iso
 
 _MARKS = {"fine": "ok", "doubt": "??", "warning": "!!"}
 _WIDTH = 100

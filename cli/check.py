@@ -13,23 +13,23 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 import typer
 
-from cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
-from cli.output import print_json
-from cli.parsing import parse_days, parse_pairs, parse_settings
-from core.backtest.settings import wished_settings
-from core.brokers.simulator.instruments import instrument
-from core.brokers.simulator.opening import seeded_terminal
-from core.clock.wall import iso
-from core.data.recording import load_recording
-from core.data.resample import bars_of_ticks, coarser
-from core.data.series import PairData, Ticks
-from core.model.candles import Candles
-from core.model.errors import DataError, UsageError, VerdictError
-from core.scan.plan import Plan, plan_for
-from core.settings.home import Home, resolve_home
-from core.settings.schema import Settings
-from core.strategy.load import class_names, load_strategy
-from core.study.honesty import WARMUP_TOLERANCE, Honesty, check_lookahead, check_warmup
+from quarterdeck.cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.cli.parsing import parse_days, parse_pairs, parse_settings
+from quarterdeck.core.backtest.settings import wished_settings
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.brokers.simulator.opening import seeded_terminal
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.data.resample import bars_of_ticks, coarser
+from quarterdeck.core.data.series import PairData, Ticks
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.errors import DataError, UsageError, VerdictError
+from quarterdeck.core.scan.plan import Plan, plan_for
+from quarterdeck.core.settings.home import Home, resolve_home
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import class_names, load_strategy
+from quarterdeck.core.study.honesty import WARMUP_TOLERANCE, Honesty, check_lookahead, check_warmup
 
 GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
 StrategyOption: TypeAlias = Annotated[

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cli.options import HomeOption, JsonOption
-from cli.order import carry
-from core.model.commands import CloseGroup, ClosePosition, Command
-from core.model.errors import UsageError
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.order import carry
+from quarterdeck.core.model.commands import CloseGroup, ClosePosition, Command
+from quarterdeck.core.model.errors import UsageError
 
 _CURRENCY_LETTERS = 3
 

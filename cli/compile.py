@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cli.options import JsonOption
-from cli.output import print_json
-from core.clock.wall import WallClock
-from core.compiled.build import build, destination
-from core.compiled.load import fits
-from core.model.errors import StorageError
+from quarterdeck.cli.options import JsonOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.compiled.build import build, destination
+from quarterdeck.core.compiled.load import fits
+from quarterdeck.core.model.errors import StorageError
 
 
 def command(

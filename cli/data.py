@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.data_text import (
+from quarterdeck.cli.data_text import (
     FOREIGN,
     download_meter,
     file_meter,
@@ -21,17 +21,17 @@ from cli.data_text import (
     verifiable,
     verified_lines,
 )
-from cli.options import FromOption, HomeOption, JsonOption, ToOption
-from cli.output import print_json, print_table
-from cli.parsing import parse_days, parse_pairs
-from core.clock.wall import WallClock, iso
-from core.data.catalogue import catalogue
-from core.data.download import FEED, Downloaded, download
-from core.data.importing import Imported, import_files
-from core.data.series import PERIODS
-from core.data.verify import verify
-from core.model.errors import DataError, UsageError, VerdictError
-from core.settings.home import prepare, resolve_home
+from quarterdeck.cli.options import FromOption, HomeOption, JsonOption, ToOption
+from quarterdeck.cli.output import print_json, print_table
+from quarterdeck.cli.parsing import parse_days, parse_pairs
+from quarterdeck.core.clock.wall import WallClock, iso
+from quarterdeck.core.data.catalogue import catalogue
+from quarterdeck.core.data.download import FEED, Downloaded, download
+from quarterdeck.core.data.importing import Imported, import_files
+from quarterdeck.core.data.series import PERIODS
+from quarterdeck.core.data.verify import verify
+from quarterdeck.core.model.errors import DataError, UsageError, VerdictError
+from quarterdeck.core.settings.home import prepare, resolve_home
 
 GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
 IntoOption = Annotated[Path | None, typer.Option("--into", metavar="DIR", help="Another store. [the home's data folder]")]

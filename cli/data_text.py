@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.clock.wall import iso
-from core.data.download import Progress
-from core.data.files import price_file
-from core.data.importing import Imported
-from core.data.verify import Verified
-from core.model.errors import DataError
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.data.download import Progress
+from quarterdeck.core.data.files import price_file
+from quarterdeck.core.data.importing import Imported
+from quarterdeck.core.data.verify import Verified
+from quarterdeck.core.model.errors import DataError
 
 FOREIGN = (".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".bi5", ".json")
 """How files that can be imported end."""

@@ -10,28 +10,28 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli.engine_line import NotReached, talk
-from cli.options import HomeOption, JsonOption, PairsOption, SetOption
-from cli.output import print_json, warn
-from cli.parsing import parse_pairs, parse_settings
-from core.brokers.base import Terminal
-from core.brokers.mt5.doctor import LIMIT_S, Finding, Wanted, examine, verdict_of
-from core.brokers.mt5.inprocess import InProcess
-from core.brokers.mt5.policy import Mt5Policy, policy_from
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.mt5.terminals import open_terminal
-from core.clock.wall import WallClock
-from core.engine.alerting import services
-from core.engine.examining import MarketAndMachine, wanted_of
-from core.journal.tape import TapeReader
-from core.link.messages import AskDoctor, Cannot, DoctorNow
-from core.model.errors import NoEngineError, VerdictError
-from core.settings.home import Home, resolve_home
-from core.settings.load import load_settings
-from core.settings.schema import Settings
-from core.settings.secrets import URLS_VARIABLE, read_secrets
-from core.strategy.load import load_strategy
-from core.study.slippage import measured_slippage
+from quarterdeck.cli.engine_line import NotReached, talk
+from quarterdeck.cli.options import HomeOption, JsonOption, PairsOption, SetOption
+from quarterdeck.cli.output import print_json, warn
+from quarterdeck.cli.parsing import parse_pairs, parse_settings
+from quarterdeck.core.brokers.base import Terminal
+from quarterdeck.core.brokers.mt5.doctor import LIMIT_S, Finding, Wanted, examine, verdict_of
+from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.brokers.mt5.policy import Mt5Policy, policy_from
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.mt5.terminals import open_terminal
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.engine.alerting import services
+from quarterdeck.core.engine.examining import MarketAndMachine, wanted_of
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.link.messages import AskDoctor, Cannot, DoctorNow
+from quarterdeck.core.model.errors import NoEngineError, VerdictError
+from quarterdeck.core.settings.home import Home, resolve_home
+from quarterdeck.core.settings.load import load_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.secrets import URLS_VARIABLE, read_secrets
+from quarterdeck.core.strategy.load import load_strategy
+from quarterdeck.core.study.slippage import measured_slippage
 
 _ANSWER_S = 15.0
 """An engine that is busy answers so much later than its examination may take."""
@@ -177,8 +177,8 @@ async def _examined(settings: Settings, place: Home, limit_s: float) -> tuple[Fi
 
 
 async def _of_simulated(settings: Settings, wanted: Wanted, limit_s: float) -> tuple[Finding, ...]:
-    from core.brokers.simulator.opening import seeded_terminal
-    from core.engine.venues import MarketTime
+    from quarterdeck.core.brokers.simulator.opening import seeded_terminal
+    from quarterdeck.core.engine.venues import MarketTime
 
     simulated = seeded_terminal(settings)
     clock = MarketAndMachine(MarketTime(simulated), WallClock())

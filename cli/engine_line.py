@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from core.link.client import SocketClient
-from core.link.messages import AnswerBody, Cannot, CommandResult, Question
-from core.model.commands import Command
-from core.model.errors import NoEngineError, VerdictError
+from quarterdeck.core.link.client import SocketClient
+from quarterdeck.core.link.messages import AnswerBody, Cannot, CommandResult, Question
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.errors import NoEngineError, VerdictError
 
 
 class NotReached(NoEngineError):

@@ -34,7 +34,7 @@ def _exchange(before: Callable[[int, FrameType | None], object], after: Callable
 def main() -> int:
     """What the installed command calls."""
     hush()
-    from cli.main import main as run
+    from quarterdeck.cli.main import main as run
 
     return run()
 

@@ -9,15 +9,15 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from cli.engine_line import talk
-from cli.options import HomeOption, JsonOption
-from cli.output import print_json, warn
-from core.link.client import SocketClient
-from core.link.messages import LinkState
-from core.model.commands import Flatten
-from core.model.errors import NoEngineError, UsageError, VerdictError
-from core.model.snapshot import FlattenView, Snapshot
-from core.settings.home import resolve_home
+from quarterdeck.cli.engine_line import talk
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.output import print_json, warn
+from quarterdeck.core.link.client import SocketClient
+from quarterdeck.core.link.messages import LinkState
+from quarterdeck.core.model.commands import Flatten
+from quarterdeck.core.model.errors import NoEngineError, UsageError, VerdictError
+from quarterdeck.core.model.snapshot import FlattenView, Snapshot
+from quarterdeck.core.settings.home import resolve_home
 
 _WORD = "account"
 _FIRST_SNAPSHOT_S = 3.0

@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from cli.options import FaultOption, HomeOption, JsonOption
-from cli.output import print_json
-from core.brokers.mt5.gateway.front import FrontOptions
-from core.brokers.mt5.gateway.hosts import REAL, SIMULATED
-from core.brokers.mt5.gateway.place import TOKEN_NAME, token_of
-from core.brokers.mt5.gateway.serve import Listening, serve_gateway
-from core.clock.wall import WallClock
-from core.settings.home import resolve_home
-from core.settings.version import code_version
+from quarterdeck.cli.options import FaultOption, HomeOption, JsonOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.core.brokers.mt5.gateway.front import FrontOptions
+from quarterdeck.core.brokers.mt5.gateway.hosts import REAL, SIMULATED
+from quarterdeck.core.brokers.mt5.gateway.place import TOKEN_NAME, token_of
+from quarterdeck.core.brokers.mt5.gateway.serve import Listening, serve_gateway
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.settings.version import code_version
 
 PORT = 18_765
 

@@ -12,17 +12,17 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from cli import summary as summary_text
-from cli.output import print_json, warn
-from cli.started import RESTART_EXIT_CODE, RESTART_WORD, record_start
-from core.clock.wall import iso
-from core.engine.child import StartupPipe
-from core.engine.engine import Engine, RunEnd
-from core.engine.session import Ready, run_to_end, start_run
-from core.engine.wish import RunWish
-from core.model.errors import QuarterdeckError
-from core.model.snapshot import LogLine
-from core.study.summary import Tally
+from quarterdeck.cli import summary as summary_text
+from quarterdeck.cli.output import print_json, warn
+from quarterdeck.cli.started import RESTART_EXIT_CODE, RESTART_WORD, record_start
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.engine.child import StartupPipe
+from quarterdeck.core.engine.engine import Engine, RunEnd
+from quarterdeck.core.engine.session import Ready, run_to_end, start_run
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.study.summary import Tally
 
 _PROGRESS_S = 1.0
 _PROGRESS_UNSEEN_S = 10.0

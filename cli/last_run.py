@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from cli import summary as summary_text
-from cli.output import print_json
-from core.journal.tape import TapeReader
-from core.model.errors import StorageError
-from core.study.summary import summary_of
+from quarterdeck.cli import summary as summary_text
+from quarterdeck.cli.output import print_json
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.study.summary import summary_of
 
 
 def tell_last_run(journal: Path, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ Promises: `--help` imports no subcommand; whatever an operator can mend ends in 
 
 from __future__ import annotations
 
-from cli.entry import INTERRUPTED, hush, unhush
+from quarterdeck.cli.entry import INTERRUPTED, hush, unhush
 
 if __name__ == "__main__":
     hush()  # before all that takes time to import
@@ -22,7 +22,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from core.model.errors import InvariantBroken, QuarterdeckError, StorageError, UsageError
+from quarterdeck.core.model.errors import InvariantBroken, QuarterdeckError, StorageError, UsageError
 
 PROGRAM = "quarterdeck"
 
@@ -36,35 +36,39 @@ class Subcommand(NamedTuple):
 
 
 SUBCOMMANDS: dict[str, Subcommand] = {
-    "init": Subcommand("cli.init", "Write a fresh settings.toml into the home folder."),
-    "run": Subcommand("cli.run", "Open the desk, with a screen or without one."),
-    "monitor": Subcommand("cli.monitor", "Attach a screen to the running engine."),
-    "status": Subcommand("cli.status", "Say how the engine is; the exit code tells a watcher."),
-    "pause": Subcommand("cli.pause", "No new entries; the care of positions goes on."),
-    "resume": Subcommand("cli.resume", "Take your own halts away."),
-    "flatten": Subcommand("cli.flatten", "Close everything that is ours, verified."),
-    "close": Subcommand("cli.close", "Close one position, a part of it, or a group."),
-    "move-stop": Subcommand("cli.move_stop", "Set the stop of one position."),
-    "rearm": Subcommand("cli.rearm", "Accept the drawdown and let its breaker go."),
-    "acknowledge": Subcommand("cli.acknowledge", "You have seen what stops entries."),
-    "stop": Subcommand("cli.stop", "End the engine by the shutdown policy."),
-    "why": Subcommand("cli.why", "Why the desk traded, or did not."),
-    "audit": Subcommand("cli.audit", "Does a fresh desk decide the same from the journal alone?"),
-    "report": Subcommand("cli.report", "How the account goes: metrics from the journal."),
-    "restart": Subcommand("cli.restart", "A new process for the same desk; positions are kept."),
-    "set": Subcommand("cli.set", "Show parameters, or change them; a running engine obeys."),
-    "resolve": Subcommand("cli.resolve", "Your word on an order of unknown fate."),
-    "backtest": Subcommand("cli.backtest", "Trade recorded days at the machine's speed, and report."),
-    "doctor": Subcommand("cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
-    "scan": Subcommand("cli.scan", "Scan for engines elsewhere, over a broker of messages."),
-    "gateway": Subcommand("cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
-    "data": Subcommand("cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")),
-    "check": Subcommand("cli.check", "Does a strategy look ahead, or need more past than it says?", ("lookahead", "warmup")),
-    "optimize": Subcommand("cli.optimize", "Search settings over recorded days, judged on days it never saw."),
-    "compile": Subcommand("cli.compile", "Make the desk of backtests machine code, about twice as fast."),
-    "selftest": Subcommand("cli.selftest", "Does this installation decide as it should?"),
-    "whatif": Subcommand("cli.whatif", "What another setting would have made of the last days."),
-    "service": Subcommand("cli.service", "Keep the engine running by the system's supervisor."),
+    "init": Subcommand("quarterdeck.cli.init", "Write a fresh settings.toml into the home folder."),
+    "run": Subcommand("quarterdeck.cli.run", "Open the desk, with a screen or without one."),
+    "monitor": Subcommand("quarterdeck.cli.monitor", "Attach a screen to the running engine."),
+    "status": Subcommand("quarterdeck.cli.status", "Say how the engine is; the exit code tells a watcher."),
+    "pause": Subcommand("quarterdeck.cli.pause", "No new entries; the care of positions goes on."),
+    "resume": Subcommand("quarterdeck.cli.resume", "Take your own halts away."),
+    "flatten": Subcommand("quarterdeck.cli.flatten", "Close everything that is ours, verified."),
+    "close": Subcommand("quarterdeck.cli.close", "Close one position, a part of it, or a group."),
+    "move-stop": Subcommand("quarterdeck.cli.move_stop", "Set the stop of one position."),
+    "rearm": Subcommand("quarterdeck.cli.rearm", "Accept the drawdown and let its breaker go."),
+    "acknowledge": Subcommand("quarterdeck.cli.acknowledge", "You have seen what stops entries."),
+    "stop": Subcommand("quarterdeck.cli.stop", "End the engine by the shutdown policy."),
+    "why": Subcommand("quarterdeck.cli.why", "Why the desk traded, or did not."),
+    "audit": Subcommand("quarterdeck.cli.audit", "Does a fresh desk decide the same from the journal alone?"),
+    "report": Subcommand("quarterdeck.cli.report", "How the account goes: metrics from the journal."),
+    "restart": Subcommand("quarterdeck.cli.restart", "A new process for the same desk; positions are kept."),
+    "set": Subcommand("quarterdeck.cli.set", "Show parameters, or change them; a running engine obeys."),
+    "resolve": Subcommand("quarterdeck.cli.resolve", "Your word on an order of unknown fate."),
+    "backtest": Subcommand("quarterdeck.cli.backtest", "Trade recorded days at the machine's speed, and report."),
+    "doctor": Subcommand("quarterdeck.cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
+    "scan": Subcommand("quarterdeck.cli.scan", "Scan for engines elsewhere, over a broker of messages."),
+    "gateway": Subcommand("quarterdeck.cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
+    "data": Subcommand(
+        "quarterdeck.cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")
+    ),
+    "check": Subcommand(
+        "quarterdeck.cli.check", "Does a strategy look ahead, or need more past than it says?", ("lookahead", "warmup")
+    ),
+    "optimize": Subcommand("quarterdeck.cli.optimize", "Search settings over recorded days, judged on days it never saw."),
+    "compile": Subcommand("quarterdeck.cli.compile", "Make the desk of backtests machine code, about twice as fast."),
+    "selftest": Subcommand("quarterdeck.cli.selftest", "Does this installation decide as it should?"),
+    "whatif": Subcommand("quarterdeck.cli.whatif", "What another setting would have made of the last days."),
+    "service": Subcommand("quarterdeck.cli.service", "Keep the engine running by the system's supervisor."),
 }
 
 
@@ -136,7 +140,7 @@ def _top(
     `quarterdeck run` opens it on a simulated market; `--help` after a command explains it.
     """
     if version:
-        from core.settings.version import code_version
+        from quarterdeck.core.settings.version import code_version
 
         print(f"{PROGRAM} {code_version()}")
         raise typer.Exit

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cli.engine_line import talk
-from cli.options import HomeOption
-from cli.output import has_terminal
-from core.model.errors import UsageError
-from core.settings.home import resolve_home
+from quarterdeck.cli.engine_line import talk
+from quarterdeck.cli.options import HomeOption
+from quarterdeck.cli.output import has_terminal
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.settings.home import resolve_home
 
 
 def command(
@@ -27,12 +27,12 @@ def command(
         raise typer.Exit(_follow(root))
     if not has_terminal():
         raise UsageError("a screen needs a terminal", what_to_do="`--plain` goes without; `quarterdeck status` tells once")
-    from cli.screen import monitor
+    from quarterdeck.cli.screen import monitor
 
     raise typer.Exit(monitor(root, mouse=not no_mouse))
 
 
 def _follow(home: Path) -> int:
-    from tui.plain import follow
+    from quarterdeck.tui.plain import follow
 
     return talk(home, lambda client: follow(client, lambda line: print(line, flush=True)), watch=True)

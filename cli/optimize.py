@@ -12,12 +12,22 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from cli.options import FromOption, HomeOption, JsonOption, PairsOption, RateOption, SetOption, SettingsFileOption, ToOption
-from cli.output import print_json, print_table, warn
-from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from cli.progress import INTERRUPTED, wishing_to_stop
-from core.model.errors import UsageError
-from core.settings.home import resolve_home
+from quarterdeck.cli.options import (
+    FromOption,
+    HomeOption,
+    JsonOption,
+    PairsOption,
+    RateOption,
+    SetOption,
+    SettingsFileOption,
+    ToOption,
+)
+from quarterdeck.cli.output import print_json, print_table, warn
+from quarterdeck.cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
+from quarterdeck.cli.progress import INTERRUPTED, wishing_to_stop
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.settings.extras import require_extra
+from quarterdeck.core.settings.home import resolve_home
 
 _WALK = re.compile(r"(\d+)[:/](\d+)")
 
@@ -68,7 +78,8 @@ def command(
     Ranges come from the settings themselves, or from the strategy for its own parameters. The page shows how the neighbours of
     the best fare; with --walk-forward each search is judged on the days after it.
     """
-    from cli.optimize_run import Wish, run_wish
+    require_extra("optimize", "quarterdeck optimize")
+    from quarterdeck.cli.optimize_run import Wish, run_wish
 
     wanted = list(parse_settings(values or []))
     if pairs is not None:

@@ -13,19 +13,19 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from cli.progress import Wishes, span
-from core.backtest.market import MarketWish, load_market
-from core.backtest.optimize import BATCH, Asked, Neighbour, Runner, Stopped, neighbours, runner, search
-from core.backtest.settings import plain_tree, wished_settings
-from core.backtest.space import Dimension, parse_dimension
-from core.backtest.study import Head, Study, Trial
-from core.backtest.study_page import cliff, standing, study_page
-from core.backtest.trial import GOALS, Job
-from core.backtest.walk import Walked, Window, walk, windows
-from core.clock.wall import WallClock
-from core.model.errors import StorageError, UsageError
-from core.settings.home import Home
-from core.strategy.load import load_strategy
+from quarterdeck.cli.progress import Wishes, span
+from quarterdeck.core.backtest.market import MarketWish, load_market
+from quarterdeck.core.backtest.optimize import BATCH, Asked, Neighbour, Runner, Stopped, neighbours, runner, search
+from quarterdeck.core.backtest.settings import plain_tree, wished_settings
+from quarterdeck.core.backtest.space import Dimension, parse_dimension
+from quarterdeck.core.backtest.study import Head, Study, Trial
+from quarterdeck.core.backtest.study_page import cliff, standing, study_page
+from quarterdeck.core.backtest.trial import GOALS, Job
+from quarterdeck.core.backtest.walk import Walked, Window, walk, windows
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.model.errors import StorageError, UsageError
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.strategy.load import load_strategy
 
 
 class Wish(Struct, frozen=True, kw_only=True):

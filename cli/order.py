@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli.engine_line import give
-from cli.output import print_json
-from core.model.commands import Command
-from core.settings.home import resolve_home
+from quarterdeck.cli.engine_line import give
+from quarterdeck.cli.output import print_json
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.settings.home import resolve_home
 
 
 def carry(command: Command, home: Path | None, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from core.model.errors import UsageError
+from quarterdeck.core.model.errors import UsageError
 
 SPEED_MAX = 1_000_000.0
 CRASH = "crash"
@@ -72,7 +72,7 @@ def parse_assignment(text: str, option: str = "--set") -> tuple[str, str]:
 
 def parse_settings(texts: Iterable[str]) -> tuple[tuple[str, Any], ...]:
     """`--set` options as (key, value), checked against the schema. Raises UsageError and SettingsError."""
-    from core.settings.load import parse_value
+    from quarterdeck.core.settings.load import parse_value
 
     found: list[tuple[str, Any]] = []
     for text in texts:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from core.backtest.run import Progress
-from core.clock.wall import WallClock, iso
+from quarterdeck.core.backtest.run import Progress
+from quarterdeck.core.clock.wall import WallClock, iso
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from cli.options import HomeOption, JsonOption
-from cli.output import print_json
-from core.clock.wall import iso
-from core.journal.tape import TapeReader
-from core.settings.home import resolve_home
-from core.study.metrics import DAYS_MIN, TradeFigures
-from core.study.record import HOURS_ZONE, Record, as_plain, record_of
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.study.metrics import DAYS_MIN, TradeFigures
+from quarterdeck.core.study.record import HOURS_ZONE, Record, as_plain, record_of
 
 _COUNTS_SHOWN = 12
 

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from cli.engine_line import give, talk
-from cli.options import HomeOption, JsonOption
-from cli.output import print_json, warn
-from cli.started import RESTART_WORD, last_start
-from core.clock.wall import WallClock
-from core.engine.child import start_engine
-from core.link.client import SocketClient
-from core.link.messages import Welcome
-from core.model.commands import StopEngine
-from core.model.errors import NoEngineError, StorageError, UsageError
-from core.settings.home import Home, resolve_home
+from quarterdeck.cli.engine_line import give, talk
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.output import print_json, warn
+from quarterdeck.cli.started import RESTART_WORD, last_start
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.engine.child import start_engine
+from quarterdeck.core.link.client import SocketClient
+from quarterdeck.core.link.messages import Welcome
+from quarterdeck.core.model.commands import StopEngine
+from quarterdeck.core.model.errors import NoEngineError, StorageError, UsageError
+from quarterdeck.core.settings.home import Home, resolve_home
 
 _LOOK_S = 0.2
 

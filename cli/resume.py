@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cli.options import HomeOption, JsonOption
-from cli.order import carry
-from core.model.commands import Resume
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.order import carry
+from quarterdeck.core.model.commands import Resume
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
-from cli.output import has_terminal, warn
-from cli.parsing import CRASH, parse_days, parse_pairs, parse_rates, parse_replay, parse_settings, parse_speed
-from core.model.errors import UsageError
-from core.settings.home import resolve_home
+from quarterdeck.cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from quarterdeck.cli.output import has_terminal, warn
+from quarterdeck.cli.parsing import CRASH, parse_days, parse_pairs, parse_rates, parse_replay, parse_settings, parse_speed
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.settings.home import resolve_home
 
 
 def command(
@@ -49,7 +49,7 @@ def command(
     the simulated market and in replays, the same for the same seed: see docs/metatrader5.md.
     """
     _check(no_ui=no_ui, in_process=in_process, replay=replay or [], of_replay=bool(first or last or rate))
-    from core.engine.wish import RunWish
+    from quarterdeck.core.engine.wish import RunWish
 
     crash, folders = parse_replay(replay or [])
     wish = RunWish(
@@ -70,14 +70,14 @@ def command(
         warn("no terminal here: going on without a screen")
         no_ui = True
     if no_ui:
-        from cli.hosting import run_here
+        from quarterdeck.cli.hosting import run_here
 
         raise typer.Exit(run_here(wish, as_json=as_json))
     if in_process:
-        from cli.screen_here import screen_beside
+        from quarterdeck.cli.screen_here import screen_beside
 
         raise typer.Exit(screen_beside(wish, as_json=as_json))
-    from cli.screen import screen_over_child
+    from quarterdeck.cli.screen import screen_over_child
 
     raise typer.Exit(screen_over_child(wish, as_json=as_json))
 

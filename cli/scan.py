@@ -12,20 +12,20 @@ from typing import Annotated
 
 import typer
 
-from cli.options import HomeOption, SetOption
-from cli.output import warn
-from cli.parsing import parse_settings
-from core.clock.wall import WallClock
-from core.engine.machines.place import Place, place_of
-from core.engine.machines.serving import Serving, serve
-from core.engine.machines.wire import Identity
-from core.engine.strategy_side import strategy_of_a_run
-from core.model.errors import UsageError
-from core.settings.home import Home, resolve_home
-from core.settings.load import load_settings
-from core.settings.schema import Settings
-from core.settings.secrets import read_secrets
-from core.settings.version import code_version
+from quarterdeck.cli.options import HomeOption, SetOption
+from quarterdeck.cli.output import warn
+from quarterdeck.cli.parsing import parse_settings
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.engine.machines.place import Place, place_of
+from quarterdeck.core.engine.machines.serving import Serving, serve
+from quarterdeck.core.engine.machines.wire import Identity
+from quarterdeck.core.engine.strategy_side import strategy_of_a_run
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.settings.home import Home, resolve_home
+from quarterdeck.core.settings.load import load_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.secrets import read_secrets
+from quarterdeck.core.settings.version import code_version
 
 _NAME_MAX = 64
 

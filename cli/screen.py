@@ -11,16 +11,16 @@ from pathlib import Path
 
 import msgspec
 
-from cli.engine_line import NotReached, talk
-from cli.output import warn
-from cli.started import arguments_of
-from core.engine.child import start_engine
-from core.engine.wish import RunWish, wished_settings
-from core.link.client import SocketClient
-from core.model.errors import HeldError
-from core.settings.home import prepare
-from core.settings.load import load_settings
-from core.settings.schema import Ui
+from quarterdeck.cli.engine_line import NotReached, talk
+from quarterdeck.cli.output import warn
+from quarterdeck.cli.started import arguments_of
+from quarterdeck.core.engine.child import start_engine
+from quarterdeck.core.engine.wish import RunWish, wished_settings
+from quarterdeck.core.link.client import SocketClient
+from quarterdeck.core.model.errors import HeldError
+from quarterdeck.core.settings.home import prepare
+from quarterdeck.core.settings.load import load_settings
+from quarterdeck.core.settings.schema import Ui
 
 
 def monitor(home: Path, *, mouse: bool = True) -> int:
@@ -47,7 +47,7 @@ def screen_over_child(wish: RunWish, *, as_json: bool) -> int:
     if _runs(home):
         print("the engine goes on; `quarterdeck monitor` attaches again, `quarterdeck flatten` closes everything")
     else:
-        from cli.last_run import tell_last_run
+        from quarterdeck.cli.last_run import tell_last_run
 
         tell_last_run(wish.home.journal, as_json=as_json)
     return code
@@ -65,11 +65,11 @@ def _runs(home: Path) -> bool:
 
 def _load_the_screen() -> None:
     """Half a second of imports, while the engine does its own."""
-    import tui.app  # noqa: F401
+    import quarterdeck.tui.app  # noqa: F401
 
 
 async def _attached(home: Path, ui: Ui, *, mouse: bool = True) -> int:
-    from tui.app import show_screen
+    from quarterdeck.tui.app import show_screen
 
     client = SocketClient(home, client="screen", watch=True)
     await client.start()

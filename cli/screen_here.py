@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from cli.last_run import tell_last_run
-from cli.output import warn
-from core.engine.engine import RunEnd
-from core.engine.session import run_to_end, start_run, watch
-from core.engine.wish import RunWish
-from core.link.local import LocalClient
-from tui.app import DeskApp
+from quarterdeck.cli.last_run import tell_last_run
+from quarterdeck.cli.output import warn
+from quarterdeck.core.engine.engine import RunEnd
+from quarterdeck.core.engine.session import run_to_end, start_run, watch
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.link.local import LocalClient
+from quarterdeck.tui.app import DeskApp
 
 
 def screen_beside(wish: RunWish, *, as_json: bool) -> int:

@@ -20,24 +20,24 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from cli.options import JsonOption
-from cli.output import print_json
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS
-from core.clock.wall import WallClock
-from core.desk.desk import Desk
-from core.engine.engine import Engine, RunEnd
-from core.engine.session import Ready, run_to_end
-from core.engine.venues import simulated_venue
-from core.model.errors import StorageError, UsageError, VerdictError
-from core.model.snapshot import LogLine
-from core.model.units import DAY_NS
-from core.settings.home import Home, prepare
-from core.settings.load import load_settings
-from core.settings.secrets import Secrets
-from core.settings.version import code_version
-from core.strategy.load import load_strategy
-from core.study.audit import AuditResult, audit
-from core.study.summary import Summary, Tally
+from quarterdeck.cli.options import JsonOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.engine.engine import Engine, RunEnd
+from quarterdeck.core.engine.session import Ready, run_to_end
+from quarterdeck.core.engine.venues import simulated_venue
+from quarterdeck.core.model.errors import StorageError, UsageError, VerdictError
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.model.units import DAY_NS
+from quarterdeck.core.settings.home import Home, prepare
+from quarterdeck.core.settings.load import load_settings
+from quarterdeck.core.settings.secrets import Secrets
+from quarterdeck.core.settings.version import code_version
+from quarterdeck.core.strategy.load import load_strategy
+from quarterdeck.core.study.audit import AuditResult, audit
+from quarterdeck.core.study.summary import Summary, Tally
 
 DAYS = 2
 _EXPECTED = Path(__file__).with_name("selftest.json")

@@ -17,11 +17,11 @@ from xml.sax.saxutils import escape
 
 import typer
 
-from cli.options import HomeOption, JsonOption
-from cli.output import print_json
-from core.model.errors import StorageError, UsageError
-from core.settings.home import Home, prepare, resolve_home
-from core.settings.shipped import shipped_text
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.core.model.errors import StorageError, UsageError
+from quarterdeck.core.settings.home import Home, prepare, resolve_home
+from quarterdeck.core.settings.shipped import shipped_text
 
 _UNIT = "quarterdeck.service"
 _TASK = "Quarterdeck"

@@ -12,15 +12,15 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from cli.engine_line import NotReached, ask, give
-from cli.options import HomeOption, JsonOption
-from cli.output import print_json, print_table, warn
-from cli.parsing import parse_assignment
-from core.link.messages import AskSettings, SettingsNow
-from core.model.commands import SetSettings
-from core.model.errors import SettingsError, UsageError
-from core.settings.home import Home, prepare, resolve_home
-from core.settings.load import (
+from quarterdeck.cli.engine_line import NotReached, ask, give
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.output import print_json, print_table, warn
+from quarterdeck.cli.parsing import parse_assignment
+from quarterdeck.core.link.messages import AskSettings, SettingsNow
+from quarterdeck.core.model.commands import SetSettings
+from quarterdeck.core.model.errors import SettingsError, UsageError
+from quarterdeck.core.settings.home import Home, prepare, resolve_home
+from quarterdeck.core.settings.load import (
     Own,
     Tree,
     load_settings,
@@ -33,9 +33,9 @@ from core.settings.load import (
     with_own,
     with_values,
 )
-from core.settings.overrides import write_overrides
-from core.settings.parameters import OWN, Parameter, parameters
-from core.settings.schema import Settings
+from quarterdeck.core.settings.overrides import write_overrides
+from quarterdeck.core.settings.parameters import OWN, Parameter, parameters
+from quarterdeck.core.settings.schema import Settings
 
 
 def command(
@@ -148,7 +148,7 @@ def _known(home: Path, *, strategy: bool) -> _Known:
 
 def _declared(settings: Settings, home: Path) -> Own:
     """What the strategy of the settings declares; where its file cannot be read, its parameters are one row that says nothing."""
-    from core.strategy.load import strategy_parameters
+    from quarterdeck.core.strategy.load import strategy_parameters
 
     try:
         return strategy_parameters(settings.strategy, home)

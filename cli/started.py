@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from core.model.errors import StorageError
-from core.settings.home import Home
-from core.settings.load import shown
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import shown
 
 if TYPE_CHECKING:
-    from core.engine.wish import RunWish
+    from quarterdeck.core.engine.wish import RunWish
 
 FILE = "engine-start.json"
 RESTART_WORD = "restart"

@@ -11,15 +11,15 @@ from typing import Any
 
 import msgspec
 
-from cli.engine_line import NotReached, talk
-from cli.options import HomeOption, JsonOption
-from cli.output import print_json
-from core.clock.wall import WallClock, iso
-from core.link.client import SocketClient
-from core.model.errors import NoEngineError, VerdictError
-from core.model.snapshot import DeskView, EngineHealth, Snapshot
-from core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
-from core.settings.home import Home, resolve_home
+from quarterdeck.cli.engine_line import NotReached, talk
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.core.clock.wall import WallClock, iso
+from quarterdeck.core.link.client import SocketClient
+from quarterdeck.core.model.errors import NoEngineError, VerdictError
+from quarterdeck.core.model.snapshot import DeskView, EngineHealth, Snapshot
+from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
+from quarterdeck.core.settings.home import Home, resolve_home
 
 _SNAPSHOT_S = 10.0
 _FRESH_NS = 3 * NS_PER_S

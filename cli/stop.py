@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.options import HomeOption, JsonOption
-from cli.order import carry
-from core.model.commands import StopEngine
-from core.model.errors import UsageError
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.order import carry
+from quarterdeck.core.model.commands import StopEngine
+from quarterdeck.core.model.errors import UsageError
 
 
 def command(

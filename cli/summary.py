@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from core.study.summary import Summary
+from quarterdeck.core.study.summary import Summary
 
 _REFUSALS_SHOWN = 12
 

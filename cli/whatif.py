@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import FromOption, HomeOption, JsonOption, PairsOption, ProgressOption, RateOption, ToOption
-from cli.output import print_json
-from cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from cli.progress import INTERRUPTED, Meter, stoppable
-from core.model.errors import UsageError
-from core.settings.home import Home, resolve_home
+from quarterdeck.cli.options import FromOption, HomeOption, JsonOption, PairsOption, ProgressOption, RateOption, ToOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
+from quarterdeck.cli.progress import INTERRUPTED, Meter, stoppable
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.settings.home import Home, resolve_home
 
 _DAYS = 5.0
 """Looked at when nothing else is asked for."""
@@ -59,8 +59,8 @@ def command(
             found = _over_data(where, folders, parse_days(first, last), back, pairs, parse_rates(rate or []), changes, meter)
         else:
             found = _over_tape(where, back, number, parse_rates(rate or []), changes, meter)
-    from cli.whatif_text import lines
-    from core.backtest.whatif import as_plain
+    from quarterdeck.cli.whatif_text import lines
+    from quarterdeck.core.backtest.whatif import as_plain
 
     print("\n".join(lines(found)))
     if as_json:
@@ -78,11 +78,11 @@ def _over_data(
     changes: list[tuple[str, Any]],
     meter: Meter,
 ) -> Any:
-    from cli.backtest_run import Order, prepared
-    from core.backtest.settings import wished_settings, with_changes
-    from core.backtest.whatif import over_candles, refuse_the_same
-    from core.data.recording import last_day
-    from core.strategy.load import load_strategy
+    from quarterdeck.cli.backtest_run import Order, prepared
+    from quarterdeck.core.backtest.settings import wished_settings, with_changes
+    from quarterdeck.core.backtest.whatif import over_candles, refuse_the_same
+    from quarterdeck.core.data.recording import last_day
+    from quarterdeck.core.strategy.load import load_strategy
 
     values = (("desk.pairs", list(parse_pairs(pairs))),) if pairs is not None else ()
     settings = wished_settings(home, None, values)
@@ -100,11 +100,11 @@ def _over_data(
 def _over_tape(
     home: Home, days: float, number: int | None, rates: dict[str, float], changes: list[tuple[str, Any]], meter: Meter
 ) -> Any:
-    from core.backtest.taped import stretch_of
-    from core.backtest.whatif import over_tape
-    from core.journal.tape import TapeReader
-    from core.model.units import DAY_NS
-    from core.strategy.load import load_strategy
+    from quarterdeck.core.backtest.taped import stretch_of
+    from quarterdeck.core.backtest.whatif import over_tape
+    from quarterdeck.core.journal.tape import TapeReader
+    from quarterdeck.core.model.units import DAY_NS
+    from quarterdeck.core.strategy.load import load_strategy
 
     with TapeReader(home.journal) as reader:
         run = reader.run(number)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from core.backtest.decided import Fate, Moved, PositionEffect
-from core.backtest.whatif import Reality, WhatIf
-from core.clock.wall import iso
+from quarterdeck.core.backtest.decided import Fate, Moved, PositionEffect
+from quarterdeck.core.backtest.whatif import Reality, WhatIf
+from quarterdeck.core.clock.wall import iso
 
 _FIGURES = {
     "trades": ("trades", "{:,.0f}"),

@@ -7,13 +7,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.options import HomeOption, JsonOption
-from cli.output import print_json
-from cli.parsing import parse_pairs
-from core.journal.tape import TapeReader
-from core.settings.home import resolve_home
-from core.study.reading import last_bars
-from core.study.why import BarStory, parse_bar, reasons, why
+from quarterdeck.cli.options import HomeOption, JsonOption
+from quarterdeck.cli.output import print_json
+from quarterdeck.cli.parsing import parse_pairs
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.study.reading import last_bars
+from quarterdeck.core.study.why import BarStory, parse_bar, reasons, why
 
 
 def command(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -44,6 +45,22 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(f"CI must have what this test needs: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+SECOND_NAMES = ("core", "tui", "cli")
+"""Top-level folders of a checkout: importable from there, and never to be imported by these names."""
+
+
+def loaded_twice(modules: Iterable[str]) -> list[str]:
+    """Modules of the program that were imported by another name than `quarterdeck...`."""
+    return sorted(name for name in modules if name.partition(".")[0] in SECOND_NAMES)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_name() -> Iterator[None]:
+    """After the whole suite no part of the program was loaded a second time under another name."""
+    yield
+    assert not loaded_twice(sys.modules), "import these by `quarterdeck...`"
 
 
 @pytest.fixture(autouse=True)

@@ -50,7 +50,7 @@ def docstring_lines(node: ast.AST) -> int:
 
 
 def product_and_tools() -> tuple[Module, ...]:
-    return modules("core", "tui", "cli", "tools", "benchmarks")
+    return modules("quarterdeck.core", "quarterdeck.tui", "quarterdeck.cli", "tools", "benchmarks")
 
 
 def test_no_module_is_too_long() -> None:
@@ -135,7 +135,7 @@ def test_no_file_names_a_machine_or_an_index() -> None:
 
 
 def test_each_room_has_tests_of_its_own() -> None:
-    rooms = sorted({module.name.split(".")[1] for module in modules("core") if module.name.count(".") > 1})
+    rooms = sorted({module.name.split(".")[2] for module in modules("quarterdeck.core") if module.name.count(".") > 2})
     found = [
         f"tests/core/{room} is missing" for room in rooms if not list((CHECKOUT / "tests" / "core" / room).rglob("test_*.py"))
     ]

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCES = ("core", "tui", "cli", "tools", "benchmarks", "tests")
+SOURCES = ("package", "core", "tui", "cli", "tools", "benchmarks", "tests")
 
 
 @dataclass(frozen=True)

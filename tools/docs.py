@@ -18,21 +18,33 @@ _WIDTH = "100"
 
 def commands_page() -> str:
     """docs/commands.md: what each command says of itself."""
-    from cli.main import SUBCOMMANDS
+    from quarterdeck.cli.json_keys import JSON_KEYS
+    from quarterdeck.cli.main import SUBCOMMANDS
 
-    parts = ["# Commands\n\nWritten by `make docs` from what the commands say of themselves.\n"]
+    def section(*words: str) -> str:
+        keys = JSON_KEYS.get(" ".join(words))
+        listed = "" if keys is None else f"\nKeys of `--json`: {', '.join(f'`{key}`' for key in keys)}.\n"
+        return f"{'#' * (1 + len(words))} {' '.join(words)}\n\n```\n{_help(*words)}\n```\n{listed}"
+
+    parts = [
+        """# Commands
+
+Written by `make docs` from what the commands say of themselves. With `--json` a command prints one JSON object on its last line;
+its keys are only added to, never renamed or removed.
+"""
+    ]
     parts.append("\n" + "".join(f"- [`quarterdeck {name}`](#{name}): {entry.purpose}\n" for name, entry in SUBCOMMANDS.items()))
     for name, entry in SUBCOMMANDS.items():
-        parts.append(f"\n## {name}\n\n```\n{_help(name)}\n```\n")
-        parts += [f"\n### {name} {part}\n\n```\n{_help(name, part)}\n```\n" for part in entry.parts]
+        parts.append(f"\n{section(name)}")
+        parts += [f"\n{section(name, part)}" for part in entry.parts]
     return "".join(parts)
 
 
 def settings_page() -> str:
     """docs/settings.md: every parameter with its shipped value."""
-    from core.settings.load import look_up, shipped_settings, shipped_tree, shown, with_own
-    from core.settings.parameters import meaning_of, parameters, sections
-    from core.strategy.load import strategy_parameters
+    from quarterdeck.core.settings.load import look_up, shipped_settings, shipped_tree, shown, with_own
+    from quarterdeck.core.settings.parameters import meaning_of, parameters, sections
+    from quarterdeck.core.strategy.load import strategy_parameters
 
     own = strategy_parameters(shipped_settings().strategy)
     tree = with_own(shipped_tree(), own)
@@ -50,7 +62,7 @@ def settings_page() -> str:
 
 def keys_page() -> str:
     """docs/keys.md: what each key does, from the screen's own table."""
-    from tui.keys import ACTIONS, GROUPS, display
+    from quarterdeck.tui.keys import ACTIONS, GROUPS, display
 
     parts = [
         "# Keys\n\nWritten by `make docs` from the screen's own table. `?` on the screen shows them, and what is in focus;\n"
@@ -79,7 +91,7 @@ def main() -> int:
 
 
 def _help(*words: str) -> str:
-    from cli.main import main as run
+    from quarterdeck.cli.main import main as run
 
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = _WIDTH

@@ -8,19 +8,19 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from core.link.messages import ReplayControl
-from core.model.commands import Pause
-from core.model.snapshot import DeskView, PositionView
-from tui.palette import Palette
-from tui.screens.backtest import BacktestPage
-from tui.screens.chart import ChartPage
-from tui.screens.desk import DeskScreen
-from tui.screens.flatten import FlattenDialog
-from tui.screens.help import HelpDialog
-from tui.screens.journal import JournalPage, MetricsPage, StoryPage
-from tui.screens.lists import HealthPage, ListPage, NewsPage, VerdictPage, WhyPage
-from tui.screens.page import Page, SidePage
-from tui.screens.questions import (
+from quarterdeck.core.link.messages import ReplayControl
+from quarterdeck.core.model.commands import Pause
+from quarterdeck.core.model.snapshot import DeskView, PositionView
+from quarterdeck.tui.palette import Palette
+from quarterdeck.tui.screens.backtest import BacktestPage
+from quarterdeck.tui.screens.chart import ChartPage
+from quarterdeck.tui.screens.desk import DeskScreen
+from quarterdeck.tui.screens.flatten import FlattenDialog
+from quarterdeck.tui.screens.help import HelpDialog
+from quarterdeck.tui.screens.journal import JournalPage, MetricsPage, StoryPage
+from quarterdeck.tui.screens.lists import HealthPage, ListPage, NewsPage, VerdictPage, WhyPage
+from quarterdeck.tui.screens.page import Page, SidePage
+from quarterdeck.tui.screens.questions import (
     MoveStopDialog,
     StopDialog,
     close_question,
@@ -29,11 +29,11 @@ from tui.screens.questions import (
     resolve_question,
     resume_question,
 )
-from tui.screens.tweak import TweakPage
-from tui.view.lines import plain_of
+from quarterdeck.tui.screens.tweak import TweakPage
+from quarterdeck.tui.view.lines import plain_of
 
 if TYPE_CHECKING:
-    from tui.app import DeskApp
+    from quarterdeck.tui.app import DeskApp
 
 SPEED_UNKNOWN = 64.0
 """What half and double start from while a replay runs as fast as it goes."""

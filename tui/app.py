@@ -18,29 +18,39 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from core.link.client import LinkClient
-from core.link.messages import AnswerBody, AskLog, Bye, Cannot, CommandResult, LinkState, LogNow, Question, ReplayControl
-from core.model.commands import Command, StopEngine
-from core.model.errors import QuarterdeckError
-from core.model.snapshot import Snapshot
-from core.settings.schema import Ui
-from tui.actions import Actions
-from tui.bench import Bench
-from tui.child import Commands, HomeCommands
-from tui.collector import let_closed_screens_go, spare_the_collector
-from tui.driver import HardenedApp
-from tui.keys import ACTIONS, BY_ID, Action, keymap
-from tui.memory import DeskMemory
-from tui.palette import DeskCommands
-from tui.screens.desk import DeskScreen
-from tui.screens.dialog import Dialog
-from tui.screens.page import Page
-from tui.screens.tweak import TweakPage
-from tui.terminal import needs_ascii
-from tui.themes import DEFAULT, LEAN, load_themes, look_defaults
-from tui.view.lines import ASCII, UNICODE
-from tui.view.status import title_words
-from tui.widgets.field import Field
+from quarterdeck.core.link.client import LinkClient
+from quarterdeck.core.link.messages import (
+    AnswerBody,
+    AskLog,
+    Bye,
+    Cannot,
+    CommandResult,
+    LinkState,
+    LogNow,
+    Question,
+    ReplayControl,
+)
+from quarterdeck.core.model.commands import Command, StopEngine
+from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.model.snapshot import Snapshot
+from quarterdeck.core.settings.schema import Ui
+from quarterdeck.tui.actions import Actions
+from quarterdeck.tui.bench import Bench
+from quarterdeck.tui.child import Commands, HomeCommands
+from quarterdeck.tui.collector import let_closed_screens_go, spare_the_collector
+from quarterdeck.tui.driver import HardenedApp
+from quarterdeck.tui.keys import ACTIONS, BY_ID, Action, keymap
+from quarterdeck.tui.memory import DeskMemory
+from quarterdeck.tui.palette import DeskCommands
+from quarterdeck.tui.screens.desk import DeskScreen
+from quarterdeck.tui.screens.dialog import Dialog
+from quarterdeck.tui.screens.page import Page
+from quarterdeck.tui.screens.tweak import TweakPage
+from quarterdeck.tui.terminal import needs_ascii
+from quarterdeck.tui.themes import DEFAULT, LEAN, load_themes, look_defaults
+from quarterdeck.tui.view.lines import ASCII, UNICODE
+from quarterdeck.tui.view.status import title_words
+from quarterdeck.tui.widgets.field import Field
 
 EVENTS_AT_ONCE = 200
 """After so many events the loop gets its turn; a flood of log lines never holds up a key."""

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from tui.child import CommandFailed, Commands, Told
-from tui.view import form
+from quarterdeck.tui.child import CommandFailed, Commands, Told
+from quarterdeck.tui.view import form
 
 LIMIT_S: Final = 4 * 3600.0
 """A backtest that takes longer belongs on a command line."""

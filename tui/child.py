@@ -18,8 +18,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from tui.view.lines import clean
-from tui.view.report import Report, report_of
+from quarterdeck.tui.view.lines import clean
+from quarterdeck.tui.view.report import Report, report_of
 
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 LINE_BYTES_MAX: Final = 64 * 1024
@@ -65,7 +65,7 @@ class HomeCommands:
         """See `Commands`."""
         if self.home is None:
             raise CommandFailed("the home folder of the engine is not known here")
-        line = [sys.executable, "-m", "cli.main", *words, "--home", str(self.home), "--json", "--progress-json"]
+        line = [sys.executable, "-m", "quarterdeck.cli.main", *words, "--home", str(self.home), "--json", "--progress-json"]
         try:
             process = await asyncio.create_subprocess_exec(
                 *line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=LINE_BYTES_MAX, **_aside()

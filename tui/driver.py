@@ -25,7 +25,7 @@ from textual.app import App
 from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 
-from tui.lean import lean
+from quarterdeck.tui.lean import lean
 
 EXIT_TERMINAL_LOST = 129
 
@@ -36,7 +36,7 @@ def resilient_driver() -> type[Driver] | None:
         return None
     from textual.drivers import linux_driver
 
-    from tui.parser import CalmParser
+    from quarterdeck.tui.parser import CalmParser
 
     linux_driver.XTermParser = CalmParser  # type: ignore[attr-defined]
     # the driver decodes input strictly by default, and one Latin-1 byte would end the app

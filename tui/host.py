@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from core.link.messages import AnswerBody, CommandResult, Question, ReplayControl
-from core.model.commands import Command
-from core.settings.schema import Ui
-from tui.bench import Bench
-from tui.child import Commands
-from tui.keys import Action, Keymap
-from tui.memory import DeskMemory
-from tui.view.lines import Glyphs
+from quarterdeck.core.link.messages import AnswerBody, CommandResult, Question, ReplayControl
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.settings.schema import Ui
+from quarterdeck.tui.bench import Bench
+from quarterdeck.tui.child import Commands
+from quarterdeck.tui.keys import Action, Keymap
+from quarterdeck.tui.memory import DeskMemory
+from quarterdeck.tui.view.lines import Glyphs
 
 
 class Host(Protocol):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, NamedTuple
 
-from core.link.messages import Bye, CommandResult, Event, LinkState
-from core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.link.messages import Bye, CommandResult, Event, LinkState
+from quarterdeck.core.model.snapshot import LogLine, Snapshot
 
 LOG_LINES_MAX: Final = 2_000
 ORDERS_MAX: Final = 200

@@ -10,12 +10,12 @@ from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.widgets import Input
 
-from core.settings.parameters import parameters
-from tui.keys import BY_ID
-from tui.view.positions import digits_of, one_line
+from quarterdeck.core.settings.parameters import parameters
+from quarterdeck.tui.keys import BY_ID
+from quarterdeck.tui.view.positions import digits_of, one_line
 
 if TYPE_CHECKING:
-    from tui.app import DeskApp
+    from quarterdeck.tui.app import DeskApp
 
 
 class Entry(NamedTuple):

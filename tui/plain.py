@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from core.link.client import LinkClient
-from core.link.messages import Bye, LinkState
-from core.model.snapshot import DeskView, LogLine, PositionView, SignalView, Snapshot
-from tui.view import figures
-from tui.view.lines import clean
-from tui.view.log import plain as plain_log
-from tui.view.positions import digits_of, in_order
-from tui.view.signals import why
-from tui.view.status import MODE_WORDS, STATE_WORDS
+from quarterdeck.core.link.client import LinkClient
+from quarterdeck.core.link.messages import Bye, LinkState
+from quarterdeck.core.model.snapshot import DeskView, LogLine, PositionView, SignalView, Snapshot
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import clean
+from quarterdeck.tui.view.log import plain as plain_log
+from quarterdeck.tui.view.positions import digits_of, in_order
+from quarterdeck.tui.view.signals import why
+from quarterdeck.tui.view.status import MODE_WORDS, STATE_WORDS
 
 QUIET_MONEY_FRACTION = 0.001
 """Equity is told again when it moved by so much of itself."""

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-from core.model.errors import StorageError
-from core.settings.shipped import shipped_names, shipped_text
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.settings.shipped import shipped_names, shipped_text
 
 DEFAULT: Final = "harbour"
 LEAN: Final = "ansi16"

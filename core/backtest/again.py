@@ -14,18 +14,18 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.backtest.market import Market
-from core.backtest.result import BacktestResult
-from core.backtest.run import Watcher
-from core.backtest.settings import plain_tree
-from core.compiled.load import backtested
-from core.data.series import PairData, Recording, Series, Ticks
-from core.model.candles import Candles, FloatArray
-from core.model.units import DAY_NS
-from core.settings.load import validated
-from core.settings.parameters import parameters
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.backtest.run import Watcher
+from quarterdeck.core.backtest.settings import plain_tree
+from quarterdeck.core.compiled.load import backtested
+from quarterdeck.core.data.series import PairData, Recording, Series, Ticks
+from quarterdeck.core.model.candles import Candles, FloatArray
+from quarterdeck.core.model.units import DAY_NS
+from quarterdeck.core.settings.load import validated
+from quarterdeck.core.settings.parameters import parameters
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 LATER_DAYS = (1, 3, 7, 12, 19)
 """Days by which the begin is moved."""

@@ -11,15 +11,15 @@ from collections.abc import Container
 
 from msgspec.structs import replace
 
-from core.brokers.simulator.books import Books
-from core.brokers.simulator.opening import SIMULATED_LOGIN, SIMULATED_SERVER, account_terms
-from core.brokers.simulator.records import REASON_EXPERT, Position
-from core.brokers.simulator.servertime import next_rollover_ns
-from core.desk.state import DeskState, encoded
-from core.engine.venues import REPLAY_RUN_ID
-from core.model.errors import DataError
-from core.model.units import NS_PER_MS, UtcNs
-from core.settings.schema import Settings
+from quarterdeck.core.brokers.simulator.books import Books
+from quarterdeck.core.brokers.simulator.opening import SIMULATED_LOGIN, SIMULATED_SERVER, account_terms
+from quarterdeck.core.brokers.simulator.records import REASON_EXPERT, Position
+from quarterdeck.core.brokers.simulator.servertime import next_rollover_ns
+from quarterdeck.core.desk.state import DeskState, encoded
+from quarterdeck.core.engine.venues import REPLAY_RUN_ID
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.units import NS_PER_MS, UtcNs
+from quarterdeck.core.settings.schema import Settings
 
 _FIRST_TICKET = 60_000_001
 """Above what the simulated broker gives by itself."""

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 from msgspec import Struct
 
-from core.backtest.result import BacktestResult, Entered
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.units import H1_NS, M15_NS, UtcNs
+from quarterdeck.core.backtest.result import BacktestResult, Entered
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.units import H1_NS, M15_NS, UtcNs
 
 _DRAWS = 400
 _TRADES_MAX = 1_000

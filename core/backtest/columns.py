@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.engine.opening import Opening
-from core.model.candles import Candles
-from core.model.errors import invariant
-from core.model.market import Bar
-from core.model.signals import NoSignal, Signal
-from core.model.units import UtcNs
-from core.scan.columns import PairColumns
-from core.scan.plan import plan_for
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.engine.opening import Opening
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.scan.columns import PairColumns
+from quarterdeck.core.scan.plan import plan_for
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 
 class ColumnScanner:

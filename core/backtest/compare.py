@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.backtest import figures
-from core.backtest.result import BacktestResult
-from core.clock.wall import iso
-from core.model.effects import TradeClosed
-from core.study.summary import trade_line
+from quarterdeck.core.backtest import figures
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.study.summary import trade_line
 
 
 class Difference(Struct, frozen=True, kw_only=True):

@@ -13,11 +13,11 @@ from itertools import islice
 
 from msgspec import Struct
 
-from core.backtest.result import Decided
-from core.desk.state import DeskState, OurPosition
-from core.model.effects import TradeClosed
-from core.model.market import Side
-from core.model.units import Lots, Money, Price, UtcNs
+from quarterdeck.core.backtest.result import Decided
+from quarterdeck.core.desk.state import DeskState, OurPosition
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
 ROWS_MAX = 200
 _NEITHER = "no candidate"

@@ -18,15 +18,15 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from core.backtest.again import Again
-from core.backtest.chance import against_chance
-from core.backtest.figures import equity_points
-from core.backtest.result import BacktestResult
-from core.clock.wall import iso
-from core.desk.states import WAYS_BACK
-from core.model.candles import Candles
-from core.model.units import DAY_NS
-from core.study import metrics
+from quarterdeck.core.backtest.again import Again
+from quarterdeck.core.backtest.chance import against_chance
+from quarterdeck.core.backtest.figures import equity_points
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.desk.states import WAYS_BACK
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.units import DAY_NS
+from quarterdeck.core.study import metrics
 
 Level = Literal["fine", "doubt", "warning"]
 _FEW, _SOME = 30, 100

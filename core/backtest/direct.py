@@ -11,20 +11,27 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from core.brokers.base import Broker
-from core.brokers.mt5.requests import Request as Fields
-from core.brokers.mt5.requests import close_requests, filling_candidates, grid_price, modify_request, open_request, stops_problem
-from core.brokers.simulator.records import DEAL_BUY, DEAL_SELL, DealRow, Position
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.brokers.simulator.trade import Outcome, execute, refusal, request_of
-from core.engine.lockstep import broker_news, run_now
-from core.model.book import Account, BrokerPosition, Deal, DealEntry, DealReason
-from core.model.decimals import rounded
-from core.model.effects import Close, Modify, Submit
-from core.model.effects import Request as Effect
-from core.model.inputs import AccountRead, Book, Changed, DealSeen, Fate, Filled, Input, Report
-from core.model.market import Instrument, Quote, Side
-from core.model.units import NS_PER_MS, Money, Price, UtcNs
+from quarterdeck.core.brokers.base import Broker
+from quarterdeck.core.brokers.mt5.requests import Request as Fields
+from quarterdeck.core.brokers.mt5.requests import (
+    close_requests,
+    filling_candidates,
+    grid_price,
+    modify_request,
+    open_request,
+    stops_problem,
+)
+from quarterdeck.core.brokers.simulator.records import DEAL_BUY, DEAL_SELL, DealRow, Position
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.trade import Outcome, execute, refusal, request_of
+from quarterdeck.core.engine.lockstep import broker_news, run_now
+from quarterdeck.core.model.book import Account, BrokerPosition, Deal, DealEntry, DealReason
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.effects import Close, Modify, Submit
+from quarterdeck.core.model.effects import Request as Effect
+from quarterdeck.core.model.inputs import AccountRead, Book, Changed, DealSeen, Fate, Filled, Input, Report
+from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.units import NS_PER_MS, Money, Price, UtcNs
 
 _DONE = 10009
 _ENTRIES: tuple[DealEntry, ...] = ("in", "out", "inout", "out_by")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from core.engine.lockstep import Lockstep, run_now
-from core.engine.runner import Runner
-from core.model.inputs import Input
-from core.model.units import UtcNs
+from quarterdeck.core.engine.lockstep import Lockstep, run_now
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.model.inputs import Input
+from quarterdeck.core.model.units import UtcNs
 
 
 class Driver(Protocol):

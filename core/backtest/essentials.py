@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.backtest import figures
-from core.backtest.compare import headline
-from core.backtest.diagnosis import Finding
-from core.backtest.result import BacktestResult
+from quarterdeck.core.backtest import figures
+from quarterdeck.core.backtest.compare import headline
+from quarterdeck.core.backtest.diagnosis import Finding
+from quarterdeck.core.backtest.result import BacktestResult
 
 ESSENTIALS_NAME = "essentials.json"
 POINTS_MAX = 400

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from core.clock.wall import iso
-from core.engine.lockstep import BarScanner
-from core.model.market import Bar
-from core.model.signals import NoSignal, Signal
-from core.model.units import M15_NS, UtcNs
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.engine.lockstep import BarScanner
+from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS, UtcNs
 
 Failures = Mapping[UtcNs, str]
 """What went wrong, by the open of the bar."""

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from core.backtest.result import BacktestResult
-from core.model.units import NS_PER_S, Money, UtcNs
-from core.study import metrics
-from core.study.metrics import EquityPoint, Performance, TradeFigures
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
+from quarterdeck.core.study import metrics
+from quarterdeck.core.study.metrics import EquityPoint, Performance, TradeFigures
 
 LONDON = "Europe/London"
 """Hours are told on London's clock: the trade's day turns around it."""

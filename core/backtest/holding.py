@@ -14,19 +14,19 @@ from math import inf
 
 import numpy as np
 
-from core.backtest.columns import ColumnScanner
-from core.backtest.direct import shown_quote
-from core.backtest.past import PairPast
-from core.backtest.slots import Slots
-from core.brokers.simulator.market_recorded import Happenings, RecordedMarket
-from core.brokers.simulator.records import Position
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.desk.desk import Desk
-from core.desk.held import HeldMark
-from core.model.candles import IntArray
-from core.model.market import Quote, Side
-from core.model.signals import NoSignal, Signal
-from core.model.units import UtcNs
+from quarterdeck.core.backtest.columns import ColumnScanner
+from quarterdeck.core.backtest.direct import shown_quote
+from quarterdeck.core.backtest.past import PairPast
+from quarterdeck.core.backtest.slots import Slots
+from quarterdeck.core.brokers.simulator.market_recorded import Happenings, RecordedMarket
+from quarterdeck.core.brokers.simulator.records import Position
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.desk.held import HeldMark
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.market import Quote, Side
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import UtcNs
 
 Marks = Callable[[UtcNs, HeldMark], None]
 """Hears equity at an instant that was passed."""

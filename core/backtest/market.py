@@ -11,16 +11,16 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from core.brokers.simulator.opening import recorded_terminal
-from core.data.series import Recording
-from core.engine.scanning import history_bars, warmup_bars
-from core.engine.venue import Venue
-from core.engine.venues import ReplayRequest, file_news, recorded_venue, replay_label, replay_recording
-from core.model.candles import Candles
-from core.model.inputs import News
-from core.settings.home import Home
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.brokers.simulator.opening import recorded_terminal
+from quarterdeck.core.data.series import Recording
+from quarterdeck.core.engine.scanning import history_bars, warmup_bars
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.engine.venues import ReplayRequest, file_news, recorded_venue, replay_label, replay_recording
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 
 class MarketWish(Struct, frozen=True, kw_only=True):

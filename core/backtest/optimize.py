@@ -23,10 +23,10 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from core.backtest.space import Dimension
-from core.backtest.study import Study, Trial
-from core.backtest.trial import Job, Outcome, evaluate
-from core.model.errors import QuarterdeckError, UsageError
+from quarterdeck.core.backtest.space import Dimension
+from quarterdeck.core.backtest.study import Study, Trial
+from quarterdeck.core.backtest.trial import Job, Outcome, evaluate
+from quarterdeck.core.model.errors import QuarterdeckError, UsageError
 
 BATCH = 8
 """Trials proposed before the first of them is answered; the same for any number of workers."""
@@ -172,10 +172,7 @@ def _deaf() -> Iterator[None]:
 
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
-    try:
-        distributed: Any = import_module("distributed")
-    except ImportError as error:
-        raise UsageError("--cluster needs the library `distributed`", what_to_do="install quarterdeck[optimize]") from error
+    distributed: Any = import_module("distributed")
     try:
         client = distributed.Client(address, timeout="10s")
     except ValueError as error:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from core.backtest import figures
-from core.backtest.diagnosis import Finding
-from core.backtest.page_style import STYLE
-from core.backtest.pictures import bars_picture, equity_picture
-from core.backtest.result import BacktestResult
-from core.brokers.simulator.instruments import instrument
-from core.clock.wall import iso
-from core.model.effects import TradeClosed
-from core.study.metrics import TradeFigures
+from quarterdeck.core.backtest import figures
+from quarterdeck.core.backtest.diagnosis import Finding
+from quarterdeck.core.backtest.page_style import STYLE
+from quarterdeck.core.backtest.pictures import bars_picture, equity_picture
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.study.metrics import TradeFigures
 
 _SHOWN_TRADES = 10
 _MONTHS_DRAWN = 36

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from core.backtest.slots import Slots
-from core.brokers.simulator.market import TickColumns
-from core.desk.passed import PairPassed
-from core.filters.spread import MEMORY, QUARTERS_OF_WEEK, SEEN_AS_ZERO, SPIKE_X
-from core.model.candles import Candles, FloatArray, IntArray, floats
-from core.model.units import H1_NS, M15_NS, NS_PER_MS, NS_PER_S, S_PER_DAY
+from quarterdeck.core.backtest.slots import Slots
+from quarterdeck.core.brokers.simulator.market import TickColumns
+from quarterdeck.core.desk.passed import PairPassed
+from quarterdeck.core.filters.spread import MEMORY, QUARTERS_OF_WEEK, SEEN_AS_ZERO, SPIKE_X
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray, floats
+from quarterdeck.core.model.units import H1_NS, M15_NS, NS_PER_MS, NS_PER_S, S_PER_DAY
 
 _THURSDAY_IN_WEEK_S = 4 * S_PER_DAY
 _QUARTER_S = 900

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from core.model.units import DAY_NS, NS_PER_S
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S
 
 _WIDTH, _LEFT, _RIGHT = 960, 72, 16
 _POINTS_MAX = 1_200

@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.desk.desk import Desk
-from core.desk.state import DeskState, decoded
-from core.journal.tape import Entry, Run, TapeReader
-from core.model.book import Account
-from core.model.commands import Resolve, SetSettings, StopEngine
-from core.model.errors import DataError, InvariantBroken
-from core.model.inputs import (
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.desk.state import DeskState, decoded
+from quarterdeck.core.journal.tape import Entry, Run, TapeReader
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.commands import Resolve, SetSettings, StopEngine
+from quarterdeck.core.model.errors import DataError, InvariantBroken
+from quarterdeck.core.model.inputs import (
     AccountRead,
     BarClosed,
     Calendar,
@@ -31,11 +31,11 @@ from core.model.inputs import (
     SettingsChanged,
     Started,
 )
-from core.model.market import Bar, Instrument, Quote
-from core.model.signals import NoSignal, Signal
-from core.model.units import DAY_NS, M15_NS, NS_PER_MS, UtcNs
-from core.study.reading import inputs_tagged
-from core.study.record import MADE_UP
+from quarterdeck.core.model.market import Bar, Instrument, Quote
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_MS, UtcNs
+from quarterdeck.core.study.reading import inputs_tagged
+from quarterdeck.core.study.record import MADE_UP
 
 _PAST_NS = 70 * DAY_NS
 """So much of the bars before the stretch teaches which spreads are usual."""

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import tomli_w
 
-from core.backtest.diagnosis import Finding
-from core.backtest.essentials import essentials, write_essentials
-from core.backtest.page import page
-from core.backtest.result import RESULT_NAME, BacktestResult, write_result
-from core.clock.wall import iso
-from core.model.errors import StorageError
+from quarterdeck.core.backtest.diagnosis import Finding
+from quarterdeck.core.backtest.essentials import essentials, write_essentials
+from quarterdeck.core.backtest.page import page
+from quarterdeck.core.backtest.result import RESULT_NAME, BacktestResult, write_result
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.model.errors import StorageError
 
 PAGE_NAME = "report.html"
 TRADES_NAME = "trades.csv"

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.backtest.driver import Driver
-from core.brokers.simulator.books import Books
-from core.engine.lockstep import BarScanner
-from core.engine.runner import Runner
-from core.model.commands import ClosePosition, MoveStop
-from core.model.effects import Effect, PositionOpened
-from core.model.inputs import CommandGiven, Input
-from core.model.units import UtcNs
+from quarterdeck.core.backtest.driver import Driver
+from quarterdeck.core.brokers.simulator.books import Books
+from quarterdeck.core.engine.lockstep import BarScanner
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.model.commands import ClosePosition, MoveStop
+from quarterdeck.core.model.effects import Effect, PositionOpened
+from quarterdeck.core.model.inputs import CommandGiven, Input
+from quarterdeck.core.model.units import UtcNs
 
 ToldInput = tuple[UtcNs, Input]
 """An input of the tape and when the desk heard it."""

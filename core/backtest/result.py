@@ -16,12 +16,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.desk.held import HeldMark
-from core.model.effects import Effect, EquityMarked, PositionOpened, TradeClosed, Verdict
-from core.model.errors import DataError
-from core.model.market import Side
-from core.model.units import Money, Price, PriceDistance, UtcNs
-from core.study.summary import Summary, Tally
+from quarterdeck.core.desk.held import HeldMark
+from quarterdeck.core.model.effects import Effect, EquityMarked, PositionOpened, TradeClosed, Verdict
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import Money, Price, PriceDistance, UtcNs
+from quarterdeck.core.study.summary import Summary, Tally
 
 RESULT_NAME = "result.json.gz"
 

@@ -11,31 +11,31 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from core.backtest.columns import ColumnScanner
-from core.backtest.direct import DirectBroker
-from core.backtest.driver import Driver, EveryInstant
-from core.backtest.failures import Noting, failure_notes
-from core.backtest.market import Market
-from core.backtest.rerun import Taped, Telling
-from core.backtest.result import BacktestResult, Collector
-from core.backtest.settings import changed_settings, plain_tree
-from core.backtest.skipping import Skipping
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.clock.wall import Clock, WallClock
-from core.desk.desk import Desk
-from core.engine.lockstep import BarScanner, Lockstep, run_now
-from core.engine.opening import Opening, first_inputs, open_broker, started_input
-from core.engine.perform import Performer
-from core.engine.runner import Runner, Tape
-from core.engine.scanning import InLoop, history_bars, make_scanner, seed
-from core.engine.venue import Venue
-from core.model.effects import Effect, EndRun
-from core.model.errors import InvariantBroken
-from core.model.inputs import Calendar, History
-from core.model.units import UtcNs
-from core.settings.schema import Settings
-from core.settings.version import code_version
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.backtest.columns import ColumnScanner
+from quarterdeck.core.backtest.direct import DirectBroker
+from quarterdeck.core.backtest.driver import Driver, EveryInstant
+from quarterdeck.core.backtest.failures import Noting, failure_notes
+from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.backtest.rerun import Taped, Telling
+from quarterdeck.core.backtest.result import BacktestResult, Collector
+from quarterdeck.core.backtest.settings import changed_settings, plain_tree
+from quarterdeck.core.backtest.skipping import Skipping
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.clock.wall import Clock, WallClock
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.engine.lockstep import BarScanner, Lockstep, run_now
+from quarterdeck.core.engine.opening import Opening, first_inputs, open_broker, started_input
+from quarterdeck.core.engine.perform import Performer
+from quarterdeck.core.engine.runner import Runner, Tape
+from quarterdeck.core.engine.scanning import InLoop, history_bars, make_scanner, seed
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.model.effects import Effect, EndRun
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import Calendar, History
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.version import code_version
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 _LOOK_STEPS = 128
 """How often progress is told and a wish to stop is obeyed, in instants of the market, from the first on."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from core.settings.home import Home
-from core.settings.load import load_settings, look_up, merged, read_toml, shipped_tree, shown, validated, with_values
-from core.settings.parameters import parameters
-from core.settings.schema import Settings
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import load_settings, look_up, merged, read_toml, shipped_tree, shown, validated, with_values
+from quarterdeck.core.settings.parameters import parameters
+from quarterdeck.core.settings.schema import Settings
 
 
 def wished_settings(home: Home, file: Path | None, values: Iterable[tuple[str, Any]]) -> Settings:

@@ -14,26 +14,26 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from core.backtest.columns import ColumnScanner
-from core.backtest.direct import DirectBroker, shown_quote
-from core.backtest.holding import Holding, Marks
-from core.backtest.past import PairPast
-from core.backtest.slots import Slots
-from core.brokers.simulator.market_recorded import RecordedMarket
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.desk.desk import Desk, Interest
-from core.engine.lockstep import END_OF_DATA
-from core.engine.perform import requests_of
-from core.engine.runner import Runner
-from core.engine.signal_queue import SignalQueue
-from core.model.candles import IntArray
-from core.model.commands import StopEngine
-from core.model.errors import InvariantBroken
-from core.model.inputs import BarAbsent, BarClosed, CommandGiven, Input, Instruments, TimerFired
-from core.model.market import Quote
-from core.model.signals import NoSignal, Signal
-from core.model.units import NS_PER_S, UtcNs
-from core.settings.schema import Settings
+from quarterdeck.core.backtest.columns import ColumnScanner
+from quarterdeck.core.backtest.direct import DirectBroker, shown_quote
+from quarterdeck.core.backtest.holding import Holding, Marks
+from quarterdeck.core.backtest.past import PairPast
+from quarterdeck.core.backtest.slots import Slots
+from quarterdeck.core.brokers.simulator.market_recorded import RecordedMarket
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.desk.desk import Desk, Interest
+from quarterdeck.core.engine.lockstep import END_OF_DATA
+from quarterdeck.core.engine.perform import requests_of
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.signal_queue import SignalQueue
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.commands import StopEngine
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import BarAbsent, BarClosed, CommandGiven, Input, Instruments, TimerFired
+from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.settings.schema import Settings
 
 _NEVER = 2**62
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.engine.lockstep import ending_slot
-from core.model.candles import IntArray
-from core.model.units import M15_NS, UtcNs
+from quarterdeck.core.engine.lockstep import ending_slot
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.units import M15_NS, UtcNs
 
 
 class Slots:

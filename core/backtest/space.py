@@ -13,10 +13,10 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from core.model.errors import SettingsError
-from core.settings.parameters import OWN, parameters
-from core.settings.schema import StrategySection
-from core.strategy.load import strategy_parameters
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.settings.parameters import OWN, parameters
+from quarterdeck.core.settings.schema import StrategySection
+from quarterdeck.core.strategy.load import strategy_parameters
 
 _SPAN = re.compile(r"(?P<low>[-+0-9.e]+)\.\.(?P<high>[-+0-9.e]+)(?:/(?P<step>[0-9.e]+))?")
 

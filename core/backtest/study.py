@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.backtest.space import Dimension
-from core.model.errors import StorageError, UsageError
+from quarterdeck.core.backtest.space import Dimension
+from quarterdeck.core.model.errors import StorageError, UsageError
 
 
 class Head(Struct, frozen=True, kw_only=True):

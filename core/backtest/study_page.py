@@ -11,11 +11,11 @@ from html import escape
 from itertools import combinations
 from typing import Any
 
-from core.backtest.optimize import Neighbour
-from core.backtest.page_style import STYLE
-from core.backtest.space import Dimension
-from core.backtest.study import Study, Trial
-from core.backtest.walk import Walked
+from quarterdeck.core.backtest.optimize import Neighbour
+from quarterdeck.core.backtest.page_style import STYLE
+from quarterdeck.core.backtest.space import Dimension
+from quarterdeck.core.backtest.study import Study, Trial
+from quarterdeck.core.backtest.walk import Walked
 
 _WORDS = {
     "result_money": "result, account currency",

@@ -14,23 +14,23 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from core.backtest.book_then import books_then, desk_then
-from core.backtest.market import Market
-from core.backtest.reel import Quoted, Reel, final_state, read_stretch, runs_of
-from core.backtest.rerun import Taped
-from core.data.series import Bars, PairData, Recording, Series, Ticks, candles_of
-from core.desk.state import DeskState
-from core.journal.tape import Run, TapeReader
-from core.model.book import Account
-from core.model.candles import IntArray
-from core.model.effects import PositionOpened, TradeClosed
-from core.model.errors import DataError
-from core.model.market import Bar
-from core.model.signals import NoSignal, Signal
-from core.model.units import M15_NS, NS_PER_S, UtcNs
-from core.settings.load import remembered
-from core.settings.schema import Settings
-from core.study.reading import effects_of
+from quarterdeck.core.backtest.book_then import books_then, desk_then
+from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.backtest.reel import Quoted, Reel, final_state, read_stretch, runs_of
+from quarterdeck.core.backtest.rerun import Taped
+from quarterdeck.core.data.series import Bars, PairData, Recording, Series, Ticks, candles_of
+from quarterdeck.core.desk.state import DeskState
+from quarterdeck.core.journal.tape import Run, TapeReader
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.effects import PositionOpened, TradeClosed
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs
+from quarterdeck.core.settings.load import remembered
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.study.reading import effects_of
 
 _BARS_MIN = 3
 _QUOTES_MIN = 12

@@ -15,16 +15,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.backtest.compare import headline
-from core.backtest.market import Market, MarketWish, load_market
-from core.backtest.settings import with_changes
-from core.backtest.space import with_values
-from core.compiled.load import backtested
-from core.engine.scanning import history_bars
-from core.model.errors import QuarterdeckError
-from core.settings.home import Home
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.backtest.compare import headline
+from quarterdeck.core.backtest.market import Market, MarketWish, load_market
+from quarterdeck.core.backtest.settings import with_changes
+from quarterdeck.core.backtest.space import with_values
+from quarterdeck.core.compiled.load import backtested
+from quarterdeck.core.engine.scanning import history_bars
+from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 
 GOALS = {
     "expectancy": "mean result in R",

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.backtest.optimize import Asked, Runner, Stopped, judged, search
-from core.backtest.study import Study
-from core.model.errors import UsageError
+from quarterdeck.core.backtest.optimize import Asked, Runner, Stopped, judged, search
+from quarterdeck.core.backtest.study import Study
+from quarterdeck.core.model.errors import UsageError
 
 
 class Window(Struct, frozen=True, kw_only=True):

@@ -11,23 +11,23 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.backtest.compare import Difference, compare
-from core.backtest.decided import Course, Decisions, Exits, PositionEffect, decisions, exits, positions
-from core.backtest.market import Market
-from core.backtest.rerun import Taped, ToldInput
-from core.backtest.result import BacktestResult
-from core.backtest.run import Backtest, Watcher
-from core.backtest.settings import plain_tree, with_changes
-from core.backtest.taped import Stretch
-from core.desk.state import DeskState, decoded
-from core.model.effects import TradeClosed
-from core.model.errors import UsageError
-from core.model.inputs import SettingsChanged
-from core.model.units import Money, UtcNs
-from core.settings.load import look_up, remembered, shown
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
-from core.study.summary import digest_of, trade_line
+from quarterdeck.core.backtest.compare import Difference, compare
+from quarterdeck.core.backtest.decided import Course, Decisions, Exits, PositionEffect, decisions, exits, positions
+from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.backtest.rerun import Taped, ToldInput
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.backtest.run import Backtest, Watcher
+from quarterdeck.core.backtest.settings import plain_tree, with_changes
+from quarterdeck.core.backtest.taped import Stretch
+from quarterdeck.core.desk.state import DeskState, decoded
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.model.inputs import SettingsChanged
+from quarterdeck.core.model.units import Money, UtcNs
+from quarterdeck.core.settings.load import look_up, remembered, shown
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
+from quarterdeck.core.study.summary import digest_of, trade_line
 
 _ASKED_ANEW = ("strategy.name", "strategy.file", "strategy.parameters", "desk.pairs")
 """Settings that a tape cannot answer for: its signals were made under others."""

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from core.model.book import Account, Deal
-from core.model.candles import Candles
-from core.model.effects import Request
-from core.model.inputs import Book, BrokerClock, Input
-from core.model.market import Instrument, Quote
-from core.model.reads import Known, Unknown
-from core.model.units import UtcNs
+from quarterdeck.core.model.book import Account, Deal
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.effects import Request
+from quarterdeck.core.model.inputs import Book, BrokerClock, Input
+from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.reads import Known, Unknown
+from quarterdeck.core.model.units import UtcNs
 
 
 class Reply(Struct, frozen=True):

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from core.calendar.words import event, impact_of, release
-from core.model.errors import DataError
-from core.model.inputs import News
-from core.model.units import DAY_NS
+from quarterdeck.core.calendar.words import event, impact_of, release
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.units import DAY_NS
 
 _AGAIN = "fetch it again; if it stays so, the feed has changed its format"
 _WEEK_MOST_NS = 16 * DAY_NS

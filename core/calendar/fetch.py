@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from core.calendar.read import BYTES_MAX, parse_calendar
-from core.model.errors import DataError
-from core.model.inputs import News
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.calendar.read import BYTES_MAX, parse_calendar
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 
 class Answer(Struct, frozen=True, kw_only=True):

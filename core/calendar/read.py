@@ -14,10 +14,10 @@ import io
 import zlib
 from pathlib import Path
 
-from core.calendar.feeds import from_json, from_xml
-from core.calendar.tables import from_csv, from_listing
-from core.model.errors import DataError
-from core.model.inputs import News
+from quarterdeck.core.calendar.feeds import from_json, from_xml
+from quarterdeck.core.calendar.tables import from_csv, from_listing
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import News
 
 BYTES_MAX = 64 * 1024 * 1024
 _GZIP = b"\x1f\x8b"

@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.calendar.fetch import Feed, FetchPolicy, Opener, open_url
-from core.calendar.read import read_calendar
-from core.model.errors import DataError
-from core.model.inputs import Calendar, News
-from core.model.units import DAY_NS, NS_PER_S, UtcNs
+from quarterdeck.core.calendar.fetch import Feed, FetchPolicy, Opener, open_url
+from quarterdeck.core.calendar.read import read_calendar
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import Calendar, News
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
 
 AHEAD_NS = 8 * DAY_NS
 BEHIND_NS = DAY_NS

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from core.calendar.words import SCRAPED_IMPACTS, event, impact_of, release
-from core.model.errors import DataError
-from core.model.inputs import News
+from quarterdeck.core.calendar.words import SCRAPED_IMPACTS, event, impact_of, release
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import News
 
 _OWN = ("time_utc", "currency", "impact")
 _SCRAPE = ("date", "time", "currency", "event", "impact")

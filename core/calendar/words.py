@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from core.model.inputs import News
-from core.model.units import NS_PER_S
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.units import NS_PER_S
 
 Impact = Literal["high", "medium", "low", "holiday"]
 

@@ -10,7 +10,7 @@ import asyncio
 import selectors
 from typing import Any
 
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 _REAL_WAIT_S = 0.0
 

@@ -11,8 +11,8 @@ from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from core.model.errors import SettingsError
-from core.model.units import NS_PER_S, S_PER_DAY, UtcNs
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, UtcNs
 
 NEW_YORK = "America/New_York"
 _FIRST_YEAR, _LAST_YEAR = 1990, 2050

@@ -15,15 +15,15 @@ import sysconfig
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import core
-from core.compiled import rooms
-from core.compiled.rewrite import rewritten
-from core.model.errors import StorageError, UsageError
+import quarterdeck.core
+from quarterdeck.core.compiled import rooms
+from quarterdeck.core.compiled.rewrite import rewritten
+from quarterdeck.core.model.errors import StorageError, UsageError
+from quarterdeck.core.settings.extras import require_extra
 
 STAMP_NAME = "source"
 """A file that holds the digest of the source that was compiled."""
 _FOLDER = "quarterdeck_compiled"
-_MISSING = "needs mypy and setuptools: pip install 'quarterdeck[compile]'"
 _SUPPORT = '''"""What compiled modules need beside their own."""
 from typing import Any
 from msgspec.structs import replace as _replaced
@@ -43,7 +43,6 @@ setup(name={package!r}, packages=[], ext_modules=mypycify(
     ["--config-file", "mypy.ini", *files], opt_level="1", debug_level="0", multi_file=True, group_name={package!r}))
 """
 _MYPY = """[mypy]
-mypy_path = {root}
 follow_imports = silent
 ignore_missing_imports = True
 disable_error_code = union-attr, comparison-overlap, unreachable, arg-type
@@ -74,6 +73,7 @@ def build(place: Path | None = None) -> Path:
         UsageError: something it needs is missing, or the source cannot be compiled.
         StorageError: the place cannot be written.
     """
+    require_extra("compile", "compiling the desk")
     place = place or destination()
     draft = place.with_name(f"{place.name}.new")
     with TemporaryDirectory(prefix="quarterdeck-") as folder:
@@ -105,7 +105,7 @@ def write_tree(folder: Path) -> None:
             compiled.append(there.relative_to(folder).as_posix())
     (folder / rooms.PACKAGE / "support.py").write_text(_SUPPORT.format(package=rooms.PACKAGE), encoding="utf-8")
     (folder / "compiled").write_text("\n".join(compiled), encoding="utf-8")
-    (folder / "mypy.ini").write_text(_MYPY.format(root=_root()), encoding="utf-8")
+    (folder / "mypy.ini").write_text(_MYPY, encoding="utf-8")
     (folder / "setup.py").write_text(_SETUP.format(package=rooms.PACKAGE), encoding="utf-8")
 
 
@@ -121,12 +121,11 @@ def _compile(folder: Path) -> None:
     )
     if done.returncode:
         told = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        missing = any("ModuleNotFoundError" in line for line in told[-1:])
         raise UsageError(
             f"the desk could not be compiled: {' | '.join(line.strip() for line in told[-_TOLD_LINES:])}",
-            what_to_do=_MISSING if missing else "a C compiler and Python's headers are needed; backtests run without it as well",
+            what_to_do="a C compiler and Python's headers are needed; backtests run without it as well",
         )
 
 
 def _root() -> Path:
-    return Path(core.__file__).resolve().parent.parent
+    return Path(quarterdeck.core.__file__).resolve().parent.parent

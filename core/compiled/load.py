@@ -14,14 +14,14 @@ from typing import Any
 
 import msgspec
 
-from core.backtest.market import Market
-from core.backtest.result import BacktestResult
-from core.backtest.run import Backtest, Watcher
-from core.compiled import rooms
-from core.compiled.build import STAMP_NAME, destination, source_digest
-from core.model.effects import TradeClosed
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.backtest.run import Backtest, Watcher
+from quarterdeck.core.compiled import rooms
+from quarterdeck.core.compiled.build import STAMP_NAME, destination, source_digest
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 SWITCH = "QUARTERDECK_COMPILED"
 

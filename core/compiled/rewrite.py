@@ -2,7 +2,7 @@
 
 What changes, and why
     structs, data classes, some tuples    plain classes with typed attributes: read at a fixed place instead of looked up
-    their `replace`                       `core_compiled.support.replace`
+    their `replace`                       `quarterdeck_compiled_core.support.replace`
     imports of `core`                     of the compiled side, where a module is not shared
     constants                             `Final`, so that the compiler puts them in place
     `Side.BUY`, `Side.SELL`               two such constants
@@ -18,7 +18,7 @@ import ast
 import re
 from typing import NamedTuple
 
-from core.compiled import rooms
+from quarterdeck.core.compiled import rooms
 
 _CONSTANT = re.compile(r"^_?[A-Z][A-Z0-9_]+$")
 _SIDES = {"BUY": "SIDE_BUY", "SELL": "SIDE_SELL"}
@@ -49,7 +49,7 @@ def rewritten(module: str, source: str) -> str:
     if rooms.is_compiled(module):
         tree.body = [new for statement in tree.body for new in _finals(statement)]
         head += ast.parse(_PRELUDE.format(package=rooms.PACKAGE)).body
-        if module == "core.model.market":
+        if module == "quarterdeck.core.model.market":
             tree.body += ast.parse("\n".join(f"{name}: Final = Side.{side}" for side, name in _SIDES.items())).body
     for wanted in sorted(change.wanted):
         head += ast.parse(f"from {rooms.PACKAGE}.{wanted}").body
@@ -65,7 +65,7 @@ class _Change(ast.NodeTransformer):
         self._compiled = rooms.is_compiled(module)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
-        if node.module is not None and node.module.split(".")[0] == "core":
+        if node.module is not None and f"{node.module}.".startswith(f"{rooms.SOURCE}."):
             node.module = rooms.renamed(node.module)
         elif node.module == "msgspec.structs":
             node.module = f"{rooms.PACKAGE}.support"
@@ -98,7 +98,12 @@ class _Change(ast.NodeTransformer):
         if seam is not None:
             self.wanted.add("support import checks_of")
             return ast.parse(seam, mode="eval").body
-        if self._compiled and self._module != "core.model.market" and _named(node.value, "Side") and node.attr in _SIDES:
+        if (
+            self._compiled
+            and self._module != "quarterdeck.core.model.market"
+            and _named(node.value, "Side")
+            and node.attr in _SIDES
+        ):
             name = _SIDES[node.attr]
             self.wanted.add(f"model.market import {name}")
             return ast.Name(name, node.ctx)

@@ -11,60 +11,61 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGE = "core_compiled"
-"""What `core` is called on the compiled side."""
-ENTRANCES = ("core.backtest.run", "core.backtest.market")
+SOURCE = "quarterdeck.core"
+PACKAGE = "quarterdeck_compiled_core"
+"""What `quarterdeck.core` is called on the compiled side."""
+ENTRANCES = ("quarterdeck.core.backtest.run", "quarterdeck.core.backtest.market")
 SHARED = (
-    "core.calendar",
-    "core.clock.wall",
-    "core.data",
-    "core.engine.strategy_process",
-    "core.engine.strategy_wire",
-    "core.journal",
-    "core.model.candles",
-    "core.model.errors",
-    "core.model.units",
-    "core.pipes",
-    "core.settings",
-    "core.strategy",
+    "quarterdeck.core.calendar",
+    "quarterdeck.core.clock.wall",
+    "quarterdeck.core.data",
+    "quarterdeck.core.engine.strategy_process",
+    "quarterdeck.core.engine.strategy_wire",
+    "quarterdeck.core.journal",
+    "quarterdeck.core.model.candles",
+    "quarterdeck.core.model.errors",
+    "quarterdeck.core.model.units",
+    "quarterdeck.core.pipes",
+    "quarterdeck.core.settings",
+    "quarterdeck.core.strategy",
 )
 SHARED_CLASSES = {
-    "core.backtest.result": ("BacktestResult", "Decided", "Entered", "Marked", "Rejected"),
-    "core.model.market": ("Bar", "Side"),
-    "core.study.summary": ("Summary",),
+    "quarterdeck.core.backtest.result": ("BacktestResult", "Decided", "Entered", "Marked", "Rejected"),
+    "quarterdeck.core.model.market": ("Bar", "Side"),
+    "quarterdeck.core.study.summary": ("Summary",),
 }
 """Classes of compiled modules that stay what they are: what the shared modules make, and what a result is read from."""
-SEAMS = {"core.scan.plan": {"decision.votes": "checks_of(decision.votes)"}}
+SEAMS = {"quarterdeck.core.scan.plan": {"decision.votes": "checks_of(decision.votes)"}}
 """What a strategy hands over and the compiled side reads often: its own kind is made of it there."""
 COMPILED = (
-    "core.backtest",
-    "core.brokers.base",
-    "core.brokers.mt5.requests",
-    "core.brokers.simulator.books",
-    "core.brokers.simulator.instruments",
-    "core.brokers.simulator.ledger",
-    "core.brokers.simulator.market",
-    "core.brokers.simulator.market_recorded",
-    "core.brokers.simulator.records",
-    "core.brokers.simulator.rules",
-    "core.brokers.simulator.servertime",
-    "core.brokers.simulator.state",
-    "core.brokers.simulator.terminal",
-    "core.brokers.simulator.trade",
-    "core.brokers.simulator.triggers",
-    "core.brokers.simulator.valuation",
-    "core.clock.zones",
-    "core.desk",
-    "core.engine.perform",
-    "core.engine.runner",
-    "core.engine.signal_queue",
-    "core.filters",
-    "core.model",
-    "core.risk",
-    "core.scan.columns",
-    "core.scan.features",
-    "core.scan.plan",
-    "core.study.summary",
+    "quarterdeck.core.backtest",
+    "quarterdeck.core.brokers.base",
+    "quarterdeck.core.brokers.mt5.requests",
+    "quarterdeck.core.brokers.simulator.books",
+    "quarterdeck.core.brokers.simulator.instruments",
+    "quarterdeck.core.brokers.simulator.ledger",
+    "quarterdeck.core.brokers.simulator.market",
+    "quarterdeck.core.brokers.simulator.market_recorded",
+    "quarterdeck.core.brokers.simulator.records",
+    "quarterdeck.core.brokers.simulator.rules",
+    "quarterdeck.core.brokers.simulator.servertime",
+    "quarterdeck.core.brokers.simulator.state",
+    "quarterdeck.core.brokers.simulator.terminal",
+    "quarterdeck.core.brokers.simulator.trade",
+    "quarterdeck.core.brokers.simulator.triggers",
+    "quarterdeck.core.brokers.simulator.valuation",
+    "quarterdeck.core.clock.zones",
+    "quarterdeck.core.desk",
+    "quarterdeck.core.engine.perform",
+    "quarterdeck.core.engine.runner",
+    "quarterdeck.core.engine.signal_queue",
+    "quarterdeck.core.filters",
+    "quarterdeck.core.model",
+    "quarterdeck.core.risk",
+    "quarterdeck.core.scan.columns",
+    "quarterdeck.core.scan.features",
+    "quarterdeck.core.scan.plan",
+    "quarterdeck.core.study.summary",
 )
 
 
@@ -80,7 +81,7 @@ def is_compiled(module: str) -> bool:
 
 def renamed(module: str) -> str:
     """What a module is called on the compiled side."""
-    return module if is_shared(module) else PACKAGE + module.removeprefix("core")
+    return module if is_shared(module) else PACKAGE + module.removeprefix(SOURCE)
 
 
 def needed(root: Path) -> dict[str, Path]:
@@ -106,9 +107,9 @@ def _imported(path: Path) -> Iterator[str]:
 
 
 def _path(root: Path, module: str) -> Path | None:
-    if module.split(".", maxsplit=1)[0] != "core":
+    if not _inside(module, (SOURCE,)):
         return None
-    bare = root.joinpath(*module.split("."))
+    bare = root.joinpath(*module.split(".")[1:])
     return next((path for path in (bare.with_suffix(".py"), bare / "__init__.py") if path.is_file()), None)
 
 

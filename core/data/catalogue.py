@@ -7,10 +7,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from core.clock.wall import iso
-from core.data.files import price_files, read_series
-from core.data.series import Ticks
-from core.model.errors import DataError
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.data.files import price_files, read_series
+from quarterdeck.core.data.series import Ticks
+from quarterdeck.core.model.errors import DataError
 
 
 class Entry(Struct, frozen=True, kw_only=True):

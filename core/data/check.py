@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from core.data.series import PERIOD_NS
-from core.data.table import Table
-from core.model.candles import IntArray
-from core.model.errors import DataError
-from core.model.units import H1_NS
+from quarterdeck.core.data.series import PERIOD_NS
+from quarterdeck.core.data.table import Table
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.units import H1_NS
 
 _MEND = "`quarterdeck data import` sorts, removes doubles and leaves bad lines out; or take the line out"
 

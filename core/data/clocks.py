@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK, known_zone, utc_of_local, week_second
-from core.model.candles import IntArray
-from core.model.errors import DataError
-from core.model.units import DAY_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE
+from quarterdeck.core.clock.zones import NEW_YORK, known_zone, utc_of_local, week_second
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE
 
 _HOUR_NS = S_PER_HOUR * NS_PER_S
 _WEEKEND_NS = 30 * _HOUR_NS

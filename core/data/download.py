@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK, week_second
-from core.data.dukascopy import Quotes, decode_bi5, hour_path
-from core.data.importing import held_in, put_into, refuse_other_costs
-from core.data.resample import bars_of_ticks, coarser
-from core.data.series import Bars, Ticks
-from core.model.errors import DataError, StorageError
-from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
+from quarterdeck.core.clock.zones import NEW_YORK, week_second
+from quarterdeck.core.data.dukascopy import Quotes, decode_bi5, hour_path
+from quarterdeck.core.data.importing import held_in, put_into, refuse_other_costs
+from quarterdeck.core.data.resample import bars_of_ticks, coarser
+from quarterdeck.core.data.series import Bars, Ticks
+from quarterdeck.core.model.errors import DataError, StorageError
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
 
 FEED = "https://datafeed.dukascopy.com/datafeed"
 _TRIES = 4

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.data.series import point_price
-from core.data.table import read_text
-from core.model.candles import FloatArray, IntArray
-from core.model.errors import DataError
-from core.model.units import NS_PER_MS, NS_PER_S
+from quarterdeck.core.data.series import point_price
+from quarterdeck.core.data.table import read_text
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S
 
 _HOUR_PATH = re.compile(r"([A-Za-z]{6})/(\d{4})/(\d{2})/(\d{2})/(\d{2})h_ticks\.bi5$")
 _RECORD = np.dtype([("ms", ">u4"), ("ask", ">u4"), ("bid", ">u4"), ("ask_volume", ">f4"), ("bid_volume", ">f4")])

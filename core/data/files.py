@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from core.data import store
-from core.data.check import check_bars, check_finite, check_order
-from core.data.series import PERIODS, Bars, Period, Series, Ticks, candles_of, point_price
-from core.data.table import BAR_COLUMNS, Table, read_table
-from core.model.candles import Candles, FloatArray
-from core.model.errors import DataError
+from quarterdeck.core.data import store
+from quarterdeck.core.data.check import check_bars, check_finite, check_order
+from quarterdeck.core.data.series import PERIODS, Bars, Period, Series, Ticks, candles_of, point_price
+from quarterdeck.core.data.table import BAR_COLUMNS, Table, read_table
+from quarterdeck.core.model.candles import Candles, FloatArray
+from quarterdeck.core.model.errors import DataError
 
 _PAIR = re.compile(r"^[A-Z0-9.#]{6,12}$")
 _KEPT_FILES = 16

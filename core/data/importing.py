@@ -17,14 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from core.data import store
-from core.data.clocks import Proof, detect, prove, to_utc
-from core.data.dukascopy import Quotes, hour_of_path, read_bi5, read_json
-from core.data.files import merged, price_file
-from core.data.layouts import Layout, read_layout
-from core.data.series import PERIOD_NS, PERIODS, Bars, Period, Series, Ticks, candles_of, point_price, price_decimals
-from core.model.candles import FloatArray, IntArray
-from core.model.errors import DataError
+from quarterdeck.core.data import store
+from quarterdeck.core.data.clocks import Proof, detect, prove, to_utc
+from quarterdeck.core.data.dukascopy import Quotes, hour_of_path, read_bi5, read_json
+from quarterdeck.core.data.files import merged, price_file
+from quarterdeck.core.data.layouts import Layout, read_layout
+from quarterdeck.core.data.series import PERIOD_NS, PERIODS, Bars, Period, Series, Ticks, candles_of, point_price, price_decimals
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.errors import DataError
 
 _CURRENCIES = (
     *("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "SEK", "NOK", "DKK", "SGD", "HKD", "MXN"),

@@ -14,11 +14,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from core.data.stamps import days_from_civil
-from core.data.table import read_text
-from core.model.candles import FloatArray, IntArray
-from core.model.errors import DataError
-from core.model.units import NS_PER_S
+from quarterdeck.core.data.stamps import days_from_civil
+from quarterdeck.core.data.table import read_text
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.units import NS_PER_S
 
 Column = npt.NDArray[np.bytes_]
 _NAMES = {

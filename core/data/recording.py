@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core.data.files import PriceFile, merged, price_files, read_series
-from core.data.series import PERIODS, PairData, Recording, Series, quarter_opens
-from core.model.candles import IntArray
-from core.model.errors import DataError
-from core.model.money import resolve_conversion
-from core.model.units import DAY_NS, NS_PER_S, UtcNs
+from quarterdeck.core.data.files import PriceFile, merged, price_files, read_series
+from quarterdeck.core.data.series import PERIODS, PairData, Recording, Series, quarter_opens
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.money import resolve_conversion
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
 
 _CURRENCY_LETTERS = 3
 _SCAN_PERIODS = ("ticks", "M1", "M5", "M15")

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from core.data.series import PERIOD_NS, Bars, Period, Ticks, candles_of, point_price
-from core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.data.series import PERIOD_NS, Bars, Period, Ticks, candles_of, point_price
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
 
 
 def bars_of_ticks(ticks: Ticks, period: Period) -> Bars:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.market import TIMEFRAME_NS
-from core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.market import TIMEFRAME_NS
+from quarterdeck.core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
 
 Period = Literal["ticks", "M1", "M5", "M15", "M30", "H1", "H4", "D1"]
 PERIODS: tuple[Period, ...] = ("ticks", "M1", "M5", "M15", "M30", "H1", "H4", "D1")

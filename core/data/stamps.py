@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from core.model.candles import IntArray
-from core.model.units import NS_PER_S
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.units import NS_PER_S
 
 _ZERO = ord("0")
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from core.data.series import Bars, Period, Series, Ticks, candles_of
-from core.model.errors import DataError, StorageError
+from quarterdeck.core.data.series import Bars, Period, Series, Ticks, candles_of
+from quarterdeck.core.model.errors import DataError, StorageError
 
 _BAR_PARTS = ("open", "high", "low", "close")
 _AGAIN = "import or download it again"

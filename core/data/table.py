@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.data.stamps import parse_stamps
-from core.model.candles import FloatArray, IntArray
-from core.model.errors import DataError
+from quarterdeck.core.data.stamps import parse_stamps
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.errors import DataError
 
 BAR_COLUMNS = ("open", "high", "low", "close")
 BIDASK_COLUMNS = tuple(f"{side}_{name}" for side in ("bid", "ask") for name in BAR_COLUMNS)

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from core.clock.wall import iso
-from core.clock.zones import NEW_YORK, local_s
-from core.data.files import PriceFile, price_file, read_series
-from core.data.series import PERIOD_NS, Series, Ticks
-from core.data.table import Table, read_table
-from core.model.candles import FloatArray, IntArray
-from core.model.errors import DataError
-from core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.clock.zones import NEW_YORK, local_s
+from quarterdeck.core.data.files import PriceFile, price_file, read_series
+from quarterdeck.core.data.series import PERIOD_NS, Series, Ticks
+from quarterdeck.core.data.table import Table, read_table
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR
 
 Grade = Literal["fine", "note", "flaw", "fatal"]
 Mask = npt.NDArray[np.bool_]

@@ -5,15 +5,15 @@ Promises: an account that is not the one of the start halts the desk; a line tha
 
 from __future__ import annotations
 
-from core.desk import breakers
-from core.desk.bounds import EVENTS_MAX
-from core.desk.context import Context
-from core.desk.equity import balance_read, revalue_all
-from core.desk.states import add_reason, bar_pair, drop_reason, free_pair
-from core.filters.news import heard
-from core.model.book import Account
-from core.model.effects import Alert
-from core.model.inputs import AccountRead, BrokerClock, Calendar, EngineTrouble, FeedState
+from quarterdeck.core.desk import breakers
+from quarterdeck.core.desk.bounds import EVENTS_MAX
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import balance_read, revalue_all
+from quarterdeck.core.desk.states import add_reason, bar_pair, drop_reason, free_pair
+from quarterdeck.core.filters.news import heard
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.inputs import AccountRead, BrokerClock, Calendar, EngineTrouble, FeedState
 
 
 def account_read(ctx: Context, read: AccountRead) -> None:

@@ -7,11 +7,11 @@ Does not: book money (deals do that).
 
 from __future__ import annotations
 
-from core.desk import breakers, closes, flatten, orders, stops
-from core.desk.bounds import GONE_MAX, trim
-from core.desk.context import Context
-from core.desk.equity import LOTS_NOISE, balance_moved, revalue, revalue_foreign, sum_equity
-from core.desk.positions import (
+from quarterdeck.core.desk import breakers, closes, flatten, orders, stops
+from quarterdeck.core.desk.bounds import GONE_MAX, trim
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import LOTS_NOISE, balance_moved, revalue, revalue_foreign, sum_equity
+from quarterdeck.core.desk.positions import (
     adopted,
     book_in,
     book_out,
@@ -25,12 +25,12 @@ from core.desk.positions import (
     opened_by_book,
     opened_by_deal,
 )
-from core.desk.state import ForeignPosition, OrderInFlight, OurPosition
-from core.desk.states import add_reason, drop_reason
-from core.model.book import BrokerPosition, Deal
-from core.model.effects import Alert
-from core.model.inputs import Book
-from core.risk.open_risk import assumed_stop
+from quarterdeck.core.desk.state import ForeignPosition, OrderInFlight, OurPosition
+from quarterdeck.core.desk.states import add_reason, drop_reason
+from quarterdeck.core.model.book import BrokerPosition, Deal
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.inputs import Book
+from quarterdeck.core.risk.open_risk import assumed_stop
 
 
 def book_read(ctx: Context, book: Book) -> None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from math import inf
 
-from core.clock.zones import day_started, next_local_time
-from core.desk.bounds import RESULTS_MAX, trim_list
-from core.desk.context import Context, Untouched
-from core.desk.exposed import open_risk
-from core.desk.states import add_reason, drop_reason
-from core.model.decimals import rounded
-from core.model.effects import Alert, EquityMarked
-from core.model.units import Money, UtcNs
-from core.risk import breakers, funded
+from quarterdeck.core.clock.zones import day_started, next_local_time
+from quarterdeck.core.desk.bounds import RESULTS_MAX, trim_list
+from quarterdeck.core.desk.context import Context, Untouched
+from quarterdeck.core.desk.exposed import open_risk
+from quarterdeck.core.desk.states import add_reason, drop_reason
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.effects import Alert, EquityMarked
+from quarterdeck.core.model.units import Money, UtcNs
+from quarterdeck.core.risk import breakers, funded
 
 _NOISE = 1e-9
 _REASONS = ("day_loss", "drawdown", "losses_in_row", "entries")

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK, week_second
-from core.desk.context import Context, PairPolicy
-from core.desk.equity import margin_level_pct, used_margin_money
-from core.desk.exposed import (
+from quarterdeck.core.clock.zones import NEW_YORK, week_second
+from quarterdeck.core.desk.context import Context, PairPolicy
+from quarterdeck.core.desk.equity import margin_level_pct, used_margin_money
+from quarterdeck.core.desk.exposed import (
     Stands,
     gap_fraction,
     gap_losses,
@@ -24,20 +24,20 @@ from core.desk.exposed import (
     reserved_risk,
     signed_risks,
 )
-from core.desk.links import links_of
-from core.desk.pricing import Executable
-from core.desk.states import add_reason, drop_reason
-from core.filters.hours import WEEK_OPEN_S
-from core.model.effects import Alert
-from core.model.market import Instrument, Side
-from core.model.signals import Check, Signal
-from core.model.units import Lots, Money
-from core.risk import breakers, funded
-from core.risk.correlation import judge_book
-from core.risk.exposure import all_stops_check, exposure_caps
-from core.risk.exposure import exposure as add_up
-from core.risk.open_risk import Exposed, budget_check, day_room_check, gap_loss_money, open_risk_money
-from core.risk.sizing import Cap, Sized
+from quarterdeck.core.desk.links import links_of
+from quarterdeck.core.desk.pricing import Executable
+from quarterdeck.core.desk.states import add_reason, drop_reason
+from quarterdeck.core.filters.hours import WEEK_OPEN_S
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.signals import Check, Signal
+from quarterdeck.core.model.units import Lots, Money
+from quarterdeck.core.risk import breakers, funded
+from quarterdeck.core.risk.correlation import judge_book
+from quarterdeck.core.risk.exposure import all_stops_check, exposure_caps
+from quarterdeck.core.risk.exposure import exposure as add_up
+from quarterdeck.core.risk.open_risk import Exposed, budget_check, day_room_check, gap_loss_money, open_risk_money
+from quarterdeck.core.risk.sizing import Cap, Sized
 
 Take = Callable[[Check], bool]
 

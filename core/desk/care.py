@@ -7,19 +7,19 @@ Does not: send (`closes`, `stops` do). Units: money in account currency, net of 
 
 from __future__ import annotations
 
-from core.clock.zones import NEW_YORK, next_local_time, week_second
-from core.desk import closes, stops
-from core.desk.context import Context, PairPolicy, ns
-from core.desk.equity import LOTS_NOISE, close_cost_money
-from core.desk.exposed import position_risk_money
-from core.desk.state import OurPosition
-from core.desk.states import halted
-from core.filters.hours import LONG_CLOSURE_S, WEEK_CLOSE_S, next_close, next_open
-from core.filters.news import windows
-from core.model.effects import CloseWhy
-from core.model.market import Bar, Instrument, Side
-from core.model.units import NS_PER_S, S_PER_DAY, Money, Price, UtcNs
-from core.risk.grid import partial_lots
+from quarterdeck.core.clock.zones import NEW_YORK, next_local_time, week_second
+from quarterdeck.core.desk import closes, stops
+from quarterdeck.core.desk.context import Context, PairPolicy, ns
+from quarterdeck.core.desk.equity import LOTS_NOISE, close_cost_money
+from quarterdeck.core.desk.exposed import position_risk_money
+from quarterdeck.core.desk.state import OurPosition
+from quarterdeck.core.desk.states import halted
+from quarterdeck.core.filters.hours import LONG_CLOSURE_S, WEEK_CLOSE_S, next_close, next_open
+from quarterdeck.core.filters.news import windows
+from quarterdeck.core.model.effects import CloseWhy
+from quarterdeck.core.model.market import Bar, Instrument, Side
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, Money, Price, UtcNs
+from quarterdeck.core.risk.grid import partial_lots
 
 _SESSIONS_AHEAD = 8
 _NEVER = 2**63 - 1

@@ -6,13 +6,13 @@ magic number and the day's zone keep to the start of the run. Does not: validate
 
 from __future__ import annotations
 
-from core.desk import account, breakers
-from core.desk.context import Context
-from core.desk.start import settings_of
-from core.desk.states import drop_reason
-from core.model.effects import SettingApplied
-from core.model.inputs import SettingsChanged
-from core.settings.parameters import parameters
+from quarterdeck.core.desk import account, breakers
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.start import settings_of
+from quarterdeck.core.desk.states import drop_reason
+from quarterdeck.core.model.effects import SettingApplied
+from quarterdeck.core.model.inputs import SettingsChanged
+from quarterdeck.core.settings.parameters import parameters
 
 
 def settings_changed(ctx: Context, told: SettingsChanged) -> None:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.desk import stops
-from core.desk.bounds import CLOSE_TRIES_ALERT
-from core.desk.context import Context, ns
-from core.desk.equity import LOTS_NOISE
-from core.desk.positions import closed_by_report
-from core.desk.state import CloseTask, ForeignPosition, OrderInFlight, OurPosition
-from core.desk.states import halted
-from core.model.effects import Alert, Close, CloseWhy
-from core.model.inputs import Filled, Refused
-from core.model.units import NS_PER_S, Lots, UtcNs
+from quarterdeck.core.desk import stops
+from quarterdeck.core.desk.bounds import CLOSE_TRIES_ALERT
+from quarterdeck.core.desk.context import Context, ns
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.positions import closed_by_report
+from quarterdeck.core.desk.state import CloseTask, ForeignPosition, OrderInFlight, OurPosition
+from quarterdeck.core.desk.states import halted
+from quarterdeck.core.model.effects import Alert, Close, CloseWhy
+from quarterdeck.core.model.inputs import Filled, Refused
+from quarterdeck.core.model.units import NS_PER_S, Lots, UtcNs
 
 _BACK_OFF_MAX_S = 60.0
 BY_OPERATOR: Final = ("flatten", "command", "shutdown")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from core.desk import book, breakers, closes, flatten, orders, shutdown, stops
-from core.desk.context import Context
-from core.desk.equity import LOTS_NOISE
-from core.desk.gate import release
-from core.desk.state import OurPosition
-from core.desk.states import OPERATORS, add_reason, drop_reason
-from core.model.commands import (
+from quarterdeck.core.desk import book, breakers, closes, flatten, orders, shutdown, stops
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.gate import release
+from quarterdeck.core.desk.state import OurPosition
+from quarterdeck.core.desk.states import OPERATORS, add_reason, drop_reason
+from quarterdeck.core.model.commands import (
     Acknowledge,
     CloseGroup,
     ClosePosition,
@@ -27,8 +27,8 @@ from core.model.commands import (
     SetSettings,
     StopEngine,
 )
-from core.model.effects import CommandDone
-from core.model.inputs import CommandGiven
+from quarterdeck.core.model.effects import CommandDone
+from quarterdeck.core.model.inputs import CommandGiven
 
 
 def given(ctx: Context, told: CommandGiven) -> None:

@@ -10,24 +10,33 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK
-from core.desk.state import DeskState, PairState
-from core.filters.hours import EarlyClose, Hours, early_closes_of, is_open, next_open, parse_clock, parse_day_clock, parse_hours
-from core.filters.news import Releases, WindowPolicy
-from core.filters.spread import UsualSpreads
-from core.model.effects import AskBook, CloseWhy, Effect, Noted
-from core.model.market import Instrument, Quote, Side
-from core.model.money import Valuer
-from core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
-from core.risk.breakers import BreakerPolicy
-from core.risk.correlation import ClosesKept
-from core.risk.exposure import ExposurePolicy
-from core.risk.funded import FundedPolicy
-from core.risk.kelly import KellyKept, KellyPolicy
-from core.risk.open_risk import SlippagePolicy
-from core.risk.sizing import SizingPolicy
-from core.settings.load import for_pair
-from core.settings.schema import Settings
+from quarterdeck.core.clock.zones import NEW_YORK
+from quarterdeck.core.desk.state import DeskState, PairState
+from quarterdeck.core.filters.hours import (
+    EarlyClose,
+    Hours,
+    early_closes_of,
+    is_open,
+    next_open,
+    parse_clock,
+    parse_day_clock,
+    parse_hours,
+)
+from quarterdeck.core.filters.news import Releases, WindowPolicy
+from quarterdeck.core.filters.spread import UsualSpreads
+from quarterdeck.core.model.effects import AskBook, CloseWhy, Effect, Noted
+from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.money import Valuer
+from quarterdeck.core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
+from quarterdeck.core.risk.breakers import BreakerPolicy
+from quarterdeck.core.risk.correlation import ClosesKept
+from quarterdeck.core.risk.exposure import ExposurePolicy
+from quarterdeck.core.risk.funded import FundedPolicy
+from quarterdeck.core.risk.kelly import KellyKept, KellyPolicy
+from quarterdeck.core.risk.open_risk import SlippagePolicy
+from quarterdeck.core.risk.sizing import SizingPolicy
+from quarterdeck.core.settings.load import for_pair
+from quarterdeck.core.settings.schema import Settings
 
 _ASKS_AT_ONCE = 4
 """A clock that stands still while a broker answers must not make the desk ask for ever."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias, assert_never
 
-from core.desk import (
+from quarterdeck.core.desk import (
     account,
     book,
     breakers,
@@ -30,16 +30,16 @@ from core.desk import (
     shutdown,
     view,
 )
-from core.desk.changes import settings_changed
-from core.desk.context import Context
-from core.desk.held import Figures, HeldMark
-from core.desk.passed import PairPassed
-from core.desk.rehearsal import Rehearsal, rehearsed
-from core.desk.start import adopt_run, ready, started_context
-from core.desk.state import decoded, encoded
-from core.model.effects import Effect
-from core.model.errors import InvariantBroken, invariant
-from core.model.inputs import (
+from quarterdeck.core.desk.changes import settings_changed
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.held import Figures, HeldMark
+from quarterdeck.core.desk.passed import PairPassed
+from quarterdeck.core.desk.rehearsal import Rehearsal, rehearsed
+from quarterdeck.core.desk.start import adopt_run, ready, started_context
+from quarterdeck.core.desk.state import decoded, encoded
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.errors import InvariantBroken, invariant
+from quarterdeck.core.model.inputs import (
     AccountRead,
     BarAbsent,
     BarClosed,
@@ -60,10 +60,10 @@ from core.model.inputs import (
     Started,
     TimerFired,
 )
-from core.model.market import Quote
-from core.model.signals import NoSignal, Signal
-from core.model.snapshot import DeskView
-from core.model.units import NS_PER_MS, UtcNs
+from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.core.model.units import NS_PER_MS, UtcNs
 
 Interest: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 """Symbols whose every quote matters, and those that only convert what is at risk."""

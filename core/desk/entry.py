@@ -13,22 +13,22 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.desk import caps, closes, gate, stops
-from core.desk.bounds import SIGNALS_MAX, TRADED_MAX, trim, trim_list
-from core.desk.context import Context, PairPolicy
-from core.desk.equity import LOTS_NOISE
-from core.desk.exposed import direction_lots, standing
-from core.desk.pricing import Executable, executable
-from core.desk.pyramid import AddPlan, plan_add
-from core.desk.state import Candidate, Entry, OurPosition, SignalSeen
-from core.desk.states import worst_reason
-from core.filters import freshness, hours, news, spread, volatility
-from core.filters.ruling import Ruling
-from core.model.effects import Verdict
-from core.model.market import Instrument, Quote
-from core.model.signals import Check, Signal
-from core.risk import sizing
-from core.risk.sizing import Sized
+from quarterdeck.core.desk import caps, closes, gate, stops
+from quarterdeck.core.desk.bounds import SIGNALS_MAX, TRADED_MAX, trim, trim_list
+from quarterdeck.core.desk.context import Context, PairPolicy
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.exposed import direction_lots, standing
+from quarterdeck.core.desk.pricing import Executable, executable
+from quarterdeck.core.desk.pyramid import AddPlan, plan_add
+from quarterdeck.core.desk.state import Candidate, Entry, OurPosition, SignalSeen
+from quarterdeck.core.desk.states import worst_reason
+from quarterdeck.core.filters import freshness, hours, news, spread, volatility
+from quarterdeck.core.filters.ruling import Ruling
+from quarterdeck.core.model.effects import Verdict
+from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.signals import Check, Signal
+from quarterdeck.core.risk import sizing
+from quarterdeck.core.risk.sizing import Sized
 
 _SENT_MAX = 64
 Outcome = Literal["entered", "refused", "waiting"]

@@ -7,9 +7,9 @@ Units: money in account currency.
 
 from __future__ import annotations
 
-from core.desk.context import Context
-from core.desk.state import ForeignPosition, OurPosition
-from core.model.units import Money, Price
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.state import ForeignPosition, OurPosition
+from quarterdeck.core.model.units import Money, Price
 
 LOTS_NOISE = 1e-9
 _MONEY_NOISE = 1e-6

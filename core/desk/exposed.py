@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.desk.context import Context, PairPolicy
-from core.desk.equity import LOTS_NOISE
-from core.desk.state import ForeignPosition, OurPosition, Reservation
-from core.model.market import Side
-from core.model.units import H1_NS, Lots, Money
-from core.risk.exposure import Notional, notional
-from core.risk.open_risk import Exposed, assumed_stop, gap_loss_money, open_risk_money
+from quarterdeck.core.desk.context import Context, PairPolicy
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.state import ForeignPosition, OurPosition, Reservation
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import H1_NS, Lots, Money
+from quarterdeck.core.risk.exposure import Notional, notional
+from quarterdeck.core.risk.open_risk import Exposed, assumed_stop, gap_loss_money, open_risk_money
 
 
 def exposed_ours(ctx: Context, position: OurPosition) -> Exposed | None:

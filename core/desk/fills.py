@@ -5,11 +5,11 @@ Promises: judged once per position, when its order's fate is proven. Does not: m
 
 from __future__ import annotations
 
-from core.desk import closes
-from core.desk.context import Context
-from core.desk.state import OurPosition
-from core.model.effects import Alert
-from core.risk.grid import floor_lots
+from quarterdeck.core.desk import closes
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.state import OurPosition
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.risk.grid import floor_lots
 
 
 def judge_fill(ctx: Context, position: OurPosition) -> None:

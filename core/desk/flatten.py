@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from core.desk import closes, entry
-from core.desk.bounds import LEFT_MAX
-from core.desk.context import Context
-from core.desk.equity import LOTS_NOISE
-from core.desk.exposed import position_risk_money
-from core.desk.state import FlattenState, OrderInFlight
-from core.desk.states import add_reason, drop_reason
-from core.model.book import BrokerOrder
-from core.model.effects import Alert, Cancel, CloseWhy, CommandDone
-from core.model.inputs import Book
-from core.model.units import NS_PER_S
+from quarterdeck.core.desk import closes, entry
+from quarterdeck.core.desk.bounds import LEFT_MAX
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.exposed import position_risk_money
+from quarterdeck.core.desk.state import FlattenState, OrderInFlight
+from quarterdeck.core.desk.states import add_reason, drop_reason
+from quarterdeck.core.model.book import BrokerOrder
+from quarterdeck.core.model.effects import Alert, Cancel, CloseWhy, CommandDone
+from quarterdeck.core.model.inputs import Book
+from quarterdeck.core.model.units import NS_PER_S
 
 _BOOKS = 2
 """Successive readings that must show nothing in scope."""

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.desk.context import Context
-from core.desk.equity import LOTS_NOISE
-from core.desk.exposed import open_risk, reserved_risk
-from core.desk.state import Entry, OrderInFlight, Reservation
-from core.desk.states import may_enter
-from core.model.effects import Released, Submit
-from core.model.errors import invariant
-from core.model.market import Side
-from core.model.units import Lots, Money, Price
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.exposed import open_risk, reserved_risk
+from quarterdeck.core.desk.state import Entry, OrderInFlight, Reservation
+from quarterdeck.core.desk.states import may_enter
+from quarterdeck.core.model.effects import Released, Submit
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import Lots, Money, Price
 
 _CAP_NOISE = 1e-6
 

@@ -12,17 +12,17 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from core.desk import breakers, care
-from core.desk.context import Context
-from core.desk.equity import LOTS_NOISE, revalue, sum_equity
-from core.desk.passed import idle
-from core.desk.state import GroupPeak, OurPosition
-from core.desk.states import halted
-from core.model.market import Quote
-from core.model.signals import NoSignal, Signal
-from core.model.units import Money, Price, UtcNs
-from core.risk.breakers import BreakerState
-from core.risk.funded import FundedState
+from quarterdeck.core.desk import breakers, care
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import LOTS_NOISE, revalue, sum_equity
+from quarterdeck.core.desk.passed import idle
+from quarterdeck.core.desk.state import GroupPeak, OurPosition
+from quarterdeck.core.desk.states import halted
+from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import Money, Price, UtcNs
+from quarterdeck.core.risk.breakers import BreakerState
+from quarterdeck.core.risk.funded import FundedState
 
 _Moved: TypeAlias = tuple[Money | None, Money | None, Price, Money, Money, Money, UtcNs, UtcNs]
 """What a quote may change of a position: floating, net, peak price, peak, best, worst, quoted, quoted before."""

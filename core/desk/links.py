@@ -5,9 +5,9 @@ Promises: only closed hours count. Does not: hold the formula (`core.risk.correl
 
 from __future__ import annotations
 
-from core.desk.context import Context
-from core.desk.exposed import completed_hours
-from core.risk.correlation import Closes, ClosesKept, Matrix, matrix
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.exposed import completed_hours
+from quarterdeck.core.risk.correlation import Closes, ClosesKept, Matrix, matrix
 
 
 def links_of(ctx: Context, symbols: list[str]) -> Matrix:

@@ -6,15 +6,15 @@ at one bar close is learned from at the next. Does not: judge candidates (`round
 
 from __future__ import annotations
 
-from core.desk import breakers, care
-from core.desk.bounds import H1_SPARE, trim_list
-from core.desk.context import Context
-from core.desk.equity import revalue, revalue_all, revalue_foreign, sum_equity
-from core.desk.state import PairState
-from core.filters.spread import QUARTERS_OF_WEEK, UsualSpreads
-from core.model.inputs import BarClosed, History, Instruments
-from core.model.market import Quote
-from core.model.units import H1_NS, M15_NS
+from quarterdeck.core.desk import breakers, care
+from quarterdeck.core.desk.bounds import H1_SPARE, trim_list
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import revalue, revalue_all, revalue_foreign, sum_equity
+from quarterdeck.core.desk.state import PairState
+from quarterdeck.core.filters.spread import QUARTERS_OF_WEEK, UsualSpreads
+from quarterdeck.core.model.inputs import BarClosed, History, Instruments
+from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.units import H1_NS, M15_NS
 
 
 def quote(ctx: Context, new: Quote) -> None:

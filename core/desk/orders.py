@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from core.desk import closes, stops
-from core.desk.bounds import SETTLED_MAX, trim
-from core.desk.context import Context, ns
-from core.desk.equity import LOTS_NOISE
-from core.desk.fills import judge_fill
-from core.desk.gate import release
-from core.desk.positions import closed_by_report, opened_by_report
-from core.desk.state import OrderInFlight, Settled
-from core.desk.states import add_reason, bar_pair, drop_reason, free_pair
-from core.model.effects import Alert, AskFate
-from core.model.inputs import Absent, Accepted, Changed, Filled, Refused, Report, UnknownFate
-from core.model.market import Side
-from core.model.units import UtcNs
+from quarterdeck.core.desk import closes, stops
+from quarterdeck.core.desk.bounds import SETTLED_MAX, trim
+from quarterdeck.core.desk.context import Context, ns
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.fills import judge_fill
+from quarterdeck.core.desk.gate import release
+from quarterdeck.core.desk.positions import closed_by_report, opened_by_report
+from quarterdeck.core.desk.state import OrderInFlight, Settled
+from quarterdeck.core.desk.states import add_reason, bar_pair, drop_reason, free_pair
+from quarterdeck.core.model.effects import Alert, AskFate
+from quarterdeck.core.model.inputs import Absent, Accepted, Changed, Filled, Refused, Report, UnknownFate
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import UtcNs
 
 RETRY_ENTRY = "retry"
 """A refused entry that may be judged again with fresh data, while its signal lives."""

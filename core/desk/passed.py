@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.desk import rounds
-from core.desk.bounds import H1_SPARE, trim_list
-from core.desk.context import Context
-from core.desk.market import expect_tick_value, hole
-from core.desk.state import PairState
-from core.filters.spread import QUARTERS_OF_WEEK
-from core.model.units import Price, PriceDistance, UtcNs
+from quarterdeck.core.desk import rounds
+from quarterdeck.core.desk.bounds import H1_SPARE, trim_list
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.market import expect_tick_value, hole
+from quarterdeck.core.desk.state import PairState
+from quarterdeck.core.filters.spread import QUARTERS_OF_WEEK
+from quarterdeck.core.model.units import Price, PriceDistance, UtcNs
 
 
 class PairPassed(Struct, frozen=True, kw_only=True):

@@ -7,20 +7,20 @@ Units: money in account currency, prices in quote currency.
 
 from __future__ import annotations
 
-from core.desk import breakers
-from core.desk.bounds import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
-from core.desk.context import Context
-from core.desk.equity import LOTS_NOISE, balance_moved, revalue, sum_equity
-from core.desk.gate import filled
-from core.desk.state import Entry, FillSeen, GroupPeak, OrderInFlight, OurPosition
-from core.desk.states import drop_reason
-from core.model.book import BrokerPosition, Deal
-from core.model.decimals import rounded
-from core.model.effects import Alert, PartClosed, PositionOpened, TradeClosed
-from core.model.errors import invariant
-from core.model.inputs import Filled
-from core.model.market import Side
-from core.model.units import Lots, Money, Price
+from quarterdeck.core.desk import breakers
+from quarterdeck.core.desk.bounds import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import LOTS_NOISE, balance_moved, revalue, sum_equity
+from quarterdeck.core.desk.gate import filled
+from quarterdeck.core.desk.state import Entry, FillSeen, GroupPeak, OrderInFlight, OurPosition
+from quarterdeck.core.desk.states import drop_reason
+from quarterdeck.core.model.book import BrokerPosition, Deal
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.effects import Alert, PartClosed, PositionOpened, TradeClosed
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.inputs import Filled
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import Lots, Money, Price
 
 ADOPTED = "adopted"
 """Strategy of a position that no order of ours explains: its result is nobody's skill."""

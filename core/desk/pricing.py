@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.model.market import Instrument, Quote, Side
-from core.model.signals import Signal
-from core.model.units import Price, PriceDistance
-from core.risk.grid import price_down, price_up
+from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.signals import Signal
+from quarterdeck.core.model.units import Price, PriceDistance
+from quarterdeck.core.risk.grid import price_down, price_up
 
 
 class Executable(Struct, frozen=True, kw_only=True):

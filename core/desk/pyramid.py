@@ -10,15 +10,15 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from core.desk import stops
-from core.desk.context import Context, PairPolicy
-from core.desk.exposed import exposed_ours
-from core.desk.pricing import Executable
-from core.desk.state import OurPosition
-from core.model.signals import Check
-from core.model.units import Money, Price
-from core.risk.open_risk import Exposed, open_risk_money
-from core.risk.sizing import Cap
+from quarterdeck.core.desk import stops
+from quarterdeck.core.desk.context import Context, PairPolicy
+from quarterdeck.core.desk.exposed import exposed_ours
+from quarterdeck.core.desk.pricing import Executable
+from quarterdeck.core.desk.state import OurPosition
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Money, Price
+from quarterdeck.core.risk.open_risk import Exposed, open_risk_money
+from quarterdeck.core.risk.sizing import Cap
 
 
 class Take(Protocol):

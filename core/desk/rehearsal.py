@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.desk import care, flatten
-from core.desk.changes import settings_changed
-from core.desk.context import Context
-from core.desk.state import decoded, encoded
-from core.desk.view import desk_view
-from core.model.effects import Close, Modify
-from core.model.inputs import SettingsChanged
-from core.model.snapshot import DeskView
-from core.model.units import UtcNs
+from quarterdeck.core.desk import care, flatten
+from quarterdeck.core.desk.changes import settings_changed
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.state import decoded, encoded
+from quarterdeck.core.desk.view import desk_view
+from quarterdeck.core.model.effects import Close, Modify
+from quarterdeck.core.model.inputs import SettingsChanged
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.core.model.units import UtcNs
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):

@@ -8,12 +8,12 @@ Does not: judge (`entry`).
 
 from __future__ import annotations
 
-from core.desk import closes, entry
-from core.desk.bounds import trim_list
-from core.desk.context import Context, ns
-from core.desk.state import Candidate, Round
-from core.model.signals import NoSignal, Signal
-from core.model.units import UtcNs
+from quarterdeck.core.desk import closes, entry
+from quarterdeck.core.desk.bounds import trim_list
+from quarterdeck.core.desk.context import Context, ns
+from quarterdeck.core.desk.state import Candidate, Round
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import UtcNs
 
 _TRIES_MAX = 3
 """Orders sent for one signal at most, when the broker refuses with "try again"."""

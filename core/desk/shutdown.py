@@ -5,14 +5,14 @@ Promises: bounded; what could not be closed in time keeps its stop at the broker
 
 from __future__ import annotations
 
-from core.desk import entry, flatten
-from core.desk.context import Context, ns
-from core.desk.equity import LOTS_NOISE
-from core.desk.state import StopRequest
-from core.desk.states import add_reason
-from core.model.commands import StopEngine
-from core.model.effects import Alert, CommandDone, EndRun
-from core.model.units import UtcNs
+from quarterdeck.core.desk import entry, flatten
+from quarterdeck.core.desk.context import Context, ns
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.state import StopRequest
+from quarterdeck.core.desk.states import add_reason
+from quarterdeck.core.model.commands import StopEngine
+from quarterdeck.core.model.effects import Alert, CommandDone, EndRun
+from quarterdeck.core.model.units import UtcNs
 
 
 def begin(ctx: Context, command: StopEngine, command_id: str) -> None:

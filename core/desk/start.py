@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
-from core.desk import entry, orders
-from core.desk.context import Context
-from core.desk.state import DeskState
-from core.desk.states import add_reason, drop_reason
-from core.model.errors import invariant
-from core.model.inputs import Stamped, Started
-from core.settings.load import remembered
-from core.settings.schema import Settings
+from quarterdeck.core.desk import entry, orders
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.state import DeskState
+from quarterdeck.core.desk.states import add_reason, drop_reason
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.inputs import Stamped, Started
+from quarterdeck.core.settings.load import remembered
+from quarterdeck.core.settings.schema import Settings
 
 _RUN_ID_MAX = 8
 

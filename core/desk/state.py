@@ -12,14 +12,14 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from core.filters.news import NewsBook
-from core.model.book import Account, BrokerOrder, BrokerPosition, TradeMode
-from core.model.effects import CloseWhy
-from core.model.market import Instrument, Quote, Side
-from core.model.signals import Check, Features, Signal
-from core.model.units import Lots, Money, Price, PriceDistance, UtcNs
-from core.risk.breakers import BreakerState
-from core.risk.funded import FundedState
+from quarterdeck.core.filters.news import NewsBook
+from quarterdeck.core.model.book import Account, BrokerOrder, BrokerPosition, TradeMode
+from quarterdeck.core.model.effects import CloseWhy
+from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.signals import Check, Features, Signal
+from quarterdeck.core.model.units import Lots, Money, Price, PriceDistance, UtcNs
+from quarterdeck.core.risk.breakers import BreakerState
+from quarterdeck.core.risk.funded import FundedState
 
 
 class Reason(Struct, kw_only=True):

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from core.desk.context import Context
-from core.desk.state import Reason
-from core.model.effects import Alert, StateChanged
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.state import Reason
+from quarterdeck.core.model.effects import Alert, StateChanged
 
 State = Literal["ACTIVE", "REDUCE_ONLY", "HALTED"]
 

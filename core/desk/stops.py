@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.desk.context import Context, ns
-from core.desk.pricing import towards_entry
-from core.desk.state import OrderInFlight, OurPosition
-from core.desk.states import add_reason, bar_pair, drop_reason
-from core.model.effects import Alert, Modify
-from core.model.errors import invariant
-from core.model.inputs import Refused
-from core.model.market import Instrument, Side
-from core.model.units import Price
-from core.risk.grid import tick_of
+from quarterdeck.core.desk.context import Context, ns
+from quarterdeck.core.desk.pricing import towards_entry
+from quarterdeck.core.desk.state import OrderInFlight, OurPosition
+from quarterdeck.core.desk.states import add_reason, bar_pair, drop_reason
+from quarterdeck.core.model.effects import Alert, Modify
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.inputs import Refused
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.units import Price
+from quarterdeck.core.risk.grid import tick_of
 
 RESTORE: Final = "restore"
 BY_OPERATOR: Final = "command"

@@ -5,12 +5,12 @@ Promises: a figure that is not known is None, never zero; the lists are bounded.
 
 from __future__ import annotations
 
-from core.desk.bounds import SIGNALS_MAX
-from core.desk.caps import before_weekend
-from core.desk.care import age_end, give_back_from_money, part_risk_money, weekend_close
-from core.desk.context import Context
-from core.desk.equity import LOTS_NOISE, margin_level_pct
-from core.desk.exposed import (
+from quarterdeck.core.desk.bounds import SIGNALS_MAX
+from quarterdeck.core.desk.caps import before_weekend
+from quarterdeck.core.desk.care import age_end, give_back_from_money, part_risk_money, weekend_close
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import LOTS_NOISE, margin_level_pct
+from quarterdeck.core.desk.exposed import (
     gap_losses,
     notionals,
     open_risk,
@@ -19,12 +19,12 @@ from core.desk.exposed import (
     reserved_risk,
     signed_risks,
 )
-from core.desk.links import links_of
-from core.desk.state import ForeignPosition, OurPosition
-from core.desk.states import trading_state
-from core.filters.news import next_release
-from core.model.market import Instrument, Side
-from core.model.snapshot import (
+from quarterdeck.core.desk.links import links_of
+from quarterdeck.core.desk.state import ForeignPosition, OurPosition
+from quarterdeck.core.desk.states import trading_state
+from quarterdeck.core.filters.news import next_release
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.snapshot import (
     CurrencyView,
     DeskView,
     FlattenView,
@@ -37,10 +37,10 @@ from core.model.snapshot import (
     SignalView,
     State,
 )
-from core.model.units import M15_NS, NS_PER_S, Lots, Money, Price, UtcNs
-from core.risk import breakers, funded
-from core.risk.correlation import book_risk_money
-from core.risk.exposure import exposure
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, Lots, Money, Price, UtcNs
+from quarterdeck.core.risk import breakers, funded
+from quarterdeck.core.risk.correlation import book_risk_money
+from quarterdeck.core.risk.exposure import exposure
 
 _POSITIONS_MAX = 200
 

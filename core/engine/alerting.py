@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from core.clock.wall import Clock
-from core.model.effects import Alert
-from core.settings.schema import Alerts
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.settings.schema import Alerts
 
 Send = Callable[[str, str], Sequence[str]]
 """(title, body) -> the services that did not take it, in words."""

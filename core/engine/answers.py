@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from core.journal.codec import decode_effect, decode_input
-from core.journal.logs import newest_lines
-from core.journal.tape import Run, TapeReader
-from core.link.messages import (
+from quarterdeck.core.journal.codec import decode_effect, decode_input
+from quarterdeck.core.journal.logs import newest_lines
+from quarterdeck.core.journal.tape import Run, TapeReader
+from quarterdeck.core.link.messages import (
     AnswerBody,
     AskEquity,
     AskLedger,
@@ -29,13 +29,13 @@ from core.link.messages import (
     Question,
     Trades,
 )
-from core.link.trades import AskRecord, AskStory, Group, RecordNow, Story
-from core.model.effects import Verdict
-from core.model.inputs import Calendar, News
-from core.model.units import UtcNs
-from core.study.metrics import TradeFigures, thinned
-from core.study.record import HOURS_ZONE, Record, equity_of, record_of, runs_together, trades_of
-from core.study.story import story_of
+from quarterdeck.core.link.trades import AskRecord, AskStory, Group, RecordNow, Story
+from quarterdeck.core.model.effects import Verdict
+from quarterdeck.core.model.inputs import Calendar, News
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.study.metrics import TradeFigures, thinned
+from quarterdeck.core.study.record import HOURS_ZONE, Record, equity_of, record_of, runs_together, trades_of
+from quarterdeck.core.study.story import story_of
 
 _ROWS_MAX = 5_000
 _CURVE_POINTS = 400

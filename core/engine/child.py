@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.model.errors import QuarterdeckError, StorageError
+from quarterdeck.core.model.errors import QuarterdeckError, StorageError
 
 READY_HANDLE = "QUARTERDECK_READY_HANDLE"
 """Environment variable that carries the pipe's write end to the child."""
@@ -121,7 +121,7 @@ def _spawn(home: Path, arguments: Sequence[str], write_end: int) -> subprocess.P
     except OSError as error:
         raise StorageError(f"{logs}: cannot be written: {error.strerror}", what_to_do="choose another --home") from error
     # the package is found the way this process found it; -P keeps the current folder off the path
-    command = [sys.executable, "-P", "-m", "cli.main", *arguments]
+    command = [sys.executable, "-P", "-m", "quarterdeck.cli.main", *arguments]
     paths = os.pathsep.join(path for path in sys.path if path)
     options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
     if sys.platform == "win32":

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from core.engine.answers import JournalAnswers
-from core.engine.examining import examined, wanted_of
-from core.link.messages import (
+from quarterdeck.core.engine.answers import JournalAnswers
+from quarterdeck.core.engine.examining import examined, wanted_of
+from quarterdeck.core.link.messages import (
     LINK_VERSION,
     Act,
     AnswerBody,
@@ -33,15 +33,15 @@ from core.link.messages import (
     SettingsNow,
     Welcome,
 )
-from core.model.commands import Command, SetSettings, StopEngine
-from core.model.effects import CommandDone, Effect, Modify
-from core.model.errors import QuarterdeckError
-from core.model.inputs import CommandGiven
-from core.model.reads import Unknown
-from core.settings.load import shown
+from quarterdeck.core.model.commands import Command, SetSettings, StopEngine
+from quarterdeck.core.model.effects import CommandDone, Effect, Modify
+from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.model.inputs import CommandGiven
+from quarterdeck.core.model.reads import Unknown
+from quarterdeck.core.settings.load import shown
 
 if TYPE_CHECKING:
-    from core.engine.engine import Engine
+    from quarterdeck.core.engine.engine import Engine
 
 _COMMAND_TIMEOUT_S = 60.0
 NEWS_MAX = 5_000

@@ -7,22 +7,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from core.engine.hour_check import hour_check
-from core.engine.live import LiveFeed
-from core.engine.lockstep import Lockstep
-from core.engine.pace import Pacer
-from core.engine.perform import Performer, requests_of
-from core.engine.supervise import Supervisor
-from core.engine.troubled import TroubledLockstep
-from core.link.messages import ReplayControl
-from core.model.effects import Effect, TradeClosed, Verdict
-from core.model.errors import InvariantBroken
-from core.model.inputs import BrokerClock, Input
-from core.model.market import Quote
-from core.model.units import UtcNs
+from quarterdeck.core.engine.hour_check import hour_check
+from quarterdeck.core.engine.live import LiveFeed
+from quarterdeck.core.engine.lockstep import Lockstep
+from quarterdeck.core.engine.pace import Pacer
+from quarterdeck.core.engine.perform import Performer, requests_of
+from quarterdeck.core.engine.supervise import Supervisor
+from quarterdeck.core.engine.troubled import TroubledLockstep
+from quarterdeck.core.link.messages import ReplayControl
+from quarterdeck.core.model.effects import Effect, TradeClosed, Verdict
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import BrokerClock, Input
+from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.units import UtcNs
 
 if TYPE_CHECKING:
-    from core.engine.engine import Engine
+    from quarterdeck.core.engine.engine import Engine
 
 
 class Drive(Protocol):

@@ -15,44 +15,44 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from core.clock.wall import Clock
-from core.desk.desk import Desk
-from core.engine.alerting import AlertSender
-from core.engine.desk_side import DeskSide
-from core.engine.drive import Drive, LiveDrive, LockstepDrive
-from core.engine.health import Health
-from core.engine.notify import Supervisor as SystemSupervisor
-from core.engine.opening import Opening, first_inputs, history_ends, late_bars, open_in_time, run_head, started_input
-from core.engine.overlay import with_newest
-from core.engine.perform import Performer
-from core.engine.recovery import Past, confirm_real, recovered
-from core.engine.runner import Runner
-from core.engine.scan_side import ScanSide
-from core.engine.scanning import history_bars, make_scanner, seed
-from core.engine.strategy_process import StrategyProcess
-from core.engine.supervise import Supervisor
-from core.engine.tuning import Tuning
-from core.engine.unattended import tell_up
-from core.engine.upkeep import Upkeep
-from core.engine.venue import Venue
-from core.engine.voice import Level, Told, Voice, Watcher
-from core.journal.heartbeat import Heart
-from core.journal.logs import LogFile
-from core.journal.owner import Owner
-from core.journal.writer import JournalWriter
-from core.link.messages import Bye
-from core.link.server import LinkServer
-from core.model.commands import StopEngine
-from core.model.effects import Alert, Effect, EndRun
-from core.model.errors import InvariantBroken, QuarterdeckError, StorageError
-from core.model.inputs import CommandGiven, EngineTrouble
-from core.model.snapshot import LogLine, Snapshot
-from core.model.units import UtcNs
-from core.settings.home import Home
-from core.settings.load import Loaded
-from core.settings.secrets import Secrets
-from core.settings.version import code_version
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.engine.alerting import AlertSender
+from quarterdeck.core.engine.desk_side import DeskSide
+from quarterdeck.core.engine.drive import Drive, LiveDrive, LockstepDrive
+from quarterdeck.core.engine.health import Health
+from quarterdeck.core.engine.notify import Supervisor as SystemSupervisor
+from quarterdeck.core.engine.opening import Opening, first_inputs, history_ends, late_bars, open_in_time, run_head, started_input
+from quarterdeck.core.engine.overlay import with_newest
+from quarterdeck.core.engine.perform import Performer
+from quarterdeck.core.engine.recovery import Past, confirm_real, recovered
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.scan_side import ScanSide
+from quarterdeck.core.engine.scanning import history_bars, make_scanner, seed
+from quarterdeck.core.engine.strategy_process import StrategyProcess
+from quarterdeck.core.engine.supervise import Supervisor
+from quarterdeck.core.engine.tuning import Tuning
+from quarterdeck.core.engine.unattended import tell_up
+from quarterdeck.core.engine.upkeep import Upkeep
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.engine.voice import Level, Told, Voice, Watcher
+from quarterdeck.core.journal.heartbeat import Heart
+from quarterdeck.core.journal.logs import LogFile
+from quarterdeck.core.journal.owner import Owner
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.link.messages import Bye
+from quarterdeck.core.link.server import LinkServer
+from quarterdeck.core.model.commands import StopEngine
+from quarterdeck.core.model.effects import Alert, Effect, EndRun
+from quarterdeck.core.model.errors import InvariantBroken, QuarterdeckError, StorageError
+from quarterdeck.core.model.inputs import CommandGiven, EngineTrouble
+from quarterdeck.core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import Loaded
+from quarterdeck.core.settings.secrets import Secrets
+from quarterdeck.core.settings.version import code_version
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 Step = Callable[[str], None]
 Policy = Literal["settings", "flatten", "keep"]

@@ -5,14 +5,14 @@ Promises: sends nothing that trades, and has a session of its own, so that what 
 
 from __future__ import annotations
 
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.doctor import Finding, Wanted, examine
-from core.clock.wall import Clock
-from core.engine.scanning import warmup_bars
-from core.engine.venue import Venue
-from core.model.units import UtcNs
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.doctor import Finding, Wanted, examine
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.engine.scanning import warmup_bars
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 
 class MarketAndMachine:

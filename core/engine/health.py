@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 
-from core.clock.wall import Clock
-from core.engine.pace import Pacer
-from core.engine.venue import Venue
-from core.model.snapshot import EngineHealth
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.engine.pace import Pacer
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.model.snapshot import EngineHealth
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 _LAG_EVERY_S = 0.25
 _LAG_KEEP = 0.9

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.clock.wall import iso
-from core.engine.lockstep import BarScanner
-from core.model.effects import Alert
-from core.model.market import Bar
-from core.model.snapshot import LogLine
-from core.model.units import DAY_NS, UtcNs
-from core.scan.scanner import Scanner
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.engine.lockstep import BarScanner
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.model.units import DAY_NS, UtcNs
+from quarterdeck.core.scan.scanner import Scanner
 
 if TYPE_CHECKING:
-    from core.engine.engine import Engine
+    from quarterdeck.core.engine.engine import Engine
 
 ERROR_CLASS = "H1Differs"
 

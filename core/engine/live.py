@@ -15,19 +15,19 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
-from core.brokers.base import Broker
-from core.clock.wall import Clock
-from core.engine.lockstep import Interest, Scans, broker_news
-from core.engine.perform import Performer, requests_of
-from core.engine.runner import Runner
-from core.engine.signal_queue import SignalQueue
-from core.engine.supervise import Supervisor
-from core.model.effects import AskBook, Request
-from core.model.inputs import BarAbsent, BarClosed, BrokerClock, FeedState, Input, TimerFired
-from core.model.market import Bar, Quote
-from core.model.reads import Unknown
-from core.model.units import H1_NS, M15_NS, NS_PER_S, UtcNs
-from core.settings.schema import Settings
+from quarterdeck.core.brokers.base import Broker
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.engine.lockstep import Interest, Scans, broker_news
+from quarterdeck.core.engine.perform import Performer, requests_of
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.signal_queue import SignalQueue
+from quarterdeck.core.engine.supervise import Supervisor
+from quarterdeck.core.model.effects import AskBook, Request
+from quarterdeck.core.model.inputs import BarAbsent, BarClosed, BrokerClock, FeedState, Input, TimerFired
+from quarterdeck.core.model.market import Bar, Quote
+from quarterdeck.core.model.reads import Unknown
+from quarterdeck.core.model.units import H1_NS, M15_NS, NS_PER_S, UtcNs
+from quarterdeck.core.settings.schema import Settings
 
 _INBOX_MAX = 10_000
 _BAR_POLL_S = 0.25

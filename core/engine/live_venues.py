@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.kept import AccountFile, PaperAccount
-from core.brokers.mt5.paper import paper_broker
-from core.brokers.mt5.policy import policy_from
-from core.brokers.mt5.terminals import open_terminal
-from core.calendar.fetch import FetchPolicy
-from core.calendar.source import CalendarSource
-from core.clock.wall import Clock
-from core.engine.venue import Venue
-from core.settings.home import Home
-from core.settings.schema import Settings
-from core.settings.secrets import Secrets
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.kept import AccountFile, PaperAccount
+from quarterdeck.core.brokers.mt5.paper import paper_broker
+from quarterdeck.core.brokers.mt5.policy import policy_from
+from quarterdeck.core.brokers.mt5.terminals import open_terminal
+from quarterdeck.core.calendar.fetch import FetchPolicy
+from quarterdeck.core.calendar.source import CalendarSource
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.secrets import Secrets
 
 _FETCH_TIMEOUT_S = 20.0
 _CALENDAR_FOLDER = "calendar"

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from core.brokers.base import Broker
-from core.engine.perform import Performer, requests_of
-from core.engine.runner import Runner
-from core.engine.signal_queue import SignalQueue
-from core.model.commands import StopEngine
-from core.model.errors import InvariantBroken
-from core.model.inputs import (
+from quarterdeck.core.brokers.base import Broker
+from quarterdeck.core.engine.perform import Performer, requests_of
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.signal_queue import SignalQueue
+from quarterdeck.core.model.commands import StopEngine
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import (
     AccountRead,
     BarAbsent,
     BarClosed,
@@ -30,11 +30,11 @@ from core.model.inputs import (
     Instruments,
     TimerFired,
 )
-from core.model.market import Bar, Quote
-from core.model.reads import Unknown
-from core.model.signals import NoSignal, Signal
-from core.model.units import M15_NS, NS_PER_MS, NS_PER_S, UtcNs
-from core.settings.schema import Settings
+from quarterdeck.core.model.market import Bar, Quote
+from quarterdeck.core.model.reads import Unknown
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS, NS_PER_MS, NS_PER_S, UtcNs
+from quarterdeck.core.settings.schema import Settings
 
 END_OF_DATA = "the market's data are over"
 """Why a run ends whose market does."""

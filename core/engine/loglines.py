@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.model.effects import (
+from quarterdeck.core.model.effects import (
     Alert,
     CommandDone,
     Effect,
@@ -17,8 +17,8 @@ from core.model.effects import (
     TradeClosed,
     Verdict,
 )
-from core.model.snapshot import LogLine
-from core.model.units import UtcNs
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.model.units import UtcNs
 
 
 def log_line(at_utc_ns: UtcNs, effect: Effect) -> LogLine | None:

@@ -12,21 +12,31 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
-from core.brokers.base import Broker, Connected
-from core.data.recording import conversion_pairs
-from core.engine.lockstep import broker_news
-from core.engine.venue import Venue
-from core.journal.store import NewRun
-from core.journal.tape import TAPE_VERSION
-from core.model.book import Account, TradeMode
-from core.model.candles import Candles
-from core.model.errors import BrokerError, DataError
-from core.model.inputs import AccountRead, BarClosed, BrokerClock, Calendar, History, Input, Instruments, Restored, Started
-from core.model.market import Instrument
-from core.model.reads import Unknown
-from core.model.units import M15_NS, UtcNs
-from core.settings.schema import Settings
-from core.settings.version import code_version
+from quarterdeck.core.brokers.base import Broker, Connected
+from quarterdeck.core.data.recording import conversion_pairs
+from quarterdeck.core.engine.lockstep import broker_news
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.journal.store import NewRun
+from quarterdeck.core.journal.tape import TAPE_VERSION
+from quarterdeck.core.model.book import Account, TradeMode
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.errors import BrokerError, DataError
+from quarterdeck.core.model.inputs import (
+    AccountRead,
+    BarClosed,
+    BrokerClock,
+    Calendar,
+    History,
+    Input,
+    Instruments,
+    Restored,
+    Started,
+)
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.reads import Unknown
+from quarterdeck.core.model.units import M15_NS, UtcNs
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.version import code_version
 
 Step = Callable[[str], None]
 _LATE_BARS_MAX = 1_000

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from core.model.market import Quote
-from core.model.snapshot import DeskView, PairView
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.snapshot import DeskView, PairView
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 
 def with_newest(view: DeskView, quotes: Mapping[str, Quote], at_utc_ns: UtcNs, quote_age_max_s: float) -> DeskView:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from core.clock.wall import Clock
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 _TURN_S = 0.02
 _LAG_MAX_S = 0.25

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from core.brokers.base import Broker
-from core.model.effects import AskBook, AskFate, Cancel, Close, Effect, Modify, Request, Submit
-from core.model.inputs import Absent, Input, Report
+from quarterdeck.core.brokers.base import Broker
+from quarterdeck.core.model.effects import AskBook, AskFate, Cancel, Close, Effect, Modify, Request, Submit
+from quarterdeck.core.model.inputs import Absent, Input, Report
 
 _URGENCY: dict[type, int] = {Cancel: 0, Close: 1, Modify: 2, Submit: 3, AskFate: 4, AskBook: 5}
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from core.desk.desk import Desk
-from core.journal.tape import TapeReader, last_state
-from core.model.book import Account, TradeMode
-from core.model.errors import BrokerError, InvariantBroken
-from core.model.units import H1_NS, UtcNs
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.journal.tape import TapeReader, last_state
+from quarterdeck.core.model.book import Account, TradeMode
+from quarterdeck.core.model.errors import BrokerError, InvariantBroken
+from quarterdeck.core.model.units import H1_NS, UtcNs
 
 Step = Callable[[str], None]
 _KNOWN = """SELECT DISTINCT d.deal_ticket FROM deals AS d JOIN runs AS r ON r.run = d.run

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from core.model.effects import Effect
-from core.model.errors import InvariantBroken
-from core.model.inputs import Input, Stamped
-from core.model.units import UtcNs
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import Input, Stamped
+from quarterdeck.core.model.units import UtcNs
 
 Outlet = Callable[[UtcNs, Effect], None]
 """Somebody who is told each effect: log, link, alerts, counters."""

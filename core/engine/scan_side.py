@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.engine.lockstep import Scans
-from core.engine.machines.place import Place, place_of
-from core.engine.machines.scans import ByMachines
-from core.engine.scanning import Elsewhere
-from core.engine.strategy_process import StrategyProcess
-from core.engine.strategy_side import scans_of
-from core.scan.scanner import Scanner
-from core.settings.secrets import Secrets
+from quarterdeck.core.engine.lockstep import Scans
+from quarterdeck.core.engine.machines.place import Place, place_of
+from quarterdeck.core.engine.machines.scans import ByMachines
+from quarterdeck.core.engine.scanning import Elsewhere
+from quarterdeck.core.engine.strategy_process import StrategyProcess
+from quarterdeck.core.engine.strategy_side import scans_of
+from quarterdeck.core.scan.scanner import Scanner
+from quarterdeck.core.settings.secrets import Secrets
 
 if TYPE_CHECKING:
-    from core.engine.engine import Engine
+    from quarterdeck.core.engine.engine import Engine
 
 
 class ScanSide:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.engine.lockstep import BarScanner
-from core.engine.opening import Opening
-from core.engine.strategy_process import Asked
-from core.model.inputs import History
-from core.model.market import Bar, Instrument
-from core.model.signals import NoSignal, Signal
-from core.scan.history import history_of
-from core.scan.plan import plan_for
-from core.scan.scanner import Scanner
-from core.settings.load import for_pair
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.engine.lockstep import BarScanner
+from quarterdeck.core.engine.opening import Opening
+from quarterdeck.core.engine.strategy_process import Asked
+from quarterdeck.core.model.inputs import History
+from quarterdeck.core.model.market import Bar, Instrument
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.scan.history import history_of
+from quarterdeck.core.scan.plan import plan_for
+from quarterdeck.core.scan.scanner import Scanner
+from quarterdeck.core.settings.load import for_pair
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 _USUAL_SPREAD_PERCENTILE = 50.0
 """The spread that counts as usual is the median of what was seen at that time of the week."""

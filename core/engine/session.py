@@ -16,23 +16,23 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.brokers.simulator.demo import lively_terminal
-from core.brokers.simulator.trouble import fault_rates
-from core.clock.wall import Clock, WallClock
-from core.engine.engine import Engine, RunEnd, Step
-from core.engine.scanning import history_bars, warmup_bars
-from core.engine.strategy_side import strategy_of_a_run
-from core.engine.unattended import tell_failed_start
-from core.engine.venue import Venue
-from core.engine.venues import ReplayRequest, base36, crash_venue, faults_of, replay_venue, simulated_venue
-from core.engine.voice import Watcher
-from core.engine.wish import RunWish, wished_settings
-from core.model.errors import QuarterdeckError, UsageError
-from core.model.snapshot import LogLine
-from core.settings.home import prepare
-from core.settings.load import Loaded
-from core.settings.secrets import Secrets, read_secrets
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.brokers.simulator.demo import lively_terminal
+from quarterdeck.core.brokers.simulator.trouble import fault_rates
+from quarterdeck.core.clock.wall import Clock, WallClock
+from quarterdeck.core.engine.engine import Engine, RunEnd, Step
+from quarterdeck.core.engine.scanning import history_bars, warmup_bars
+from quarterdeck.core.engine.strategy_side import strategy_of_a_run
+from quarterdeck.core.engine.unattended import tell_failed_start
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.engine.venues import ReplayRequest, base36, crash_venue, faults_of, replay_venue, simulated_venue
+from quarterdeck.core.engine.voice import Watcher
+from quarterdeck.core.engine.wish import RunWish, wished_settings
+from quarterdeck.core.model.errors import QuarterdeckError, UsageError
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.settings.home import prepare
+from quarterdeck.core.settings.load import Loaded
+from quarterdeck.core.settings.secrets import Secrets, read_secrets
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 INTERRUPTED = 130
 
@@ -82,7 +82,7 @@ def make_venue(wish: RunWish, loaded: Loaded, strategy: LoadedStrategy, secrets:
         faults = faults_of(rates, settings.simulation.seed)
         terminal = None if strategy.own else lively_terminal(settings, strategy, faults)
         return simulated_venue(settings, run_id=run_id, speed=speed, terminal=terminal, faults=faults)
-    from core.engine.live_venues import live_venue, paper_venue
+    from quarterdeck.core.engine.live_venues import live_venue, paper_venue
 
     if settings.desk.mode == "paper":
         return paper_venue(settings, wish.home, run_id=run_id, clock=clock)

@@ -5,7 +5,7 @@ In memory: one engine scans and decides in one process.
 
 from __future__ import annotations
 
-from core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.signals import NoSignal, Signal
 
 Scanned = Signal | NoSignal
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import msgspec
 
-from core.engine import strategy_wire as wire
-from core.engine.strategy_memory import bound_memory
-from core.model.errors import SettingsError
-from core.pipes.frames import ChildEnd
-from core.scan.look import answered, decoded
-from core.strategy.apart import declared
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.engine import strategy_wire as wire
+from quarterdeck.core.engine.strategy_memory import bound_memory
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.pipes.frames import ChildEnd
+from quarterdeck.core.scan.look import answered, decoded
+from quarterdeck.core.strategy.apart import declared
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 
 _WAITING_MAX = 4
 

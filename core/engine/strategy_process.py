@@ -24,16 +24,16 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from core.clock.wall import Clock
-from core.engine import strategy_wire as wire
-from core.model.errors import SettingsError
-from core.model.signals import NoSignal, Signal
-from core.pipes.frames import Garbled, framed, received
-from core.scan.look import Look, encoded
-from core.scan.plan import STRATEGY_ERROR
-from core.settings.schema import Settings
-from core.strategy.apart import Declared, apart
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.engine import strategy_wire as wire
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.pipes.frames import Garbled, framed, received
+from quarterdeck.core.scan.look import Look, encoded
+from quarterdeck.core.scan.plan import STRATEGY_ERROR
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.apart import Declared, apart
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 _LATE_GRACE_S = 0.25
 """The process ends itself at the limit, with a traceback of where it was; so much later it is ended from here."""
@@ -277,7 +277,7 @@ class StrategyProcess:
             "-P",
             "-u",
             "-m",
-            "core.engine.strategy_child",
+            "quarterdeck.core.engine.strategy_child",
             str(self._section.memory_max_mb),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

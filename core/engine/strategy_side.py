@@ -9,19 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.clock.wall import Clock
-from core.engine.lockstep import Scans
-from core.engine.scanning import Elsewhere, InLoop
-from core.engine.strategy_process import StrategyProcess, Trouble
-from core.engine.voice import Level
-from core.model.effects import Alert
-from core.model.snapshot import LogLine
-from core.scan.scanner import Scanner
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.engine.lockstep import Scans
+from quarterdeck.core.engine.scanning import Elsewhere, InLoop
+from quarterdeck.core.engine.strategy_process import StrategyProcess, Trouble
+from quarterdeck.core.engine.voice import Level
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.scan.scanner import Scanner
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 
 if TYPE_CHECKING:
-    from core.engine.engine import Engine
+    from quarterdeck.core.engine.engine import Engine
 
 Strategy = tuple[LoadedStrategy, StrategyProcess | None]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from core.model.signals import NoSignal, Signal
-from core.pipes.frames import Garbled
-from core.settings.schema import Settings
-from core.strategy.apart import Declared
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.pipes.frames import Garbled
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.apart import Declared
 
 
 class Load(Struct, frozen=True, kw_only=True, tag="load"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from core.model.errors import InvariantBroken
+from quarterdeck.core.model.errors import InvariantBroken
 
 FailureListener = Callable[[str, BaseException, int], None]
 """Told (task, error, failures in a row)."""

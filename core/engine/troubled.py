@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.engine.lockstep import Lockstep, broker_news
-from core.engine.perform import requests_of
-from core.model.inputs import BarAbsent, BarClosed, FeedState, Input, Instruments
-from core.model.reads import Unknown
-from core.model.units import M15_NS, NS_PER_S, UtcNs
+from quarterdeck.core.engine.lockstep import Lockstep, broker_news
+from quarterdeck.core.engine.perform import requests_of
+from quarterdeck.core.model.inputs import BarAbsent, BarClosed, FeedState, Input, Instruments
+from quarterdeck.core.model.reads import Unknown
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs
 
 _REREAD_NS = 60 * NS_PER_S
 """So often at least the broker is asked, whatever it told."""

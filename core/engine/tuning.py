@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from core.model.errors import SettingsError
-from core.model.inputs import SettingsChanged
-from core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
-from core.settings.load import (
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.inputs import SettingsChanged
+from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
+from quarterdeck.core.settings.load import (
     Loaded,
     Own,
     Tree,
@@ -30,9 +30,9 @@ from core.settings.load import (
     with_values,
     without,
 )
-from core.settings.overrides import OVERRIDES_NAME, Return, read_returns, write_overrides
-from core.settings.parameters import TABLES, parameters, sections
-from core.settings.schema import Settings
+from quarterdeck.core.settings.overrides import OVERRIDES_NAME, Return, read_returns, write_overrides
+from quarterdeck.core.settings.parameters import TABLES, parameters, sections
+from quarterdeck.core.settings.schema import Settings
 
 Change = tuple[str, str]
 """(dotted key, value as written in TOML)"""

@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.clock.wall import iso
-from core.model.effects import Alert
-from core.model.errors import HeldError, QuarterdeckError
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.errors import HeldError, QuarterdeckError
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 if TYPE_CHECKING:
-    from core.engine.engine import Engine
+    from quarterdeck.core.engine.engine import Engine
 
 STAMP = "start-failed"
 """In the home; its age says when a failed start was told last. Empty, so that a full disk has room for it."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from core.calendar.source import CalendarSource
-from core.clock.zones import NEW_YORK, next_local_time
-from core.model.inputs import Calendar
-from core.model.units import H1_NS, NS_PER_S, S_PER_HOUR, UtcNs
+from quarterdeck.core.calendar.source import CalendarSource
+from quarterdeck.core.clock.zones import NEW_YORK, next_local_time
+from quarterdeck.core.model.inputs import Calendar
+from quarterdeck.core.model.units import H1_NS, NS_PER_S, S_PER_HOUR, UtcNs
 
 if TYPE_CHECKING:
-    from core.engine.engine import Engine
+    from quarterdeck.core.engine.engine import Engine
 
 _DAY_START_S = 17 * S_PER_HOUR
 _CALENDAR_WAIT_MIN_S = 1.0

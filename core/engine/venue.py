@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from core.brokers.base import Broker
-from core.brokers.simulator.faults import Faults
-from core.calendar.source import CalendarSource
-from core.engine.lockstep import SteppedTerminal
-from core.model.book import TradeMode
-from core.model.inputs import News
-from core.model.units import UtcNs
+from quarterdeck.core.brokers.base import Broker
+from quarterdeck.core.brokers.simulator.faults import Faults
+from quarterdeck.core.calendar.source import CalendarSource
+from quarterdeck.core.engine.lockstep import SteppedTerminal
+from quarterdeck.core.model.book import TradeMode
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.units import UtcNs
 
 
 class Venue(Struct, kw_only=True):

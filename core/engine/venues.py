@@ -13,27 +13,27 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.inprocess import InProcess
-from core.brokers.mt5.policy import policy_from
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.simulator.faults import FaultRates, Faults
-from core.brokers.simulator.market_crash import CRASH_UTC_NS
-from core.brokers.simulator.opening import crash_terminal, recorded_terminal, seeded_terminal
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.brokers.simulator.trouble import TroubledLine, fault_words
-from core.calendar.read import read_calendar
-from core.clock.wall import iso
-from core.data.recording import load_recording
-from core.data.series import Recording
-from core.engine.venue import Venue
-from core.model.book import TradeMode
-from core.model.errors import DataError
-from core.model.inputs import News
-from core.model.units import DAY_NS, H1_NS, NS_PER_S, UtcNs
-from core.settings.home import Home
-from core.settings.load import for_pair, shipped_settings
-from core.settings.schema import Settings
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.brokers.mt5.policy import policy_from
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.faults import FaultRates, Faults
+from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS
+from quarterdeck.core.brokers.simulator.opening import crash_terminal, recorded_terminal, seeded_terminal
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.trouble import TroubledLine, fault_words
+from quarterdeck.core.calendar.read import read_calendar
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.data.series import Recording
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.model.book import TradeMode
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.units import DAY_NS, H1_NS, NS_PER_S, UtcNs
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import for_pair, shipped_settings
+from quarterdeck.core.settings.schema import Settings
 
 REPLAY_RUN_ID = "replay"
 _BEGINS_NS = 3 * DAY_NS

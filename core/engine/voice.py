@@ -10,14 +10,14 @@ import logging
 from collections.abc import Callable
 from typing import Literal
 
-from core.clock.wall import Clock
-from core.engine.alerting import AlertSender
-from core.engine.loglines import log_line, said_beside
-from core.journal.logs import LibraryLog, LogFile
-from core.link.messages import Bye
-from core.model.effects import Alert, Effect
-from core.model.snapshot import LogLine, Snapshot
-from core.model.units import UtcNs
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.engine.alerting import AlertSender
+from quarterdeck.core.engine.loglines import log_line, said_beside
+from quarterdeck.core.journal.logs import LibraryLog, LogFile
+from quarterdeck.core.link.messages import Bye
+from quarterdeck.core.model.effects import Alert, Effect
+from quarterdeck.core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.model.units import UtcNs
 
 Level = Literal["info", "warning", "error", "critical"]
 Told = Snapshot | LogLine | Bye

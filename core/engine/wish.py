@@ -11,8 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.settings.home import Home
-from core.settings.load import Loaded, load_settings
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import Loaded, load_settings
 
 CRASH_AGE_MAX_HOURS = 12.0
 """Entries end more than four hours before the crash: with the usual limit of age nothing would be left to meet it."""

@@ -5,11 +5,11 @@ Promises: a quiet symbol outside its own hours is closed, not stale. Does not: r
 
 from __future__ import annotations
 
-from core.filters.hours import EarlyClose, is_open, next_open
-from core.filters.ruling import Ruling
-from core.model.market import Instrument, Quote
-from core.model.signals import Check
-from core.model.units import NS_PER_S, Price, PriceDistance, UtcNs
+from quarterdeck.core.filters.hours import EarlyClose, is_open, next_open
+from quarterdeck.core.filters.ruling import Ruling
+from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import NS_PER_S, Price, PriceDistance, UtcNs
 
 
 def quote_age(

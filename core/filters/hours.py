@@ -12,12 +12,12 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK, day_and_second, next_local_time, utc_of_local, week_second
-from core.filters.ruling import Ruling
-from core.model.decimals import rounded
-from core.model.market import Instrument
-from core.model.signals import Check
-from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, UtcNs
+from quarterdeck.core.clock.zones import NEW_YORK, day_and_second, next_local_time, utc_of_local, week_second
+from quarterdeck.core.filters.ruling import Ruling
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, UtcNs
 
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 WEEK_OPEN_S = 17 * S_PER_HOUR

@@ -12,11 +12,11 @@ from bisect import bisect_left, bisect_right
 
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK, next_local_time
-from core.filters.ruling import Ruling
-from core.model.inputs import Calendar, News
-from core.model.signals import Check
-from core.model.units import DAY_NS, NS_PER_S, S_PER_HOUR, S_PER_MINUTE, UtcNs
+from quarterdeck.core.clock.zones import NEW_YORK, next_local_time
+from quarterdeck.core.filters.ruling import Ruling
+from quarterdeck.core.model.inputs import Calendar, News
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, S_PER_HOUR, S_PER_MINUTE, UtcNs
 
 ALL_CURRENCIES = "ALL"
 HOLIDAY = "holiday"

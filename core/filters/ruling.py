@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.model.signals import Check
-from core.model.units import UtcNs
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import UtcNs
 
 
 class Ruling(Struct, frozen=True, kw_only=True):

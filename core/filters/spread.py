@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.filters.ruling import Ruling
-from core.model.signals import Check
-from core.model.units import NS_PER_S, S_PER_DAY, PriceDistance, UtcNs
+from quarterdeck.core.filters.ruling import Ruling
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, PriceDistance, UtcNs
 
 QUARTERS_OF_WEEK = 672
 _QUARTER_S = 900

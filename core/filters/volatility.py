@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.filters.ruling import Ruling
-from core.model.signals import Check
-from core.model.units import Price, PriceDistance
+from quarterdeck.core.filters.ruling import Ruling
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Price, PriceDistance
 
 
 def atr_price(atr: PriceDistance, price: Price, *, max_fraction: float) -> Ruling:

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.model.effects import Effect
-from core.model.inputs import Fate, Input
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.inputs import Fate, Input
 
 _ENCODER = msgspec.msgpack.Encoder()
 _INPUTS: msgspec.msgpack.Decoder[Input] = msgspec.msgpack.Decoder(Input)

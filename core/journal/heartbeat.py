@@ -14,10 +14,10 @@ from typing import Literal, Protocol
 import msgspec
 from msgspec import Struct
 
-from core.clock.wall import iso
-from core.model.errors import NoEngineError, VerdictError
-from core.model.snapshot import Snapshot
-from core.model.units import NS_PER_S, Money, UtcNs
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.model.errors import NoEngineError, VerdictError
+from quarterdeck.core.model.snapshot import Snapshot
+from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
 
 _ROOM_BYTES = 4096
 """The file is padded to a multiple of this, so that overwriting it takes no new room."""

@@ -20,10 +20,10 @@ from typing import Any, Final
 
 import msgspec
 
-from core.clock.wall import Clock, iso
-from core.model.snapshot import LogLine
-from core.model.units import NS_PER_MS, NS_PER_S, UtcNs
-from core.settings.schema import JournalSection
+from quarterdeck.core.clock.wall import Clock, iso
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S, UtcNs
+from quarterdeck.core.settings.schema import JournalSection
 
 LOG_NAME: Final = "engine.log"
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}

@@ -20,10 +20,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from core.clock.wall import Clock, iso
-from core.model.errors import HeldError, StorageError
-from core.model.units import UtcNs
-from core.settings.home import Home, platform_home
+from quarterdeck.core.clock.wall import Clock, iso
+from quarterdeck.core.model.errors import HeldError, StorageError
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.home import Home, platform_home
 
 if sys.platform == "win32":
     import ctypes

@@ -17,9 +17,9 @@ import struct
 from collections.abc import Iterator
 from zlib import crc32
 
-from core.model.inputs import Stamped
-from core.model.market import Instrument, Quote
-from core.model.units import NS_PER_MS
+from quarterdeck.core.model.inputs import Stamped
+from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.units import NS_PER_MS
 
 QUOTE_BYTES = 13
 BLOCK_QUOTES = 256

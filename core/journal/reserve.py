@@ -19,7 +19,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from core.model.errors import StorageError
+from quarterdeck.core.model.errors import StorageError
 
 _MARK = b"QDKRSV1\n"
 _HEAD = struct.Struct("<II")

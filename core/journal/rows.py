@@ -12,11 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.journal.codec import encode, tag_of
-from core.model import effects as fx
-from core.model import inputs as ins
-from core.model.signals import NoSignal, Signal
-from core.model.units import UtcNs
+from quarterdeck.core.journal.codec import encode, tag_of
+from quarterdeck.core.model import effects as fx
+from quarterdeck.core.model import inputs as ins
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import UtcNs
 
 Row = tuple[Any, ...]
 _NO_FATE = ("", None, None)

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from core.model.errors import StorageError
+from quarterdeck.core.model.errors import StorageError
 
 APPLICATION_ID = 0x51444B4A
 """Marks the file as ours in SQLite's header: "QDKJ"."""

@@ -14,16 +14,16 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from core.clock.wall import Clock
-from core.journal.codec import decode_effect, decode_input, encode, link_of, tag_of
-from core.journal.quotes import QUOTE_BYTES, Block, Grid
-from core.journal.reserve import Kept
-from core.journal.rows import Batch, Place, Row, add_effect, add_input
-from core.journal.schema import TABLES, open_writable
-from core.model.effects import Effect
-from core.model.inputs import Instruments, SettingsChanged, Stamped, Started
-from core.model.market import Quote
-from core.model.units import DAY_NS, UtcNs
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.journal.codec import decode_effect, decode_input, encode, link_of, tag_of
+from quarterdeck.core.journal.quotes import QUOTE_BYTES, Block, Grid
+from quarterdeck.core.journal.reserve import Kept
+from quarterdeck.core.journal.rows import Batch, Place, Row, add_effect, add_input
+from quarterdeck.core.journal.schema import TABLES, open_writable
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.inputs import Instruments, SettingsChanged, Stamped, Started
+from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.units import DAY_NS, UtcNs
 
 UNCHAINED = -1
 """Chain of rows that were completed from the reserve: what stood before them is not known."""

@@ -18,14 +18,14 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from core.journal.codec import decode_input, link_of
-from core.journal.quotes import QUOTE_BYTES, unpack
-from core.journal.schema import open_readonly, storage_error
-from core.journal.store import UNCHAINED
-from core.model.book import TradeMode
-from core.model.errors import StorageError
-from core.model.inputs import Input, Restored, Stamped
-from core.model.units import UtcNs
+from quarterdeck.core.journal.codec import decode_input, link_of
+from quarterdeck.core.journal.quotes import QUOTE_BYTES, unpack
+from quarterdeck.core.journal.schema import open_readonly, storage_error
+from quarterdeck.core.journal.store import UNCHAINED
+from quarterdeck.core.model.book import TradeMode
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.inputs import Input, Restored, Stamped
+from quarterdeck.core.model.units import UtcNs
 
 TAPE_VERSION = 1
 """Rises when a tag or field is renamed, re-used or given a new meaning; `_READERS` keeps a reader for each older one."""

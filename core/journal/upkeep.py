@@ -13,8 +13,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from core.journal.schema import open_readonly
-from core.model.units import DAY_NS, UtcNs
+from quarterdeck.core.journal.schema import open_readonly
+from quarterdeck.core.model.units import DAY_NS, UtcNs
 
 _STEP_ROWS = 500
 _TAPE_TABLES = ("tape", "effects", "verdicts", "signals", "no_signals", "checkpoints")

@@ -21,18 +21,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from core.clock.wall import Clock
-from core.journal import upkeep
-from core.journal.codec import encode
-from core.journal.reserve import Kept, Reserve
-from core.journal.rows import REQUESTS
-from core.journal.schema import storage_error
-from core.journal.store import Beat, Checkpoint, Entry, ErrorRow, NewRun, Store
-from core.model.effects import Effect
-from core.model.errors import InvariantBroken
-from core.model.inputs import CommandGiven, DealSeen, Report, Stamped
-from core.model.units import DAY_NS, H1_NS, UtcNs
-from core.settings.schema import JournalSection
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.journal import upkeep
+from quarterdeck.core.journal.codec import encode
+from quarterdeck.core.journal.reserve import Kept, Reserve
+from quarterdeck.core.journal.rows import REQUESTS
+from quarterdeck.core.journal.schema import storage_error
+from quarterdeck.core.journal.store import Beat, Checkpoint, Entry, ErrorRow, NewRun, Store
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import CommandGiven, DealSeen, Report, Stamped
+from quarterdeck.core.model.units import DAY_NS, H1_NS, UtcNs
+from quarterdeck.core.settings.schema import JournalSection
 
 RESERVE_SUFFIX = ".reserve"
 _QUEUE_MAX = 20_000

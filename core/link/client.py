@@ -18,7 +18,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 
-from core.link.messages import (
+from quarterdeck.core.link.messages import (
     LINK_VERSION,
     MESSAGE_BYTES_MAX,
     Answer,
@@ -36,10 +36,10 @@ from core.link.messages import (
     ReplayControl,
     Welcome,
 )
-from core.link.place import Place, find_place
-from core.model.commands import Command
-from core.model.errors import NoEngineError
-from core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.link.place import Place, find_place
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.errors import NoEngineError
+from quarterdeck.core.model.snapshot import LogLine, Snapshot
 
 _LOG_LINES_MAX = 2_000
 _SEE_STATUS = "see `quarterdeck status`"

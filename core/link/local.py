@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 
-from core.link.client import EventBox
-from core.link.messages import AnswerBody, Bye, CommandResult, Event, LinkState, Question, ReplayControl
-from core.link.server import EngineSide, safely
-from core.model.commands import Command
-from core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.link.client import EventBox
+from quarterdeck.core.link.messages import AnswerBody, Bye, CommandResult, Event, LinkState, Question, ReplayControl
+from quarterdeck.core.link.server import EngineSide, safely
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.snapshot import LogLine, Snapshot
 
 
 class LocalClient:

@@ -11,15 +11,15 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from core.link.trades import AskRecord, AskStory, RecordNow, Story, TradeFilter
-from core.model.book import TradeMode
-from core.model.commands import Command
-from core.model.effects import TradeClosed, Verdict
-from core.model.inputs import News
-from core.model.market import Bar
-from core.model.snapshot import DeskView, LogLine, Snapshot
-from core.model.units import Lots, Money, Price, UtcNs
-from core.settings.parameters import Parameter
+from quarterdeck.core.link.trades import AskRecord, AskStory, RecordNow, Story, TradeFilter
+from quarterdeck.core.model.book import TradeMode
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.effects import TradeClosed, Verdict
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.snapshot import DeskView, LogLine, Snapshot
+from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
+from quarterdeck.core.settings.parameters import Parameter
 
 LINK_VERSION = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024

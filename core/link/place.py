@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from core.model.errors import NoEngineError
+from quarterdeck.core.model.errors import NoEngineError
 
 SOCKET_NAME = "link.sock"
 PLACE_NAME = "link.json"

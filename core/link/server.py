@@ -19,7 +19,7 @@ import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve, unix_serve
 from websockets.exceptions import ConnectionClosed
 
-from core.link.messages import (
+from quarterdeck.core.link.messages import (
     LINK_VERSION,
     MESSAGE_BYTES_MAX,
     Answer,
@@ -36,10 +36,10 @@ from core.link.messages import (
     ReplayControl,
     Welcome,
 )
-from core.link.place import Place, choose_place, clear_socket, publish_place, retract_place
-from core.model.commands import Command
-from core.model.errors import QuarterdeckError
-from core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.link.place import Place, choose_place, clear_socket, publish_place, retract_place
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.model.snapshot import LogLine, Snapshot
 
 _LINES_PER_CLIENT_MAX = 1_000
 _CLIENTS_MAX = 32

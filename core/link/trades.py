@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from core.model.effects import TradeClosed
-from core.model.signals import Check
-from core.model.units import DAY_NS, NS_PER_S, Money, UtcNs
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, Money, UtcNs
 
 FOREVER_UTC_NS: Final = 2**62
 FILTER_WORDS: Final = "pair or currency, buy, sell, won, lost, exit, 7d, today, 2024-07, 2024-07-01..2024-08-05"

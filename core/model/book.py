@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.model.market import Side
-from core.model.units import Lots, Money, Price, UtcNs
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
 TradeMode = Literal["real", "demo", "paper", "replay", "simulated"]
 """Where the money is: a real account, a broker's demo, paper fills on a live feed, recorded days, the simulated market."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.model.units import Lots, Price
+from quarterdeck.core.model.units import Lots, Price
 
 
 class Pause(Struct, frozen=True, kw_only=True, tag="pause"):

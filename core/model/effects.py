@@ -10,9 +10,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.model.market import Side
-from core.model.signals import Check
-from core.model.units import Lots, Money, Price, UtcNs
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
 
 class Submit(Struct, frozen=True, kw_only=True, tag="submit"):

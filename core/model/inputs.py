@@ -12,11 +12,11 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from core.model.book import Account, BrokerOrder, BrokerPosition, Deal
-from core.model.commands import Command
-from core.model.market import Bar, Instrument, Quote
-from core.model.signals import NoSignal, Signal
-from core.model.units import Lots, Price, UtcNs
+from quarterdeck.core.model.book import Account, BrokerOrder, BrokerPosition, Deal
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.market import Bar, Instrument, Quote
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import Lots, Price, UtcNs
 
 
 class Started(Struct, frozen=True, kw_only=True, tag="started"):

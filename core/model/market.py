@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.model.units import H1_NS, M15_NS, Lots, Price, UtcNs
+from quarterdeck.core.model.units import H1_NS, M15_NS, Lots, Price, UtcNs
 
 Timeframe = Literal["M1", "M5", "M15", "H1"]
 TIMEFRAME_NS: dict[str, int] = {"M1": M15_NS // 15, "M5": M15_NS // 3, "M15": M15_NS, "H1": H1_NS}

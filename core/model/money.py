@@ -17,8 +17,8 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from core.model.market import Instrument, Side
-from core.model.units import Lots, Money, Price
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.units import Lots, Money, Price
 
 ConversionRule = Literal["by_deal", "by_market"]
 """The server's option for FX symbols: by the closing deal's direction (usual), or the worse rate for the client."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.model.units import Price
+from quarterdeck.core.model.units import Price
 
 
 def pip_price(symbol: str, base_currency: str, profit_currency: str, digits: int, override: Price | None = None) -> Price:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from core.model.units import UtcNs
+from quarterdeck.core.model.units import UtcNs
 
 T = TypeVar("T")
 

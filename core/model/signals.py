@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.model.market import Side
-from core.model.units import M15_NS, Price, UtcNs
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import M15_NS, Price, UtcNs
 
 
 class Check(Struct, frozen=True, gc=False):

@@ -10,11 +10,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.model.book import Account, TradeMode
-from core.model.inputs import News
-from core.model.market import Side
-from core.model.signals import Check
-from core.model.units import Lots, Money, Price, UtcNs
+from quarterdeck.core.model.book import Account, TradeMode
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
 State = Literal["STARTING", "ACTIVE", "REDUCE_ONLY", "HALTED"]
 

@@ -13,8 +13,8 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.model.signals import Check
-from core.model.units import Money, UtcNs
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Money, UtcNs
 
 Rearm = Literal["day", "operator", "itself"]
 """How a breaker comes back: at the day's start, by the operator's word, or when its figure is good again."""

@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from core.model.candles import FloatArray, IntArray
-from core.model.signals import Check
-from core.model.units import Money
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Money
 
 Policy = Literal["skip", "shrink", "hedge"]
 _HALVINGS = 40

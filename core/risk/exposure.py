@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from core.model.market import Instrument, Side
-from core.model.money import Rates, Valuer
-from core.model.signals import Check
-from core.model.units import Lots, Money, Price
-from core.risk.sizing import Cap
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.money import Rates, Valuer
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Lots, Money, Price
+from quarterdeck.core.risk.sizing import Cap
 
 
 class ExposurePolicy(Struct, frozen=True, kw_only=True):

@@ -13,8 +13,8 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.model.signals import Check
-from core.model.units import Lots, Money, UtcNs
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Lots, Money, UtcNs
 
 Action = Literal["go", "reduce_only", "close"]
 _NOISE = 1e-9

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
-from core.model.decimals import rounded
-from core.model.market import Instrument, Side
-from core.model.units import Lots, Price, PriceDistance
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.units import Lots, Price, PriceDistance
 
 _NOISE = 1e-9
 _DECIMALS = 8

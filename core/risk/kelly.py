@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.model.signals import Check
+from quarterdeck.core.model.signals import Check
 
 _EDGE = 1e-12
 _STEPS_MAX = 100

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.model.market import Instrument, Side
-from core.model.money import Rates, Valuer
-from core.model.signals import Check
-from core.model.units import Lots, Money, Pips, Price, PriceDistance
-from core.risk.grid import price_away
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.money import Rates, Valuer
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Lots, Money, Pips, Price, PriceDistance
+from quarterdeck.core.risk.grid import price_away
 
 
 class SlippagePolicy(Struct, frozen=True, kw_only=True):

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.model.market import Instrument, Side
-from core.model.money import Rates, Valuer
-from core.model.signals import Check
-from core.model.units import Lots, Money, Price, PriceDistance
-from core.risk.grid import floor_lots, grid_lots, price_away, steps_of
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.money import Rates, Valuer
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Lots, Money, Price, PriceDistance
+from quarterdeck.core.risk.grid import floor_lots, grid_lots, price_away, steps_of
 
 _CENT_NOISE = 1e-9
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.candles import Candles
-from core.model.market import Bar
-from core.model.units import H1_NS, M15_NS
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.units import H1_NS, M15_NS
 
 
 def h1_of(m15: Candles, *, cut: bool = True) -> Candles:

@@ -11,16 +11,16 @@ from math import nan
 
 import numpy as np
 
-from core.model.candles import Candles, FloatArray, floats
-from core.model.market import Instrument
-from core.model.signals import NoSignal, Signal
-from core.scan.bars import h1_of
-from core.scan.features import atr_h1, atr_m15, measured
-from core.scan.look import Look, answered, prepared
-from core.scan.plan import Figures, Plan, judged, withheld
-from core.strategy.foreign import Failed, attempted
-from core.strategy.interface import BoolArray, Columns
-from core.strategy.windows import closed_h1_rows
+from quarterdeck.core.model.candles import Candles, FloatArray, floats
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.scan.bars import h1_of
+from quarterdeck.core.scan.features import atr_h1, atr_m15, measured
+from quarterdeck.core.scan.look import Look, answered, prepared
+from quarterdeck.core.scan.plan import Figures, Plan, judged, withheld
+from quarterdeck.core.strategy.foreign import Failed, attempted
+from quarterdeck.core.strategy.interface import BoolArray, Columns
+from quarterdeck.core.strategy.windows import closed_h1_rows
 
 _UNRANKED: FloatArray = np.zeros(0)
 

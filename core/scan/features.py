@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from core.model.candles import Candles, FloatArray
-from core.scan.plan import ATR_BARS, Figures
-from core.strategy.talib_light import atr
-from core.strategy.windows import mean_true_range
+from quarterdeck.core.model.candles import Candles, FloatArray
+from quarterdeck.core.scan.plan import ATR_BARS, Figures
+from quarterdeck.core.strategy.talib_light import atr
+from quarterdeck.core.strategy.windows import mean_true_range
 
 _RANKED_ROWS_MIN = 480
 """A week of quarter hours; under that a rank says nothing."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.inputs import History
-from core.model.units import NS_PER_S, S_PER_DAY, PriceDistance
-from core.scan.bars import h1_of
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.inputs import History
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, PriceDistance
+from quarterdeck.core.scan.bars import h1_of
 
 QUARTERS_A_WEEK = 672
 _QUARTER_S = 900

@@ -13,15 +13,15 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from core.model.candles import Candles
-from core.model.errors import invariant
-from core.model.market import Instrument
-from core.model.signals import NoSignal, Signal
-from core.model.units import UtcNs
-from core.scan.plan import STRATEGY_ERROR, Figures, judged, withheld
-from core.strategy.foreign import Failed, attempted
-from core.strategy.interface import BoolArray, Columns, Strategy
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.scan.plan import STRATEGY_ERROR, Figures, judged, withheld
+from quarterdeck.core.strategy.foreign import Failed, attempted
+from quarterdeck.core.strategy.interface import BoolArray, Columns, Strategy
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 _WHOLE, _PRICE = "<i8", "<f8"
 _COLUMNS = (

@@ -12,15 +12,15 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from core.model.market import Instrument, Side
-from core.model.signals import Features, NoSignal, Signal
-from core.model.units import UtcNs
-from core.settings.load import for_pair
-from core.settings.schema import Settings
-from core.strategy.foreign import Failed, attempted
-from core.strategy.interface import Columns, Decision, Strategy
-from core.strategy.load import LoadedStrategy
-from core.strategy.talib_light import recursive_bars
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.signals import Features, NoSignal, Signal
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.load import for_pair
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.foreign import Failed, attempted
+from quarterdeck.core.strategy.interface import Columns, Decision, Strategy
+from quarterdeck.core.strategy.load import LoadedStrategy
+from quarterdeck.core.strategy.talib_light import recursive_bars
 
 ATR_BARS = 14
 """What ATR means wherever the desk speaks of ATR(M15) or ATR(H1)."""

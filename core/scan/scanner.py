@@ -13,19 +13,19 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from core.model.candles import Candles, FloatArray
-from core.model.errors import InvariantBroken, invariant
-from core.model.market import Bar, Instrument
-from core.model.signals import NoSignal, Signal
-from core.model.units import H1_NS, M15_NS
-from core.scan.bars import h1_of, hour_difference
-from core.scan.columns import warming
-from core.scan.features import atr_h1, atr_m15, measured
-from core.scan.look import Look, answered
-from core.scan.plan import Plan, plan_for, withheld
-from core.scan.window import BarWindow
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.model.candles import Candles, FloatArray
+from quarterdeck.core.model.errors import InvariantBroken, invariant
+from quarterdeck.core.model.market import Bar, Instrument
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import H1_NS, M15_NS
+from quarterdeck.core.scan.bars import h1_of, hour_difference
+from quarterdeck.core.scan.columns import warming
+from quarterdeck.core.scan.features import atr_h1, atr_m15, measured
+from quarterdeck.core.scan.look import Look, answered
+from quarterdeck.core.scan.plan import Plan, plan_for, withheld
+from quarterdeck.core.scan.window import BarWindow
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 _SLACK_ROWS = 512
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.candles import Candles
-from core.model.market import Bar
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Bar
 
 _SLACK_ROWS = 512
 _PRICES = ("open", "high", "low", "close")

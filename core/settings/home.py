@@ -16,8 +16,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from core.model.errors import StorageError
-from core.settings.shipped import shipped_root
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.settings.shipped import shipped_root
 
 HOME_VARIABLE = "QUARTERDECK_HOME"
 _OURS = frozenset({"desk", "account", "simulation", "strategy", "risk", "breakers", "care", "execution", "engine"})

@@ -18,12 +18,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.clock.zones import known_zone
-from core.model.errors import SettingsError
-from core.settings.overrides import OVERRIDES_NAME, Override, read_overrides
-from core.settings.parameters import OWN, TABLES, Parameter, parameters, sections, table_annotation
-from core.settings.schema import Settings
-from core.settings.shipped import shipped_text
+from quarterdeck.core.clock.zones import known_zone
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.settings.overrides import OVERRIDES_NAME, Override, read_overrides
+from quarterdeck.core.settings.parameters import OWN, TABLES, Parameter, parameters, sections, table_annotation
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.shipped import shipped_text
 
 SETTINGS_NAME = "settings.toml"
 Tree = dict[str, Any]

@@ -15,8 +15,8 @@ import msgspec
 import tomli_w
 from msgspec import Struct
 
-from core.model.errors import SettingsError, StorageError
-from core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
+from quarterdeck.core.model.errors import SettingsError, StorageError
+from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
 
 OVERRIDES_NAME = "overrides.toml"
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from core.settings.schema import Section, Settings
+from quarterdeck.core.settings.schema import Section, Settings
 
 TABLES = ("pip", "pair")
 """Top-level keys that are tables by symbol, not sections."""

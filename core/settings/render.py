@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.settings.load import Tree, look_up, shown
-from core.settings.parameters import Parameter, meaning_of, parameters, sections
+from quarterdeck.core.settings.load import Tree, look_up, shown
+from quarterdeck.core.settings.parameters import Parameter, meaning_of, parameters, sections
 
 _HEAD = """\
 # Quarterdeck's settings. Every default stands here and nowhere else. A file of your own may hold a few keys only; what it

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from core.model.errors import SettingsError
+from quarterdeck.core.model.errors import SettingsError
 
 PASSWORD_VARIABLE = "QUARTERDECK_PASSWORD"
 URLS_VARIABLE = "QUARTERDECK_ALERT_URLS"

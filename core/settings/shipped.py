@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from core.model.errors import StorageError
+from quarterdeck.core.model.errors import StorageError
 
 _PACKAGE_DATA = "_shipped"
 
@@ -18,9 +18,9 @@ _PACKAGE_DATA = "_shipped"
 @cache
 def shipped_root() -> Path:
     """Folder that holds the shipped files: inside the installed package, or the top of the checkout."""
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parents[2]  # `quarterdeck` when installed, the top of a checkout otherwise
     installed = package / _PACKAGE_DATA
-    return installed if installed.is_dir() else package.parent
+    return installed if installed.is_dir() else package
 
 
 def shipped_text(name: str) -> str:

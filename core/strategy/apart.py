@@ -11,12 +11,12 @@ from typing import ClassVar, NoReturn
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.model.candles import Candles
-from core.model.errors import InvariantBroken
-from core.model.market import Instrument
-from core.settings.parameters import Parameter
-from core.strategy.interface import Columns
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.settings.parameters import Parameter
+from quarterdeck.core.strategy.interface import Columns
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 
 class Declared(Struct, frozen=True, kw_only=True, tag="declared"):

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.model.errors import InvariantBroken
+from quarterdeck.core.model.errors import InvariantBroken
 
 _TEXT_LETTERS_MAX = 200
 

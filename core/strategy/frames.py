@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from msgspec import Struct
 
-from core.model.candles import Candles
-from core.model.market import Instrument
-from core.model.signals import Check
-from core.strategy.interface import BoolArray, Columns, Decision
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.strategy.interface import BoolArray, Columns, Decision
 
 _H1_BARS = 250
 _M15_BARS = 1000

@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.market import Instrument, Side
-from core.model.signals import Check
-from core.model.units import Price
-from core.strategy.windows import closed_h1_rows
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Price
+from quarterdeck.core.strategy.windows import closed_h1_rows
 
 BoolArray = npt.NDArray[np.bool_]
 Regime = Literal["low", "normal", "high", "unknown"]

@@ -12,6 +12,7 @@ This is the one module of the room that reads files, and only at the start.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys  # impure: a class's annotations are looked up in its registered module
 from pathlib import Path  # impure: strategy files are read here, once, at the start
 from types import ModuleType
@@ -22,22 +23,26 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.model.candles import Candles
-from core.model.errors import SettingsError
-from core.model.market import Instrument
-from core.model.units import H1_NS, M15_NS
-from core.settings.load import for_pair
-from core.settings.parameters import Parameter, own_parameters
-from core.settings.schema import Settings, StrategySection
-from core.strategy import interface, talib_light, trend, windows
-from core.strategy.foreign import Failed, attempted
-from core.strategy.frames import FramesStrategy, is_frames_rule
-from core.strategy.interface import Strategy
-from core.strategy.trend import TrendStrategy
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import H1_NS, M15_NS
+from quarterdeck.core.settings.extras import extra_of, install_hint, is_installed
+from quarterdeck.core.settings.load import for_pair
+from quarterdeck.core.settings.parameters import Parameter, own_parameters
+from quarterdeck.core.settings.schema import Settings, StrategySection
+from quarterdeck.core.strategy import interface, talib_light, trend, windows
+from quarterdeck.core.strategy.foreign import Failed, attempted
+from quarterdeck.core.strategy.frames import FramesStrategy, is_frames_rule
+from quarterdeck.core.strategy.interface import Strategy
+from quarterdeck.core.strategy.trend import TrendStrategy
 
 _HASH_DIGITS = 16
 _TRIED_ROWS = 40
 _TEMPLATE = "template.py.txt"
+_MISSING_MODULE = re.compile(r"No module named '(\w+)")
+_OLD_NAMES = ("core", "tui", "cli")
+"""Up to version 0.1 the program was imported by these names."""
 _TIMEFRAMES = ("M15", "H1")
 _WANTED = ("name", "timeframes", "Parameters", "warmup_bars", "warmup_h1_bars", "prepare", "candidates", "decide")
 
@@ -147,7 +152,12 @@ def _class(section: StrategySection, home: Path | None) -> tuple[Any, bytes]:
             f"strategy.name = {section.name!r}: {path} has no such class; it has {', '.join(usable) or 'no strategy'}",
             what_to_do="set strategy.name to a class of that file",
         )
-    return _complete(named[0], path), _unix(source)
+    kind = _complete(named[0], path)
+    if is_frames_rule(kind) and not is_installed("pandas"):
+        raise SettingsError(
+            f"{path}: {section.name} works on pandas frames, and pandas is not installed", what_to_do=install_hint("frames")
+        )
+    return kind, _unix(source)
 
 
 def _read(path: Path) -> tuple[ModuleType, bytes]:
@@ -194,8 +204,18 @@ def _executed(path: Path, source: bytes) -> ModuleType:
     sys.modules[name] = module  # annotations are looked up there
     done = attempted(str(path), _run, source, module)
     if isinstance(done, Failed):
-        raise SettingsError(f"{path}: line {done.line}: {done.error}", what_to_do="mend that line")
+        raise SettingsError(f"{path}: line {done.line}: {done.error}", what_to_do=_remedy(done.error))
     return module
+
+
+def _remedy(error: str) -> str:
+    """What to do about a file that cannot be executed."""
+    found = _MISSING_MODULE.search(error)
+    top = found[1] if found else ""
+    if top in _OLD_NAMES:
+        return f"the program is one package now: write `from quarterdeck import ...` instead of {top}"
+    extra = extra_of(top)
+    return "correct that line" if extra is None else install_hint(extra)
 
 
 def _run(source: bytes, module: ModuleType) -> None:

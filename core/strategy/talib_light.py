@@ -11,7 +11,7 @@ import sys  # impure: TA-Lib's own import must not find pandas
 from types import ModuleType
 from typing import Any
 
-from core.model.candles import FloatArray
+from quarterdeck.core.model.candles import FloatArray
 
 _HEAVY = ("pandas", "polars")
 _EMA_BARS_X = 20

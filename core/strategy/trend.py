@@ -15,13 +15,23 @@ from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Struct
 
-from core.model.candles import Candles, FloatArray
-from core.model.market import Instrument, Side
-from core.model.signals import Check
-from core.settings.schema import number
-from core.strategy.interface import BoolArray, Columns, Decision, Regime, Trend
-from core.strategy.talib_light import atr, ema, highest, lowest, recursive_bars, rsi
-from core.strategy.windows import efficiency, lagged, lagged_mean, mean_true_range, onto_m15, ramp, slope, true_range, window_mean
+from quarterdeck.core.model.candles import Candles, FloatArray
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.settings.schema import number
+from quarterdeck.core.strategy.interface import BoolArray, Columns, Decision, Regime, Trend
+from quarterdeck.core.strategy.talib_light import atr, ema, highest, lowest, recursive_bars, rsi
+from quarterdeck.core.strategy.windows import (
+    efficiency,
+    lagged,
+    lagged_mean,
+    mean_true_range,
+    onto_m15,
+    ramp,
+    slope,
+    true_range,
+    window_mean,
+)
 
 _BARS_A_DAY = 96
 _REGIMES: tuple[Regime, ...] = ("low", "normal", "high")

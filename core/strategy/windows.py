@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.units import H1_NS, M15_NS
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.units import H1_NS, M15_NS
 
 _FEW_WINDOWS = 64
 """Up to so many windows are summed in one call, beyond it bar by bar over all of them: the same sums in the same order."""

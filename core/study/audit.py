@@ -18,13 +18,13 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import Struct
 
-from core.clock.wall import iso
-from core.journal.codec import decode_effect, encode, same_effect, tag_of
-from core.journal.tape import Entry, Run, TapeReader
-from core.model.effects import Effect, TradeClosed, Verdict
-from core.model.errors import StorageError
-from core.model.inputs import Input, Stamped
-from core.model.units import UtcNs
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.journal.codec import decode_effect, encode, same_effect, tag_of
+from quarterdeck.core.journal.tape import Entry, Run, TapeReader
+from quarterdeck.core.model.effects import Effect, TradeClosed, Verdict
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.inputs import Input, Stamped
+from quarterdeck.core.model.units import UtcNs
 
 _PROGRESS_EVERY = 2_000
 _VALUE_MAX = 80

@@ -19,15 +19,15 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.model.candles import Candles, FloatArray
-from core.model.errors import DataError
-from core.model.market import Instrument
-from core.model.units import UtcNs
-from core.scan.bars import h1_of
-from core.scan.look import prepared
-from core.scan.plan import Plan
-from core.strategy.foreign import Failed, attempted
-from core.strategy.interface import Columns, Decision, Strategy
+from quarterdeck.core.model.candles import Candles, FloatArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.scan.bars import h1_of
+from quarterdeck.core.scan.look import prepared
+from quarterdeck.core.scan.plan import Plan
+from quarterdeck.core.strategy.foreign import Failed, attempted
+from quarterdeck.core.strategy.interface import Columns, Decision, Strategy
 
 WARMUP_TOLERANCE = 1e-9
 """Relative drift of a column that a longer warm-up may cause; the shipped strategy has none at all."""

@@ -15,10 +15,10 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK, day_and_second, day_started, next_local_time, week_second
-from core.filters.hours import WEEK_CLOSE_S, WEEK_OPEN_S
-from core.model.effects import TradeClosed, Verdict
-from core.model.units import NS_PER_S, S_PER_HOUR, Money, UtcNs
+from quarterdeck.core.clock.zones import NEW_YORK, day_and_second, day_started, next_local_time, week_second
+from quarterdeck.core.filters.hours import WEEK_CLOSE_S, WEEK_OPEN_S
+from quarterdeck.core.model.effects import TradeClosed, Verdict
+from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, Money, UtcNs
 
 DAYS_MIN = 20
 """Under so many daily returns Sharpe and Sortino stay blank."""

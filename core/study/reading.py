@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from core.journal.codec import decode_effect, decode_input, tag_of
-from core.journal.schema import storage_error
-from core.journal.tape import Run, TapeReader
-from core.model.effects import Effect
-from core.model.errors import StorageError
-from core.model.inputs import Input
-from core.model.units import UtcNs
+from quarterdeck.core.journal.codec import decode_effect, decode_input, tag_of
+from quarterdeck.core.journal.schema import storage_error
+from quarterdeck.core.journal.tape import Run, TapeReader
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.inputs import Input
+from quarterdeck.core.model.units import UtcNs
 
 Bar = tuple[str, UtcNs]
 

@@ -13,16 +13,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.journal.codec import decode_effect, decode_input
-from core.journal.tape import Run, TapeReader
-from core.link.trades import TradeFilter
-from core.model.effects import TradeClosed
-from core.model.inputs import Started
-from core.model.units import S_PER_HOUR, S_PER_MINUTE
-from core.settings.load import Tree, shipped_tree
-from core.study import metrics
-from core.study.metrics import EquityPoint, Performance, TradeFigures, Transfer
-from core.study.why import reasons
+from quarterdeck.core.journal.codec import decode_effect, decode_input
+from quarterdeck.core.journal.tape import Run, TapeReader
+from quarterdeck.core.link.trades import TradeFilter
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.inputs import Started
+from quarterdeck.core.model.units import S_PER_HOUR, S_PER_MINUTE
+from quarterdeck.core.settings.load import Tree, shipped_tree
+from quarterdeck.core.study import metrics
+from quarterdeck.core.study.metrics import EquityPoint, Performance, TradeFigures, Transfer
+from quarterdeck.core.study.why import reasons
 
 MADE_UP = ("replay", "simulated")
 HOURS_ZONE = "Europe/London"

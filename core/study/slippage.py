@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from core.journal.tape import TapeReader
-from core.model.market import Side
-from core.model.pips import pip_price
-from core.model.units import Pips, Price
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.pips import pip_price
+from quarterdeck.core.model.units import Pips, Price
 
 FILLS_MAX = 200
 _DIGITS = 5

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from core.journal.codec import decode_effect, decode_fate, decode_input
-from core.journal.tape import Run, TapeReader
-from core.link.trades import StoryStep
-from core.model.effects import Noted, Verdict
-from core.model.inputs import Absent, Accepted, Changed, Fate, Filled, Refused, UnknownFate
-from core.model.market import Side
-from core.model.signals import Signal
-from core.model.units import NS_PER_S
+from quarterdeck.core.journal.codec import decode_effect, decode_fate, decode_input
+from quarterdeck.core.journal.tape import Run, TapeReader
+from quarterdeck.core.link.trades import StoryStep
+from quarterdeck.core.model.effects import Noted, Verdict
+from quarterdeck.core.model.inputs import Absent, Accepted, Changed, Fate, Filled, Refused, UnknownFate
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import Signal
+from quarterdeck.core.model.units import NS_PER_S
 
 _ORDER = ("signal", "verdict", "order", "stop", "close", "cancel", "filled", "opened", "deal", "done", "care")
 """What comes first of things that happened at one instant: as decided, ordered, done."""

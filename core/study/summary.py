@@ -13,10 +13,10 @@ from collections import Counter
 
 from msgspec import Struct
 
-from core.journal.tape import Run, TapeReader
-from core.model.effects import Effect, EquityMarked, TradeClosed, Verdict
-from core.model.units import Money, UtcNs
-from core.study.reading import effects_of
+from quarterdeck.core.journal.tape import Run, TapeReader
+from quarterdeck.core.model.effects import Effect, EquityMarked, TradeClosed, Verdict
+from quarterdeck.core.model.units import Money, UtcNs
+from quarterdeck.core.study.reading import effects_of
 
 _TRADE_LINE = "%s %s %d %d %.4f %.6f %.6f %s %.2f %.2f %.2f\n"
 

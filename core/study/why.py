@@ -12,13 +12,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.clock.wall import iso
-from core.journal.codec import decode_effect, decode_input
-from core.journal.tape import Run, TapeReader
-from core.model.effects import Verdict
-from core.model.errors import StorageError, UsageError
-from core.model.signals import Check, NoSignal, Signal
-from core.model.units import M15_NS, NS_PER_S, UtcNs
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.journal.codec import decode_effect, decode_input
+from quarterdeck.core.journal.tape import Run, TapeReader
+from quarterdeck.core.model.effects import Verdict
+from quarterdeck.core.model.errors import StorageError, UsageError
+from quarterdeck.core.model.signals import Check, NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs
 
 _SEEN_IN = ("verdicts", "signals", "no_signals")
 

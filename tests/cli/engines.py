@@ -11,12 +11,21 @@ from typing import Any
 
 import msgspec
 
-from core.clock.wall import WallClock
-from core.link.messages import LINK_VERSION, AnswerBody, Cannot, CommandResult, Question, ReplayControl, SettingsNow, Welcome
-from core.link.server import LinkServer
-from core.model.commands import Command
-from core.model.snapshot import DeskView, EngineHealth, FlattenView, RiskView, Snapshot
-from core.settings.load import shipped_tree, with_values
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.link.messages import (
+    LINK_VERSION,
+    AnswerBody,
+    Cannot,
+    CommandResult,
+    Question,
+    ReplayControl,
+    SettingsNow,
+    Welcome,
+)
+from quarterdeck.core.link.server import LinkServer
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.snapshot import DeskView, EngineHealth, FlattenView, RiskView, Snapshot
+from quarterdeck.core.settings.load import shipped_tree, with_values
 
 NS = 1_000_000_000
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 from tests.conftest import CHECKOUT
 
 DAYS = ("--from", "2024-03-04", "--to", "2024-03-06", "--pairs", "EURUSD")
@@ -155,7 +155,7 @@ def test_ctrl_c_for_all_processes_ends_a_search_in_one_line(tmp_path: Path, reco
         str(tmp_path),
     ]
     running = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *words],
+        [sys.executable, "-m", "quarterdeck.cli.main", *words],
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 
 PEEKING = """
 import numpy as np
-from core.strategy.trend import TrendStrategy
+from quarterdeck.core.strategy.trend import TrendStrategy
 
 
 class Peeking(TrendStrategy):
@@ -24,8 +24,8 @@ class Peeking(TrendStrategy):
         return columns
 """
 FORGETFUL = """
-from core.strategy.talib_light import ema
-from core.strategy.trend import TrendStrategy
+from quarterdeck.core.strategy.talib_light import ema
+from quarterdeck.core.strategy.trend import TrendStrategy
 
 
 class Forgetful(TrendStrategy):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
-from core.compiled import build, load
-from core.compiled.build import STAMP_NAME, source_digest
+from quarterdeck.cli.main import main
+from quarterdeck.core.compiled import build, load
+from quarterdeck.core.compiled.build import STAMP_NAME, source_digest
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a compiled desk would stand."""
     folder = tmp_path / "quarterdeck_compiled"
-    for module in ("cli.compile", "core.compiled.load", "core.compiled.build"):
+    for module in ("quarterdeck.cli.compile", "quarterdeck.core.compiled.load", "quarterdeck.core.compiled.build"):
         monkeypatch.setattr(f"{module}.destination", lambda: folder)
     load.fits.cache_clear()
     return folder

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 from tests.core.data.test_download import Feed
 
 

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
-from cli.main import main
-from core.brokers.mt5.gateway.place import TOKEN_NAME
-from core.link.messages import AnswerBody, AskDoctor, Cannot, DoctorNow, Examined, Question
-from core.model.market import Side
+from quarterdeck.cli.main import main
+from quarterdeck.core.brokers.mt5.gateway.place import TOKEN_NAME
+from quarterdeck.core.link.messages import AnswerBody, AskDoctor, Cannot, DoctorNow, Examined, Question
+from quarterdeck.core.model.market import Side
 from tests.cli.engines import ScriptedEngine, running
 from tests.core.study.test_slippage import journal, opened
 
@@ -94,7 +94,18 @@ def test_a_simulated_gateway_serves_a_doctor_and_ends_with_ctrl_c(tmp_path, caps
     home = tmp_path / "gateway"
     home.mkdir()
     (home / "settings.toml").write_text("[simulation]\nhistory_days = 30\n[desk]\npairs = ['EURUSD']\n")
-    command = [sys.executable, "-m", "cli.main", "gateway", "--simulated", "--home", str(home), "--port", "0", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "quarterdeck.cli.main",
+        "gateway",
+        "--simulated",
+        "--home",
+        str(home),
+        "--port",
+        "0",
+        "--json",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -14,16 +14,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli import main as cli_main
-from cli.main import SUBCOMMANDS, main
-from cli.service import task_text, unit_text
-from core.model import errors
-from core.model.errors import InvariantBroken, QuarterdeckError
-from core.settings.home import Home
-from core.settings.load import load_settings, shipped_settings
-from core.settings.parameters import parameters
-from core.strategy.load import load_strategy, strategy_parameters, template_text
-from core.strategy.trend import TrendParameters
+from quarterdeck.cli import main as cli_main
+from quarterdeck.cli.main import SUBCOMMANDS, main
+from quarterdeck.cli.service import task_text, unit_text
+from quarterdeck.core.model import errors
+from quarterdeck.core.model.errors import InvariantBroken, QuarterdeckError
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import load_settings, shipped_settings
+from quarterdeck.core.settings.parameters import parameters
+from quarterdeck.core.strategy.load import load_strategy, strategy_parameters, template_text
+from quarterdeck.core.strategy.trend import TrendParameters
 from tests.conftest import CHECKOUT
 
 
@@ -96,13 +96,13 @@ def test_each_error_ends_with_its_code(
     def fail(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr("cli.order.give", lambda *_, **__: fail())
+    monkeypatch.setattr("quarterdeck.cli.order.give", lambda *_, **__: fail())
     assert main(["pause"]) == code
     one_line(capsys)
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.order.give", lambda *_: 1 / 0)
+    monkeypatch.setattr("quarterdeck.cli.order.give", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["pause"])
 
@@ -221,7 +221,7 @@ def interrupted(name, *more):
     if name.split(".")[0] == MODULE:
         signal.raise_signal(signal.SIGINT)
     return imports(name, *more)
-from cli.entry import main
+from quarterdeck.cli.entry import main
 builtins.__import__ = interrupted
 sys.exit(main())
 """
@@ -268,7 +268,7 @@ def test_a_service_that_systemd_never_saw_leaves_nothing_behind(
 
 
 def test_a_reader_who_has_had_enough_is_no_failure() -> None:
-    command = [sys.executable, "-c", "import sys; from cli.entry import main; sys.exit(main())", "set"]
+    command = [sys.executable, "-c", "import sys; from quarterdeck.cli.entry import main; sys.exit(main())", "set"]
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 from tests.cli.engines import ScriptedEngine, running, snapshot
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.main import main
-from core.model.commands import (
+from quarterdeck.cli.main import main
+from quarterdeck.core.model.commands import (
     Acknowledge,
     CloseGroup,
     ClosePosition,
@@ -22,7 +22,7 @@ from core.model.commands import (
     SetSettings,
     StopEngine,
 )
-from core.model.snapshot import FlattenView, ReasonView
+from quarterdeck.core.model.snapshot import FlattenView, ReasonView
 from tests.cli.engines import ScriptedEngine, running, snapshot
 
 
@@ -116,7 +116,7 @@ def test_what_is_left_is_named_and_no_success(tmp_path: Path, engine: ScriptedEn
 
 
 def test_the_whole_account_is_asked_for_twice(tmp_path: Path, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.flatten.typer.prompt", lambda *_, **__: "yes")
+    monkeypatch.setattr("quarterdeck.cli.flatten.typer.prompt", lambda *_, **__: "yes")
     with running(tmp_path, engine, snapshot()):
         assert main(["flatten", "--account", "--home", str(tmp_path)]) == 2
         assert engine.commands == []

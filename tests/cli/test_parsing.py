@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.parsing import parse_assignment, parse_days, parse_pairs, parse_rates, parse_settings, parse_speed
-from core.model.errors import SettingsError, UsageError
+from quarterdeck.cli.parsing import parse_assignment, parse_days, parse_pairs, parse_rates, parse_settings, parse_speed
+from quarterdeck.core.model.errors import SettingsError, UsageError
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
-from core.journal.writer import JournalWriter
-from core.model.inputs import Stamped, TimerFired
+from quarterdeck.cli.main import main
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.inputs import Stamped, TimerFired
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
 from tests.core.study.test_summary import trade
 

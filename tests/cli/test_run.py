@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
-from tests.conftest import CHECKOUT
+from quarterdeck.cli.main import main
 
 WORDS = ["--pairs", "EURUSD,USDCHF", "--from", "2024-07-01", "--to", "2024-07-03", "--speed", "max"]
 
@@ -102,8 +101,8 @@ def test_another_process_folder_and_hash_seed_give_the_same_digest(tmp_path: Pat
     for seed in ("1", "77"):
         folder = tmp_path / f"elsewhere {seed}"
         folder.mkdir()
-        environ = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(CHECKOUT)}
-        command = [sys.executable, "-m", "cli.main", *replay, "--home", str(folder / "home"), "--json"]
+        environ = {**os.environ, "PYTHONHASHSEED": seed}
+        command = [sys.executable, "-m", "quarterdeck.cli.main", *replay, "--home", str(folder / "home"), "--json"]
         done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         digests.append(json.loads(done.stdout.splitlines()[-1])["digest"])

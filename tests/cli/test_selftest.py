@@ -13,15 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from cli import selftest
-from cli.main import main
-from core.desk.desk import Desk
-from core.engine.engine import RunEnd
-from core.model.effects import Effect
-from core.model.errors import StorageError
-from core.model.inputs import Stamped
-from core.settings.home import Home
-from core.study.summary import Summary
+from quarterdeck.cli import selftest
+from quarterdeck.cli.main import main
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.engine.engine import RunEnd
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.inputs import Stamped
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.study.summary import Summary
 
 EXPECTED = Path(selftest.__file__).with_name("selftest.json")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
-from core.journal.writer import JournalWriter
-from core.model.effects import Verdict
-from core.model.inputs import Stamped, TimerFired
-from core.model.market import Side
-from core.model.signals import Check
+from quarterdeck.cli.main import main
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.effects import Verdict
+from quarterdeck.core.model.inputs import Stamped, TimerFired
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import Check
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatch
 
-from core.desk.states import WAYS_BACK
-from core.settings.parameters import parameters, sections
+from quarterdeck.core.desk.states import WAYS_BACK
+from quarterdeck.core.settings.parameters import parameters, sections
 from tests.conftest import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "decisions.md").read_text(encoding="utf-8")

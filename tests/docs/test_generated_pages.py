@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from cli.main import SUBCOMMANDS
-from core.model import errors
+from quarterdeck.cli.main import SUBCOMMANDS
+from quarterdeck.core.model import errors
+from quarterdeck.tui.keys import BY_ID, keymap
 from tests.conftest import CHECKOUT
 from tools.docs import PAGES
-from tui.keys import BY_ID, keymap
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from core.journal.tape import TapeReader
+from quarterdeck.core.journal.tape import TapeReader
 from tests.conftest import CHECKOUT
 
 HEADER = "time_utc,open,high,low,close,tick_volume,spread_points"
@@ -30,12 +30,12 @@ LONG_S = 90.0
 def environment(**more: str) -> dict[str, str]:
     """What a process of ours is given: the checkout's code, and nothing of the user's wishes."""
     mine = {key: value for key, value in os.environ.items() if key not in ("QUARTERDECK_HOME", "INVOCATION_ID", "NOTIFY_SOCKET")}
-    return {**mine, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1", **more}
+    return {**mine, "PYTHONUNBUFFERED": "1", **more}
 
 
 def command(*words: str | Path) -> list[str]:
     """The command line of `quarterdeck WORDS`."""
-    return [sys.executable, "-m", "cli.main", *map(str, words)]
+    return [sys.executable, "-m", "quarterdeck.cli.main", *map(str, words)]
 
 
 class Done(msgspec.Struct):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 from tests.e2e.kit import (
     REPLAY_WORDS,
     Done,

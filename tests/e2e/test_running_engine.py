@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from core.journal.schema import open_readonly
-from core.link.client import SocketClient
-from core.link.messages import Bye, LinkState, ReplayControl
-from core.model.snapshot import Snapshot
+from quarterdeck.core.journal.schema import open_readonly
+from quarterdeck.core.link.client import SocketClient
+from quarterdeck.core.link.messages import Bye, LinkState, ReplayControl
+from quarterdeck.core.model.snapshot import Snapshot
 from tests.e2e.kit import (
     LONG_S,
     REPLAY_WORDS,

@@ -17,16 +17,16 @@ os.environ.setdefault("TEXTUAL_FPS", "1000")
 
 import pytest
 
-from core.engine.session import Ready, run_to_end, start_run, watch
-from core.engine.wish import RunWish
-from core.journal.schema import open_readonly
-from core.link.local import LocalClient
-from core.link.messages import ReplayControl
-from core.model.effects import PositionOpened
-from core.model.snapshot import DeskView
-from core.settings.home import Home
+from quarterdeck.core.engine.session import Ready, run_to_end, start_run, watch
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.journal.schema import open_readonly
+from quarterdeck.core.link.local import LocalClient
+from quarterdeck.core.link.messages import ReplayControl
+from quarterdeck.core.model.effects import PositionOpened
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.core.settings.home import Home
+from quarterdeck.tui.app import DeskApp
 from tests.e2e.kit import LONG_S, command, environment, journal_opens, quarterdeck, wait_for
-from tui.app import DeskApp
 
 if sys.platform != "win32":
     import fcntl

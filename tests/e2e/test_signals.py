@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.journal.tape import TapeReader
+from quarterdeck.core.journal.tape import TapeReader
 from tests.e2e.kit import EngineProcess, engine, journal_opens, small_recording, wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")]

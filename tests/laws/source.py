@@ -9,8 +9,17 @@ from functools import cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-PRODUCT = ("core", "tui", "cli")
-PURE = ("core.model", "core.desk", "core.scan", "core.strategy", "core.filters", "core.risk")
+PRODUCT = ("quarterdeck.core", "quarterdeck.tui", "quarterdeck.cli")
+_NAME = "quarterdeck"
+_PARTS = ("core", "tui", "cli")
+PURE = (
+    "quarterdeck.core.model",
+    "quarterdeck.core.desk",
+    "quarterdeck.core.scan",
+    "quarterdeck.core.strategy",
+    "quarterdeck.core.filters",
+    "quarterdeck.core.risk",
+)
 
 
 @dataclass(frozen=True)
@@ -38,17 +47,22 @@ class Module:
         return any(self.name == package or self.name.startswith(f"{package}.") for package in packages)
 
 
+def _folder(package: str) -> str:
+    """Top-level folder of the checkout that holds `package`."""
+    parts = package.split(".")
+    return parts[1] if parts[0] == _NAME else parts[0]
+
+
 @cache
 def modules(*packages: str) -> tuple[Module, ...]:
     """All modules of `packages` (the whole product by default), in order of their paths."""
     wanted = packages or PRODUCT
     found = []
-    for top in sorted({package.split(".")[0] for package in wanted}):
+    for top in sorted({_folder(package) for package in wanted}):
         for path in sorted((CHECKOUT / top).rglob("*.py")):
-            if "_shipped" in path.parts:
-                continue
             parts = path.relative_to(CHECKOUT).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            inside = (_NAME,) if top in _PARTS else ()
+            name = ".".join((*inside, *(parts[:-1] if parts[-1] == "__init__" else parts)))
             text = path.read_text(encoding="utf-8")
             module = Module(path, name, text, ast.parse(text, filename=str(path)))
             if module.within(*wanted):

@@ -43,7 +43,7 @@ def breaches(module: Module) -> Iterator[tuple[ast.AST, str]]:
     skipped = typing_only(module)
     for name, node in imports(module):
         top = name.split(".")[0]
-        if node not in skipped and (top in FORBIDDEN_MODULES or name == "core.clock.wall"):
+        if node not in skipped and (top in FORBIDDEN_MODULES or name == "quarterdeck.core.clock.wall"):
             yield node, f"imports {name}"
     for node in ast.walk(module.tree):
         if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):
@@ -175,7 +175,7 @@ def test_exceptions_are_few_and_give_their_reason(pure: tuple[Module, ...]) -> N
     ],
 )
 def test_a_planted_breach_is_found(planted: str) -> None:
-    module = Module(modules("core")[0].path, "core.desk.planted", planted, ast.parse(planted))
+    module = Module(modules("quarterdeck.core")[0].path, "quarterdeck.core.desk.planted", planted, ast.parse(planted))
     assert list(breaches(module))
 
 
@@ -190,5 +190,5 @@ def test_a_planted_breach_is_found(planted: str) -> None:
     ],
 )
 def test_what_is_pure_passes(innocent: str) -> None:
-    module = Module(modules("core")[0].path, "core.desk.planted", innocent, ast.parse(innocent))
+    module = Module(modules("quarterdeck.core")[0].path, "quarterdeck.core.desk.planted", innocent, ast.parse(innocent))
     assert not list(breaches(module))

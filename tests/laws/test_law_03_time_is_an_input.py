@@ -40,7 +40,10 @@ def reads(module: Module) -> Iterator[tuple[ast.AST, str]]:
 
 def test_only_the_clock_reads_clocks() -> None:
     found = [
-        f"{module.at(node)} {what}" for module in modules() if not module.within("core.clock") for node, what in reads(module)
+        f"{module.at(node)} {what}"
+        for module in modules()
+        if not module.within("quarterdeck.core.clock")
+        for node, what in reads(module)
     ]
     assert not found, report(found)
 
@@ -59,5 +62,5 @@ def test_only_the_clock_reads_clocks() -> None:
     ],
 )
 def test_a_planted_reading_is_found(planted: str) -> None:
-    module = Module(modules("core")[0].path, "core.engine.planted", planted, ast.parse(planted))
+    module = Module(modules("quarterdeck.core")[0].path, "quarterdeck.core.engine.planted", planted, ast.parse(planted))
     assert list(reads(module))

@@ -30,13 +30,15 @@ def is_empty(node: ast.expr) -> bool:
 
 def test_a_missing_answer_is_never_made_empty() -> None:
     found = [
-        f"{module.at(node)} {ast.unparse(node)}" for module in modules("core.brokers", "core.engine") for node in emptied(module)
+        f"{module.at(node)} {ast.unparse(node)}"
+        for module in modules("quarterdeck.core.brokers", "quarterdeck.core.engine")
+        for node in emptied(module)
     ]
     assert not found, report(found)
 
 
 def test_a_brokers_reads_are_known_or_unknown() -> None:
-    (base,) = modules("core.brokers.base")
+    (base,) = modules("quarterdeck.core.brokers.base")
     broker = next(node for node in base.tree.body if isinstance(node, ast.ClassDef) and node.name == "Broker")
     returns = {
         node.name: ast.unparse(node.returns) for node in broker.body if isinstance(node, ast.AsyncFunctionDef) and node.returns
@@ -51,5 +53,5 @@ def test_a_brokers_reads_are_known_or_unknown() -> None:
     "planted", ["x = mt5.positions_get() or ()", "async def f(t):\n    return await t.call('orders_get') or []"]
 )
 def test_a_planted_default_is_found(planted: str) -> None:
-    module = Module(modules("core")[0].path, "core.brokers.planted", planted, ast.parse(planted))
+    module = Module(modules("quarterdeck.core")[0].path, "quarterdeck.core.brokers.planted", planted, ast.parse(planted))
     assert list(emptied(module))

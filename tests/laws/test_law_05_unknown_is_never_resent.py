@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.commands import Flatten, Pause, Resume
-from core.model.effects import Close, Effect, Submit
-from core.model.inputs import Absent, UnknownFate
-from core.model.market import Side
+from quarterdeck.core.model.commands import Flatten, Pause, Resume
+from quarterdeck.core.model.effects import Close, Effect, Submit
+from quarterdeck.core.model.inputs import Absent, UnknownFate
+from quarterdeck.core.model.market import Side
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play, only
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.desk.exposed import open_risk, reserved_risk
-from core.model.commands import Flatten, Pause, RearmDrawdown, Resume
-from core.model.effects import Effect, Released, Submit
-from core.model.inputs import Absent, Accepted, Fate, FeedState, Filled, Refused, UnknownFate
-from core.settings.load import shipped_settings
+from quarterdeck.core.desk.exposed import open_risk, reserved_risk
+from quarterdeck.core.model.commands import Flatten, Pause, RearmDrawdown, Resume
+from quarterdeck.core.model.effects import Effect, Released, Submit
+from quarterdeck.core.model.inputs import Absent, Accepted, Fate, FeedState, Filled, Refused, UnknownFate
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play, only
 from tests.laws.source import modules
@@ -21,9 +21,9 @@ from tests.laws.source import modules
 def test_only_the_gate_makes_an_entry() -> None:
     makers = [
         str(module)
-        for module in modules("core")
+        for module in modules("quarterdeck.core")
         # the doctor asks the broker whether it would take one, and never sends it
-        if module.name != "core.brokers.mt5.doctor"
+        if module.name != "quarterdeck.core.brokers.mt5.doctor"
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Submit"
     ]
@@ -33,11 +33,15 @@ def test_only_the_gate_makes_an_entry() -> None:
 def test_only_a_proven_fate_or_the_operators_word_calls_release() -> None:
     callers = [
         (module.name, ast.unparse(node))
-        for module in modules("core.desk")
+        for module in modules("quarterdeck.core.desk")
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"release", "gate.release"}
     ]
-    assert {name for name, _ in callers} == {"core.desk.gate", "core.desk.orders", "core.desk.commands"}
+    assert {name for name, _ in callers} == {
+        "quarterdeck.core.desk.gate",
+        "quarterdeck.core.desk.orders",
+        "quarterdeck.core.desk.commands",
+    }
     assert not [text for _, text in callers if "unknown" in text]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.model.units import NS_PER_S
+from quarterdeck.core.model.units import NS_PER_S
 from tests.sim.day import START_UTC_NS
 from tests.sim.eager import EagerScanner
 from tests.sim.world import World, pip_sizes

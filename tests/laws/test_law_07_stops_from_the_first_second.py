@@ -7,12 +7,12 @@ import typing
 import msgspec
 import pytest
 
-from core.desk.state import OurPosition
-from core.model.commands import Acknowledge
-from core.model.effects import Alert, Close, Effect, Submit, Verdict
-from core.model.market import Side
-from core.model.units import Price
-from core.settings.load import shipped_settings
+from quarterdeck.core.desk.state import OurPosition
+from quarterdeck.core.model.commands import Acknowledge
+from quarterdeck.core.model.effects import Alert, Close, Effect, Submit, Verdict
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import Price
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play, only
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from core.desk.gate import Ticket, submit
-from core.desk.state import Entry
-from core.desk.states import OPERATORS, WAYS_BACK, add_reason
-from core.model.commands import MoveStop, Resume
-from core.model.effects import Close, Modify, Submit, Verdict
-from core.model.errors import InvariantBroken
-from core.model.inputs import AccountRead, EngineTrouble
-from core.model.market import Side
-from core.settings.load import shipped_settings
+from quarterdeck.core.desk.gate import Ticket, submit
+from quarterdeck.core.desk.state import Entry
+from quarterdeck.core.desk.states import OPERATORS, WAYS_BACK, add_reason
+from quarterdeck.core.model.commands import MoveStop, Resume
+from quarterdeck.core.model.effects import Close, Modify, Submit, Verdict
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import AccountRead, EngineTrouble
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, account, only
 
 

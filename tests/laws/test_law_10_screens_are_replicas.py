@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from websockets.asyncio.client import unix_connect
 
-from core.link.client import SocketClient
-from core.link.messages import LINK_VERSION, Hello
-from core.link.place import find_place
-from core.link.server import LinkServer
-from core.model.commands import Pause
-from core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.link.client import SocketClient
+from quarterdeck.core.link.messages import LINK_VERSION, Hello
+from quarterdeck.core.link.place import find_place
+from quarterdeck.core.link.server import LinkServer
+from quarterdeck.core.model.commands import Pause
+from quarterdeck.core.model.snapshot import LogLine, Snapshot
 from tests.core.link.test_link import FakeEngine
 from tests.tui.demo import demo_snapshot
 

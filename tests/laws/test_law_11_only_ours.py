@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.commands import CloseGroup, ClosePosition, Flatten, MoveStop, StopEngine
-from core.model.effects import Cancel, Close, Effect, Modify
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.commands import CloseGroup, ClosePosition, Flatten, MoveStop, StopEngine
+from quarterdeck.core.model.effects import Cancel, Close, Effect, Modify
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play
 from tests.core.desk.test_entry import foreign

@@ -39,5 +39,5 @@ def test_what_grows_has_a_size() -> None:
     "planted", ["q = asyncio.Queue()", "d = deque()", "d = deque([1])", "@lru_cache(maxsize=None)\ndef f(): ..."]
 )
 def test_a_planted_one_is_found(planted: str) -> None:
-    module = Module(modules("core")[0].path, "core.engine.planted", planted, ast.parse(planted))
+    module = Module(modules("quarterdeck.core")[0].path, "quarterdeck.core.engine.planted", planted, ast.parse(planted))
     assert list(unbounded(module))

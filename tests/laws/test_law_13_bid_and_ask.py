@@ -9,14 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.desk.pricing import executable, exit_price
-from core.model.market import Quote, Side
-from core.model.signals import Signal
+from quarterdeck.core.desk.pricing import executable, exit_price
+from quarterdeck.core.model.market import Quote, Side
+from quarterdeck.core.model.signals import Signal
 from tests.core.desk.playbook import spec
 from tests.laws.source import Module, modules, report
 
-ROOMS = ("core.desk", "core.filters", "core.risk", "core.scan", "core.strategy")
-PLACES = {"core.desk.pricing": 3, "core.desk.context": 1, "core.risk.sizing": 1}
+ROOMS = (
+    "quarterdeck.core.desk",
+    "quarterdeck.core.filters",
+    "quarterdeck.core.risk",
+    "quarterdeck.core.scan",
+    "quarterdeck.core.strategy",
+)
+PLACES = {"quarterdeck.core.desk.pricing": 3, "quarterdeck.core.desk.context": 1, "quarterdeck.core.risk.sizing": 1}
 """Where the choice may stand, and how often; the numbers may only fall."""
 
 
@@ -50,14 +56,14 @@ def test_the_choice_stands_where_it_may() -> None:
 
 @pytest.mark.parametrize("planted", ["x = quote.ask if side > 0 else quote.bid", "if buy:\n    p = q.bid\nelse:\n    p = q.ask"])
 def test_a_planted_choice_is_found(planted: str) -> None:
-    module = Module(modules("core")[0].path, "core.desk.planted", planted, ast.parse(planted))
+    module = Module(modules("quarterdeck.core")[0].path, "quarterdeck.core.desk.planted", planted, ast.parse(planted))
     assert list(choices(module))
 
 
 def test_a_strategy_never_sees_an_ask() -> None:
     found = [
         module.at(node)
-        for module in modules("core.strategy", "core.scan")
+        for module in modules("quarterdeck.core.strategy", "quarterdeck.core.scan")
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Attribute) and node.attr in {"ask", "bid"}
     ]

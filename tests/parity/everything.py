@@ -24,20 +24,20 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from benchmarks._refusals import never
-from core.backtest.market import MarketWish, load_market
-from core.backtest.result import BacktestResult, Collector
-from core.brokers.simulator import opening
-from core.compiled.build import destination
-from core.compiled.load import backtested, is_compiled
-from core.compiled.rooms import renamed
-from core.engine.lockstep import END_OF_DATA
-from core.engine.session import run_to_end, start_run
-from core.engine.wish import RunWish
-from core.model.effects import Close, Effect
-from core.model.units import UtcNs
-from core.settings.home import Home
-from core.settings.load import load_settings
-from core.strategy.load import load_strategy
+from quarterdeck.core.backtest.market import MarketWish, load_market
+from quarterdeck.core.backtest.result import BacktestResult, Collector
+from quarterdeck.core.brokers.simulator import opening
+from quarterdeck.core.compiled.build import destination
+from quarterdeck.core.compiled.load import backtested, is_compiled
+from quarterdeck.core.compiled.rooms import renamed
+from quarterdeck.core.engine.lockstep import END_OF_DATA
+from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.model.effects import Close, Effect
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import load_settings
+from quarterdeck.core.strategy.load import load_strategy
 from tests.core.backtest import kit
 
 Values = tuple[tuple[str, Any], ...]

@@ -10,7 +10,7 @@ import pytest
 from benchmarks._busy import ASIDES, Aside
 from benchmarks._refusals import ELSEWHERE, POSSIBLE
 from benchmarks.backtest import aside_refusals
-from core.desk.states import WAYS_BACK
+from quarterdeck.core.desk.states import WAYS_BACK
 from tests.parity.everything import CASES, PROVOKED, Case, missing, run_case
 
 SHORT = [

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from core.backtest.market import MarketWish, load_market
-from core.backtest.result import BacktestResult
-from core.backtest.run import Backtest
-from core.engine.session import run_to_end, start_run
-from core.engine.wish import RunWish
-from core.model.effects import Effect, TradeClosed, Verdict
-from core.settings.home import Home
-from core.settings.load import load_settings
-from core.strategy.load import load_strategy
-from core.study.summary import Summary, Tally
+from quarterdeck.core.backtest.market import MarketWish, load_market
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.backtest.run import Backtest
+from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.model.effects import Effect, TradeClosed, Verdict
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import load_settings
+from quarterdeck.core.strategy.load import load_strategy
+from quarterdeck.core.study.summary import Summary, Tally
 
 FIRST, LAST = date(2024, 3, 4), date(2024, 3, 7)
 BUSY: tuple[tuple[str, Any], ...] = (

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.session import run_to_end, start_run
-from core.engine.wish import RunWish
-from core.model.errors import SettingsError
-from core.model.inputs import Input
-from core.model.signals import NoSignal, Signal
-from core.settings.home import Home
-from core.strategy.load import template_text
+from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.inputs import Input
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.strategy.load import template_text
 from tests.core.engine.strategies import strategy_file
 from tests.parity.test_replay_and_backtest import BUSY, backtested, replayed
 

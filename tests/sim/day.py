@@ -11,11 +11,11 @@ from typing import Any
 
 from msgspec import structs
 
-from core.brokers.simulator.faults import FaultRates
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS
-from core.model.commands import Flatten, Pause, Resume
-from core.model.market import Side
-from core.model.units import NS_PER_S
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS
+from quarterdeck.core.model.commands import Flatten, Pause, Resume
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_S
 from tests.sim.eager import EagerScanner
 from tests.sim.watch import Watch
 from tests.sim.world import World, pip_sizes

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 
-from core.model.candles import Candles
-from core.model.market import Bar, Side
-from core.model.signals import Features, NoSignal, Signal
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Bar, Side
+from quarterdeck.core.model.signals import Features, NoSignal, Signal
 
 NAME = "eager"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from core.brokers.mt5.gateway.hosts import Hosted
+from quarterdeck.core.brokers.mt5.gateway.hosts import Hosted
 from tests.core.brokers.mt5.gateway.far_child import Forwarder, send
 
 HOST = "tests.sim.gateway_child:make"

@@ -29,16 +29,16 @@ from unittest.mock import patch
 
 from msgspec import Struct
 
-from core.brokers.base import ModuleCall, Reply, Terminal
-from core.brokers.mt5.gateway.local import LocalTerminal
-from core.brokers.mt5.inprocess import plain
-from core.brokers.mt5.terminals import deadlines_of
-from core.brokers.simulator.records import ENTRY_IN
-from core.clock.virtual import VirtualClock, VirtualTimeLoop
-from core.journal.tape import TapeReader
-from core.model.effects import Effect
-from core.model.inputs import Absent, Input, Report, UnknownFate
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.brokers.base import ModuleCall, Reply, Terminal
+from quarterdeck.core.brokers.mt5.gateway.local import LocalTerminal
+from quarterdeck.core.brokers.mt5.inprocess import plain
+from quarterdeck.core.brokers.mt5.terminals import deadlines_of
+from quarterdeck.core.brokers.simulator.records import ENTRY_IN
+from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.inputs import Absent, Input, Report, UnknownFate
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from tests.core.brokers.mt5.gateway.far_child import GARBLE
 from tests.sim.day import START_UTC_NS
 from tests.sim.eager import EagerScanner
@@ -363,7 +363,10 @@ def live_through(
     world.scanner = EagerScanner(seed, pip_sizes(world.settings))
     watch = Watch(world)
     # life's pings over virtual time would miss every pong
-    with patch("core.brokers.mt5.gateway_client.PING_S", None), patch("core.brokers.mt5.gateway_client.PONG_S", None):
+    with (
+        patch("quarterdeck.core.brokers.mt5.gateway_client.PING_S", None),
+        patch("quarterdeck.core.brokers.mt5.gateway_client.PONG_S", None),
+    ):
         world.run(lambda _: _life(world, watch, hours))
     figures = world.figures
     figures.market_h, figures.real_s = hours, time.monotonic() - began_s

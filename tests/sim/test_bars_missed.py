@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from core.brokers.base import Reply, Terminal
-from core.model.effects import Noted, Submit
-from core.model.inputs import BarClosed, Input
-from core.model.market import Side
-from core.model.units import M15_NS
-from core.scan.scanner import Scanner
+from quarterdeck.core.brokers.base import Reply, Terminal
+from quarterdeck.core.model.effects import Noted, Submit
+from quarterdeck.core.model.inputs import BarClosed, Input
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import M15_NS
+from quarterdeck.core.scan.scanner import Scanner
 from tests.sim.eager import EagerScanner
 from tests.sim.world import Line, World, pip_sizes
 

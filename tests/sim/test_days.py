@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.model.effects import Effect
+from quarterdeck.core.model.effects import Effect
 from tests.conftest import CHECKOUT
 from tests.sim.__main__ import CRASHED, FINE, LAW_BROKEN, STUCK, lived
 from tests.sim.day import Day, live_through
@@ -77,7 +77,7 @@ def test_the_runner_says_what_it_drew_before_it_begins() -> None:
 
 
 def test_a_broken_law_has_a_code_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from core.desk import orders
+    from quarterdeck.core.desk import orders
     from tests.sim.test_planted import releases_on_unknown
 
     releases_on_unknown(monkeypatch, orders)

@@ -13,12 +13,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from cli.status import problems
-from core.journal.heartbeat import Heartbeat
-from core.model.candles import FloatArray, IntArray
-from core.model.effects import StateChanged, Submit
-from core.model.market import Instrument, Side
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.cli.status import problems
+from quarterdeck.core.journal.heartbeat import Heartbeat
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.effects import StateChanged, Submit
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from tests.sim.day import START_UTC_NS
 from tests.sim.eager import EagerScanner
 from tests.sim.watch import Watch

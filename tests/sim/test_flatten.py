@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from core.brokers.simulator.faults import FaultRates
-from core.brokers.simulator.records import REASON_CLIENT, Order
-from core.clock.zones import NEW_YORK, next_local_time
-from core.model.commands import ClosePosition, Flatten, Pause
-from core.model.effects import Submit
-from core.model.market import Side
-from core.model.units import DAY_NS, NS_PER_S, UtcNs
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.brokers.simulator.records import REASON_CLIENT, Order
+from quarterdeck.core.clock.zones import NEW_YORK, next_local_time
+from quarterdeck.core.model.commands import ClosePosition, Flatten, Pause
+from quarterdeck.core.model.effects import Submit
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
 from tests.sim.day import START_UTC_NS
 from tests.sim.eager import EagerScanner
 from tests.sim.watch import Watch

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.brokers.base import Reply, Terminal
-from core.brokers.mt5.constants import TIMEFRAMES
-from core.model.inputs import Input
-from core.model.signals import NoSignal, Signal
+from quarterdeck.core.brokers.base import Reply, Terminal
+from quarterdeck.core.brokers.mt5.constants import TIMEFRAMES
+from quarterdeck.core.model.inputs import Input
+from quarterdeck.core.model.signals import NoSignal, Signal
 from tests.sim.world import Line, World
 
 HOURS = 3.2

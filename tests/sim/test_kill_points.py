@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from core.brokers.simulator.faults import FaultRates
-from core.brokers.simulator.records import ENTRY_IN
-from core.model.commands import Pause
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.brokers.simulator.records import ENTRY_IN
+from quarterdeck.core.model.commands import Pause
 from tests.sim.day import START_UTC_NS
 from tests.sim.eager import EagerScanner
 from tests.sim.watch import Watch

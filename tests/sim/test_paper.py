@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from core.brokers.base import Reply
-from core.clock.virtual import VirtualClock
-from core.engine.engine import Engine
-from core.engine.live_venues import paper_venue
-from core.model.effects import TradeClosed
-from core.settings.load import Loaded
-from core.settings.secrets import Secrets
+from quarterdeck.core.brokers.base import Reply
+from quarterdeck.core.clock.virtual import VirtualClock
+from quarterdeck.core.engine.engine import Engine
+from quarterdeck.core.engine.live_venues import paper_venue
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.settings.load import Loaded
+from quarterdeck.core.settings.secrets import Secrets
 from tests.sim.eager import EagerScanner
 from tests.sim.world import Line, World, _strategy, pip_sizes
 
@@ -36,7 +36,7 @@ class PaperWorld(World):
         self.buried = False
         clock = VirtualClock(self.loop)
         self.home.root.mkdir(parents=True, exist_ok=True)
-        with patch("core.engine.live_venues.open_terminal", lambda *_: FeedOnly(self)):
+        with patch("quarterdeck.core.engine.live_venues.open_terminal", lambda *_: FeedOnly(self)):
             venue = paper_venue(self.settings, self.home, run_id=f"p{self.runs}", clock=clock)
         venue.calendar, venue.news = None, lambda: ()
         engine = Engine(
@@ -50,8 +50,8 @@ class PaperWorld(World):
         )
         self.engine = engine
         with (
-            patch("core.engine.engine.Runner", self._runner),
-            patch("core.engine.engine.make_scanner", lambda *_: self.scanner),
+            patch("quarterdeck.core.engine.engine.Runner", self._runner),
+            patch("quarterdeck.core.engine.engine.make_scanner", lambda *_: self.scanner),
         ):
             await engine.start(lambda _: None)
         self._task = self.loop.create_task(engine.run())

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.brokers.mt5 import adapter, performing
-from core.desk import book, caps, closes, commands, gate, orders, positions, stops
-from core.desk.state import Settled
-from core.engine.perform import Performer
-from core.journal.writer import JournalWriter
+from quarterdeck.core.brokers.mt5 import adapter, performing
+from quarterdeck.core.desk import book, caps, closes, commands, gate, orders, positions, stops
+from quarterdeck.core.desk.state import Settled
+from quarterdeck.core.engine.perform import Performer
+from quarterdeck.core.journal.writer import JournalWriter
 from tests.sim.day import live_through
 from tests.sim.watch import LawBroken
 

@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from core.model.effects import Effect, Modify, PartClosed, TradeClosed
-from core.model.inputs import BarClosed, Input, Quote
-from core.model.signals import NoSignal, Signal
-from core.model.units import M15_NS, NS_PER_S
-from core.scan.look import Look
+from quarterdeck.core.model.effects import Effect, Modify, PartClosed, TradeClosed
+from quarterdeck.core.model.inputs import BarClosed, Input, Quote
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.scan.look import Look
 from tests.sim.eager import EagerScanner
 from tests.sim.world import World, _strategy, pip_sizes
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core.brokers.simulator.faults import FaultRates
-from core.brokers.simulator.records import ENTRY_INOUT, ORDER_BUY, ORDER_SELL, REASON_CLIENT, Order
-from core.brokers.simulator.rules import DONE
-from core.brokers.simulator.trade import DEAL, Request, execute
-from core.model.commands import ClosePosition, Flatten
-from core.model.effects import Alert, Close
-from core.model.market import Side
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.brokers.simulator.records import ENTRY_INOUT, ORDER_BUY, ORDER_SELL, REASON_CLIENT, Order
+from quarterdeck.core.brokers.simulator.rules import DONE
+from quarterdeck.core.brokers.simulator.trade import DEAL, Request, execute
+from quarterdeck.core.model.commands import ClosePosition, Flatten
+from quarterdeck.core.model.effects import Alert, Close
+from quarterdeck.core.model.market import Side
 from tests.sim.eager import EagerScanner
 from tests.sim.test_flatten import ROOM
 from tests.sim.world import World, pip_sizes

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from core.clock.virtual import VirtualClock, VirtualTimeLoop
-from core.desk.desk import Desk
-from core.engine.engine import Engine, RunEnd
-from core.engine.venues import simulated_venue
-from core.journal.tape import TapeReader
-from core.model.effects import Effect, PositionOpened, TradeClosed
-from core.model.units import DAY_NS, UtcNs
-from core.settings.home import Home
-from core.settings.load import Loaded, shipped_tree, validated, with_values
-from core.settings.secrets import Secrets
-from core.strategy.load import load_strategy
-from core.study.audit import audit
+from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.engine.engine import Engine, RunEnd
+from quarterdeck.core.engine.venues import simulated_venue
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.model.effects import Effect, PositionOpened, TradeClosed
+from quarterdeck.core.model.units import DAY_NS, UtcNs
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import Loaded, shipped_tree, validated, with_values
+from quarterdeck.core.settings.secrets import Secrets
+from quarterdeck.core.strategy.load import load_strategy
+from quarterdeck.core.study.audit import audit
 from tests.sim.day import START_UTC_NS
 from tests.sim.eager import EagerScanner
 from tests.sim.watch import Watch

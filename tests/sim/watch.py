@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.brokers.simulator.records import ENTRY_IN, ENTRY_INOUT, DealRow
-from core.model.commands import Flatten, Pause, Resolve, Resume
-from core.model.effects import Close, Effect, Modify, Released, StateChanged, Submit, TradeClosed
-from core.model.inputs import Absent, Book, CommandGiven, DealSeen, Filled, Input, Refused, Report, UnknownFate
-from core.model.units import UtcNs
+from quarterdeck.core.brokers.simulator.records import ENTRY_IN, ENTRY_INOUT, DealRow
+from quarterdeck.core.model.commands import Flatten, Pause, Resolve, Resume
+from quarterdeck.core.model.effects import Close, Effect, Modify, Released, StateChanged, Submit, TradeClosed
+from quarterdeck.core.model.inputs import Absent, Book, CommandGiven, DealSeen, Filled, Input, Refused, Report, UnknownFate
+from quarterdeck.core.model.units import UtcNs
 from tests.sim.world import World
 
 DEAL = 1

@@ -20,38 +20,38 @@ from unittest.mock import patch
 
 import msgspec
 
-from core.brokers.base import ModuleCall, Reply, Terminal
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.gateway.calls import priority_of
-from core.brokers.mt5.inprocess import InProcess
-from core.brokers.mt5.policy import policy_from
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.simulator.faults import FaultRates, Faults
-from core.brokers.simulator.instruments import instrument
-from core.brokers.simulator.market_seeded import Script, SeededMarket
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS, account_terms
-from core.brokers.simulator.records import ORDER_BUY, ORDER_SELL, REASON_CLIENT, Order
-from core.brokers.simulator.servertime import ServerClock as LedgerClock
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.clock.virtual import VirtualClock, VirtualTimeLoop
-from core.data.recording import conversion_pairs
-from core.desk.desk import Desk
-from core.engine.engine import Engine, RunEnd
-from core.engine.runner import Runner
-from core.engine.venue import Venue
-from core.journal.store import Entry
-from core.journal.writer import JournalWriter
-from core.model.book import TradeMode
-from core.model.commands import Command, Flatten
-from core.model.effects import Effect
-from core.model.inputs import CommandGiven, Input
-from core.model.market import Side
-from core.model.units import NS_PER_MS, NS_PER_S, UtcNs
-from core.settings.home import Home
-from core.settings.load import Loaded, for_pair, shipped_tree, validated, with_values
-from core.settings.schema import Settings
-from core.settings.secrets import Secrets
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.brokers.base import ModuleCall, Reply, Terminal
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.gateway.calls import priority_of
+from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.brokers.mt5.policy import policy_from
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.faults import FaultRates, Faults
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.brokers.simulator.market_seeded import Script, SeededMarket
+from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS, account_terms
+from quarterdeck.core.brokers.simulator.records import ORDER_BUY, ORDER_SELL, REASON_CLIENT, Order
+from quarterdeck.core.brokers.simulator.servertime import ServerClock as LedgerClock
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
+from quarterdeck.core.data.recording import conversion_pairs
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.engine.engine import Engine, RunEnd
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.journal.store import Entry
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.book import TradeMode
+from quarterdeck.core.model.commands import Command, Flatten
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.inputs import CommandGiven, Input
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S, UtcNs
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import Loaded, for_pair, shipped_tree, validated, with_values
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.secrets import Secrets
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 from tests.sim.eager import EagerScanner
 
 T = TypeVar("T")
@@ -166,9 +166,9 @@ class World:
         self.engine = engine
         scanner = self.scanner
         with ExitStack() as patches:
-            patches.enter_context(patch("core.engine.engine.Runner", self._runner))
+            patches.enter_context(patch("quarterdeck.core.engine.engine.Runner", self._runner))
             if scanner is not None:
-                patches.enter_context(patch("core.engine.engine.make_scanner", lambda *_: scanner))
+                patches.enter_context(patch("quarterdeck.core.engine.engine.make_scanner", lambda *_: scanner))
             await engine.start(lambda _: None)
         self._task = asyncio.create_task(engine.run())
         return engine

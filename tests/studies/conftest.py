@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 from tests.conftest import missing
 
 FOUR = "EURUSD,GBPUSD,USDJPY,USDCHF"

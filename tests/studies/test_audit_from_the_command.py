@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from core.journal.schema import open_writable
-from tests.conftest import CHECKOUT
+from quarterdeck.core.journal.schema import open_writable
 from tests.studies.conftest import Replay
 
 Audit = Callable[..., tuple[int, dict[str, Any], str]]
@@ -37,8 +36,8 @@ def touched(home: Path, *statements: str) -> None:
 
 def audited(home: Path, *more: str) -> tuple[int, dict[str, Any], str]:
     """Exit code, the last line's object, and all that was printed; no data folder is in reach."""
-    environ = {**os.environ, "QUARTERDECK_DATA": str(home / "moved away"), "PYTHONPATH": str(CHECKOUT), "PYTHONHASHSEED": "5"}
-    command = [sys.executable, "-m", "cli.main", "audit", "--home", str(home), "--json", *more]
+    environ = {**os.environ, "QUARTERDECK_DATA": str(home / "moved away"), "PYTHONHASHSEED": "5"}
+    command = [sys.executable, "-m", "quarterdeck.cli.main", "audit", "--home", str(home), "--json", *more]
     done = subprocess.run(command, cwd=home, env=environ, capture_output=True, text=True, check=False, timeout=300)
     return done.returncode, json.loads(done.stdout.splitlines()[-1]), done.stdout
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 from tests.studies.conftest import Replay, Replayed
 
 NS = 1_000_000_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 from tests.studies.conftest import Replay
 
 ANY = ("--set", "strategy.confidence_min=0.0")

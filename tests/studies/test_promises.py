@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.model.commands import Resume
-from core.model.effects import Close, Effect, Noted, Submit
-from core.model.errors import InvariantBroken
-from core.model.inputs import Absent, EngineTrouble, FeedState, Stamped, TimerFired
-from core.model.market import Side
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.commands import Resume
+from quarterdeck.core.model.effects import Close, Effect, Noted, Submit
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import Absent, EngineTrouble, FeedState, Stamped, TimerFired
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play
 

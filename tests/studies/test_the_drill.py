@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.effects import Alert, EquityMarked, StateChanged, Submit, TradeClosed, Verdict
-from core.model.market import Side
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.effects import Alert, EquityMarked, StateChanged, Submit, TradeClosed, Verdict
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import BID, Play
 
 SHORT_DOLLAR = {

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.model.snapshot import LogLine
+from quarterdeck.core.model.snapshot import LogLine
 from tests.cli.engines import ScriptedEngine, running, snapshot
 from tests.conftest import CHECKOUT
 from tests.terminal.conftest import Home

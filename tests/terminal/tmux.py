@@ -15,7 +15,7 @@ from pathlib import Path
 LIMIT_S = 90.0
 """The one limit of every wait: generous, because a busy machine is no failure."""
 LOOK_AGAIN_S = 0.04
-COMMAND = (sys.executable, "-m", "cli.main")
+COMMAND = (sys.executable, "-m", "quarterdeck.cli.main")
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "TEXTUAL_ANIMATIONS": "none"}
 
 NOT_INHERITED = ("COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE")

@@ -26,6 +26,7 @@ def stamp(environment: Environment, *, dev: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
     environment._stamp.write_text(json.dumps(environment._expected(dev=dev, version=VERSION)))
+    (environment.checkout / ".import" / "quarterdeck").mkdir(parents=True, exist_ok=True)
 
 
 def test_nothing_is_done_when_nothing_changed(checkout: Path) -> None:
@@ -40,6 +41,13 @@ def test_a_developers_environment_serves_an_operator_but_not_the_reverse(checkou
     assert environment._current(dev=False)
     stamp(environment, dev=False)
     assert not environment._current(dev=True)
+
+
+def test_a_lost_import_folder_asks_for_set_up(checkout: Path) -> None:
+    environment = Environment(checkout, {})
+    stamp(environment, dev=False)
+    (checkout / ".import" / "quarterdeck").rmdir()
+    assert not environment._current(dev=False)
 
 
 @pytest.mark.parametrize("name", [RUN_LOCK, "pyproject.toml"])

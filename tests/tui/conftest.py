@@ -17,12 +17,12 @@ from textual import events
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
-from core.link.messages import Event
-from core.settings.load import shipped_settings
-from core.settings.schema import Ui
+from quarterdeck.core.link.messages import Event
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Ui
+from quarterdeck.tui.app import DeskApp
 from tests.tui.demo_client import FakeClient, live_events
 from tests.tui.demo_commands import DemoCommands, demo_reports
-from tui.app import DeskApp
 
 
 def ui_settings(**changes: Any) -> Ui:

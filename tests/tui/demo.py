@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from core.model.book import Account
-from core.model.inputs import News
-from core.model.market import Side
-from core.model.signals import Check
-from core.model.snapshot import (
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.snapshot import (
     CurrencyView,
     DeskView,
     EngineHealth,
@@ -23,7 +23,7 @@ from core.model.snapshot import (
     SignalView,
     Snapshot,
 )
-from core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
 
 MINUTE = 60 * NS_PER_S
 NOW = 1_719_930_788 * NS_PER_S

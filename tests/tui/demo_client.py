@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from core.link.client import EventBox
-from core.link.messages import (
+from quarterdeck.core.link.client import EventBox
+from quarterdeck.core.link.messages import (
     Act,
     AnswerBody,
     AskBars,
@@ -35,12 +35,12 @@ from core.link.messages import (
     SettingsNow,
     Trades,
 )
-from core.link.trades import AskRecord, AskStory, Story
-from core.model.commands import Command
-from core.model.errors import NoEngineError
-from core.model.units import H1_NS
-from core.settings.load import shipped_settings, shipped_tree, with_own
-from core.strategy.load import strategy_parameters
+from quarterdeck.core.link.trades import AskRecord, AskStory, Story
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.errors import NoEngineError
+from quarterdeck.core.model.units import H1_NS
+from quarterdeck.core.settings.load import shipped_settings, shipped_tree, with_own
+from quarterdeck.core.strategy.load import strategy_parameters
 from tests.tui.demo import MINUTE, NOW, demo_desk, demo_log, demo_snapshot
 from tests.tui.demo_past import demo_bars, demo_ledger, demo_news, demo_record, demo_steps, demo_trades
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.model.units import DAY_NS, M15_NS
+from quarterdeck.core.model.units import DAY_NS, M15_NS
+from quarterdeck.tui.child import CommandFailed, Told
+from quarterdeck.tui.view.report import Report, report_of
 from tests.tui.demo import NOW
-from tui.child import CommandFailed, Told
-from tui.view.report import Report, report_of
 
 WHATIF: dict[str, Any] = {
     "label": "tape of run 7f3a",

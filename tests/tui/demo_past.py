@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from core.link.messages import (
+from quarterdeck.core.link.messages import (
     LedgerRow,
 )
-from core.link.trades import Group, RecordNow, StoryStep
-from core.model.effects import TradeClosed, Verdict
-from core.model.inputs import News
-from core.model.market import Bar, Side
-from core.model.units import H1_NS, M15_NS, NS_PER_S
+from quarterdeck.core.link.trades import Group, RecordNow, StoryStep
+from quarterdeck.core.model.effects import TradeClosed, Verdict
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import Bar, Side
+from quarterdeck.core.model.units import H1_NS, M15_NS, NS_PER_S
 from tests.tui.demo import BAR, MINUTE, NOW, PRICES, demo_checks
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from core.settings.load import shipped_settings
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.tui.app import DeskApp
 from tests.tui.conftest import Bridge
 from tests.tui.demo import NOW, demo_positions, drawdown_reason, foreign_position
 from tests.tui.demo_client import FakeClient, live_events
 from tests.tui.demo_commands import DemoCommands, demo_reports
-from tui.app import DeskApp
 
 ANSWERED = ""
 """Not a key: wait until what was asked is answered."""

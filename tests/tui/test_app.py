@@ -5,8 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.link.messages import LinkState
-from core.model.commands import Flatten, Pause
+from quarterdeck.core.link.messages import LinkState
+from quarterdeck.core.model.commands import Flatten, Pause
+from quarterdeck.tui.actions import Actions
+from quarterdeck.tui.keys import ACTIONS
+from quarterdeck.tui.screens.desk import DeskScreen
+from quarterdeck.tui.screens.tweak import TweakPage
+from quarterdeck.tui.widgets.keybar import KeyBar
 from tests.tui.conftest import ui_settings
 from tests.tui.demo import (
     demo_desk,
@@ -16,11 +21,6 @@ from tests.tui.demo import (
     demo_snapshot,
     paused_reason,
 )
-from tui.actions import Actions
-from tui.keys import ACTIONS
-from tui.screens.desk import DeskScreen
-from tui.screens.tweak import TweakPage
-from tui.widgets.keybar import KeyBar
 
 
 async def test_q_leaves_the_screen_and_orders_nothing(bridge):

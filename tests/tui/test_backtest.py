@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from core.link.messages import AskRehearsal
-from core.model.commands import SetSettings
+from quarterdeck.core.link.messages import AskRehearsal
+from quarterdeck.core.model.commands import SetSettings
 from tests.tui.test_golden import ANSWERED, EDITED
 
 

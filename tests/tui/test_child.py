@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.tui import child
+from quarterdeck.tui.child import CommandFailed, HomeCommands, Told
 from tests.tui.demo_commands import plain_report
-from tui import child
-from tui.child import CommandFailed, HomeCommands, Told
 
 
 @pytest.fixture
 def acting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A command line of our own in place of the program's: it does what the test writes."""
-    package = tmp_path / "cli"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
+    package = tmp_path / "quarterdeck" / "cli"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 

@@ -9,9 +9,9 @@ from textual._compositor import Compositor
 from textual.dom import DOMNode
 from textual.strip import Strip
 
+from quarterdeck.tui.collector import spare_the_collector
+from quarterdeck.tui.screens.past import CHART_EVERY_S
 from tests.tui.demo import demo_pairs, demo_snapshot
-from tui.collector import spare_the_collector
-from tui.screens.past import CHART_EVERY_S
 
 
 async def test_moving_the_focus_does_not_repaint_the_whole_screen(bridge, monkeypatch):

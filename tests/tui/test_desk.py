@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.model.units import M15_NS
+from quarterdeck.core.model.units import M15_NS
+from quarterdeck.tui.screens.desk import PANELS, DeskScreen
 from tests.tui.demo import (
     demo_engine,
     demo_log,
@@ -17,7 +18,6 @@ from tests.tui.demo import (
     foreign_position,
     paused_reason,
 )
-from tui.screens.desk import PANELS, DeskScreen
 
 
 async def test_everything_that_must_be_in_sight_is_in_sight_at_80x24(bridge):

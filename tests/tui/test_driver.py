@@ -27,15 +27,15 @@ class Terminal:
 
         script = (
             "import asyncio, msgspec\n"
-            "from core.settings.load import shipped_settings\n"
+            "from quarterdeck.core.settings.load import shipped_settings\n"
             "from tests.tui.demo_client import FakeClient, live_events\n"
-            "from tui.app import run_screen\n"
+            "from quarterdeck.tui.app import run_screen\n"
             "raise SystemExit(run_screen(FakeClient(live_events()), shipped_settings().ui))\n"
         )
         self.pid, self.line = pty.fork()
         if self.pid == 0:  # pragma: no cover - the child becomes another program
             os.chdir(CHECKOUT)
-            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", HOME=str(tmp_path), PYTHONPATH=str(CHECKOUT))
+            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", HOME=str(tmp_path))
             os.execv(sys.executable, [sys.executable, "-c", script])
         fcntl.ioctl(self.line, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.seen = b""

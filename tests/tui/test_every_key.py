@@ -12,26 +12,26 @@ import pytest
 from textual.binding import Binding
 from textual.dom import DOMNode
 
-import tui
-from core.link.messages import ReplayControl
-from core.model.commands import CloseGroup, MoveStop, Pause
-from core.model.snapshot import OrderView
+import quarterdeck.tui
+from quarterdeck.core.link.messages import ReplayControl
+from quarterdeck.core.model.commands import CloseGroup, MoveStop, Pause
+from quarterdeck.core.model.snapshot import OrderView
+from quarterdeck.tui.app import DeskApp
+from quarterdeck.tui.keys import ACTIONS
+from quarterdeck.tui.palette import Palette
+from quarterdeck.tui.screens.backtest import BacktestPage
+from quarterdeck.tui.screens.chart import ChartPage
+from quarterdeck.tui.screens.desk import PANELS, DeskScreen
+from quarterdeck.tui.screens.dialog import ChoiceDialog
+from quarterdeck.tui.screens.effect import EffectPage
+from quarterdeck.tui.screens.flatten import FlattenDialog
+from quarterdeck.tui.screens.help import HelpDialog
+from quarterdeck.tui.screens.journal import JournalPage, MetricsPage
+from quarterdeck.tui.screens.lists import HealthPage, NewsPage, WhyPage
+from quarterdeck.tui.screens.questions import MoveStopDialog, StopDialog
+from quarterdeck.tui.screens.tweak import TweakPage
 from tests.tui.conftest import Bridge
 from tests.tui.demo import NOW, demo_engine, demo_positions, foreign_position, paused_reason
-from tui.app import DeskApp
-from tui.keys import ACTIONS
-from tui.palette import Palette
-from tui.screens.backtest import BacktestPage
-from tui.screens.chart import ChartPage
-from tui.screens.desk import PANELS, DeskScreen
-from tui.screens.dialog import ChoiceDialog
-from tui.screens.effect import EffectPage
-from tui.screens.flatten import FlattenDialog
-from tui.screens.help import HelpDialog
-from tui.screens.journal import JournalPage, MetricsPage
-from tui.screens.lists import HealthPage, NewsPage, WhyPage
-from tui.screens.questions import MoveStopDialog, StopDialog
-from tui.screens.tweak import TweakPage
 
 UNKNOWN = OrderView(client_id="r1-7", symbol="EURUSD", what="open", side=None, lots=0.1, sent_utc_ns=NOW - 10**9, fate="unknown")
 REPLAY: dict[str, Any] = {"engine": demo_engine(replay_fraction=0.25, replay_speed=120.0)}
@@ -182,7 +182,7 @@ def bound() -> Iterator[tuple[str, str]]:
 
 def classes() -> set[type]:
     found = set()
-    for module in pkgutil.walk_packages(tui.__path__, "tui."):
+    for module in pkgutil.walk_packages(quarterdeck.tui.__path__, "quarterdeck.tui."):
         members = vars(importlib.import_module(module.name)).values()
         found |= {
             kind for kind in members if inspect.isclass(kind) and issubclass(kind, DOMNode) and kind.__module__ == module.name

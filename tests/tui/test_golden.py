@@ -8,25 +8,25 @@ from typing import Any, NamedTuple
 import pytest
 from textual.screen import Screen
 
-from core.link.messages import LinkState
-from core.model.snapshot import OrderView
+from quarterdeck.core.link.messages import LinkState
+from quarterdeck.core.model.snapshot import OrderView
+from quarterdeck.tui.palette import Palette
+from quarterdeck.tui.screens.backtest import BacktestPage
+from quarterdeck.tui.screens.chart import ChartPage
+from quarterdeck.tui.screens.desk import DeskScreen
+from quarterdeck.tui.screens.dialog import ChoiceDialog
+from quarterdeck.tui.screens.effect import EffectPage
+from quarterdeck.tui.screens.flatten import FlattenDialog
+from quarterdeck.tui.screens.help import HelpDialog
+from quarterdeck.tui.screens.journal import JournalPage, MetricsPage, StoryPage
+from quarterdeck.tui.screens.lists import HealthPage, NewsPage, VerdictPage, WhyPage
+from quarterdeck.tui.screens.questions import MoveStopDialog, StopDialog
+from quarterdeck.tui.screens.tweak import TweakPage
 from tests.tui.conftest import Bridge, ui_settings
 from tests.tui.demo import NOW, demo_engine, demo_pairs, demo_positions, drawdown_reason, foreign_position, paused_reason
 from tests.tui.demo_client import FakeClient, live_events
 from tests.tui.export import styles, words
 from tests.tui.test_every_key import classes
-from tui.palette import Palette
-from tui.screens.backtest import BacktestPage
-from tui.screens.chart import ChartPage
-from tui.screens.desk import DeskScreen
-from tui.screens.dialog import ChoiceDialog
-from tui.screens.effect import EffectPage
-from tui.screens.flatten import FlattenDialog
-from tui.screens.help import HelpDialog
-from tui.screens.journal import JournalPage, MetricsPage, StoryPage
-from tui.screens.lists import HealthPage, NewsPage, VerdictPage, WhyPage
-from tui.screens.questions import MoveStopDialog, StopDialog
-from tui.screens.tweak import TweakPage
 
 SIZES = ((80, 24), (120, 40), (200, 60))
 THEMES = ("harbour", "daylight", "ansi16")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tui.keys import ACTIONS, GROUPS, keymap
-from tui.terminal import needs_ascii
-from tui.view.help import keys_table
+from quarterdeck.tui.keys import ACTIONS, GROUPS, keymap
+from quarterdeck.tui.terminal import needs_ascii
+from quarterdeck.tui.view.help import keys_table
 
 
 def test_no_key_stands_twice():

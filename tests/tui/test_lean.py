@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.lean import lean
+from quarterdeck.tui.lean import lean
 
 COLOURS = st.sampled_from(
     ["31", "97", "42", "100", "38;5;188", "48;5;16", "38;2;1;2;3", "48;2;9;9;9", "1", "4", "7", "3", "9", "0"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from core.link.messages import Bye, CommandResult, LinkState
-from core.model.commands import CloseGroup, ClosePosition, Flatten, MoveStop, Pause, Resolve, Resume, StopEngine
-from core.model.market import Side
-from core.model.snapshot import FlattenView, OrderView
+from quarterdeck.core.link.messages import Bye, CommandResult, LinkState
+from quarterdeck.core.model.commands import CloseGroup, ClosePosition, Flatten, MoveStop, Pause, Resolve, Resume, StopEngine
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.snapshot import FlattenView, OrderView
+from quarterdeck.tui.screens.dialog import ChoiceDialog
+from quarterdeck.tui.screens.flatten import FlattenDialog
 from tests.tui.demo import (
     NOW,
     demo_position,
@@ -18,8 +20,6 @@ from tests.tui.demo import (
     paused_reason,
 )
 from tests.tui.demo_client import FakeClient, live_events
-from tui.screens.dialog import ChoiceDialog
-from tui.screens.flatten import FlattenDialog
 
 
 async def test_pause_is_given_at_once_and_answered_on_the_screen(bridge):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.link.messages import AskLedger, AskTrades, Ledger, Trades
-from core.link.trades import AskRecord, AskStory, Story, filter_of
-from core.model.commands import SetSettings
-from core.model.units import M15_NS
+from quarterdeck.core.link.messages import AskLedger, AskTrades, Ledger, Trades
+from quarterdeck.core.link.trades import AskRecord, AskStory, Story, filter_of
+from quarterdeck.core.model.commands import SetSettings
+from quarterdeck.core.model.units import M15_NS
+from quarterdeck.tui.screens.desk import DeskScreen
+from quarterdeck.tui.screens.journal import JournalPage, StoryPage
+from quarterdeck.tui.view.lines import plain_of
+from quarterdeck.tui.widgets.keybar import KeyBar
 from tests.tui.demo import NOW, demo_positions, demo_signals, demo_snapshot
 from tests.tui.demo_client import FakeClient, demo_settings, live_events
 from tests.tui.demo_past import demo_ledger, empty_record
-from tui.screens.desk import DeskScreen
-from tui.screens.journal import JournalPage, StoryPage
-from tui.view.lines import plain_of
-from tui.widgets.keybar import KeyBar
 
 
 async def test_tweaking_refuses_gathers_applies_and_takes_back(bridge):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from tui.parser import CalmParser
+from quarterdeck.tui.parser import CalmParser
 
 START, END = "\x1b[200~", "\x1b[201~"
 

@@ -7,11 +7,11 @@ import sys
 
 import msgspec
 
-from core.link.messages import Bye, LinkState
-from core.model.snapshot import FlattenView
+from quarterdeck.core.link.messages import Bye, LinkState
+from quarterdeck.core.model.snapshot import FlattenView
+from quarterdeck.tui.plain import changes, follow
 from tests.tui.demo import NOW, demo_desk, demo_log, demo_position, demo_positions, demo_signals, demo_snapshot, paused_reason
 from tests.tui.demo_client import FakeClient
-from tui.plain import changes, follow
 
 
 def test_the_first_view_is_told_whole():
@@ -73,5 +73,5 @@ async def test_it_follows_to_the_end_of_the_engine_and_creeping_equity_is_told_i
 
 
 def test_plain_lines_never_load_textual():
-    code = "import sys, tui.plain; sys.exit('textual' in sys.modules)"
+    code = "import sys, quarterdeck.tui.plain; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

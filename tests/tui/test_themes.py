@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.color import Color
 
-from core.settings.shipped import shipped_text
-from tui.themes import LOOKS, load_themes, parse_theme
+from quarterdeck.core.settings.shipped import shipped_text
+from quarterdeck.tui.themes import LOOKS, load_themes, parse_theme
 
 TEXT_ON_PAGE = ("muted", "strong", "good", "bad", "warn", "accent", "title")
 BLOCKS = ("alarm", "key", "real", "unreal", "cursor")

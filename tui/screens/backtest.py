@@ -12,11 +12,11 @@ from typing import ClassVar, Literal
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from tui.screens.lists import ListPage
-from tui.view import form, report
-from tui.view.lines import Line, Sheet, Span, clip, meter, wrapped
-from tui.view.report import Report
-from tui.widgets.field import Field
+from quarterdeck.tui.screens.lists import ListPage
+from quarterdeck.tui.view import form, report
+from quarterdeck.tui.view.lines import Line, Sheet, Span, clip, meter, wrapped
+from quarterdeck.tui.view.report import Report
+from quarterdeck.tui.widgets.field import Field
 
 _BAR = 24
 Sight = Literal["list", "form", "report", "compare"]

@@ -9,15 +9,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from core.link.messages import AnswerBody, Question
-from core.model.snapshot import DeskView
-from tui.screens.page import SidePage
-from tui.screens.past import Curve, PairPast, Rhythm
-from tui.view.candles import AXIS_WIDTH, legend
-from tui.view.figures import moment
-from tui.view.lines import Span, unmarked
-from tui.view.plots import candle_lines, equity_lines
-from tui.widgets.paper import Paper
+from quarterdeck.core.link.messages import AnswerBody, Question
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.tui.screens.page import SidePage
+from quarterdeck.tui.screens.past import Curve, PairPast, Rhythm
+from quarterdeck.tui.view.candles import AXIS_WIDTH, legend
+from quarterdeck.tui.view.figures import moment
+from quarterdeck.tui.view.lines import Span, unmarked
+from quarterdeck.tui.view.plots import candle_lines, equity_lines
+from quarterdeck.tui.widgets.paper import Paper
 
 BOTH_WIDTH, CURVE_HEIGHT = 160, 36
 

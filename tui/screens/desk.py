@@ -11,22 +11,22 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from core.link.messages import AnswerBody, Question
-from core.model.snapshot import DeskView
-from tui.screens.chart import Plot
-from tui.screens.page import Page
-from tui.screens.past import Curve, PairPast, Rhythm
-from tui.view import log as log_view
-from tui.view import pairs, positions, risk, signals
-from tui.view.candles import AXIS_WIDTH
-from tui.view.figures import moment
-from tui.view.lines import Glyphs, Sheet, unmarked
-from tui.view.log import LogFilter
-from tui.view.plots import candle_lines, equity_lines
-from tui.view.status import HEADER_LINES
-from tui.widgets.field import Field
-from tui.widgets.keybar import KeyBar
-from tui.widgets.panel import Panel
+from quarterdeck.core.link.messages import AnswerBody, Question
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.tui.screens.chart import Plot
+from quarterdeck.tui.screens.page import Page
+from quarterdeck.tui.screens.past import Curve, PairPast, Rhythm
+from quarterdeck.tui.view import log as log_view
+from quarterdeck.tui.view import pairs, positions, risk, signals
+from quarterdeck.tui.view.candles import AXIS_WIDTH
+from quarterdeck.tui.view.figures import moment
+from quarterdeck.tui.view.lines import Glyphs, Sheet, unmarked
+from quarterdeck.tui.view.log import LogFilter
+from quarterdeck.tui.view.plots import candle_lines, equity_lines
+from quarterdeck.tui.view.status import HEADER_LINES
+from quarterdeck.tui.widgets.field import Field
+from quarterdeck.tui.widgets.keybar import KeyBar
+from quarterdeck.tui.widgets.panel import Panel
 
 PANELS: Final = ("pairs", "signals", "positions", "risk", "log")
 COMPANION: Final = {"pairs": "signals", "signals": "log", "positions": "log", "risk": "log"}

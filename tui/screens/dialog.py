@@ -16,11 +16,11 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.timer import Timer
 
-from core.model.commands import Command
-from core.model.snapshot import DeskView
-from tui.host import Host
-from tui.view.lines import Line, Span, clip, unmarked
-from tui.widgets.paper import Paper
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.tui.host import Host
+from quarterdeck.tui.view.lines import Line, Span, clip, unmarked
+from quarterdeck.tui.widgets.paper import Paper
 
 FORGET_S: Final = 8.0
 """A word half typed is forgotten after so long."""

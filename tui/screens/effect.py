@@ -10,13 +10,13 @@ from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
-from core.link.messages import AskRehearsal, Cannot, RehearsalNow
-from tui.child import CommandFailed, Told
-from tui.host import Host
-from tui.screens.lists import ListPage
-from tui.view import effect
-from tui.view.effect import Known
-from tui.view.lines import Sheet
+from quarterdeck.core.link.messages import AskRehearsal, Cannot, RehearsalNow
+from quarterdeck.tui.child import CommandFailed, Told
+from quarterdeck.tui.host import Host
+from quarterdeck.tui.screens.lists import ListPage
+from quarterdeck.tui.view import effect
+from quarterdeck.tui.view.effect import Known
+from quarterdeck.tui.view.lines import Sheet
 
 DAYS: Final = 7.0
 LIMIT_S: Final = 300.0

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from core.model.commands import Flatten
-from core.model.snapshot import PositionView
-from tui.screens.dialog import WordDialog
-from tui.view.lines import Line, Span, wrapped
-from tui.view.orders import Scope, by_risk, flatten_preview, flatten_progress, in_scope
+from quarterdeck.core.model.commands import Flatten
+from quarterdeck.core.model.snapshot import PositionView
+from quarterdeck.tui.screens.dialog import WordDialog
+from quarterdeck.tui.view.lines import Line, Span, wrapped
+from quarterdeck.tui.view.orders import Scope, by_risk, flatten_preview, flatten_progress, in_scope
 
 
 class FlattenDialog(WordDialog):

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from tui.screens.dialog import Dialog
-from tui.view.help import help_lines
-from tui.view.lines import Line, Span
-from tui.view.status import HEADER_LINES
-from tui.widgets.paper import Paper
+from quarterdeck.tui.screens.dialog import Dialog
+from quarterdeck.tui.view.help import help_lines
+from quarterdeck.tui.view.lines import Line, Span
+from quarterdeck.tui.view.status import HEADER_LINES
+from quarterdeck.tui.widgets.paper import Paper
 
 
 class HelpDialog(Dialog):

@@ -11,13 +11,13 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from core.link.messages import AnswerBody, AskTrades, Trades
-from core.link.trades import FILTER_WORDS, AskRecord, AskStory, RecordNow, Story, StoryStep, TradeFilter, filter_of
-from core.model.effects import TradeClosed
-from tui.screens.lists import ListPage
-from tui.view import metrics, pages
-from tui.view.lines import Line, Sheet, Span
-from tui.view.positions import digits_of
+from quarterdeck.core.link.messages import AnswerBody, AskTrades, Trades
+from quarterdeck.core.link.trades import FILTER_WORDS, AskRecord, AskStory, RecordNow, Story, StoryStep, TradeFilter, filter_of
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.tui.screens.lists import ListPage
+from quarterdeck.tui.view import metrics, pages
+from quarterdeck.tui.view.lines import Line, Sheet, Span
+from quarterdeck.tui.view.positions import digits_of
 
 _TRADES_MAX = 1_000
 

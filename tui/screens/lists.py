@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
-from core.link.messages import (
+from quarterdeck.core.link.messages import (
     AnswerBody,
     AskLedger,
     AskNews,
@@ -21,14 +21,14 @@ from core.link.messages import (
     NewsNow,
     Question,
 )
-from core.model.snapshot import DeskView
-from core.model.units import UtcNs
-from tui.screens.page import SidePage
-from tui.view import pages
-from tui.view.lines import Line, Sheet, Span, clean, wrapped
-from tui.widgets.field import Field
-from tui.widgets.panel import Panel
-from tui.widgets.paper import Paper
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.tui.screens.page import SidePage
+from quarterdeck.tui.view import pages
+from quarterdeck.tui.view.lines import Line, Sheet, Span, clean, wrapped
+from quarterdeck.tui.widgets.field import Field
+from quarterdeck.tui.widgets.panel import Panel
+from quarterdeck.tui.widgets.paper import Paper
 
 LETTERS: Final = frozenset(
     ("search", "pair", "switch", "forget", "apply", "undo", "history", "effect", "new", "mark", "cancel_run")

@@ -12,13 +12,13 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
-from core.link.messages import AnswerBody, Question
-from tui.host import Host
-from tui.view import status
-from tui.view.lines import Glyphs
-from tui.widgets.keybar import KeyBar
-from tui.widgets.paper import Paper
-from tui.widgets.status import StatusBar
+from quarterdeck.core.link.messages import AnswerBody, Question
+from quarterdeck.tui.host import Host
+from quarterdeck.tui.view import status
+from quarterdeck.tui.view.lines import Glyphs
+from quarterdeck.tui.widgets.keybar import KeyBar
+from quarterdeck.tui.widgets.paper import Paper
+from quarterdeck.tui.widgets.status import StatusBar
 
 
 class Page(Screen[None]):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core.link.messages import (
+from quarterdeck.core.link.messages import (
     AnswerBody,
     AskBars,
     AskEquity,
@@ -23,11 +23,11 @@ from core.link.messages import (
     Question,
     Trades,
 )
-from core.link.trades import TradeFilter
-from core.model.snapshot import DeskView
-from core.model.units import M15_NS
-from tui.view.lines import clean
-from tui.view.plots import Past
+from quarterdeck.core.link.trades import TradeFilter
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.core.model.units import M15_NS
+from quarterdeck.tui.view.lines import clean
+from quarterdeck.tui.view.plots import Past
 
 CHART_EVERY_S = 3.0
 """Between bars a chart is drawn anew so often; most of its cells are the same, and all of a row cost bytes."""

@@ -13,14 +13,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from core.model.commands import CloseGroup, ClosePosition, MoveStop, RearmDrawdown, Resolve, Resume, StopEngine
-from core.model.snapshot import DeskView, OrderView, PositionView
-from tui.screens.dialog import Choice, ChoiceDialog, Dialog, WordDialog
-from tui.view import figures
-from tui.view.lines import Glyphs, Line, Span, clip, wrapped
-from tui.view.orders import by_risk, in_scope, position_lines, reason_lines, totals
-from tui.view.positions import digits_of, one_line, pair_of
-from tui.widgets.paper import Paper
+from quarterdeck.core.model.commands import CloseGroup, ClosePosition, MoveStop, RearmDrawdown, Resolve, Resume, StopEngine
+from quarterdeck.core.model.snapshot import DeskView, OrderView, PositionView
+from quarterdeck.tui.screens.dialog import Choice, ChoiceDialog, Dialog, WordDialog
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Glyphs, Line, Span, clip, wrapped
+from quarterdeck.tui.view.orders import by_risk, in_scope, position_lines, reason_lines, totals
+from quarterdeck.tui.view.positions import digits_of, one_line, pair_of
+from quarterdeck.tui.widgets.paper import Paper
 
 Preview = Callable[[DeskView, int, int], Sequence[Line]]
 

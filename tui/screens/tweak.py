@@ -12,16 +12,16 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from core.link.messages import AnswerBody, AskSettings, SettingsNow
-from core.model.commands import SetSettings
-from core.model.snapshot import DeskView
-from tui.screens.dialog import Choice, ChoiceDialog
-from tui.screens.effect import EffectPage, Probe
-from tui.screens.lists import ListPage
-from tui.view import effect, tweak
-from tui.view.lines import Line, Sheet, Span
-from tui.view.tweak import SettingsBook
-from tui.widgets.field import Field
+from quarterdeck.core.link.messages import AnswerBody, AskSettings, SettingsNow
+from quarterdeck.core.model.commands import SetSettings
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.tui.screens.dialog import Choice, ChoiceDialog
+from quarterdeck.tui.screens.effect import EffectPage, Probe
+from quarterdeck.tui.screens.lists import ListPage
+from quarterdeck.tui.view import effect, tweak
+from quarterdeck.tui.view.lines import Line, Sheet, Span
+from quarterdeck.tui.view.tweak import SettingsBook
+from quarterdeck.tui.widgets.field import Field
 
 TERMS = (
     ("for good", None),

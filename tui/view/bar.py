@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from core.model.snapshot import EngineHealth
-from tui.keys import Action, Keymap
-from tui.view.lines import Glyphs, Line, Span, clip, merged, meter, width_of
+from quarterdeck.core.model.snapshot import EngineHealth
+from quarterdeck.tui.keys import Action, Keymap
+from quarterdeck.tui.view.lines import Glyphs, Line, Span, clip, merged, meter, width_of
 
 
 class Offer(NamedTuple):

@@ -11,10 +11,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from core.model.market import Bar
-from core.model.units import UtcNs
-from tui.view import figures
-from tui.view.lines import Glyphs, Line, Span, clean, fit, merged
+from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Glyphs, Line, Span, clean, fit, merged
 
 AXIS_WIDTH: Final = 16
 AHEAD_COLUMNS: Final = 6

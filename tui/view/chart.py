@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from core.model.units import UtcNs
-from tui.view import figures
-from tui.view.candles import AXIS_WIDTH
-from tui.view.lines import Glyphs, Line, Span, fit
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.candles import AXIS_WIDTH
+from quarterdeck.tui.view.lines import Glyphs, Line, Span, fit
 
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 ASCII_BLOCKS: Final = " ..::||##"

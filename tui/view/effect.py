@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from core.link.messages import Act, RehearsalNow
-from core.model.snapshot import DeskView, LimitView, PositionView
-from tui.child import Told
-from tui.view import figures
-from tui.view.lines import Glyphs, Line, Span, clean, clip, meter, wrapped
-from tui.view.positions import digits_of
+from quarterdeck.core.link.messages import Act, RehearsalNow
+from quarterdeck.core.model.snapshot import DeskView, LimitView, PositionView
+from quarterdeck.tui.child import Told
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Glyphs, Line, Span, clean, clip, meter, wrapped
+from quarterdeck.tui.view.positions import digits_of
 
 ROWS_MAX: Final = 12
 """Of one list; what is left is counted."""

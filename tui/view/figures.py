@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, UtcNs
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, S_PER_MINUTE, UtcNs
 
 UNKNOWN: Final = "?"
 

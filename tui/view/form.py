@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip
+from quarterdeck.tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip
 
 
 class Ask(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tui.keys import ACTIONS, GROUPS, Keymap
-from tui.view.lines import Glyphs, Line, Span, clip, fit, width_of, wrapped
+from quarterdeck.tui.keys import ACTIONS, GROUPS, Keymap
+from quarterdeck.tui.view.lines import Glyphs, Line, Span, clip, fit, width_of, wrapped
 
 ABOUT: Final = {
     "pairs": (
@@ -105,7 +105,7 @@ def help_lines(focus: str, keys: Keymap, width: int, glyphs: Glyphs) -> tuple[Li
 def keys_table() -> str:
     """The table of keys for the docs, in Markdown."""
     rows = ["| key | action | meaning |", "| --- | --- | --- |"]
-    from tui.keys import keymap
+    from quarterdeck.tui.keys import keymap
 
     keys = keymap({})
     for where, title in GROUPS.items():

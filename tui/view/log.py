@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, overload
 
-from core.model.snapshot import LogLine
-from core.model.units import NS_PER_S, S_PER_DAY, UtcNs
-from tui.view import figures
-from tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, UtcNs
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip
 
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 WORDS: Final = {"debug": "debug", "info": "info ", "warning": "WARN ", "error": "ERROR", "critical": "CRIT "}

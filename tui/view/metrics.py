@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from core.link.trades import Group, RecordNow
-from tui.view import chart, figures
-from tui.view.lines import BLANK, Glyphs, Line, Sheet, Span, clean, clip, fit, merged, width_of
+from quarterdeck.core.link.trades import Group, RecordNow
+from quarterdeck.tui.view import chart, figures
+from quarterdeck.tui.view.lines import BLANK, Glyphs, Line, Sheet, Span, clean, clip, fit, merged, width_of
 
 BLOCK_WIDTH: Final = 56
 _COLUMNS_MAX: Final = 3

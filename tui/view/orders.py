@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from core.model.snapshot import DeskView, FlattenView, PositionView
-from tui.view import figures
-from tui.view.lines import Glyphs, Line, Span, clean, clip, fit, wrapped
-from tui.view.positions import in_order, pair_of
+from quarterdeck.core.model.snapshot import DeskView, FlattenView, PositionView
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Glyphs, Line, Span, clean, clip, fit, wrapped
+from quarterdeck.tui.view.positions import in_order, pair_of
 
 Scope = Literal["ours", "account"]
 _LEFT_MAX: Final = 6

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from core.link.messages import LedgerRow, NewsNow
-from core.link.trades import StoryStep, TradeFilter
-from core.model.effects import TradeClosed
-from core.model.signals import Check
-from core.model.snapshot import EngineHealth
-from core.model.units import UtcNs
-from tui.memory import OrderGiven
-from tui.view import figures
-from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, fit, table, wrapped
-from tui.view.signals import check_lines
+from quarterdeck.core.link.messages import LedgerRow, NewsNow
+from quarterdeck.core.link.trades import StoryStep, TradeFilter
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.snapshot import EngineHealth
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.tui.memory import OrderGiven
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, fit, table, wrapped
+from quarterdeck.tui.view.signals import check_lines
 
 LEDGER: Final = (
     Column("bar", 12),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.model.snapshot import DeskView, PairView
-from core.model.units import NS_PER_S
-from tui.view import figures
-from tui.view.lines import Column, Glyphs, Sheet, Span, table
+from quarterdeck.core.model.snapshot import DeskView, PairView
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Column, Glyphs, Sheet, Span, table
 
 COLUMNS: Final = (
     # what moves stands left: a row is sent from its left edge to its last changed cell

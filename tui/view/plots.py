@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from core.link.messages import EquityPoints
-from core.model.effects import TradeClosed
-from core.model.inputs import News
-from core.model.market import TIMEFRAME_NS, Bar
-from core.model.snapshot import DeskView
-from tui.view import candles, chart
-from tui.view.lines import Glyphs, Line
-from tui.view.positions import pair_of
+from quarterdeck.core.link.messages import EquityPoints
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import TIMEFRAME_NS, Bar
+from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.tui.view import candles, chart
+from quarterdeck.tui.view.lines import Glyphs, Line
+from quarterdeck.tui.view.positions import pair_of
 
 _SIGNS: Final = {"entered": ("E", "good"), "refused": ("x", "muted"), "waiting": ("w", "accent")}
 

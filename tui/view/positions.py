@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.model.snapshot import DeskView, OrderView, PairView, PositionView
-from tui.view import figures
-from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, fit, merged, table
+from quarterdeck.core.model.snapshot import DeskView, OrderView, PairView, PositionView
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, fit, merged, table
 
 STRIP_WIDTH: Final = 39
 COLUMNS: Final = (

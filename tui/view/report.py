@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from tui.view import chart, figures
-from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, meter, table, wrapped
+from quarterdeck.tui.view import chart, figures
+from quarterdeck.tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, meter, table, wrapped
 
 COLUMNS: Final = (
     Column("days (UTC)", 21),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.model.snapshot import DeskView, LimitView
-from tui.view import figures
-from tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip, fit, meter
+from quarterdeck.core.model.snapshot import DeskView, LimitView
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Glyphs, Line, Sheet, Span, clean, clip, fit, meter
 
 
 def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> Sheet:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from core.model.market import Side
-from core.model.signals import Check
-from core.model.snapshot import DeskView, SignalView
-from tui.view import figures
-from tui.view.figures import same_day
-from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clip, fit, table, width_of, wrapped
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.snapshot import DeskView, SignalView
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.figures import same_day
+from quarterdeck.tui.view.lines import Column, Glyphs, Line, Sheet, Span, clip, fit, table, width_of, wrapped
 
 COLUMNS: Final = (
     Column("time", 5),

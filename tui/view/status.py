@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from core.model.snapshot import DeskView, EngineHealth, ReasonView, Snapshot
-from core.model.units import NS_PER_S
-from tui.memory import Sight
-from tui.view import figures
-from tui.view.lines import Chip, Glyphs, Line, Span, chips, clean, clip, fit, plain_of, spread, width_of
+from quarterdeck.core.model.snapshot import DeskView, EngineHealth, ReasonView, Snapshot
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.tui.memory import Sight
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Chip, Glyphs, Line, Span, chips, clean, clip, fit, plain_of, spread, width_of
 
 HEADER_LINES: Final = 3
 WIDTH_MIN: Final = 60

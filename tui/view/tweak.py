@@ -11,12 +11,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from core.link.messages import SettingsNow
-from core.model.errors import SettingsError
-from core.settings.load import Own, look_up, parse_value, shipped_tree, shown, validated, with_own, with_values
-from core.settings.parameters import Parameter, meaning_of, parameters
-from tui.view import figures
-from tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, table, wrapped
+from quarterdeck.core.link.messages import SettingsNow
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.settings.load import Own, look_up, parse_value, shipped_tree, shown, validated, with_own, with_values
+from quarterdeck.core.settings.parameters import Parameter, meaning_of, parameters
+from quarterdeck.tui.view import figures
+from quarterdeck.tui.view.lines import Column, Glyphs, Line, Sheet, Span, clean, clip, table, wrapped
 
 COLUMNS: Final = (
     Column("parameter", 27),

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from textual import events
 
-from core.model.snapshot import EngineHealth
-from tui.keys import Action, Keymap
-from tui.view.bar import Offer, bar, transport
-from tui.view.lines import Glyphs
-from tui.widgets.paper import Paper
+from quarterdeck.core.model.snapshot import EngineHealth
+from quarterdeck.tui.keys import Action, Keymap
+from quarterdeck.tui.view.bar import Offer, bar, transport
+from quarterdeck.tui.view.lines import Glyphs
+from quarterdeck.tui.widgets.paper import Paper
 
 
 class KeyBar(Paper):

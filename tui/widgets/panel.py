@@ -9,8 +9,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui.view.lines import Line, Sheet, unmarked
-from tui.widgets.paper import Paper
+from quarterdeck.tui.view.lines import Line, Sheet, unmarked
+from quarterdeck.tui.widgets.paper import Paper
 
 
 class Panel(Paper, can_focus=True):

@@ -16,7 +16,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.view.lines import BLANK, ROLES, Line, changed_cells, plain_of
+from quarterdeck.tui.view.lines import BLANK, ROLES, Line, changed_cells, plain_of
 
 _CLASS = {role: f"paper--{role}" for role in ROLES if role}
 

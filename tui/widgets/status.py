@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tui.memory import Sight
-from tui.view import positions, status
-from tui.view.lines import BLANK, Glyphs, Line
-from tui.widgets.paper import Paper
+from quarterdeck.tui.memory import Sight
+from quarterdeck.tui.view import positions, status
+from quarterdeck.tui.view.lines import BLANK, Glyphs, Line
+from quarterdeck.tui.widgets.paper import Paper
 
 
 class StatusBar(Paper):

@@ -7,9 +7,9 @@ Rows C2 of the mission. Pure: works on what was read.
 
 from __future__ import annotations
 
-from core.brokers.mt5.policy import Mt5Policy
-from core.model.book import Account
-from core.model.errors import BrokerError
+from quarterdeck.core.brokers.mt5.policy import Mt5Policy
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.errors import BrokerError
 
 _CENT_CURRENCIES = {"USC": "USD", "USX": "USD", "EUC": "EUR", "EUX": "EUR", "GBX": "GBP", "GBC": "GBP"}
 _ROUGH_USD = {"USD": 1.0, "EUR": 1.1, "GBP": 1.25, "CHF": 1.1, "JPY": 0.0067, "AUD": 0.65, "CAD": 0.73, "NZD": 0.6}

@@ -14,22 +14,22 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
-from core.brokers.base import Connected, ModuleCall, Reply, Terminal
-from core.brokers.mt5.account import check_account, warnings_of
-from core.brokers.mt5.history import DealBook
-from core.brokers.mt5.opening import Opening
-from core.brokers.mt5.performing import Performer
-from core.brokers.mt5.policy import Mt5Policy
-from core.brokers.mt5.rates import BarReader
-from core.brokers.mt5.reading import Unreadable, order_of, position_of, quote_of
-from core.brokers.mt5.reconcile import FateFinder
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.mt5.session import ReadFailed, Session, Sleep
-from core.clock.wall import Clock
-from core.model.book import Account, Deal
-from core.model.candles import Candles
-from core.model.effects import AskBook, AskFate, Cancel, Close, Modify, Request, Submit
-from core.model.inputs import (
+from quarterdeck.core.brokers.base import Connected, ModuleCall, Reply, Terminal
+from quarterdeck.core.brokers.mt5.account import check_account, warnings_of
+from quarterdeck.core.brokers.mt5.history import DealBook
+from quarterdeck.core.brokers.mt5.opening import Opening
+from quarterdeck.core.brokers.mt5.performing import Performer
+from quarterdeck.core.brokers.mt5.policy import Mt5Policy
+from quarterdeck.core.brokers.mt5.rates import BarReader
+from quarterdeck.core.brokers.mt5.reading import Unreadable, order_of, position_of, quote_of
+from quarterdeck.core.brokers.mt5.reconcile import FateFinder
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.mt5.session import ReadFailed, Session, Sleep
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.book import Account, Deal
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.effects import AskBook, AskFate, Cancel, Close, Modify, Request, Submit
+from quarterdeck.core.model.inputs import (
     AccountRead,
     Book,
     BrokerClock,
@@ -43,9 +43,9 @@ from core.model.inputs import (
     Report,
     UnknownFate,
 )
-from core.model.market import Instrument, Quote
-from core.model.reads import Known, Unknown
-from core.model.units import UtcNs
+from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.reads import Known, Unknown
+from quarterdeck.core.model.units import UtcNs
 
 _ACCOUNT, _POSITIONS, _ORDERS = ModuleCall("account_info"), ModuleCall("positions_get"), ModuleCall("orders_get")
 

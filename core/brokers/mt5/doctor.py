@@ -15,21 +15,21 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
-from core.brokers.base import Connected, Terminal, TerminalLost, TerminalNotSent
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.codes import last_error, retcode
-from core.brokers.mt5.opening import tick_value_gap
-from core.brokers.mt5.policy import Mt5Policy
-from core.brokers.mt5.reading import Unreadable, instrument_of
-from core.brokers.mt5.requests import Request, filling_candidates, open_request
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.mt5.session import ReadFailed, Session, Sleep
-from core.clock.wall import Clock
-from core.model.effects import Submit
-from core.model.errors import BrokerError
-from core.model.market import Instrument, Quote, Side
-from core.model.reads import Known, Unknown
-from core.model.units import NS_PER_S
+from quarterdeck.core.brokers.base import Connected, Terminal, TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.codes import last_error, retcode
+from quarterdeck.core.brokers.mt5.opening import tick_value_gap
+from quarterdeck.core.brokers.mt5.policy import Mt5Policy
+from quarterdeck.core.brokers.mt5.reading import Unreadable, instrument_of
+from quarterdeck.core.brokers.mt5.requests import Request, filling_candidates, open_request
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.mt5.session import ReadFailed, Session, Sleep
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.effects import Submit
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.reads import Known, Unknown
+from quarterdeck.core.model.units import NS_PER_S
 
 Verdict = Literal["ok", "warn", "unknown", "fail"]
 """`unknown`: not looked at before the time was over."""

@@ -21,14 +21,14 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from core.brokers.base import ModuleCall, Reply, TerminalLost, TerminalNotSent
-from core.brokers.mt5.gateway import wire
-from core.brokers.mt5.gateway.calls import kind_of
-from core.brokers.mt5.gateway.place import is_loopback
-from core.brokers.mt5.policy import Secret
-from core.clock.wall import Clock
-from core.model.errors import BrokerError
-from core.pipes.frames import Garbled
+from quarterdeck.core.brokers.base import ModuleCall, Reply, TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.brokers.mt5.gateway.calls import kind_of
+from quarterdeck.core.brokers.mt5.gateway.place import is_loopback
+from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.pipes.frames import Garbled
 
 PENDING_MAX = 64
 PING_S, PONG_S = 5.0, 5.0

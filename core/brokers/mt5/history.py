@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from core.brokers.mt5 import constants as mt5
-from core.brokers.mt5.reading import Unreadable, deal_of
-from core.brokers.mt5.session import ReadFailed, Session
-from core.model.book import Deal
-from core.model.units import S_PER_DAY, S_PER_HOUR, UtcNs
+from quarterdeck.core.brokers.mt5 import constants as mt5
+from quarterdeck.core.brokers.mt5.reading import Unreadable, deal_of
+from quarterdeck.core.brokers.mt5.session import ReadFailed, Session
+from quarterdeck.core.model.book import Deal
+from quarterdeck.core.model.units import S_PER_DAY, S_PER_HOUR, UtcNs
 
 LOOK_BACK_S = S_PER_HOUR
 """How late a deal may appear behind newer ones and still be found."""

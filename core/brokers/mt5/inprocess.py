@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from core.brokers.base import ModuleCall, Reply
+from quarterdeck.core.brokers.base import ModuleCall, Reply
 
 _PLAIN = (bool, int, float, str, type(None), np.ndarray)
 

@@ -14,11 +14,11 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from core.brokers.simulator.books import Books
-from core.brokers.simulator.faults import KeptFaults
-from core.brokers.simulator.records import AccountTerms
-from core.model.errors import BrokerError
-from core.model.units import UtcNs
+from quarterdeck.core.brokers.simulator.books import Books
+from quarterdeck.core.brokers.simulator.faults import KeptFaults
+from quarterdeck.core.brokers.simulator.records import AccountTerms
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.units import UtcNs
 
 _VERSION = 1
 ANEW = "move it away to begin with a fresh account"

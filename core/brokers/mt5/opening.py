@@ -11,15 +11,15 @@ from typing import Any
 
 from msgspec import structs
 
-from core.brokers.base import ModuleCall
-from core.brokers.mt5 import constants as mt5
-from core.brokers.mt5.reading import Unreadable, instrument_of
-from core.brokers.mt5.servertime import OffsetSample, ServerClock, measured_offset, recognised, week_opens
-from core.brokers.mt5.session import ReadFailed, Session
-from core.brokers.mt5.symbols import Resolved, resolve
-from core.model.book import Account
-from core.model.errors import BrokerError
-from core.model.market import Instrument
+from quarterdeck.core.brokers.base import ModuleCall
+from quarterdeck.core.brokers.mt5 import constants as mt5
+from quarterdeck.core.brokers.mt5.reading import Unreadable, instrument_of
+from quarterdeck.core.brokers.mt5.servertime import OffsetSample, ServerClock, measured_offset, recognised, week_opens
+from quarterdeck.core.brokers.mt5.session import ReadFailed, Session
+from quarterdeck.core.brokers.mt5.symbols import Resolved, resolve
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.market import Instrument
 
 _POLL_S = 0.25
 _SAMPLE_SECONDS = 6.0

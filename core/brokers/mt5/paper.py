@@ -18,24 +18,24 @@ from typing import Any
 import numpy as np
 from msgspec import structs
 
-from core.brokers.base import ModuleCall, Reply, Terminal, TerminalLost, TerminalNotSent
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.inprocess import InProcess
-from core.brokers.mt5.kept import PaperAccount, PaperFile
-from core.brokers.mt5.policy import policy_from
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.mt5.session import Sleep
-from core.brokers.simulator.market import FormingBar, Step, TickColumns
-from core.brokers.simulator.opening import account_terms
-from core.brokers.simulator.servertime import ServerClock as TerminalClock
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.clock.wall import Clock
-from core.model.candles import Candles
-from core.model.errors import BrokerError
-from core.model.inputs import News
-from core.model.money import resolve_conversion
-from core.model.units import NS_PER_MS, NS_PER_S, Price, UtcNs
-from core.settings.schema import Settings
+from quarterdeck.core.brokers.base import ModuleCall, Reply, Terminal, TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.brokers.mt5.kept import PaperAccount, PaperFile
+from quarterdeck.core.brokers.mt5.policy import policy_from
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.mt5.session import Sleep
+from quarterdeck.core.brokers.simulator.market import FormingBar, Step, TickColumns
+from quarterdeck.core.brokers.simulator.opening import account_terms
+from quarterdeck.core.brokers.simulator.servertime import ServerClock as TerminalClock
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.money import resolve_conversion
+from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S, Price, UtcNs
+from quarterdeck.core.settings.schema import Settings
 
 FEED_CALLS = frozenset(
     {

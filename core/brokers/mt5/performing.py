@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
-from core.brokers.base import Reply, TerminalLost, TerminalNotSent
-from core.brokers.mt5.history import DealBook
-from core.brokers.mt5.reading import Unreadable, position_of, quote_of
-from core.brokers.mt5.reports import Judged, Spent, filled_by, judged_send, refusal_of_check
-from core.brokers.mt5.requests import (
+from quarterdeck.core.brokers.base import Reply, TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.mt5.history import DealBook
+from quarterdeck.core.brokers.mt5.reading import Unreadable, position_of, quote_of
+from quarterdeck.core.brokers.mt5.reports import Judged, Spent, filled_by, judged_send, refusal_of_check
+from quarterdeck.core.brokers.mt5.requests import (
     Request,
     cancel_request,
     close_requests,
@@ -27,11 +27,11 @@ from core.brokers.mt5.requests import (
     remove_request,
     stops_problem,
 )
-from core.brokers.mt5.session import ReadFailed, Session
-from core.model.book import BrokerPosition, Deal
-from core.model.effects import Cancel, Close, Modify, Submit
-from core.model.inputs import Accepted, Changed, Fate, Filled, Refused, UnknownFate
-from core.model.market import Instrument, Quote, Side
+from quarterdeck.core.brokers.mt5.session import ReadFailed, Session
+from quarterdeck.core.model.book import BrokerPosition, Deal
+from quarterdeck.core.model.effects import Cancel, Close, Modify, Submit
+from quarterdeck.core.model.inputs import Accepted, Changed, Fate, Filled, Refused, UnknownFate
+from quarterdeck.core.model.market import Instrument, Quote, Side
 
 REQUOTES_MAX = 2
 """Fresh prices tried after the broker said that one moved on, within the deviation the desk allowed."""

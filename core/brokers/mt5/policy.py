@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from core.model.book import TradeMode
+from quarterdeck.core.model.book import TradeMode
 
 if TYPE_CHECKING:
-    from core.settings.schema import Settings
+    from quarterdeck.core.settings.schema import Settings
 
 
 class Secret(Struct, frozen=True):

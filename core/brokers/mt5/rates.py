@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.brokers.mt5 import constants as mt5
-from core.brokers.mt5.reading import candles_of
-from core.brokers.mt5.session import ReadFailed, Session
-from core.model.candles import Candles
-from core.model.market import TIMEFRAME_NS
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.brokers.mt5 import constants as mt5
+from quarterdeck.core.brokers.mt5.reading import candles_of
+from quarterdeck.core.brokers.mt5.session import ReadFailed, Session
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import TIMEFRAME_NS
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 FIRST_WAITS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 """Waits between the tries of a first read, while the terminal downloads: about 24 s in all."""

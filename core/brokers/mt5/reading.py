@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.brokers.mt5 import constants as mt5
-from core.brokers.mt5.servertime import ServerClock
-from core.model.book import Account, BrokerOrder, BrokerPosition, Deal, DealEntry, DealReason, TradeMode
-from core.model.candles import Candles
-from core.model.market import Instrument, Quote, Side
-from core.model.pips import pip_price
+from quarterdeck.core.brokers.mt5 import constants as mt5
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.model.book import Account, BrokerOrder, BrokerPosition, Deal, DealEntry, DealReason, TradeMode
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.pips import pip_price
 
 Record = Mapping[str, Any]
 

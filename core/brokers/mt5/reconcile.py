@@ -15,15 +15,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.brokers.mt5 import constants as mt5
-from core.brokers.mt5.history import DealBook
-from core.brokers.mt5.reading import order_of, position_of
-from core.brokers.mt5.reports import fill_of
-from core.brokers.mt5.session import ReadFailed, Session
-from core.model.book import BrokerOrder, BrokerPosition, Deal
-from core.model.effects import AskFate
-from core.model.inputs import Absent, Accepted, Changed, Fate, UnknownFate
-from core.model.units import NS_PER_S, S_PER_DAY, UtcNs
+from quarterdeck.core.brokers.mt5 import constants as mt5
+from quarterdeck.core.brokers.mt5.history import DealBook
+from quarterdeck.core.brokers.mt5.reading import order_of, position_of
+from quarterdeck.core.brokers.mt5.reports import fill_of
+from quarterdeck.core.brokers.mt5.session import ReadFailed, Session
+from quarterdeck.core.model.book import BrokerOrder, BrokerPosition, Deal
+from quarterdeck.core.model.effects import AskFate
+from quarterdeck.core.model.inputs import Absent, Accepted, Changed, Fate, UnknownFate
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, UtcNs
 
 ABSENT_AFTER_S = 30.0
 LOOKS_MIN = 3

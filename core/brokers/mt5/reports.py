@@ -11,11 +11,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.brokers.base import Reply
-from core.brokers.mt5.codes import Code, SendClass, Trouble, last_error, retcode
-from core.model.book import Deal
-from core.model.inputs import Accepted, Fate, Filled, Refused, UnknownFate
-from core.model.units import NS_PER_S, Lots, Price, UtcNs
+from quarterdeck.core.brokers.base import Reply
+from quarterdeck.core.brokers.mt5.codes import Code, SendClass, Trouble, last_error, retcode
+from quarterdeck.core.model.book import Deal
+from quarterdeck.core.model.inputs import Accepted, Fate, Filled, Refused, UnknownFate
+from quarterdeck.core.model.units import NS_PER_S, Lots, Price, UtcNs
 
 
 class Judged(Struct, frozen=True, kw_only=True):

@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from core.brokers.mt5 import constants as mt5
-from core.model.decimals import rounded
-from core.model.effects import Cancel, Close, Modify, Submit
-from core.model.errors import invariant
-from core.model.market import Instrument, Quote, Side
-from core.model.units import Lots, Price
+from quarterdeck.core.brokers.mt5 import constants as mt5
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.effects import Cancel, Close, Modify, Submit
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.units import Lots, Price
 
 Request = dict[str, Any]
 _GRID_NOISE = 1e-7

@@ -18,10 +18,10 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from core.clock.zones import NEW_YORK, transitions
-from core.model.candles import IntArray
-from core.model.inputs import BrokerClock
-from core.model.units import NS_PER_MS, NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
+from quarterdeck.core.clock.zones import NEW_YORK, transitions
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.inputs import BrokerClock
+from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
 
 Rule = Literal["new_york_plus_7", "eet", "fixed"]
 

@@ -12,20 +12,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from core.brokers.base import ModuleCall, Reply, Terminal, TerminalLost, TerminalNotSent
-from core.brokers.mt5.account import identity
-from core.brokers.mt5.codes import last_error
-from core.brokers.mt5.policy import Mt5Policy
-from core.brokers.mt5.reading import Unreadable, account_of
-from core.brokers.mt5.requests import FillingMemory
-from core.brokers.mt5.servertime import ServerClock
-from core.clock.wall import Clock
-from core.model.book import Account
-from core.model.errors import BrokerError
-from core.model.inputs import EngineTrouble, FeedState, Input
-from core.model.market import Instrument
-from core.model.reads import Unknown
-from core.model.units import UtcNs
+from quarterdeck.core.brokers.base import ModuleCall, Reply, Terminal, TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.mt5.account import identity
+from quarterdeck.core.brokers.mt5.codes import last_error
+from quarterdeck.core.brokers.mt5.policy import Mt5Policy
+from quarterdeck.core.brokers.mt5.reading import Unreadable, account_of
+from quarterdeck.core.brokers.mt5.requests import FillingMemory
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.inputs import EngineTrouble, FeedState, Input
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.reads import Unknown
+from quarterdeck.core.model.units import UtcNs
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]

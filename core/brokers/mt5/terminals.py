@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from core.brokers.mt5.gateway.hosts import REAL
-from core.brokers.mt5.gateway.local import LocalTerminal
-from core.brokers.mt5.gateway.place import token_of
-from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
-from core.clock.wall import Clock
-from core.model.errors import BrokerError
-from core.settings.schema import Settings
+from quarterdeck.core.brokers.mt5.gateway.hosts import REAL
+from quarterdeck.core.brokers.mt5.gateway.local import LocalTerminal
+from quarterdeck.core.brokers.mt5.gateway.place import token_of
+from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.settings.schema import Settings
 
 
 def open_terminal(settings: Settings, home: Path, clock: Clock) -> GatewayTerminal | LocalTerminal:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.brokers.simulator.constants import BASE_MINUTES, CONSTANTS
-from core.brokers.simulator.market import Market
-from core.brokers.simulator.servertime import ServerClock
-from core.model.candles import Candles
-from core.model.market import Instrument
-from core.model.units import NS_PER_MS, NS_PER_S, S_PER_DAY, UtcNs
+from quarterdeck.core.brokers.simulator.constants import BASE_MINUTES, CONSTANTS
+from quarterdeck.core.brokers.simulator.market import Market
+from quarterdeck.core.brokers.simulator.servertime import ServerClock
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S, S_PER_DAY, UtcNs
 
 Array = npt.NDArray[Any]
 

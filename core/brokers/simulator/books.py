@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from core.brokers.simulator.records import DealRow, Order, Position
-from core.model.units import Money, Price, UtcNs
+from quarterdeck.core.brokers.simulator.records import DealRow, Order, Position
+from quarterdeck.core.model.units import Money, Price, UtcNs
 
 
 class Books(Struct, frozen=True, kw_only=True):

@@ -12,20 +12,20 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from core.brokers.simulator.faults import Faults
-from core.brokers.simulator.market_news import news_between
-from core.brokers.simulator.market_seeded import SeededMarket
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_market, terminal_over
-from core.brokers.simulator.servertime import new_york_week_s
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.model.market import Instrument
-from core.model.signals import Signal
-from core.model.units import DAY_NS, M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
-from core.scan.columns import PairColumns
-from core.scan.plan import plan_for
-from core.settings.load import for_pair
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.brokers.simulator.faults import Faults
+from quarterdeck.core.brokers.simulator.market_news import news_between
+from quarterdeck.core.brokers.simulator.market_seeded import SeededMarket
+from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_market, terminal_over
+from quarterdeck.core.brokers.simulator.servertime import new_york_week_s
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.signals import Signal
+from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
+from quarterdeck.core.scan.columns import PairColumns
+from quarterdeck.core.scan.plan import plan_for
+from quarterdeck.core.settings.load import for_pair
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 _DAYS_SEARCHED = 12
 _LEAD_NS = 40 * 60 * NS_PER_S

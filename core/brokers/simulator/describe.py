@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.brokers.simulator import structs
-from core.brokers.simulator.arrays import TICK_FLAGS_BOTH, Arrays, day_range
-from core.brokers.simulator.instruments import description, plain_pair
-from core.brokers.simulator.ledger import Ledger
-from core.brokers.simulator.records import FILL_FOK, ORDER_BUY, ORDER_SELL, PLACED, DealRow, Order, Position
-from core.brokers.simulator.state import BUILD, TerminalState
-from core.brokers.simulator.trade import Outcome, Request
-from core.model.market import Instrument, Side
+from quarterdeck.core.brokers.simulator import structs
+from quarterdeck.core.brokers.simulator.arrays import TICK_FLAGS_BOTH, Arrays, day_range
+from quarterdeck.core.brokers.simulator.instruments import description, plain_pair
+from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.records import FILL_FOK, ORDER_BUY, ORDER_SELL, PLACED, DealRow, Order, Position
+from quarterdeck.core.brokers.simulator.state import BUILD, TerminalState
+from quarterdeck.core.brokers.simulator.trade import Outcome, Request
+from quarterdeck.core.model.market import Instrument, Side
 
 _CALC_MODES = {"forex": 0, "forex_no_leverage": 5, "cfd": 2, "cfd_leverage": 4, "other": 2}
 _TRADE_MODES = {"disabled": 0, "long_only": 1, "short_only": 2, "close_only": 3, "full": 4}

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from core.brokers.simulator.arrays import Arrays
-from core.brokers.simulator.constants import ERROR_TEXTS
-from core.brokers.simulator.faults import Faults
-from core.brokers.simulator.ledger import Ledger
-from core.brokers.simulator.parse import BadArgument
-from core.brokers.simulator.state import TerminalState
+from quarterdeck.core.brokers.simulator.arrays import Arrays
+from quarterdeck.core.brokers.simulator.constants import ERROR_TEXTS
+from quarterdeck.core.brokers.simulator.faults import Faults
+from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.parse import BadArgument
+from quarterdeck.core.brokers.simulator.state import TerminalState
 
 T = TypeVar("T")
 OK = (1, "Success")

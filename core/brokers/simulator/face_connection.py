@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.brokers.simulator import describe, parse
-from core.brokers.simulator.face import OK, Line
-from core.brokers.simulator.parse import BadArgument
-from core.brokers.simulator.state import BUILD, BUILD_DATE
+from quarterdeck.core.brokers.simulator import describe, parse
+from quarterdeck.core.brokers.simulator.face import OK, Line
+from quarterdeck.core.brokers.simulator.parse import BadArgument
+from quarterdeck.core.brokers.simulator.state import BUILD, BUILD_DATE
 
 NAMES = ("initialize", "login", "shutdown", "version", "last_error", "terminal_info", "account_info")
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from core.brokers.simulator import describe, parse
-from core.brokers.simulator.arrays import RATES_DTYPE, TICKS_DTYPE, TIMEFRAMES, Array
-from core.brokers.simulator.constants import CONSTANTS, ERROR_TEXTS
-from core.brokers.simulator.face import Line
-from core.brokers.simulator.parse import BadArgument
-from core.model.units import UtcNs
+from quarterdeck.core.brokers.simulator import describe, parse
+from quarterdeck.core.brokers.simulator.arrays import RATES_DTYPE, TICKS_DTYPE, TIMEFRAMES, Array
+from quarterdeck.core.brokers.simulator.constants import CONSTANTS, ERROR_TEXTS
+from quarterdeck.core.brokers.simulator.face import Line
+from quarterdeck.core.brokers.simulator.parse import BadArgument
+from quarterdeck.core.model.units import UtcNs
 
 NAMES = (
     "symbols_total",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core.brokers.simulator import describe, parse
-from core.brokers.simulator.constants import CONSTANTS, ERROR_TEXTS, RETCODE_TEXTS
-from core.brokers.simulator.face import Line
-from core.brokers.simulator.parse import BadArgument
-from core.brokers.simulator.records import DealRow, Order
-from core.brokers.simulator.trade import Outcome, Request, check, execute
-from core.model.market import Side
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.brokers.simulator import describe, parse
+from quarterdeck.core.brokers.simulator.constants import CONSTANTS, ERROR_TEXTS, RETCODE_TEXTS
+from quarterdeck.core.brokers.simulator.face import Line
+from quarterdeck.core.brokers.simulator.parse import BadArgument
+from quarterdeck.core.brokers.simulator.records import DealRow, Order
+from quarterdeck.core.brokers.simulator.trade import Outcome, Request, check, execute
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 NAMES = (
     "positions_total",

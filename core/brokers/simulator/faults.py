@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import Struct, structs
 
-from core.brokers.simulator import rules
-from core.brokers.simulator.arrays import Array
-from core.brokers.simulator.ledger import Ledger
-from core.brokers.simulator.market import Step
-from core.brokers.simulator.records import REASON_EXPERT, REJECTED, DealRow, Order
-from core.brokers.simulator.trade import DEAL, Outcome, Request, check, execute
-from core.model.market import Instrument
-from core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.brokers.simulator import rules
+from quarterdeck.core.brokers.simulator.arrays import Array
+from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.market import Step
+from quarterdeck.core.brokers.simulator.records import REASON_EXPERT, REJECTED, DealRow, Order
+from quarterdeck.core.brokers.simulator.trade import DEAL, Outcome, Request, check, execute
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 
 class FaultRates(Struct, frozen=True, kw_only=True):

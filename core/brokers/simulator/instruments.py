@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.model.errors import DataError
-from core.model.market import Instrument
-from core.model.pips import pip_price
-from core.model.units import S_PER_DAY, S_PER_HOUR
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.pips import pip_price
+from quarterdeck.core.model.units import S_PER_DAY, S_PER_HOUR
 
 _SWAP_POINTS: dict[str, tuple[float, float]] = {
     "EURUSD": (-7.85, 3.8),

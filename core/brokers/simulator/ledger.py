@@ -11,8 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from core.brokers.simulator.books import Books
-from core.brokers.simulator.records import (
+from quarterdeck.core.brokers.simulator.books import Books
+from quarterdeck.core.brokers.simulator.records import (
     CLOSE_BY,
     DEAL_BALANCE,
     DEAL_BUY,
@@ -30,13 +30,13 @@ from core.brokers.simulator.records import (
     Order,
     Position,
 )
-from core.brokers.simulator.servertime import ServerClock, new_york_wall_s, next_rollover_ns
-from core.brokers.simulator.valuation import BookRow, Margins, Valuation
-from core.model.decimals import rounded
-from core.model.errors import invariant
-from core.model.market import Instrument, Side
-from core.model.money import round_half_away
-from core.model.units import S_PER_DAY, Lots, Money, Price, UtcNs
+from quarterdeck.core.brokers.simulator.servertime import ServerClock, new_york_wall_s, next_rollover_ns
+from quarterdeck.core.brokers.simulator.valuation import BookRow, Margins, Valuation
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.money import round_half_away
+from quarterdeck.core.model.units import S_PER_DAY, Lots, Money, Price, UtcNs
 
 _FIRST_ORDER = 50_000_001
 _FIRST_DEAL = 40_000_001

@@ -12,10 +12,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.inputs import News
-from core.model.market import TIMEFRAME_NS
-from core.model.units import Price, UtcNs
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import TIMEFRAME_NS
+from quarterdeck.core.model.units import Price, UtcNs
 
 TickTuple = tuple[str, Price, Price]
 """(symbol, bid, ask)"""

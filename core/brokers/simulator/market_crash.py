@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from core.brokers.simulator.market_seeded import SeededMarket
-from core.model.candles import FloatArray, IntArray
-from core.model.market import Instrument
-from core.model.units import NS_PER_S, UtcNs
-from core.settings.schema import Costs
+from quarterdeck.core.brokers.simulator.market_seeded import SeededMarket
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.settings.schema import Costs
 
 CRASH_UTC_NS: UtcNs = 1_475_795_223 * NS_PER_S
 """2016-10-06 23:07:03 UTC."""

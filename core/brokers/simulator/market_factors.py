@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.brokers.simulator.market_news import news_between
-from core.model.candles import FloatArray, IntArray
-from core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
+from quarterdeck.core.brokers.simulator.market_news import news_between
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
 
 CURRENCIES = ("EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "XAU")
 """Worths are in USD, which is worth 1."""

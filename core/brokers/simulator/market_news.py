@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from core.clock import zones
-from core.model.inputs import News
-from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
+from quarterdeck.core.clock import zones
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, UtcNs
 
 _STREAM = 11
 _MINUTE_S = 60

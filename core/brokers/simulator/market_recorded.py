@@ -17,7 +17,7 @@ from math import nan
 import numpy as np
 import numpy.typing as npt
 
-from core.brokers.simulator.market import (
+from quarterdeck.core.brokers.simulator.market import (
     FormingBar,
     RangeTuple,
     Step,
@@ -26,13 +26,13 @@ from core.brokers.simulator.market import (
     forming_of,
     reached_rows,
 )
-from core.brokers.simulator.market_sources import Piece, Sources
-from core.data.series import PairData
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.inputs import News
-from core.model.market import TIMEFRAME_NS, Instrument
-from core.model.units import NS_PER_MS, Price, UtcNs
-from core.settings.schema import Costs
+from quarterdeck.core.brokers.simulator.market_sources import Piece, Sources
+from quarterdeck.core.data.series import PairData
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import TIMEFRAME_NS, Instrument
+from quarterdeck.core.model.units import NS_PER_MS, Price, UtcNs
+from quarterdeck.core.settings.schema import Costs
 
 _BLOCK_STEPS = 4_096
 _FIRST_BLOCK_STEPS = 32

@@ -16,20 +16,20 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from core.brokers.simulator import market_factors as factors
-from core.brokers.simulator.instruments import plain_pair
-from core.brokers.simulator.market import FormingBar, Step, TickColumns, TickTuple, bars_of, joined, reached_rows
-from core.brokers.simulator.market_factors import CURRENCIES, FactorDay, FactorState
-from core.brokers.simulator.market_news import ahead_and_behind, news_between
-from core.brokers.simulator.rules import session_mask
-from core.brokers.simulator.servertime import ROLLOVER_S
-from core.clock import zones
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.errors import DataError
-from core.model.inputs import News
-from core.model.market import TIMEFRAME_NS, Instrument
-from core.model.units import DAY_NS, NS_PER_S, S_PER_DAY, Price, UtcNs
-from core.settings.schema import Costs
+from quarterdeck.core.brokers.simulator import market_factors as factors
+from quarterdeck.core.brokers.simulator.instruments import plain_pair
+from quarterdeck.core.brokers.simulator.market import FormingBar, Step, TickColumns, TickTuple, bars_of, joined, reached_rows
+from quarterdeck.core.brokers.simulator.market_factors import CURRENCIES, FactorDay, FactorState
+from quarterdeck.core.brokers.simulator.market_news import ahead_and_behind, news_between
+from quarterdeck.core.brokers.simulator.rules import session_mask
+from quarterdeck.core.brokers.simulator.servertime import ROLLOVER_S
+from quarterdeck.core.clock import zones
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import TIMEFRAME_NS, Instrument
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, S_PER_DAY, Price, UtcNs
+from quarterdeck.core.settings.schema import Costs
 
 _FINE_DAYS_KEPT = 6
 _TICK_DAYS_KEPT = 2

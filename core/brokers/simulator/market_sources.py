@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.brokers.simulator.market import TickColumns, aggregate, bars_of, joined
-from core.brokers.simulator.market_spread import spreads
-from core.data.series import Bars, PairData, Series, Ticks
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.errors import DataError
-from core.model.market import TIMEFRAME_NS, Instrument
-from core.model.units import DAY_NS, M15_NS, PriceDistance
-from core.settings.schema import Costs
+from quarterdeck.core.brokers.simulator.market import TickColumns, aggregate, bars_of, joined
+from quarterdeck.core.brokers.simulator.market_spread import spreads
+from quarterdeck.core.data.series import Bars, PairData, Series, Ticks
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.market import TIMEFRAME_NS, Instrument
+from quarterdeck.core.model.units import DAY_NS, M15_NS, PriceDistance
+from quarterdeck.core.settings.schema import Costs
 
 _HOLE_NS = 4 * DAY_NS
 _MINUTE_NS = TIMEFRAME_NS["M1"]

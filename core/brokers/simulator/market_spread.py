@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.brokers.simulator.servertime import NEW_YORK_OFFSETS
-from core.model.candles import FloatArray, IntArray
-from core.model.market import Instrument
-from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
-from core.settings.schema import Costs
+from quarterdeck.core.brokers.simulator.servertime import NEW_YORK_OFFSETS
+from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
+from quarterdeck.core.settings.schema import Costs
 
 QUARTER_S = 900
 QUARTERS_A_WEEK = 7 * S_PER_DAY // QUARTER_S

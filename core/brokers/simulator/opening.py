@@ -11,21 +11,21 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import structs
 
-from core.brokers.simulator.faults import Faults
-from core.brokers.simulator.instruments import instrument
-from core.brokers.simulator.market import Market
-from core.brokers.simulator.market_crash import CRASH_UTC_NS, crash_market
-from core.brokers.simulator.market_recorded import RecordedMarket
-from core.brokers.simulator.market_seeded import SeededMarket, trading_day
-from core.brokers.simulator.records import AccountTerms
-from core.brokers.simulator.servertime import ServerClock
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.data.recording import conversion_pairs
-from core.data.series import Recording
-from core.model.market import Instrument
-from core.model.units import H1_NS, NS_PER_S, Price, UtcNs
-from core.settings.load import for_pair
-from core.settings.schema import Costs, Settings
+from quarterdeck.core.brokers.simulator.faults import Faults
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.brokers.simulator.market import Market
+from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS, crash_market
+from quarterdeck.core.brokers.simulator.market_recorded import RecordedMarket
+from quarterdeck.core.brokers.simulator.market_seeded import SeededMarket, trading_day
+from quarterdeck.core.brokers.simulator.records import AccountTerms
+from quarterdeck.core.brokers.simulator.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.data.recording import conversion_pairs
+from quarterdeck.core.data.series import Recording
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import H1_NS, NS_PER_S, Price, UtcNs
+from quarterdeck.core.settings.load import for_pair
+from quarterdeck.core.settings.schema import Costs, Settings
 
 SIMULATED_LOGIN = 7_100_001
 SIMULATED_SERVER = "Quarterdeck-Simulated"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from core.brokers.simulator.trade import Request
+from quarterdeck.core.brokers.simulator.trade import Request
 
 STRING_UNITS_MAX = 29
 GROUP_UNITS_MAX = 1_997

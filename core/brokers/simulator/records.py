@@ -11,9 +11,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from core.model.market import Side
-from core.model.money import ConversionRule
-from core.model.units import Lots, Money, Price, UtcNs
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.money import ConversionRule
+from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
 ORDER_BUY, ORDER_SELL, BUY_LIMIT, SELL_LIMIT, BUY_STOP, SELL_STOP, BUY_STOP_LIMIT, SELL_STOP_LIMIT, CLOSE_BY = range(9)
 STARTED, PLACED, CANCELED, PARTIAL, FILLED, REJECTED, EXPIRED = range(7)

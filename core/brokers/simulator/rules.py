@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.brokers.simulator.ledger import Ledger
-from core.brokers.simulator.records import (
+from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.records import (
     BUY_LIMIT,
     BUY_STOP,
     BUY_STOP_LIMIT,
@@ -27,10 +27,10 @@ from core.brokers.simulator.records import (
     Order,
     Position,
 )
-from core.brokers.simulator.servertime import NEW_YORK_OFFSETS, new_york_week_s
-from core.model.candles import IntArray
-from core.model.market import Instrument, Side
-from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, Lots, Price, UtcNs
+from quarterdeck.core.brokers.simulator.servertime import NEW_YORK_OFFSETS, new_york_week_s
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR, Lots, Price, UtcNs
 
 DONE = 10009
 REQUOTE, REJECT = 10004, 10006

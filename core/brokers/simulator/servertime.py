@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from core.clock import zones
-from core.model.candles import IntArray
-from core.model.units import NS_PER_S, S_PER_HOUR, UtcNs
+from quarterdeck.core.clock import zones
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, UtcNs
 
 ClockRule = Literal["new_york_plus_7", "eet", "fixed"]
 

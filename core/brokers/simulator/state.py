@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.model.units import UtcNs
+from quarterdeck.core.model.units import UtcNs
 
 BUILD = 5_430
 BUILD_DATE = "14 Nov 2025"

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec import Struct
 
-from core.brokers.simulator.records import ENTRY_IN, DealRow
-from core.brokers.simulator.servertime import NEW_YORK_OFFSETS
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.brokers.simulator.trade import DEAL, Request
-from core.model.candles import Candles, FloatArray, IntArray
-from core.model.errors import invariant
-from core.model.market import Side
-from core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, Money, UtcNs
+from quarterdeck.core.brokers.simulator.records import ENTRY_IN, DealRow
+from quarterdeck.core.brokers.simulator.servertime import NEW_YORK_OFFSETS
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.trade import DEAL, Request
+from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR, Money, UtcNs
 
 _BARS_OF_A_FULL_DAY = 80
 _SEVEN_HOURS_S = 7 * S_PER_HOUR

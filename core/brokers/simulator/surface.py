@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.brokers.simulator import face_connection, face_prices, face_trading
-from core.brokers.simulator.arrays import Arrays
-from core.brokers.simulator.constants import AUTHOR, CONSTANTS, VERSION
-from core.brokers.simulator.face import Line
-from core.brokers.simulator.faults import Faults
-from core.brokers.simulator.ledger import Ledger
-from core.brokers.simulator.state import TerminalState
-from core.brokers.simulator.structs import TYPES
+from quarterdeck.core.brokers.simulator import face_connection, face_prices, face_trading
+from quarterdeck.core.brokers.simulator.arrays import Arrays
+from quarterdeck.core.brokers.simulator.constants import AUTHOR, CONSTANTS, VERSION
+from quarterdeck.core.brokers.simulator.face import Line
+from quarterdeck.core.brokers.simulator.faults import Faults
+from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.state import TerminalState
+from quarterdeck.core.brokers.simulator.structs import TYPES
 
 FUNCTIONS = (*face_connection.NAMES, *face_prices.NAMES, *face_trading.NAMES)
 """Every function of the module."""

@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.brokers.simulator.arrays import Arrays
-from core.brokers.simulator.faults import Faults
-from core.brokers.simulator.ledger import Ledger
-from core.brokers.simulator.market import Market, Step
-from core.brokers.simulator.market_recorded import RecordedMarket
-from core.brokers.simulator.records import CANCELED, ORDER_BUY, ORDER_SELL, REASON_CLIENT, AccountTerms, Order
-from core.brokers.simulator.servertime import ServerClock
-from core.brokers.simulator.state import TerminalState
-from core.brokers.simulator.surface import SimulatedMetaTrader5
-from core.brokers.simulator.trade import Outcome, Request, execute
-from core.brokers.simulator.triggers import Triggers
-from core.model.errors import DataError, InvariantBroken
-from core.model.inputs import News
-from core.model.market import Instrument, Quote, Side
-from core.model.units import UtcNs
+from quarterdeck.core.brokers.simulator.arrays import Arrays
+from quarterdeck.core.brokers.simulator.faults import Faults
+from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.market import Market, Step
+from quarterdeck.core.brokers.simulator.market_recorded import RecordedMarket
+from quarterdeck.core.brokers.simulator.records import CANCELED, ORDER_BUY, ORDER_SELL, REASON_CLIENT, AccountTerms, Order
+from quarterdeck.core.brokers.simulator.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.state import TerminalState
+from quarterdeck.core.brokers.simulator.surface import SimulatedMetaTrader5
+from quarterdeck.core.brokers.simulator.trade import Outcome, Request, execute
+from quarterdeck.core.brokers.simulator.triggers import Triggers
+from quarterdeck.core.model.errors import DataError, InvariantBroken
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.units import UtcNs
 
 
 class Advanced(NamedTuple):

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from core.brokers.simulator import rules
-from core.brokers.simulator.ledger import Ledger
-from core.brokers.simulator.records import CANCELED, ORDER_BUY, ORDER_SELL, REASON_EXPERT, TIME_GTC, Order, Position
-from core.brokers.simulator.valuation import BookRow
-from core.model.decimals import rounded
-from core.model.market import Instrument, Side
-from core.model.units import Lots, Money, Price
+from quarterdeck.core.brokers.simulator import rules
+from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.records import CANCELED, ORDER_BUY, ORDER_SELL, REASON_EXPERT, TIME_GTC, Order, Position
+from quarterdeck.core.brokers.simulator.valuation import BookRow
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.units import Lots, Money, Price
 
 DEAL, PENDING, SLTP, MODIFY, REMOVE, CLOSE_BY = 1, 5, 6, 7, 8, 10
 

@@ -9,9 +9,9 @@ stopped in that range; its target waits for the next price, unless the market sa
 
 from __future__ import annotations
 
-from core.brokers.simulator.ledger import Ledger
-from core.brokers.simulator.market import RangeTuple, Step
-from core.brokers.simulator.records import (
+from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.market import RangeTuple, Step
+from quarterdeck.core.brokers.simulator.records import (
     BUY_LIMIT,
     BUY_STOP,
     BUY_STOP_LIMIT,
@@ -28,9 +28,9 @@ from core.brokers.simulator.records import (
     Order,
     Position,
 )
-from core.model.decimals import rounded
-from core.model.market import Side
-from core.model.units import Lots, Price
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import Lots, Price
 
 _PERCENT = 100.0
 _RATE_ROOM = 2.0

@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-from core.brokers.base import Reply
-from core.brokers.mt5.inprocess import InProcess
-from core.brokers.simulator.faults import FaultRates
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.model.errors import UsageError
-from core.model.units import NS_PER_S
+from quarterdeck.core.brokers.base import Reply
+from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.model.units import NS_PER_S
 
 _SPANS = ("refusal_burst_length", "slow_call_s", "server_lost_s", "quote_gap_s", "delay_s", "hidden_stops_level_points")
 _SWITCHES = ("tick_size_zero",)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from core.brokers.simulator.instruments import plain_pair
-from core.brokers.simulator.records import AccountTerms, Position
-from core.model.decimals import rounded
-from core.model.errors import DataError
-from core.model.market import Instrument, Side
-from core.model.money import Conversion, Valuer, currency_digits, resolve_conversion, round_half_away
-from core.model.units import Lots, Money, Price, UtcNs
+from quarterdeck.core.brokers.simulator.instruments import plain_pair
+from quarterdeck.core.brokers.simulator.records import AccountTerms, Position
+from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.money import Conversion, Valuer, currency_digits, resolve_conversion, round_half_away
+from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
 BookRow = tuple[Side, Lots, Price]
 """(side, lots, open price) of a position."""

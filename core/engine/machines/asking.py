@@ -12,9 +12,9 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from core.engine.machines import presence
-from core.engine.machines.place import BLOCK_S, Client, Place, connect, said
-from core.engine.machines.wire import Identity, Present
+from quarterdeck.core.engine.machines import presence
+from quarterdeck.core.engine.machines.place import BLOCK_S, Client, Place, connect, said
+from quarterdeck.core.engine.machines.wire import Identity, Present
 
 _SEND_S = 2.0
 _ENDED_S = 0.5

@@ -6,15 +6,15 @@ seconds is an error, never a wait.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from core.model.errors import SettingsError
-from core.settings.schema import Scan
-from core.settings.secrets import REDIS_VARIABLE, Secrets
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.settings.extras import require_extra
+from quarterdeck.core.settings.schema import Scan
+from quarterdeck.core.settings.secrets import REDIS_VARIABLE, Secrets
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -51,7 +51,8 @@ def place_of(scan: Scan, secrets: Secrets) -> Place | None:
     """Where scanning machines are asked; None where this machine scans alone.
 
     Raises:
-        SettingsError: no such kind of address, a password in it, or the packages that it needs are not installed.
+        SettingsError: no such kind of address, or a password in it.
+        UsageError: the packages that it needs are not installed.
     """
     if not scan.redis:
         return None
@@ -66,13 +67,7 @@ def place_of(scan: Scan, secrets: Secrets) -> Place | None:
             "scan.redis: a password has no place in settings.toml",
             what_to_do=f"put it into {REDIS_VARIABLE}, or into secrets.toml as redis_password",
         )
-    try:
-        import bullmq  # noqa: F401 - an extra; asked for once, at the start
-    except ImportError as error:
-        raise SettingsError(
-            "scan.redis: the packages for it are not installed",
-            what_to_do=f'run `{sys.executable} -m pip install "bullmq>=2.11"`',
-        ) from error
+    require_extra("queue", "scan.redis")
     return Place(address=scan.redis, password=secrets.redis_password, prefix=scan.redis_prefix)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from core.engine.machines.place import Client
-from core.engine.machines.wire import Present
+from quarterdeck.core.engine.machines.place import Client
+from quarterdeck.core.engine.machines.wire import Present
 
 EVERY_S = 1.0
 GONE_S = 5.0

@@ -15,20 +15,20 @@ import secrets
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from core.engine.machines.asking import LINE_ENDED_S, Exchange, ended, engine_present
-from core.engine.machines.place import Place
-from core.engine.machines.wire import Identity, Unreadable, decode_answer, encode_question, misfit, short
-from core.engine.strategy_process import Asked
-from core.engine.voice import Level
-from core.model.effects import Alert
-from core.model.inputs import EngineTrouble
-from core.model.signals import NoSignal, Signal
-from core.model.units import NS_PER_S, UtcNs
-from core.scan.look import Look, answered
-from core.settings.version import code_version
+from quarterdeck.core.engine.machines.asking import LINE_ENDED_S, Exchange, ended, engine_present
+from quarterdeck.core.engine.machines.place import Place
+from quarterdeck.core.engine.machines.wire import Identity, Unreadable, decode_answer, encode_question, misfit, short
+from quarterdeck.core.engine.strategy_process import Asked
+from quarterdeck.core.engine.voice import Level
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.inputs import EngineTrouble
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.scan.look import Look, answered
+from quarterdeck.core.settings.version import code_version
 
 if TYPE_CHECKING:
-    from core.engine.engine import Engine
+    from quarterdeck.core.engine.engine import Engine
 
 _FIRST_S = 3.0
 """So long the start waits to learn who is there."""

@@ -15,10 +15,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.engine.machines import presence
-from core.engine.machines.asking import ended, question_key, quietly
-from core.engine.machines.place import BLOCK_S, Place, connect, said
-from core.engine.machines.wire import (
+from quarterdeck.core.engine.machines import presence
+from quarterdeck.core.engine.machines.asking import ended, question_key, quietly
+from quarterdeck.core.engine.machines.place import BLOCK_S, Place, connect, said
+from quarterdeck.core.engine.machines.wire import (
     Answer,
     Identity,
     Present,
@@ -27,10 +27,10 @@ from core.engine.machines.wire import (
     encode_answer,
     short,
 )
-from core.engine.strategy_process import Asked
-from core.scan.look import answered
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy
+from quarterdeck.core.engine.strategy_process import Asked
+from quarterdeck.core.scan.look import answered
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy
 
 _KEPT_JOBS = 100
 _TAKEOVERS_MAX = 2

@@ -18,8 +18,8 @@ import msgspec
 import numpy as np
 from msgspec import Raw, Struct
 
-from core.model.signals import NoSignal, Signal
-from core.scan.look import Look, decoded, encoded
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.scan.look import Look, decoded, encoded
 
 QUESTION_BYTES_MAX = 4 * 1024 * 1024
 ANSWER_CHARS_MAX = 128 * 1024

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from core.backtest.market import Market
-from core.backtest.run import Backtest
-from core.brokers.simulator.instruments import instrument
-from core.data.recording import conversion_pairs
-from core.data.series import Bars, PairData, Recording
-from core.engine.scanning import history_bars
-from core.model.candles import Candles
-from core.model.units import DAY_NS, M15_NS
-from core.settings.load import shipped_settings
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.backtest.run import Backtest
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.data.recording import conversion_pairs
+from quarterdeck.core.data.series import Bars, PairData, Recording
+from quarterdeck.core.engine.scanning import history_bars
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.units import DAY_NS, M15_NS
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 
 FIRST_NS = 1_722_729_600 * 10**9
 """Sunday 2024-08-04 00:00 UTC."""
@@ -27,10 +27,10 @@ COIN = '''
 from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Struct
-from core.model.market import Side
-from core.settings.schema import number
-from core.strategy.interface import Columns, Decision
-from core.strategy.talib_light import atr
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.settings.schema import number
+from quarterdeck.core.strategy.interface import Columns, Decision
+from quarterdeck.core.strategy.talib_light import atr
 
 
 class CoinParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

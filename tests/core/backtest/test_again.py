@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.backtest.again import LATER_DAYS, dearer, dearer_prices, run_again
-from core.backtest.diagnosis import diagnose
-from core.backtest.run import Backtest, Progress
-from core.data.series import Bars, PairData, Recording, Ticks
-from core.model.units import DAY_NS
-from core.settings.load import for_pair, shipped_settings
-from core.strategy.load import load_strategy
+from quarterdeck.core.backtest.again import LATER_DAYS, dearer, dearer_prices, run_again
+from quarterdeck.core.backtest.diagnosis import diagnose
+from quarterdeck.core.backtest.run import Backtest, Progress
+from quarterdeck.core.data.series import Bars, PairData, Recording, Ticks
+from quarterdeck.core.model.units import DAY_NS
+from quarterdeck.core.settings.load import for_pair, shipped_settings
+from quarterdeck.core.strategy.load import load_strategy
 from tests.core.backtest import kit
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.main import main
+from quarterdeck.cli.main import main
 from tests.conftest import CHECKOUT
 
 _LIMIT_S = 60.0

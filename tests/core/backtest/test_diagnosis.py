@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.backtest.chance import against_chance
-from core.backtest.diagnosis import Finding, balance_returns, deepest, diagnose, shuffled_drawdowns, worst_level
-from core.backtest.result import BacktestResult, Entered, Rejected
-from core.model.candles import Candles
-from core.model.effects import TradeClosed
-from core.model.market import Side
-from core.model.units import DAY_NS, M15_NS
+from quarterdeck.core.backtest.chance import against_chance
+from quarterdeck.core.backtest.diagnosis import Finding, balance_returns, deepest, diagnose, shuffled_drawdowns, worst_level
+from quarterdeck.core.backtest.result import BacktestResult, Entered, Rejected
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import DAY_NS, M15_NS
 from tests.core.backtest import kit
 
 

@@ -14,16 +14,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.backtest import optimize
-from core.backtest.optimize import Asked, Neighbour, judged, neighbours, search
-from core.backtest.settings import plain_tree
-from core.backtest.space import Dimension, parse_dimension, with_values
-from core.backtest.study import Head, Study, Trial
-from core.backtest.study_page import standing, study_page
-from core.backtest.trial import Job, Outcome, evaluate
-from core.backtest.walk import walk, windows
-from core.model.errors import SettingsError, UsageError
-from core.settings.load import shipped_settings
+from quarterdeck.core.backtest import optimize
+from quarterdeck.core.backtest.optimize import Asked, Neighbour, judged, neighbours, search
+from quarterdeck.core.backtest.settings import plain_tree
+from quarterdeck.core.backtest.space import Dimension, parse_dimension, with_values
+from quarterdeck.core.backtest.study import Head, Study, Trial
+from quarterdeck.core.backtest.study_page import standing, study_page
+from quarterdeck.core.backtest.trial import Job, Outcome, evaluate
+from quarterdeck.core.backtest.walk import walk, windows
+from quarterdeck.core.model.errors import SettingsError, UsageError
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.backtest import kit
 
 SPACE = (

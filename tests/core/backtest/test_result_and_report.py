@@ -9,18 +9,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.backtest_text import comparison_lines
-from core.backtest import figures
-from core.backtest.compare import compare
-from core.backtest.diagnosis import diagnose
-from core.backtest.pictures import bars_picture, equity_picture
-from core.backtest.report import report_name, write_report
-from core.backtest.result import BacktestResult, read_result
-from core.backtest.run import Backtest, Progress
-from core.clock.wall import iso
-from core.model.errors import DataError, StorageError
-from core.model.units import DAY_NS
-from core.strategy.load import load_strategy
+from quarterdeck.cli.backtest_text import comparison_lines
+from quarterdeck.core.backtest import figures
+from quarterdeck.core.backtest.compare import compare
+from quarterdeck.core.backtest.diagnosis import diagnose
+from quarterdeck.core.backtest.pictures import bars_picture, equity_picture
+from quarterdeck.core.backtest.report import report_name, write_report
+from quarterdeck.core.backtest.result import BacktestResult, read_result
+from quarterdeck.core.backtest.run import Backtest, Progress
+from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.model.errors import DataError, StorageError
+from quarterdeck.core.model.units import DAY_NS
+from quarterdeck.core.strategy.load import load_strategy
 from tests.core.backtest import kit
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.backtest.result import BacktestResult
-from core.backtest.run import Backtest
-from core.strategy.load import load_strategy
+from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.backtest.run import Backtest
+from quarterdeck.core.strategy.load import load_strategy
 from tests.core.backtest import kit
 
 

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from core.backtest.settings import with_changes
-from core.backtest.taped import Stretch, stretch_of
-from core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
-from core.engine.session import run_to_end, start_run
-from core.engine.wish import RunWish
-from core.journal.tape import TapeReader
-from core.model.commands import ClosePosition, Pause, Resume
-from core.model.effects import Effect, PositionOpened
-from core.model.errors import DataError, SettingsError, UsageError
-from core.model.inputs import CommandGiven
-from core.model.units import H1_NS, M15_NS, UtcNs
-from core.settings.home import Home
-from core.strategy.load import load_strategy
+from quarterdeck.core.backtest.settings import with_changes
+from quarterdeck.core.backtest.taped import Stretch, stretch_of
+from quarterdeck.core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
+from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.model.commands import ClosePosition, Pause, Resume
+from quarterdeck.core.model.effects import Effect, PositionOpened
+from quarterdeck.core.model.errors import DataError, SettingsError, UsageError
+from quarterdeck.core.model.inputs import CommandGiven
+from quarterdeck.core.model.units import H1_NS, M15_NS, UtcNs
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.strategy.load import load_strategy
 from tests.core.backtest import kit
 from tests.parity.test_replay_and_backtest import BUSY, replayed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.calendar.fetch import Answer, Feed, FetchPolicy, open_url
+from quarterdeck.core.calendar.fetch import Answer, Feed, FetchPolicy, open_url
 
 S = 1_000_000_000
 POLICY = FetchPolicy(refresh_s=3600.0, retry_min_s=10.0, retry_max_s=60.0, timeout_s=5.0)

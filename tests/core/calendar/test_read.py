@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.calendar.read import parse_calendar, read_calendar
-from core.model.errors import DataError
-from core.model.inputs import News
+from quarterdeck.core.calendar.read import parse_calendar, read_calendar
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import News
 
 
 def said(event: News) -> tuple[str, str, str, str, bool]:

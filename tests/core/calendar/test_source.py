@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.calendar.fetch import Answer, FetchPolicy
-from core.calendar.source import CalendarSource
-from core.model.errors import DataError
+from quarterdeck.core.calendar.fetch import Answer, FetchPolicy
+from quarterdeck.core.calendar.source import CalendarSource
+from quarterdeck.core.model.errors import DataError
 
 POLICY = FetchPolicy(refresh_s=3600.0, retry_min_s=10.0, retry_max_s=60.0, timeout_s=5.0)
 HEADER = "time_utc,currency,impact,event\n"

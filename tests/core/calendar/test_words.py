@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.calendar.words import SCRAPED_IMPACTS, impact_of, time_of_day
+from quarterdeck.core.calendar.words import SCRAPED_IMPACTS, impact_of, time_of_day
 
 
 @pytest.mark.parametrize(

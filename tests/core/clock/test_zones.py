@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clock.zones import (
+from quarterdeck.core.clock.zones import (
     NEW_YORK,
     day_and_second,
     day_started,
@@ -18,8 +18,8 @@ from core.clock.zones import (
     utc_of_local,
     week_second,
 )
-from core.model.errors import SettingsError
-from core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
 
 ZONES = (NEW_YORK, "Europe/London", "Asia/Tokyo", "Europe/Athens", "Australia/Sydney", "UTC")
 INSTANTS = st.integers(1_420_070_400, 2_208_988_800)

@@ -12,14 +12,14 @@ import msgspec
 import pytest
 
 from benchmarks._busy import ASIDES, market_of, settings_of
-from core.backtest.market import Market, MarketWish, load_market
-from core.backtest.run import Backtest, Progress
-from core.compiled import load
-from core.compiled.build import STAMP_NAME, build, source_digest
-from core.settings.home import resolve_home
-from core.settings.load import shipped_settings
-from core.settings.schema import Settings
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.backtest.market import Market, MarketWish, load_market
+from quarterdeck.core.backtest.run import Backtest, Progress
+from quarterdeck.core.compiled import load
+from quarterdeck.core.compiled.build import STAMP_NAME, build, source_digest
+from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 from tests.core.backtest import kit
 
 pytestmark = pytest.mark.xdist_group("compiled")

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from core.compiled import rooms
-from core.compiled.build import write_tree
-from core.compiled.rewrite import rewritten
+from quarterdeck.core.compiled import rooms
+from quarterdeck.core.compiled.build import write_tree
+from quarterdeck.core.compiled.rewrite import rewritten
 
 HEAD = '"""A room."""\nfrom __future__ import annotations\n'
 
 
-def run(source: str, module: str = "core.desk.made_up") -> dict[str, Any]:
+def run(source: str, module: str = "quarterdeck.core.desk.made_up") -> dict[str, Any]:
     """The names that a module's rewritten source defines."""
     text = rewritten(module, HEAD + source).replace(f"from {rooms.PACKAGE}.support import total", "total = sum")
     names: dict[str, Any] = {}
@@ -77,14 +77,18 @@ def test_words_are_dropped_and_names_and_numbers_stay() -> None:
 
 
 def test_a_module_that_goes_along_keeps_its_classes() -> None:
-    text = rewritten("core.engine.opening", HEAD + "from msgspec import Struct\nclass Kept(Struct):\n    a: int = 0\n")
+    text = rewritten(
+        "quarterdeck.core.engine.opening", HEAD + "from msgspec import Struct\nclass Kept(Struct):\n    a: int = 0\n"
+    )
     assert "class Kept(Struct)" in text
-    assert not rooms.is_compiled("core.engine.opening")
+    assert not rooms.is_compiled("quarterdeck.core.engine.opening")
 
 
-@pytest.mark.parametrize("module", ["core.settings.schema", "core.strategy.interface", "core.model.candles"])
+@pytest.mark.parametrize(
+    "module", ["quarterdeck.core.settings.schema", "quarterdeck.core.strategy.interface", "quarterdeck.core.model.candles"]
+)
 def test_what_strategies_and_settings_are_made_of_is_shared(module: str) -> None:
-    text = rewritten("core.desk.made_up", f"{HEAD}from {module} import Something\n")
+    text = rewritten("quarterdeck.core.desk.made_up", f"{HEAD}from {module} import Something\n")
     assert f"from {module} import Something" in text
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data.download import Downloaded, Progress, download, trading_hours
-from core.data.files import price_files
-from core.data.importing import import_files
-from core.data.recording import load_candles
-from core.data.series import Bars
-from core.model.errors import DataError
+from quarterdeck.core.data.download import Downloaded, Progress, download, trading_hours
+from quarterdeck.core.data.files import price_files
+from quarterdeck.core.data.importing import import_files
+from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.series import Bars
+from quarterdeck.core.model.errors import DataError
 
 NOW_NS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 10**9
 DAY = date(2012, 12, 3)

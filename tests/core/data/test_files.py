@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data import store
-from core.data.files import PriceFile, price_file, price_files, read_series
-from core.data.series import Bars, Ticks
-from core.model.errors import DataError, StorageError
+from quarterdeck.core.data import store
+from quarterdeck.core.data.files import PriceFile, price_file, price_files, read_series
+from quarterdeck.core.data.series import Bars, Ticks
+from quarterdeck.core.model.errors import DataError, StorageError
 
 HEADER = "time_utc,open,high,low,close,tick_volume,spread_points\n"
 GOOD = HEADER + (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.data.files import price_files, read_series
-from core.data.importing import import_file, import_files, pair_of, put_into
-from core.data.recording import load_candles
-from core.data.series import Bars, Ticks
-from core.model.errors import DataError
+from quarterdeck.core.data.files import price_files, read_series
+from quarterdeck.core.data.importing import import_file, import_files, pair_of, put_into
+from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.series import Bars, Ticks
+from quarterdeck.core.model.errors import DataError
 
 SAMPLES = [
     # file, pair, period, rows, left out, clock, weekends

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.data.recording import conversion_pairs, load_candles, load_recording
-from core.data.series import Bars
-from core.model.errors import DataError
-from core.model.units import DAY_NS, M15_NS, NS_PER_S
+from quarterdeck.core.data.recording import conversion_pairs, load_candles, load_recording
+from quarterdeck.core.data.series import Bars
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S
 
 HEADER = "time_utc,open,high,low,close,tick_volume,spread_points\n"
 MONDAY_NS = 1_722_816_000 * NS_PER_S  # 2024-08-05

@@ -6,9 +6,9 @@ import gzip
 
 import pytest
 
-from core.data.catalogue import catalogue
-from core.data.verify import verify
-from core.model.errors import DataError
+from quarterdeck.core.data.catalogue import catalogue
+from quarterdeck.core.data.verify import verify
+from quarterdeck.core.model.errors import DataError
 
 
 def found(verified):

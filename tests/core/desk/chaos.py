@@ -10,12 +10,23 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from core.model.book import BrokerPosition, Deal
-from core.model.commands import Flatten, Pause, Resume
-from core.model.effects import AskBook, AskFate, Cancel, Close, Effect, Modify, Submit
-from core.model.inputs import Absent, AccountRead, Book, Changed, DealSeen, Filled, Input, Refused, Report, UnknownFate
-from core.model.market import Side
-from core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.model.book import BrokerPosition, Deal
+from quarterdeck.core.model.commands import Flatten, Pause, Resume
+from quarterdeck.core.model.effects import AskBook, AskFate, Cancel, Close, Effect, Modify, Submit
+from quarterdeck.core.model.inputs import (
+    Absent,
+    AccountRead,
+    Book,
+    Changed,
+    DealSeen,
+    Filled,
+    Input,
+    Refused,
+    Report,
+    UnknownFate,
+)
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
 from tests.core.desk.playbook import BID, Play, account
 
 VALUE = {"EURUSD": 100_000.0, "GBPUSD": 100_000.0, "USDJPY": 100_000.0 / 150.0, "USDCHF": 100_000.0 / 0.88}
@@ -208,7 +219,7 @@ class Chaos:
                 self.leave(held.position_id, held.lots, "target", now)
         self.play.at += self.random.randrange(0, 3) * NS_PER_S
         self.catch_up()
-        from core.model.market import Quote
+        from quarterdeck.core.model.market import Quote
 
         self.feed(Quote(symbol=symbol, at_utc_ns=self.play.at, bid=bid, ask=ask))
 
@@ -223,7 +234,7 @@ class Chaos:
             self.read()
 
     def timers(self) -> None:
-        from core.model.inputs import TimerFired
+        from quarterdeck.core.model.inputs import TimerFired
 
         for _ in range(50):
             wake = self.play.desk.wake_at()
@@ -261,13 +272,13 @@ class Chaos:
             self.bar_close()
 
     def feed_command(self, command: Pause | Resume | Flatten) -> None:
-        from core.model.inputs import CommandGiven
+        from quarterdeck.core.model.inputs import CommandGiven
 
         self.feed(CommandGiven(command_id=f"c{self.play.seq}", origin="chaos", command=command))
 
     def bar_close(self) -> None:
-        from core.model.inputs import BarClosed
-        from core.model.market import Bar, Quote
+        from quarterdeck.core.model.inputs import BarClosed
+        from quarterdeck.core.model.market import Bar, Quote
 
         self.play.at = max(self.play.at, self.play.at - self.play.at % M15_NS + M15_NS)
         self.catch_up()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
-from core.desk.desk import Desk
-from core.model.book import Account, BrokerOrder, BrokerPosition, Deal
-from core.model.commands import Command
-from core.model.effects import Close, Effect, Modify, Submit
-from core.model.inputs import (
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.model.book import Account, BrokerOrder, BrokerPosition, Deal
+from quarterdeck.core.model.commands import Command
+from quarterdeck.core.model.effects import Close, Effect, Modify, Submit
+from quarterdeck.core.model.inputs import (
     AccountRead,
     BarClosed,
     Book,
@@ -31,11 +31,11 @@ from core.model.inputs import (
     Started,
     TimerFired,
 )
-from core.model.market import Bar, Instrument, Quote, Side
-from core.model.signals import Features, NoSignal, Signal
-from core.model.units import M15_NS, NS_PER_S
-from core.settings.load import shipped_settings
-from core.settings.schema import Settings
+from quarterdeck.core.model.market import Bar, Instrument, Quote, Side
+from quarterdeck.core.model.signals import Features, NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Settings
 
 MONDAY = 1_722_816_000 * NS_PER_S
 """2024-08-05 00:00 UTC, a Monday; London is at UTC+1."""

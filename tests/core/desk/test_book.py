@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.model.book import Deal
-from core.model.commands import Acknowledge
-from core.model.effects import Alert, AskBook, Close, CommandDone, Modify, Noted, StateChanged, TradeClosed, Verdict
-from core.model.inputs import AccountRead, DealSeen
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.book import Deal
+from quarterdeck.core.model.commands import Acknowledge
+from quarterdeck.core.model.effects import Alert, AskBook, Close, CommandDone, Modify, Noted, StateChanged, TradeClosed, Verdict
+from quarterdeck.core.model.inputs import AccountRead, DealSeen
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, account, kinds, only
 from tests.core.desk.test_entry import foreign
 

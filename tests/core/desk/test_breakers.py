@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from core.desk import breakers
-from core.model.commands import RearmDrawdown, Resume
-from core.model.effects import Alert, Close, EquityMarked, Verdict
-from core.model.units import NS_PER_S
-from core.risk import funded
-from core.settings.load import shipped_settings
+from quarterdeck.core.desk import breakers
+from quarterdeck.core.model.commands import RearmDrawdown, Resume
+from quarterdeck.core.model.effects import Alert, Close, EquityMarked, Verdict
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.risk import funded
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 BIG = (("risk.risk_per_trade_pct", 4.0), ("exposure.position_max_x_equity", 90.0), ("exposure.currency_max_x_equity", 90.0),

@@ -6,12 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.filters.hours import early_close
-from core.model.effects import Alert, Close, Effect, Modify, PositionOpened, StateChanged, Submit, TradeClosed, Verdict
-from core.model.inputs import Calendar, Changed, News, Refused
-from core.model.market import Side
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.filters.hours import early_close
+from quarterdeck.core.model.effects import (
+    Alert,
+    Close,
+    Effect,
+    Modify,
+    PositionOpened,
+    StateChanged,
+    Submit,
+    TradeClosed,
+    Verdict,
+)
+from quarterdeck.core.model.inputs import Calendar, Changed, News, Refused
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import MONDAY, NOON, Play, kinds, only, spec
 
 NO_TRAIL = ("care.trail_x_atr", 0.0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.desk.desk import Desk
-from core.model.commands import Flatten, Resume
-from core.model.effects import Close, Effect, Modify, StateChanged, Submit, TradeClosed
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.model.commands import Flatten, Resume
+from quarterdeck.core.model.effects import Close, Effect, Modify, StateChanged, Submit, TradeClosed
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play
 
@@ -107,7 +107,7 @@ def first_wake(first: Desk, stamped: object) -> int | None:
 def restored(tape: list, checkpoint: bytes, half: int) -> Desk:
     import msgspec
 
-    from core.model.inputs import Restored, Stamped
+    from quarterdeck.core.model.inputs import Restored, Stamped
 
     desk = Desk()
     last = tape[half - 1]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.model.book import Deal
-from core.model.commands import ClosePosition, Flatten
-from core.model.effects import Alert, AskBook, AskFate, Close, Effect, TradeClosed
-from core.model.inputs import Absent, Book, DealSeen, Filled, UnknownFate
-from core.model.market import Side
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.book import Deal
+from quarterdeck.core.model.commands import ClosePosition, Flatten
+from quarterdeck.core.model.effects import Alert, AskBook, AskFate, Close, Effect, TradeClosed
+from quarterdeck.core.model.inputs import Absent, Book, DealSeen, Filled, UnknownFate
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 LOST = UnknownFate(why="no answer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.commands import (
+from quarterdeck.core.model.commands import (
     Acknowledge,
     CloseGroup,
     ClosePosition,
@@ -16,10 +16,10 @@ from core.model.commands import (
     Resume,
     SetSettings,
 )
-from core.model.effects import Close, CommandDone, Modify, Noted, SettingApplied, StateChanged, Verdict
-from core.model.inputs import Changed
-from core.model.market import Side
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.effects import Close, CommandDone, Modify, Noted, SettingApplied, StateChanged, Verdict
+from quarterdeck.core.model.inputs import Changed
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 from tests.core.desk.test_entry import foreign
 from tests.core.desk.test_flatten import FREE

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from core.desk import desk as module
-from core.model.effects import Noted, StateChanged
-from core.model.inputs import EngineTrouble, Input
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.desk import desk as module
+from quarterdeck.core.model.effects import Noted, StateChanged
+from quarterdeck.core.model.inputs import EngineTrouble, Input
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play
 
 

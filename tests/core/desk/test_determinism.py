@@ -11,16 +11,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.desk.desk import Desk
-from core.model.inputs import Restored, Stamped
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.model.inputs import Restored, Stamped
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 OTHER_PROCESS = """
 import hashlib, sys, msgspec
-from core.desk.desk import Desk
-from core.model.inputs import Stamped
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.model.inputs import Stamped
 tape = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[Stamped])
 desk, digest = Desk(), hashlib.sha256()
 for stamped in tape:
@@ -45,7 +45,7 @@ def elsewhere(tape: list[Stamped], hash_seed: str) -> str:
         capture_output=True,
         check=True,
         cwd=CHECKOUT,
-        env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(CHECKOUT)},
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
     )
     return run.stdout.decode().strip()
 

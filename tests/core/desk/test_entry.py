@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.model.book import BrokerPosition
-from core.model.effects import Close, PositionOpened, Submit, Verdict
-from core.model.inputs import BarClosed, Calendar, Instruments, News
-from core.model.market import Bar, Side
-from core.model.signals import Features
-from core.model.units import M15_NS, NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.book import BrokerPosition
+from quarterdeck.core.model.effects import Close, PositionOpened, Submit, Verdict
+from quarterdeck.core.model.inputs import BarClosed, Calendar, Instruments, News
+from quarterdeck.core.model.market import Bar, Side
+from quarterdeck.core.model.signals import Features
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import BID, MONDAY, NOON, Play, only, spec
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from core.model.book import BrokerOrder
-from core.model.commands import Flatten, Pause, Resume
-from core.model.effects import AskBook, Cancel, Close, CommandDone, Effect, StateChanged, Submit, Verdict
-from core.model.inputs import Absent, Changed, FeedState, Filled, Refused, UnknownFate
-from core.model.market import Side
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.book import BrokerOrder
+from quarterdeck.core.model.commands import Flatten, Pause, Resume
+from quarterdeck.core.model.effects import AskBook, Cancel, Close, CommandDone, Effect, StateChanged, Submit, Verdict
+from quarterdeck.core.model.inputs import Absent, Changed, FeedState, Filled, Refused, UnknownFate
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import MONDAY, NOON, Play, kinds, only
 from tests.core.desk.test_entry import foreign
 

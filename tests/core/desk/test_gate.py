@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.commands import Resolve
-from core.model.effects import CommandDone, Released, StateChanged, Submit, Verdict
-from core.model.inputs import Absent, Accepted, Filled, Refused, UnknownFate
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.commands import Resolve
+from quarterdeck.core.model.effects import CommandDone, Released, StateChanged, Submit, Verdict
+from quarterdeck.core.model.inputs import Absent, Accepted, Filled, Refused, UnknownFate
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, kinds, only
 
 

@@ -6,12 +6,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.desk.state import decoded
-from core.model.effects import Close, Modify
-from core.model.market import Quote, Side
-from core.model.signals import NoSignal
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.desk.state import decoded
+from quarterdeck.core.model.effects import Close, Modify
+from quarterdeck.core.model.market import Quote, Side
+from quarterdeck.core.model.signals import NoSignal
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 HALF_MINUTE = 30 * NS_PER_S

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from core.model.book import Deal
-from core.model.commands import Resolve
-from core.model.effects import (
+from quarterdeck.core.model.book import Deal
+from quarterdeck.core.model.commands import Resolve
+from quarterdeck.core.model.effects import (
     Alert,
     AskBook,
     AskFate,
@@ -19,10 +19,10 @@ from core.model.effects import (
     TradeClosed,
     Verdict,
 )
-from core.model.inputs import Absent, Accepted, DealSeen, Fate, Filled, Refused, UnknownFate
-from core.model.market import Side
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.inputs import Absent, Accepted, DealSeen, Fate, Filled, Refused, UnknownFate
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, kinds, only
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.desk.pricing import executable
-from core.model.market import Quote, Side
-from core.model.signals import Signal
+from quarterdeck.core.desk.pricing import executable
+from quarterdeck.core.model.market import Quote, Side
+from quarterdeck.core.model.signals import Signal
 from tests.core.desk.playbook import spec
 
 

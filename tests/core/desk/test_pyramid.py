@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from core.desk.care import group_net_money
-from core.model.effects import Close, Effect, Modify, Submit, Verdict
-from core.model.inputs import Changed
-from core.model.signals import Signal
-from core.settings.load import shipped_settings
+from quarterdeck.core.desk.care import group_net_money
+from quarterdeck.core.model.effects import Close, Effect, Modify, Submit, Verdict
+from quarterdeck.core.model.inputs import Changed
+from quarterdeck.core.model.signals import Signal
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 ON = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from core.model.effects import Close
-from core.model.inputs import SettingsChanged
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.effects import Close
+from quarterdeck.core.model.inputs import SettingsChanged
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import only
 from tests.core.desk.test_care import NO_TRAIL, opened
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from core.model.effects import Submit, Verdict
-from core.model.inputs import BarAbsent, Refused
-from core.model.market import Side
-from core.model.units import M15_NS, NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.effects import Submit, Verdict
+from quarterdeck.core.model.inputs import BarAbsent, Refused
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.commands import StopEngine
-from core.model.effects import Alert, Close, CommandDone, EndRun, Verdict
-from core.model.inputs import UnknownFate
-from core.settings.load import shipped_settings
+from quarterdeck.core.model.commands import StopEngine
+from quarterdeck.core.model.effects import Alert, Close, CommandDone, EndRun, Verdict
+from quarterdeck.core.model.inputs import UnknownFate
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 

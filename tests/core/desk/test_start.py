@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from core.desk.desk import Desk
-from core.model.effects import Alert, AskBook, AskFate, Close, Modify, StateChanged, Submit, TradeClosed, Verdict
-from core.model.errors import InvariantBroken
-from core.model.inputs import Absent, Filled, Stamped, TimerFired
-from core.settings.load import shipped_settings
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.model.effects import Alert, AskBook, AskFate, Close, Modify, StateChanged, Submit, TradeClosed, Verdict
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.inputs import Absent, Filled, Stamped, TimerFired
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 

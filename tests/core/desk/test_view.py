@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.model.commands import Flatten
-from core.model.units import M15_NS
+from quarterdeck.core.model.commands import Flatten
+from quarterdeck.core.model.units import M15_NS
 from tests.core.desk.playbook import Play
 
 

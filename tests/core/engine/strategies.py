@@ -7,17 +7,17 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from core.clock.wall import WallClock
-from core.engine.strategy_process import StrategyProcess
-from core.scan.look import Look
-from core.settings.load import shipped_settings
-from core.settings.schema import Settings
-from core.strategy.load import TRIAL_INSTRUMENT, trial_candles
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.engine.strategy_process import StrategyProcess
+from quarterdeck.core.scan.look import Look
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import TRIAL_INSTRUMENT, trial_candles
 
 GOOD = """
-from core.model.market import Side
-from core.settings.schema import number
-from core.strategy.interface import Columns, Decision
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.settings.schema import number
+from quarterdeck.core.strategy.interface import Columns, Decision
 import numpy as np
 from msgspec import Struct
 from typing import Annotated

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from core.engine.alerting import services
+from quarterdeck.core.engine.alerting import services
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the library still asks for modules that Python drops
 PASSWORD = "hunter2-in-tests"

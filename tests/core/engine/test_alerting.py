@@ -6,10 +6,10 @@ import asyncio
 
 import msgspec
 
-from core.clock.virtual import VirtualClock, VirtualTimeLoop
-from core.engine.alerting import AlertSender
-from core.model.effects import Alert
-from core.settings.load import shipped_settings
+from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
+from quarterdeck.core.engine.alerting import AlertSender
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.settings.load import shipped_settings
 
 
 def alert(text: str, level: str = "warning") -> Alert:

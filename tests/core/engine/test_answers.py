@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from core.engine.answers import JournalAnswers
-from core.link.messages import AskEquity, AskLedger, AskNews, AskTrades, Cannot, EquityPoints, Ledger, Trades
-from core.link.trades import AskRecord, AskStory, RecordNow, Story, filter_of
-from core.model.effects import Verdict
-from core.model.inputs import Calendar, News
-from core.model.units import DAY_NS, H1_NS
+from quarterdeck.core.engine.answers import JournalAnswers
+from quarterdeck.core.link.messages import AskEquity, AskLedger, AskNews, AskTrades, Cannot, EquityPoints, Ledger, Trades
+from quarterdeck.core.link.trades import AskRecord, AskStory, RecordNow, Story, filter_of
+from quarterdeck.core.model.effects import Verdict
+from quarterdeck.core.model.inputs import Calendar, News
+from quarterdeck.core.model.units import DAY_NS, H1_NS
 from tests.core.journal.tapes import MONDAY_NS
 from tests.core.study.test_record import closed, journal, marked, row
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.child import EngineFailed, start_engine
+from quarterdeck.core.engine.child import EngineFailed, start_engine
 
 
 @pytest.mark.processes
 def test_the_current_folder_is_not_on_the_path_of_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = tmp_path / "elsewhere"
-    (elsewhere / "cli").mkdir(parents=True)
-    (elsewhere / "cli" / "__init__.py").write_text("raise SystemExit(77)\n")
+    (elsewhere / "quarterdeck" / "cli").mkdir(parents=True)
+    (elsewhere / "quarterdeck" / "__init__.py").write_text("raise SystemExit(77)\n")
     monkeypatch.chdir(elsewhere)
     with pytest.raises(EngineFailed, match="the engine ended with code 0 before it was ready"):
         start_engine(tmp_path / "home", ["--help"], lambda _step: None)

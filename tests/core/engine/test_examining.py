@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.engine.engine import Engine
-from core.link.messages import AskDoctor, DoctorNow
+from quarterdeck.core.engine.engine import Engine
+from quarterdeck.core.link.messages import AskDoctor, DoctorNow
 from tests.sim.eager import EagerScanner
 from tests.sim.world import World, pip_sizes
 

@@ -6,11 +6,11 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from core.clock.virtual import VirtualClock, VirtualTimeLoop
-from core.engine.live import LiveFeed
-from core.engine.supervise import Supervisor
-from core.model.effects import AskBook
-from core.settings.load import shipped_settings
+from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
+from quarterdeck.core.engine.live import LiveFeed
+from quarterdeck.core.engine.supervise import Supervisor
+from quarterdeck.core.model.effects import AskBook
+from quarterdeck.core.settings.load import shipped_settings
 
 
 def test_the_book_is_read_again_every_so_often() -> None:

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.clock.virtual import VirtualClock, VirtualTimeLoop
-from core.engine.live import LiveFeed
-from core.engine.supervise import Supervisor
-from core.model.inputs import BrokerClock
-from core.settings.load import shipped_settings
+from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
+from quarterdeck.core.engine.live import LiveFeed
+from quarterdeck.core.engine.supervise import Supervisor
+from quarterdeck.core.model.inputs import BrokerClock
+from quarterdeck.core.settings.load import shipped_settings
 
 WINTER = BrokerClock(rule="eet", offset_s=7_200)
 SUMMER = BrokerClock(rule="eet", offset_s=10_800)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.brokers.simulator.faults import FaultRates
-from core.model.effects import Alert
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.model.effects import Alert
 from tests.sim.eager import EagerScanner
 from tests.sim.world import World, pip_sizes
 

@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.engine.lockstep import Lockstep, run_now
-from core.engine.perform import Performer
-from core.engine.runner import Runner
-from core.engine.scanning import InLoop
-from core.model.candles import Candles
-from core.model.effects import AskBook, Effect
-from core.model.inputs import BarAbsent, BarClosed, Book, Input, Stamped, TimerFired
-from core.model.market import Bar, Quote
-from core.model.reads import Known
-from core.model.signals import NoSignal
-from core.model.units import M15_NS, NS_PER_S, UtcNs
-from core.settings.load import shipped_settings
+from quarterdeck.core.engine.lockstep import Lockstep, run_now
+from quarterdeck.core.engine.perform import Performer
+from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.scanning import InLoop
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.effects import AskBook, Effect
+from quarterdeck.core.model.inputs import BarAbsent, BarClosed, Book, Input, Stamped, TimerFired
+from quarterdeck.core.model.market import Bar, Quote
+from quarterdeck.core.model.reads import Known
+from quarterdeck.core.model.signals import NoSignal
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs
+from quarterdeck.core.settings.load import shipped_settings
 
 PAIRS = ("EURUSD", "GBPUSD")
 START = 1_720_000_800 * NS_PER_S // M15_NS * M15_NS

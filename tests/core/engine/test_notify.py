@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.notify import Supervisor
+from quarterdeck.core.engine.notify import Supervisor
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such supervisor")
 

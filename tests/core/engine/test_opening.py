@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.engine.opening import open_in_time
-from core.model.errors import BrokerError
+from quarterdeck.core.engine.opening import open_in_time
+from quarterdeck.core.model.errors import BrokerError
 
 
 @pytest.mark.parametrize(("hangs", "stood_at"), [("connect", "connecting to the broker"), ("offered", "account 7 on sim")])

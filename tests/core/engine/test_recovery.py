@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.clock.wall import WallClock
-from core.engine.recovery import confirm_real
-from core.journal.store import NewRun
-from core.journal.tape import TAPE_VERSION
-from core.journal.writer import JournalWriter
-from core.model.book import Account
-from core.model.errors import BrokerError
-from core.settings.load import shipped_settings
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.engine.recovery import confirm_real
+from quarterdeck.core.journal.store import NewRun
+from quarterdeck.core.journal.tape import TAPE_VERSION
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.settings.load import shipped_settings
 
 REAL = Account(
     login=77,

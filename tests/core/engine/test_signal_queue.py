@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.signal_queue import SignalQueue
-from core.model.signals import NoSignal
+from quarterdeck.core.engine.signal_queue import SignalQueue
+from quarterdeck.core.model.signals import NoSignal
 
 
 def scanned(symbol: str, bar: int, strategy: str = "trend") -> NoSignal:

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from core.engine.strategy_process import StrategyProcess, Trouble
-from core.model.errors import SettingsError
-from core.model.signals import NoSignal, Signal
-from core.scan.look import answered
-from core.settings.load import shipped_settings
-from core.strategy.load import load_strategy, template_text
+from quarterdeck.core.engine.strategy_process import StrategyProcess, Trouble
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.scan.look import answered
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.strategy.load import load_strategy, template_text
 from tests.core.engine.strategies import process, question, strategy_file
 from tests.laws.source import CHECKOUT
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
-from core.clock.virtual import VirtualTimeLoop
-from core.engine.supervise import Supervisor
-from core.model.errors import InvariantBroken
+from quarterdeck.core.clock.virtual import VirtualTimeLoop
+from quarterdeck.core.engine.supervise import Supervisor
+from quarterdeck.core.model.errors import InvariantBroken
 
 
 def test_a_failing_task_waits_longer_each_time_and_is_told_of() -> None:

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from cli.main import main
-from cli.started import arguments_of
-from core.brokers.simulator.faults import FaultRates
-from core.brokers.simulator.trouble import fault_rates, fault_words
-from core.engine.engine import Engine
-from core.engine.session import run_to_end, start_run
-from core.engine.wish import RunWish
-from core.link.messages import AskBars, Bars
-from core.model.errors import UsageError
-from core.model.inputs import BarClosed, FeedState, Input
-from core.model.units import M15_NS, UtcNs
-from core.settings.home import Home
-from core.study.summary import Tally
+from quarterdeck.cli.main import main
+from quarterdeck.cli.started import arguments_of
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.brokers.simulator.trouble import fault_rates, fault_words
+from quarterdeck.core.engine.engine import Engine
+from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.link.messages import AskBars, Bars
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.model.inputs import BarClosed, FeedState, Input
+from quarterdeck.core.model.units import M15_NS, UtcNs
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.study.summary import Tally
 
 DAYS = (date(2024, 10, 15), date(2024, 10, 17))
 BAD = (

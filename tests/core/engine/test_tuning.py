@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.engine.tuning import Tuning
-from core.model.errors import SettingsError
-from core.model.units import NS_PER_S
-from core.settings.load import load_settings, look_up, shipped_settings
-from core.settings.schema import Settings
-from core.strategy.load import strategy_parameters
+from quarterdeck.core.engine.tuning import Tuning
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import load_settings, look_up, shipped_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.strategy.load import strategy_parameters
 
 KEY = "risk.risk_per_trade_pct"
 MINUTE_NS = 60 * NS_PER_S

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.engine.unattended import STAMP, tell_failed_start, tell_up
-from core.journal.logs import newest_lines
-from core.model.effects import Alert
-from core.model.errors import BrokerError, HeldError, StorageError
-from core.model.snapshot import LogLine
-from core.model.units import NS_PER_S
+from quarterdeck.core.engine.unattended import STAMP, tell_failed_start, tell_up
+from quarterdeck.core.journal.logs import newest_lines
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.errors import BrokerError, HeldError, StorageError
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.model.units import NS_PER_S
 from tests.sim.eager import EagerScanner
 from tests.sim.world import World, pip_sizes
 

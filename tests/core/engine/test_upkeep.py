@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.engine.upkeep import Upkeep
-from core.link.messages import AskNews, NewsNow
-from core.model.inputs import Calendar, News
-from core.model.units import H1_NS, NS_PER_S, UtcNs
+from quarterdeck.core.engine.upkeep import Upkeep
+from quarterdeck.core.link.messages import AskNews, NewsNow
+from quarterdeck.core.model.inputs import Calendar, News
+from quarterdeck.core.model.units import H1_NS, NS_PER_S, UtcNs
 from tests.sim.world import World
 
 TUESDAY_8 = 1_736_236_800 * NS_PER_S

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from core.brokers.simulator.market_crash import CRASH_UTC_NS
-from core.data.recording import load_recording
-from core.engine.session import run_to_end, start_run
-from core.engine.venues import CRASH_SEED, crash_venue, known_news
-from core.engine.wish import CRASH_AGE_MAX_HOURS, RunWish, wished_settings
-from core.model.effects import Effect, PositionOpened, TradeClosed
-from core.model.errors import DataError
-from core.model.inputs import News
-from core.model.units import UtcNs
-from core.settings.home import Home
-from core.settings.load import shipped_settings
+from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS
+from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.venues import CRASH_SEED, crash_venue, known_news
+from quarterdeck.core.engine.wish import CRASH_AGE_MAX_HOURS, RunWish, wished_settings
+from quarterdeck.core.model.effects import Effect, PositionOpened, TradeClosed
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.load import shipped_settings
 
 
 def test_without_sterling_there_is_no_crash() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.clock.wall import WallClock
-from core.engine.alerting import AlertSender
-from core.engine.voice import Told, Voice
-from core.journal.logs import LogFile
-from core.link.messages import Bye
-from core.model.effects import Alert, Effect, Noted, StateChanged, TradeClosed
-from core.model.snapshot import LogLine
-from core.settings.load import shipped_settings
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.engine.alerting import AlertSender
+from quarterdeck.core.engine.voice import Told, Voice
+from quarterdeck.core.journal.logs import LogFile
+from quarterdeck.core.link.messages import Bye
+from quarterdeck.core.model.effects import Alert, Effect, Noted, StateChanged, TradeClosed
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.settings.load import shipped_settings
 
 
 def trade_closed() -> TradeClosed:

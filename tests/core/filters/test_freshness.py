@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.filters.freshness import price_moved, quote_age, signal_age
-from core.filters.hours import parse_early_close
-from core.model.market import Quote
+from quarterdeck.core.filters.freshness import price_moved, quote_age, signal_age
+from quarterdeck.core.filters.hours import parse_early_close
+from quarterdeck.core.model.market import Quote
 from tests.core.filters.when import text, utc
 from tests.core.risk.trade import pair
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from core.filters.hours import (
+from quarterdeck.core.filters.hours import (
     entry_hours,
     is_open,
     next_close,

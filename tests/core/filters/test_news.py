@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.filters.news import NewsBook, Releases, WindowPolicy, heard, news_window, next_release, windows
-from core.model.inputs import Calendar, News
+from quarterdeck.core.filters.news import NewsBook, Releases, WindowPolicy, heard, news_window, next_release, windows
+from quarterdeck.core.model.inputs import Calendar, News
 from tests.core.filters.when import text, utc
 
 MINUTE = 60_000_000_000

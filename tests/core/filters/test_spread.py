@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.filters.spread import QUARTERS_OF_WEEK, UsualSpreads, quarter_of_week, spread_stop, spread_usual
+from quarterdeck.core.filters.spread import QUARTERS_OF_WEEK, UsualSpreads, quarter_of_week, spread_stop, spread_usual
 from tests.core.filters.when import utc
 
 WEEK = 7 * 86_400_000_000_000

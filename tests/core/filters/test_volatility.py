@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.filters.volatility import atr_percentile, atr_price
+from quarterdeck.core.filters.volatility import atr_percentile, atr_price
 
 
 def test_volatility_bounds() -> None:

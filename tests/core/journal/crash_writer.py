@@ -6,8 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from core.clock.wall import WallClock
-from core.journal.writer import JournalWriter
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.journal.writer import JournalWriter
 from tests.core.journal.tapes import day, journal_settings, new_run
 
 

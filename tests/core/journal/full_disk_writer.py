@@ -8,8 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from core.clock.wall import WallClock
-from core.journal.writer import JournalWriter
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.journal.writer import JournalWriter
 from tests.core.journal.tapes import MONDAY_NS, day, journal_settings, new_run
 from tests.core.journal.test_writer import close_order, timer
 

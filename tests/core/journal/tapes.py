@@ -13,19 +13,19 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Raw, Struct
 
-from core.clock.wall import Clock
-from core.journal.store import NewRun
-from core.journal.tape import TAPE_VERSION
-from core.journal.writer import JournalWriter
-from core.model.book import Account
-from core.model.effects import Close, Effect, EquityMarked, PositionOpened, Submit, TradeClosed, Verdict
-from core.model.errors import invariant
-from core.model.inputs import AccountRead, BarClosed, Filled, Instruments, Report, Restored, Stamped, Started
-from core.model.market import Bar, Instrument, Quote, Side
-from core.model.signals import Check, NoSignal, Signal
-from core.model.units import M15_NS, NS_PER_MS
-from core.settings.load import shipped_settings
-from core.settings.schema import JournalSection
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.journal.store import NewRun
+from quarterdeck.core.journal.tape import TAPE_VERSION
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.effects import Close, Effect, EquityMarked, PositionOpened, Submit, TradeClosed, Verdict
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.inputs import AccountRead, BarClosed, Filled, Instruments, Report, Restored, Stamped, Started
+from quarterdeck.core.model.market import Bar, Instrument, Quote, Side
+from quarterdeck.core.model.signals import Check, NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS, NS_PER_MS
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.schema import JournalSection
 
 MONDAY_NS = 1_722_816_000_000_000_000
 """2024-08-05T00:00Z."""

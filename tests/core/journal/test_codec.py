@@ -8,9 +8,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from core.journal.codec import decode_effect, decode_fate, decode_input, encode, same_effect, tag_of
-from core.model.effects import Effect, Noted, Verdict
-from core.model.inputs import Fate, Input
+from quarterdeck.core.journal.codec import decode_effect, decode_fate, decode_input, encode, same_effect, tag_of
+from quarterdeck.core.model.effects import Effect, Noted, Verdict
+from quarterdeck.core.model.inputs import Fate, Input
 from tests.core.journal.tapes import example
 
 KINDS = [(kind, decode_input) for kind in get_args(Input)] + [(kind, decode_effect) for kind in get_args(Effect)]

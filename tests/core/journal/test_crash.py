@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.journal.schema import open_readonly
-from core.journal.tape import TapeReader
-from core.journal.writer import JournalWriter
+from quarterdeck.core.journal.schema import open_readonly
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.writer import JournalWriter
 from tests.core.journal.tapes import Watch, day, journal_settings
 
 HERE = Path(__file__).parent

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.journal.heartbeat import Heart, Heartbeat, heartbeat_of, read_heartbeat, verdict, write_whole
-from core.model.snapshot import ReasonView, Snapshot
-from core.model.units import NS_PER_S
+from quarterdeck.core.journal.heartbeat import Heart, Heartbeat, heartbeat_of, read_heartbeat, verdict, write_whole
+from quarterdeck.core.model.snapshot import ReasonView, Snapshot
+from quarterdeck.core.model.units import NS_PER_S
 from tests.core.journal.tapes import MONDAY_NS, example
 
 WELL = {"without_stop": 0, "unknown_fates": 0, "book_agrees": True, "reasons": (), "state": "ACTIVE"}

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.journal.logs import LOG_NAME, Folder, LibraryLog, LogFile, newest_lines, parsed, shown
-from core.model.snapshot import LogLine
-from core.model.units import NS_PER_MS
+from quarterdeck.core.journal.logs import LOG_NAME, Folder, LibraryLog, LogFile, newest_lines, parsed, shown
+from quarterdeck.core.model.snapshot import LogLine
+from quarterdeck.core.model.units import NS_PER_MS
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings
 
 

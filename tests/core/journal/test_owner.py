@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from core.journal.owner import HOME_LOCK, Owner, account_lock, holder_of, is_alive, is_held
-from core.model.errors import HeldError, StorageError
-from core.settings.home import Home
+from quarterdeck.core.journal.owner import HOME_LOCK, Owner, account_lock, holder_of, is_alive, is_held
+from quarterdeck.core.model.errors import HeldError, StorageError
+from quarterdeck.core.settings.home import Home
 from tests.core.journal.tapes import Watch
 
 ROOT = Path(__file__).parents[3]
 HOLD = """
 import sys
 from pathlib import Path
-from core.clock.wall import WallClock
-from core.journal.owner import Owner
-from core.settings.home import Home
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.journal.owner import Owner
+from quarterdeck.core.settings.home import Home
 owner = Owner(Home(Path(sys.argv[1])), WallClock())
 owner.hold_account("Demo Server", 42)
 print("held", flush=True)

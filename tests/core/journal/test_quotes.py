@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.journal.quotes import BLOCK_QUOTES, QUOTE_BYTES, Block, Grid, unpack
-from core.model.inputs import Stamped
-from core.model.market import Quote
-from core.model.units import NS_PER_MS
+from quarterdeck.core.journal.quotes import BLOCK_QUOTES, QUOTE_BYTES, Block, Grid, unpack
+from quarterdeck.core.model.inputs import Stamped
+from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.units import NS_PER_MS
 from tests.core.journal.tapes import MONDAY_NS, instruments
 
 SYMBOLS = {0: ("EURUSD", 5), 1: ("USDJPY", 3)}

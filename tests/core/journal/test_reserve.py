@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.journal.reserve import Kept, Reserve
-from core.model.errors import StorageError
+from quarterdeck.core.journal.reserve import Kept, Reserve
+from quarterdeck.core.model.errors import StorageError
 
 ONE = Kept(1, 5, 123, b"input", (b"a", b"bb"))
 TWO = Kept(1, 6, 124, b"other", ())

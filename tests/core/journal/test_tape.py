@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from core.journal.codec import encode
-from core.journal.store import NewRun
-from core.journal.tape import TAPE_VERSION, LastState, TapeReader, last_state
-from core.journal.writer import JournalWriter
-from core.model.errors import StorageError
-from core.model.inputs import Restored, SettingsChanged, Stamped, Started
+from quarterdeck.core.journal.codec import encode
+from quarterdeck.core.journal.store import NewRun
+from quarterdeck.core.journal.tape import TAPE_VERSION, LastState, TapeReader, last_state
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.inputs import Restored, SettingsChanged, Stamped, Started
 from tests.core.journal.tapes import SmallDesk, Watch, day, example, journal_settings, new_run, record
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from core.journal.schema import open_writable
-from core.journal.tape import TapeReader
-from core.journal.upkeep import Pruned, prune, size_of
-from core.journal.writer import JournalWriter
-from core.model.units import DAY_NS
-from core.study.audit import audit
+from quarterdeck.core.journal.schema import open_writable
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.upkeep import Pruned, prune, size_of
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.units import DAY_NS
+from quarterdeck.core.study.audit import audit
 from tests.core.journal.tapes import MONDAY_NS, SmallDesk, Watch, day, journal_settings, new_run, record
 
 DAYS = 6

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from core.journal.schema import open_readonly
-from core.journal.tape import TapeReader
-from core.journal.writer import RESERVE_SUFFIX, JournalWriter
-from core.model.effects import Close, Noted, Submit
-from core.model.errors import InvariantBroken, StorageError
-from core.model.inputs import EngineTrouble, FeedState, Filled, Report, Stamped, TimerFired, UnknownFate
-from core.model.market import Side
+from quarterdeck.core.journal.schema import open_readonly
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.writer import RESERVE_SUFFIX, JournalWriter
+from quarterdeck.core.model.effects import Close, Noted, Submit
+from quarterdeck.core.model.errors import InvariantBroken, StorageError
+from quarterdeck.core.model.inputs import EngineTrouble, FeedState, Filled, Report, Stamped, TimerFired, UnknownFate
+from quarterdeck.core.model.market import Side
 from tests.core.journal.tapes import MONDAY_NS, Watch, account, day, example, journal_settings, new_run, quote, record
 
 
@@ -297,7 +297,7 @@ async def test_a_full_reserve_stops_nothing(tmp_path: Path, full_disk: type[Full
 def test_a_failure_without_end_leaves_a_visible_gap(
     tmp_path: Path, full_disk: type[Full], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.journal.writer._QUEUE_MAX", 50)
+    monkeypatch.setattr("quarterdeck.core.journal.writer._QUEUE_MAX", 50)
     journal = writer(tmp_path / "j")
     journal._inline_at = 10
     journal.begin_run(new_run())

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from websockets.asyncio.client import unix_connect
 
-from core.link.client import EventBox, SocketClient
-from core.link.messages import (
+from quarterdeck.core.link.client import EventBox, SocketClient
+from quarterdeck.core.link.messages import (
     LINK_VERSION,
     AnswerBody,
     AskLog,
@@ -26,11 +26,11 @@ from core.link.messages import (
     ReplayControl,
     Welcome,
 )
-from core.link.place import find_place
-from core.link.server import LinkServer
-from core.model.commands import Command, Pause
-from core.model.errors import NoEngineError
-from core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.link.place import find_place
+from quarterdeck.core.link.server import LinkServer
+from quarterdeck.core.model.commands import Command, Pause
+from quarterdeck.core.model.errors import NoEngineError
+from quarterdeck.core.model.snapshot import LogLine, Snapshot
 from tests.tui.demo import demo_snapshot
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
@@ -92,7 +92,7 @@ async def test_a_command_reaches_the_engine_and_its_answer_comes_back(engine) ->
 
 async def test_too_many_screens_keep_no_command_out(engine, monkeypatch: pytest.MonkeyPatch) -> None:
     side, _, home = engine
-    monkeypatch.setattr("core.link.server._CLIENTS_MAX", 2)
+    monkeypatch.setattr("quarterdeck.core.link.server._CLIENTS_MAX", 2)
     screens = [await opened(home, watch=True) for _ in range(2)]
     with pytest.raises(NoEngineError, match="2 screens are attached already"):
         await opened(home, watch=True)
@@ -107,7 +107,7 @@ async def test_a_question_that_has_no_answer_says_why(engine) -> None:
     _, _, home = engine
     client = await opened(home, watch=False)
     known = await client.ask(AskLog())
-    from core.link.messages import AskNews
+    from quarterdeck.core.link.messages import AskNews
 
     unknown = await client.ask(AskNews())
     await client.close()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.link.trades import TradeFilter, filter_of
-from core.model.effects import TradeClosed
+from quarterdeck.core.link.trades import TradeFilter, filter_of
+from quarterdeck.core.model.effects import TradeClosed
 from tests.core.study.test_summary import trade
 
 HOUR = 3_600_000_000_000

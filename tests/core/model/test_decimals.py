@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.model.decimals import rounded
+from quarterdeck.core.model.decimals import rounded
 
 
 def same(x: float, digits: int) -> bool:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.model.market import Instrument, Side
-from core.model.money import (
+from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.money import (
     Valuer,
     conversion_rate,
     currency_digits,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import struct
 import sys
 
 import pytest
 
-from core.pipes.frames import FRAME_BYTES_MAX, Garbled, framed, received
+from quarterdeck.core.pipes.frames import FRAME_BYTES_MAX, Garbled, framed, received
 from tests.conftest import CHECKOUT
 
 pytestmark = [pytest.mark.processes]
 ECHO = """
 import subprocess, sys
-from core.pipes.frames import ChildEnd
+from quarterdeck.core.pipes.frames import ChildEnd
 pipe = ChildEnd()
 print("words of whoever prints")
 subprocess.run([sys.executable, "-c", "print('a grandchild'); import sys; sys.stdout.write(repr(sys.stdin.read()))"])
@@ -26,9 +25,7 @@ print("the end of the pipe")
 
 
 async def echo():
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-c", ECHO, stdin=-1, stdout=-1, stderr=-1, cwd=CHECKOUT, env=os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    )
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", ECHO, stdin=-1, stdout=-1, stderr=-1, cwd=CHECKOUT)
 
 
 async def test_whole_messages_pass_and_what_is_printed_goes_elsewhere():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.risk.breakers import (
+from quarterdeck.core.risk.breakers import (
     BreakerPolicy,
     BreakerState,
     begin_day,

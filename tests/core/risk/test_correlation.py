@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.risk.correlation import Closes, ClosesKept, Link, Matrix, Policy, book_risk_money, correlate, judge_book, matrix
+from quarterdeck.core.risk.correlation import (
+    Closes,
+    ClosesKept,
+    Link,
+    Matrix,
+    Policy,
+    book_risk_money,
+    correlate,
+    judge_book,
+    matrix,
+)
 
 H1 = 3_600_000_000_000
 CURRENCIES = {"EURUSD": ("EUR", "USD"), "GBPUSD": ("GBP", "USD"), "AUDNZD": ("AUD", "NZD")}

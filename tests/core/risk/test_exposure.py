@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.market import Side
-from core.risk.exposure import ExposurePolicy, all_stops_check, exposure, exposure_caps, exposure_checks, notional
-from core.risk.open_risk import Exposed, gap_loss_money
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.risk.exposure import ExposurePolicy, all_stops_check, exposure, exposure_caps, exposure_checks, notional
+from quarterdeck.core.risk.open_risk import Exposed, gap_loss_money
 from tests.core.risk.trade import BOARD, pair, valuer
 
 POLICY = ExposurePolicy(position_max_x_equity=7.0, currency_max_x_equity=10.0, total_max_x_equity=20.0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.risk.funded import (
+from quarterdeck.core.risk.funded import (
     FundedPolicy,
     FundedState,
     begin_day,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.model.market import Side
-from core.risk.grid import floor_lots, partial_lots, price_away, price_down, price_up
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.risk.grid import floor_lots, partial_lots, price_away, price_down, price_up
 from tests.core.risk.trade import pair
 
 EURUSD, USDJPY = pair("EURUSD"), pair("USDJPY")

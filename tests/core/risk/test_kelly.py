@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.risk.kelly import KellyKept, KellyPolicy, kelly_optimum, kelly_risk
+from quarterdeck.core.risk.kelly import KellyKept, KellyPolicy, kelly_optimum, kelly_risk
 
 POLICY = KellyPolicy(
     trades=200, trades_min=30, shrink_trades=50.0, fraction=0.5, risk_min_fraction=0.0025, risk_fixed_fraction=0.01

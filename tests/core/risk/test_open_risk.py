@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.model.market import Side
-from core.risk.open_risk import (
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.risk.open_risk import (
     Exposed,
     SlippagePolicy,
     assumed_stop,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.model.market import Side
-from core.risk.sizing import Candidate, Cap, Sized, SizingPolicy, size
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.risk.sizing import Candidate, Cap, Sized, SizingPolicy, size
 from tests.core.risk.trade import BOARD, QUOTES, pair, valuer
 
 BUY, SELL = Side.BUY, Side.SELL

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.model.market import Instrument
-from core.model.money import Valuer
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.money import Valuer
 
 QUOTES = {
     "EURUSD": (1.08500, 1.08515),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.candles import Candles
-from core.model.units import H1_NS, M15_NS
-from core.scan.bars import h1_of
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.units import H1_NS, M15_NS
+from quarterdeck.core.scan.bars import h1_of
 
 START_NS = 480_000 * H1_NS
 

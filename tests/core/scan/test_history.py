@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.data.recording import load_candles
-from core.model.candles import Candles
-from core.model.units import DAY_NS, M15_NS
-from core.scan.bars import h1_of
-from core.scan.history import history_of, usual_spreads, week_quarters
+from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.units import DAY_NS, M15_NS
+from quarterdeck.core.scan.bars import h1_of
+from quarterdeck.core.scan.history import history_of, usual_spreads, week_quarters
 from tests.core.scan.walks import MONDAY_NS, walk
 
 

@@ -6,17 +6,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.data.recording import load_candles
-from core.model.errors import InvariantBroken
-from core.model.market import Side
-from core.model.signals import NoSignal, Signal
-from core.scan.bars import h1_of
-from core.scan.columns import PairColumns
-from core.scan.plan import plan_for
-from core.scan.scanner import Scanner
-from core.settings.load import shipped_settings
-from core.strategy.interface import Columns, Decision
-from core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.scan.bars import h1_of
+from quarterdeck.core.scan.columns import PairColumns
+from quarterdeck.core.scan.plan import plan_for
+from quarterdeck.core.scan.scanner import Scanner
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.strategy.interface import Columns, Decision
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
 from tests.core.scan.walks import instrument, walk
 
 SETTINGS = shipped_settings()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.model.candles import Candles
-from core.model.market import Instrument
-from core.model.units import M15_NS
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import M15_NS
 
 MONDAY_NS = 1_722_816_000 * 10**9
 

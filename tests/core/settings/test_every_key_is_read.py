@@ -6,7 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
-from core.settings.parameters import parameters, sections
+from quarterdeck.core.settings.parameters import parameters, sections
 from tests.conftest import CHECKOUT
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core.model.errors import StorageError
-from core.settings.home import Home, is_quarterdeck_settings, platform_home, prepare, resolve_home
-from core.settings.shipped import shipped_root
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.settings.home import Home, is_quarterdeck_settings, platform_home, prepare, resolve_home
+from quarterdeck.core.settings.shipped import shipped_root
 
 
 @pytest.fixture

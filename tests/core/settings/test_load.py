@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model.errors import SettingsError
-from core.settings.load import (
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.settings.load import (
     for_pair,
     load_settings,
     look_up,
@@ -26,10 +26,10 @@ from core.settings.load import (
     validated,
     with_values,
 )
-from core.settings.parameters import parameters, sections
-from core.settings.render import render_settings
-from core.settings.schema import Settings
-from core.settings.shipped import shipped_text
+from quarterdeck.core.settings.parameters import parameters, sections
+from quarterdeck.core.settings.render import render_settings
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.shipped import shipped_text
 
 
 def test_the_shipped_file_holds_every_parameter_with_its_meaning_and_nothing_else() -> None:

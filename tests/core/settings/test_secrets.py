@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.model.errors import SettingsError
-from core.settings.secrets import Secrets, read_secrets
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.settings.secrets import Secrets, read_secrets
 
 
 def written(tmp_path: Path, text: str, mode: int = 0o600) -> Path:

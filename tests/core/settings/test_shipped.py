@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.model.errors import StorageError
-from core.settings import shipped
-from core.settings.shipped import shipped_names, shipped_text
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.settings import shipped
+from quarterdeck.core.settings.shipped import shipped_names, shipped_text
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.settings.version import _commit, code_version
+from quarterdeck.core.settings.version import _commit, code_version
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

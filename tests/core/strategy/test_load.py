@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from core.model.errors import SettingsError
-from core.model.signals import NoSignal, Signal
-from core.scan.columns import PairColumns
-from core.scan.scanner import Scanner
-from core.settings.load import shipped_settings
-from core.strategy.load import load_strategy, strategy_parameters, template_text, trial_candles
+from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.scan.columns import PairColumns
+from quarterdeck.core.scan.scanner import Scanner
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.strategy.load import load_strategy, strategy_parameters, template_text, trial_candles
 from tests.core.scan.walks import instrument, walk
 
 SHIPPED = shipped_settings().strategy
@@ -21,8 +21,8 @@ SHIPPED = shipped_settings().strategy
 FRAMES = """
 import msgspec
 import pandas_ta_classic as ta
-from core.model.market import Side
-from core.strategy.interface import Decision
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.strategy.interface import Decision
 
 class P(msgspec.Struct, frozen=True):
     length: int = 20
@@ -141,8 +141,8 @@ def test_a_strategy_on_frames_is_judged_on_its_own_windows(tmp_path):
 def test_talib_takes_frames_although_it_was_imported_without_them(tmp_path):
     (tmp_path / "mine.py").write_text(FRAMES)
     program = (
-        "import sys; from core.settings.load import shipped_settings;"
-        "from core.strategy.load import load_strategy;"
+        "import sys; from quarterdeck.core.settings.load import shipped_settings;"
+        "from quarterdeck.core.strategy.load import load_strategy;"
         "assert 'pandas' not in sys.modules;"
         f"s = shipped_settings(('strategy.file', {str(tmp_path / 'mine.py')!r}), ('strategy.name', 'frames'));"
         "load_strategy(s); assert 'pandas' in sys.modules"

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from core.strategy.talib_light import atr, ema, highest, lowest, recursive_bars, rsi
+from quarterdeck.core.strategy.talib_light import atr, ema, highest, lowest, recursive_bars, rsi
 from tests.core.scan.walks import walk
 
 
@@ -39,10 +39,10 @@ def test_read_only_columns_are_taken():
 @pytest.mark.parametrize(
     "program",
     [
-        "import core.strategy.talib_light, sys; assert not {'pandas', 'polars'} & set(sys.modules)",
-        "import pandas, core.strategy.talib_light, sys; assert sys.modules['pandas'] is pandas",
-        "import core.strategy.load, core.scan.scanner, core.data.recording, sys; assert 'pandas' not in sys.modules",
-        "import core.strategy.talib_light, pandas; pandas.DataFrame({'a': [1]})",
+        "import quarterdeck.core.strategy.talib_light, sys; assert not {'pandas', 'polars'} & set(sys.modules)",
+        "import pandas, quarterdeck.core.strategy.talib_light, sys; assert sys.modules['pandas'] is pandas",
+        "import quarterdeck.core.strategy.load, quarterdeck.core.scan.scanner, quarterdeck.core.data.recording, sys; assert 'pandas' not in sys.modules",
+        "import quarterdeck.core.strategy.talib_light, pandas; pandas.DataFrame({'a': [1]})",
     ],
 )
 def test_the_import_brings_no_tables_and_spoils_none(program):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.data.recording import load_candles
-from core.model.candles import Candles
-from core.model.market import Side
-from core.scan.bars import h1_of
-from core.strategy.trend import TrendParameters, TrendStrategy
+from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.scan.bars import h1_of
+from quarterdeck.core.strategy.trend import TrendParameters, TrendStrategy
 from tests.core.scan.walks import instrument, walk
 
 STRATEGY = TrendStrategy(TrendParameters())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.model.candles import Candles
-from core.model.units import H1_NS, M15_NS
-from core.strategy.windows import (
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.units import H1_NS, M15_NS
+from quarterdeck.core.strategy.windows import (
     closed_h1_rows,
     efficiency,
     lagged,

@@ -15,17 +15,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.desk.desk import Desk
-from core.engine.session import run_to_end, start_run
-from core.engine.wish import RunWish
-from core.journal.codec import decode_effect, encode
-from core.journal.schema import open_writable
-from core.journal.tape import TapeReader
-from core.model.errors import StorageError
-from core.model.inputs import Stamped, TimerFired
-from core.model.signals import Signal
-from core.settings.home import Home
-from core.study.audit import AuditResult, audit
+from quarterdeck.core.desk.desk import Desk
+from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.journal.codec import decode_effect, encode
+from quarterdeck.core.journal.schema import open_writable
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.inputs import Stamped, TimerFired
+from quarterdeck.core.model.signals import Signal
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.study.audit import AuditResult, audit
 from tests.core.journal.tapes import MONDAY_NS, SmallDesk, day, record
 
 ROOT = Path(__file__).parents[3]
@@ -63,8 +63,8 @@ def test_it_agrees_in_another_process_with_another_hash_seed(tape: Path) -> None
     script = """
 import json, sys
 from pathlib import Path
-from core.settings.home import Home
-from core.study.audit import audit
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.study.audit import audit
 from tests.core.journal.tapes import SmallDesk
 print(json.dumps(audit(Path(sys.argv[1]), SmallDesk).fields()))
 """

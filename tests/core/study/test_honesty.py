@@ -6,16 +6,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from core.data.recording import load_candles
-from core.model.errors import DataError
-from core.scan.plan import plan_for
-from core.settings.load import shipped_settings
-from core.strategy.interface import Columns, Decision
-from core.strategy.load import LoadedStrategy, load_strategy, template_text
-from core.strategy.talib_light import ema
-from core.strategy.trend import TrendParameters, TrendStrategy
-from core.strategy.windows import onto_m15
-from core.study.honesty import check_lookahead, check_warmup
+from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.scan.plan import plan_for
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.strategy.interface import Columns, Decision
+from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy, template_text
+from quarterdeck.core.strategy.talib_light import ema
+from quarterdeck.core.strategy.trend import TrendParameters, TrendStrategy
+from quarterdeck.core.strategy.windows import onto_m15
+from quarterdeck.core.study.honesty import check_lookahead, check_warmup
 from tests.core.scan.walks import instrument, walk
 
 SETTINGS = shipped_settings()

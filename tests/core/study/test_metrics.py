@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model.effects import TradeClosed, Verdict
-from core.model.market import Side
-from core.study.metrics import (
+from quarterdeck.core.model.effects import TradeClosed, Verdict
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.study.metrics import (
     EquityPoint,
     Transfer,
     by_confidence,

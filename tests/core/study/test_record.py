@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.journal.tape import TapeReader
-from core.journal.writer import JournalWriter
-from core.model.book import Deal
-from core.model.effects import EquityMarked, TradeClosed, Verdict
-from core.model.errors import StorageError
-from core.model.inputs import DealSeen, Stamped, TimerFired
-from core.model.market import Side
-from core.model.units import DAY_NS, H1_NS
-from core.study.record import record_of
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.book import Deal
+from quarterdeck.core.model.effects import EquityMarked, TradeClosed, Verdict
+from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.inputs import DealSeen, Stamped, TimerFired
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import DAY_NS, H1_NS
+from quarterdeck.core.study.record import record_of
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
 from tests.core.study.test_summary import trade
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.journal.tape import TapeReader
-from core.journal.writer import JournalWriter
-from core.model.effects import PositionOpened
-from core.model.inputs import Stamped, TimerFired
-from core.model.market import Side
-from core.study.slippage import measured_slippage
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.effects import PositionOpened
+from quarterdeck.core.model.inputs import Stamped, TimerFired
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.study.slippage import measured_slippage
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
 
 

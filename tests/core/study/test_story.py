@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.journal.tape import TapeReader
-from core.journal.writer import JournalWriter
-from core.model.book import Deal
-from core.model.effects import Close, Modify, Noted, PositionOpened, Submit, Verdict
-from core.model.inputs import Changed, DealSeen, Filled, Report, Stamped, TimerFired, UnknownFate
-from core.model.market import Side
-from core.model.signals import Check
-from core.model.units import M15_NS, NS_PER_S
-from core.study.story import story_of
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.book import Deal
+from quarterdeck.core.model.effects import Close, Modify, Noted, PositionOpened, Submit, Verdict
+from quarterdeck.core.model.inputs import Changed, DealSeen, Filled, Report, Stamped, TimerFired, UnknownFate
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.study.story import story_of
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run, signal
 from tests.core.study.test_summary import trade
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.model.effects import EquityMarked, Noted, TradeClosed, Verdict
-from core.model.market import Side
-from core.study.summary import Tally, digest_of, trade_line
+from quarterdeck.core.model.effects import EquityMarked, Noted, TradeClosed, Verdict
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.study.summary import Tally, digest_of, trade_line
 
 HOUR = 3_600_000_000_000
 

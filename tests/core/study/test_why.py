@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from core.journal.tape import TapeReader
-from core.journal.writer import JournalWriter
-from core.model.effects import Effect, StateChanged, Verdict
-from core.model.errors import StorageError, UsageError
-from core.model.inputs import Stamped, TimerFired
-from core.model.market import Side
-from core.model.signals import Check, NoSignal, Signal
-from core.model.units import M15_NS
-from core.study.reading import last_bars
-from core.study.why import bar_of, parse_bar, reasons, why
+from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.writer import JournalWriter
+from quarterdeck.core.model.effects import Effect, StateChanged, Verdict
+from quarterdeck.core.model.errors import StorageError, UsageError
+from quarterdeck.core.model.inputs import Stamped, TimerFired
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import Check, NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS
+from quarterdeck.core.study.reading import last_bars
+from quarterdeck.core.study.why import bar_of, parse_bar, reasons, why
 from tests.core.journal.tapes import MONDAY_NS, Watch, day, journal_settings, new_run, no_signal, record, signal
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from quarterdeck.tui.view import effect
+from quarterdeck.tui.view.effect import Known
+from quarterdeck.tui.view.lines import UNICODE, width_of
 from tests.tui.demo_client import demo_rehearsal
 from tests.tui.demo_commands import WHATIF
-from tui.view import effect
-from tui.view.effect import Known
-from tui.view.lines import UNICODE, width_of
 
 
 def told(known: Known, width: int) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.model.units import NS_PER_S
-from tui.view import figures
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.tui.view import figures
 
 MINUTE, HOUR, DAY = 60 * NS_PER_S, 3600 * NS_PER_S, 86_400 * NS_PER_S
 

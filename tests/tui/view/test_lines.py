@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tui.view.lines import (
+from quarterdeck.tui.view.lines import (
     ASCII,
     UNICODE,
     Chip,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from core.link.messages import NewsNow
-from core.model.inputs import News
-from tui.view import pages
-from tui.view.lines import UNICODE
+from quarterdeck.core.link.messages import NewsNow
+from quarterdeck.core.model.inputs import News
+from quarterdeck.tui.view import pages
+from quarterdeck.tui.view.lines import UNICODE
 
 
 def test_the_news_page_says_what_the_desk_makes_of_a_bank_holiday() -> None:

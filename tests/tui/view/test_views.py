@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.link.messages import LinkState
-from core.model.inputs import News
-from core.model.snapshot import FlattenView, LimitView, LogLine
-from core.model.units import M15_NS
+from quarterdeck.core.link.messages import LinkState
+from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.snapshot import FlattenView, LimitView, LogLine
+from quarterdeck.core.model.units import M15_NS
+from quarterdeck.tui.memory import LOG_LINES_MAX, DeskMemory, Sight
+from quarterdeck.tui.view import candles, chart, log, orders, pages, pairs, positions, risk, signals, status
+from quarterdeck.tui.view.lines import ASCII, UNICODE, plain_of, width_of
 from tests.tui.demo import (
     NOW,
     demo_account,
@@ -27,9 +30,6 @@ from tests.tui.demo import (
     paused_reason,
 )
 from tests.tui.demo_past import demo_bars
-from tui.memory import LOG_LINES_MAX, DeskMemory, Sight
-from tui.view import candles, chart, log, orders, pages, pairs, positions, risk, signals, status
-from tui.view.lines import ASCII, UNICODE, plain_of, width_of
 
 UP = LinkState(up=True)
 

@@ -12,14 +12,14 @@ import sys
 
 import msgspec
 
-from core.brokers.mt5.gateway.front import FrontOptions
-from core.brokers.mt5.gateway.place import TOKEN_VARIABLE
-from core.brokers.mt5.gateway.serve import Listening, serve_gateway
-from core.brokers.mt5.gateway.wire import Unfit
-from core.brokers.mt5.policy import Secret
-from core.clock.wall import WallClock
-from core.model.errors import QuarterdeckError
-from core.settings.version import code_version
+from quarterdeck.core.brokers.mt5.gateway.front import FrontOptions
+from quarterdeck.core.brokers.mt5.gateway.place import TOKEN_VARIABLE
+from quarterdeck.core.brokers.mt5.gateway.serve import Listening, serve_gateway
+from quarterdeck.core.brokers.mt5.gateway.wire import Unfit
+from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.settings.version import code_version
 
 
 def _say(word: Listening | Unfit) -> None:

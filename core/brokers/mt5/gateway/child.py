@@ -13,13 +13,13 @@ import sys
 import time
 from collections.abc import Sequence
 
-from core.brokers.base import Reply
-from core.brokers.mt5.gateway import wire
-from core.brokers.mt5.gateway.calls import problem_with
-from core.brokers.mt5.gateway.hosts import Hosted, hosted
-from core.brokers.mt5.inprocess import InProcess
-from core.model.errors import QuarterdeckError
-from core.pipes.frames import ChildEnd
+from quarterdeck.core.brokers.base import Reply
+from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.brokers.mt5.gateway.calls import problem_with
+from quarterdeck.core.brokers.mt5.gateway.hosts import Hosted, hosted
+from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.pipes.frames import ChildEnd
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -20,14 +20,22 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from core.brokers.mt5.gateway import wire
-from core.brokers.mt5.gateway.calls import BATCH_MAX, DEADLINE_S_MAX, ENTRIES, READS, kind_of, priority_of, problem_with
-from core.brokers.mt5.gateway.keeper import Job, Keeper
-from core.brokers.mt5.gateway.place import TOKEN_CHARACTERS_MIN, is_loopback
-from core.brokers.mt5.policy import Secret
-from core.clock.wall import Clock
-from core.model.errors import UsageError
-from core.pipes.frames import Garbled
+from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.brokers.mt5.gateway.calls import (
+    BATCH_MAX,
+    DEADLINE_S_MAX,
+    ENTRIES,
+    READS,
+    kind_of,
+    priority_of,
+    problem_with,
+)
+from quarterdeck.core.brokers.mt5.gateway.keeper import Job, Keeper
+from quarterdeck.core.brokers.mt5.gateway.place import TOKEN_CHARACTERS_MIN, is_loopback
+from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.pipes.frames import Garbled
 
 CLIENTS_MAX = 8
 ASKS_PER_CLIENT_MAX = 64

@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.model.errors import BrokerError
+from quarterdeck.core.model.errors import BrokerError
 
 REAL = "MetaTrader5"
-SIMULATED = "core.brokers.mt5.gateway.simulated:make"
+SIMULATED = "quarterdeck.core.brokers.mt5.gateway.simulated:make"
 
 
 def _nothing() -> None:

@@ -18,11 +18,11 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Sequence
 
-from core.brokers.mt5.gateway import wire
-from core.brokers.mt5.gateway.calls import ENTRIES
-from core.clock.wall import Clock
-from core.model.errors import BrokerError
-from core.pipes.frames import Garbled, framed, received
+from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.brokers.mt5.gateway.calls import ENTRIES
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.pipes.frames import Garbled, framed, received
 
 QUEUE_MAX = 512
 ORDER_WAIT_S_MAX = 10.0
@@ -183,7 +183,7 @@ class Keeper:
             sys.executable,
             "-P",
             "-m",
-            "core.brokers.mt5.gateway.child",
+            "quarterdeck.core.brokers.mt5.gateway.child",
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -13,11 +13,11 @@ from asyncio.subprocess import Process
 
 import msgspec
 
-from core.brokers.mt5.gateway.place import TOKEN_VARIABLE, new_token
-from core.brokers.mt5.gateway.serve import Listening
-from core.brokers.mt5.gateway.wire import Unfit
-from core.brokers.mt5.policy import Secret
-from core.model.errors import BrokerError
+from quarterdeck.core.brokers.mt5.gateway.place import TOKEN_VARIABLE, new_token
+from quarterdeck.core.brokers.mt5.gateway.serve import Listening
+from quarterdeck.core.brokers.mt5.gateway.wire import Unfit
+from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.model.errors import BrokerError
 
 START_S = 90.0
 
@@ -59,7 +59,7 @@ async def start_local_gateway(command: tuple[str, ...]) -> LocalGateway:
         sys.executable,
         "-P",
         "-m",
-        "core.brokers.mt5.gateway",
+        "quarterdeck.core.brokers.mt5.gateway",
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from core.brokers.base import ModuleCall, Reply, TerminalNotSent
-from core.brokers.mt5.gateway.launch import LocalGateway, start_local_gateway
-from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
-from core.clock.wall import Clock
-from core.model.errors import BrokerError
+from quarterdeck.core.brokers.base import ModuleCall, Reply, TerminalNotSent
+from quarterdeck.core.brokers.mt5.gateway.launch import LocalGateway, start_local_gateway
+from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.errors import BrokerError
 
 
 class LocalTerminal:

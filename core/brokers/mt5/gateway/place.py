@@ -12,8 +12,8 @@ import stat
 import sys
 from pathlib import Path
 
-from core.brokers.mt5.policy import Secret
-from core.model.errors import StorageError, UsageError
+from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.model.errors import StorageError, UsageError
 
 TOKEN_CHARACTERS_MIN = 24
 TOKEN_NAME = "gateway.token"

@@ -15,11 +15,11 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from core.brokers.mt5.gateway.front import Front, FrontOptions, check_options
-from core.brokers.mt5.gateway.keeper import Keeper
-from core.clock.wall import Clock
-from core.model.errors import BrokerError, UsageError
-from core.pipes.frames import Garbled
+from quarterdeck.core.brokers.mt5.gateway.front import Front, FrontOptions, check_options
+from quarterdeck.core.brokers.mt5.gateway.keeper import Keeper
+from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.model.errors import BrokerError, UsageError
+from quarterdeck.core.pipes.frames import Garbled
 
 
 class Listening(Struct, frozen=True, kw_only=True, tag="listening"):

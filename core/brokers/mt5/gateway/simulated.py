@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.brokers.mt5.gateway.hosts import Hosted
-from core.brokers.mt5.kept import ANEW, AccountFile, SimulatedAccount, SimulatedFile
-from core.brokers.simulator.faults import FaultRates, Faults
-from core.brokers.simulator.market_seeded import SeededMarket
-from core.brokers.simulator.opening import account_terms, seeded_market, terminal_over
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.brokers.simulator.trouble import fault_rates
-from core.clock.wall import Clock, WallClock
-from core.model.errors import BrokerError, StorageError
-from core.model.units import DAY_NS, UtcNs
-from core.settings.load import load_settings
-from core.settings.schema import Settings
+from quarterdeck.core.brokers.mt5.gateway.hosts import Hosted
+from quarterdeck.core.brokers.mt5.kept import ANEW, AccountFile, SimulatedAccount, SimulatedFile
+from quarterdeck.core.brokers.simulator.faults import FaultRates, Faults
+from quarterdeck.core.brokers.simulator.market_seeded import SeededMarket
+from quarterdeck.core.brokers.simulator.opening import account_terms, seeded_market, terminal_over
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.trouble import fault_rates
+from quarterdeck.core.clock.wall import Clock, WallClock
+from quarterdeck.core.model.errors import BrokerError, StorageError
+from quarterdeck.core.model.units import DAY_NS, UtcNs
+from quarterdeck.core.settings.load import load_settings
+from quarterdeck.core.settings.schema import Settings
 
 NAME = "simulated"
 TICK_S = 1

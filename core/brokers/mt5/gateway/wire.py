@@ -15,8 +15,8 @@ import numpy as np
 from msgspec import Raw, Struct
 from msgspec.msgpack import Ext
 
-from core.brokers.base import ModuleCall, Reply
-from core.pipes.frames import FRAME_BYTES_MAX, Garbled
+from quarterdeck.core.brokers.base import ModuleCall, Reply
+from quarterdeck.core.pipes.frames import FRAME_BYTES_MAX, Garbled
 
 T = TypeVar("T")
 

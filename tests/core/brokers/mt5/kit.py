@@ -8,21 +8,21 @@ from typing import Any, TypeVar
 import numpy as np
 from msgspec import structs
 
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.inprocess import InProcess
-from core.brokers.mt5.policy import Mt5Policy, policy_from
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.simulator.faults import FaultRates, Faults
-from core.brokers.simulator.instruments import instrument
-from core.brokers.simulator.market import FormingBar, Step, TickColumns, aggregate, reached_rows
-from core.brokers.simulator.records import AccountTerms
-from core.brokers.simulator.servertime import ServerClock as TerminalClock
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.model.candles import Candles
-from core.model.effects import Close, Modify, Submit
-from core.model.market import Side
-from core.model.units import M15_NS, NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.brokers.mt5.policy import Mt5Policy, policy_from
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.faults import FaultRates, Faults
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.brokers.simulator.market import FormingBar, Step, TickColumns, aggregate, reached_rows
+from quarterdeck.core.brokers.simulator.records import AccountTerms
+from quarterdeck.core.brokers.simulator.servertime import ServerClock as TerminalClock
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.effects import Close, Modify, Submit
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 
 T = TypeVar("T")
 START = 1_717_405_200 * NS_PER_S

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from core.brokers.mt5.session import ReadFailed
-from core.brokers.simulator.faults import FaultRates
-from core.model.effects import AskBook, Cancel
-from core.model.errors import BrokerError
-from core.model.inputs import (
+from quarterdeck.core.brokers.mt5.session import ReadFailed
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.model.effects import AskBook, Cancel
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.inputs import (
     Accepted,
     AccountRead,
     Book,
@@ -23,9 +23,9 @@ from core.model.inputs import (
     Report,
     UnknownFate,
 )
-from core.model.market import Side
-from core.model.reads import Known, Unknown
-from core.model.units import M15_NS, NS_PER_S, S_PER_HOUR
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.reads import Known, Unknown
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, S_PER_HOUR
 from tests.core.brokers.mt5.kit import START, Rig, close, drive, modify, submit
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from core.brokers.base import Reply
-from core.brokers.mt5.codes import LAST_ERRORS, RETCODES, last_error, retcode
-from core.brokers.mt5.reports import judged_send, refusal_of_check
-from core.brokers.simulator.constants import CONSTANTS
-from core.model.inputs import Accepted, Refused, UnknownFate
+from quarterdeck.core.brokers.base import Reply
+from quarterdeck.core.brokers.mt5.codes import LAST_ERRORS, RETCODES, last_error, retcode
+from quarterdeck.core.brokers.mt5.reports import judged_send, refusal_of_check
+from quarterdeck.core.brokers.simulator.constants import CONSTANTS
+from quarterdeck.core.model.inputs import Accepted, Refused, UnknownFate
 
 NOW = 1_700_000_000_000_000_000
 REFERENCE = {

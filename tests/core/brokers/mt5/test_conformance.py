@@ -6,11 +6,11 @@ import types
 
 import pytest
 
-from core.brokers.mt5 import constants as own
-from core.brokers.mt5.codes import LAST_ERRORS, RETCODES
-from core.brokers.mt5.gateway.calls import CALLS
-from core.brokers.simulator import structs
-from core.brokers.simulator.constants import CONSTANTS, VERSION
+from quarterdeck.core.brokers.mt5 import constants as own
+from quarterdeck.core.brokers.mt5.codes import LAST_ERRORS, RETCODES
+from quarterdeck.core.brokers.mt5.gateway.calls import CALLS
+from quarterdeck.core.brokers.simulator import structs
+from quarterdeck.core.brokers.simulator.constants import CONSTANTS, VERSION
 from tests.core.brokers.mt5.kit import Rig
 from tests.core.brokers.mt5.wheel import Wheel, fetch
 

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from core.brokers.base import TerminalLost, TerminalNotSent
-from core.brokers.mt5.doctor import Wanted, examine, verdict_of
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.simulator.faults import FaultRates
-from core.brokers.simulator.records import REASON_CLIENT, Order
+from quarterdeck.core.brokers.base import TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.mt5.doctor import Wanted, examine, verdict_of
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.brokers.simulator.records import REASON_CLIENT, Order
 from tests.core.brokers.mt5.kit import Rig, drive
 
 WANTED = Wanted(symbols=("EURUSD", "USDJPY"), bars=500, round_trip_ms_max=5000.0)

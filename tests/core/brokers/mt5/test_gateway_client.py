@@ -14,15 +14,15 @@ from msgspec import structs
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosedError
 
-from core.brokers.base import TerminalLost, TerminalNotSent
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.gateway import front, wire
-from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal, _Line
-from core.brokers.mt5.policy import Secret
-from core.brokers.mt5.servertime import ServerClock
-from core.model.errors import BrokerError
-from core.model.inputs import Filled, UnknownFate
-from core.model.reads import Unknown
+from quarterdeck.core.brokers.base import TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.gateway import front, wire
+from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal, _Line
+from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.inputs import Filled, UnknownFate
+from quarterdeck.core.model.reads import Unknown
 from tests.core.brokers.mt5.gateway.far import FastClock
 from tests.core.brokers.mt5.gateway.line import TOKEN, Line, asked, posix, until
 from tests.core.brokers.mt5.kit import submit

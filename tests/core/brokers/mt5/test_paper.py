@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.brokers.mt5.kept import AccountFile, PaperAccount
-from core.brokers.mt5.paper import FEED_CALLS, paper_broker
-from core.brokers.simulator.arrays import TICKS_DTYPE
-from core.model.effects import AskBook
-from core.model.errors import BrokerError
-from core.model.inputs import Book, Changed, DealSeen, Filled
-from core.model.reads import Known, Unknown
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.brokers.mt5.kept import AccountFile, PaperAccount
+from quarterdeck.core.brokers.mt5.paper import FEED_CALLS, paper_broker
+from quarterdeck.core.brokers.simulator.arrays import TICKS_DTYPE
+from quarterdeck.core.model.effects import AskBook
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.inputs import Book, Changed, DealSeen, Filled
+from quarterdeck.core.model.reads import Known, Unknown
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.brokers.mt5.kit import Rig, close, drive, modify, submit
 
 ALLOWED = FEED_CALLS | {"initialize", "terminal_info", "symbol_select", "account_info", "history_deals_get", "order_calc_profit"}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.brokers.mt5.servertime import ServerClock
-from core.model.errors import BrokerError
-from core.model.inputs import Filled
-from core.model.reads import Known
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.inputs import Filled
+from quarterdeck.core.model.reads import Known
 from tests.conftest import CHECKOUT
 from tests.core.brokers.mt5.kit import Rig, drive, submit
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.brokers.mt5.inprocess import InProcess, plain
-from core.brokers.mt5.reading import Unreadable, account_of, candles_of, deal_of, instrument_of, quote_of
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.simulator.arrays import RATES_DTYPE
-from core.model.units import NS_PER_S
+from quarterdeck.core.brokers.mt5.inprocess import InProcess, plain
+from quarterdeck.core.brokers.mt5.reading import Unreadable, account_of, candles_of, deal_of, instrument_of, quote_of
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.arrays import RATES_DTYPE
+from quarterdeck.core.model.units import NS_PER_S
 from tests.core.brokers.mt5.kit import Rig, drive
 
 UTC = ServerClock("fixed", 0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from core.brokers.mt5.reconcile import ABSENT_AFTER_S, LOOKS_MIN
-from core.brokers.simulator.faults import FaultRates
-from core.model.effects import AskBook, AskFate
-from core.model.inputs import Absent, Accepted, Changed, Filled, Refused, UnknownFate
-from core.model.market import Side
+from quarterdeck.core.brokers.mt5.reconcile import ABSENT_AFTER_S, LOOKS_MIN
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.model.effects import AskBook, AskFate
+from quarterdeck.core.model.inputs import Absent, Accepted, Changed, Filled, Refused, UnknownFate
+from quarterdeck.core.model.market import Side
 from tests.core.brokers.mt5.kit import START, Rig, close, modify, submit
 
 LOST_DONE = FaultRates(lost_reply_executed=1.0)

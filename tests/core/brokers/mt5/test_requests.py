@@ -5,12 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from core.brokers.mt5 import requests
-from core.brokers.mt5.requests import FillingMemory, close_requests, filling_candidates, floor_lots, grid_price, open_request
-from core.brokers.simulator import parse
-from core.brokers.simulator.instruments import instrument
-from core.model.errors import InvariantBroken
-from core.model.market import Quote, Side
+from quarterdeck.core.brokers.mt5 import requests
+from quarterdeck.core.brokers.mt5.requests import (
+    FillingMemory,
+    close_requests,
+    filling_candidates,
+    floor_lots,
+    grid_price,
+    open_request,
+)
+from quarterdeck.core.brokers.simulator import parse
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.market import Quote, Side
 from tests.core.brokers.mt5.kit import close, modify, submit
 
 EURUSD = instrument("EURUSD")

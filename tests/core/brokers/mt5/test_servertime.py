@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.brokers.mt5.servertime import OffsetSample, ServerClock, measured_offset, recognised, week_opens
-from core.model.units import NS_PER_S, S_PER_HOUR
+from quarterdeck.core.brokers.mt5.servertime import OffsetSample, ServerClock, measured_offset, recognised, week_opens
+from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR
 
 RULES = [("new_york_plus_7", 0), ("eet", 0), ("fixed", 0), ("fixed", 10_800), ("fixed", -18_000), ("fixed", 20_700)]
 TEN_YEARS = st.integers(int(datetime(2016, 1, 1, tzinfo=UTC).timestamp()), int(datetime(2026, 12, 31, tzinfo=UTC).timestamp()))

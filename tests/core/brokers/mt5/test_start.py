@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from core.brokers.mt5.account import check_account, is_cent, needs_yes, warnings_of
-from core.brokers.mt5.policy import Secret, policy_from
-from core.brokers.mt5.servertime import ServerClock
-from core.brokers.mt5.symbols import resolve
-from core.brokers.simulator.servertime import ServerClock as TerminalClock
-from core.model.book import Account
-from core.model.errors import BrokerError
-from core.model.inputs import EngineTrouble
-from core.model.reads import Known
-from core.settings.load import shipped_settings
+from quarterdeck.core.brokers.mt5.account import check_account, is_cent, needs_yes, warnings_of
+from quarterdeck.core.brokers.mt5.policy import Secret, policy_from
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.mt5.symbols import resolve
+from quarterdeck.core.brokers.simulator.servertime import ServerClock as TerminalClock
+from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.inputs import EngineTrouble
+from quarterdeck.core.model.reads import Known
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.brokers.mt5.kit import START, Rig, drive
 
 DEMO = Account(

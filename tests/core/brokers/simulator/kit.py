@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from msgspec import structs
 
-from core.brokers.simulator.faults import Faults
-from core.brokers.simulator.instruments import instrument
-from core.brokers.simulator.market import FormingBar, RangeTuple, Step, TickColumns, TickTuple
-from core.brokers.simulator.records import AccountTerms
-from core.brokers.simulator.servertime import ServerClock
-from core.brokers.simulator.state import TerminalState
-from core.brokers.simulator.terminal import SimulatedTerminal
-from core.model.candles import Candles
-from core.model.market import Instrument
-from core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.brokers.simulator.faults import Faults
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.brokers.simulator.market import FormingBar, RangeTuple, Step, TickColumns, TickTuple
+from quarterdeck.core.brokers.simulator.records import AccountTerms
+from quarterdeck.core.brokers.simulator.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.state import TerminalState
+from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
 
 START = 1_720_000_800 * NS_PER_S
 """Wednesday 2024-07-03 10:00 UTC, 13:00 on a New York + 7 server."""

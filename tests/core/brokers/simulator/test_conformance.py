@@ -9,9 +9,9 @@ import zipfile
 
 import pytest
 
-from core.brokers.simulator.constants import AUTHOR, CONSTANTS, VERSION
-from core.brokers.simulator.structs import TYPES
-from core.brokers.simulator.surface import FUNCTIONS
+from quarterdeck.core.brokers.simulator.constants import AUTHOR, CONSTANTS, VERSION
+from quarterdeck.core.brokers.simulator.structs import TYPES
+from quarterdeck.core.brokers.simulator.surface import FUNCTIONS
 from tests.core.brokers.simulator.kit import Desk
 
 HELPERS = {"Buy", "Sell", "Close"}

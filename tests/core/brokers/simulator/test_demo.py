@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from core.brokers.simulator.demo import lively_start, lively_terminal
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_market, seeded_terminal, terminal_over
-from core.model.signals import Signal
-from core.model.units import M15_NS, NS_PER_S
-from core.scan.columns import PairColumns
-from core.scan.plan import plan_for
-from core.settings.load import shipped_settings
-from core.strategy.load import load_strategy
+from quarterdeck.core.brokers.simulator.demo import lively_start, lively_terminal
+from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_market, seeded_terminal, terminal_over
+from quarterdeck.core.model.signals import Signal
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
+from quarterdeck.core.scan.columns import PairColumns
+from quarterdeck.core.scan.plan import plan_for
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.strategy.load import load_strategy
 
 WINDOW_NS = 120 * 60 * NS_PER_S
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.brokers.simulator.state import SyncRules, TerminalState
+from quarterdeck.core.brokers.simulator.state import SyncRules, TerminalState
 from tests.core.brokers.simulator.kit import SECOND, Desk
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.brokers.simulator.faults import FaultRates, Faults
-from core.brokers.simulator.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.faults import FaultRates, Faults
+from quarterdeck.core.brokers.simulator.servertime import ServerClock
 from tests.core.brokers.simulator.kit import SERVER_START_S, Desk
 
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from core.brokers.simulator.instruments import instrument
-from core.brokers.simulator.market import TickColumns, aggregate
-from core.brokers.simulator.market_recorded import RecordedMarket
-from core.brokers.simulator.market_sources import Sources
-from core.brokers.simulator.market_spread import spreads, usual_before
-from core.data.series import Bars, PairData, Ticks
-from core.model.candles import Candles
-from core.model.errors import DataError
-from core.model.market import TIMEFRAME_NS
-from core.model.units import DAY_NS, M15_NS, NS_PER_MS, NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.brokers.simulator.instruments import instrument
+from quarterdeck.core.brokers.simulator.market import TickColumns, aggregate
+from quarterdeck.core.brokers.simulator.market_recorded import RecordedMarket
+from quarterdeck.core.brokers.simulator.market_sources import Sources
+from quarterdeck.core.brokers.simulator.market_spread import spreads, usual_before
+from quarterdeck.core.data.series import Bars, PairData, Ticks
+from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.market import TIMEFRAME_NS
+from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_MS, NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 
 MONDAY = 1_719_792_000 * NS_PER_S
 """2024-07-01 00:00 UTC."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.brokers.simulator.instruments import instruments
-from core.brokers.simulator.market_crash import CRASH_UTC_NS, crash_market
-from core.brokers.simulator.market_news import week_news, week_of
-from core.brokers.simulator.market_seeded import SeededMarket
-from core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
-from core.brokers.simulator.servertime import new_york_week_s
-from core.brokers.simulator.study_market import correlations, fair_game, figures
-from core.model.errors import DataError
-from core.model.market import TIMEFRAME_NS
-from core.model.units import DAY_NS, M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR
-from core.settings.load import for_pair, shipped_settings
+from quarterdeck.core.brokers.simulator.instruments import instruments
+from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS, crash_market
+from quarterdeck.core.brokers.simulator.market_news import week_news, week_of
+from quarterdeck.core.brokers.simulator.market_seeded import SeededMarket
+from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
+from quarterdeck.core.brokers.simulator.servertime import new_york_week_s
+from quarterdeck.core.brokers.simulator.study_market import correlations, fair_game, figures
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.market import TIMEFRAME_NS
+from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR
+from quarterdeck.core.settings.load import for_pair, shipped_settings
 
 SETTINGS = shipped_settings()
 ALL = ("EURUSD", "GBPUSD", "USDJPY", "EURGBP", "EURJPY", "XAUUSD")

@@ -6,12 +6,12 @@ from datetime import date
 
 import pytest
 
-from core.brokers.simulator.instruments import description, instrument, plain_pair
-from core.brokers.simulator.opening import account_terms, crash_terminal, recorded_terminal, seeded_terminal
-from core.data.recording import load_recording
-from core.model.errors import DataError
-from core.model.units import NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.brokers.simulator.instruments import description, instrument, plain_pair
+from quarterdeck.core.brokers.simulator.opening import account_terms, crash_terminal, recorded_terminal, seeded_terminal
+from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 
 
 def test_instruments():

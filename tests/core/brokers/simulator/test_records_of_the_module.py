@@ -10,10 +10,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from core.brokers.simulator import structs
-from core.brokers.simulator.arrays import RATES_DTYPE, TICKS_DTYPE
-from core.brokers.simulator.constants import CONSTANTS
-from core.brokers.simulator.surface import FUNCTIONS
+from quarterdeck.core.brokers.simulator import structs
+from quarterdeck.core.brokers.simulator.arrays import RATES_DTYPE, TICKS_DTYPE
+from quarterdeck.core.brokers.simulator.constants import CONSTANTS
+from quarterdeck.core.brokers.simulator.surface import FUNCTIONS
 from tests.core.brokers.simulator.kit import SERVER_START_S, Desk
 
 FIELD_COUNTS = {

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.brokers.simulator.servertime import ServerClock, new_york_week_s, next_rollover_ns
-from core.model.units import NS_PER_S
+from quarterdeck.core.brokers.simulator.servertime import ServerClock, new_york_week_s, next_rollover_ns
+from quarterdeck.core.model.units import NS_PER_S
 
 SECONDS = st.integers(1_300_000_000, 1_900_000_000)
 RULES = {"new_york_plus_7": ("America/New_York", 7 * 3_600), "eet": ("Europe/Athens", 0)}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.clock.wall import WallClock
+from quarterdeck.core.clock.wall import WallClock
 from tests.conftest import CHECKOUT
 
 LIMIT_S = 60.0
@@ -55,7 +55,18 @@ class MachineProcess:
 
     def __init__(self, address: str, home: Path, name: str, *values: str, password: str = PASSWORD) -> None:
         self.lines: list[str] = []
-        words = [sys.executable, "-m", "cli.main", "scan", "--home", str(home), "--name", name, "--set", f"scan.redis={address}"]
+        words = [
+            sys.executable,
+            "-m",
+            "quarterdeck.cli.main",
+            "scan",
+            "--home",
+            str(home),
+            "--name",
+            name,
+            "--set",
+            f"scan.redis={address}",
+        ]
         for value in values:
             words += ["--set", value]
         environment = {"QUARTERDECK_REDIS_PASSWORD": password, "PATH": "/usr/bin:/bin"}

@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
-from core.clock.wall import WallClock
-from core.engine.engine import Engine
-from core.engine.machines.place import Place, connect
-from core.engine.session import Ready, run_to_end, start_run
-from core.engine.wish import RunWish
-from core.link.messages import ReplayControl
-from core.model.effects import Effect
-from core.model.inputs import Input
-from core.model.signals import NoSignal, Signal
-from core.settings.home import Home
-from core.study.summary import Summary, Tally
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.engine.engine import Engine
+from quarterdeck.core.engine.machines.place import Place, connect
+from quarterdeck.core.engine.session import Ready, run_to_end, start_run
+from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.link.messages import ReplayControl
+from quarterdeck.core.model.effects import Effect
+from quarterdeck.core.model.inputs import Input
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.settings.home import Home
+from quarterdeck.core.study.summary import Summary, Tally
 from tests.conftest import CHECKOUT
 from tests.core.engine.machines.conftest import PASSWORD, MachineProcess, RedisOfOurs, happens, wait_for
 from tests.core.engine.strategies import strategy_file
@@ -342,7 +342,7 @@ def test_a_late_answer_comes_on_the_tape_and_trades_no_more(
         (last,) = journal.execute("SELECT max(rowid) FROM runs").fetchone()
     assert last == 1
     audited = subprocess.run(
-        [sys.executable, "-m", "cli.main", "audit", "--home", str(run.home)],
+        [sys.executable, "-m", "quarterdeck.cli.main", "audit", "--home", str(run.home)],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

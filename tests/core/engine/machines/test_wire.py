@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from core.engine.machines import wire
-from core.model.market import Side
-from core.model.signals import NoSignal, Signal
-from core.scan.look import Look, answered
-from core.scan.scanner import Scanner
-from core.settings.load import shipped_settings
-from core.strategy.load import load_strategy
+from quarterdeck.core.engine.machines import wire
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.scan.look import Look, answered
+from quarterdeck.core.scan.scanner import Scanner
+from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.strategy.load import load_strategy
 from tests.core.scan.walks import instrument, walk
 
 SETTINGS = shipped_settings()

@@ -10,8 +10,8 @@ import socket
 import struct
 from typing import Any
 
-from core.brokers.mt5.gateway.hosts import Hosted
-from core.pipes import frames
+from quarterdeck.core.brokers.mt5.gateway.hosts import Hosted
+from quarterdeck.core.pipes import frames
 
 HOST = "tests.core.brokers.mt5.gateway.far_child:make"
 GARBLE = "garble the answer"

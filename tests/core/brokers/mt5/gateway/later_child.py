@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.brokers.mt5.gateway.hosts import Hosted
-from core.brokers.mt5.gateway.simulated import hosted_at
-from core.brokers.mt5.kept import AccountFile, SimulatedAccount
-from core.brokers.simulator.faults import FaultRates
-from core.clock.wall import WallClock
-from core.model.units import NS_PER_S
-from core.settings.load import load_settings
+from quarterdeck.core.brokers.mt5.gateway.hosts import Hosted
+from quarterdeck.core.brokers.mt5.gateway.simulated import hosted_at
+from quarterdeck.core.brokers.mt5.kept import AccountFile, SimulatedAccount
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.load import load_settings
 
 HOST = "tests.core.brokers.mt5.gateway.later_child:make"
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.gateway.front import Front, FrontOptions
-from core.brokers.mt5.gateway.keeper import Keeper
-from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
-from core.brokers.mt5.policy import Secret
-from core.brokers.mt5.servertime import ServerClock
-from core.model.effects import AskFate
-from core.model.inputs import Accepted, UnknownFate
-from core.model.market import Side
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.gateway.front import Front, FrontOptions
+from quarterdeck.core.brokers.mt5.gateway.keeper import Keeper
+from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.model.effects import AskFate
+from quarterdeck.core.model.inputs import Accepted, UnknownFate
+from quarterdeck.core.model.market import Side
 from tests.core.brokers.mt5.gateway.far import FarTerminal, FastClock
 from tests.core.brokers.mt5.kit import START
 

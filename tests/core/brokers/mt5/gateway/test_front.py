@@ -13,14 +13,14 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from core.brokers.base import ModuleCall, TerminalNotSent
-from core.brokers.mt5.gateway import wire
-from core.brokers.mt5.gateway.front import Front, FrontOptions
-from core.brokers.mt5.gateway.keeper import Keeper
-from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
-from core.brokers.mt5.policy import Secret
-from core.model.errors import UsageError
-from core.model.reads import Known
+from quarterdeck.core.brokers.base import ModuleCall, TerminalNotSent
+from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.brokers.mt5.gateway.front import Front, FrontOptions
+from quarterdeck.core.brokers.mt5.gateway.keeper import Keeper
+from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.model.reads import Known
 from tests.conftest import missing
 from tests.core.brokers.mt5.gateway.far import FarTerminal, FastClock
 from tests.core.brokers.mt5.gateway.line import TOKEN, Line

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from core.model.effects import AskBook, AskFate
-from core.model.inputs import Accepted, Book, Filled, UnknownFate
-from core.model.market import Side
-from core.model.units import NS_PER_S
+from quarterdeck.core.model.effects import AskBook, AskFate
+from quarterdeck.core.model.inputs import Accepted, Book, Filled, UnknownFate
+from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.units import NS_PER_S
 from tests.core.brokers.mt5.gateway.far_child import GARBLE
 from tests.core.brokers.mt5.gateway.line import Line
 from tests.core.brokers.mt5.kit import close, submit

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from core.brokers.base import TerminalLost, TerminalNotSent
-from core.brokers.mt5.gateway import wire
-from core.model.inputs import Absent, DealSeen, Filled, UnknownFate
+from quarterdeck.core.brokers.base import TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.model.inputs import Absent, DealSeen, Filled, UnknownFate
 from tests.core.brokers.mt5.gateway.far_child import GARBLE
 from tests.core.brokers.mt5.gateway.line import Line, asked, posix, until
 from tests.core.brokers.mt5.kit import close, submit

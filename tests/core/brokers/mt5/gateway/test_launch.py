@@ -10,18 +10,18 @@ import sys
 
 import pytest
 
-from core.brokers.base import ModuleCall
-from core.brokers.mt5.adapter import Mt5Broker
-from core.brokers.mt5.gateway import wire
-from core.brokers.mt5.gateway.launch import start_local_gateway
-from core.brokers.mt5.gateway.local import LocalTerminal
-from core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
-from core.brokers.mt5.servertime import ServerClock
-from core.model.effects import AskBook
-from core.model.errors import BrokerError
-from core.model.inputs import Filled, UnknownFate
-from core.model.reads import Known, Unknown
-from core.pipes.frames import framed
+from quarterdeck.core.brokers.base import ModuleCall
+from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.brokers.mt5.gateway.launch import start_local_gateway
+from quarterdeck.core.brokers.mt5.gateway.local import LocalTerminal
+from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.model.effects import AskBook
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.inputs import Filled, UnknownFate
+from quarterdeck.core.model.reads import Known, Unknown
+from quarterdeck.core.pipes.frames import framed
 from tests.conftest import CHECKOUT
 from tests.core.brokers.mt5.gateway.far import FarTerminal, FastClock
 from tests.core.brokers.mt5.gateway.line import alive, posix, until
@@ -78,7 +78,7 @@ async def known(broker):
 
 DYING_FRONT = """
 import os, signal, subprocess, sys
-child = subprocess.Popen([sys.executable, "-m", "core.brokers.mt5.gateway.child", *sys.argv[2:]], stdin=-1, stdout=-1)
+child = subprocess.Popen([sys.executable, "-m", "quarterdeck.core.brokers.mt5.gateway.child", *sys.argv[2:]], stdin=-1, stdout=-1)
 child.stdout.read(int.from_bytes(child.stdout.read(4), "big"))
 os.kill(child.pid, signal.SIGSTOP)
 child.stdin.write(bytes.fromhex(sys.argv[1]))
@@ -95,7 +95,6 @@ def test_an_order_of_a_front_that_died_meanwhile_never_enters():
     front = subprocess.run(
         [sys.executable, "-c", DYING_FRONT, framed(wire.encode(order)).hex(), *far.command],
         cwd=CHECKOUT,
-        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
         stdout=subprocess.PIPE,
         check=True,
         timeout=60,

@@ -8,16 +8,16 @@ import sys
 
 import pytest
 
-from core.brokers.base import ModuleCall
-from core.brokers.mt5.gateway import wire
-from core.brokers.mt5.gateway.keeper import Keeper
-from core.brokers.mt5.gateway.simulated import hosted_at
-from core.brokers.mt5.kept import AccountFile, SimulatedAccount
-from core.brokers.simulator.faults import FaultRates
-from core.clock.wall import WallClock
-from core.model.errors import BrokerError, StorageError
-from core.model.units import DAY_NS, H1_NS, NS_PER_S
-from core.settings.load import shipped_settings
+from quarterdeck.core.brokers.base import ModuleCall
+from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.brokers.mt5.gateway.keeper import Keeper
+from quarterdeck.core.brokers.mt5.gateway.simulated import hosted_at
+from quarterdeck.core.brokers.mt5.kept import AccountFile, SimulatedAccount
+from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.model.errors import BrokerError, StorageError
+from quarterdeck.core.model.units import DAY_NS, H1_NS, NS_PER_S
+from quarterdeck.core.settings.load import shipped_settings
 from tests.core.brokers.mt5.gateway.later_child import HOST
 
 WEDNESDAY_NS = 1_736_942_400 * NS_PER_S
