@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.backtest.recorded_days import RecordedDays
 from quarterdeck.core.brokers.simulator.instruments import instrument
-from quarterdeck.core.data.series import Bars, PairData, Recording
-from quarterdeck.core.engine.scanning import history_bars
+from quarterdeck.core.data.series import BarSeries, PairData, Recording
+from quarterdeck.core.engine.scanner_setup import history_bars
 from quarterdeck.core.model.candles import Candles
-from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
-from quarterdeck.core.settings.load import shipped_settings
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.settings.settings_loader import shipped_settings
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy, load_strategy
 
 PAIRS = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD")
 PRICES = {"EURUSD": 1.09, "GBPUSD": 1.28, "USDJPY": 147.0, "USDCHF": 0.87, "AUDUSD": 0.66}
@@ -32,11 +32,11 @@ CROSS = """
 from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Struct
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.settings.schema import number
 from quarterdeck.core.strategy.interface import Columns, Decision
-from quarterdeck.core.strategy.talib_light import atr, ema, recursive_bars, rsi
-from quarterdeck.core.strategy.windows import lagged
+from quarterdeck.core.strategy.indicators import atr, ema, recursive_bars, rsi
+from quarterdeck.core.strategy.rolling import lagged
 
 
 class CrossParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,7 +90,7 @@ class Cross:
 """
 
 
-def candles(symbol: str, bars: int, seed: int) -> Candles:
+def workload_candles(symbol: str, bars: int, seed: int) -> Candles:
     """A seeded walk with a day's rhythm, calm and wild days, gaps and wide spreads; weekends have no bars."""
     rng = np.random.default_rng(seed)
     stamps = FIRST_NS + M15_NS * np.arange(bars * 3 // 2, dtype=np.int64)
@@ -116,12 +116,12 @@ def candles(symbol: str, bars: int, seed: int) -> Candles:
     return Candles(stamps, prices[0], prices[1], prices[2], prices[3], rng.integers(1, 999, bars), spread)
 
 
-def calendar(from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> tuple[News, ...]:
+def workload_calendar(from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> tuple[NewsEvent, ...]:
     """A red release a day, in turn of one currency and another."""
     days = range(from_utc_ns // DAY_NS, to_utc_ns // DAY_NS)
     currencies = ("USD", "EUR", "GBP", "JPY", "CHF", "AUD")
     return tuple(
-        News(at_utc_ns=day * DAY_NS + 13 * H1_NS + H1_NS // 2, currency=currencies[day % 6], impact="high", title="release")
+        NewsEvent(at_utc_ns=day * DAY_NS + 13 * H1_NS + H1_NS // 2, currency=currencies[day % 6], impact="high", title="release")
         for day in days
     )
 
@@ -139,46 +139,46 @@ EVERYTHING: tuple[tuple[str, Any], ...] = (
     ("risk.risk_per_trade_pct", 0.25),
     ("risk.open_risk_max_pct", 0.7),
     ("kelly.enabled", True),
-    ("kelly.trades", 30),
+    ("kelly.lookback_trades", 30),
     ("kelly.risk_min_pct", 0.2),
-    ("correlation.policy", "shrink"),
-    ("correlation.book_risk_max_pct", 0.4),
+    ("correlation.over_limit_action", "shrink"),
+    ("correlation.risk_max_pct", 0.4),
     ("exposure.position_max_x_equity", 4.0),
     ("exposure.currency_max_x_equity", 2.0),
     ("exposure.total_max_x_equity", 3.4),
-    ("exposure.all_stops_max_pct", 2.0),
+    ("exposure.gap_risk_max_pct", 2.0),
     ("breakers.drawdown_max_pct", 100.0),
     ("breakers.day_loss_max_pct", 1.1),
     ("breakers.margin_level_min_pct", 105.0),
     ("breakers.entries_per_day_max", 14),
-    ("breakers.losses_in_row_max", 6),
+    ("breakers.consecutive_losses_max", 6),
     ("breakers.positions_max", 3),
-    ("funded.enabled", True),
-    ("funded.day_start", "00:00"),
-    ("funded.day_zone", "Asia/Tokyo"),
-    ("funded.day_base", "balance"),
-    ("funded.day_loss_pct", 2.0),
-    ("funded.reduce_only_buffer_pct", 50.0),
-    ("funded.close_buffer_pct", 40.0),
-    ("funded.overall_loss_pct", 100.0),
-    ("funded.starting_balance_money", 500_000.0),
-    ("funded.best_day_max_pct", 1.5),
-    ("funded.lots_max", 30.0),
-    ("care.pyramid", True),
-    ("care.pyramid_from_r", 0.2),
-    ("care.pyramid_pullback_x_atr", 0.1),
-    ("care.pyramid_adds_max", 1),
-    ("care.early_closes", ["2011-11-25 13:00", "2012-07-03 13:00", "2013-12-24"]),
-    ("pair.EURUSD.care.pyramid", False),
-    ("pair.GBPUSD.filters.own_position", "close"),
-    ("pair.USDJPY.filters.own_position", "reverse"),
+    ("prop_firm.enabled", True),
+    ("prop_firm.day_start", "00:00"),
+    ("prop_firm.day_zone", "Asia/Tokyo"),
+    ("prop_firm.day_base", "balance"),
+    ("prop_firm.day_loss_pct", 2.0),
+    ("prop_firm.reduce_only_buffer_pct", 50.0),
+    ("prop_firm.close_buffer_pct", 40.0),
+    ("prop_firm.overall_loss_pct", 100.0),
+    ("prop_firm.starting_balance_money", 500_000.0),
+    ("prop_firm.best_day_max_pct", 1.5),
+    ("prop_firm.lots_max", 30.0),
+    ("position.pyramid", True),
+    ("position.pyramid_from_r", 0.2),
+    ("position.pyramid_pullback_x_atr", 0.1),
+    ("position.pyramid_adds_max", 1),
+    ("position.early_closes", ["2011-11-25 13:00", "2012-07-03 13:00", "2013-12-24"]),
+    ("pair.EURUSD.position.pyramid", False),
+    ("pair.GBPUSD.filters.opposite_signal_action", "close"),
+    ("pair.USDJPY.filters.opposite_signal_action", "reverse"),
     ("pair.AUDUSD.exposure.total_max_x_equity", 1.5),
-    ("pair.USDCHF.correlation.policy", "skip"),
+    ("pair.USDCHF.correlation.over_limit_action", "skip"),
 )
 """All filters, caps, breakers and care on, each binding now and then; only what ends a run for good is out of the way."""
 
 
-class Aside(NamedTuple):
+class ShortRun(NamedTuple):
     """A short run beside the long one, for refusals that the long one cannot have."""
 
     why: str
@@ -189,37 +189,37 @@ class Aside(NamedTuple):
     """The last pair has minutes too, and only some of each quarter of an hour."""
 
 
-_OWN: tuple[tuple[str, Any], ...] = (("funded.enabled", False),)
+_OWN: tuple[tuple[str, Any], ...] = (("prop_firm.enabled", False),)
 _ADDS: tuple[tuple[str, Any], ...] = (
     *_OWN,
     ("strategy.parameters", {"again": 1}),
-    ("care.pyramid_from_r", 0.1),
-    ("care.pyramid_pullback_x_atr", 0.0),
-    ("care.age_max_hours", 30.0),
-    ("care.give_back_pct", 100.0),
-    ("care.trail_from_r", 0.1),
-    ("care.trail_x_atr", 0.6),
+    ("position.pyramid_from_r", 0.1),
+    ("position.pyramid_pullback_x_atr", 0.0),
+    ("position.time_exit_hours", 30.0),
+    ("position.profit_retrace_pct", 100.0),
+    ("position.trail_from_r", 0.1),
+    ("position.trail_x_atr", 0.6),
     ("breakers.entries_per_day_max", 100),
 )
 ASIDES = (
-    Aside("only the operator takes a drawdown back", (("breakers.drawdown_max_pct", 2.0),), ("drawdown",)),
-    Aside(
+    ShortRun("only the operator takes a drawdown back", (("breakers.drawdown_max_pct", 2.0),), ("drawdown",)),
+    ShortRun(
         "Kelly told to stop entries: no trade closes any more that could turn it",
-        (("kelly.when_negative", "reduce_only"), ("kelly.trades_min", 10)),
+        (("kelly.negative_action", "reduce_only"), ("kelly.lookback_trades_min", 10)),
         ("kelly",),
     ),
-    Aside("a run has a calendar or has none", (("news.when_unavailable", "hold"),), ("calendar",), news=False),
-    Aside(
+    ShortRun("a run has a calendar or has none", (("news.no_calendar_action", "hold"),), ("calendar",), news=False),
+    ShortRun(
         "the overall loss of a funded account ends it",
         (
-            ("funded.starting_balance_money", 0.0),
-            ("funded.overall_loss_pct", 2.5),
-            ("funded.reduce_only_buffer_pct", 5.0),
-            ("funded.close_buffer_pct", 2.0),
+            ("prop_firm.starting_balance_money", 0.0),
+            ("prop_firm.overall_loss_pct", 2.5),
+            ("prop_firm.reduce_only_buffer_pct", 5.0),
+            ("prop_firm.close_buffer_pct", 2.0),
         ),
         ("funded_overall",),
     ),
-    Aside(
+    ShortRun(
         "an account too small for its sizes",
         (
             *_OWN,
@@ -227,17 +227,17 @@ ASIDES = (
             ("exposure.position_max_x_equity", 0.4),
             ("pair.GBPUSD.exposure.position_max_x_equity", 7.0),
             ("pair.USDCHF.risk.risk_per_trade_pct", 0.05),
-            ("correlation.book_risk_max_pct", 0.2),
+            ("correlation.risk_max_pct", 0.2),
         ),
         ("minimum_lots", "leverage_position", "correlation_lots"),
     ),
-    Aside("adds wherever they are allowed", _ADDS, ("pyramid_adds",)),
-    Aside(
+    ShortRun("adds wherever they are allowed", _ADDS, ("pyramid_adds",)),
+    ShortRun(
         "adds on one net position, whose stop is nearer than theirs may be",
         (*_ADDS, ("simulation.hedging", False), ("risk.stop_atr_min_x", 2.5), ("strategy.net_reward_risk_min", 0.0)),
         ("pyramid_stops",),
     ),
-    Aside("quotes grow old where ticks or minutes are missing", (), ("quote_age",), minutes=True),
+    ShortRun("quotes grow old where ticks or minutes are missing", (), ("quote_age",), minutes=True),
 )
 """What ends entries for good, or needs another account or calendar."""
 
@@ -261,20 +261,20 @@ def minutes_of(bid: Candles) -> Candles:
     return Candles(stamps, prices, prices, prices, prices, np.repeat(bid.tick_volume, 4), np.repeat(bid.spread_points, 4))
 
 
-def market_of(settings: Settings, bars: int, *, news: bool = True, minutes: bool = False) -> tuple[Market, LoadedStrategy]:
+def market_of(settings: Settings, bars: int, *, news: bool = True, minutes: bool = False) -> tuple[RecordedDays, LoadedStrategy]:
     """The recording in memory, and the strategy."""
     strategy = load_strategy(settings)
     past = history_bars(strategy, settings)
     made = []
     for place, symbol in enumerate(settings.desk.pairs):
-        bid = candles(symbol, bars + past, 11 + place)
-        series = [Bars(symbol=symbol, timeframe="M15", bid=bid, spread_known=True)]
+        bid = workload_candles(symbol, bars + past, 11 + place)
+        series = [BarSeries(symbol=symbol, timeframe="M15", bid=bid, spread_known=True)]
         if minutes and symbol == settings.desk.pairs[-1]:
-            series.insert(0, Bars(symbol=symbol, timeframe="M1", bid=minutes_of(bid[past:]), spread_known=True))
+            series.insert(0, BarSeries(symbol=symbol, timeframe="M1", bid=minutes_of(bid[past:]), spread_known=True))
         made.append(PairData(symbol=symbol, series=tuple(series)))
     first = made[0].series[0]
-    assert isinstance(first, Bars)
+    assert isinstance(first, BarSeries)
     begin = -(-int(first.bid.open_utc_ns[past]) // DAY_NS) * DAY_NS
     recording = Recording(pairs=tuple(made), conversions=(), from_utc_ns=begin, to_utc_ns=first.end_utc_ns)
-    releases = calendar(begin, first.end_utc_ns) if news else None
-    return Market(recording, label="synthetic", rates={}, news=releases), strategy
+    releases = workload_calendar(begin, first.end_utc_ns) if news else None
+    return RecordedDays(recording, label="synthetic", rates={}, news=releases), strategy

@@ -42,7 +42,7 @@ def words(refusals: Iterable[str]) -> set[str]:
     return {"leverage_" if reason.startswith("leverage_") and reason[9:].isupper() else reason for reason in refusals}
 
 
-def never(refusals: Iterable[str]) -> list[str]:
+def never_refused_by(refusals: Iterable[str]) -> list[str]:
     """What none of these reasons was, in the list's order."""
     seen = words(refusals)
     return [reason for reason in POSSIBLE if reason not in seen]

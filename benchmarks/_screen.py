@@ -17,10 +17,10 @@ import msgspec
 from benchmarks._terminal import TELL_ON, memory_bytes
 from quarterdeck.core.model.snapshot import PairView, PositionView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from quarterdeck.tui.app import DeskApp
-from tests.tui.demo import demo_log, demo_pairs, demo_position, demo_snapshot
 from tests.tui.demo_client import FakeClient, live_events
+from tests.tui.demo_desk import demo_log, demo_pairs, demo_position, demo_snapshot
 
 PAIRS, POSITIONS = 28, 20
 PER_S = 5.0
@@ -74,7 +74,7 @@ def _later(told: Snapshot, number: int) -> Snapshot:
     return msgspec.structs.replace(told, number=number + 2, desk=desk)
 
 
-class Feed(FakeClient):
+class PacedClient(FakeClient):
     """Yields what happened at the pace of the clock, or as fast as it is taken."""
 
     def __init__(self, *, paced: bool) -> None:
@@ -95,7 +95,7 @@ class Feed(FakeClient):
 
 async def live(paint_per_s: float) -> None:
     """Until the screen is left; twice a second it says what it cost so far."""
-    feed = Feed(paced=True)
+    feed = PacedClient(paced=True)
     app = DeskApp(feed, msgspec.structs.replace(shipped_settings().ui, paint_per_s=paint_per_s))
     telling = asyncio.create_task(feed.tell())
     spent = asyncio.create_task(_spent())
@@ -113,7 +113,7 @@ async def _spent() -> None:
 
 async def day(count: int) -> None:
     """Memory before and after `count` snapshots and as many lines of log."""
-    feed = Feed(paced=False)
+    feed = PacedClient(paced=False)
     app = DeskApp(feed, shipped_settings().ui)
     lines = demo_log()
     async with app.run_test(size=(120, 40), tooltips=False) as pilot:

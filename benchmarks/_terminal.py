@@ -144,7 +144,7 @@ def _pause(number: int) -> float:
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[str]:
+def at_realtime_priority() -> Iterator[str]:
     """Real-time priority for this process and what it starts meanwhile, where that is allowed; says which priority it is.
 
     Waits are then the program's own, also on a machine that has other work.

@@ -18,16 +18,16 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks._busy import ASIDES, PAIRS, Aside, market_of, settings_of
-from benchmarks._refusals import never, words
+from benchmarks._busy import ASIDES, PAIRS, ShortRun, market_of, settings_of
+from benchmarks._refusals import never_refused_by, words
 from quarterdeck.core.backtest.result import BacktestResult
 from quarterdeck.core.compiled.build import build
 from quarterdeck.core.compiled.load import SWITCH, backtested, fits, is_compiled
 from quarterdeck.core.model.effects import TradeClosed
 from quarterdeck.core.model.errors import QuarterdeckError
 from quarterdeck.core.model.units import DAY_NS, M15_NS
-from quarterdeck.core.settings.load import shipped_settings
 from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 _ASIDE_BARS = 6_000
 
@@ -84,16 +84,16 @@ def measured(settings: Settings, bars: int, *, every_bar: bool, profiled: bool =
 
 def beside(seen: dict[str, int]) -> None:
     """Short runs for what the long one cannot have, and what none of them had."""
-    print(f"not in that run: {', '.join(never(seen)) or '-'}; beside it, {_ASIDE_BARS:,} bars a pair each:")
+    print(f"not in that run: {', '.join(never_refused_by(seen)) or '-'}; beside it, {_ASIDE_BARS:,} bars a pair each:")
     found = set(seen)
     for aside in ASIDES:
         refusals = aside_refusals(aside)
         print(f"  {aside.why}: {counts({reason: refusals.get(reason, 0) for reason in aside.wanted})}")
         found |= set(refusals)
-    print(f"  in none of them: {', '.join(never(found)) or '-'}")
+    print(f"  in none of them: {', '.join(never_refused_by(found)) or '-'}")
 
 
-def aside_refusals(aside: Aside) -> dict[str, int]:
+def aside_refusals(aside: ShortRun) -> dict[str, int]:
     """How often each reason refused in one of the short runs."""
     with TemporaryDirectory() as folder:
         settings = settings_of(Path(folder), *aside.changes)

@@ -22,29 +22,29 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.desk.desk import Desk
-from quarterdeck.core.engine.lockstep import Lockstep, run_now
-from quarterdeck.core.engine.opening import first_inputs, open_broker, run_head, started_input
-from quarterdeck.core.engine.perform import Performer
-from quarterdeck.core.engine.runner import Runner
-from quarterdeck.core.engine.scanning import InLoop, history_bars, make_scanner, seed, warmup_bars
-from quarterdeck.core.engine.session import run_to_end, start_run
+from quarterdeck.core.engine.lockstep import Lockstep, run_without_loop
+from quarterdeck.core.engine.run_lifecycle import run_to_end, start_run
+from quarterdeck.core.engine.run_request import RunRequest
+from quarterdeck.core.engine.runner import DeskRunner
+from quarterdeck.core.engine.scanner_setup import LocalScanner, history_bars, make_scanner, seed_history, warmup_bars
+from quarterdeck.core.engine.send import OrderSender
+from quarterdeck.core.engine.simulated_venues import ReplayRequest, replay_venue, simulated_venue
+from quarterdeck.core.engine.start_sequence import first_inputs, open_broker, run_row_at_start, started_input
 from quarterdeck.core.engine.venue import Venue
-from quarterdeck.core.engine.venues import ReplayRequest, replay_venue, simulated_venue
-from quarterdeck.core.engine.wish import RunWish
 from quarterdeck.core.journal.writer import JournalWriter
 from quarterdeck.core.model.effects import Effect, Submit, Verdict
 from quarterdeck.core.model.inputs import BarClosed, Calendar, Input
-from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.market_data import Bar
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import UtcNs
 from quarterdeck.core.scan.scanner import Scanner
 from quarterdeck.core.settings.home import Home
-from quarterdeck.core.settings.load import shipped_settings
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.settings.settings_loader import shipped_settings
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy, load_strategy
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FOUR = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF")
@@ -59,7 +59,7 @@ _NOTHING_STOPS: tuple[tuple[str, Any], ...] = (
     ("filters.entry_hours", []),
     ("breakers.drawdown_max_pct", 100.0),
     ("breakers.day_loss_max_pct", 100.0),
-    ("breakers.losses_in_row_max", 1000),
+    ("breakers.consecutive_losses_max", 1000),
     ("breakers.entries_per_day_max", 10_000),
     ("breakers.positions_per_pair_max", 5),
 )
@@ -96,7 +96,7 @@ def recorded_m15() -> Path | None:
 # -------------------------------------------------------------------------------------------------------------- replay
 async def _replayed(home: Path, data: Path) -> list[Figure]:
     """A quarter year of four recorded pairs, journal and link included."""
-    wish = RunWish(
+    wish = RunRequest(
         home=Home(home),
         pairs=FOUR,
         replay=(data,),
@@ -109,7 +109,7 @@ async def _replayed(home: Path, data: Path) -> list[Figure]:
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     await run_to_end(ready)
     wall_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
-    bars = ready.engine.drive.bars
+    bars = ready.engine.run_loop.bars
     return [
         Figure("replay through the engine, symbol-bars a second", bars / wall_s, "1/s"),
         Figure("replay through the engine, symbol-bars a second of CPU", bars / cpu_s, "1/s"),
@@ -118,7 +118,7 @@ async def _replayed(home: Path, data: Path) -> list[Figure]:
 
 
 # ---------------------------------------------------------------------------------------------------- decision and scan
-class _Watched(Runner):
+class _Watched(DeskRunner):
     """A runner that notes how long one pair's bar took from its close to what became of it."""
 
     def __init__(self, desk: Desk, journal: JournalWriter, at_utc_ns: UtcNs) -> None:
@@ -129,11 +129,11 @@ class _Watched(Runner):
         self.entered_ms: list[float] = []
         self._began_s = 0.0
 
-    def give(self, item: Input, at_utc_ns: UtcNs) -> tuple[Effect, ...]:
+    def feed_input(self, item: Input, at_utc_ns: UtcNs) -> tuple[Effect, ...]:
         """As a runner does."""
         if isinstance(item, BarClosed):
             self._began_s = time.perf_counter()
-        effects = super().give(item, at_utc_ns)
+        effects = super().feed_input(item, at_utc_ns)
         if isinstance(item, Signal | NoSignal):
             took_ms = (time.perf_counter() - self._began_s) * 1000.0
             self.every_ms.append(took_ms)
@@ -144,16 +144,16 @@ class _Watched(Runner):
         return effects
 
 
-class _Scans(InLoop):
+class _Scans(LocalScanner):
     """Scans here, and adds up how long that took since somebody last asked."""
 
     def __init__(self, scanner: Scanner) -> None:
-        """As `InLoop`."""
+        """As `LocalScanner`."""
         super().__init__(scanner)
         self.took_s = 0.0
 
     async def scan(self, symbol: str, bar: Bar) -> Signal | NoSignal:
-        """As `InLoop`."""
+        """As `LocalScanner`."""
         began_s = time.perf_counter()
         found = await super().scan(symbol, bar)
         self.took_s += time.perf_counter() - began_s
@@ -176,14 +176,14 @@ class _Bench:
         opening = await open_broker(
             venue.broker, settings.desk.pairs, history_bars=history_bars(strategy, settings), h1_bars=0, on_step=lambda _: None
         )
-        self.journal.begin_run(run_head(venue, opening.connected.account, strategy.hash, 0))
+        self.journal.begin_run(run_row_at_start(venue, opening.connected.account, strategy.hash, 0))
         desk, scanner = Desk(), make_scanner(strategy, opening.instruments, settings)
         self.runner, self.scans = _Watched(desk, self.journal, venue.from_utc_ns), _Scans(scanner)
         self.steps = Lockstep(
             terminal=self._terminal,
             broker=venue.broker,
             runner=self.runner,
-            performer=Performer(venue.broker, self.journal),
+            performer=OrderSender(venue.broker, self.journal),
             scans=self.scans,
             settings=settings,
             interest=desk,
@@ -196,11 +196,11 @@ class _Bench:
             opening,
             started=started,
             restored=None,
-            histories=seed(scanner, opening, settings),
+            histories=seed_history(scanner, opening, settings),
             calendar=Calendar(available=True),
         )
         for item in inputs:
-            await self.steps.give(item, self._terminal.now_utc_ns)
+            await self.steps.feed_input(item, self._terminal.now_utc_ns)
 
 
 def _decided(home: Path, data: Path | None) -> list[Figure]:
@@ -218,7 +218,7 @@ def _decided(home: Path, data: Path | None) -> list[Figure]:
             history_bars=history_bars(strategy, settings),
         )
         venue = replay_venue(settings, request, Home(home))
-    watched = run_now(_one_by_one(_Bench(settings, strategy, venue, home / "decided.sqlite")))
+    watched = run_without_loop(_one_by_one(_Bench(settings, strategy, venue, home / "decided.sqlite")))
     whole = "one pair's full decision at bar close"
     return [
         *_spread(whole, watched.candidates_ms),
@@ -239,7 +239,7 @@ def _scanned(journal: Path) -> list[Figure]:
     """Bar closes of 28 pairs: bars and quotes read, scanned, judged together, decided and queued for the journal."""
     settings = shipped_settings(("desk.pairs", list(TWENTY_EIGHT)))
     venue = simulated_venue(settings, run_id="bench", speed=None)
-    whole_ms, scan_ms = run_now(_closes(_Bench(settings, load_strategy(settings), venue, journal)))
+    whole_ms, scan_ms = run_without_loop(_closes(_Bench(settings, load_strategy(settings), venue, journal)))
     return [*_spread("28 pairs' scan", scan_ms), *_spread("28 pairs, from bar close to the last decision", whole_ms)]
 
 

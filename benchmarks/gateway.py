@@ -12,20 +12,20 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from quarterdeck.core.brokers.base import ModuleCall
+from quarterdeck.core.brokers.base import TerminalCall
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
-from quarterdeck.core.brokers.mt5.gateway.hosts import Hosted
 from quarterdeck.core.brokers.mt5.gateway.launch import start_local_gateway
-from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from quarterdeck.core.brokers.mt5.gateway.module_loader import HostedModule
+from quarterdeck.core.brokers.mt5.gateway_client import CallTimeouts, GatewayTerminal
 from quarterdeck.core.brokers.mt5.policy import policy_from
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
-from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.brokers.simulator.terminal_builder import SEEDED_START_UTC_NS, seeded_terminal
 from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.model.effects import Close, Submit
-from quarterdeck.core.model.inputs import Filled, Report
-from quarterdeck.core.model.market import Side
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.model.inputs import ExecutionReport, Filled
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 _CURRENCIES = ("EUR", "GBP", "AUD", "NZD", "USD", "CAD", "CHF", "JPY")
 PAIRS = tuple(first + second for first, second in itertools.combinations(_CURRENCIES, 2))
@@ -59,10 +59,10 @@ class StillClock:
         return self._wall.monotonic_s()
 
 
-def make(_arguments: list[str]) -> Hosted:
+def make(_arguments: list[str]) -> HostedModule:
     """The child's host."""
     terminal = seeded_terminal(_settings())
-    return Hosted(module=terminal.module, name="simulated", version="benchmark")
+    return HostedModule(module=terminal.module, name="simulated", version="benchmark")
 
 
 def figures() -> list[Figure]:
@@ -78,7 +78,7 @@ def _settings() -> Settings:
 async def _figures() -> list[Figure]:
     clock = StillClock()
     gateway = await start_local_gateway(("benchmarks.gateway:make",))
-    deadlines = Deadlines(read_s=5.0, send_s=20.0, start_s=60.0)
+    deadlines = CallTimeouts(read_s=5.0, send_s=20.0, start_s=60.0)
     terminal = GatewayTerminal(gateway.address, gateway.token, deadlines, clock, retry_min_s=1.0, retry_max_s=10.0)
     try:
         broker = Mt5Broker(
@@ -86,7 +86,7 @@ async def _figures() -> list[Figure]:
         )
         await broker.connect()
         await broker.select(PAIRS)
-        calls = [ModuleCall("symbol_info_tick", (pair,)) for pair in PAIRS]
+        calls = [TerminalCall("symbol_info_tick", (pair,)) for pair in PAIRS]
         ticks = await _timed(_ROUNDS, lambda _: terminal.call_many(calls))
         quotes = await _timed(_ROUNDS, lambda _: broker.quotes(PAIRS))
         one = await _timed(_ROUNDS, lambda _: terminal.call("account_info"))
@@ -120,7 +120,7 @@ async def _order(terminal: GatewayTerminal, number: int) -> None:
 async def _entry(broker: Mt5Broker, number: int) -> None:
     read = await broker.quotes(("GBPUSD",))
     quote = read.value[0]  # type: ignore[union-attr]
-    told = await broker.perform(
+    told = await broker.execute_request(
         Submit(
             client_id=f"bench-{2 * number}",
             reservation_id="",
@@ -136,10 +136,10 @@ async def _entry(broker: Mt5Broker, number: int) -> None:
         )
     )
     report = told[0]
-    if not isinstance(report, Report) or not isinstance(report.fate, Filled):
+    if not isinstance(report, ExecutionReport) or not isinstance(report.order_outcome, Filled):
         raise RuntimeError(f"the order was not filled: {report}")
-    position = report.fate.position_id
-    await broker.perform(
+    position = report.order_outcome.position_id
+    await broker.execute_request(
         Close(
             client_id=f"bench-{2 * number + 1}",
             position_id=position,

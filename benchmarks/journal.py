@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quarterdeck.core.clock.wall import WallClock
-from quarterdeck.core.journal.store import NewRun
-from quarterdeck.core.journal.tape import TAPE_VERSION, TapeReader
+from quarterdeck.core.journal.journal_store import NewRun
+from quarterdeck.core.journal.tape_reader import TAPE_VERSION, TapeReader
 from quarterdeck.core.journal.writer import JournalWriter
 from quarterdeck.core.model.effects import Effect, Verdict
-from quarterdeck.core.model.inputs import Instruments, Stamped
-from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.inputs import Instruments, SequencedInput
+from quarterdeck.core.model.market_data import Instrument, Quote
 from quarterdeck.core.model.signals import Check, NoSignal
 from quarterdeck.core.model.units import NS_PER_MS
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 _EVENTS = 1_000
 _REPLAYED = 60_000
@@ -86,7 +86,7 @@ def _raw(path: Path) -> Iterator[Step]:
 def _intents(path: Path) -> Iterator[Step]:
     journal = _journal(path, durable=True, threaded=False)
 
-    def safe(stamped: Stamped, effects: tuple[Effect, ...]) -> None:
+    def safe(stamped: SequencedInput, effects: tuple[Effect, ...]) -> None:
         journal.append(stamped, effects)
         journal.flush_blocking()
 
@@ -121,7 +121,7 @@ def _grouped(path: Path) -> Figure:
 
 def _replayed(path: Path) -> list[Figure]:
     journal = _journal(path, durable=False, threaded=False)
-    journal.append(Stamped(seq=1, at_utc_ns=_START_NS, input=_instruments()))
+    journal.append(SequencedInput(seq=1, at_utc_ns=_START_NS, input=_instruments()))
     told = list(_market(_REPLAYED))
     began = time.process_time()
     for stamped, effects in told:
@@ -148,12 +148,12 @@ def _journal(path: Path, *, durable: bool, threaded: bool) -> JournalWriter:
     return journal
 
 
-def _events(count: int) -> Iterator[tuple[Stamped, tuple[Effect, ...]]]:
+def _events(count: int) -> Iterator[tuple[SequencedInput, tuple[Effect, ...]]]:
     for seq in range(2, count + 2):
         yield _judged(seq, _START_NS + seq * NS_PER_MS)
 
 
-def _market(count: int) -> Iterator[tuple[Stamped, tuple[Effect, ...]]]:
+def _market(count: int) -> Iterator[tuple[SequencedInput, tuple[Effect, ...]]]:
     for seq in range(2, count + 2):
         at = _START_NS + seq * NS_PER_MS
         if seq % 5 == 0:
@@ -161,16 +161,18 @@ def _market(count: int) -> Iterator[tuple[Stamped, tuple[Effect, ...]]]:
         else:
             bid = 108_500 + seq % 97
             yield (
-                Stamped(seq=seq, at_utc_ns=at, input=Quote(symbol="EURUSD", at_utc_ns=at, bid=bid / 1e5, ask=(bid + 9) / 1e5)),
+                SequencedInput(
+                    seq=seq, at_utc_ns=at, input=Quote(symbol="EURUSD", at_utc_ns=at, bid=bid / 1e5, ask=(bid + 9) / 1e5)
+                ),
                 (),
             )
 
 
-def _judged(seq: int, at_utc_ns: int) -> tuple[Stamped, tuple[Effect, ...]]:
+def _judged(seq: int, at_utc_ns: int) -> tuple[SequencedInput, tuple[Effect, ...]]:
     bar = at_utc_ns - at_utc_ns % (15 * 60 * 1000 * NS_PER_MS)
     said = NoSignal(symbol="EURUSD", strategy="trend", strategy_hash="0" * 16, bar_open_utc_ns=bar, votes=_CHECKS[:4])
     verdict = Verdict(symbol="EURUSD", bar_open_utc_ns=bar, strategy="trend", outcome="none", reason="", checks=_CHECKS)
-    return Stamped(seq=seq, at_utc_ns=at_utc_ns, input=said), (verdict,)
+    return SequencedInput(seq=seq, at_utc_ns=at_utc_ns, input=said), (verdict,)
 
 
 def _instruments() -> Instruments:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from quarterdeck.core.brokers.simulator.instruments import instrument
 from quarterdeck.core.brokers.simulator.market_spread import spreads
-from quarterdeck.core.brokers.simulator.opening import account_terms, seeded_terminal
-from quarterdeck.core.brokers.simulator.study_market import FairGame, PairFigures, correlations, fair_game, figures
+from quarterdeck.core.brokers.simulator.market_statistics import FairGame, PairFigures, correlations, fair_game, figures
+from quarterdeck.core.brokers.simulator.terminal_builder import account_terms, seeded_terminal
 from quarterdeck.core.data.recording import load_candles
-from quarterdeck.core.data.series import Bars
+from quarterdeck.core.data.series import BarSeries
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.units import DAY_NS, NS_PER_S
-from quarterdeck.core.settings.load import for_pair, shipped_settings
 from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.settings_loader import for_pair, shipped_settings
 
 PAIRS = ("EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "NZDUSD", "USDCAD", "XAUUSD")
 CROSSES = ("EURGBP", "EURJPY", "GBPJPY")
@@ -31,7 +31,7 @@ def recorded(folder: Path) -> dict[str, Candles]:
     found = {}
     for pair in PAIRS:
         series = load_candles(folder, pair)
-        assert isinstance(series, Bars)
+        assert isinstance(series, BarSeries)
         found[pair] = series.between(COMMON_FROM_NS, COMMON_TO_NS).bid
     return found
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks._busy import cross, market_of
 from quarterdeck.core.compiled.load import backtested
-from quarterdeck.core.data.series import Bars
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.data.series import BarSeries
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = CHECKOUT / ".venv-peer"
@@ -58,7 +58,7 @@ def measure(bars: int) -> tuple[str, str, float]:
         settings = shipped_settings(*cross(Path(folder)), *SETTINGS)
         market, strategy = market_of(settings, bars)
         series = market.recording.pairs[0].series[0]
-        assert isinstance(series, Bars)
+        assert isinstance(series, BarSeries)
         held = series.bid
         file = Path(folder) / "bars.npz"
         np.savez(file, at=held.open_utc_ns, open=held.open, high=held.high, low=held.low, close=held.close)

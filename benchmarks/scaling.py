@@ -13,15 +13,15 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks._busy import candles, market_of, settings_of
-from quarterdeck.core.backtest.optimize import BATCH, Asked, Runner, runner, search
-from quarterdeck.core.backtest.settings import plain_tree
-from quarterdeck.core.backtest.space import Dimension
-from quarterdeck.core.backtest.study import Head, Study
-from quarterdeck.core.backtest.trial import Job
+from benchmarks._busy import market_of, settings_of, workload_candles
+from quarterdeck.core.backtest.backtest_settings import plain_tree
+from quarterdeck.core.backtest.optimize import BATCH_SIZE, SearchRequest, WorkerPool, search, worker_pool
+from quarterdeck.core.backtest.search_space import Dimension
+from quarterdeck.core.backtest.search_store import SearchSpec, SearchStore
+from quarterdeck.core.backtest.trial import TrialJob
 from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.compiled.load import backtested
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 YEARS = (1, 2, 4, 8)
 _YEAR_BARS = 96 * 5 * 52
@@ -29,9 +29,9 @@ _TRIALS_TIMED = 48
 _TRIALS_LONG = 1_000
 _FILE_BARS = 6_000
 SPACE = (
-    Dimension(key="care.age_max_hours", kind="number", low=1.0, high=12.0, step=0.5),
+    Dimension(key="position.time_exit_hours", kind="number", low=1.0, high=12.0, step=0.5),
     Dimension(key="strategy.confidence_min", kind="number", low=0.4, high=0.9, step=0.05),
-    Dimension(key="care.trail_x_atr", kind="number", low=1.0, high=4.0, step=0.25),
+    Dimension(key="position.trail_x_atr", kind="number", low=1.0, high=4.0, step=0.25),
 )
 
 
@@ -59,8 +59,8 @@ def workers() -> None:
     with TemporaryDirectory() as folder:
         asked, found = _asked(Path(folder), _TRIALS_TIMED), []
         for count in (1, 2):
-            study = Study(None, _head(asked))
-            with runner(count) as hands:
+            study = SearchStore(None, _head(asked))
+            with worker_pool(count) as hands:
                 _warm(asked, hands)
                 began = time.perf_counter()
                 search(asked, study, hands)
@@ -80,15 +80,15 @@ def memory() -> None:
 def remembered(folder: Path, trials: int) -> list[tuple[int, float]]:
     """(trials done, resident MiB) ten times over a search in this process."""
     asked, seen = _asked(folder, trials), list[tuple[int, float]]()
-    study = Study(folder / "study.jsonl", _head(asked))
+    study = SearchStore(folder / "study.jsonl", _head(asked))
 
-    def told(now: Study) -> bool:
+    def told(now: SearchStore) -> bool:
         if len(now.trials) * 10 // trials > len(seen):
             gc.collect()
             seen.append((len(now.trials), resident_mib()))
         return True
 
-    with runner(1) as hands:
+    with worker_pool(1) as hands:
         search(asked, study, hands, told)
     return seen
 
@@ -101,10 +101,10 @@ def resident_mib() -> float:
     raise OSError("the system does not say how much memory is held")
 
 
-def _asked(folder: Path, trials: int) -> Asked:
+def _asked(folder: Path, trials: int) -> SearchRequest:
     data = folder / "prices"
     data.mkdir()
-    bars = candles("EURUSD", _FILE_BARS, 5)
+    bars = workload_candles("EURUSD", _FILE_BARS, 5)
     with (data / "EURUSD_M15.csv").open("w", encoding="ascii", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("time_utc", "open", "high", "low", "close", "tick_volume", "spread_points"))
@@ -113,7 +113,7 @@ def _asked(folder: Path, trials: int) -> Asked:
             stamp = iso(bar.open_utc_ns)[:19]
             rows.writerow((stamp, bar.open, bar.high, bar.low, bar.close, bar.tick_volume, bar.spread_points))
     settings = shipped_settings(("desk.pairs", ["EURUSD"]), ("filters.atr_percentile_days", 5), ("filters.entry_hours", []))
-    job = Job(
+    job = TrialJob(
         home=str(folder),
         folders=(str(data),),
         from_day=None,
@@ -124,16 +124,16 @@ def _asked(folder: Path, trials: int) -> Asked:
         goal="expectancy",
         trades_min=1,
     )
-    return Asked(job=job, space=SPACE, trials=trials, seed=3)
+    return SearchRequest(job=job, space=SPACE, trials=trials, seed=3)
 
 
-def _head(asked: Asked) -> Head:
-    return Head(space=asked.space, goal=asked.job.goal, seed=asked.seed, batch=BATCH, data="made up", settings_hash="")
+def _head(asked: SearchRequest) -> SearchSpec:
+    return SearchSpec(space=asked.space, goal=asked.job.goal, seed=asked.seed, batch=BATCH_SIZE, data="made up", settings_hash="")
 
 
-def _warm(asked: Asked, hands: Runner) -> None:
+def _warm(asked: SearchRequest, hands: WorkerPool) -> None:
     """Processes are started and have read their prices before the clock runs."""
-    search(asked, Study(None, _head(asked)), hands, lambda _study: False)
+    search(asked, SearchStore(None, _head(asked)), hands, lambda _study: False)
 
 
 PARTS = {"years": years, "workers": workers, "memory": memory}

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks._terminal import CHECKOUT, LIMIT_S, Screen, memory_bytes, undisturbed
+from benchmarks._terminal import CHECKOUT, LIMIT_S, Screen, at_realtime_priority, memory_bytes
 
 SECONDS = 12.0
 KEYS = 150
@@ -55,7 +55,7 @@ def one_by_one() -> Iterator[Figure]:
         yield from _sight(size)
     with Screen.busy((120, 40), THIN_PER_S) as screen:
         sent, _ = screen.watched(SECONDS)
-        name = f"screen 120x40 on a thin line (ui.paint_per_s = {THIN_PER_S}), bytes"
+        name = f"screen 120x40 on a thin line (ui.max_fps = {THIN_PER_S}), bytes"
         yield Figure(name, sent / 1e3, "kB/s", THIN_AIM_KB)
     with Screen.busy((200, 60)) as screen:
         screen.press(b"v")
@@ -86,7 +86,7 @@ def _sight(size: tuple[int, int]) -> Iterator[Figure]:
 
 
 def _keys() -> Iterator[Figure]:
-    with undisturbed() as priority, Screen.busy((120, 40)) as screen:
+    with at_realtime_priority() as priority, Screen.busy((120, 40)) as screen:
         panels, previews = screen.keys(KEYS), screen.dialogs(KEYS)
     yield from _waits("screen 120x40, key to paint", panels, priority, WAIT_AIM_MS)
     yield from _waits("screen 120x40, flatten key to its preview", previews, priority)
@@ -115,8 +115,8 @@ def busy_home(folder: str) -> Path:
 
 async def day_of_market() -> tuple[list[tuple[str, float, float]], list[int]]:
     """(who, bytes gained, bytes in all) of an engine and the screen on it over a simulated day, and the positions it held."""
-    from quarterdeck.core.link.client import SocketClient
-    from quarterdeck.core.model.errors import NoEngineError
+    from quarterdeck.core.link.link_client import SocketClient
+    from quarterdeck.core.model.errors import EngineNotRunningError
     from quarterdeck.core.model.snapshot import Snapshot
 
     with tempfile.TemporaryDirectory(prefix="qd-bench-") as folder:
@@ -131,7 +131,7 @@ async def day_of_market() -> tuple[list[tuple[str, float, float]], list[int]]:
                 try:
                     await client.start()
                     break
-                except NoEngineError:
+                except EngineNotRunningError:
                     if engine.returncode is not None:
                         raise RuntimeError(f"the engine ended with {engine.returncode}") from None
                     await asyncio.sleep(0.2)
@@ -167,20 +167,20 @@ async def _read_on(screen: Screen) -> None:
 
 async def key_to_order(count: int) -> tuple[list[float], str]:
     """Seconds from a flatten's last key on the terminal until its first close enters the broker's terminal; and the priority."""
-    from quarterdeck.core.engine.session import run_to_end, start_run
-    from quarterdeck.core.engine.wish import RunWish
-    from quarterdeck.core.link.client import SocketClient
+    from quarterdeck.core.engine.run_lifecycle import run_to_end, start_run
+    from quarterdeck.core.engine.run_request import RunRequest
+    from quarterdeck.core.link.link_client import SocketClient
     from quarterdeck.core.settings.home import resolve_home
 
     with tempfile.TemporaryDirectory(prefix="qd-bench-") as folder:
-        ready = await start_run(RunWish(home=resolve_home(busy_home(folder)), speed_given=True), on_step=lambda _: None)
-        entered = Entered(ready.engine.venue.terminal)
+        ready = await start_run(RunRequest(home=resolve_home(busy_home(folder)), speed_given=True), on_step=lambda _: None)
+        entered = RequestTimer(ready.engine.venue.terminal)
         running = asyncio.create_task(run_to_end(ready))
         client = SocketClient(ready.engine.home.root, client="bench", watch=True)
         await client.start()
-        seen = Seen(client)
+        seen = NewestSnapshot(client)
         screen = Screen.monitor((120, 40), ready.engine.home.root)
-        with undisturbed() as priority:  # which the screen keeps; the engine has it for the moments that are measured
+        with at_realtime_priority() as priority:  # which the screen keeps; the engine has it for the moments that are measured
             await asyncio.to_thread(screen.__enter__)
         took = [await _flattened(screen, client, seen, entered) for _ in range(count)]
         await asyncio.to_thread(screen.__exit__)
@@ -191,7 +191,7 @@ async def key_to_order(count: int) -> tuple[list[float], str]:
     return took, priority
 
 
-class Seen:
+class NewestSnapshot:
     """The newest snapshot that a client was told."""
 
     def __init__(self, client: Any) -> None:
@@ -212,10 +212,10 @@ class Seen:
                 self.snapshot = event
 
 
-class Later:
+class TwoSnapshotsLater:
     """True once two more snapshots came than there were."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: NewestSnapshot) -> None:
         """From now."""
         self._seen, self._number = seen, seen.snapshot.number
 
@@ -224,7 +224,7 @@ class Later:
         return bool(self._seen.snapshot.number > self._number + 1)
 
 
-class Entered:
+class RequestTimer:
     """Notes when a request enters the simulated terminal."""
 
     def __init__(self, terminal: Any) -> None:
@@ -243,7 +243,7 @@ class Entered:
         return self._send(*request, **named)
 
 
-async def _flattened(screen: Screen, client: Any, seen: Seen, entered: Entered) -> float:
+async def _flattened(screen: Screen, client: Any, seen: NewestSnapshot, entered: RequestTimer) -> float:
     """Let the market run until twenty positions are open, hold it there, and flatten with the keys."""
     from quarterdeck.core.link.messages import ReplayControl
     from quarterdeck.core.model.commands import Resume
@@ -252,10 +252,10 @@ async def _flattened(screen: Screen, client: Any, seen: Seen, entered: Entered) 
         await client.control(ReplayControl(action="speed", speed=7_200.0))
         await _until(lambda: seen.snapshot is not None and len(seen.snapshot.desk.positions) >= BUSY_POSITIONS)
         await client.control(ReplayControl(action="pause"))
-        await _until(Later(seen))
+        await _until(TwoSnapshotsLater(seen))
         if len(seen.snapshot.desk.positions) >= BUSY_POSITIONS:
             break
-    with undisturbed():
+    with at_realtime_priority():
         await asyncio.to_thread(screen.read, 0.5)
         await asyncio.to_thread(screen.answer, b"F", b"FLATTEN: close")
         screen.press(b"fla")

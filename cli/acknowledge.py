@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.order import carry
+from quarterdeck.cli.order import run_command
 from quarterdeck.core.model.commands import Acknowledge
 
 
@@ -17,4 +17,4 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Say that you have seen it, for instance a position of somebody else's without a stop."""
-    carry(Acknowledge(what=what), home, as_json=as_json)
+    run_command(Acknowledge(what=what), home, as_json=as_json)

@@ -8,15 +8,15 @@ from typing import Annotated
 import msgspec
 import typer
 
+from quarterdeck.cli.option_parsing import parse_settings
 from quarterdeck.cli.options import HomeOption, JsonOption, SetOption
 from quarterdeck.cli.output import print_json
-from quarterdeck.cli.parsing import parse_settings
 from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.model.effects import Effect
-from quarterdeck.core.model.errors import VerdictError
-from quarterdeck.core.model.inputs import SettingsChanged, Stamped, Started
+from quarterdeck.core.model.errors import CheckFailedError
+from quarterdeck.core.model.inputs import SequencedInput, SettingsChanged, Started
 from quarterdeck.core.settings.home import resolve_home
-from quarterdeck.core.settings.load import Tree, remembered, validated, with_values
+from quarterdeck.core.settings.settings_loader import Tree, settings_from_tape, validated, with_values
 from quarterdeck.core.study.audit import AuditedDesk, DeskFactory, audit
 
 
@@ -41,7 +41,7 @@ def command(
     if as_json:
         print_json(result.fields())
     if not result.agrees:
-        raise VerdictError(f"the audit found differences in run {result.run}")
+        raise CheckFailedError(f"the audit found differences in run {result.run}")
 
 
 class _OtherDesk:
@@ -51,7 +51,7 @@ class _OtherDesk:
         self._desk = desk
         self._changes = changes
 
-    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+    def on(self, stamped: SequencedInput) -> tuple[Effect, ...]:
         told = stamped.input
         if isinstance(told, Started | SettingsChanged):
             stamped = msgspec.structs.replace(stamped, input=msgspec.structs.replace(told, settings=self._changed(told.settings)))
@@ -61,7 +61,7 @@ class _OtherDesk:
         return self._desk.checkpoint()
 
     def _changed(self, raw: msgspec.Raw) -> msgspec.Raw:
-        tree: Tree = msgspec.to_builtins(remembered(bytes(raw)))
+        tree: Tree = msgspec.to_builtins(settings_from_tape(bytes(raw)))
         return msgspec.Raw(msgspec.msgpack.encode(validated(with_values(tree, self._changes), "--set")))
 
 

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import typer
 
-from quarterdeck.cli import summary as summary_text
+from quarterdeck.cli import summary_text
 from quarterdeck.cli.backtest_text import comparison_lines, finding_lines
+from quarterdeck.cli.option_parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from quarterdeck.cli.options import (
     DataOption,
     FromOption,
@@ -28,14 +29,13 @@ from quarterdeck.cli.options import (
     ToOption,
 )
 from quarterdeck.cli.output import print_json, print_table, warn
-from quarterdeck.cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from quarterdeck.cli.progress import INTERRUPTED, stoppable
+from quarterdeck.cli.progress import EXIT_INTERRUPTED, interruptible
 from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.model.errors import StorageError, UsageError
 from quarterdeck.core.settings.home import Home, resolve_home
 
-Path3 = Literal["pessimistic", "neutral", "optimistic"]
-Other: TypeAlias = tuple[str, Any]
+IntrabarOrder = Literal["pessimistic", "neutral", "optimistic"]
+ComparedRun: TypeAlias = tuple[str, Any]
 """The finished backtest that is compared with: where it lies, and its result."""
 _LONG_S = 20.0
 """From here on a faster desk is worth a word."""
@@ -50,22 +50,22 @@ def command(
     values: SetOption = None,
     rate: RateOption = None,
     path: Annotated[
-        str, typer.Option("--path", metavar="WORD", help="Inside a bar: pessimistic, neutral or optimistic. [as in settings]")
+        str, typer.Option("--intrabar", metavar="WORD", help="Inside a bar: pessimistic, neutral or optimistic. [as in settings]")
     ] = "",
-    paths: Annotated[bool, typer.Option("--paths", help="All three, side by side.")] = False,
+    paths: Annotated[bool, typer.Option("--all-intrabar", help="All three, side by side.")] = False,
     every_bar: Annotated[bool, typer.Option("--every-bar", help="Skip no bar, scan each as live does; the same trades.")] = False,
     reruns: Annotated[
         bool | None,
         typer.Option(
-            "--reruns/--no-reruns",
+            "--stress/--no-stress",
             help="Run the days again for the diagnosis: dearer, begun later. [if a run takes under 8 s]",
         ),
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Where it is kept. [HOME/reports/...]")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
-    opened: Annotated[Path | None, typer.Option("--open", metavar="DIR", help="A finished report again, no run.")] = None,
+    opened: Annotated[Path | None, typer.Option("--show", metavar="DIR", help="A finished report again, no run.")] = None,
     compare: Annotated[Path | None, typer.Option("--compare", metavar="DIR", help="Compare with a finished report.")] = None,
-    browse: Annotated[bool, typer.Option("--browse", help="Show the page in the browser.")] = False,
+    browse: Annotated[bool, typer.Option("--browser", help="Show the page in the browser.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
     progress: ProgressOption = False,
@@ -77,15 +77,15 @@ def command(
     where = resolve_home(home)
     if opened is not None:
         if data or values or pairs or settings or first or last:
-            raise UsageError("--open shows a finished report, nothing is run", what_to_do="leave out --open, or the rest")
+            raise UsageError("--show shows a finished report, nothing is run", what_to_do="leave out --show, or the rest")
         raise typer.Exit(_again(opened, compare, browse=browse, as_json=as_json))
     if not data:
-        raise UsageError("a backtest needs --data FOLDER", what_to_do="name a folder of recorded prices, or --open a report")
+        raise UsageError("a backtest needs --data FOLDER", what_to_do="name a folder of recorded prices, or --show a report")
     wanted, days = _wanted(values, pairs, path), parse_days(first, last)
 
-    from quarterdeck.cli.backtest_run import Order, run_order
+    from quarterdeck.cli.backtest_run import BacktestRequest, run_backtest
 
-    order = Order(
+    order = BacktestRequest(
         home=where,
         folders=tuple(folder.expanduser().absolute() for folder in data),
         days=days,
@@ -94,40 +94,40 @@ def command(
         values=wanted,
         every_bar=every_bar,
         paths=paths,
-        reruns=reruns,
+        stress=reruns,
     )
     other = _find_faults_first(compare, report)
-    with stoppable(told=progress) as meter:
-        done = run_order(order, meter)
+    with interruptible(told=progress) as meter:
+        done = run_backtest(order, meter)
     folder, unwritten = (None, None) if no_report else _written(done, report, where)
     if meter.interrupted and done.result.complete:
         warn("the run itself is whole; what was to follow it was stopped by hand")
     _tell(done, folder, other, browse=browse, as_json=as_json)
-    raise unwritten or typer.Exit(INTERRUPTED if meter.interrupted else 0)
+    raise unwritten or typer.Exit(EXIT_INTERRUPTED if meter.interrupted else 0)
 
 
 def _wanted(values: list[str] | None, pairs: str | None, path: str) -> tuple[tuple[str, Any], ...]:
-    if path and path not in get_args(Path3):
-        raise UsageError(f"--path {path!r} is no path", what_to_do=f"choose {', '.join(get_args(Path3))}")
+    if path and path not in get_args(IntrabarOrder):
+        raise UsageError(f"--intrabar {path!r} is no path", what_to_do=f"choose {', '.join(get_args(IntrabarOrder))}")
     wanted = list(parse_settings(values or []))
     if pairs is not None:
         wanted.append(("desk.pairs", list(parse_pairs(pairs))))
     if path:
-        wanted.append(("costs.path", path))
+        wanted.append(("costs.intrabar_order", path))
     return tuple(wanted)
 
 
-def _find_faults_first(compare: Path | None, report: Path | None) -> Other | None:
+def _find_faults_first(compare: Path | None, report: Path | None) -> ComparedRun | None:
     """What would fail after the run fails before it; what is compared with is read before a report may take its place."""
     other = _other(compare)
     if report is not None:
-        from quarterdeck.core.backtest.report import open_folder
+        from quarterdeck.core.backtest.report_folder import prepare_report_folder
 
-        open_folder(report)
+        prepare_report_folder(report)
     return other
 
 
-def _other(folder: Path | None) -> Other | None:
+def _other(folder: Path | None) -> ComparedRun | None:
     if folder is None:
         return None
     from quarterdeck.core.backtest.result import read_result
@@ -137,7 +137,7 @@ def _other(folder: Path | None) -> Other | None:
 
 def _written(done: Any, report: Path | None, home: Home) -> tuple[Path | None, StorageError | None]:
     """Where the report lies, or why there is none: a full disk must not take what was found with it."""
-    from quarterdeck.core.backtest.report import report_name, write_report
+    from quarterdeck.core.backtest.report_folder import report_name, write_report
 
     folder = report if report is not None else home.root / "reports" / report_name(done.result)
     try:
@@ -147,7 +147,7 @@ def _written(done: Any, report: Path | None, home: Home) -> tuple[Path | None, S
     return folder, None
 
 
-def _tell(done: Any, folder: Path | None, compare: Other | None, *, browse: bool, as_json: bool) -> None:
+def _tell(done: Any, folder: Path | None, compare: ComparedRun | None, *, browse: bool, as_json: bool) -> None:
     result = done.result
     if not result.complete:
         warn("stopped by hand: what follows is partial")
@@ -170,10 +170,10 @@ def _tell(done: Any, folder: Path | None, compare: Other | None, *, browse: bool
 
 
 def _plain(done: Any) -> dict[str, Any]:
-    from quarterdeck.core.backtest.essentials import essentials
+    from quarterdeck.core.backtest.result_json import result_json
 
     return {
-        **essentials(done.result, done.findings),
+        **result_json(done.result, done.findings),
         "paths": {other.path: other.summary.result_money for other in done.others},
     }
 
@@ -188,21 +188,21 @@ def _tell_paths(runs: Sequence[Any]) -> None:
     print_table(rows, right=(1, 2, 3, 4))
 
 
-def _compared(other: Other | None, result: Any) -> dict[str, Any]:
+def _compared(other: ComparedRun | None, result: Any) -> dict[str, Any]:
     if other is None:
         return {}
-    from quarterdeck.core.backtest.compare import compare
+    from quarterdeck.core.backtest.compare import compare_runs
 
     name, before = other
-    difference = compare(before, result)
+    difference = compare_runs(before, result)
     print("\n".join(comparison_lines(difference, name, "this run")))
     return {"same_trades": difference.same_trades}
 
 
 def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -> int:
-    from quarterdeck.core.backtest.essentials import essentials, read_findings
-    from quarterdeck.core.backtest.report import PAGE_NAME
+    from quarterdeck.core.backtest.report_folder import PAGE_NAME
     from quarterdeck.core.backtest.result import read_result
+    from quarterdeck.core.backtest.result_json import read_findings, result_json
 
     result = read_result(folder)
     folder = folder.parent if folder.is_file() else folder
@@ -219,12 +219,12 @@ def _again(folder: Path, compare: Path | None, *, browse: bool, as_json: bool) -
     if browse:
         _browse(folder)
     if as_json:
-        print_json({"report": str(folder), **essentials(result, findings), **difference})
+        print_json({"report": str(folder), **result_json(result, findings), **difference})
     return 0
 
 
 def _browse(folder: Path) -> None:
-    from quarterdeck.core.backtest.report import PAGE_NAME
+    from quarterdeck.core.backtest.report_folder import PAGE_NAME
 
     page = (folder / PAGE_NAME).absolute()
     if not webbrowser.open(page.as_uri()):

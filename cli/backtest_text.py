@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-from quarterdeck.core.backtest.compare import Difference
-from quarterdeck.core.backtest.diagnosis import Finding
+from quarterdeck.core.backtest.compare import RunDifference
+from quarterdeck.core.backtest.diagnosis import DiagnosisFinding
 from quarterdeck.core.clock.wall import iso
 
 _MARKS = {"fine": "ok", "doubt": "??", "warning": "!!"}
@@ -14,7 +14,7 @@ _WIDTH = 100
 _TRADES_SHOWN = 8
 
 
-def finding_lines(findings: Sequence[Finding]) -> list[str]:
+def finding_lines(findings: Sequence[DiagnosisFinding]) -> list[str]:
     """One finding a paragraph, its mark in front."""
     lines = []
     for one in findings:
@@ -24,7 +24,7 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def comparison_lines(difference: Difference, first: str, second: str) -> list[str]:
+def comparison_lines(difference: RunDifference, first: str, second: str) -> list[str]:
     """What differs, a line a matter."""
     if difference.same_trades:
         return [f"same trades as {first}"]

@@ -13,23 +13,23 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 import typer
 
+from quarterdeck.cli.option_parsing import parse_days, parse_pairs, parse_settings
 from quarterdeck.cli.options import FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
 from quarterdeck.cli.output import print_json
-from quarterdeck.cli.parsing import parse_days, parse_pairs, parse_settings
-from quarterdeck.core.backtest.settings import wished_settings
+from quarterdeck.core.backtest.backtest_settings import settings_for_backtest
 from quarterdeck.core.brokers.simulator.instruments import instrument
-from quarterdeck.core.brokers.simulator.opening import seeded_terminal
+from quarterdeck.core.brokers.simulator.terminal_builder import seeded_terminal
 from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.data.recording import load_recording
-from quarterdeck.core.data.resample import bars_of_ticks, coarser
-from quarterdeck.core.data.series import PairData, Ticks
+from quarterdeck.core.data.resample import bars_of_ticks, resample_bars
+from quarterdeck.core.data.series import PairData, TickSeries
 from quarterdeck.core.model.candles import Candles
-from quarterdeck.core.model.errors import DataError, UsageError, VerdictError
-from quarterdeck.core.scan.plan import Plan, plan_for
+from quarterdeck.core.model.errors import CheckFailedError, DataError, UsageError
+from quarterdeck.core.scan.plan import ScanPlan, scan_plan_for
 from quarterdeck.core.settings.home import Home, resolve_home
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.strategy.load import class_names, load_strategy
-from quarterdeck.core.study.honesty import WARMUP_TOLERANCE, Honesty, check_lookahead, check_warmup
+from quarterdeck.core.strategy.strategy_loader import class_names, load_strategy
+from quarterdeck.core.study.strategy_checks import WARMUP_TOLERANCE, StrategyCheck, check_lookahead, check_warmup
 
 GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
 StrategyOption: TypeAlias = Annotated[
@@ -43,7 +43,7 @@ DataOption: TypeAlias = Annotated[
 RowsOption: TypeAlias = Annotated[int, typer.Option("--rows", min=2, max=100_000, help="How many bars are tried, per pair.")]
 _ROWS = 60
 _COLUMNS_SHOWN = 12
-Check = Callable[[Plan, str, Candles], Honesty]
+Check = Callable[[ScanPlan, str, Candles], StrategyCheck]
 
 
 @GROUP.callback(invoke_without_command=True)
@@ -98,7 +98,7 @@ def warmup(
     settings, place = _settings(strategy, name, pairs, values, home)
     candles = _candles(settings, data, first, last)
 
-    def check(plan: Plan, symbol: str, m15: Candles) -> Honesty:
+    def check(plan: ScanPlan, symbol: str, m15: Candles) -> StrategyCheck:
         return check_warmup(plan, instrument(symbol), m15, rows=rows, tolerance=tolerance)
 
     _run(settings, place, candles, check, as_json)
@@ -117,7 +117,7 @@ def _settings(
     wanted += parse_settings(values or [])
     if pairs is not None:
         wanted.append(("desk.pairs", list(parse_pairs(pairs))))
-    return wished_settings(place, None, wanted), place
+    return settings_for_backtest(place, None, wanted), place
 
 
 def _only_class(file: Path) -> str:
@@ -145,20 +145,20 @@ def _quarters(pair: PairData) -> Candles:
     """The pair's M15 bars as recorded, else made of the finest there is."""
     recorded = pair.find("M15")
     series = recorded if recorded is not None else pair.series[0]
-    if isinstance(series, Ticks):
+    if isinstance(series, TickSeries):
         return bars_of_ticks(series, "M15").bid
     if series.timeframe not in ("M1", "M5", "M15"):
         raise DataError(f"{pair.symbol}: only {series.timeframe} data; M15 bars or finer are needed", what_to_do="add such data")
-    return series.bid if series.timeframe == "M15" else coarser(series, "M15").bid
+    return series.bid if series.timeframe == "M15" else resample_bars(series, "M15").bid
 
 
 def _run(settings: Settings, place: Home, candles: dict[str, Candles], check: Check, as_json: bool) -> None:
     loaded = load_strategy(settings, place.root)
-    found: dict[str, Honesty] = {}
+    found: dict[str, StrategyCheck] = {}
     for symbol, m15 in candles.items():
         if sys.stderr.isatty():
             print(f"\r{symbol} ({len(found) + 1} of {len(candles)})  ", end="\r", file=sys.stderr, flush=True)
-        found[symbol] = check(plan_for(loaded, settings, symbol), symbol, m15)
+        found[symbol] = check(scan_plan_for(loaded, settings, symbol), symbol, m15)
         print("\n".join(_lines(symbol, found[symbol], m15)))
     if as_json:
         print_json(_plain(loaded.name, found))
@@ -166,13 +166,13 @@ def _run(settings: Settings, place: Home, candles: dict[str, Candles], check: Ch
     if failed:
         columns = dict.fromkeys(column for symbol in failed for column in found[symbol].causes)
         at_fault = f" in {', '.join(columns)}" if columns else ""
-        raise VerdictError(f"{loaded.name} {_FAILED[found[failed[0]].check]}{at_fault} ({', '.join(failed)})")
+        raise CheckFailedError(f"{loaded.name} {_FAILED[found[failed[0]].check]}{at_fault} ({', '.join(failed)})")
 
 
 _FAILED = {"lookahead": "looks ahead", "warmup": "hangs on how much past it sees (its warm-up is too short, or it looks ahead)"}
 
 
-def _lines(symbol: str, result: Honesty, m15: Candles) -> list[str]:
+def _lines(symbol: str, result: StrategyCheck, m15: Candles) -> list[str]:
     over = f"{result.rows_tried} of {len(m15):,} bars tried, {iso(int(m15.open_utc_ns[0]))[:10]} to {_last_day(m15)}"
     if result.check == "warmup":
         over += f"; worst drift {result.worst_drift:.2g}, tolerance {result.tolerance:.2g}"
@@ -193,7 +193,7 @@ def _last_day(m15: Candles) -> str:
     return iso(int(m15.open_utc_ns[-1]))[:10]
 
 
-def _plain(strategy: str, found: dict[str, Honesty]) -> dict[str, Any]:
+def _plain(strategy: str, found: dict[str, StrategyCheck]) -> dict[str, Any]:
     passed = all(result.passed for result in found.values())
     columns = list(dict.fromkeys(column for result in found.values() for column in result.columns))
     # JSON knows no NaN or infinity: msgspec writes null

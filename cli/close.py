@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.order import carry
+from quarterdeck.cli.order import run_command
 from quarterdeck.core.model.commands import CloseGroup, ClosePosition, Command
 from quarterdeck.core.model.errors import UsageError
 
@@ -25,7 +25,7 @@ def command(
     """Close one position of ours or a group; `flatten` closes everything and halts, this does not."""
     if lots is not None and not what.isdigit():
         raise UsageError("--lots belongs to one position", what_to_do="name it by its number")
-    carry(_meant(what, lots), home, as_json=as_json)
+    run_command(_meant(what, lots), home, as_json=as_json)
 
 
 def _meant(what: str, lots: float | None) -> Command:

@@ -21,16 +21,16 @@ from quarterdeck.cli.data_text import (
     verifiable,
     verified_lines,
 )
+from quarterdeck.cli.option_parsing import parse_days, parse_pairs
 from quarterdeck.cli.options import FromOption, HomeOption, JsonOption, ToOption
 from quarterdeck.cli.output import print_json, print_table
-from quarterdeck.cli.parsing import parse_days, parse_pairs
 from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.data.catalogue import catalogue
-from quarterdeck.core.data.download import FEED, Downloaded, download
-from quarterdeck.core.data.importing import Imported, import_files
+from quarterdeck.core.data.download import FEED, DownloadResult, download
+from quarterdeck.core.data.importing import ImportResult, import_files
 from quarterdeck.core.data.series import PERIODS
 from quarterdeck.core.data.verify import verify
-from quarterdeck.core.model.errors import DataError, UsageError, VerdictError
+from quarterdeck.core.model.errors import CheckFailedError, DataError, UsageError
 from quarterdeck.core.settings.home import prepare, resolve_home
 
 GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -111,7 +111,7 @@ def verify_(
     if as_json:
         print_json({"ok": not bad, "files": plain})
     if bad:
-        raise VerdictError(f"{len(bad)} of {len(files)} files cannot be traded on: {', '.join(bad[:5])}")
+        raise CheckFailedError(f"{len(bad)} of {len(files)} files cannot be traded on: {', '.join(bad[:5])}")
 
 
 @GROUP.command("list")
@@ -170,7 +170,7 @@ def download_(
     if iso(clock.utc_ns())[:10] < from_day.isoformat():
         raise UsageError(f"--from {from_day} has not come yet", what_to_do="choose days of the past")
     store = _store(into, home, make=True)
-    done: list[Downloaded] = []
+    done: list[DownloadResult] = []
     for symbol in symbols:
         with download_meter() as progress:
             got = download(
@@ -202,7 +202,7 @@ def _store(into: Path | None, home: Path | None, *, make: bool) -> Path:
     return place.data
 
 
-def _imported(path: Path, item: Imported) -> dict[str, Any]:
+def _imported(path: Path, item: ImportResult) -> dict[str, Any]:
     series = item.series
     return {
         "file": str(path),

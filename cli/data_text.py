@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.data.download import Progress
-from quarterdeck.core.data.files import price_file
-from quarterdeck.core.data.importing import Imported
-from quarterdeck.core.data.verify import Verified
+from quarterdeck.core.data.download import DownloadProgress
+from quarterdeck.core.data.importing import ImportResult
+from quarterdeck.core.data.price_files import price_file
+from quarterdeck.core.data.verify import FileReport
 from quarterdeck.core.model.errors import DataError
 
 FOREIGN = (".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".bi5", ".json")
@@ -47,7 +47,7 @@ def found_files(sources: Sequence[Path], wanted: Callable[[Path], bool], remedy:
     return tuple(dict.fromkeys(files))
 
 
-def imported_lines(path: Path, item: Imported) -> list[str]:
+def imported_lines(path: Path, item: ImportResult) -> list[str]:
     """What came of one file."""
     series = item.series
     first, last = iso(series.first_utc_ns)[:16], iso(series.end_utc_ns)[:16]
@@ -58,7 +58,7 @@ def imported_lines(path: Path, item: Imported) -> list[str]:
     return lines + [f"  note      {note}" for note in dict.fromkeys(item.notes)]
 
 
-def verified_lines(result: Verified) -> list[str]:
+def verified_lines(result: FileReport) -> list[str]:
     """One file's table: what struck, and what was measured."""
     head = f"{result.path.name}: {result.verdict.upper()}: {result.rows:,} rows, {result.first[:16]} to {result.last[:16]}"
     lines = [head]
@@ -85,10 +85,10 @@ def file_meter(total: int) -> Iterator[Walk]:
 
 
 @contextmanager
-def download_meter() -> Iterator[Callable[[Progress], None]]:
+def download_meter() -> Iterator[Callable[[DownloadProgress], None]]:
     """Gives a function that says on a terminal how far a download is."""
 
-    def progress(at: Progress) -> None:
+    def progress(at: DownloadProgress) -> None:
         _say(f"{at.symbol} {at.hour}  {at.done} of {at.total} hours  {at.fetched_bytes / 1e6:.1f} MB fetched")
 
     try:

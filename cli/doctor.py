@@ -10,27 +10,27 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from quarterdeck.cli.engine_line import NotReached, talk
+from quarterdeck.cli.engine_client import NotReached, with_engine
+from quarterdeck.cli.option_parsing import parse_pairs, parse_settings
 from quarterdeck.cli.options import HomeOption, JsonOption, PairsOption, SetOption
 from quarterdeck.cli.output import print_json, warn
-from quarterdeck.cli.parsing import parse_pairs, parse_settings
 from quarterdeck.core.brokers.base import Terminal
-from quarterdeck.core.brokers.mt5.doctor import LIMIT_S, Finding, Wanted, examine, verdict_of
-from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.brokers.mt5.doctor import LIMIT_S, DoctorFinding, DoctorRequirements, examine, verdict_of
+from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy, policy_from
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
-from quarterdeck.core.brokers.mt5.terminals import open_terminal
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.brokers.mt5.terminal_choice import open_terminal
 from quarterdeck.core.clock.wall import WallClock
-from quarterdeck.core.engine.alerting import services
-from quarterdeck.core.engine.examining import MarketAndMachine, wanted_of
-from quarterdeck.core.journal.tape import TapeReader
-from quarterdeck.core.link.messages import AskDoctor, Cannot, DoctorNow
-from quarterdeck.core.model.errors import NoEngineError, VerdictError
+from quarterdeck.core.engine.alerting import apprise_sender
+from quarterdeck.core.engine.live_doctor import DoctorClock, doctor_requirements
+from quarterdeck.core.journal.tape_reader import TapeReader
+from quarterdeck.core.link.messages import DoctorQuery, DoctorReply, QueryFailed
+from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError
 from quarterdeck.core.settings.home import Home, resolve_home
-from quarterdeck.core.settings.load import load_settings
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.secrets import URLS_VARIABLE, read_secrets
-from quarterdeck.core.strategy.load import load_strategy
+from quarterdeck.core.settings.settings_loader import load_settings
+from quarterdeck.core.strategy.strategy_loader import load_strategy
 from quarterdeck.core.study.slippage import measured_slippage
 
 _ANSWER_S = 15.0
@@ -79,13 +79,13 @@ def command(
         print_json({"verdict": verdict, "running": running, "findings": [_plain(finding) for finding in findings]})
     if verdict == "fail":
         failed = [finding.name for finding in findings if finding.verdict == "fail"]
-        raise VerdictError(f"not fit to trade: {', '.join(failed)}", what_to_do="see the remedies above")
+        raise CheckFailedError(f"not fit to trade: {', '.join(failed)}", what_to_do="see the remedies above")
     if verdict == "unknown":
         unseen = [finding.name for finding in findings if finding.verdict == "unknown"]
-        raise VerdictError(f"not examined within {limit_s:g} s: {', '.join(unseen)}", what_to_do="see the remedies above")
+        raise CheckFailedError(f"not examined within {limit_s:g} s: {', '.join(unseen)}", what_to_do="see the remedies above")
 
 
-def slippage(settings: Settings, place: Home) -> tuple[Finding, ...]:
+def slippage(settings: Settings, place: Home) -> tuple[DoctorFinding, ...]:
     """What the broker's fills cost beyond their quotes, beside what replays and backtests assume; nothing before the first."""
     if not place.journal.exists():
         return ()
@@ -96,7 +96,7 @@ def slippage(settings: Settings, place: Home) -> tuple[Finding, ...]:
     assumed = settings.costs.slippage_pips
     dearer = found.mean_pips > assumed + _SLIPPAGE_NOISE_PIPS
     return (
-        Finding(
+        DoctorFinding(
             name="slippage",
             verdict="warn" if dearer else "ok",
             text=f"{found.mean_pips:+.2f} pips a fill, one in ten over {found.worst_tenth_pips:+.2f} "
@@ -110,16 +110,16 @@ def slippage(settings: Settings, place: Home) -> tuple[Finding, ...]:
     )
 
 
-def alerted(settings: Settings, place: Home) -> Finding:
+def alerted(settings: Settings, place: Home) -> DoctorFinding:
     """Whether a test alert reached every service."""
     urls = read_secrets(place.secrets).alert_urls or settings.alerts.urls
     if not urls:
         remedy = f"put addresses into {URLS_VARIABLE}, into secrets.toml (alert_urls) or into alerts.urls"
-        return Finding(name="alerts", verdict="fail", text="no service is named", remedy=remedy)
-    refused = services(urls)("Quarterdeck: test", f"[info] a test alert from {place.root.name}")
+        return DoctorFinding(name="alerts", verdict="fail", text="no service is named", remedy=remedy)
+    refused = apprise_sender(urls)("Quarterdeck: test", f"[info] a test alert from {place.root.name}")
     if not refused:
-        return Finding(name="alerts", verdict="ok", text=f"taken by {len(urls)} of {len(urls)}", remedy="")
-    return Finding(
+        return DoctorFinding(name="alerts", verdict="ok", text=f"taken by {len(urls)} of {len(urls)}", remedy="")
+    return DoctorFinding(
         name="alerts",
         verdict="fail",
         text=f"not taken by {', '.join(refused)}",
@@ -127,25 +127,25 @@ def alerted(settings: Settings, place: Home) -> Finding:
     )
 
 
-def lines(finding: Finding) -> list[str]:
+def lines(finding: DoctorFinding) -> list[str]:
     """A finding as an operator reads it: verdict, name, text, and its remedy below."""
     first = f"{_MARKS[finding.verdict]}  {finding.name:<20}  {finding.text}"
     return [first, f"      {'':<20}  -> {finding.remedy}"] if finding.remedy else [first]
 
 
-def _of_engine(place: Home, limit_s: float) -> tuple[Finding, ...] | None:
+def _of_engine(place: Home, limit_s: float) -> tuple[DoctorFinding, ...] | None:
     """What the running engine found; None where none runs."""
     _at_work(f"asking the engine, for {limit_s:g} s at most")
     try:
-        answer = talk(place.root, lambda client: client.ask(AskDoctor(limit_s=limit_s), timeout_s=limit_s + _ANSWER_S))
+        answer = with_engine(place.root, lambda client: client.ask(DoctorQuery(limit_s=limit_s), timeout_s=limit_s + _ANSWER_S))
     except NotReached:
         return None
     finally:
         _at_work("")
-    if isinstance(answer, DoctorNow):
-        return tuple(msgspec.convert(msgspec.to_builtins(row), Finding) for row in answer.findings)
-    why = answer.why if isinstance(answer, Cannot) else "it answered something else"
-    raise NoEngineError(f"the running engine cannot be examined: {why}", what_to_do="see `quarterdeck status`")
+    if isinstance(answer, DoctorReply):
+        return tuple(msgspec.convert(msgspec.to_builtins(row), DoctorFinding) for row in answer.findings)
+    why = answer.why if isinstance(answer, QueryFailed) else "it answered something else"
+    raise EngineNotRunningError(f"the running engine cannot be examined: {why}", what_to_do="see `quarterdeck status`")
 
 
 def _at_work(text: str) -> None:
@@ -161,8 +161,8 @@ def _step_by_step(limit_s: float) -> Callable[[str], None]:
     return lambda step: _at_work(f"{clock.monotonic_s() - begun_s:3.0f} of {limit_s:g} s  {step}")
 
 
-async def _examined(settings: Settings, place: Home, limit_s: float) -> tuple[Finding, ...]:
-    wanted = wanted_of(settings, load_strategy(settings, place.root))
+async def _examined(settings: Settings, place: Home, limit_s: float) -> tuple[DoctorFinding, ...]:
+    wanted = doctor_requirements(settings, load_strategy(settings, place.root))
     if settings.desk.mode == "simulated":
         return await _of_simulated(settings, wanted, limit_s)
     clock = WallClock()
@@ -176,17 +176,17 @@ async def _examined(settings: Settings, place: Home, limit_s: float) -> tuple[Fi
         await terminal.close()
 
 
-async def _of_simulated(settings: Settings, wanted: Wanted, limit_s: float) -> tuple[Finding, ...]:
-    from quarterdeck.core.brokers.simulator.opening import seeded_terminal
-    from quarterdeck.core.engine.venues import MarketTime
+async def _of_simulated(settings: Settings, wanted: DoctorRequirements, limit_s: float) -> tuple[DoctorFinding, ...]:
+    from quarterdeck.core.brokers.simulator.terminal_builder import seeded_terminal
+    from quarterdeck.core.engine.simulated_venues import MarketClock
 
     simulated = seeded_terminal(settings)
-    clock = MarketAndMachine(MarketTime(simulated), WallClock())
-    terminal: Terminal = InProcess(simulated.module)
+    clock = DoctorClock(MarketClock(simulated), WallClock())
+    terminal: Terminal = InProcessTerminal(simulated.module)
     policy: Mt5Policy = policy_from(settings, mode="simulated")
     server = ServerClock("new_york_plus_7")
     return await examine(terminal, policy, wanted, clock, server_clock=server, limit_s=limit_s)
 
 
-def _plain(finding: Finding) -> dict[str, Any]:
+def _plain(finding: DoctorFinding) -> dict[str, Any]:
     return {name: getattr(finding, name) for name in finding.__struct_fields__}

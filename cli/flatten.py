@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from quarterdeck.cli.engine_line import talk
+from quarterdeck.cli.engine_client import with_engine
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json, warn
-from quarterdeck.core.link.client import SocketClient
+from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.link.messages import LinkState
 from quarterdeck.core.model.commands import Flatten
-from quarterdeck.core.model.errors import NoEngineError, UsageError, VerdictError
+from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError, UsageError
 from quarterdeck.core.model.snapshot import FlattenView, Snapshot
 from quarterdeck.core.settings.home import resolve_home
 
@@ -40,13 +40,15 @@ def command(
     if account and not yes:
         _agree()
     scope: Literal["ours", "account"] = "account" if account else "ours"
-    end = talk(resolve_home(home).root, lambda client: _flatten(client, scope, wait_s), watch=True)
-    left = list(end.left)
+    end = with_engine(resolve_home(home).root, lambda client: _flatten(client, scope, wait_s), watch=True)
+    left = list(end.left_open)
     if as_json:
         print(end.text)
         print_json({"flat": end.done and not left, "text": end.text, "left": left})
     if not end.done or left:
-        raise VerdictError(f"not flat: {end.text}{': ' + ', '.join(left) if left else ''}", what_to_do="see `quarterdeck status`")
+        raise CheckFailedError(
+            f"not flat: {end.text}{': ' + ', '.join(left) if left else ''}", what_to_do="see `quarterdeck status`"
+        )
     if not as_json:
         print(end.text)
 
@@ -61,7 +63,7 @@ async def _flatten(client: SocketClient, scope: Literal["ours", "account"], wait
     earlier = await _earlier(client)
     result = await client.send(Flatten(scope=scope), timeout_s=wait_s)
     if not result.ok:
-        raise VerdictError(f"refused: {result.text}")
+        raise CheckFailedError(f"refused: {result.text}")
     seen = [FlattenView(scope=scope, since_utc_ns=0, done=False, text=result.text)]
     warn(result.text)
     try:
@@ -87,7 +89,7 @@ async def _watch(client: SocketClient, earlier_utc_ns: int, seen: list[FlattenVi
     while True:
         event = await client.next()
         if isinstance(event, LinkState) and not event.up:
-            raise NoEngineError(f"the engine went away while closing: {event.why}", what_to_do="see `quarterdeck status`")
+            raise EngineNotRunningError(f"the engine went away while closing: {event.why}", what_to_do="see `quarterdeck status`")
         view = event.desk.flatten if isinstance(event, Snapshot) else None
         if view is None or view.since_utc_ns == earlier_utc_ns:
             continue

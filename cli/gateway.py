@@ -10,10 +10,10 @@ import typer
 
 from quarterdeck.cli.options import FaultOption, HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
-from quarterdeck.core.brokers.mt5.gateway.front import FrontOptions
-from quarterdeck.core.brokers.mt5.gateway.hosts import REAL, SIMULATED
-from quarterdeck.core.brokers.mt5.gateway.place import TOKEN_NAME, token_of
-from quarterdeck.core.brokers.mt5.gateway.serve import Listening, serve_gateway
+from quarterdeck.core.brokers.mt5.gateway.gateway_server import GatewayOptions
+from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_NAME, token_of
+from quarterdeck.core.brokers.mt5.gateway.module_loader import REAL, SIMULATED
+from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening, serve_gateway
 from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.settings.home import resolve_home
 from quarterdeck.core.settings.version import code_version
@@ -40,7 +40,7 @@ def command(
     """
     place = resolve_home(home)
     place.root.mkdir(parents=True, exist_ok=True)
-    options = FrontOptions(
+    options = GatewayOptions(
         host=host,
         port=port,
         token=token_of(place.root, make=True),
@@ -50,7 +50,7 @@ def command(
     )
     hosted = (SIMULATED, str(place.root), *(fault or ())) if simulated else (REAL,)
 
-    def announce(listening: Listening) -> None:
+    def announce(listening: GatewayListening) -> None:
         scheme = "wss" if listening.tls else "ws"
         address = f"{scheme}://{listening.host}:{listening.port}"
         print(

@@ -12,8 +12,8 @@ from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.settings.home import prepare, resolve_home
-from quarterdeck.core.settings.shipped import shipped_text
-from quarterdeck.core.strategy.load import class_names, template_text
+from quarterdeck.core.settings.packaged_files import shipped_text
+from quarterdeck.core.strategy.strategy_loader import class_names, template_text
 
 
 def command(

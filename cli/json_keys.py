@@ -27,7 +27,7 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
         "flatten": "flat text left",
         "close": _ORDER,
         "move-stop": _ORDER,
-        "rearm": _ORDER,
+        "reset-drawdown": _ORDER,
         "acknowledge": _ORDER,
         "stop": _ORDER,
         "resolve": _ORDER,

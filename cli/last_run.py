@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from quarterdeck.cli import summary as summary_text
+from quarterdeck.cli import summary_text
 from quarterdeck.cli.output import print_json
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.model.errors import StorageError
 from quarterdeck.core.study.summary import summary_of
 
 
-def tell_last_run(journal: Path, *, as_json: bool) -> None:
+def print_last_run(journal: Path, *, as_json: bool) -> None:
     """A few lines of figures; silent where the journal cannot be read."""
     with contextlib.suppress(StorageError), TapeReader(journal) as reader:
         run = reader.run()
@@ -21,4 +21,4 @@ def tell_last_run(journal: Path, *, as_json: bool) -> None:
         for line in summary_text.lines(summary, run.currency):
             print(line)
         if as_json:
-            print_json(summary_text.as_plain(summary, currency=run.currency, mode=run.mode, ended=run.ended_how))
+            print_json(summary_text.summary_json(summary, currency=run.currency, mode=run.mode, ended=run.ended_how))

@@ -6,10 +6,10 @@ Promises: `--help` imports no subcommand; whatever an operator can mend ends in 
 
 from __future__ import annotations
 
-from quarterdeck.cli.entry import INTERRUPTED, hush, unhush
+from quarterdeck.cli.program_entry import EXIT_INTERRUPTED, exit_on_interrupt, raise_on_interrupt
 
 if __name__ == "__main__":
-    hush()  # before all that takes time to import
+    exit_on_interrupt()  # before all that takes time to import
 
 # isort: split
 import importlib
@@ -22,7 +22,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperGroup
 
-from quarterdeck.core.model.errors import InvariantBroken, QuarterdeckError, StorageError, UsageError
+from quarterdeck.cli.renamed_options import with_current_words
+from quarterdeck.core.model.errors import InvariantError, QuarterdeckError, StorageError, UsageError
 
 PROGRAM = "quarterdeck"
 
@@ -45,7 +46,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "flatten": Subcommand("quarterdeck.cli.flatten", "Close everything that is ours, verified."),
     "close": Subcommand("quarterdeck.cli.close", "Close one position, a part of it, or a group."),
     "move-stop": Subcommand("quarterdeck.cli.move_stop", "Set the stop of one position."),
-    "rearm": Subcommand("quarterdeck.cli.rearm", "Accept the drawdown and let its breaker go."),
+    "reset-drawdown": Subcommand("quarterdeck.cli.reset_drawdown", "Accept the drawdown and let its breaker go."),
     "acknowledge": Subcommand("quarterdeck.cli.acknowledge", "You have seen what stops entries."),
     "stop": Subcommand("quarterdeck.cli.stop", "End the engine by the shutdown policy."),
     "why": Subcommand("quarterdeck.cli.why", "Why the desk traded, or did not."),
@@ -86,7 +87,7 @@ class LazyGroup(TyperGroup):
             hint = f"did you mean `{PROGRAM} {near[0]}`?" if near else f"`{PROGRAM} --help` lists what there is"
             raise UsageError(f"there is no command {cmd_name!r}", what_to_do=hint)
         module = importlib.import_module(SUBCOMMANDS[cmd_name].module)
-        unhush()
+        raise_on_interrupt()
         if SUBCOMMANDS[cmd_name].parts:
             return typer.main.get_command(module.GROUP)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -101,17 +102,17 @@ class LazyGroup(TyperGroup):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    given = with_current_words(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         code = typer.main.get_command(_application()).main(given, prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
         return _usage(error)
     except QuarterdeckError as error:
         return _say(error.one_line(), getattr(error, "child_exit_code", error.exit_code))
-    except InvariantBroken as error:
-        return _say(f"stopped, a promise of the program does not hold: {error}", InvariantBroken.exit_code)
+    except InvariantError as error:
+        return _say(f"stopped, a promise of the program does not hold: {error}", InvariantError.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        return _say("interrupted", INTERRUPTED)
+        return _say("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
         return _unread()
     except SystemExit as end:
@@ -121,8 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _say(f"the system refused: {error.strerror or error}{where}", StorageError.exit_code)
-    if code == INTERRUPTED:  # typer has caught Ctrl-C
-        return _say("interrupted", INTERRUPTED)
+    if code == EXIT_INTERRUPTED:  # typer has caught Ctrl-C
+        return _say("interrupted", EXIT_INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quarterdeck.cli.engine_line import talk
+from quarterdeck.cli.engine_client import with_engine
 from quarterdeck.cli.options import HomeOption
 from quarterdeck.cli.output import has_terminal
 from quarterdeck.core.model.errors import UsageError
@@ -27,12 +27,12 @@ def command(
         raise typer.Exit(_follow(root))
     if not has_terminal():
         raise UsageError("a screen needs a terminal", what_to_do="`--plain` goes without; `quarterdeck status` tells once")
-    from quarterdeck.cli.screen import monitor
+    from quarterdeck.cli.screen_attached import monitor
 
     raise typer.Exit(monitor(root, mouse=not no_mouse))
 
 
 def _follow(home: Path) -> int:
-    from quarterdeck.tui.plain import follow
+    from quarterdeck.tui.plain import follow_engine
 
-    return talk(home, lambda client: follow(client, lambda line: print(line, flush=True)), watch=True)
+    return with_engine(home, lambda client: follow_engine(client, lambda line: print(line, flush=True)), watch=True)

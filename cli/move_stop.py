@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.order import carry
+from quarterdeck.cli.order import run_command
 from quarterdeck.core.model.commands import MoveStop
 
 
@@ -18,4 +18,4 @@ def command(
     as_json: JsonOption = False,
 ) -> None:
     """Set the stop of a position. Loosening it is your right and is journaled."""
-    carry(MoveStop(position_id=position, stop_price=price), home, as_json=as_json)
+    run_command(MoveStop(position_id=position, stop_price=price), home, as_json=as_json)

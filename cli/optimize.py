@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from quarterdeck.cli.option_parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from quarterdeck.cli.options import (
     FromOption,
     HomeOption,
@@ -23,8 +24,7 @@ from quarterdeck.cli.options import (
     ToOption,
 )
 from quarterdeck.cli.output import print_json, print_table, warn
-from quarterdeck.cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from quarterdeck.cli.progress import INTERRUPTED, wishing_to_stop
+from quarterdeck.cli.progress import EXIT_INTERRUPTED, catch_interrupt
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.settings.extras import require_extra
 from quarterdeck.core.settings.home import resolve_home
@@ -61,7 +61,7 @@ def command(
     pairs: PairsOption = None,
     goal: GoalOption = "sqn",
     trials: Annotated[int, typer.Option("--trials", min=1, max=1_000_000, help="How many, for each window.")] = 64,
-    trades_min: Annotated[int, typer.Option("--trades-min", min=1, help="A trial with fewer trades is not judged.")] = 30,
+    trades_min: Annotated[int, typer.Option("--min-trades", min=1, help="A trial with fewer trades is not judged.")] = 30,
     walk: WalkOption = "",
     workers: Annotated[int, typer.Option("--workers", min=0, max=1024, help="Processes. [one for each core]")] = 0,
     cluster: ClusterOption = "",
@@ -79,14 +79,14 @@ def command(
     the best fare; with --walk-forward each search is judged on the days after it.
     """
     require_extra("optimize", "quarterdeck optimize")
-    from quarterdeck.cli.optimize_run import Wish, run_wish
+    from quarterdeck.cli.optimize_run import OptimizeRequest, run_optimize
 
     wanted = list(parse_settings(values or []))
     if pairs is not None:
         wanted.append(("desk.pairs", list(parse_pairs(pairs))))
     where = resolve_home(home)
     days = parse_days(first, last)
-    wish = Wish(
+    wish = OptimizeRequest(
         home=where,
         folders=tuple(folder.expanduser().absolute() for folder in data),
         days=days,
@@ -103,12 +103,12 @@ def command(
         study=study if study is not None else where.root / "reports" / "study.jsonl",
         seed=seed,
     )
-    with wishing_to_stop() as wishes:
-        found = run_wish(wish, wishes)
+    with catch_interrupt() as wishes:
+        found = run_optimize(wish, wishes)
     _tell(found)
     if as_json:
         print_json(found.plain())
-    raise typer.Exit(0 if found.finished else INTERRUPTED)
+    raise typer.Exit(0 if found.finished else EXIT_INTERRUPTED)
 
 
 def _walk_days(text: str, days: tuple[date | None, date | None]) -> tuple[int, int] | None:

@@ -13,22 +13,31 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from quarterdeck.cli.progress import Wishes, span
-from quarterdeck.core.backtest.market import MarketWish, load_market
-from quarterdeck.core.backtest.optimize import BATCH, Asked, Neighbour, Runner, Stopped, neighbours, runner, search
-from quarterdeck.core.backtest.settings import plain_tree, wished_settings
-from quarterdeck.core.backtest.space import Dimension, parse_dimension
-from quarterdeck.core.backtest.study import Head, Study, Trial
-from quarterdeck.core.backtest.study_page import cliff, standing, study_page
-from quarterdeck.core.backtest.trial import GOALS, Job
-from quarterdeck.core.backtest.walk import Walked, Window, walk, windows
+from quarterdeck.cli.progress import InterruptFlag, duration_text
+from quarterdeck.core.backtest.backtest_settings import plain_tree, settings_for_backtest
+from quarterdeck.core.backtest.optimize import (
+    BATCH_SIZE,
+    Neighbour,
+    SearchRequest,
+    SearchStopped,
+    WorkerPool,
+    neighbours,
+    search,
+    worker_pool,
+)
+from quarterdeck.core.backtest.recorded_days import DataRequest, load_market
+from quarterdeck.core.backtest.search_page import has_cliff, search_page, stability_text
+from quarterdeck.core.backtest.search_space import Dimension, parse_dimension
+from quarterdeck.core.backtest.search_store import SearchSpec, SearchStore, Trial
+from quarterdeck.core.backtest.trial import GOALS, TrialJob
+from quarterdeck.core.backtest.walk_forward import WalkForwardResult, WalkForwardWindow, walk_forward, walk_forward_windows
 from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.model.errors import StorageError, UsageError
 from quarterdeck.core.settings.home import Home
-from quarterdeck.core.strategy.load import load_strategy
+from quarterdeck.core.strategy.strategy_loader import load_strategy
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class OptimizeRequest(Struct, frozen=True, kw_only=True):
     """What was asked for."""
 
     home: Home
@@ -48,7 +57,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     seed: int
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class OptimizeDone(Struct, frozen=True, kw_only=True):
     """What came of it."""
 
     finished: bool
@@ -62,7 +71,7 @@ class Found(Struct, frozen=True, kw_only=True):
     """What the neighbours say of the best, in words; empty where none was looked at."""
     days: str
     """Of what data and days the best is."""
-    walked: list[Walked]
+    walked: list[WalkForwardResult]
     page: str
     study: str
 
@@ -87,14 +96,14 @@ class Found(Struct, frozen=True, kw_only=True):
         return tree
 
 
-def run_wish(wish: Wish, wishes: Wishes) -> Found:
+def run_optimize(wish: OptimizeRequest, wishes: InterruptFlag) -> OptimizeDone:
     """Search, judge, look around the best, write the page. Raises SettingsError, DataError, UsageError, StorageError."""
     if wish.goal not in GOALS:
         raise UsageError(f"--goal {wish.goal!r} is no goal", what_to_do=f"choose {', '.join(GOALS)}")
-    settings = wished_settings(wish.home, wish.settings_file, wish.values)
+    settings = settings_for_backtest(wish.home, wish.settings_file, wish.values)
     space = tuple(parse_dimension(text, settings.strategy, wish.home.root) for text in wish.over)
     tree = plain_tree(settings)
-    job = Job(
+    job = TrialJob(
         home=str(wish.home.root),
         folders=tuple(str(folder) for folder in wish.folders),
         from_day=wish.days[0],
@@ -105,31 +114,35 @@ def run_wish(wish: Wish, wishes: Wishes) -> Found:
         goal=wish.goal,
         trades_min=wish.trades_min,
     )
-    asked = Asked(job=job, space=space, trials=wish.trials, seed=wish.seed)
+    asked = SearchRequest(job=job, space=space, trials=wish.trials, seed=wish.seed)
     strategy = load_strategy(settings, wish.home.root)
     # read once here, so that a folder or a day that is wrong is told before any trial is tried
-    days = MarketWish(folders=wish.folders, from_day=wish.days[0], to_day=wish.days[1], rates=wish.rates)
+    days = DataRequest(folders=wish.folders, from_day=wish.days[0], to_day=wish.days[1], rates=wish.rates)
     load_market(days, settings, strategy, wish.home)
     stamp = hashlib.sha256(msgspec.json.encode((tree, strategy.hash, wish.trades_min), order="sorted")).hexdigest()[:16]
 
-    def study_of(window: Window | None) -> Study:
+    def study_of(window: WalkForwardWindow | None) -> SearchStore:
         days = wish.days if window is None else (window.search_from, window.search_to)
         data = f"{', '.join(str(folder) for folder in wish.folders)}: {days[0] or 'begin'} to {days[1] or 'end'}"
-        head = Head(space=space, goal=wish.goal, seed=wish.seed, batch=BATCH, data=data, settings_hash=stamp)
+        head = SearchSpec(space=space, goal=wish.goal, seed=wish.seed, batch=BATCH_SIZE, data=data, settings_hash=stamp)
         name = "" if window is None else f".{window.search_from}"
-        return Study(wish.study.with_name(wish.study.stem + name + wish.study.suffix), head)
+        return SearchStore(wish.study.with_name(wish.study.stem + name + wish.study.suffix), head)
 
-    with runner(wish.workers, wish.cluster, lambda: wishes.interrupted) as workers:
+    with worker_pool(wish.workers, wish.cluster, lambda: wishes.interrupted) as workers:
         return _searched(wish, asked, study_of, workers, _meter(wish.trials, wishes))
 
 
 def _searched(
-    wish: Wish, asked: Asked, study_of: Callable[[Window | None], Study], workers: Runner, told: Callable[[Study], bool]
-) -> Found:
-    walked: list[Walked] = []
+    wish: OptimizeRequest,
+    asked: SearchRequest,
+    study_of: Callable[[WalkForwardWindow | None], SearchStore],
+    workers: WorkerPool,
+    told: Callable[[SearchStore], bool],
+) -> OptimizeDone:
+    walked: list[WalkForwardResult] = []
     if wish.walk is not None and wish.days[0] is not None and wish.days[1] is not None:
-        parts = windows(wish.days[0], wish.days[1], search_days=wish.walk[0], judge_days=wish.walk[1])
-        walked = walk(asked, parts, study_of, workers, told)
+        parts = walk_forward_windows(wish.days[0], wish.days[1], search_days=wish.walk[0], judge_days=wish.walk[1])
+        walked = walk_forward(asked, parts, study_of, workers, told)
         finished, window = len(walked) == len(parts), parts[max(len(walked) - 1, 0)]
         study = study_of(window)
         inside = msgspec.structs.replace(asked.job, from_day=window.search_from, to_day=window.search_to)
@@ -139,24 +152,24 @@ def _searched(
         finished = search(asked, study, workers, told)
     best = study.best
     near: list[Neighbour] = []
-    with suppress(Stopped):
+    with suppress(SearchStopped):
         near = neighbours(asked, best, workers) if best is not None and finished else []
     page = wish.study.with_suffix(".html")
     try:
-        page.write_text(study_page(study, near, walked, _title(asked.space)), encoding="utf-8", newline="\n")
+        page.write_text(search_page(study, near, walked, _title(asked.space)), encoding="utf-8", newline="\n")
     except OSError as error:
         raise StorageError(
             f"{page}: cannot be written: {error.strerror or error}", what_to_do="check space and rights"
         ) from error
-    return Found(
+    return OptimizeDone(
         finished=finished,
         goal=wish.goal,
         trials=len(study.trials),
         judged=sum(trial.goal is not None for trial in study.trials),
         best=best,
         neighbours=len(near),
-        falls=sum(cliff(best.goal if best is not None else None, one.goal) for one in near),
-        standing=standing(near, best) if best is not None and near else "",
+        falls=sum(has_cliff(best.goal if best is not None else None, one.goal) for one in near),
+        standing=stability_text(near, best) if best is not None and near else "",
         days=study.head.data,
         walked=walked,
         page=str(page),
@@ -164,14 +177,14 @@ def _searched(
     )
 
 
-def _meter(trials: int, wishes: Wishes) -> Callable[[Study], bool]:
+def _meter(trials: int, wishes: InterruptFlag) -> Callable[[SearchStore], bool]:
     clock = WallClock()
     began, done = clock.monotonic_s(), [0]
 
-    def told(study: Study) -> bool:
-        done[0] += BATCH
+    def told(study: SearchStore) -> bool:
+        done[0] += BATCH_SIZE
         rate = done[0] / max(clock.monotonic_s() - began, 1e-9)
-        left = span((trials - len(study.trials)) / rate)
+        left = duration_text((trials - len(study.trials)) / rate)
         best = "none yet" if study.best is None else f"{study.best.goal:.4g}"
         print(
             f"{len(study.trials)} of {trials} trials, {rate:.2f} a second, best {best}, {left} left", file=sys.stderr, flush=True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.order import carry
+from quarterdeck.cli.order import run_command
 from quarterdeck.core.model.commands import Pause
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """No new entries until `quarterdeck resume`. The care of open positions, their stops and closes go on."""
-    carry(Pause(), home, as_json=as_json)
+    run_command(Pause(), home, as_json=as_json)

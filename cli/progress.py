@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from quarterdeck.core.backtest.run import Progress
+from quarterdeck.core.backtest.backtester import BacktestProgress
 from quarterdeck.core.clock.wall import WallClock, iso
 
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 _SEEN_S = 0.2
 _UNSEEN_S = 10.0
 
 
-class Wishes:
+class InterruptFlag:
     """What Ctrl-C asked for."""
 
     def __init__(self) -> None:
@@ -30,10 +30,10 @@ class Wishes:
         self.interrupted = False
 
 
-class Meter:
+class ProgressMeter:
     """Shows progress; called by a backtest, it answers whether to go on."""
 
-    def __init__(self, wishes: Wishes, name: str = "", *, told: bool = False) -> None:
+    def __init__(self, wishes: InterruptFlag, name: str = "", *, told: bool = False) -> None:
         """`name` stands before the figures where several runs follow each other; `told`: a program reads them."""
         self._wishes, self._word, self._told = wishes, name, told
         self._name = f"{name} " if name else ""
@@ -41,7 +41,7 @@ class Meter:
         self._clock = WallClock()
         self._next_s = 0.0
 
-    def __call__(self, progress: Progress) -> bool:
+    def __call__(self, progress: BacktestProgress) -> bool:
         """Tell how far it is, not too often."""
         now = self._clock.monotonic_s()
         if now >= self._next_s:
@@ -54,16 +54,16 @@ class Meter:
         """Whether Ctrl-C was pressed."""
         return self._wishes.interrupted
 
-    def _show(self, progress: Progress) -> None:
+    def _show(self, progress: BacktestProgress) -> None:
         rate = progress.bars / progress.elapsed_s if progress.elapsed_s > 0.0 else 0.0
         if self._told:
             self._tell(progress, rate)
             return
-        left = "" if progress.left_s is None else f", {span(progress.left_s)} left"
+        left = "" if progress.left_s is None else f", {duration_text(progress.left_s)} left"
         text = f"{self._name}{iso(progress.at_utc_ns)[:10]}  {progress.done_fraction:4.0%}  {rate:,.0f} bars/s{left}"
         print(f"\r{text:<72}" if self._seen else text, end="" if self._seen else "\n", file=sys.stderr, flush=True)
 
-    def _tell(self, progress: Progress, rate: float) -> None:
+    def _tell(self, progress: BacktestProgress, rate: float) -> None:
         told = {
             "progress": round(progress.done_fraction, 4),
             "name": self._word,
@@ -76,9 +76,9 @@ class Meter:
         except OSError:  # whoever wanted to know is gone
             self._wishes.interrupted = True
 
-    def named(self, name: str) -> Meter:
+    def named(self, name: str) -> ProgressMeter:
         """The same wishes under another name, for runs that follow."""
-        return Meter(self._wishes, name, told=self._told)
+        return ProgressMeter(self._wishes, name, told=self._told)
 
     def over(self) -> None:
         """Take the line away."""
@@ -87,9 +87,9 @@ class Meter:
 
 
 @contextmanager
-def wishing_to_stop() -> Iterator[Wishes]:
+def catch_interrupt() -> Iterator[InterruptFlag]:
     """Ctrl-C becomes a wish that somebody looks at in time; a second one ends at once. The handler of before comes back."""
-    wishes = Wishes()
+    wishes = InterruptFlag()
 
     def asked(_number: int, _frame: FrameType | None) -> None:
         if wishes.interrupted:
@@ -104,17 +104,17 @@ def wishing_to_stop() -> Iterator[Wishes]:
 
 
 @contextmanager
-def stoppable(name: str = "", *, told: bool = False) -> Iterator[Meter]:
-    """A meter that Ctrl-C tells to stop; `told` as `Meter`."""
-    with wishing_to_stop() as wishes:
-        meter = Meter(wishes, name, told=told)
+def interruptible(name: str = "", *, told: bool = False) -> Iterator[ProgressMeter]:
+    """A meter that Ctrl-C tells to stop; `told` as `ProgressMeter`."""
+    with catch_interrupt() as wishes:
+        meter = ProgressMeter(wishes, name, told=told)
         try:
             yield meter
         finally:
             meter.over()
 
 
-def span(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A span as people say it: `40 s`, `3 min 20 s`, `2 h 5 min`."""
     whole = round(seconds)
     if whole < 60:

@@ -9,10 +9,10 @@ import typer
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.study.account_report import HOURS_ZONE, AccountPerformance, account_performance, account_report_json
 from quarterdeck.core.study.metrics import DAYS_MIN, TradeFigures
-from quarterdeck.core.study.record import HOURS_ZONE, Record, as_plain, record_of
 
 _COUNTS_SHOWN = 12
 
@@ -28,13 +28,13 @@ def command(
     a time. A figure that rests on too little is shown as a dash.
     """
     with TapeReader(resolve_home(home).journal) as reader:
-        record = record_of(reader, number)
+        record = account_performance(reader, number)
     print("\n".join(lines(record)))
     if as_json:
-        print_json(as_plain(record))
+        print_json(account_report_json(record))
 
 
-def lines(record: Record) -> list[str]:
+def lines(record: AccountPerformance) -> list[str]:
     """The record as a human reads it."""
     every, went = record.performance.trades, record.performance
     runs = f"run {record.runs[0]}" if len(record.runs) == 1 else f"{len(record.runs)} runs"
@@ -56,7 +56,7 @@ def lines(record: Record) -> list[str]:
     return [*text, f"refused     {_counts(record.refusals)}", f"errors      {_counts(record.errors)}"]
 
 
-def _exposure(record: Record) -> list[str]:
+def _exposure(record: AccountPerformance) -> list[str]:
     fall, span = record.performance.drawdown, record.performance.time_in_market
     found = []
     if fall is not None:

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from quarterdeck.cli.engine_line import give, talk
+from quarterdeck.cli.engine_client import send_command, with_engine
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json, warn
-from quarterdeck.cli.started import RESTART_WORD, last_start
+from quarterdeck.cli.start_record import RESTART_WORD, last_start
 from quarterdeck.core.clock.wall import WallClock
-from quarterdeck.core.engine.child import start_engine
-from quarterdeck.core.link.client import SocketClient
-from quarterdeck.core.link.messages import Welcome
+from quarterdeck.core.engine.engine_process import start_engine
+from quarterdeck.core.link.link_client import SocketClient
+from quarterdeck.core.link.messages import LinkWelcome
 from quarterdeck.core.model.commands import StopEngine
-from quarterdeck.core.model.errors import NoEngineError, StorageError, UsageError
+from quarterdeck.core.model.errors import EngineNotRunningError, StorageError, UsageError
 from quarterdeck.core.settings.home import Home, resolve_home
 
 _LOOK_S = 0.2
@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """End the engine and start it again as it was started. Positions stay open, their stops stand at the broker meanwhile."""
     place = resolve_home(home)
-    before = talk(place.root, _welcome)
+    before = with_engine(place.root, _welcome)
     record = last_start(place)
     if record is None:
         raise StorageError(f"how the engine of {place.root} was started is not known", what_to_do="stop it and start it by hand")
@@ -37,21 +37,21 @@ def command(
         raise UsageError("a replay is not restarted", what_to_do="`quarterdeck run --replay ...` begins it anew")
     if before.mode == "simulated":
         warn("the simulated market begins anew, without what was open in it")
-    warn(give(place.root, StopEngine(policy="keep", why=RESTART_WORD), timeout_s=wait_s).text)
+    warn(send_command(place.root, StopEngine(policy="keep", why=RESTART_WORD), timeout_s=wait_s).text)
     _wait(place, before.run_id, wait_s, gone=True)
     if record.supervised:
         _wait(place, before.run_id, wait_s, gone=False)
     else:
         start_engine(place.root, record.arguments, warn)
-    after = talk(place.root, _welcome)
+    after = with_engine(place.root, _welcome)
     print(f"run {before.run_id} ended, run {after.run_id} is up (process {after.pid})")
     if as_json:
         print_json({"before": before.run_id, "after": after.run_id, "pid": after.pid})
 
 
-async def _welcome(client: SocketClient) -> Welcome:
+async def _welcome(client: SocketClient) -> LinkWelcome:
     if client.welcome is None:
-        raise NoEngineError("the engine did not say who it is", what_to_do="see `quarterdeck status`")
+        raise EngineNotRunningError("the engine did not say who it is", what_to_do="see `quarterdeck status`")
     return client.welcome
 
 
@@ -60,8 +60,8 @@ def _wait(place: Home, run_id: str, wait_s: float, *, gone: bool) -> None:
     until_s = clock.monotonic_s() + wait_s
     while clock.monotonic_s() < until_s:
         try:
-            now = talk(place.root, _welcome)
-        except NoEngineError:
+            now = with_engine(place.root, _welcome)
+        except EngineNotRunningError:
             if gone:
                 return
         else:
@@ -69,4 +69,4 @@ def _wait(place: Home, run_id: str, wait_s: float, *, gone: bool) -> None:
                 return
         asyncio.run(asyncio.sleep(_LOOK_S))
     what = "did not end" if gone else "was not started again by its supervisor"
-    raise NoEngineError(f"the engine {what} within {wait_s:g} s", what_to_do="see `quarterdeck status`")
+    raise EngineNotRunningError(f"the engine {what} within {wait_s:g} s", what_to_do="see `quarterdeck status`")

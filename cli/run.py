@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
+from quarterdeck.cli.option_parsing import CRASH, parse_days, parse_pairs, parse_rates, parse_replay, parse_settings, parse_speed
 from quarterdeck.cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
 from quarterdeck.cli.output import has_terminal, warn
-from quarterdeck.cli.parsing import CRASH, parse_days, parse_pairs, parse_rates, parse_replay, parse_settings, parse_speed
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.settings.home import resolve_home
 
@@ -49,10 +49,10 @@ def command(
     the simulated market and in replays, the same for the same seed: see docs/metatrader5.md.
     """
     _check(no_ui=no_ui, in_process=in_process, replay=replay or [], of_replay=bool(first or last or rate))
-    from quarterdeck.core.engine.wish import RunWish
+    from quarterdeck.core.engine.run_request import RunRequest
 
     crash, folders = parse_replay(replay or [])
-    wish = RunWish(
+    wish = RunRequest(
         home=resolve_home(home),
         values=parse_settings(values or []),
         pairs=parse_pairs(pairs) if pairs is not None else (),
@@ -70,16 +70,16 @@ def command(
         warn("no terminal here: going on without a screen")
         no_ui = True
     if no_ui:
-        from quarterdeck.cli.hosting import run_here
+        from quarterdeck.cli.headless import run_headless
 
-        raise typer.Exit(run_here(wish, as_json=as_json))
+        raise typer.Exit(run_headless(wish, as_json=as_json))
     if in_process:
-        from quarterdeck.cli.screen_here import screen_beside
+        from quarterdeck.cli.screen_in_process import screen_in_process
 
-        raise typer.Exit(screen_beside(wish, as_json=as_json))
-    from quarterdeck.cli.screen import screen_over_child
+        raise typer.Exit(screen_in_process(wish, as_json=as_json))
+    from quarterdeck.cli.screen_attached import screen_with_engine
 
-    raise typer.Exit(screen_over_child(wish, as_json=as_json))
+    raise typer.Exit(screen_with_engine(wish, as_json=as_json))
 
 
 def _check(*, no_ui: bool, in_process: bool, replay: list[str], of_replay: bool) -> None:

@@ -22,29 +22,29 @@ from msgspec import Struct
 
 from quarterdeck.cli.options import JsonOption
 from quarterdeck.cli.output import print_json
-from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS
+from quarterdeck.core.brokers.simulator.terminal_builder import SEEDED_START_UTC_NS
 from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.engine.engine import Engine, RunEnd
-from quarterdeck.core.engine.session import Ready, run_to_end
-from quarterdeck.core.engine.venues import simulated_venue
-from quarterdeck.core.model.errors import StorageError, UsageError, VerdictError
+from quarterdeck.core.engine.run_lifecycle import StartedRun, run_to_end
+from quarterdeck.core.engine.simulated_venues import simulated_venue
+from quarterdeck.core.model.errors import CheckFailedError, StorageError, UsageError
 from quarterdeck.core.model.snapshot import LogLine
 from quarterdeck.core.model.units import DAY_NS
 from quarterdeck.core.settings.home import Home, prepare
-from quarterdeck.core.settings.load import load_settings
 from quarterdeck.core.settings.secrets import Secrets
+from quarterdeck.core.settings.settings_loader import load_settings
 from quarterdeck.core.settings.version import code_version
-from quarterdeck.core.strategy.load import load_strategy
+from quarterdeck.core.strategy.strategy_loader import load_strategy
 from quarterdeck.core.study.audit import AuditResult, audit
-from quarterdeck.core.study.summary import Summary, Tally
+from quarterdeck.core.study.summary import Summary, SummaryCounter
 
 DAYS = 2
 _EXPECTED = Path(__file__).with_name("selftest.json")
 _LIBRARIES = ("numpy", "TA-Lib")
 
 
-class Expected(Struct, frozen=True, kw_only=True):
+class SelftestExpectation(Struct, frozen=True, kw_only=True):
     """What the makers saw, and on what."""
 
     digest: str
@@ -77,26 +77,26 @@ def command(
 def _test(home: Home, *, as_json: bool) -> None:
     clock = WallClock()
     began = clock.monotonic_s()
-    summary, end = asyncio.run(lived(prepare(home), _show if sys.stderr.isatty() else None))
+    summary, end = asyncio.run(run_selftest_days(prepare(home), _show if sys.stderr.isatty() else None))
     spent_s = clock.monotonic_s() - began
     if end.exit_code or not end.clean:
-        raise VerdictError(f"the simulated days did not end as they should: {end.why}")
+        raise CheckFailedError(f"the simulated days did not end as they should: {end.why}")
     print(f"lived     {DAYS} simulated days in {spent_s:.1f} s: {summary.signals} signals, {summary.trades} trades")
     audited = audit(home.journal, Desk)
     agrees = "decides the same" if audited.agrees else "DECIDES OTHERWISE"
     print(f"audited   a fresh desk, from the journal alone, {agrees}: {audited.agree} of {audited.decisions} decisions")
     wrong = [] if audited.agrees else _audit_words(audited)
-    expected, found = expected_result(), seen(summary)
+    expected, found = expected_result(), observed_result(summary)
     differs = differences(expected, found)
     print(f"decides   {'OTHERWISE than' if differs else 'as'} the makers of {code_version()} saw it: digest {found.digest}")
     wrong += differs
     if as_json:
         print_json({"ok": not wrong, "wrong": wrong, "elapsed_s": round(spent_s, 1), **msgspec.to_builtins(found)})
     if wrong:
-        raise VerdictError("; ".join(wrong), what_to_do="install Quarterdeck again with the versions of requirements.lock")
+        raise CheckFailedError("; ".join(wrong), what_to_do="install Quarterdeck again with the versions of requirements.lock")
 
 
-async def lived(home: Home, on_line: Callable[[LogLine], None] | None = None) -> tuple[Summary, RunEnd]:
+async def run_selftest_days(home: Home, on_line: Callable[[LogLine], None] | None = None) -> tuple[Summary, RunEnd]:
     """Live the days in `home`, which holds nothing yet, on the shipped settings."""
     loaded = load_settings(home.root)
     venue = simulated_venue(loaded.settings, run_id="selftest", speed=None)
@@ -116,16 +116,16 @@ async def lived(home: Home, on_line: Callable[[LogLine], None] | None = None) ->
     except BaseException as error:
         await engine.close(RunEnd(clean=False, why=f"did not start: {error}"))
         raise
-    tally = Tally()
-    engine.runner.listen(tally.hear)
-    end = await run_to_end(Ready(engine=engine, loaded=loaded))
+    tally = SummaryCounter()
+    engine.runner.listen(tally.on_effect)
+    end = await run_to_end(StartedRun(engine=engine, loaded=loaded))
     return tally.summary(), end
 
 
-def seen(summary: Summary) -> Expected:
+def observed_result(summary: Summary) -> SelftestExpectation:
     """A summary as it is compared, with the versions it was made on."""
     libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    return Expected(
+    return SelftestExpectation(
         digest=summary.digest,
         signals=summary.signals,
         trades=summary.trades,
@@ -134,15 +134,15 @@ def seen(summary: Summary) -> Expected:
     )
 
 
-def expected_result() -> Expected:
+def expected_result() -> SelftestExpectation:
     """What came with this installation. Raises StorageError when it is damaged."""
     try:
-        return msgspec.json.decode(_EXPECTED.read_bytes(), type=Expected)
+        return msgspec.json.decode(_EXPECTED.read_bytes(), type=SelftestExpectation)
     except (OSError, msgspec.MsgspecError) as error:
         raise StorageError(f"{_EXPECTED}: {error}", what_to_do="install Quarterdeck again") from error
 
 
-def differences(expected: Expected, found: Expected) -> list[str]:
+def differences(expected: SelftestExpectation, found: SelftestExpectation) -> list[str]:
     """In words; none when this installation decided as the makers' did."""
     words = [
         f"{name}: {ours}, the makers had {theirs}"

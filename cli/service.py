@@ -21,7 +21,7 @@ from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
 from quarterdeck.core.model.errors import StorageError, UsageError
 from quarterdeck.core.settings.home import Home, prepare, resolve_home
-from quarterdeck.core.settings.shipped import shipped_text
+from quarterdeck.core.settings.packaged_files import shipped_text
 
 _UNIT = "quarterdeck.service"
 _TASK = "Quarterdeck"

@@ -12,30 +12,30 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from quarterdeck.cli.engine_line import NotReached, ask, give
+from quarterdeck.cli.engine_client import NotReached, ask_engine, send_command
+from quarterdeck.cli.option_parsing import parse_assignment
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json, print_table, warn
-from quarterdeck.cli.parsing import parse_assignment
-from quarterdeck.core.link.messages import AskSettings, SettingsNow
+from quarterdeck.core.link.messages import SettingsQuery, SettingsReply
 from quarterdeck.core.model.commands import SetSettings
 from quarterdeck.core.model.errors import SettingsError, UsageError
 from quarterdeck.core.settings.home import Home, prepare, resolve_home
-from quarterdeck.core.settings.load import (
-    Own,
-    Tree,
-    load_settings,
-    look_up,
-    overrides_after,
-    parse_value,
-    shipped_tree,
-    shown,
-    validated,
-    with_own,
-    with_values,
-)
 from quarterdeck.core.settings.overrides import write_overrides
 from quarterdeck.core.settings.parameters import OWN, Parameter, parameters
 from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.settings_loader import (
+    StrategyParameters,
+    Tree,
+    load_settings,
+    look_up,
+    merge_overrides,
+    parse_value,
+    shipped_tree,
+    toml_text,
+    validated,
+    with_strategy_parameters,
+    with_values,
+)
 
 
 def command(
@@ -73,7 +73,7 @@ class _Known(msgspec.Struct, frozen=True):
     tree: Tree
     shipped: Tree
     overridden: tuple[str, ...]
-    own: Own
+    own: StrategyParameters
     pending: tuple[str, ...] = ()
 
 
@@ -81,8 +81,8 @@ def _change(place: Home, texts: dict[str, str], minutes: float | None, as_json: 
     own = _known(place.root, strategy=True).own if any(f"{OWN}." in key for key in texts) else ()
     values = {key: parse_value(key, text, own) for key, text in texts.items()}
     try:
-        changes = tuple((key, shown(value)) for key, value in values.items())
-        said, running = give(place.root, SetSettings(changes=changes, minutes=minutes)).text, True
+        changes = tuple((key, toml_text(value)) for key, value in values.items())
+        said, running = send_command(place.root, SetSettings(changes=changes, minutes=minutes)).text, True
     except NotReached:
         if minutes is not None:
             raise
@@ -92,12 +92,12 @@ def _change(place: Home, texts: dict[str, str], minutes: float | None, as_json: 
         print_json({"changed": values, "running": running, "text": said})
 
 
-def _override(place: Home, values: dict[str, Any], own: Own) -> str:
+def _override(place: Home, values: dict[str, Any], own: StrategyParameters) -> str:
     prepare(place)
     loaded = load_settings(place.root)
     validated(with_values(loaded.tree, values.items()), "set", own)
-    write_overrides(place.overrides, overrides_after(loaded.overrides, loaded.file_tree, values.items(), own))
-    changed = ", ".join(f"{key} = {shown(value)}" for key, value in values.items())
+    write_overrides(place.overrides, merge_overrides(loaded.overrides, loaded.file_tree, values.items(), own))
+    changed = ", ".join(f"{key} = {toml_text(value)}" for key, value in values.items())
     return f"{changed}: no engine is running, in force from the next start"
 
 
@@ -110,7 +110,7 @@ def _show(place: Home, words: list[str], as_json: bool) -> None:
         for row in rows:
             print(_explained(row, known))
     else:
-        print_table([(row.key, shown(look_up(known.tree, row.key)), row.unit, row.meaning) for row in rows])
+        print_table([(row.key, toml_text(look_up(known.tree, row.key)), row.unit, row.meaning) for row in rows])
 
 
 def _chosen(words: list[str], known: dict[str, Parameter]) -> list[Parameter]:
@@ -136,19 +136,24 @@ def _elsewhere(word: str) -> bool:
 
 def _known(home: Path, *, strategy: bool) -> _Known:
     try:
-        now = ask(home, AskSettings())
+        now = ask_engine(home, SettingsQuery())
     except NotReached:
         loaded = load_settings(home)
         own = _declared(loaded.settings, home) if strategy else ()
-        return _Known(with_own(loaded.tree, own), with_own(shipped_tree(), own), tuple(loaded.overrides), own)
-    assert isinstance(now, SettingsNow)
+        return _Known(
+            with_strategy_parameters(loaded.tree, own),
+            with_strategy_parameters(shipped_tree(), own),
+            tuple(loaded.overrides),
+            own,
+        )
+    assert isinstance(now, SettingsReply)
     tree: Tree = msgspec.msgpack.decode(now.tree)
-    return _Known(tree, with_own(shipped_tree(), now.own), now.overridden, now.own, now.pending)
+    return _Known(tree, with_strategy_parameters(shipped_tree(), now.own), now.overridden, now.own, now.pending)
 
 
-def _declared(settings: Settings, home: Path) -> Own:
+def _declared(settings: Settings, home: Path) -> StrategyParameters:
     """What the strategy of the settings declares; where its file cannot be read, its parameters are one row that says nothing."""
-    from quarterdeck.core.strategy.load import strategy_parameters
+    from quarterdeck.core.strategy.strategy_loader import strategy_parameters
 
     try:
         return strategy_parameters(settings.strategy, home)
@@ -162,6 +167,6 @@ def _explained(row: Parameter, known: _Known) -> str:
     source = ", set while running" if row.key in known.overridden else ""
     source += ", waits for the next start" if row.key in known.pending else ""
     return (
-        f"{row.key} = {shown(now)}{f' {row.unit}' if row.unit else ''}{source}\n"
-        f"    {row.meaning}; {row.allowed}; shipped as {shown(shipped)}; takes effect {row.takes_effect}\n"
+        f"{row.key} = {toml_text(now)}{f' {row.unit}' if row.unit else ''}{source}\n"
+        f"    {row.meaning}; {row.allowed}; shipped as {toml_text(shipped)}; takes effect {row.takes_effect}\n"
     )

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from quarterdeck.cli.engine_line import NotReached, talk
+from quarterdeck.cli.engine_client import NotReached, with_engine
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
 from quarterdeck.core.clock.wall import WallClock, iso
-from quarterdeck.core.link.client import SocketClient
-from quarterdeck.core.model.errors import NoEngineError, VerdictError
+from quarterdeck.core.link.link_client import SocketClient
+from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import DeskView, EngineHealth, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
 from quarterdeck.core.settings.home import Home, resolve_home
@@ -33,33 +33,35 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """
     place = resolve_home(home)
     try:
-        snapshot = talk(place.root, _fresh_snapshot, watch=True)
+        snapshot = with_engine(place.root, _fresh_snapshot, watch=True)
     except NotReached as error:
         last = last_heartbeat(place)
         if as_json:
             print_json({"running": False, "last": last})
-        raise NoEngineError(f"{error}{_said(last)}", what_to_do=error.what_to_do) from error
+        raise EngineNotRunningError(f"{error}{_said(last)}", what_to_do=error.what_to_do) from error
     wrong = problems(snapshot)
     print("\n".join(lines(snapshot, wrong)))
     if as_json:
         print_json({"running": True, "ok": not wrong, "wrong": wrong, **figures(snapshot)})
     if wrong:
-        raise VerdictError("; ".join(wrong))
+        raise CheckFailedError("; ".join(wrong))
 
 
 def problems(snapshot: Snapshot) -> list[str]:
     """What is wrong, worst first, each in one phrase; what the operator himself stopped is not."""
     desk, engine = snapshot.desk, snapshot.engine
-    found = [f"{reason.code}: {reason.text or reason.way_back}" for reason in desk.reasons if reason.code not in _OPERATORS_OWN]
+    found = [
+        f"{reason.code}: {reason.text or reason.clears_when}" for reason in desk.reasons if reason.code not in _OPERATORS_OWN
+    ]
     known = {reason.code for reason in desk.reasons}
-    if desk.without_stop:
-        found.append(f"{desk.without_stop} without a stop at the broker")
-    if desk.unknown_fates and "unknown_fate" not in known:
-        found.append(f"{desk.unknown_fates} of unknown fate")
-    if desk.book_agrees is False:
+    if desk.positions_without_stop:
+        found.append(f"{desk.positions_without_stop} without a stop at the broker")
+    if desk.unconfirmed_orders and "unknown_fate" not in known:
+        found.append(f"{desk.unconfirmed_orders} of unknown fate")
+    if desk.positions_match is False:
         found.append("desk and broker do not agree")
-    if not engine.feed_up and "feed" not in known:
-        found.append(f"feed down: {engine.feed_why}")
+    if not engine.connection_up and "feed" not in known:
+        found.append(f"feed down: {engine.connection_reason}")
     if not engine.journal_writable and "journal" not in known:
         found.append("the journal cannot be written")
     if not engine.scanning_up and "degraded" not in known:
@@ -72,7 +74,7 @@ def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
     text = [_run(snapshot), _account(snapshot.desk), _holdings(snapshot.desk), _machine(snapshot.engine)]
     if snapshot.engine.scanning:
         text.append(f"scanning: {snapshot.engine.scanning}")
-    unknown = [order for order in snapshot.desk.orders if order.fate == "unknown"]
+    unknown = [order for order in snapshot.desk.orders if order.order_status == "unknown"]
     text += [f"unknown: {order.client_id} {order.what} {order.symbol} {order.lots:g}" for order in unknown]
     return text + ([f"wrong: {what}" for what in wrong] or ["all is well"])
 
@@ -90,12 +92,12 @@ def figures(snapshot: Snapshot) -> dict[str, Any]:
         "equity_money": desk.equity_money,
         "day_result_money": desk.day_result_money,
         "open_risk_money": desk.risk.open_money,
-        "all_stops_money": desk.risk.all_stops_money,
-        "all_stops_weekend_money": desk.risk.all_stops_weekend_money,
+        "all_stops_money": desk.risk.gap_risk_money,
+        "all_stops_weekend_money": desk.risk.weekend_gap_risk_money,
         "positions": _ours(desk),
-        "foreign": desk.foreign,
-        "without_stop": desk.without_stop,
-        "unknown_fates": [order.client_id for order in desk.orders if order.fate == "unknown"],
+        "foreign": desk.external_count,
+        "without_stop": desk.positions_without_stop,
+        "unknown_fates": [order.client_id for order in desk.orders if order.order_status == "unknown"],
         "tape_seq": engine.tape_seq,
         "tape_bytes_day": engine.tape_bytes_day,
         "replay_fraction": engine.replay_fraction,
@@ -131,13 +133,13 @@ def _account(desk: DeskView) -> str:
 
 
 def _holdings(desk: DeskView) -> str:
-    book = "unknown" if desk.book_agrees is None else "agrees" if desk.book_agrees else "DOES NOT AGREE"
-    counts = f"without stop {desk.without_stop}; unknown fate {desk.unknown_fates}"
-    return f"positions {_ours(desk)} ours, {desk.foreign} not ours; {counts}; book {book}"
+    book = "unknown" if desk.positions_match is None else "agrees" if desk.positions_match else "DOES NOT AGREE"
+    counts = f"without stop {desk.positions_without_stop}; unknown fate {desk.unconfirmed_orders}"
+    return f"positions {_ours(desk)} ours, {desk.external_count} not ours; {counts}; book {book}"
 
 
 def _machine(engine: EngineHealth) -> str:
-    feed = "up" if engine.feed_up else f"DOWN ({engine.feed_why})"
+    feed = "up" if engine.connection_up else f"DOWN ({engine.connection_reason})"
     tape = f"tape at {engine.tape_seq}, {engine.tape_bytes_day / 1e6:.1f} MB a day"
     return f"feed {feed}; {tape}; journal {engine.journal_lag_ms:.0f} ms behind; loop {engine.loop_lag_ms:.0f} ms late"
 
@@ -153,7 +155,7 @@ async def _fresh_snapshot(client: SocketClient) -> Snapshot:
                     return event
     except TimeoutError as error:
         what = f"the engine answers, and shows nothing for {_SNAPSHOT_S:g} s"
-        raise VerdictError(what, what_to_do="look at its log; it may still be starting") from error
+        raise CheckFailedError(what, what_to_do="look at its log; it may still be starting") from error
 
 
 def _said(last: dict[str, Any] | None) -> str:

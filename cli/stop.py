@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.order import carry
+from quarterdeck.cli.order import run_command
 from quarterdeck.core.model.commands import StopEngine
 from quarterdeck.core.model.errors import UsageError
 
@@ -18,8 +18,8 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the engine. Without an option `engine.shutdown` says what becomes of open positions."""
+    """End the engine. Without an option `engine.shutdown_action` says what becomes of open positions."""
     if flatten and keep:
         raise UsageError("--flatten and --keep contradict each other", what_to_do="choose one")
     policy: Literal["settings", "flatten", "keep"] = "flatten" if flatten else "keep" if keep else "settings"
-    carry(StopEngine(policy=policy, why="stop command"), home, as_json=as_json)
+    run_command(StopEngine(policy=policy, why="stop command"), home, as_json=as_json)

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from quarterdeck.cli.option_parsing import parse_days, parse_pairs, parse_rates, parse_settings
 from quarterdeck.cli.options import FromOption, HomeOption, JsonOption, PairsOption, ProgressOption, RateOption, ToOption
 from quarterdeck.cli.output import print_json
-from quarterdeck.cli.parsing import parse_days, parse_pairs, parse_rates, parse_settings
-from quarterdeck.cli.progress import INTERRUPTED, Meter, stoppable
+from quarterdeck.cli.progress import EXIT_INTERRUPTED, ProgressMeter, interruptible
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.settings.home import Home, resolve_home
 
@@ -53,19 +53,19 @@ def command(
     if first and days is not None:
         raise UsageError("--from and --days both say where to begin", what_to_do="leave one of them out")
     back = _DAYS if days is None else days
-    with stoppable(told=progress) as meter:
+    with interruptible(told=progress) as meter:
         if data:
             folders = tuple(folder.expanduser().absolute() for folder in data)
             found = _over_data(where, folders, parse_days(first, last), back, pairs, parse_rates(rate or []), changes, meter)
         else:
             found = _over_tape(where, back, number, parse_rates(rate or []), changes, meter)
     from quarterdeck.cli.whatif_text import lines
-    from quarterdeck.core.backtest.whatif import as_plain
+    from quarterdeck.core.backtest.whatif import whatif_json
 
     print("\n".join(lines(found)))
     if as_json:
-        print_json(as_plain(found))
-    raise typer.Exit(0 if found.as_is.complete and found.changed.complete else INTERRUPTED)
+        print_json(whatif_json(found))
+    raise typer.Exit(0 if found.as_is.complete and found.changed.complete else EXIT_INTERRUPTED)
 
 
 def _over_data(
@@ -76,39 +76,39 @@ def _over_data(
     pairs: str | None,
     rates: dict[str, float],
     changes: list[tuple[str, Any]],
-    meter: Meter,
+    meter: ProgressMeter,
 ) -> Any:
-    from quarterdeck.cli.backtest_run import Order, prepared
-    from quarterdeck.core.backtest.settings import wished_settings, with_changes
-    from quarterdeck.core.backtest.whatif import over_candles, refuse_the_same
+    from quarterdeck.cli.backtest_run import BacktestRequest, prepare_backtest
+    from quarterdeck.core.backtest.backtest_settings import settings_for_backtest, with_changes
+    from quarterdeck.core.backtest.whatif import refuse_no_change, whatif_on_candles
     from quarterdeck.core.data.recording import last_day
-    from quarterdeck.core.strategy.load import load_strategy
+    from quarterdeck.core.strategy.strategy_loader import load_strategy
 
     values = (("desk.pairs", list(parse_pairs(pairs))),) if pairs is not None else ()
-    settings = wished_settings(home, None, values)
-    refuse_the_same(settings, with_changes(settings, changes), changes)
+    settings = settings_for_backtest(home, None, values)
+    refuse_no_change(settings, with_changes(settings, changes), changes)
     first, last = days
     if first is None:
         last = last or last_day(folders, settings.desk.pairs)
         first = last - timedelta(days=math.ceil(back) - 1)
-    order = Order(home=home, folders=folders, days=(first, last), rates=rates, settings_file=None, values=values)
-    ready = prepared(order)
+    order = BacktestRequest(home=home, folders=folders, days=(first, last), rates=rates, settings_file=None, values=values)
+    ready = prepare_backtest(order)
     other = load_strategy(with_changes(ready.settings, changes), home.root)
-    return over_candles(ready.market, ready.settings, ready.strategy, other, changes, meter)
+    return whatif_on_candles(ready.market, ready.settings, ready.strategy, other, changes, meter)
 
 
 def _over_tape(
-    home: Home, days: float, number: int | None, rates: dict[str, float], changes: list[tuple[str, Any]], meter: Meter
+    home: Home, days: float, number: int | None, rates: dict[str, float], changes: list[tuple[str, Any]], meter: ProgressMeter
 ) -> Any:
-    from quarterdeck.core.backtest.taped import stretch_of
-    from quarterdeck.core.backtest.whatif import over_tape
-    from quarterdeck.core.journal.tape import TapeReader
+    from quarterdeck.core.backtest.tape_market import load_tape_market
+    from quarterdeck.core.backtest.whatif import whatif_on_tape
+    from quarterdeck.core.journal.tape_reader import TapeReader
     from quarterdeck.core.model.units import DAY_NS
-    from quarterdeck.core.strategy.load import load_strategy
+    from quarterdeck.core.strategy.strategy_loader import load_strategy
 
     with TapeReader(home.journal) as reader:
         run = reader.run(number)
         (last,) = reader.rows("SELECT coalesce(max(at_utc_ns), 0) FROM tape WHERE run = ?", run.run)[0]
-        stretch = stretch_of(reader, run, from_utc_ns=int(last - days * DAY_NS), rates=rates)
+        stretch = load_tape_market(reader, run, from_utc_ns=int(last - days * DAY_NS), rates=rates)
     strategy = load_strategy(stretch.settings, home.root)
-    return over_tape(stretch, strategy, changes, meter)
+    return whatif_on_tape(stretch, strategy, changes, meter)

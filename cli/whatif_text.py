@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from quarterdeck.core.backtest.decided import Fate, Moved, PositionEffect
-from quarterdeck.core.backtest.whatif import Reality, WhatIf
+from quarterdeck.core.backtest.decision_diff import PositionEffect, PositionOutcome, ReasonChange
+from quarterdeck.core.backtest.whatif import BaselineDeviation, WhatIf
 from quarterdeck.core.clock.wall import iso
 
 _FIGURES = {
@@ -75,7 +75,7 @@ def _decisions(found: WhatIf) -> list[str]:
     return told
 
 
-def _moved(by: Sequence[Moved]) -> str:
+def _moved(by: Sequence[ReasonChange]) -> str:
     parts = [f"{one.count} x {one.was} -> {one.now}" for one in by[:_MOVED_SHOWN]]
     if len(by) > _MOVED_SHOWN:
         parts.append(f"{sum(one.count for one in by[_MOVED_SHOWN:])} x others")
@@ -101,7 +101,7 @@ def _name(row: PositionEffect) -> str:
     return f"{row.symbol} {row.side.word} {_when(row.opened_utc_ns)}{'' if row.real else ' (not really)'}"
 
 
-def _fate(fate: Fate | None) -> str:
+def _fate(fate: PositionOutcome | None) -> str:
     if fate is None:
         return "never opened"
     money = "?" if fate.net_money is None else f"{fate.net_money:+,.2f}"
@@ -111,7 +111,7 @@ def _fate(fate: Fate | None) -> str:
     return f"open {fate.lots:g}, {stop}, {money}"
 
 
-def _reality(seen: Reality, currency: str) -> list[str]:
+def _reality(seen: BaselineDeviation, currency: str) -> list[str]:
     head = f"really    {seen.trades} trades closed, {seen.net_money:+,.2f} {currency}"
     near = f"the run as is made {seen.same} of them to the ticket and {seen.same_signals} of the same signals"
     told = ["", f"{head}; {near}, {seen.replayed_net_money:+,.2f}"]

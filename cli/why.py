@@ -1,4 +1,4 @@
-"""`quarterdeck why`: why the desk traded, or did not, with each number beside its threshold."""
+"""`quarterdeck bar_verdicts`: why the desk traded, or did not, with each number beside its threshold."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated
 import msgspec
 import typer
 
+from quarterdeck.cli.option_parsing import parse_pairs
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
-from quarterdeck.cli.parsing import parse_pairs
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.settings.home import resolve_home
-from quarterdeck.core.study.reading import last_bars
-from quarterdeck.core.study.why import BarStory, parse_bar, reasons, why
+from quarterdeck.core.study.queries import last_judged_bars
+from quarterdeck.core.study.why_not import BarVerdicts, bar_verdicts, parse_bar, refusals_per_reason
 
 
 def command(
@@ -32,12 +32,12 @@ def command(
     symbol = parse_pairs(pair)[0] if pair else ""
     with TapeReader(resolve_home(home).journal) as reader:
         run = reader.run(number)
-        refused = reasons(reader, run, symbol=symbol)
+        refused = refusals_per_reason(reader, run, symbol=symbol)
         if bar:
-            stories = list(why(reader, symbol, parse_bar(bar), run=number))
+            stories = list(bar_verdicts(reader, symbol, parse_bar(bar), run=number))
         else:
-            found = last_bars(reader, run, symbol=symbol, reason=reason, count=last, candidates_only=not everything)
-            stories = [story for name, opened in found for story in why(reader, name, opened, run=run.run)]
+            found = last_judged_bars(reader, run, symbol=symbol, reason=reason, count=last, candidates_only=not everything)
+            stories = [story for name, opened in found for story in bar_verdicts(reader, name, opened, run=run.run)]
     for story in stories:
         print("\n".join(story.lines()) + "\n")
     if not stories:
@@ -48,7 +48,7 @@ def command(
         print_json({"run": run.run, "refusals": refused, "bars": [_plain(story) for story in stories]})
 
 
-def _plain(story: BarStory) -> dict[str, object]:
+def _plain(story: BarVerdicts) -> dict[str, object]:
     plain: dict[str, object] = msgspec.to_builtins(story)
     last = story.last
     return plain | {"outcome": last.outcome if last else "", "reason": last.reason if last else ""}

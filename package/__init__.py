@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quarterdeck.core.model.candles import Candles, FloatArray
-    from quarterdeck.core.model.market import Instrument, Side
+    from quarterdeck.core.model.market_data import Instrument, Side
     from quarterdeck.core.model.signals import Check
     from quarterdeck.core.settings.schema import number
+    from quarterdeck.core.strategy.indicators import atr, ema, recursive_bars
     from quarterdeck.core.strategy.interface import BoolArray, Columns, Decision, Strategy
-    from quarterdeck.core.strategy.talib_light import atr, ema, recursive_bars
-    from quarterdeck.core.strategy.windows import lagged, onto_m15
+    from quarterdeck.core.strategy.rolling import lagged, onto_m15
 
 __all__ = [
     "BoolArray",
@@ -41,8 +41,8 @@ __all__ = [
 
 _HOMES = {
     "Candles": "core.model.candles",
-    "Instrument": "core.model.market",
-    "Side": "core.model.market",
+    "Instrument": "core.model.market_data",
+    "Side": "core.model.market_data",
     "Check": "core.model.signals",
     "number": "core.settings.schema",
     "BoolArray": "core.strategy.interface",
@@ -50,11 +50,11 @@ _HOMES = {
     "Decision": "core.strategy.interface",
     "Strategy": "core.strategy.interface",
     "FloatArray": "core.model.candles",
-    "atr": "core.strategy.talib_light",
-    "ema": "core.strategy.talib_light",
-    "recursive_bars": "core.strategy.talib_light",
-    "lagged": "core.strategy.windows",
-    "onto_m15": "core.strategy.windows",
+    "atr": "core.strategy.indicators",
+    "ema": "core.strategy.indicators",
+    "recursive_bars": "core.strategy.indicators",
+    "lagged": "core.strategy.rolling",
+    "onto_m15": "core.strategy.rolling",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from quarterdeck.cli.entry import main
+from quarterdeck.cli.program_entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

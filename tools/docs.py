@@ -42,12 +42,18 @@ its keys are only added to, never renamed or removed.
 
 def settings_page() -> str:
     """docs/settings.md: every parameter with its shipped value."""
-    from quarterdeck.core.settings.load import look_up, shipped_settings, shipped_tree, shown, with_own
     from quarterdeck.core.settings.parameters import meaning_of, parameters, sections
-    from quarterdeck.core.strategy.load import strategy_parameters
+    from quarterdeck.core.settings.settings_loader import (
+        look_up,
+        shipped_settings,
+        shipped_tree,
+        toml_text,
+        with_strategy_parameters,
+    )
+    from quarterdeck.core.strategy.strategy_loader import strategy_parameters
 
     own = strategy_parameters(shipped_settings().strategy)
-    tree = with_own(shipped_tree(), own)
+    tree = with_strategy_parameters(shipped_tree(), own)
     origin = "Written by `make docs` from the settings' own types and the shipped `settings.toml`."
     parts = [f"# Settings\n\n{origin} `quarterdeck set KEY` says the same.\n"]
     head = "| key | shipped | allowed | meaning | takes effect |\n|---|---|---|---|---|\n"
@@ -55,7 +61,7 @@ def settings_page() -> str:
         parts.append(f"\n## {section}\n\n{meaning_of(section)}\n\n{head}")
         for row in parameters(own).values():
             if row.section == section:
-                cells = (f"`{row.key}`", f"`{shown(look_up(tree, row.key))}`", row.allowed, row.meaning, row.takes_effect)
+                cells = (f"`{row.key}`", f"`{toml_text(look_up(tree, row.key))}`", row.allowed, row.meaning, row.takes_effect)
                 parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n")
     return "".join(parts)
 
@@ -87,7 +93,7 @@ def main() -> int:
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8", newline="\n")
             print(f"wrote {name}")
-    return subprocess.call([sys.executable, "-m", "tests.tui.pictures"], cwd=CHECKOUT)
+    return subprocess.call([sys.executable, "-m", "tests.tui.screen_pictures"], cwd=CHECKOUT)
 
 
 def _help(*words: str) -> str:

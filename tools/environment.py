@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tools.pythons import Python, SetupError, choose, dotted, probe
+from tools.find_python import Python, SetupError, choose, dotted, probe
 
 RUN_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"

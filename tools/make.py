@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tools.environment import Environment
-from tools.pythons import SetupError
+from tools.find_python import SetupError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOCKED = (
@@ -64,7 +64,7 @@ def types(environment: Environment, _arguments: Sequence[str]) -> int:
 def laws(environment: Environment, arguments: Sequence[str]) -> int:
     """The laws and the house rules, alone."""
     environment.ensure(dev=True)
-    return _python(environment, "-m", "pytest", "-q", "tests/laws", "tests/test_tidy.py", *arguments)
+    return _python(environment, "-m", "pytest", "-q", "tests/laws", "tests/test_code_rules.py", *arguments)
 
 
 def soak(environment: Environment, arguments: Sequence[str]) -> int:

@@ -12,24 +12,24 @@ from quarterdeck.core.link.messages import ReplayControl
 from quarterdeck.core.model.commands import Pause
 from quarterdeck.core.model.snapshot import DeskView, PositionView
 from quarterdeck.tui.palette import Palette
-from quarterdeck.tui.screens.backtest import BacktestPage
-from quarterdeck.tui.screens.chart import ChartPage
-from quarterdeck.tui.screens.desk import DeskScreen
-from quarterdeck.tui.screens.flatten import FlattenDialog
-from quarterdeck.tui.screens.help import HelpDialog
-from quarterdeck.tui.screens.journal import JournalPage, MetricsPage, StoryPage
-from quarterdeck.tui.screens.lists import HealthPage, ListPage, NewsPage, VerdictPage, WhyPage
-from quarterdeck.tui.screens.page import Page, SidePage
-from quarterdeck.tui.screens.questions import (
+from quarterdeck.tui.screens.backtest_page import BacktestPage
+from quarterdeck.tui.screens.base_page import Page, SidePage
+from quarterdeck.tui.screens.chart_page import ChartPage
+from quarterdeck.tui.screens.desk_screen import DeskScreen
+from quarterdeck.tui.screens.flatten_dialog import FlattenDialog
+from quarterdeck.tui.screens.help_dialog import HelpDialog
+from quarterdeck.tui.screens.journal_pages import JournalPage, MetricsPage, TimelinePage
+from quarterdeck.tui.screens.list_pages import HealthPage, ListPage, NewsPage, VerdictPage, WhyPage
+from quarterdeck.tui.screens.order_dialogs import (
     MoveStopDialog,
     StopDialog,
-    close_question,
-    group_question,
-    rearm_question,
-    resolve_question,
-    resume_question,
+    close_dialog,
+    close_group_dialog,
+    reset_drawdown_dialog,
+    resolve_dialog,
+    resume_dialog,
 )
-from quarterdeck.tui.screens.tweak import TweakPage
+from quarterdeck.tui.screens.settings_page import SettingsPage
 from quarterdeck.tui.view.lines import plain_of
 
 if TYPE_CHECKING:
@@ -72,15 +72,15 @@ class Actions:
 
     def do_pause(self) -> None:
         """Pause at once: no question stands between an operator and less risk."""
-        self._app.run_worker(self._app.give(Pause(), "pause"), exit_on_error=False)
+        self._app.run_worker(self._app.send_command(Pause(), "pause"), exit_on_error=False)
 
     def do_resume(self) -> None:
         """Ask, then resume."""
-        self._app.push_screen(resume_question(self._app.glyphs))
+        self._app.push_screen(resume_dialog(self._app.glyphs))
 
     def do_rearm(self) -> None:
         """Ask, then accept a drawdown."""
-        self._app.push_screen(rearm_question(self._app.glyphs))
+        self._app.push_screen(reset_drawdown_dialog(self._app.glyphs))
 
     def do_stop(self) -> None:
         """Ask, then end the engine."""
@@ -94,7 +94,7 @@ class Actions:
     def do_close(self) -> None:
         """Close the chosen position."""
         if (view := self._chosen_position()) is not None:
-            self._app.push_screen(close_question(view, self._app.glyphs))
+            self._app.push_screen(close_dialog(view, self._app.glyphs))
 
     def ask_close(self, position_id: int) -> None:
         """Close one position, by its id."""
@@ -104,7 +104,7 @@ class Actions:
             else None
         )
         if view is not None:
-            self._app.push_screen(close_question(view, self._app.glyphs))
+            self._app.push_screen(close_dialog(view, self._app.glyphs))
 
     def do_move_stop(self) -> None:
         """Move the stop of the chosen position."""
@@ -114,21 +114,21 @@ class Actions:
         if view.ours:
             self._app.push_screen(MoveStopDialog(view))
         else:
-            self._app.say("not ours: its stop is left alone")
+            self._app.show_message("not ours: its stop is left alone")
 
     def do_close_group(self) -> None:
         """Close some."""
-        question = group_question(self._desk, self._app.glyphs) if self._desk is not None else None
+        question = close_group_dialog(self._desk, self._app.glyphs) if self._desk is not None else None
         if question is not None:
             self._app.push_screen(question)
 
     def do_resolve(self) -> None:
         """Your word on an unknown fate, the oldest first."""
         desk = self._desk
-        unknown = [order for order in desk.orders if order.fate == "unknown"] if desk is not None else []
+        unknown = [order for order in desk.orders if order.order_status == "unknown"] if desk is not None else []
         if desk is not None and unknown:
             oldest = min(unknown, key=lambda order: order.sent_utc_ns)
-            self._app.push_screen(resolve_question(oldest, desk, self._app.glyphs))
+            self._app.push_screen(resolve_dialog(oldest, desk, self._app.glyphs))
 
     def _chosen_position(self) -> PositionView | None:
         screen, desk = self._app.screen_below, self._desk
@@ -138,14 +138,14 @@ class Actions:
         view = next((view for view in desk.positions if kind == "position" and str(view.position_id) == number), None)
         if view is None or screen.front != "positions":
             screen.bring("positions")
-            self._app.say("choose a position, then press the key again")
+            self._app.show_message("choose a position, then press the key again")
             return None
         return view
 
     # ---------------------------------------------------------------------------------------------------------- replay
     async def do_replay_toggle(self) -> None:
         """Run or hold."""
-        await self._app.steer_replay(ReplayControl(action="play" if self._speed_now == 0 else "pause"))
+        await self._app.control_replay(ReplayControl(action="play" if self._speed_now == 0 else "pause"))
 
     async def do_replay_slower(self) -> None:
         """Half the speed."""
@@ -157,15 +157,15 @@ class Actions:
 
     async def do_replay_step(self) -> None:
         """One bar."""
-        await self._app.steer_replay(ReplayControl(action="step_bar"))
+        await self._app.control_replay(ReplayControl(action="step_bar"))
 
     async def do_replay_trade(self) -> None:
         """To the next trade."""
-        await self._app.steer_replay(ReplayControl(action="next_trade"))
+        await self._app.control_replay(ReplayControl(action="next_trade"))
 
     async def do_replay_refusal(self) -> None:
         """To the next refusal."""
-        await self._app.steer_replay(ReplayControl(action="next_refusal"))
+        await self._app.control_replay(ReplayControl(action="next_refusal"))
 
     @property
     def _speed_now(self) -> float | None:
@@ -180,7 +180,7 @@ class Actions:
         now = wished if number < since + SNAPSHOTS_TO_ANSWER else self._speed_now or SPEED_UNKNOWN
         wanted = min(max(now * factor, 0.25), 1_000_000.0)
         self._wished = (number, wanted)
-        await self._app.steer_replay(ReplayControl(action="speed", speed=wanted))
+        await self._app.control_replay(ReplayControl(action="speed", speed=wanted))
 
     # ------------------------------------------------------------------------------------------------------ the screen
     def do_help(self) -> None:
@@ -200,9 +200,9 @@ class Actions:
 
     def do_theme(self) -> None:
         """The next of our themes."""
-        names = self._app.own_themes
+        names = self._app.theme_names
         here = names.index(self._app.theme) if self._app.theme in names else -1
-        self._app.wear(names[(here + 1) % len(names)])
+        self._app.set_theme(names[(here + 1) % len(names)])
 
     def do_copy(self) -> None:
         """What is selected, else the chosen row, to the clipboard."""
@@ -214,16 +214,16 @@ class Actions:
             text = plain_of(body[min(panel.cursor_row, len(body) - 1)]).strip() if body else ""
         if text:
             self._app.copy_to_clipboard(text)
-            self._app.say("copied")
+            self._app.show_message("copied")
 
     # ----------------------------------------------------------------------------------------------------------- pages
     def do_tweak(self) -> None:
         """Parameters."""
-        self.open_tweak("")
+        self.open_settings("")
 
-    def open_tweak(self, key: str) -> None:
+    def open_settings(self, key: str) -> None:
         """Parameters, at one of them."""
-        self.open_page(TweakPage(key))
+        self.open_page(SettingsPage(key))
 
     def do_why(self) -> None:
         """The ledger of the chosen pair, at the bar of the chosen candidate where one is chosen."""
@@ -275,7 +275,7 @@ class Actions:
             return screen.chosen_symbol
         if isinstance(screen, WhyPage | VerdictPage | ChartPage):
             return screen.symbol
-        if isinstance(screen, StoryPage):
+        if isinstance(screen, TimelinePage):
             return screen.trade.symbol
         return self._desk.pairs[0].symbol if self._desk is not None and self._desk.pairs else ""
 

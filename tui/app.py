@@ -18,38 +18,38 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from quarterdeck.core.link.client import LinkClient
+from quarterdeck.core.link.link_client import LinkClient
 from quarterdeck.core.link.messages import (
-    AnswerBody,
-    AskLog,
-    Bye,
-    Cannot,
     CommandResult,
+    LinkBye,
     LinkState,
-    LogNow,
-    Question,
+    LogQuery,
+    LogReply,
+    QueryBody,
+    QueryFailed,
     ReplayControl,
+    ReplyBody,
 )
 from quarterdeck.core.model.commands import Command, StopEngine
 from quarterdeck.core.model.errors import QuarterdeckError
 from quarterdeck.core.model.snapshot import Snapshot
-from quarterdeck.core.settings.schema import Ui
+from quarterdeck.core.settings.schema import UiSection
 from quarterdeck.tui.actions import Actions
-from quarterdeck.tui.bench import Bench
-from quarterdeck.tui.child import Commands, HomeCommands
-from quarterdeck.tui.collector import let_closed_screens_go, spare_the_collector
-from quarterdeck.tui.driver import HardenedApp
-from quarterdeck.tui.keys import ACTIONS, BY_ID, Action, keymap
-from quarterdeck.tui.memory import DeskMemory
-from quarterdeck.tui.palette import DeskCommands
-from quarterdeck.tui.screens.desk import DeskScreen
+from quarterdeck.tui.backtest_job import BacktestJob
+from quarterdeck.tui.command_process import CommandRunner, HomeCommandRunner
+from quarterdeck.tui.gc_tuning import freeze_garbage_collector, release_closed_screens
+from quarterdeck.tui.keys import ACTIONS, BY_ID, Action, keymap_with
+from quarterdeck.tui.palette import DeskCommandProvider
+from quarterdeck.tui.screen_state import ScreenState
+from quarterdeck.tui.screens.base_page import Page
+from quarterdeck.tui.screens.desk_screen import DeskScreen
 from quarterdeck.tui.screens.dialog import Dialog
-from quarterdeck.tui.screens.page import Page
-from quarterdeck.tui.screens.tweak import TweakPage
+from quarterdeck.tui.screens.settings_page import SettingsPage
 from quarterdeck.tui.terminal import needs_ascii
-from quarterdeck.tui.themes import DEFAULT, LEAN, load_themes, look_defaults
+from quarterdeck.tui.terminal_driver import HardenedApp
+from quarterdeck.tui.themes import DEFAULT, SLOW_LINE_THEME, load_themes, look_defaults
 from quarterdeck.tui.view.lines import ASCII, UNICODE
-from quarterdeck.tui.view.status import title_words
+from quarterdeck.tui.view.status_lines import title_words
 from quarterdeck.tui.widgets.field import Field
 
 EVENTS_AT_ONCE = 200
@@ -83,24 +83,26 @@ class DeskApp(HardenedApp):
     TITLE = "Quarterdeck"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    COMMANDS: ClassVar[set[Any]] = {DeskCommands}
+    COMMANDS: ClassVar[set[Any]] = {DeskCommandProvider}
     BINDINGS: ClassVar[list[BindingType]] = _bindings()
     CSS = """
     ToastRack { dock: bottom; }
     CommandPalette SearchIcon { display: none; }
     """
 
-    def __init__(self, client: LinkClient, ui: Ui, *, home: Path | None = None, commands: Commands | None = None) -> None:
+    def __init__(
+        self, client: LinkClient, ui: UiSection, *, home: Path | None = None, commands: CommandRunner | None = None
+    ) -> None:
         """`client` must be ready to yield events; `ui` is the settings' section of the screen."""
         super().__init__()
-        let_closed_screens_go()
+        release_closed_screens()
         self.client = client
         self.ui = ui
-        self.memory = DeskMemory()
-        self.commands = commands or HomeCommands(home)
-        self.bench = Bench(self.commands)
+        self.memory = ScreenState()
+        self.commands = commands or HomeCommandRunner(home)
+        self.bench = BacktestJob(self.commands)
         self.glyphs = ASCII if ui.ascii or needs_ascii(os.environ) else UNICODE
-        self.keymap = keymap(ui.keys)
+        self.keymap = keymap_with(ui.keys)
         self._themes = load_themes(home / "themes" if home is not None else None)
         self._title = ""
         self._stop_ordered = False
@@ -126,13 +128,13 @@ class DeskApp(HardenedApp):
         if wanted not in self.available_themes:
             complaints.append(f"ui.theme: no theme {wanted!r}, {DEFAULT} is worn")
             wanted = DEFAULT
-        if LEAN in self._themes.known and (self.no_color or self.console.color_system == "standard"):
-            wanted = LEAN
+        if SLOW_LINE_THEME in self._themes.known and (self.no_color or self.console.color_system == "standard"):
+            wanted = SLOW_LINE_THEME
         self.theme = wanted
         for text in complaints:
             self.notify(text, severity="warning", markup=False, timeout=15)
         self._take_keys()
-        self.set_interval(1.0 / self.ui.paint_per_s, self.paint)
+        self.set_interval(1.0 / self.ui.max_fps, self.paint)
         self.ticking = self.set_interval(1.0, self.memory.tick)
         self.run_worker(self._listen(), name="link", exit_on_error=False)
 
@@ -158,22 +160,22 @@ class DeskApp(HardenedApp):
                 if first:
                     self.paint()
                     if not self.is_headless:
-                        self.call_after_refresh(spare_the_collector)
-            elif isinstance(event, Bye) and self._stop_ordered:
+                        self.call_after_refresh(freeze_garbage_collector)
+            elif isinstance(event, LinkBye) and self._stop_ordered:
                 self.exit(0, return_code=0, message=f"The engine ended: {event.why}")
             count += 1
             if count % EVENTS_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
     async def _fetch_log(self) -> None:
-        answer = await self.ask(AskLog())
-        if isinstance(answer, LogNow):
+        answer = await self.ask(LogQuery())
+        if isinstance(answer, LogReply):
             self.memory.fill_log(answer.lines)
 
     def _ring(self, snapshot: Snapshot) -> None:
         """Ring the bell when something got worse, so that a window in the background is noticed."""
         desk = snapshot.desk
-        alarm = (desk.unknown_fates + desk.without_stop, desk.state)
+        alarm = (desk.unconfirmed_orders + desk.positions_without_stop, desk.state)
         if alarm[0] > self._alarm[0] or (
             desk.state != self._alarm[1] and desk.state in ("REDUCE_ONLY", "HALTED") and self._alarm[1]
         ):
@@ -195,8 +197,8 @@ class DeskApp(HardenedApp):
                 self._driver.write(f"\x1b]2;{title}\x07")
 
     # --------------------------------------------------------------------------------------------- to and from the engine
-    async def give(self, command: Command, words: str) -> CommandResult | None:
-        """See `Host.give`."""
+    async def send_command(self, command: Command, words: str) -> CommandResult | None:
+        """See `AppInterface.send_command`."""
         number = self.memory.order_given(words)
         self.memory.say(f"{words}: sent")
         self._stop_ordered = self._stop_ordered or isinstance(command, StopEngine)
@@ -213,28 +215,28 @@ class DeskApp(HardenedApp):
             self.notify(result.text, title=f"{words}: refused", severity="warning", markup=False, timeout=12)
         return result
 
-    async def ask(self, question: Question) -> AnswerBody:
-        """See `Host.ask`."""
+    async def ask(self, question: QueryBody) -> ReplyBody:
+        """See `AppInterface.ask`."""
         try:
             return await self.client.ask(question)
         except QuarterdeckError as error:
-            return Cannot(why=error.one_line())
+            return QueryFailed(why=error.one_line())
 
-    async def steer_replay(self, control: ReplayControl) -> None:
-        """See `Host.steer_replay`."""
+    async def control_replay(self, control: ReplayControl) -> None:
+        """See `AppInterface.control_replay`."""
         try:
             await self.client.control(control)
         except QuarterdeckError as error:
-            self.say(error.one_line())
+            self.show_message(error.one_line())
 
-    def say(self, text: str) -> None:
-        """See `Host.say`."""
+    def show_message(self, text: str) -> None:
+        """See `AppInterface.show_message`."""
         self.memory.say(text)
         self.paint()
 
     # -------------------------------------------------------------------------------------------------------- actions
-    def offered(self) -> list[Action]:
-        """See `Host.offered`."""
+    def available_actions(self) -> list[Action]:
+        """See `AppInterface.available_actions`."""
         return [action for action in ACTIONS if self.can(action.id)]
 
     @property
@@ -244,9 +246,9 @@ class DeskApp(HardenedApp):
 
     def can(self, action_id: str) -> bool:
         """Whether a key does something now: under a dialog, only flatten does."""
-        return action_id == "flatten" if isinstance(self.screen, ModalScreen) else self.makes_sense(action_id)
+        return action_id == "flatten" if isinstance(self.screen, ModalScreen) else self.is_available(action_id)
 
-    def makes_sense(self, action_id: str) -> bool:
+    def is_available(self, action_id: str) -> bool:
         """Whether an action does something on the screen below any dialog."""
         action = BY_ID[action_id]
         snapshot = self.memory.snapshot
@@ -261,10 +263,10 @@ class DeskApp(HardenedApp):
             case "close" | "close_group" | "move_stop":
                 return desk is not None and bool(desk.positions)
             case "resolve":
-                return desk is not None and any(order.fate == "unknown" for order in desk.orders)
+                return desk is not None and any(order.order_status == "unknown" for order in desk.orders)
             case _:
                 pass
-        if action.where == "replay" and isinstance(self.screen_below, TweakPage):
+        if action.where == "replay" and isinstance(self.screen_below, SettingsPage):
             return False
         if action.where == "replay":
             return snapshot is not None and snapshot.engine.replay_fraction is not None
@@ -285,7 +287,7 @@ class DeskApp(HardenedApp):
         fresh = isinstance(event, events.Key) and not event.is_forwarded
         await super().on_event(event)
         if fresh and isinstance(self.focused, Field):
-            await self.focused.caught_up()
+            await self.focused.wait_for_typed()
 
     async def action_flatten_letter(self) -> None:
         """The letter for flatten, where letters are not typed."""
@@ -296,16 +298,16 @@ class DeskApp(HardenedApp):
         await self.actions.perform(action_id)
         self.paint()
 
-    def wear(self, name: str) -> None:
+    def set_theme(self, name: str) -> None:
         """Wear a theme; an unknown one is refused in words."""
         if name not in self.available_themes:
-            self.say(f"no theme {name}")
+            self.show_message(f"no theme {name}")
             return
         self.theme = name
-        self.say(f"theme {name}; keep it with ui.theme in the parameters")
+        self.show_message(f"theme {name}; keep it with ui.theme in the parameters")
 
     @property
-    def own_themes(self) -> list[str]:
+    def theme_names(self) -> list[str]:
         """Names of our themes and the operator's."""
         return list(self._themes.known)
 
@@ -314,7 +316,7 @@ class DeskApp(HardenedApp):
         text = self.screen.get_selected_text()
         if text:
             self.copy_to_clipboard(text)
-        self.say(
+        self.show_message(
             "copied" if text else f"{self.keymap.shown('detach')} leaves the screen, {self.keymap.shown('stop')} stops the engine"
         )
 
@@ -323,12 +325,12 @@ class DeskApp(HardenedApp):
         yield SystemCommand("Theme", "Choose a theme and see it at once", self.search_themes)
 
 
-def run_screen(client: LinkClient, ui: Ui, *, mouse: bool = True, home: Path | None = None) -> int:
+def run_screen(client: LinkClient, ui: UiSection, *, mouse: bool = True, home: Path | None = None) -> int:
     """Show the desk until it is left; returns the exit code. The caller owns `client` and closes it."""
     return asyncio.run(show_screen(client, ui, mouse=mouse, home=home))
 
 
-async def show_screen(client: LinkClient, ui: Ui, *, mouse: bool = True, home: Path | None = None) -> int:
+async def show_screen(client: LinkClient, ui: UiSection, *, mouse: bool = True, home: Path | None = None) -> int:
     """As `run_screen`, inside a running loop (an engine in the same process needs that)."""
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     app = DeskApp(client, ui, home=home)

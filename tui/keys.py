@@ -114,7 +114,7 @@ def display(key: str) -> str:
     return _SHOWN.get(key, key)
 
 
-def keymap(wishes: Mapping[str, str]) -> Keymap:
+def keymap_with(wishes: Mapping[str, str]) -> Keymap:
     """The table's keys with the operator's wishes over them. A wish that takes a key from another action is refused."""
     keys = {action.id: tuple(action.keys.split(",")) for action in ACTIONS}
     refused: list[str] = []

@@ -12,13 +12,13 @@ from textual.widgets import Input
 
 from quarterdeck.core.settings.parameters import parameters
 from quarterdeck.tui.keys import BY_ID
-from quarterdeck.tui.view.positions import digits_of, one_line
+from quarterdeck.tui.view.positions_panel import digits_of, one_line
 
 if TYPE_CHECKING:
     from quarterdeck.tui.app import DeskApp
 
 
-class Entry(NamedTuple):
+class PaletteEntry(NamedTuple):
     """One thing to find."""
 
     words: str
@@ -34,7 +34,7 @@ class Palette(CommandPalette):
         self.query_one(Input).cursor_blink = False
 
 
-class DeskCommands(Provider):
+class DeskCommandProvider(Provider):
     """Finds things of the desk."""
 
     async def discover(self) -> Hits:
@@ -54,25 +54,29 @@ class DeskCommands(Provider):
     def _desk_app(self) -> DeskApp:
         return cast("DeskApp", self.app)
 
-    def _actions(self) -> Iterable[Entry]:
+    def _actions(self) -> Iterable[PaletteEntry]:
         app = self._desk_app
         for action in BY_ID.values():
-            if action.id != "palette" and app.makes_sense(action.id):
+            if action.id != "palette" and app.is_available(action.id):
                 key = app.keymap.shown(action.id)
-                yield Entry(f"{action.title} ({key})", action.meaning, partial(app.call_later, app.action_do, action.id))
-        yield Entry("rearm after a drawdown", "The peak starts again from today's equity; asks first", app.actions.do_rearm)
+                yield PaletteEntry(f"{action.title} ({key})", action.meaning, partial(app.call_later, app.action_do, action.id))
+        yield PaletteEntry(
+            "rearm after a drawdown", "The peak starts again from today's equity; asks first", app.actions.do_rearm
+        )
 
-    def _things(self) -> Iterable[Entry]:
+    def _things(self) -> Iterable[PaletteEntry]:
         app = self._desk_app
         snapshot = app.memory.snapshot
         if snapshot is not None:
             for pair in snapshot.desk.pairs:
-                yield Entry(f"{pair.symbol}: why not", "The ledger of this pair", partial(app.actions.open_why, pair.symbol))
-                yield Entry(
+                yield PaletteEntry(
+                    f"{pair.symbol}: why not", "The ledger of this pair", partial(app.actions.open_why, pair.symbol)
+                )
+                yield PaletteEntry(
                     f"{pair.symbol}: chart", "Candles with positions and signals", partial(app.actions.open_chart, pair.symbol)
                 )
             for view in snapshot.desk.positions:
                 words = one_line(view, digits_of(snapshot.desk, view.symbol))
-                yield Entry(f"close {words}", "Asks first", partial(app.actions.ask_close, view.position_id))
+                yield PaletteEntry(f"close {words}", "Asks first", partial(app.actions.ask_close, view.position_id))
         for row in parameters().values():
-            yield Entry(f"set {row.key}", f"{row.meaning}; {row.allowed}", partial(app.actions.open_tweak, row.key))
+            yield PaletteEntry(f"set {row.key}", f"{row.meaning}; {row.allowed}", partial(app.actions.open_settings, row.key))

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from quarterdeck.core.link.client import LinkClient
-from quarterdeck.core.link.messages import Bye, LinkState
+from quarterdeck.core.link.link_client import LinkClient
+from quarterdeck.core.link.messages import LinkBye, LinkState
 from quarterdeck.core.model.snapshot import DeskView, LogLine, PositionView, SignalView, Snapshot
-from quarterdeck.tui.view import figures
+from quarterdeck.tui.view import number_format
 from quarterdeck.tui.view.lines import clean
-from quarterdeck.tui.view.log import plain as plain_log
-from quarterdeck.tui.view.positions import digits_of, in_order
-from quarterdeck.tui.view.signals import why
-from quarterdeck.tui.view.status import MODE_WORDS, STATE_WORDS
+from quarterdeck.tui.view.log_panel import plain as plain_log
+from quarterdeck.tui.view.positions_panel import digits_of, in_order
+from quarterdeck.tui.view.signals_panel import verdict_words
+from quarterdeck.tui.view.status_lines import MODE_WORDS, STATE_WORDS
 
 QUIET_MONEY_FRACTION = 0.001
 """Equity is told again when it moved by so much of itself."""
 
 
-async def follow(client: LinkClient, write: Callable[[str], None], *, log: bool = True) -> int:
+async def follow_engine(client: LinkClient, write: Callable[[str], None], *, log: bool = True) -> int:
     """Tell what happens until the engine ends the conversation; returns 0."""
     told: Snapshot | None = None
     while True:
@@ -29,28 +29,28 @@ async def follow(client: LinkClient, write: Callable[[str], None], *, log: bool 
         match event:
             case Snapshot():
                 lines = list(changes(told.desk if told is not None else None, event.desk))
-                told = told_after(told, event, moved=bool(lines))
+                told = last_reported(told, event, moved=bool(lines))
                 for line in lines:
                     write(line)
             case LogLine() if log:
                 write(plain_log(event))
             case LinkState():
                 write(f"link {'up' if event.up else 'LOST: ' + clean(event.why)}")
-            case Bye():
+            case LinkBye():
                 write(f"engine ended: {clean(event.why)}")
                 return 0
             case _:
                 pass
 
 
-def told_after(told: Snapshot | None, now: Snapshot, *, moved: bool) -> Snapshot:
+def last_reported(told: Snapshot | None, now: Snapshot, *, moved: bool) -> Snapshot:
     """What counts as told: the newest snapshot once something of it was said, else the one before."""
     return now if moved or told is None else told
 
 
 def changes(before: DeskView | None, now: DeskView) -> Iterator[str]:
     """A line for each thing that changed between two views of the desk."""
-    stamp = figures.moment(now.at_utc_ns)
+    stamp = number_format.moment(now.at_utc_ns)
     if before is None:
         mode = MODE_WORDS.get(now.mode, now.mode)
         yield f"{stamp} {mode}, {STATE_WORDS[now.state]}, {_equity(now)}"
@@ -58,15 +58,19 @@ def changes(before: DeskView | None, now: DeskView) -> Iterator[str]:
             yield f"{stamp} open: {_position(view, now)}"
         return
     if before.state != now.state or [reason.code for reason in before.reasons] != [reason.code for reason in now.reasons]:
-        why = "; ".join(f"{clean(reason.text)} (back: {clean(reason.way_back)})" for reason in now.reasons)
+        why = "; ".join(f"{clean(reason.text)} (back: {clean(reason.clears_when)})" for reason in now.reasons)
         yield f"{stamp} state {STATE_WORDS[now.state]}{': ' + why if why else ''}"
     yield from (f"{stamp} {text}" for text in _position_changes(before, now))
     yield from (f"{stamp} {text}" for text in _signal_changes(before, now))
-    if (before.without_stop, before.unknown_fates, before.book_agrees) != (now.without_stop, now.unknown_fates, now.book_agrees):
-        agrees = {None: "unknown", True: "agrees", False: "DIFFERS"}[now.book_agrees]
-        yield f"{stamp} book {agrees}, {now.without_stop} without a stop, {now.unknown_fates} of unknown fate"
+    if (before.positions_without_stop, before.unconfirmed_orders, before.positions_match) != (
+        now.positions_without_stop,
+        now.unconfirmed_orders,
+        now.positions_match,
+    ):
+        agrees = {None: "unknown", True: "agrees", False: "DIFFERS"}[now.positions_match]
+        yield f"{stamp} book {agrees}, {now.positions_without_stop} without a stop, {now.unconfirmed_orders} of unknown fate"
     if now.flatten is not None and now.flatten != before.flatten:
-        left = f"; left: {', '.join(clean(text) for text in now.flatten.left)}" if now.flatten.left else ""
+        left = f"; left: {', '.join(clean(text) for text in now.flatten.left_open)}" if now.flatten.left_open else ""
         yield f"{stamp} flatten: {clean(now.flatten.text)}{left}"
     if _moved(before.equity_money, now.equity_money):
         yield f"{stamp} {_equity(now)}"
@@ -80,7 +84,7 @@ def _position_changes(before: DeskView, now: DeskView) -> Iterator[str]:
         if was is None:
             yield f"opened: {_position(view, now)}"
         elif was.lots != view.lots:
-            yield f"{figures.lots(was.lots)} to {figures.lots(view.lots)} lots: {_position(view, now)}"
+            yield f"{number_format.lots(was.lots)} to {number_format.lots(view.lots)} lots: {_position(view, now)}"
         elif was.stop_price != view.stop_price:
             yield f"stop moved: {_position(view, now)}"
     for position_id, view in old.items():
@@ -96,23 +100,23 @@ def _signal_changes(before: DeskView, now: DeskView) -> Iterator[str]:
 
 
 def _signal(view: SignalView) -> str:
-    return f"signal {view.side.word} {clean(view.symbol)} {view.confidence:.2f} {view.outcome}: {clean(why(view))}"
+    return f"signal {view.side.word} {clean(view.symbol)} {view.confidence:.2f} {view.outcome}: {clean(verdict_words(view))}"
 
 
 def _position(view: PositionView, desk: DeskView) -> str:
     digits = digits_of(desk, view.symbol)
-    stop = "NO STOP" if view.stop_price is None else f"stop {figures.price(view.stop_price, digits)}"
+    stop = "NO STOP" if view.stop_price is None else f"stop {number_format.price(view.stop_price, digits)}"
     owner = "" if view.ours else ", not ours"
-    result = f"{figures.r_multiple(view.result_r)} {figures.money(view.profit_money, sign=True)}"
-    entry = figures.price(view.open_price, digits)
-    return f"{view.side.word} {figures.lots(view.lots)} {clean(view.symbol)} from {entry}, {stop}, {result}{owner}"
+    result = f"{number_format.r_multiple(view.result_r)} {number_format.money(view.profit_money, sign=True)}"
+    entry = number_format.price(view.open_price, digits)
+    return f"{view.side.word} {number_format.lots(view.lots)} {clean(view.symbol)} from {entry}, {stop}, {result}{owner}"
 
 
 def _equity(desk: DeskView) -> str:
-    share = figures.pct(figures.share(desk.day_result_money, desk.day_base_money), sign=True)
-    day = f"{figures.money(desk.day_result_money, sign=True)} {share}"
-    count = figures.plural(len(desk.positions), "position")
-    return f"equity {figures.money(desk.equity_money)}, day {day}, {count}"
+    share = number_format.pct(number_format.share(desk.day_result_money, desk.day_base_money), sign=True)
+    day = f"{number_format.money(desk.day_result_money, sign=True)} {share}"
+    count = number_format.plural(len(desk.positions), "position")
+    return f"equity {number_format.money(desk.equity_money)}, day {day}, {count}"
 
 
 def _moved(before: float | None, now: float | None) -> bool:

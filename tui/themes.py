@@ -14,10 +14,10 @@ from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from quarterdeck.core.model.errors import StorageError
-from quarterdeck.core.settings.shipped import shipped_names, shipped_text
+from quarterdeck.core.settings.packaged_files import shipped_names, shipped_text
 
 DEFAULT: Final = "harbour"
-LEAN: Final = "ansi16"
+SLOW_LINE_THEME: Final = "ansi16"
 """Worn by itself where a terminal has sixteen colours, or none are wanted."""
 LOOKS: Final = tuple(
     "muted strong good bad warn alarm alarm-text accent title key key-text real real-text "  # noqa: SIM905 - reads as a list of words

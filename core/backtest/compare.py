@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from quarterdeck.core.backtest import figures
+from quarterdeck.core.backtest import result_tables
 from quarterdeck.core.backtest.result import BacktestResult
 from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.model.effects import TradeClosed
 from quarterdeck.core.study.summary import trade_line
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class RunDifference(Struct, frozen=True, kw_only=True):
     """What differs between a first and a second run."""
 
     same_trades: bool
@@ -28,14 +28,14 @@ class Difference(Struct, frozen=True, kw_only=True):
     only_second: tuple[TradeClosed, ...]
 
 
-def compare(first: BacktestResult, second: BacktestResult) -> Difference:
+def compare_runs(first: BacktestResult, second: BacktestResult) -> RunDifference:
     """All differences; money in each run's own currency."""
     lines = ({trade_line(trade): trade for trade in run.trades} for run in (first, second))
     mine, theirs = lines
     reasons = list(dict.fromkeys((*first.summary.refusals, *second.summary.refusals)))
     counts = {reason: (first.summary.refusals.get(reason, 0), second.summary.refusals.get(reason, 0)) for reason in reasons}
-    one, other = headline(first), headline(second)
-    return Difference(
+    one, other = headline_figures(first), headline_figures(second)
+    return RunDifference(
         same_trades=first.summary.digest == second.summary.digest,
         days=(_days(first), _days(second)),
         settings=_settings(first, second),
@@ -46,9 +46,9 @@ def compare(first: BacktestResult, second: BacktestResult) -> Difference:
     )
 
 
-def headline(result: BacktestResult) -> dict[str, float | None]:
+def headline_figures(result: BacktestResult) -> dict[str, float | None]:
     """The figures by which runs are compared, in the order in which they are shown; shares in percent."""
-    shown, total = figures.performance(result), result.summary
+    shown, total = result_tables.performance(result), result.summary
     trades, fall = shown.trades, shown.drawdown
     return {
         "trades": float(trades.trades),

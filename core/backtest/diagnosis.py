@@ -2,7 +2,7 @@
 
 Why: a good curve is easily had by luck, by one trade, by costs that were too low, or by a first day that suited.
 Promises: deterministic (chance is seeded by the run's digest); a question that the trades are too few for says so; what a figure
-is computed from stands in its text: the run's own trades, or the same days run again where that was done (`again`).
+is computed from stands in its text: the run's own trades, or the same days run again where that was done (`stress_runs`).
 Does not: run anything.
 Sources: Monte Carlo by reshuffling trades (Vince 1990); entries against chance with the exits kept (Aronson 2006, chapter 6).
 """
@@ -18,17 +18,17 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from quarterdeck.core.backtest.again import Again
-from quarterdeck.core.backtest.chance import against_chance
-from quarterdeck.core.backtest.figures import equity_points
+from quarterdeck.core.backtest.random_entry_test import compare_with_random_entries
 from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.backtest.result_tables import equity_points
+from quarterdeck.core.backtest.stress_runs import StressRuns
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.desk.states import WAYS_BACK
+from quarterdeck.core.desk.trading_state import WAYS_BACK
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.units import DAY_NS
 from quarterdeck.core.study import metrics
 
-Level = Literal["fine", "doubt", "warning"]
+FindingLevel = Literal["fine", "doubt", "warning"]
 _FEW, _SOME = 30, 100
 _SHUFFLES = 1_000
 _FIRST_DAYS = 20
@@ -38,23 +38,23 @@ _IDLE_SHARE = 0.1
 _STOPPED_SHARE = 0.9
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class DiagnosisFinding(Struct, frozen=True, kw_only=True):
     """One question and its answer."""
 
     name: str
-    level: Level
+    level: FindingLevel
     text: str
     value: float | None = None
 
 
-def diagnose(result: BacktestResult, candles: Mapping[str, Candles], again: Again | None = None) -> list[Finding]:
+def diagnose(result: BacktestResult, candles: Mapping[str, Candles], again: StressRuns | None = None) -> list[DiagnosisFinding]:
     """All questions in the order in which they matter; `candles` are the M15 bars of the traded pairs."""
     if not result.trades:
-        return [Finding(name="Any trades?", level="warning", text="There is none, so nothing can be said.", value=0.0)]
-    questions: list[Callable[[], Finding]] = [
+        return [DiagnosisFinding(name="Any trades?", level="warning", text="There is none, so nothing can be said.", value=0.0)]
+    questions: list[Callable[[], DiagnosisFinding]] = [
         lambda: _enough(result),
         lambda: _to_the_end(result),
-        lambda: against_random(result, candles),
+        lambda: random_entry_finding(result, candles),
         lambda: _carried(result),
         lambda: _twice_the_costs(result, again),
         lambda: _band(result),
@@ -70,23 +70,23 @@ def results_r(result: BacktestResult) -> list[float]:
     return [trade.result_r for trade in result.trades]
 
 
-def _enough(result: BacktestResult) -> Finding:
+def _enough(result: BacktestResult) -> DiagnosisFinding:
     results = results_r(result)
     count, middle, spread = len(results), metrics.mean(results) or 0.0, metrics.deviation(results)
     if spread is None or spread == 0.0:
-        return Finding(name="Enough trades?", level="warning", text=f"{count}: far too few.", value=float(count))
+        return DiagnosisFinding(name="Enough trades?", level="warning", text=f"{count}: far too few.", value=float(count))
     error = spread / math.sqrt(count)
     clear = abs(middle) >= 2.0 * error
-    level: Level = "warning" if count < _FEW else "doubt" if count < _SOME or not clear else "fine"
+    level: FindingLevel = "warning" if count < _FEW else "doubt" if count < _SOME or not clear else "fine"
     needed = (
         "" if middle == 0.0 else f"; to tell that mean from zero would take about {math.ceil((2.0 * spread / middle) ** 2):,}"
     )
     told = ", more than two errors from zero" if clear else f": it may as well be nothing{needed}"
     text = f"{count} trades, mean {middle:+.3f} R with a standard error of {error:.3f} R{told}."
-    return Finding(name="Enough trades?", level=level, text=text, value=float(count))
+    return DiagnosisFinding(name="Enough trades?", level=level, text=text, value=float(count))
 
 
-def _to_the_end(result: BacktestResult) -> Finding:
+def _to_the_end(result: BacktestResult) -> DiagnosisFinding:
     """Whether entries ended for good long before the days did: what follows is no part of the result."""
     name, last = "Traded to the end?", max(trade.opened_utc_ns for trade in result.trades)
     idle = (result.to_utc_ns - last) / max(result.to_utc_ns - result.from_utc_ns, 1)
@@ -94,30 +94,36 @@ def _to_the_end(result: BacktestResult) -> Finding:
     reason, count = after.most_common(1)[0] if after else ("", 0)
     day = iso(last)[:10]
     if idle < _IDLE_SHARE or reason not in WAYS_BACK or count < _STOPPED_SHARE * after.total():
-        return Finding(name=name, level="fine", text=f"The last entry was on {day}.", value=idle)
+        return DiagnosisFinding(name=name, level="fine", text=f"The last entry was on {day}.", value=idle)
     text = (
         f"Nothing was entered after {day}: {count} of {after.total()} candidates since then were refused by {reason}. "
         f"Way back: {WAYS_BACK[reason][1]}. The days after it are flat for that alone."
     )
-    return Finding(name=name, level="warning", text=text, value=idle)
+    return DiagnosisFinding(name=name, level="warning", text=text, value=idle)
 
 
-def against_random(result: BacktestResult, candles: Mapping[str, Candles]) -> Finding:
+def random_entry_finding(result: BacktestResult, candles: Mapping[str, Candles]) -> DiagnosisFinding:
     """Whether entries at random times, with the same stops, targets and time-out, would have done as well."""
     name = "Better than chance?"
-    found = against_chance(result, candles)
+    found = compare_with_random_entries(result, candles)
     if found is None:
-        return Finding(name=name, level="doubt", text="The trades are too few to compare with random entries.")
-    level: Level = "fine" if found.share_as_good <= 0.05 else "doubt" if found.share_as_good <= 0.2 else "warning"
+        return DiagnosisFinding(name=name, level="doubt", text="The trades are too few to compare with random entries.")
+    level: FindingLevel = (
+        "fine"
+        if found.share_of_random_runs_as_good <= 0.05
+        else "doubt"
+        if found.share_of_random_runs_as_good <= 0.2
+        else "warning"
+    )
     text = (
         f"With first stop, target and time-out alone these entries make {found.mean_r:+.3f} R a trade; entries at random times "
-        f"of the same hours, as many bought, make {found.random_mean_r:+.3f} R. {100.0 * found.share_as_good:.1f} % of "
-        f"{found.draws} random sets were as good."
+        f"of the same hours, as many bought, make {found.random_mean_r:+.3f} R. "
+        f"{100.0 * found.share_of_random_runs_as_good:.1f} % of {found.draws} random sets were as good."
     )
-    return Finding(name=name, level=level, text=text, value=found.share_as_good)
+    return DiagnosisFinding(name=name, level=level, text=text, value=found.share_of_random_runs_as_good)
 
 
-def _carried(result: BacktestResult) -> Finding:
+def _carried(result: BacktestResult) -> DiagnosisFinding:
     results = sorted(results_r(result))
     total, best = math.fsum(results), results[-1]
     few = max(1, len(results) // 20)
@@ -125,23 +131,24 @@ def _carried(result: BacktestResult) -> Finding:
     name = "Carried by few trades?"
     if total <= 0.0:
         text = f"The sum is {total:+.1f} R; the best trade brought {best:+.1f} R."
-        return Finding(name=name, level="fine", text=text, value=best)
-    level: Level = "warning" if total - best <= 0.0 else "doubt" if without <= 0.0 and few < len(results) // 10 else "fine"
+        return DiagnosisFinding(name=name, level="fine", text=text, value=best)
+    level: FindingLevel = "warning" if total - best <= 0.0 else "doubt" if without <= 0.0 and few < len(results) // 10 else "fine"
     text = f"The best trade is {100.0 * best / total:.0f} % of {total:+.1f} R; without the best {few} it is {without:+.1f} R."
-    return Finding(name=name, level=level, text=text, value=best / total)
+    return DiagnosisFinding(name=name, level=level, text=text, value=best / total)
 
 
-def _twice_the_costs(result: BacktestResult, again: Again | None) -> Finding:
+def _twice_the_costs(result: BacktestResult, again: StressRuns | None) -> DiagnosisFinding:
     name, total = "Result at twice the costs?", math.fsum(results_r(result))
     after = total - _costs_r(result)
     told = f"{total:+.1f} R becomes {after:+.1f} R with commission, swap and the spread at entry of the same trades paid twice"
     if again is None:
-        level: Level = "doubt" if total <= 0.0 else "fine" if after > 0.0 else "warning"
-        return Finding(name=name, level=level, text=f"{told}; not run again.", value=after)
-    dear = math.fsum(results_r(again.dear)) - _swap_r(again.dear)
+        level: FindingLevel = "doubt" if total <= 0.0 else "fine" if after > 0.0 else "warning"
+        return DiagnosisFinding(name=name, level=level, text=f"{told}; not run again.", value=after)
+    dear = math.fsum(results_r(again.at_double_costs)) - _swap_r(again.at_double_costs)
     level = "doubt" if total <= 0.0 else "warning" if dear <= 0.0 else "fine" if after > 0.0 else "doubt"
-    more = f"; run again at twice spread, commission, slippage and swap it is {dear:+.1f} R in {len(again.dear.trades)} trades."
-    return Finding(name=name, level=level, text=told + more, value=dear)
+    count = len(again.at_double_costs.trades)
+    more = f"; run again at twice spread, commission, slippage and swap it is {dear:+.1f} R in {count} trades."
+    return DiagnosisFinding(name=name, level=level, text=told + more, value=dear)
 
 
 def _costs_r(result: BacktestResult) -> float:
@@ -162,22 +169,22 @@ def _swap_r(result: BacktestResult) -> float:
     return math.fsum(-min(trade.swap_money, 0.0) / trade.risk_money for trade in result.trades if trade.risk_money > 0.0)
 
 
-def _band(result: BacktestResult) -> Finding:
+def _band(result: BacktestResult) -> DiagnosisFinding:
     name = "Drawdown by luck?"
     returns = balance_returns(result)
     if len(returns) < _FEW:
-        return Finding(name=name, level="doubt", text="The trades are too few for a band.")
-    falls = shuffled_drawdowns(returns, seed_of(result))
+        return DiagnosisFinding(name=name, level="doubt", text="The trades are too few for a band.")
+    falls = shuffled_drawdowns(returns, run_seed(result))
     low, middle, high = (float(np.percentile(falls, pct)) for pct in (5, 50, 95))
-    seen, whole = deepest(returns), metrics.drawdown(equity_points(result))
-    level: Level = "doubt" if seen < low else "fine"
+    seen, whole = max_drawdown(returns), metrics.drawdown(equity_points(result))
+    level: FindingLevel = "doubt" if seen < low else "fine"
     lucky = " The order of the trades was lucky." if seen < low else ""
     equity = "" if whole is None else f", {100.0 * whole.fraction:.1f} % with what floated"
     text = (
         f"{100.0 * seen:.1f} % was seen counted trade by trade{equity}; the same trades in {_SHUFFLES} other orders: "
         f"{100.0 * low:.1f} to {100.0 * high:.1f} % (5 to 95 of 100), middle {100.0 * middle:.1f} %.{lucky}"
     )
-    return Finding(name=name, level=level, text=text, value=high)
+    return DiagnosisFinding(name=name, level=level, text=text, value=high)
 
 
 def balance_returns(result: BacktestResult) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -191,7 +198,7 @@ def balance_returns(result: BacktestResult) -> np.ndarray[tuple[int], np.dtype[n
     return np.array(returns, dtype=np.float64)
 
 
-def deepest(returns: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+def max_drawdown(returns: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
     """Deepest drawdown, as a fraction, of compounded returns in their order."""
     equity = np.concatenate(([1.0], np.cumprod(np.maximum(1.0 + returns, 1e-9))))
     return float(np.max(1.0 - equity / np.maximum.accumulate(equity)))
@@ -202,10 +209,10 @@ def shuffled_drawdowns(
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Deepest drawdown, as a fraction, of compounded returns in each of many random orders."""
     rng = np.random.default_rng(seed)
-    return np.array([deepest(rng.permutation(returns)) for _ in range(_SHUFFLES)])
+    return np.array([max_drawdown(rng.permutation(returns)) for _ in range(_SHUFFLES)])
 
 
-def _flat(result: BacktestResult) -> Finding:
+def _flat(result: BacktestResult) -> DiagnosisFinding:
     span = max(result.to_utc_ns - result.from_utc_ns, 1)
     points = equity_points(result)
     peak, since, longest = points[0].equity_money, points[0].at_utc_ns, 0
@@ -215,12 +222,12 @@ def _flat(result: BacktestResult) -> Finding:
             peak, since = point.equity_money, point.at_utc_ns
     longest = max(longest, result.to_utc_ns - since)
     idle = _longest_pause(result)
-    level: Level = "doubt" if longest > _FLAT_SHARE * span else "fine"
+    level: FindingLevel = "doubt" if longest > _FLAT_SHARE * span else "fine"
     text = (
         f"{longest / DAY_NS:.0f} of {span / DAY_NS:.0f} days without a new peak at the longest; "
         f"the longest pause between trades was {idle / DAY_NS:.0f} days."
     )
-    return Finding(name="Flat periods?", level=level, text=text, value=longest / span)
+    return DiagnosisFinding(name="Flat periods?", level=level, text=text, value=longest / span)
 
 
 def _longest_pause(result: BacktestResult) -> int:
@@ -229,22 +236,22 @@ def _longest_pause(result: BacktestResult) -> int:
     return max(later - earlier for earlier, later in pairwise(edges))
 
 
-def _first_day(result: BacktestResult, again: Again | None) -> Finding:
+def _first_day(result: BacktestResult, again: StressRuns | None) -> DiagnosisFinding:
     name = "Sensitive to the first day?"
-    if again is None or not again.later:
+    if again is None or not again.later_starts:
         span = max(2, min(_FIRST_DAYS, (result.to_utc_ns - result.from_utc_ns) // (2 * DAY_NS)))
         sums = [_from_day(result, day) for day in range(span)]
         why = "not run again" if again is None else "too short to be run again"
         what = f"Begun on any of the first {span} days the sum of the same trades is"
     else:
-        sums = [math.fsum(results_r(result)), *(math.fsum(results_r(run)) for _, run in again.later)]
-        days = ", ".join(str(day) for day, _ in again.later)
-        kept = sum(_shared(result, run) for _, run in again.later) / len(again.later)
+        sums = [math.fsum(results_r(result)), *(math.fsum(results_r(run)) for _, run in again.later_starts)]
+        days = ", ".join(str(day) for day, _ in again.later_starts)
+        kept = sum(_shared(result, run) for _, run in again.later_starts) / len(again.later_starts)
         why = f"{100.0 * kept:.0f} % of the later runs' trades are this run's too"
         what = f"Begun now and run again {days} days later it comes to"
     low, high = min(sums), max(sums)
-    level: Level = "warning" if low <= 0.0 < high else "fine"
-    return Finding(name=name, level=level, text=f"{what} {low:+.1f} to {high:+.1f} R; {why}.", value=high - low)
+    level: FindingLevel = "warning" if low <= 0.0 < high else "fine"
+    return DiagnosisFinding(name=name, level=level, text=f"{what} {low:+.1f} to {high:+.1f} R; {why}.", value=high - low)
 
 
 def _from_day(result: BacktestResult, day: int) -> float:
@@ -259,20 +266,23 @@ def _shared(result: BacktestResult, later: BacktestResult) -> float:
     return sum(theirs) / len(theirs) if theirs else 1.0
 
 
-def _ambiguous(result: BacktestResult) -> Finding:
+def _ambiguous(result: BacktestResult) -> DiagnosisFinding:
     count, total = result.summary.ambiguous, len(result.trades)
     share = count / total
-    level: Level = "doubt" if share > 0.05 else "fine"
-    text = f"{count} of {total} exits hang on what came first inside a bar; see them as optimistic and pessimistic with --paths."
-    return Finding(name="Ambiguous bars?", level=level, text=text, value=share)
+    level: FindingLevel = "doubt" if share > 0.05 else "fine"
+    text = (
+        f"{count} of {total} exits hang on what came first inside a bar; "
+        "see them as optimistic and pessimistic with --all-intrabar."
+    )
+    return DiagnosisFinding(name="Ambiguous bars?", level=level, text=text, value=share)
 
 
-def seed_of(result: BacktestResult) -> int:
+def run_seed(result: BacktestResult) -> int:
     """A seed that belongs to the run."""
     return int(result.summary.digest or "0", 16)
 
 
-def worst_level(findings: Sequence[Finding]) -> Level:
+def worst_level(findings: Sequence[DiagnosisFinding]) -> FindingLevel:
     """The worst of the answers."""
-    order: tuple[Level, ...] = ("fine", "doubt", "warning")
+    order: tuple[FindingLevel, ...] = ("fine", "doubt", "warning")
     return max((one.level for one in findings), key=order.index, default="fine")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from quarterdeck.core.brokers.base import Broker
-from quarterdeck.core.brokers.mt5.requests import Request as Fields
-from quarterdeck.core.brokers.mt5.requests import (
+from quarterdeck.core.brokers.mt5.trade_requests import RequestDict as Fields
+from quarterdeck.core.brokers.mt5.trade_requests import (
     close_requests,
     filling_candidates,
     grid_price,
@@ -21,16 +21,25 @@ from quarterdeck.core.brokers.mt5.requests import (
     open_request,
     stops_problem,
 )
-from quarterdeck.core.brokers.simulator.records import DEAL_BUY, DEAL_SELL, DealRow, Position
-from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
-from quarterdeck.core.brokers.simulator.trade import Outcome, execute, refusal, request_of
-from quarterdeck.core.engine.lockstep import broker_news, run_now
-from quarterdeck.core.model.book import Account, BrokerPosition, Deal, DealEntry, DealReason
+from quarterdeck.core.brokers.simulator.ledger_rows import DEAL_BUY, DEAL_SELL, LedgerDeal, LedgerPosition
+from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.trade_server import MqlTradeResult, execute, refusal, request_of
+from quarterdeck.core.engine.lockstep import broker_inputs, run_without_loop
+from quarterdeck.core.model.broker_account import Account, BrokerPosition, Deal, DealEntry, DealReason
 from quarterdeck.core.model.decimals import rounded
+from quarterdeck.core.model.effects import BrokerRequest as Effect
 from quarterdeck.core.model.effects import Close, Modify, Submit
-from quarterdeck.core.model.effects import Request as Effect
-from quarterdeck.core.model.inputs import AccountRead, Book, Changed, DealSeen, Fate, Filled, Input, Report
-from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.inputs import (
+    AccountRead,
+    BrokerBook,
+    ExecutionReport,
+    Filled,
+    Input,
+    NewDeal,
+    OrderOutcome,
+    RequestDone,
+)
+from quarterdeck.core.model.market_data import Instrument, Quote, Side
 from quarterdeck.core.model.units import NS_PER_MS, Money, Price, UtcNs
 
 _DONE = 10009
@@ -54,20 +63,20 @@ class DirectBroker:
         """Carry out one effect; what the desk must be told, in order."""
         fate = self._plain(effect)
         if fate is None:
-            answer = run_now(self._adapter.perform(effect))
+            answer = run_without_loop(self._adapter.execute_request(effect))
             self._told = len(self._terminal.ledger.deals)
             return answer
-        return [Report(client_id=effect.client_id, fate=fate), *self._news()]  # type: ignore[union-attr] # questions have no plain fate
+        return [ExecutionReport(client_id=effect.client_id, order_outcome=fate), *self._news()]  # type: ignore[union-attr] # questions have no plain fate
 
     def news(self) -> Sequence[Input]:
         """What the broker did on its own: new deals, the account and the book."""
         if self._terminal.ledger.orders:
             self._told = len(self._terminal.ledger.deals)
-            return list(run_now(broker_news(self._adapter)))
+            return list(run_without_loop(broker_inputs(self._adapter)))
         return self._news()
 
     # ------------------------------------------------------------------------------------------------------ orders
-    def _plain(self, effect: Effect) -> Fate | None:
+    def _plain(self, effect: Effect) -> OrderOutcome | None:
         """What became of it, where nothing stood in the way; None, and nothing done, for everything else."""
         spec = self._specs.get(getattr(effect, "symbol", ""))
         if spec is None or self._terminal.ledger.orders:
@@ -78,7 +87,7 @@ class DirectBroker:
             return self._close(effect, spec)
         return self._modify(effect, spec) if isinstance(effect, Modify) else None
 
-    def _submit(self, effect: Submit, spec: Instrument) -> Fate | None:
+    def _submit(self, effect: Submit, spec: Instrument) -> OrderOutcome | None:
         ledger, quote = self._terminal.ledger, self._quote(spec)
         if not ledger.terms.hedging:
             held = ledger.position_in(spec.symbol)
@@ -97,7 +106,7 @@ class DirectBroker:
         )
         return self._deal(fields, effect.adds_to_position_id)
 
-    def _close(self, effect: Close, spec: Instrument) -> Fate | None:
+    def _close(self, effect: Close, spec: Instrument) -> OrderOutcome | None:
         held = self._terminal.ledger.positions.get(effect.ticket)
         if held is None or held.side is not effect.side:
             return None
@@ -107,7 +116,7 @@ class DirectBroker:
         )
         return self._deal(pieces[0], effect.position_id) if len(pieces) == 1 else None
 
-    def _modify(self, effect: Modify, spec: Instrument) -> Fate | None:
+    def _modify(self, effect: Modify, spec: Instrument) -> OrderOutcome | None:
         held = self._terminal.ledger.positions.get(effect.ticket)
         if held is None:
             return None
@@ -115,9 +124,9 @@ class DirectBroker:
         if wanted == (held.stop_price, held.target_price):
             return None
         outcome = self._carried(modify_request(effect, spec, broker_symbol=spec.symbol, magic=self._magic))
-        return Changed() if outcome is not None else None
+        return RequestDone() if outcome is not None else None
 
-    def _deal(self, fields: Fields, position_id: int) -> Fate | None:
+    def _deal(self, fields: Fields, position_id: int) -> OrderOutcome | None:
         outcome = self._carried(fields)
         if outcome is None:
             return None
@@ -132,7 +141,7 @@ class DirectBroker:
             ask=outcome.ask,
         )
 
-    def _carried(self, fields: Fields) -> Outcome | None:
+    def _carried(self, fields: Fields) -> MqlTradeResult | None:
         """Send a request that the server will take; None, and nothing done, where it will not."""
         ledger, request = self._terminal.ledger, request_of(fields)
         if refusal(ledger, request):
@@ -155,12 +164,12 @@ class DirectBroker:
             margin_money=ledger.margin_money(),
         )
         positions = tuple([_position_of(held, profit) for held, profit in zip(ledger.positions.values(), profits, strict=True)])
-        deals: list[Input] = [DealSeen(deal=_deal_of(row)) for row in ledger.deals[self._told :]]
+        deals: list[Input] = [NewDeal(deal=_deal_of(row)) for row in ledger.deals[self._told :]]
         self._told = len(ledger.deals)
         return [
             *deals,
             AccountRead(account=account),
-            Book(known=True, at_utc_ns=ledger.now_utc_ns, positions=positions),
+            BrokerBook(known=True, at_utc_ns=ledger.now_utc_ns, positions=positions),
         ]
 
 
@@ -169,7 +178,7 @@ def shown_quote(symbol: str, quote: tuple[Price, Price, UtcNs]) -> Quote:
     return Quote(symbol=symbol, at_utc_ns=_to_ms(quote[2]), bid=quote[0], ask=quote[1])
 
 
-def _position_of(held: Position, profit_money: Money) -> BrokerPosition:
+def _position_of(held: LedgerPosition, profit_money: Money) -> BrokerPosition:
     return BrokerPosition(
         ticket=held.ticket,
         position_id=held.position_id or held.ticket,
@@ -187,7 +196,7 @@ def _position_of(held: Position, profit_money: Money) -> BrokerPosition:
     )
 
 
-def _deal_of(row: DealRow) -> Deal:
+def _deal_of(row: LedgerDeal) -> Deal:
     trade = row.kind in (DEAL_BUY, DEAL_SELL)
     return Deal(
         deal_ticket=row.ticket,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from quarterdeck.core.engine.lockstep import Lockstep, run_now
-from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.lockstep import Lockstep, run_without_loop
+from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.model.inputs import Input
 from quarterdeck.core.model.units import UtcNs
 
@@ -16,7 +16,7 @@ from quarterdeck.core.model.units import UtcNs
 class Driver(Protocol):
     """What a backtest needs of whoever feeds its desk."""
 
-    runner: Runner
+    runner: DeskRunner
     ending: bool
     """The data are over and the desk still has something to finish."""
 
@@ -38,12 +38,12 @@ class Driver(Protocol):
         """The market is over: what is open is closed at the last bid or ask, and the desk is told to end."""
         ...
 
-    def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+    def feed_input(self, item: Input, at_utc_ns: UtcNs) -> None:
         """Feed one input and perform all that follows from it."""
         ...
 
 
-class EveryInstant:
+class EveryBarDriver:
     """Every bar and every quote that a replay's desk is told of."""
 
     def __init__(self, lockstep: Lockstep) -> None:
@@ -72,12 +72,12 @@ class EveryInstant:
 
     def step(self) -> bool:
         """See `Driver`."""
-        return run_now(self._lockstep.step())
+        return run_without_loop(self._lockstep.step())
 
     def finish(self) -> None:
         """See `Driver`."""
-        run_now(self._lockstep.finish())
+        run_without_loop(self._lockstep.finish())
 
-    def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+    def feed_input(self, item: Input, at_utc_ns: UtcNs) -> None:
         """See `Driver`."""
-        run_now(self._lockstep.give(item, at_utc_ns))
+        run_without_loop(self._lockstep.feed_input(item, at_utc_ns))

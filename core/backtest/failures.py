@@ -7,15 +7,15 @@ from collections.abc import Mapping
 
 from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.engine.lockstep import BarScanner
-from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.market_data import Bar
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import M15_NS, UtcNs
 
-Failures = Mapping[UtcNs, str]
+FailuresByBar = Mapping[UtcNs, str]
 """What went wrong, by the open of the bar."""
 
 
-class Noting:
+class FailureCounter:
     """A scanner that remembers where the strategy failed."""
 
     def __init__(self, scanner: BarScanner) -> None:
@@ -31,7 +31,7 @@ class Noting:
         return found
 
 
-def failure_notes(failures: Mapping[str, Failures], from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> tuple[str, ...]:
+def failure_notes(failures: Mapping[str, FailuresByBar], from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> tuple[str, ...]:
     """A line for each pair and kind of failure inside a stretch of time: how often, where first."""
     notes = []
     for symbol, found in failures.items():

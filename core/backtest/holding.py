@@ -14,17 +14,17 @@ from math import inf
 
 import numpy as np
 
-from quarterdeck.core.backtest.columns import ColumnScanner
 from quarterdeck.core.backtest.direct import shown_quote
 from quarterdeck.core.backtest.past import PairPast
+from quarterdeck.core.backtest.scanners import VectorizedScanner
 from quarterdeck.core.backtest.slots import Slots
-from quarterdeck.core.brokers.simulator.market_recorded import Happenings, RecordedMarket
-from quarterdeck.core.brokers.simulator.records import Position
-from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.ledger_rows import LedgerPosition
+from quarterdeck.core.brokers.simulator.market_recorded import MarketEvents, RecordedMarket
+from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.desk.held import HeldMark
 from quarterdeck.core.model.candles import IntArray
-from quarterdeck.core.model.market import Quote, Side
+from quarterdeck.core.model.market_data import Quote, Side
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import UtcNs
 
@@ -51,7 +51,7 @@ class _Followed:
         "what",
     )
 
-    def __init__(self, name: str, place: int, what: Happenings) -> None:
+    def __init__(self, name: str, place: int, what: MarketEvents) -> None:
         """`place` in the market's order."""
         self.name, self.place, self.what = name, place, what
         self.watched = self.held = False
@@ -69,7 +69,7 @@ class _Followed:
         self._bid_high = self._ask_high = inf
         self._go(row)
 
-    def hold(self, position: Position) -> None:
+    def hold(self, position: LedgerPosition) -> None:
         """A position stands in it. Long ones watch the bid, short ones the ask; 0 is no level."""
         self.held = True
         stop, target = position.stop_price, position.target_price
@@ -113,7 +113,7 @@ class Holding:
         terminal: SimulatedTerminal,
         market: RecordedMarket,
         desk: Desk,
-        scanner: ColumnScanner,
+        scanner: VectorizedScanner,
         slots: Slots,
         rows: Mapping[str, IntArray],
         pasts: Mapping[str, PairPast],
@@ -244,9 +244,9 @@ class Holding:
     def _figures(self, name: str) -> Signal | NoSignal | None:
         """What was measured of a pair, if the desk was not told: most of its answers do not hang on that."""
         row = self._measured.pop(name, None)
-        return None if row is None else self._scanner.pairs[name].brief(row)
+        return None if row is None else self._scanner.pairs[name].answer_without_rank(row)
 
     def _tell_measured(self) -> None:
         for name, row in self._measured.items():
-            self._desk.pass_measured(self._scanner.pairs[name].brief(row))
+            self._desk.pass_measured(self._scanner.pairs[name].answer_without_rank(row))
         self._measured.clear()

@@ -2,7 +2,7 @@
 
 Promises: a seed fixes the whole search, whatever the number of workers (proposals are made a batch at a time and answered in
 order); an interrupted search goes on where it was; memory does not grow with the number of trials.
-Does not: believe what it finds (`walk`, and how the neighbours of the best fare).
+Does not: believe what it finds (`walk_forward`, and how the neighbours of the best fare).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from quarterdeck.core.backtest.space import Dimension
-from quarterdeck.core.backtest.study import Study, Trial
-from quarterdeck.core.backtest.trial import Job, Outcome, evaluate
+from quarterdeck.core.backtest.search_space import Dimension
+from quarterdeck.core.backtest.search_store import SearchStore, Trial
+from quarterdeck.core.backtest.trial import TrialJob, TrialOutcome, evaluate
 from quarterdeck.core.model.errors import QuarterdeckError, UsageError
 
-BATCH = 8
+BATCH_SIZE = 8
 """Trials proposed before the first of them is answered; the same for any number of workers."""
 _LOOK_S = 0.2
 """How often a wish to stop is looked for while jobs are under way."""
 
 
-class Runner(Protocol):
+class WorkerPool(Protocol):
     """Who carries out jobs."""
 
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
@@ -42,7 +42,7 @@ class Runner(Protocol):
         ...
 
 
-class Stopped(Exception):
+class SearchStopped(Exception):
     """Somebody had enough before the jobs were answered; what was begun is forgotten, for a search goes on with whole batches."""
 
 
@@ -50,7 +50,7 @@ def _never() -> bool:
     return False
 
 
-class Alone:
+class SerialWorkers:
     """Jobs in this process, one after the other."""
 
     def __init__(self, stopped: Callable[[], bool] = _never) -> None:
@@ -58,16 +58,16 @@ class Alone:
         self._stopped = stopped
 
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
-        """See `Runner`. Raises Stopped."""
+        """See `WorkerPool`. Raises Stopped."""
         answers = []
         for job in jobs:
             if self._stopped():
-                raise Stopped
+                raise SearchStopped
             answers.append(evaluate(job))
         return answers
 
 
-class Pool:
+class ProcessWorkers:
     """Jobs in processes of this machine."""
 
     def __init__(self, executor: Executor, stopped: Callable[[], bool] = _never) -> None:
@@ -75,7 +75,7 @@ class Pool:
         self._executor, self._stopped = executor, stopped
 
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
-        """See `Runner`.
+        """See `WorkerPool`.
 
         Raises:
             Stopped; QuarterdeckError: a process ended under its job.
@@ -85,7 +85,7 @@ class Pool:
                 answers = [self._executor.submit(evaluate, job) for job in jobs]
             while wait(answers, timeout=_LOOK_S).not_done:
                 if self._stopped():
-                    raise Stopped
+                    raise SearchStopped
             return [answer.result() for answer in answers]
         except BrokenProcessPool as error:
             raise QuarterdeckError(
@@ -94,7 +94,7 @@ class Pool:
             ) from error
 
 
-class Cluster:
+class DaskWorkers:
     """Jobs on a Dask cluster."""
 
     def __init__(self, client: Any, stopped: Callable[[], bool] = _never) -> None:
@@ -102,21 +102,21 @@ class Cluster:
         self._client, self._stopped = client, stopped
 
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
-        """See `Runner`. Raises Stopped."""
+        """See `WorkerPool`. Raises Stopped."""
         # a job is never answered from an earlier result: equal jobs are equal answers, but a failed worker must run again
         futures = self._client.map(evaluate, list(jobs), pure=False)
         pause = threading.Event()  # never set: it only waits
         while not all(future.done() for future in futures):
             if self._stopped():
                 self._client.cancel(futures)
-                raise Stopped
+                raise SearchStopped
             pause.wait(_LOOK_S)
         answers: list[bytes] = self._client.gather(futures)
         return answers
 
 
 @contextmanager
-def runner(workers: int, cluster: str = "", stopped: Callable[[], bool] = _never) -> Iterator[Runner]:
+def worker_pool(workers: int, cluster: str = "", stopped: Callable[[], bool] = _never) -> Iterator[WorkerPool]:
     """Workers to run on: a cluster where an address is given, else so many processes (0: one for each core).
 
     Raises:
@@ -124,15 +124,15 @@ def runner(workers: int, cluster: str = "", stopped: Callable[[], bool] = _never
     """
     if cluster:
         with _client(cluster) as client:
-            yield Cluster(client, stopped)
+            yield DaskWorkers(client, stopped)
         return
     count = workers or os.cpu_count() or 1
     if count == 1:
-        yield Alone(stopped)
+        yield SerialWorkers(stopped)
         return
     executor = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_hear_nothing)
     try:
-        yield Pool(executor, stopped)
+        yield ProcessWorkers(executor, stopped)
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
         if stopped():  # nobody waits for a trial that is given up
@@ -185,34 +185,36 @@ def _client(address: str) -> Iterator[Any]:
         client.close()
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class SearchRequest(Struct, frozen=True, kw_only=True):
     """A search: what may vary, how often, and the job that each trial is made of."""
 
-    job: Job
+    job: TrialJob
     space: tuple[Dimension, ...]
     trials: int
     seed: int
 
 
-def search(asked: Asked, study: Study, workers: Runner, told: Callable[[Study], bool] = lambda _study: True) -> bool:
+def search(
+    asked: SearchRequest, study: SearchStore, workers: WorkerPool, told: Callable[[SearchStore], bool] = lambda _study: True
+) -> bool:
     """Run trials until there are `asked.trials`; `told` hears after each batch and may end it. Whether it was finished."""
     while len(study.trials) < asked.trials:
         try:
-            _batch(asked, study, workers, min(BATCH, asked.trials - len(study.trials)))
-        except Stopped:
+            _batch(asked, study, workers, min(BATCH_SIZE, asked.trials - len(study.trials)))
+        except SearchStopped:
             return False
         if not told(study):
             return len(study.trials) >= asked.trials
     return True
 
 
-def judged(job: Job, values: Sequence[dict[str, Any]], workers: Runner) -> list[Outcome]:
+def evaluate_values(job: TrialJob, values: Sequence[dict[str, Any]], workers: WorkerPool) -> list[TrialOutcome]:
     """Jobs with these values, answered in order."""
     jobs = [msgspec.json.encode(msgspec.structs.replace(job, values=one)) for one in values]
-    return [msgspec.json.decode(answer, type=Outcome) for answer in workers.map(jobs)]
+    return [msgspec.json.decode(answer, type=TrialOutcome) for answer in workers.map(jobs)]
 
 
-def _batch(asked: Asked, study: Study, workers: Runner, count: int) -> None:
+def _batch(asked: SearchRequest, study: SearchStore, workers: WorkerPool, count: int) -> None:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -222,7 +224,7 @@ def _batch(asked: Asked, study: Study, workers: Runner, count: int) -> None:
         warnings.simplefilter("ignore")  # experimental parts, and spans that are no whole number of steps
         # a sampler for each batch: what it proposes hangs on the seed and the trials so far, not on how often it was interrupted
         seed = asked.seed * 1_000_003 + first
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=2 * BATCH, constant_liar=True)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=2 * BATCH_SIZE, constant_liar=True)
         memory = optuna.create_study(direction="maximize", sampler=sampler)
         for trial in study.trials:
             memory.add_trial(_past(optuna, trial, asked.space, spans))
@@ -234,15 +236,15 @@ def _batch(asked: Asked, study: Study, workers: Runner, count: int) -> None:
         )
 
 
-def _answered(job: Job, values: Sequence[dict[str, Any]], study: Study, workers: Runner) -> list[Outcome]:
+def _answered(job: TrialJob, values: Sequence[dict[str, Any]], study: SearchStore, workers: WorkerPool) -> list[TrialOutcome]:
     """Jobs with these values, answered in order; what was tried before has its answer already."""
-    known: dict[bytes, Outcome] = {}
+    known: dict[bytes, TrialOutcome] = {}
     for trial in study.trials:
-        outcome = Outcome(goal=trial.goal, figures=trial.figures, digest=trial.digest, why=trial.why)
+        outcome = TrialOutcome(goal=trial.goal, figures=trial.figures, digest=trial.digest, why=trial.why)
         known[msgspec.json.encode(trial.values, order="sorted")] = outcome
     keys = [msgspec.json.encode(one, order="sorted") for one in values]
     fresh = {key: one for key, one in zip(keys, values, strict=True) if key not in known}
-    known.update(zip(fresh, judged(job, list(fresh.values()), workers), strict=True))
+    known.update(zip(fresh, evaluate_values(job, list(fresh.values()), workers), strict=True))
     return [known[key] for key in keys]
 
 
@@ -280,8 +282,8 @@ class Neighbour(Struct, frozen=True, kw_only=True):
     goal: float | None
 
 
-def neighbours(asked: Asked, best: Trial, workers: Runner) -> list[Neighbour]:
+def neighbours(asked: SearchRequest, best: Trial, workers: WorkerPool) -> list[Neighbour]:
     """Each parameter of the best trial moved by a step either way, or to its other choices; the rest as it was."""
-    moved = [(one.key, value) for one in asked.space for value in one.around(best.values[one.key])]
-    found = judged(asked.job, [{**best.values, key: value} for key, value in moved], workers)
+    moved = [(one.key, value) for one in asked.space for value in one.neighbours_of(best.values[one.key])]
+    found = evaluate_values(asked.job, [{**best.values, key: value} for key, value in moved], workers)
     return [Neighbour(key=key, value=value, goal=one.goal) for (key, value), one in zip(moved, found, strict=True)]

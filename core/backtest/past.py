@@ -1,6 +1,6 @@
 """What a pair's skipped bars would have taught the desk, as columns made once: hours for the correlation, usual spreads.
 
-Promises: the same figures, to the last bit, as the desk learns from the same bars one by one (`core.desk.market`).
+Promises: the same figures, to the last bit, as the desk learns from the same bars one by one (`core.desk.market_updates`).
 Units: instants UTC ns, spreads in price.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quarterdeck.core.backtest.slots import Slots
-from quarterdeck.core.brokers.simulator.market import TickColumns
+from quarterdeck.core.brokers.simulator.market_source import TickColumns
 from quarterdeck.core.desk.passed import PairPassed
 from quarterdeck.core.filters.spread import MEMORY, QUARTERS_OF_WEEK, SEEN_AS_ZERO, SPIKE_X
 from quarterdeck.core.model.candles import Candles, FloatArray, IntArray, floats

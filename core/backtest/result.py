@@ -1,7 +1,7 @@
 """What a backtest came to, as one value that can be written, opened again and compared.
 
 Promises: made of effects alone, by the same tally as every other run; a file read back equals what was written.
-Does not: judge (`diagnosis`) or draw (`report`). Units: money in account currency, instants UTC ns.
+Does not: judge (`diagnosis`) or draw (`report_folder`). Units: money in account currency, instants UTC ns.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from msgspec import Struct
 from quarterdeck.core.desk.held import HeldMark
 from quarterdeck.core.model.effects import Effect, EquityMarked, PositionOpened, TradeClosed, Verdict
 from quarterdeck.core.model.errors import DataError
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import Money, Price, PriceDistance, UtcNs
-from quarterdeck.core.study.summary import Summary, Tally
+from quarterdeck.core.study.summary import Summary, SummaryCounter
 
 RESULT_NAME = "result.json.gz"
 
 
-class Marked(Struct, frozen=True, array_like=True):
+class EquityMark(Struct, frozen=True, array_like=True):
     """Equity at an instant."""
 
     at_utc_ns: UtcNs
@@ -35,7 +35,7 @@ class Marked(Struct, frozen=True, array_like=True):
     drawdown_fraction: float
 
 
-class Rejected(Struct, frozen=True, array_like=True):
+class RefusedCandidate(Struct, frozen=True, array_like=True):
     """A candidate that did not become an order, with the word for why."""
 
     symbol: str
@@ -47,7 +47,7 @@ class Rejected(Struct, frozen=True, array_like=True):
     threshold: float | None
 
 
-class Entered(Struct, frozen=True, array_like=True):
+class EntryRecord(Struct, frozen=True, array_like=True):
     """A position as it was opened: its first stop and target, before anybody moved them."""
 
     position_id: int
@@ -60,7 +60,7 @@ class Entered(Struct, frozen=True, array_like=True):
     spread_price: PriceDistance
 
 
-class Decided(Struct, frozen=True, array_like=True):
+class CandidateOutcome(Struct, frozen=True, array_like=True):
     """What became of one candidate at last: `entered`, `waiting`, or why it was refused."""
 
     side: Side | None
@@ -78,9 +78,9 @@ class BacktestResult(Struct, frozen=True, kw_only=True):
     start_money: Money
     summary: Summary
     trades: tuple[TradeClosed, ...]
-    equity: tuple[Marked, ...]
-    rejected: tuple[Rejected, ...]
-    entered: tuple[Entered, ...]
+    equity: tuple[EquityMark, ...]
+    rejected: tuple[RefusedCandidate, ...]
+    entered: tuple[EntryRecord, ...]
     settings: dict[str, Any]
     """The whole validated tree, as it held."""
     changed: dict[str, str]
@@ -106,17 +106,17 @@ class BacktestResult(Struct, frozen=True, kw_only=True):
         return self.bars / self.elapsed_s if self.elapsed_s > 0.0 else 0.0
 
 
-class Collector:
+class ResultCollector:
     """Hears the effects of a run and keeps what a result needs."""
 
     def __init__(self) -> None:
         """Nothing heard yet."""
-        self.tally = Tally()
+        self.tally = SummaryCounter()
         self.trades: list[TradeClosed] = []
-        self.equity: list[Marked] = []
-        self.rejected: list[Rejected] = []
-        self.entered: list[Entered] = []
-        self.decided: dict[tuple[str, UtcNs], Decided] = {}
+        self.equity: list[EquityMark] = []
+        self.rejected: list[RefusedCandidate] = []
+        self.entered: list[EntryRecord] = []
+        self.decided: dict[tuple[str, UtcNs], CandidateOutcome] = {}
         """Candidates by pair and bar."""
         self._keeps: dict[type, Callable[[UtcNs, Any], None]] = {
             EquityMarked: self._equity,
@@ -125,7 +125,7 @@ class Collector:
             PositionOpened: self._opened,
         }
 
-    def hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
+    def on_effect(self, at_utc_ns: UtcNs, effect: Effect) -> None:
         """An outlet of the runner."""
         keep = self._keeps.get(type(effect))
         if keep is not None:
@@ -137,7 +137,7 @@ class Collector:
         self._mark(at_utc_ns, mark.equity_money, mark.balance_money, mark.drawdown_fraction)
 
     def _mark(self, at_utc_ns: UtcNs, equity_money: Money, balance_money: Money, drawdown_fraction: float) -> None:
-        self.equity.append(Marked(at_utc_ns, equity_money, balance_money, drawdown_fraction))
+        self.equity.append(EquityMark(at_utc_ns, equity_money, balance_money, drawdown_fraction))
 
     def _equity(self, at_utc_ns: UtcNs, effect: EquityMarked) -> None:
         self.tally.day_result(effect.day_result_money)
@@ -149,19 +149,19 @@ class Collector:
 
     def _opened(self, at_utc_ns: UtcNs, effect: PositionOpened) -> None:
         prices = (effect.open_price, effect.stop_price, effect.target_price, effect.spread_price)
-        self.entered.append(Entered(effect.position_id, effect.symbol, effect.side, at_utc_ns, *prices))
+        self.entered.append(EntryRecord(effect.position_id, effect.symbol, effect.side, at_utc_ns, *prices))
 
     def _judged(self, _at_utc_ns: UtcNs, effect: Verdict) -> None:
         self.tally.verdict(effect)
         if effect.outcome == "none":
             return
         word = effect.reason if effect.outcome == "refused" else effect.outcome
-        self.decided[effect.symbol, effect.bar_open_utc_ns] = Decided(effect.side, word)
+        self.decided[effect.symbol, effect.bar_open_utc_ns] = CandidateOutcome(effect.side, word)
         if effect.outcome == "refused":
             decided = next((check for check in effect.checks if check.name == effect.reason and not check.passed), None)
             value, threshold = (None, None) if decided is None else (decided.value, decided.threshold)
             bar = effect.bar_open_utc_ns
-            self.rejected.append(Rejected(effect.symbol, bar, effect.side, effect.reason, value, threshold))
+            self.rejected.append(RefusedCandidate(effect.symbol, bar, effect.side, effect.reason, value, threshold))
 
 
 def write_result(folder: Path, result: BacktestResult) -> Path:

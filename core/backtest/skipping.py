@@ -14,23 +14,23 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from quarterdeck.core.backtest.columns import ColumnScanner
 from quarterdeck.core.backtest.direct import DirectBroker, shown_quote
 from quarterdeck.core.backtest.holding import Holding, Marks
 from quarterdeck.core.backtest.past import PairPast
+from quarterdeck.core.backtest.scanners import VectorizedScanner
 from quarterdeck.core.backtest.slots import Slots
 from quarterdeck.core.brokers.simulator.market_recorded import RecordedMarket
-from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
-from quarterdeck.core.desk.desk import Desk, Interest
+from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
+from quarterdeck.core.desk.desk import Desk, QuoteInterest
 from quarterdeck.core.engine.lockstep import END_OF_DATA
-from quarterdeck.core.engine.perform import requests_of
-from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.runner import DeskRunner
+from quarterdeck.core.engine.send import requests_by_urgency
 from quarterdeck.core.engine.signal_queue import SignalQueue
 from quarterdeck.core.model.candles import IntArray
 from quarterdeck.core.model.commands import StopEngine
-from quarterdeck.core.model.errors import InvariantBroken
-from quarterdeck.core.model.inputs import BarAbsent, BarClosed, CommandGiven, Input, Instruments, TimerFired
-from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.errors import InvariantError
+from quarterdeck.core.model.inputs import BarClosed, BarMissing, CommandReceived, Input, Instruments, TimerFired
+from quarterdeck.core.model.market_data import Quote
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from quarterdeck.core.settings.schema import Settings
@@ -38,7 +38,7 @@ from quarterdeck.core.settings.schema import Settings
 _NEVER = 2**62
 
 
-class Skipping:
+class SkippingDriver:
     """One driver over one recorded terminal."""
 
     def __init__(
@@ -46,9 +46,9 @@ class Skipping:
         *,
         terminal: SimulatedTerminal,
         broker: DirectBroker,
-        runner: Runner,
+        runner: DeskRunner,
         desk: Desk,
-        scanner: ColumnScanner,
+        scanner: VectorizedScanner,
         settings: Settings,
         usual_price: Mapping[str, tuple[float, ...]],
         until_utc_ns: UtcNs,
@@ -57,7 +57,7 @@ class Skipping:
         """`usual_price`: the usual spreads by pair that the desk is told at the start; `marks` hears equity that was passed."""
         market = terminal.market
         if not isinstance(market, RecordedMarket):
-            raise InvariantBroken("only a recording can be skipped through")
+            raise InvariantError("only a recording can be skipped through")
         self.runner = runner
         self.ending = False
         self.bars_fed = 0
@@ -67,7 +67,7 @@ class Skipping:
         self._queue = SignalQueue(settings.scan.queue_max)
         self._rates: tuple[str, ...] = ()
         self._valued_by: dict[str, tuple[str, ...]] = {}
-        self._interest: Interest = ((), ())
+        self._interest: QuoteInterest = ((), ())
         self._at_close: tuple[str, ...] = ()
         self._watched: tuple[str, ...] = ()
         """Symbols that a steady desk is shown at a bar's close, and at each tick, while `_interest` is what it wants."""
@@ -139,7 +139,7 @@ class Skipping:
             hot, conversion = self._desk.quote_interest()
             self._quotes(at, [name for name in ticked if name in hot or name in conversion])
             if self._timer() <= at:
-                self.give(TimerFired(), at)
+                self.feed_input(TimerFired(), at)
         return True
 
     def finish(self) -> None:
@@ -149,24 +149,24 @@ class Skipping:
         at = self._terminal.now_utc_ns
         self._broker_news(at)
         command = StopEngine(policy="keep", why=END_OF_DATA)
-        self.give(CommandGiven(command_id="end", origin="end of data", command=command), at)
+        self.feed_input(CommandReceived(command_id="end", origin="end of data", command=command), at)
 
     def _broker_news(self, at: UtcNs) -> None:
         """Deals, account and book, where the broker did something on its own."""
         if self._terminal.trades_changed_counter != self._trades_seen:
             self._trades_seen = self._terminal.trades_changed_counter
             for item in self._broker.news():
-                self.give(item, at)
+                self.feed_input(item, at)
 
-    def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+    def feed_input(self, item: Input, at_utc_ns: UtcNs) -> None:
         """Feed one input and perform all that follows from it, before anything else happens."""
         if isinstance(item, Instruments):
             self._rates = tuple(spec.symbol for spec in item.instruments if spec.symbol not in self._symbols)
         pending = [item]
         for told in pending:  # it grows meanwhile, but little: an answer leads to few requests
-            effects = self.runner.give(told, at_utc_ns)
+            effects = self.runner.feed_input(told, at_utc_ns)
             if effects:
-                for request in requests_of(effects):
+                for request in requests_by_urgency(effects):
                     pending.extend(self._broker.perform(request))
                     self._trades_seen = self._terminal.trades_changed_counter
 
@@ -179,7 +179,7 @@ class Skipping:
         timer = self._timer()
         if timer < self._closes[slot] and timer <= self._last_step_utc_ns:
             self._slot = max(self._slot, self._slots.place_closing_after(timer))
-            self.give(TimerFired(), timer)
+            self.feed_input(TimerFired(), timer)
             return True
         self._slot = slot
         self._terminal.skip_to(self._closing_steps[slot])
@@ -219,7 +219,7 @@ class Skipping:
         told, held = dict[str, int](), dict[str, int]()
         for symbol in self._symbols:
             row = self._rows[symbol][slot]
-            if symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].finds(row)):
+            if symbol in self._unseen or (row >= 0 and self._scanner.pairs[symbol].has_candidate(row)):
                 told[symbol] = row
             elif symbol in hot:
                 (held if only_held else told)[symbol] = row
@@ -229,11 +229,11 @@ class Skipping:
             watched = tuple([name for name in watched if name in needed])
         self._quotes(at, watched)
         if self._timer() <= at:
-            self.give(TimerFired(), at)
+            self.feed_input(TimerFired(), at)
         self._mark(slot, at)
         for symbol, row in held.items():
             if row >= 0:
-                self._desk.pass_measured(self._scanner.pairs[symbol].brief(row))
+                self._desk.pass_measured(self._scanner.pairs[symbol].answer_without_rank(row))
         if told:
             whole = () if only_held else hot
             self._pass_bars(at, {**told, **held}, whole)
@@ -269,23 +269,23 @@ class Skipping:
         """Bars and answers by pair, at their rows; a bar itself only of pairs told `whole`."""
         opened = self._opens[slot]
         silent = tuple(symbol for symbol in self._symbols if symbol not in told)
-        answers = {symbol: self._scanner.pairs[symbol].brief(row) for symbol, row in told.items() if row >= 0}
+        answers = {symbol: self._scanner.pairs[symbol].answer_without_rank(row) for symbol, row in told.items() if row >= 0}
         last = self._last_word(silent, answers)
         self._desk.pass_slot(at, opened, tuple(symbol for symbol in silent if symbol != last))
         for symbol, row in told.items():
             if row < 0:
-                self.give(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=opened, why="no tick in it"), at)
+                self.feed_input(BarMissing(symbol=symbol, timeframe="M15", bar_open_utc_ns=opened, why="no tick in it"), at)
                 continue
             if symbol in whole:
                 self._pasts[symbol].fed(row)
-                self.give(BarClosed(symbol=symbol, timeframe="M15", bar=self._scanner.pairs[symbol].m15.bar(row)), at)
+                self.feed_input(BarClosed(symbol=symbol, timeframe="M15", bar=self._scanner.pairs[symbol].m15.bar(row)), at)
             self._unseen.pop(symbol, None)
             self.bars_fed += 1
             self._queue.offer(answers[symbol])
         for scanned in self._queue.take_all():
-            self.give(scanned, at)
+            self.feed_input(scanned, at)
         if last:
-            self.give(BarAbsent(symbol=last, timeframe="M15", bar_open_utc_ns=opened, why="nothing found"), at)
+            self.feed_input(BarMissing(symbol=last, timeframe="M15", bar_open_utc_ns=opened, why="nothing found"), at)
 
     def _last_word(self, silent: tuple[str, ...], answers: Mapping[str, Signal | NoSignal]) -> str:
         """The silent pair whose answer would have closed the round, where somebody wants to leave first; else none.
@@ -306,7 +306,7 @@ class Skipping:
         if watches and desk.pass_quotes(at, quotes, _all_told):
             return
         for new in quotes:
-            self.give(new, at)
+            self.feed_input(new, at)
 
     def _closing(self) -> UtcNs:
         return self._closes[self._slot] if self._slot < len(self._closes) else _NEVER
@@ -320,7 +320,7 @@ def _all_told(_symbol: str) -> None:
     """Whatever was measured, the desk was told."""
 
 
-def _wanted_slots(scanner: ColumnScanner, rows_by_pair: Mapping[str, IntArray], count: int) -> list[int]:
+def _wanted_slots(scanner: VectorizedScanner, rows_by_pair: Mapping[str, IntArray], count: int) -> list[int]:
     """Quarter hours in which somebody finds something; the desk sees how the range begins and ends as well."""
     found = np.zeros(count, dtype=np.bool_)
     for symbol, rows in rows_by_pair.items():

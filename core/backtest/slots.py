@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quarterdeck.core.engine.lockstep import ending_slot
+from quarterdeck.core.engine.lockstep import bar_closing_at_start
 from quarterdeck.core.model.candles import IntArray
 from quarterdeck.core.model.units import M15_NS, UtcNs
 
@@ -19,7 +19,7 @@ class Slots:
     def __init__(self, start_utc_ns: UtcNs, steps_utc_ns: IntArray, wait_ns: int) -> None:
         """`steps_utc_ns`: instants at which the market moves; `wait_ns`: `scan.bar_close_wait_s`."""
         quarters, first_steps = np.unique(steps_utc_ns // M15_NS, return_index=True)
-        ending = ending_slot(start_utc_ns)
+        ending = bar_closing_at_start(start_utc_ns)
         if ending is not None:
             quarters = np.append(np.int64(ending), quarters)
             first_steps = np.append(np.int64(0), first_steps)

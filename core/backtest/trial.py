@@ -15,16 +15,16 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from quarterdeck.core.backtest.compare import headline
-from quarterdeck.core.backtest.market import Market, MarketWish, load_market
-from quarterdeck.core.backtest.settings import with_changes
-from quarterdeck.core.backtest.space import with_values
+from quarterdeck.core.backtest.backtest_settings import with_changes
+from quarterdeck.core.backtest.compare import headline_figures
+from quarterdeck.core.backtest.recorded_days import DataRequest, RecordedDays, load_market
+from quarterdeck.core.backtest.search_space import with_searched_values
 from quarterdeck.core.compiled.load import backtested
-from quarterdeck.core.engine.scanning import history_bars
+from quarterdeck.core.engine.scanner_setup import history_bars
 from quarterdeck.core.model.errors import QuarterdeckError
 from quarterdeck.core.settings.home import Home
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy, load_strategy
 
 GOALS = {
     "expectancy": "mean result in R",
@@ -36,7 +36,7 @@ GOALS = {
 _MARKETS_KEPT = 3
 
 
-class Job(Struct, frozen=True, kw_only=True):
+class TrialJob(Struct, frozen=True, kw_only=True):
     """What a worker needs to know."""
 
     home: str
@@ -50,7 +50,7 @@ class Job(Struct, frozen=True, kw_only=True):
     trades_min: int = 30
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class TrialOutcome(Struct, frozen=True, kw_only=True):
     """What it found."""
 
     goal: float | None
@@ -61,29 +61,31 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def evaluate(job: bytes) -> bytes:
     """Run one job; whatever an operator could mend is an answer without a goal that says why."""
-    asked = msgspec.json.decode(job, type=Job)
+    asked = msgspec.json.decode(job, type=TrialJob)
     try:
         outcome = run_job(asked)
     except QuarterdeckError as error:
-        outcome = Outcome(goal=None, figures={}, digest="", why=error.one_line())
+        outcome = TrialOutcome(goal=None, figures={}, digest="", why=error.one_line())
     return msgspec.json.encode(outcome)
 
 
-def run_job(job: Job) -> Outcome:
+def run_job(job: TrialJob) -> TrialOutcome:
     """Run one job. Raises QuarterdeckError for values that cannot be together, or data that are too short for them."""
     base = msgspec.convert(job.settings, Settings, strict=False)
-    settings = with_changes(base, with_values(job.settings, job.values))
+    settings = with_changes(base, with_searched_values(job.settings, job.values))
     home = Path(job.home)
     strategy = load_strategy(settings, home)
     market = _market(job, settings, strategy)
     result = backtested(market, settings, strategy)
-    figures = headline(result)
+    figures = headline_figures(result)
     trades = [trade.result_r for trade in result.trades]
     if len(trades) < job.trades_min:
         why = f"{len(trades)} trades, {job.trades_min} are wanted"
-        return Outcome(goal=None, figures=figures, digest=result.summary.digest, why=why)
+        return TrialOutcome(goal=None, figures=figures, digest=result.summary.digest, why=why)
     goal = _goal(job.goal, trades, figures, 100.0 * result.summary.result_money / result.start_money)
-    return Outcome(goal=goal, figures=figures, digest=result.summary.digest, why="" if goal is not None else "cannot be judged")
+    return TrialOutcome(
+        goal=goal, figures=figures, digest=result.summary.digest, why="" if goal is not None else "cannot be judged"
+    )
 
 
 def _goal(name: str, results: list[float], figures: dict[str, float | None], result_pct: float) -> float | None:
@@ -101,24 +103,24 @@ def _goal(name: str, results: list[float], figures: dict[str, float | None], res
     return middle / spread * math.sqrt(min(len(results), 100)) if spread > 0.0 else None
 
 
-def _market(job: Job, settings: Settings, strategy: LoadedStrategy) -> Market:
+def _market(job: TrialJob, settings: Settings, strategy: LoadedStrategy) -> RecordedDays:
     priced = msgspec.json.encode(
-        (settings.desk.pairs, settings.simulation.currency, settings.news.files, settings.costs.spread_pips)
+        (settings.desk.pairs, settings.simulation.currency, settings.news.files, settings.costs.default_spread_pips)
     )
     wish = msgspec.json.encode((job.folders, job.from_day, job.to_day, job.rates, job.home))
     return _loaded(_kept(wish, priced, history_bars(strategy, settings)), wish, settings, strategy)
 
 
 @lru_cache(maxsize=_MARKETS_KEPT)
-def _kept(_wish: bytes, _priced: bytes, _history: int) -> list[Market]:
+def _kept(_wish: bytes, _priced: bytes, _history: int) -> list[RecordedDays]:
     return []
 
 
-def _loaded(place: list[Market], wish: bytes, settings: Settings, strategy: LoadedStrategy) -> Market:
+def _loaded(place: list[RecordedDays], wish: bytes, settings: Settings, strategy: LoadedStrategy) -> RecordedDays:
     if not place:
         folders, from_day, to_day, rates, home = msgspec.json.decode(
             wish, type=tuple[tuple[str, ...], date | None, date | None, dict[str, float], str]
         )
-        asked = MarketWish(folders=tuple(map(Path, folders)), from_day=from_day, to_day=to_day, rates=rates)
+        asked = DataRequest(folders=tuple(map(Path, folders)), from_day=from_day, to_day=to_day, rates=rates)
         place.append(load_market(asked, settings, strategy, Home(Path(home))))
     return place[0]

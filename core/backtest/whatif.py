@@ -11,29 +11,37 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from quarterdeck.core.backtest.compare import Difference, compare
-from quarterdeck.core.backtest.decided import Course, Decisions, Exits, PositionEffect, decisions, exits, positions
-from quarterdeck.core.backtest.market import Market
-from quarterdeck.core.backtest.rerun import Taped, ToldInput
+from quarterdeck.core.backtest.backtest_settings import plain_tree, with_changes
+from quarterdeck.core.backtest.backtester import Backtest, ProgressListener
+from quarterdeck.core.backtest.compare import RunDifference, compare_runs
+from quarterdeck.core.backtest.decision_diff import (
+    DecisionDiff,
+    ExitDiff,
+    PositionEffect,
+    RunOutcome,
+    diff_decisions,
+    diff_exits,
+    diff_positions,
+)
+from quarterdeck.core.backtest.recorded_days import RecordedDays
 from quarterdeck.core.backtest.result import BacktestResult
-from quarterdeck.core.backtest.run import Backtest, Watcher
-from quarterdeck.core.backtest.settings import plain_tree, with_changes
-from quarterdeck.core.backtest.taped import Stretch
-from quarterdeck.core.desk.state import DeskState, decoded
+from quarterdeck.core.backtest.tape_market import TapeMarket
+from quarterdeck.core.backtest.tape_replay import TapeInputs, TimedInput
+from quarterdeck.core.desk.desk_state import DeskState, decoded
 from quarterdeck.core.model.effects import TradeClosed
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.model.inputs import SettingsChanged
 from quarterdeck.core.model.units import Money, UtcNs
-from quarterdeck.core.settings.load import look_up, remembered, shown
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.strategy.load import LoadedStrategy
+from quarterdeck.core.settings.settings_loader import look_up, settings_from_tape, toml_text
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
 from quarterdeck.core.study.summary import digest_of, trade_line
 
 _ASKED_ANEW = ("strategy.name", "strategy.file", "strategy.parameters", "desk.pairs")
 """Settings that a tape cannot answer for: its signals were made under others."""
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class SettingChange(Struct, frozen=True, kw_only=True):
     """One setting, as TOML writes its values; `old` is what holds at the end of the days."""
 
     key: str
@@ -41,7 +49,7 @@ class Change(Struct, frozen=True, kw_only=True):
     new: str
 
 
-class Begin(Struct, frozen=True, kw_only=True):
+class TapeStart(Struct, frozen=True, kw_only=True):
     """What both runs of a tape begin with."""
 
     at_utc_ns: UtcNs
@@ -53,7 +61,7 @@ class Begin(Struct, frozen=True, kw_only=True):
     """Why the desk did less than it could at that time."""
 
 
-class Reality(Struct, frozen=True, kw_only=True):
+class BaselineDeviation(Struct, frozen=True, kw_only=True):
     """How the run as is compares with what was on the tape, over the same stretch."""
 
     trades: int
@@ -76,16 +84,16 @@ class WhatIf(Struct, frozen=True, kw_only=True):
 
     as_is: BacktestResult
     changed: BacktestResult
-    changes: tuple[Change, ...]
-    difference: Difference
-    decisions: Decisions
-    exits: Exits
+    changes: tuple[SettingChange, ...]
+    difference: RunDifference
+    decisions: DecisionDiff
+    exits: ExitDiff
     positions: tuple[PositionEffect, ...]
     equity_end_money: tuple[Money | None, Money | None]
     """Of the run as is and of the changed one, with what is open valued at the last price."""
-    begin: Begin | None = None
+    begin: TapeStart | None = None
     """None where candles were replayed: both runs begin flat."""
-    reality: Reality | None = None
+    reality: BaselineDeviation | None = None
     """None where candles were replayed that nothing was traded on."""
     notes: tuple[str, ...] = ()
 
@@ -100,17 +108,17 @@ class _Ran(Struct, frozen=True):
         """The desk before the end of the data closed what was open."""
         return decoded(self.backtest.last_state) if self.backtest.last_state else None
 
-    def course(self) -> Course:
-        return Course(trades=self.result.trades, ended=self.ended())
+    def course(self) -> RunOutcome:
+        return RunOutcome(trades=self.result.trades, ended=self.ended())
 
 
-def over_candles(
-    market: Market,
+def whatif_on_candles(
+    market: RecordedDays,
     settings: Settings,
     strategy: LoadedStrategy,
     other: LoadedStrategy,
     changes: list[tuple[str, Any]],
-    watcher: Watcher | None,
+    watcher: ProgressListener | None,
 ) -> WhatIf:
     """Run recorded days twice. Raises SettingsError for changes that are not allowed."""
     changed = with_changes(settings, changes)
@@ -120,7 +128,9 @@ def over_candles(
     return msgspec.structs.replace(found, notes=_notes(first.result, second.result))
 
 
-def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[str, Any]], watcher: Watcher | None) -> WhatIf:
+def whatif_on_tape(
+    stretch: TapeMarket, strategy: LoadedStrategy, changes: list[tuple[str, Any]], watcher: ProgressListener | None
+) -> WhatIf:
     """Run a stretch of a tape twice.
 
     Raises:
@@ -135,20 +145,20 @@ def over_tape(stretch: Stretch, strategy: LoadedStrategy, changes: list[tuple[st
     told = _told(changes, stretch.settings_now, with_changes(stretch.settings_now, changes))
     changed, overlaid = with_changes(stretch.settings, changes), _overlaid(stretch.taped, changes)
     if _settings_told(overlaid) == _settings_told(stretch.taped):
-        refuse_the_same(stretch.settings, changed, changes)
+        refuse_no_change(stretch.settings, changed, changes)
     first = _ran(Backtest(stretch.market, stretch.settings, strategy, taped=stretch.taped, keeps_state=True), watcher)
     second = _ran(Backtest(stretch.market, changed, strategy, taped=overlaid, keeps_state=True), watcher)
     begun = stretch.begun
     found = _compared(first, second, told, stretch)
-    begin = Begin(
+    begin = TapeStart(
         at_utc_ns=first.result.from_utc_ns,
         balance_money=begun.balance_money,
         equity_money=begun.equity_money,
         positions=len(begun.positions),
-        foreign=len(begun.foreign),
+        foreign=len(begun.external_positions),
         reasons=tuple(begun.reasons),
     )
-    real = reality(first.result, stretch, first.ended())
+    real = baseline_deviation(first.result, stretch, first.ended())
     return msgspec.structs.replace(found, begin=begin, reality=real, notes=stretch.notes)
 
 
@@ -159,14 +169,14 @@ def _notes(first: BacktestResult, second: BacktestResult) -> tuple[str, ...]:
     return (*both, *(f"{word}: {note}" for word, run, other in apart for note in run.notes if note not in other.notes))
 
 
-def refuse_the_same(settings: Settings, changed: Settings, changes: list[tuple[str, Any]]) -> None:
+def refuse_no_change(settings: Settings, changed: Settings, changes: list[tuple[str, Any]]) -> None:
     """Nothing is run to find out that nothing differs. Raises UsageError where the changes change nothing."""
     if settings == changed:
-        held = ", ".join(f"{key} is {shown(look_up(plain_tree(settings), key))} already" for key, _ in changes)
+        held = ", ".join(f"{key} is {toml_text(look_up(plain_tree(settings), key))} already" for key, _ in changes)
         raise UsageError(f"{held}: both runs would be the same", what_to_do="name another value")
 
 
-def as_plain(found: WhatIf) -> dict[str, Any]:
+def whatif_json(found: WhatIf) -> dict[str, Any]:
     """For scripts and screens: one object, as docs/backtest.md tells it."""
     first, second = found.as_is, found.changed
     plain: dict[str, Any] = msgspec.to_builtins(found)
@@ -197,14 +207,14 @@ def as_plain(found: WhatIf) -> dict[str, Any]:
     }
 
 
-def reality(as_is: BacktestResult, stretch: Stretch, ended: DeskState | None) -> Reality:
+def baseline_deviation(as_is: BacktestResult, stretch: TapeMarket, ended: DeskState | None) -> BaselineDeviation:
     """Compare the run as is with what was really traded; where that was closed at the end of its data, so is this."""
     trades = stretch.trades
     happened, signals = {trade_line(trade) for trade in trades}, {trade.signal_id for trade in trades}
     flat = any(trade.reason == "end" for trade in trades)
     open_at_end = set() if ended is None or flat else {held.position_id for held in ended.positions.values()}
     closed = [trade for trade in as_is.trades if trade.position_id not in open_at_end]
-    return Reality(
+    return BaselineDeviation(
         trades=len(trades),
         same=sum(trade_line(trade) in happened for trade in closed),
         same_signals=sum(trade.signal_id in signals for trade in closed),
@@ -216,37 +226,37 @@ def reality(as_is: BacktestResult, stretch: Stretch, ended: DeskState | None) ->
     )
 
 
-def _ran(backtest: Backtest, watcher: Watcher | None) -> _Ran:
-    return _Ran(backtest.go(watcher), backtest)
+def _ran(backtest: Backtest, watcher: ProgressListener | None) -> _Ran:
+    return _Ran(backtest.run_once(watcher), backtest)
 
 
-def _compared(first: _Ran, second: _Ran, changes: tuple[Change, ...], stretch: Stretch | None = None) -> WhatIf:
-    real = None if stretch is None else Course(trades=stretch.trades, ended=stretch.ended)
+def _compared(first: _Ran, second: _Ran, changes: tuple[SettingChange, ...], stretch: TapeMarket | None = None) -> WhatIf:
+    real = None if stretch is None else RunOutcome(trades=stretch.trades, ended=stretch.ended)
     return WhatIf(
         as_is=first.result,
         changed=second.result,
         changes=changes,
-        difference=compare(first.result, second.result),
-        decisions=decisions(first.backtest.collector.decided, second.backtest.collector.decided),
-        exits=exits(first.result.trades, second.result.trades),
-        positions=positions(None if stretch is None else stretch.begun, first.course(), second.course(), real),
+        difference=compare_runs(first.result, second.result),
+        decisions=diff_decisions(first.backtest.collector.decided, second.backtest.collector.decided),
+        exits=diff_exits(first.result.trades, second.result.trades),
+        positions=diff_positions(None if stretch is None else stretch.begun, first.course(), second.course(), real),
         equity_end_money=(_cents(first.ended()), _cents(second.ended())),
     )
 
 
-def _told(changes: list[tuple[str, Any]], settings: Settings, changed: Settings) -> tuple[Change, ...]:
+def _told(changes: list[tuple[str, Any]], settings: Settings, changed: Settings) -> tuple[SettingChange, ...]:
     old, new = plain_tree(settings), plain_tree(changed)
-    return tuple(Change(key=key, old=shown(look_up(old, key)), new=shown(look_up(new, key))) for key, _ in changes)
+    return tuple(SettingChange(key=key, old=toml_text(look_up(old, key)), new=toml_text(look_up(new, key))) for key, _ in changes)
 
 
-def _overlaid(taped: Taped, changes: list[tuple[str, Any]]) -> Taped:
+def _overlaid(taped: TapeInputs, changes: list[tuple[str, Any]]) -> TapeInputs:
     """The same stretch; where the operator changed settings on the way, ours hold on top of his."""
 
-    def on_top(told: ToldInput) -> ToldInput:
+    def on_top(told: TimedInput) -> TimedInput:
         at, item = told
         if not isinstance(item, SettingsChanged):
             return told
-        tree = with_changes(remembered(bytes(item.settings)), changes)
+        tree = with_changes(settings_from_tape(bytes(item.settings)), changes)
         kept = tuple(change for change in item.changes if change[0] not in dict(changes))
         settings = msgspec.Raw(msgspec.msgpack.encode(tree))
         return at, msgspec.structs.replace(item, settings=settings, changes=kept)
@@ -254,9 +264,9 @@ def _overlaid(taped: Taped, changes: list[tuple[str, Any]]) -> Taped:
     return msgspec.structs.replace(taped, told=tuple(on_top(told) for told in taped.told))
 
 
-def _settings_told(taped: Taped) -> list[Settings]:
+def _settings_told(taped: TapeInputs) -> list[Settings]:
     """The settings that came in on the way, in their order."""
-    return [remembered(bytes(item.settings)) for _, item in taped.told if isinstance(item, SettingsChanged)]
+    return [settings_from_tape(bytes(item.settings)) for _, item in taped.told if isinstance(item, SettingsChanged)]
 
 
 def _cents(state: DeskState | None) -> Money | None:

@@ -12,16 +12,16 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from quarterdeck.core.model.book import Account, Deal
+from quarterdeck.core.model.broker_account import Account, Deal
 from quarterdeck.core.model.candles import Candles
-from quarterdeck.core.model.effects import Request
-from quarterdeck.core.model.inputs import Book, BrokerClock, Input
-from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.effects import BrokerRequest
+from quarterdeck.core.model.inputs import BrokerBook, Input, ServerClockRule
+from quarterdeck.core.model.market_data import Instrument, Quote
 from quarterdeck.core.model.reads import Known, Unknown
 from quarterdeck.core.model.units import UtcNs
 
 
-class Reply(Struct, frozen=True):
+class CallReply(Struct, frozen=True):
     """What a call of the terminal's module gave: plain data (dicts, tuples, arrays) and the error pair read right after it."""
 
     value: Any
@@ -29,7 +29,7 @@ class Reply(Struct, frozen=True):
     error_text: str
 
 
-class ModuleCall(Struct, frozen=True):
+class TerminalCall(Struct, frozen=True):
     """One call of the module, as data."""
 
     name: str
@@ -40,7 +40,7 @@ class ModuleCall(Struct, frozen=True):
 class Terminal(Protocol):
     """A `MetaTrader5` module within reach, in this process or behind a gateway. Calls are served one after the other."""
 
-    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
         """Call the module's function `name`.
 
         Raises:
@@ -49,7 +49,7 @@ class Terminal(Protocol):
         """
         ...
 
-    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+    async def call_many(self, calls: Sequence[TerminalCall]) -> tuple[CallReply, ...]:
         """Several reads in one journey, answered in order. Raises as `call` does, for the whole."""
         ...
 
@@ -62,7 +62,7 @@ class Terminal(Protocol):
         ...
 
 
-class TerminalTrouble(Exception):
+class TerminalError(Exception):
     """A call without an answer; its kind says whether it may have been carried out."""
 
     def __init__(self, why: str = "", *, what_to_do: str = "", lasting: bool = False) -> None:
@@ -72,11 +72,11 @@ class TerminalTrouble(Exception):
         self.lasting = lasting
 
 
-class TerminalLost(TerminalTrouble):
+class ReplyLost(TerminalError):
     """The call may or may not have been carried out."""
 
 
-class TerminalNotSent(TerminalTrouble):
+class CallNotSent(TerminalError):
     """The call was surely not carried out."""
 
 
@@ -106,11 +106,11 @@ class Broker(Protocol):
         """Resolve names (suffixes mapped), put them into Market Watch, wait for quotes. Raises BrokerError naming the missing."""
         ...
 
-    async def offered(self, symbols: Iterable[str]) -> tuple[str, ...]:
+    async def available_symbols(self, symbols: Iterable[str]) -> tuple[str, ...]:
         """Those of the plain names that this broker has. Raises BrokerError."""
         ...
 
-    async def clock(self) -> BrokerClock:
+    async def server_clock_rule(self) -> ServerClockRule:
         """The server's clock rule, measured from ticks and recognised."""
         ...
 
@@ -126,7 +126,7 @@ class Broker(Protocol):
         """The last `count` closed bars, oldest first; fewer where the terminal has fewer."""
         ...
 
-    async def book(self) -> Book:
+    async def book(self) -> BrokerBook:
         """Positions and pending orders, both or unknown."""
         ...
 
@@ -146,14 +146,14 @@ class Broker(Protocol):
         """The whole history of one position, oldest first, handed out before or not."""
         ...
 
-    async def perform(self, request: Request) -> tuple[Input, ...]:
+    async def execute_request(self, request: BrokerRequest) -> tuple[Input, ...]:
         """Carry out one effect; what the desk must be told, in order: the report, then new deals, then account and book."""
         ...
 
-    def changes(self) -> int | None:
+    def change_counter(self) -> int | None:
         """As `Terminal.changes`: while it stays the same, neither book nor deals nor account need reading. None: read them."""
         ...
 
-    def noticed(self) -> tuple[Input, ...]:
+    def take_events(self) -> tuple[Input, ...]:
         """What came up beside the answers, once each: account changed or back, line down or up, the server's clock moved."""
         ...

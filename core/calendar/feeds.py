@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from quarterdeck.core.calendar.words import event, impact_of, release
+from quarterdeck.core.calendar.impact_and_time import event, impact_of, release
 from quarterdeck.core.model.errors import DataError
-from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import DAY_NS
 
 _AGAIN = "fetch it again; if it stays so, the feed has changed its format"
@@ -21,7 +21,7 @@ _WEEK_MOST_NS = 16 * DAY_NS
 _LEAF_TAGS = ("title", "country", "currency", "date", "time", "impact")
 
 
-def from_json(data: bytes, name: str) -> list[News]:
+def from_json(data: bytes, name: str) -> list[NewsEvent]:
     """Events of `[{"title", "country", "date", "impact"}, ...]`, dates ISO 8601 with an offset.
 
     Raises:
@@ -115,7 +115,7 @@ class _Collector:
             self._open[self._tag] += text
 
 
-def from_xml(data: bytes, name: str) -> list[News]:
+def from_xml(data: bytes, name: str) -> list[NewsEvent]:
     """Events of `<weeklyevents>` (mm-dd-yyyy, GMT) or `<monthlyevents>` (dd-mm-yyyy, New York), 12-hour times.
 
     Raises:
@@ -151,7 +151,7 @@ def _web_page(name: str) -> DataError:
     return DataError(f"{name}: a web page came instead of a calendar", what_to_do="the feed refuses so many requests; wait")
 
 
-def _xml_event(fields: dict[str, str], kind: _Kind, where: str) -> News:
+def _xml_event(fields: dict[str, str], kind: _Kind, where: str) -> NewsEvent:
     try:
         first, second, year = (int(part) for part in fields["date"].strip().split("-"))
         day = date(year, first, second) if kind.month_first else date(year, second, first)

@@ -1,1 +1,1 @@
-"""The only readers of the system's clocks (`wall`), and the arithmetic of time zones (`zones`)."""
+"""The only readers of the system's clocks (`wall`), and the arithmetic of time zones (`time_zones`)."""

@@ -14,33 +14,33 @@ from typing import Any
 
 import msgspec
 
-from quarterdeck.core.backtest.market import Market
+from quarterdeck.core.backtest.backtester import Backtest, ProgressListener
+from quarterdeck.core.backtest.recorded_days import RecordedDays
 from quarterdeck.core.backtest.result import BacktestResult
-from quarterdeck.core.backtest.run import Backtest, Watcher
 from quarterdeck.core.compiled import rooms
 from quarterdeck.core.compiled.build import STAMP_NAME, destination, source_digest
 from quarterdeck.core.model.effects import TradeClosed
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.strategy.load import LoadedStrategy
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
 
 SWITCH = "QUARTERDECK_COMPILED"
 
 
 def backtested(
-    market: Market,
+    market: RecordedDays,
     settings: Settings,
     strategy: LoadedStrategy,
-    watcher: Watcher | None = None,
+    watcher: ProgressListener | None = None,
     *,
     every_bar: bool = False,
     columns: bool | None = None,
 ) -> BacktestResult:
-    """Run it; see `core.backtest.run.Backtest`."""
+    """Run it; see `core.backtest.backtester.Backtest`."""
     if not is_compiled():
-        return Backtest(market, settings, strategy, every_bar=every_bar, columns=columns).go(watcher)
-    news = None if market.news is None else tuple(_made("model.inputs", "News", one) for one in market.news)
-    other = _module("backtest.market").Market(market.recording, label=market.label, rates=market.rates, news=news)
-    run = _module("backtest.run").Backtest(other, settings, strategy, every_bar=every_bar, columns=columns)
+        return Backtest(market, settings, strategy, every_bar=every_bar, columns=columns).run_once(watcher)
+    news = None if market.news is None else tuple(_made("model.inputs", "NewsEvent", one) for one in market.news)
+    other = _module("backtest.recorded_days").RecordedDays(market.recording, label=market.label, rates=market.rates, news=news)
+    run = _module("backtest.backtester").Backtest(other, settings, strategy, every_bar=every_bar, columns=columns)
     result: BacktestResult = run.go(watcher)
     return msgspec.structs.replace(result, trades=tuple(_trade(one) for one in result.trades))
 

@@ -22,9 +22,9 @@ from quarterdeck.core.compiled import rooms
 
 _CONSTANT = re.compile(r"^_?[A-Z][A-Z0-9_]+$")
 _SIDES = {"BUY": "SIDE_BUY", "SELL": "SIDE_SELL"}
-_WORDS = {"Check": 4, "Cap": 2, "Alert": 1}
+_WORDS = {"Check": 4, "VolumeCap": 2, "Alert": 1}
 """Place of the words among the arguments."""
-_RECORDS = ("Advanced", "Checked", "Outcome", "Step", "Untouched")
+_RECORDS = ("Advanced", "MarketStep", "MqlTradeResult", "QuietEquityBand", "RequestCheck")
 """Named tuples that nobody takes apart by place, on either side: read by name alone."""
 _STRUCT_REPLACE = ("structs.replace", "msgspec.structs.replace")
 _PRELUDE = "from typing import Any, Final\nfrom mypy_extensions import mypyc_attr\nfrom {package}.support import total\n"
@@ -49,7 +49,7 @@ def rewritten(module: str, source: str) -> str:
     if rooms.is_compiled(module):
         tree.body = [new for statement in tree.body for new in _finals(statement)]
         head += ast.parse(_PRELUDE.format(package=rooms.PACKAGE)).body
-        if module == "quarterdeck.core.model.market":
+        if module == "quarterdeck.core.model.market_data":
             tree.body += ast.parse("\n".join(f"{name}: Final = Side.{side}" for side, name in _SIDES.items())).body
     for wanted in sorted(change.wanted):
         head += ast.parse(f"from {rooms.PACKAGE}.{wanted}").body
@@ -100,12 +100,12 @@ class _Change(ast.NodeTransformer):
             return ast.parse(seam, mode="eval").body
         if (
             self._compiled
-            and self._module != "quarterdeck.core.model.market"
+            and self._module != "quarterdeck.core.model.market_data"
             and _named(node.value, "Side")
             and node.attr in _SIDES
         ):
             name = _SIDES[node.attr]
-            self.wanted.add(f"model.market import {name}")
+            self.wanted.add(f"model.market_data import {name}")
             return ast.Name(name, node.ctx)
         self.generic_visit(node)
         return node

@@ -14,13 +14,13 @@ from pathlib import Path
 SOURCE = "quarterdeck.core"
 PACKAGE = "quarterdeck_compiled_core"
 """What `quarterdeck.core` is called on the compiled side."""
-ENTRANCES = ("quarterdeck.core.backtest.run", "quarterdeck.core.backtest.market")
+ENTRANCES = ("quarterdeck.core.backtest.backtester", "quarterdeck.core.backtest.recorded_days")
 SHARED = (
     "quarterdeck.core.calendar",
     "quarterdeck.core.clock.wall",
     "quarterdeck.core.data",
     "quarterdeck.core.engine.strategy_process",
-    "quarterdeck.core.engine.strategy_wire",
+    "quarterdeck.core.engine.strategy_messages",
     "quarterdeck.core.journal",
     "quarterdeck.core.model.candles",
     "quarterdeck.core.model.errors",
@@ -30,8 +30,8 @@ SHARED = (
     "quarterdeck.core.strategy",
 )
 SHARED_CLASSES = {
-    "quarterdeck.core.backtest.result": ("BacktestResult", "Decided", "Entered", "Marked", "Rejected"),
-    "quarterdeck.core.model.market": ("Bar", "Side"),
+    "quarterdeck.core.backtest.result": ("BacktestResult", "CandidateOutcome", "EntryRecord", "EquityMark", "RefusedCandidate"),
+    "quarterdeck.core.model.market_data": ("Bar", "Side"),
     "quarterdeck.core.study.summary": ("Summary",),
 }
 """Classes of compiled modules that stay what they are: what the shared modules make, and what a result is read from."""
@@ -40,29 +40,29 @@ SEAMS = {"quarterdeck.core.scan.plan": {"decision.votes": "checks_of(decision.vo
 COMPILED = (
     "quarterdeck.core.backtest",
     "quarterdeck.core.brokers.base",
-    "quarterdeck.core.brokers.mt5.requests",
+    "quarterdeck.core.brokers.mt5.trade_requests",
     "quarterdeck.core.brokers.simulator.books",
     "quarterdeck.core.brokers.simulator.instruments",
     "quarterdeck.core.brokers.simulator.ledger",
-    "quarterdeck.core.brokers.simulator.market",
+    "quarterdeck.core.brokers.simulator.market_source",
     "quarterdeck.core.brokers.simulator.market_recorded",
-    "quarterdeck.core.brokers.simulator.records",
-    "quarterdeck.core.brokers.simulator.rules",
-    "quarterdeck.core.brokers.simulator.servertime",
-    "quarterdeck.core.brokers.simulator.state",
-    "quarterdeck.core.brokers.simulator.terminal",
-    "quarterdeck.core.brokers.simulator.trade",
+    "quarterdeck.core.brokers.simulator.ledger_rows",
+    "quarterdeck.core.brokers.simulator.trade_server_rules",
+    "quarterdeck.core.brokers.simulator.simulated_server_time",
+    "quarterdeck.core.brokers.simulator.terminal_state",
+    "quarterdeck.core.brokers.simulator.simulated_terminal",
+    "quarterdeck.core.brokers.simulator.trade_server",
     "quarterdeck.core.brokers.simulator.triggers",
     "quarterdeck.core.brokers.simulator.valuation",
-    "quarterdeck.core.clock.zones",
+    "quarterdeck.core.clock.time_zones",
     "quarterdeck.core.desk",
-    "quarterdeck.core.engine.perform",
+    "quarterdeck.core.engine.send",
     "quarterdeck.core.engine.runner",
     "quarterdeck.core.engine.signal_queue",
     "quarterdeck.core.filters",
     "quarterdeck.core.model",
     "quarterdeck.core.risk",
-    "quarterdeck.core.scan.columns",
+    "quarterdeck.core.scan.vectorized_scan",
     "quarterdeck.core.scan.features",
     "quarterdeck.core.scan.plan",
     "quarterdeck.core.study.summary",

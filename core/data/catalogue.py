@@ -8,12 +8,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.data.files import price_files, read_series
-from quarterdeck.core.data.series import Ticks
+from quarterdeck.core.data.price_files import price_files, read_series
+from quarterdeck.core.data.series import TickSeries
 from quarterdeck.core.model.errors import DataError
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class CatalogueEntry(Struct, frozen=True, kw_only=True):
     """A file of prices; `trouble` says why it cannot be used, empty when it can."""
 
     symbol: str
@@ -28,13 +28,13 @@ class Entry(Struct, frozen=True, kw_only=True):
     trouble: str = ""
 
 
-def catalogue(folders: Iterable[Path]) -> tuple[Entry, ...]:
+def catalogue(folders: Iterable[Path]) -> tuple[CatalogueEntry, ...]:
     """Every price file of the folders and of those right below them; a damaged one has its trouble in its row.
 
     Raises:
         DataError: when a folder is missing, or none of them holds a price file.
     """
-    entries: list[Entry] = []
+    entries: list[CatalogueEntry] = []
     asked = tuple(folders)
     for folder in asked:
         if not folder.is_dir():
@@ -47,7 +47,7 @@ def catalogue(folders: Iterable[Path]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def _entries(place: Path) -> list[Entry]:
+def _entries(place: Path) -> list[CatalogueEntry]:
     try:
         files = price_files(place)
     except DataError:
@@ -58,15 +58,17 @@ def _entries(place: Path) -> list[Entry]:
         try:
             series = read_series(file)
         except DataError as error:
-            found.append(Entry(symbol=file.symbol, period=file.period, path=file.path, size_bytes=size, trouble=error.one_line()))
+            found.append(
+                CatalogueEntry(symbol=file.symbol, period=file.period, path=file.path, size_bytes=size, trouble=error.one_line())
+            )
             continue
-        if isinstance(series, Ticks):
+        if isinstance(series, TickSeries):
             stamps, spread = series.at_utc_ns, "ticks"
         else:
             stamps = series.bid.open_utc_ns
             spread = "ask" if series.ask is not None else "column" if series.spread_known else "none"
         found.append(
-            Entry(
+            CatalogueEntry(
                 symbol=file.symbol,
                 period=file.period,
                 path=file.path,

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct
 
-from quarterdeck.core.clock.zones import NEW_YORK, week_second
-from quarterdeck.core.data.dukascopy import Quotes, decode_bi5, hour_path
-from quarterdeck.core.data.importing import held_in, put_into, refuse_other_costs
-from quarterdeck.core.data.resample import bars_of_ticks, coarser
-from quarterdeck.core.data.series import Bars, Ticks
+from quarterdeck.core.clock.time_zones import NEW_YORK, week_second
+from quarterdeck.core.data.dukascopy import TickBatch, decode_bi5, hour_path
+from quarterdeck.core.data.importing import refuse_other_costs, stored_series, write_merged
+from quarterdeck.core.data.resample import bars_of_ticks, resample_bars
+from quarterdeck.core.data.series import BarSeries, TickSeries
 from quarterdeck.core.model.errors import DataError, StorageError
 from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
 
@@ -35,7 +35,7 @@ _OPENS_S, _CLOSES_S = 16 * S_PER_HOUR, 5 * S_PER_DAY + 18 * S_PER_HOUR
 _RESUME = "run the command again; it goes on from there"
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class DownloadProgress(Struct, frozen=True, kw_only=True):
     """How far a download is."""
 
     symbol: str
@@ -45,7 +45,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     fetched_bytes: int
 
 
-class Downloaded(Struct, frozen=True, kw_only=True):
+class DownloadResult(Struct, frozen=True, kw_only=True):
     """What a download left behind."""
 
     symbol: str
@@ -67,9 +67,9 @@ def download(
     now_utc_ns: int,
     feed: str = FEED,
     keep_ticks: bool = False,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[DownloadProgress], None] = lambda _: None,
     wait: Callable[[float], object] | None = None,
-) -> Downloaded:
+) -> DownloadResult:
     """Ticks of a pair over UTC days, both inclusive, fetched into `hours_folder`, stored as M1 and M15 bars with their own ask.
 
     `wait` waits so many seconds between tries; `keep_ticks` stores the ticks as well.
@@ -79,12 +79,12 @@ def download(
             bars of the pair that lack an ask.
         StorageError: when a folder cannot be written.
     """
-    for held in (held_in(store_folder, symbol, "M1"), held_in(store_folder, symbol, "M15")):
-        if isinstance(held, Bars):
+    for held in (stored_series(store_folder, symbol, "M1"), stored_series(store_folder, symbol, "M15")):
+        if isinstance(held, BarSeries):
             refuse_other_costs(held, "own ask prices", "the feed")
     pausing = wait or threading.Event().wait
     hours = list(trading_hours(from_day, to_day, now_utc_ns))
-    got: list[Quotes] = []
+    got: list[TickBatch] = []
     fetched = fetched_bytes = empty = 0
     for done, hour in enumerate(hours, start=1):
         path = hours_folder / hour_path(symbol, hour)
@@ -99,15 +99,15 @@ def download(
         empty += not len(quotes.at_utc_ns)
         got.append(quotes)
         named = f"{hour:%Y-%m-%d %H}h"
-        progress(Progress(symbol=symbol, hour=named, done=done, total=len(hours), fetched_bytes=fetched_bytes))
+        progress(DownloadProgress(symbol=symbol, hour=named, done=done, total=len(hours), fetched_bytes=fetched_bytes))
     ticks = _joined(symbol, got)
     if not len(ticks):
         raise DataError(f"{symbol}: the feed has no tick from {from_day} to {to_day}", what_to_do="check the pair and the days")
     minutes = bars_of_ticks(ticks, "M1")
-    files = [put_into(store_folder, [minutes]), put_into(store_folder, [coarser(minutes, "M15")])]
+    files = [write_merged(store_folder, [minutes]), write_merged(store_folder, [resample_bars(minutes, "M15")])]
     if keep_ticks:
-        files.append(put_into(store_folder, [ticks]))
-    return Downloaded(symbol=symbol, hours=len(hours), fetched=fetched, empty=empty, ticks=len(ticks), files=tuple(files))
+        files.append(write_merged(store_folder, [ticks]))
+    return DownloadResult(symbol=symbol, hours=len(hours), fetched=fetched, empty=empty, ticks=len(ticks), files=tuple(files))
 
 
 def trading_hours(from_day: date, to_day: date, now_utc_ns: int) -> Iterator[datetime]:
@@ -165,7 +165,7 @@ def _put(path: Path, raw: bytes) -> None:
         ) from error
 
 
-def _joined(symbol: str, quotes: list[Quotes]) -> Ticks:
-    nothing = Quotes(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+def _joined(symbol: str, quotes: list[TickBatch]) -> TickSeries:
+    nothing = TickBatch(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     at, bid, ask = (np.concatenate(parts) for parts in zip(nothing, *quotes, strict=True))
-    return Ticks(symbol=symbol, at_utc_ns=at.astype(np.int64), bid=bid, ask=np.maximum(bid, ask))
+    return TickSeries(symbol=symbol, at_utc_ns=at.astype(np.int64), bid=bid, ask=np.maximum(bid, ask))

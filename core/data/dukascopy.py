@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from quarterdeck.core.data.csv_table import read_text
 from quarterdeck.core.data.series import point_price
-from quarterdeck.core.data.table import read_text
 from quarterdeck.core.model.candles import FloatArray, IntArray
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S
@@ -27,7 +27,7 @@ _HOUR_MS = 3_600_000
 _AGAIN = "fetch the file again"
 
 
-class Quotes(NamedTuple):
+class TickBatch(NamedTuple):
     """Columns of ticks, UTC."""
 
     at_utc_ns: IntArray
@@ -55,7 +55,7 @@ def hour_of_path(path: Path) -> tuple[str, datetime]:
     )
 
 
-def read_bi5(path: Path) -> Quotes:
+def read_bi5(path: Path) -> TickBatch:
     """The ticks of one hour.
 
     Raises:
@@ -69,10 +69,10 @@ def read_bi5(path: Path) -> Quotes:
     return decode_bi5(raw, symbol, hour, str(path))
 
 
-def decode_bi5(raw: bytes, symbol: str, hour_utc: datetime, origin: str) -> Quotes:
+def decode_bi5(raw: bytes, symbol: str, hour_utc: datetime, origin: str) -> TickBatch:
     """The ticks in the bytes of an hour; `origin` names them in errors. Raises DataError when they are damaged."""
     if not raw:
-        return Quotes(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+        return TickBatch(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
     try:
         plain = lzma.decompress(raw)
     except (lzma.LZMAError, EOFError) as error:
@@ -84,14 +84,14 @@ def decode_bi5(raw: bytes, symbol: str, hour_utc: datetime, origin: str) -> Quot
         raise DataError(f"{origin}: holds a tick outside its hour", what_to_do=_AGAIN)
     start_ns = int(hour_utc.timestamp()) * NS_PER_S
     per_price = round(1.0 / _scale(symbol))
-    return Quotes(
+    return TickBatch(
         start_ns + ticks["ms"].astype(np.int64) * NS_PER_MS,
         ticks["bid"].astype(np.float64) / per_price,
         ticks["ask"].astype(np.float64) / per_price,
     )
 
 
-def read_json(path: Path) -> Quotes:
+def read_json(path: Path) -> TickBatch:
     """The ticks of one answer of the newer feed.
 
     Raises:
@@ -113,7 +113,7 @@ def read_json(path: Path) -> Quotes:
     except (ValueError, KeyError, TypeError, OverflowError, ZeroDivisionError) as error:
         raise DataError(f"{path}: no answer of Dukascopy's feed ({type(error).__name__}: {error})", what_to_do=_AGAIN) from error
     at = int(start) * NS_PER_MS + np.cumsum(times) * NS_PER_MS
-    return Quotes(at, points[0] / per_price, points[1] / per_price)
+    return TickBatch(at, points[0] / per_price, points[1] / per_price)
 
 
 def _scale(symbol: str) -> float:

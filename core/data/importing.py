@@ -17,12 +17,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from quarterdeck.core.data import store
-from quarterdeck.core.data.clocks import Proof, detect, prove, to_utc
-from quarterdeck.core.data.dukascopy import Quotes, hour_of_path, read_bi5, read_json
-from quarterdeck.core.data.files import merged, price_file
-from quarterdeck.core.data.layouts import Layout, read_layout
-from quarterdeck.core.data.series import PERIOD_NS, PERIODS, Bars, Period, Series, Ticks, candles_of, point_price, price_decimals
+from quarterdeck.core.data import price_store
+from quarterdeck.core.data.dukascopy import TickBatch, hour_of_path, read_bi5, read_json
+from quarterdeck.core.data.file_timezone import TimezoneProof, detect, prove, to_utc
+from quarterdeck.core.data.layouts import FileLayout, read_layout
+from quarterdeck.core.data.price_files import merged, price_file
+from quarterdeck.core.data.series import (
+    PERIOD_NS,
+    PERIODS,
+    BarSeries,
+    Period,
+    Series,
+    TickSeries,
+    candles_of,
+    point_price,
+    price_decimals,
+)
 from quarterdeck.core.model.candles import FloatArray, IntArray
 from quarterdeck.core.model.errors import DataError
 
@@ -36,7 +46,7 @@ _SCALED_ABOVE = 2_000.0
 _BAR_PARTS = ("open", "high", "low", "close")
 
 
-class Imported(Struct, frozen=True, kw_only=True):
+class ImportResult(Struct, frozen=True, kw_only=True):
     """A series as it was brought in, and what was done to it."""
 
     series: Series
@@ -44,7 +54,7 @@ class Imported(Struct, frozen=True, kw_only=True):
     """Lines or records found."""
     left_out: tuple[tuple[str, int], ...]
     """(why, how many), in the order of the steps."""
-    clock: Proof | None
+    clock: TimezoneProof | None
     """None where the format itself is UTC."""
     notes: tuple[str, ...] = ()
 
@@ -54,7 +64,7 @@ class _Rows(NamedTuple):
     columns: dict[str, FloatArray]
 
 
-def import_file(path: Path, *, symbol: str = "", period: str = "", clock: str = "auto", force: bool = False) -> Imported:
+def import_file(path: Path, *, symbol: str = "", period: str = "", clock: str = "auto", force: bool = False) -> ImportResult:
     """One file as a checked series; `symbol` and `period` where the name and the stamps do not tell, `clock` as in `data.clocks`.
 
     `force` takes a declared clock although the week's open contradicts it.
@@ -77,7 +87,7 @@ def import_file(path: Path, *, symbol: str = "", period: str = "", clock: str = 
     rows, scaled = _unscaled(rows, pair)
     notes += [f"prices were in points, {scaled:g} each"] if scaled else []
     series, more = _ticks(path, pair, rows) if ticks else _bars(path, pair, found, rows)
-    return Imported(
+    return ImportResult(
         series=series,
         lines=layout.lines,
         left_out=tuple(item for item in (*left_out, *more) if item[1]),
@@ -86,50 +96,50 @@ def import_file(path: Path, *, symbol: str = "", period: str = "", clock: str = 
     )
 
 
-def import_files(paths: Iterable[Path], folder: Path, **how: Any) -> tuple[Imported, ...]:
+def import_files(paths: Iterable[Path], folder: Path, **how: Any) -> tuple[ImportResult, ...]:
     """Bring files into the store in `folder`; those of one pair and period are laid together, later named over earlier.
 
     Raises:
-        DataError: as `import_file` and `overlaid` do; nothing is written then.
+        DataError: as `import_file` and `merge_series` do; nothing is written then.
         StorageError: when the store cannot be written.
     """
     done = tuple(import_file(path, **how) for path in paths)
     keys = dict.fromkeys((item.series.symbol, item.series.timeframe) for item in done)
     laid = [_laid(folder, [item.series for item in done if (item.series.symbol, item.series.timeframe) == key]) for key in keys]
     for series in laid:
-        store.write(folder, series)
+        price_store.write(folder, series)
     return done
 
 
-def put_into(folder: Path, parts: Sequence[Series]) -> Path:
-    """Lay series of one pair and period over what the store holds, later over earlier, and write it. Raises as `overlaid`."""
-    return store.write(folder, _laid(folder, parts))
+def write_merged(folder: Path, parts: Sequence[Series]) -> Path:
+    """Lay series of one pair and period over what the store holds, later over earlier, and write it. Raises as `merge_series`."""
+    return price_store.write(folder, _laid(folder, parts))
 
 
 def _laid(folder: Path, parts: Sequence[Series]) -> Series:
-    path = store.store_path(folder, parts[0].symbol, parts[0].timeframe)
+    path = price_store.store_path(folder, parts[0].symbol, parts[0].timeframe)
     if price_file(path) is None:
         what = f"{parts[0].symbol}: {path.name} would not be found again"
         raise DataError(what, what_to_do="give a pair of 6 to 12 letters, digits, dots and # with --pair")
-    known = held_in(folder, parts[0].symbol, parts[0].timeframe)
-    return overlaid(parts if known is None else [known, *parts])
+    known = stored_series(folder, parts[0].symbol, parts[0].timeframe)
+    return merge_series(parts if known is None else [known, *parts])
 
 
-def held_in(folder: Path, symbol: str, period: Period) -> Series | None:
+def stored_series(folder: Path, symbol: str, period: Period) -> Series | None:
     """What a store holds of a pair and period. Raises DataError when it is damaged."""
-    path = store.store_path(folder, symbol, period)
-    return store.read(path, symbol, period) if path.is_file() else None
+    path = price_store.store_path(folder, symbol, period)
+    return price_store.read(path, symbol, period) if path.is_file() else None
 
 
-def overlaid(parts: Sequence[Series]) -> Series:
+def merge_series(parts: Sequence[Series]) -> Series:
     """Series of one pair and period, row by row: where two have the same bar, the later one's stands; of ticks, the later's span.
 
     Raises:
         DataError: bars and ticks, or bars whose costs are told in different ways.
     """
-    if all(isinstance(part, Ticks) for part in parts):
+    if all(isinstance(part, TickSeries) for part in parts):
         return reduce(lambda under, over: merged((over, under)), parts)
-    bars = [part for part in parts if isinstance(part, Bars)]
+    bars = [part for part in parts if isinstance(part, BarSeries)]
     if len(bars) != len(parts):
         raise DataError(f"{parts[0].symbol}: bars and ticks of one name", what_to_do="import them apart")
     for bar in bars[1:]:
@@ -145,7 +155,7 @@ def overlaid(parts: Sequence[Series]) -> Series:
     bids = [bar.bid for bar in bars]
     volume, spread = (np.concatenate([getattr(bid, name) for bid in bids])[rows] for name in ("tick_volume", "spread_points"))
     asks = [bar.ask for bar in bars if bar.ask is not None]
-    return Bars(
+    return BarSeries(
         symbol=bars[0].symbol,
         timeframe=bars[0].timeframe,
         bid=candles_of(opens, stacked(bids), volume, spread),
@@ -155,12 +165,12 @@ def overlaid(parts: Sequence[Series]) -> Series:
     )
 
 
-def costs_of(bars: Bars) -> str:
+def costs_of(bars: BarSeries) -> str:
     """How bars tell what a trade costs, in words."""
     return "own ask prices" if bars.ask is not None else "a spread" if bars.spread_known else "no spread"
 
 
-def refuse_other_costs(known: Bars, costs: str, newer: Path | str) -> None:
+def refuse_other_costs(known: BarSeries, costs: str, newer: Path | str) -> None:
     """Raises DataError where bars with such costs, of that file, cannot be laid over those that are known."""
     had = costs_of(known)
     if had == costs:
@@ -181,8 +191,8 @@ def pair_of(path: Path) -> str:
     raise DataError(f"{path}: the name tells no pair", what_to_do="give it with --pair EURUSD")
 
 
-def _quotes(path: Path, symbol: str) -> Imported:
-    quotes: Quotes
+def _quotes(path: Path, symbol: str) -> ImportResult:
+    quotes: TickBatch
     if path.suffix == ".bi5":
         pair, quotes = symbol or hour_of_path(path)[0], read_bi5(path)
     else:
@@ -192,7 +202,7 @@ def _quotes(path: Path, symbol: str) -> Imported:
     rows = _Rows(quotes.at_utc_ns, {"bid": quotes.bid, "ask": quotes.ask})
     series, left_out = _ticks(path, pair.upper(), rows)
     kept = tuple(item for item in left_out if item[1])
-    return Imported(series=series, lines=len(quotes.at_utc_ns), left_out=kept, clock=None, notes=series.notes)
+    return ImportResult(series=series, lines=len(quotes.at_utc_ns), left_out=kept, clock=None, notes=series.notes)
 
 
 def _sorted(rows: _Rows) -> tuple[_Rows, int]:
@@ -223,7 +233,7 @@ def _period(at_ns: IntArray, path: Path, declared: str) -> str:
     return declared or found
 
 
-def _clock(path: Path, layout: Layout, wall_ns: IntArray, period_ns: int, clock: str, force: bool) -> Proof:
+def _clock(path: Path, layout: FileLayout, wall_ns: IntArray, period_ns: int, clock: str, force: bool) -> TimezoneProof:
     if clock == "auto" and not layout.clock_certain:
         return detect(wall_ns, period_ns, layout.usual_clock)
     proof = prove(wall_ns, period_ns, layout.usual_clock if clock == "auto" else clock)
@@ -249,7 +259,7 @@ def _unscaled(rows: _Rows, symbol: str) -> tuple[_Rows, float]:
     return _Rows(rows.at_ns, {**rows.columns, **prices}), point if scaled else 0.0
 
 
-def _ticks(path: Path, symbol: str, rows: _Rows) -> tuple[Ticks, list[tuple[str, int]]]:
+def _ticks(path: Path, symbol: str, rows: _Rows) -> tuple[TickSeries, list[tuple[str, int]]]:
     # an MT5 export leaves the side that did not change empty
     bid, ask = (_carried(rows.columns[name]) for name in ("bid", "ask"))
     rows = _Rows(rows.at_ns, {"bid": bid, "ask": ask})
@@ -257,7 +267,7 @@ def _ticks(path: Path, symbol: str, rows: _Rows) -> tuple[Ticks, list[tuple[str,
     rows = _kept(rows, good)
     crossed = int(np.count_nonzero(rows.columns["ask"] < rows.columns["bid"]))
     _something(path, rows)
-    return Ticks(
+    return TickSeries(
         symbol=symbol,
         at_utc_ns=rows.at_ns,
         bid=rows.columns["bid"],
@@ -273,7 +283,7 @@ def _carried(column: FloatArray) -> FloatArray:
     return np.where(last >= 0, column[np.maximum(last, 0)], np.nan)
 
 
-def _bars(path: Path, symbol: str, period: str, rows: _Rows) -> tuple[Bars, list[tuple[str, int]]]:
+def _bars(path: Path, symbol: str, period: str, rows: _Rows) -> tuple[BarSeries, list[tuple[str, int]]]:
     two_sided = "bid_open" in rows.columns
     sides = ("bid_", "ask_") if two_sided else ("",)
     left_out: list[tuple[str, int]] = []
@@ -299,7 +309,7 @@ def _bars(path: Path, symbol: str, period: str, rows: _Rows) -> tuple[Bars, list
     if two_sided:
         spread = np.rint(np.minimum(ask[0] - bid[0], ask[3] - bid[3]) / point_price(symbol))
     volume = columns.get("tick_volume", columns.get("volume"))
-    return Bars(
+    return BarSeries(
         symbol=symbol,
         timeframe=_known(path, period),
         bid=candles_of(rows.at_ns, bid, None if volume is None else np.nan_to_num(volume), spread),

@@ -1,7 +1,7 @@
 """Text files of other people as columns: MT5 exports and dumps, HistData, Dukascopy, our own, and what resembles them.
 
 Promises: separator, quotes, header and the columns' meaning are recognised, or the file is refused with its first line; a
-line that does not have the file's shape is left out and counted. Stamps stay on the file's own clock (`core.data.clocks`
+line that does not have the file's shape is left out and counted. Stamps stay on the file's own clock (`core.data.file_timezone`
 knows about those).
 Does not: judge prices.
 """
@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from quarterdeck.core.data.stamps import days_from_civil
-from quarterdeck.core.data.table import read_text
+from quarterdeck.core.data.csv_table import read_text
+from quarterdeck.core.data.timestamps import days_from_civil
 from quarterdeck.core.model.candles import FloatArray, IntArray
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import NS_PER_S
@@ -58,7 +58,7 @@ _DIGITS = 17
 _MT5_CLOCK = "new_york_plus_7"
 
 
-class Layout(NamedTuple):
+class FileLayout(NamedTuple):
     """A file as columns; `usual_clock` is the one its maker uses when nothing else is known."""
 
     kind: Literal["bars", "bidask", "ticks"]
@@ -71,7 +71,7 @@ class Layout(NamedTuple):
     misshapen: int
 
 
-def read_layout(path: Path) -> Layout:
+def read_layout(path: Path) -> FileLayout:
     """The columns of a foreign text file.
 
     Raises:
@@ -99,7 +99,7 @@ def read_layout(path: Path) -> Layout:
     if not good.all():
         wall_ns, columns = wall_ns[good], {name: column[good] for name, column in columns.items()}
     zoned = "stamp" in texts and bytes(texts["stamp"][0]).endswith((b"Z", b"+00:00"))
-    return Layout(
+    return FileLayout(
         kind="bidask" if "bid_open" in columns else "ticks" if "bid" in columns else "bars",
         wall_ns=wall_ns,
         columns=columns,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quarterdeck.core.data.files import PriceFile, merged, price_files, read_series
+from quarterdeck.core.data.price_files import PriceFile, merged, price_files, read_series
 from quarterdeck.core.data.series import PERIODS, PairData, Recording, Series, quarter_opens
 from quarterdeck.core.model.candles import IntArray
 from quarterdeck.core.model.errors import DataError
@@ -64,7 +64,7 @@ def load_recording(
         if not pair.spread_known and spread_given is not None and not spread_given(pair.symbol):
             raise DataError(
                 f"{pair.symbol}: the data in {_named(folders)} say nothing about the spread",
-                what_to_do="set costs.spread_pips, or use data that hold it",
+                what_to_do="set costs.default_spread_pips, or use data that hold it",
             )
     notes = tuple(note for pair in (*traded, *helpers) for note in _notes(pair, start, end))
     return Recording(pairs=traded, conversions=helpers, from_utc_ns=start, to_utc_ns=end, notes=notes)

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from quarterdeck.core.data.series import PERIOD_NS, Bars, Period, Ticks, candles_of, point_price
+from quarterdeck.core.data.series import PERIOD_NS, BarSeries, Period, TickSeries, candles_of, point_price
 from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
 
 
-def bars_of_ticks(ticks: Ticks, period: Period) -> Bars:
+def bars_of_ticks(ticks: TickSeries, period: Period) -> BarSeries:
     """Ticks as bars of one period; volume is the number of ticks."""
     starts, opens = _groups(ticks.at_utc_ns, PERIOD_NS[period])
     points = np.rint(np.minimum.reduceat(ticks.ask - ticks.bid, starts) / point_price(ticks.symbol)) if len(starts) else None
     volume = np.diff(np.append(starts, len(ticks)))
-    return Bars(
+    return BarSeries(
         symbol=ticks.symbol,
         timeframe=period,
         bid=candles_of(opens, _folded(starts, *([ticks.bid] * 4)), volume, points),
@@ -28,12 +28,12 @@ def bars_of_ticks(ticks: Ticks, period: Period) -> Bars:
     )
 
 
-def coarser(bars: Bars, period: Period) -> Bars:
+def resample_bars(bars: BarSeries, period: Period) -> BarSeries:
     """Bars of a longer period; the last one may be unfinished."""
     starts, opens = _groups(bars.bid.open_utc_ns, PERIOD_NS[period])
     volume = np.add.reduceat(bars.bid.tick_volume, starts) if len(starts) else None
     spread = np.minimum.reduceat(bars.bid.spread_points, starts) if len(starts) else None
-    return Bars(
+    return BarSeries(
         symbol=bars.symbol,
         timeframe=period,
         bid=candles_of(opens, _of(bars.bid, starts), volume, spread),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
-from quarterdeck.core.model.market import TIMEFRAME_NS
+from quarterdeck.core.model.market_data import TIMEFRAME_NS
 from quarterdeck.core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
 
 Period = Literal["ticks", "M1", "M5", "M15", "M30", "H1", "H4", "D1"]
@@ -25,7 +25,7 @@ PERIODS: tuple[Period, ...] = ("ticks", "M1", "M5", "M15", "M30", "H1", "H4", "D
 PERIOD_NS: dict[str, int] = {**TIMEFRAME_NS, "M30": 2 * M15_NS, "H4": 4 * H1_NS, "D1": DAY_NS}
 
 
-class Bars(Struct, frozen=True, kw_only=True):
+class BarSeries(Struct, frozen=True, kw_only=True):
     """Bars of one pair and timeframe from one feed."""
 
     symbol: str
@@ -52,11 +52,11 @@ class Bars(Struct, frozen=True, kw_only=True):
         """Number of bars."""
         return len(self.bid)
 
-    def between(self, start_utc_ns: UtcNs, end_utc_ns: UtcNs) -> Bars:
+    def between(self, start_utc_ns: UtcNs, end_utc_ns: UtcNs) -> BarSeries:
         """The bars that open in [start, end), without copying."""
         low, high = np.searchsorted(self.bid.open_utc_ns, (start_utc_ns, end_utc_ns))
         rows = slice(int(low), int(high))
-        return Bars(
+        return BarSeries(
             symbol=self.symbol,
             timeframe=self.timeframe,
             bid=self.bid[rows],
@@ -67,7 +67,7 @@ class Bars(Struct, frozen=True, kw_only=True):
         )
 
 
-class Ticks(Struct, frozen=True, kw_only=True):
+class TickSeries(Struct, frozen=True, kw_only=True):
     """Quotes of one pair from one feed."""
 
     symbol: str
@@ -92,11 +92,11 @@ class Ticks(Struct, frozen=True, kw_only=True):
         """Number of quotes."""
         return len(self.at_utc_ns)
 
-    def between(self, start_utc_ns: UtcNs, end_utc_ns: UtcNs) -> Ticks:
+    def between(self, start_utc_ns: UtcNs, end_utc_ns: UtcNs) -> TickSeries:
         """The quotes in [start, end), without copying."""
         low, high = np.searchsorted(self.at_utc_ns, (start_utc_ns, end_utc_ns))
         rows = slice(int(low), int(high))
-        return Ticks(
+        return TickSeries(
             symbol=self.symbol,
             at_utc_ns=self.at_utc_ns[rows],
             bid=self.bid[rows],
@@ -106,7 +106,7 @@ class Ticks(Struct, frozen=True, kw_only=True):
         )
 
 
-Series = Bars | Ticks
+Series = BarSeries | TickSeries
 
 
 class PairData(Struct, frozen=True, kw_only=True):
@@ -118,7 +118,7 @@ class PairData(Struct, frozen=True, kw_only=True):
     @property
     def spread_known(self) -> bool:
         """Every series says what the spread was."""
-        return all(isinstance(item, Ticks) or item.spread_known for item in self.series)
+        return all(isinstance(item, TickSeries) or item.spread_known for item in self.series)
 
     def find(self, period: Period) -> Series | None:
         """The series of one period, if there is one."""
@@ -149,7 +149,7 @@ def candles_of(
 
 def quarter_opens(series: Series) -> IntArray:
     """Opens of the quarter hours in which a series has data, increasing."""
-    stamps = series.at_utc_ns if isinstance(series, Ticks) else series.bid.open_utc_ns
+    stamps = series.at_utc_ns if isinstance(series, TickSeries) else series.bid.open_utc_ns
     opens: IntArray = np.unique(stamps // M15_NS * M15_NS) if len(stamps) else stamps
     return opens
 

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from quarterdeck.core.clock.time_zones import NEW_YORK, local_s
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.clock.zones import NEW_YORK, local_s
-from quarterdeck.core.data.files import PriceFile, price_file, read_series
-from quarterdeck.core.data.series import PERIOD_NS, Series, Ticks
-from quarterdeck.core.data.table import Table, read_table
+from quarterdeck.core.data.csv_table import PriceTable, read_table
+from quarterdeck.core.data.price_files import PriceFile, price_file, read_series
+from quarterdeck.core.data.series import PERIOD_NS, Series, TickSeries
 from quarterdeck.core.model.candles import FloatArray, IntArray
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR
@@ -38,7 +38,7 @@ _DAYS_GONE = 3
 _PERCENTILES = (5, 50, 95, 99, 100)
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class FileFinding(Struct, frozen=True, kw_only=True):
     """One check: how often it struck, the first place, how grave it is."""
 
     check: str
@@ -47,7 +47,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     grade: Grade
 
 
-class Verified(Struct, frozen=True, kw_only=True):
+class FileReport(Struct, frozen=True, kw_only=True):
     """A file's checks and the verdict on it."""
 
     path: Path
@@ -56,7 +56,7 @@ class Verified(Struct, frozen=True, kw_only=True):
     rows: int
     first: str
     last: str
-    findings: tuple[Finding, ...]
+    findings: tuple[FileFinding, ...]
 
     @property
     def verdict(self) -> Literal["good", "usable", "bad"]:
@@ -65,7 +65,7 @@ class Verified(Struct, frozen=True, kw_only=True):
         return "bad" if "fatal" in grades else "usable" if "flaw" in grades else "good"
 
 
-def verify(path: Path) -> Verified:
+def verify(path: Path) -> FileReport:
     """All checks on one file.
 
     Raises:
@@ -77,10 +77,10 @@ def verify(path: Path) -> Verified:
     if path.suffix == ".npz":
         stamps, columns = _columns_of(read_series(file))
     else:
-        table: Table = read_table(path)
+        table: PriceTable = read_table(path)
         stamps, columns = table.stamps_utc_ns, table.columns
     findings = _tick_findings(stamps, columns) if file.period == "ticks" else _bar_findings(file, stamps, columns)
-    return Verified(
+    return FileReport(
         path=path,
         symbol=file.symbol,
         period=file.period,
@@ -92,7 +92,7 @@ def verify(path: Path) -> Verified:
 
 
 def _columns_of(series: Series) -> tuple[IntArray, dict[str, FloatArray]]:
-    if isinstance(series, Ticks):
+    if isinstance(series, TickSeries):
         return series.at_utc_ns, {"bid": series.bid, "ask": series.ask}
     parts = ("open", "high", "low", "close")
     columns = {part: getattr(series.bid, part) for part in parts}
@@ -104,7 +104,7 @@ def _columns_of(series: Series) -> tuple[IntArray, dict[str, FloatArray]]:
     return series.bid.open_utc_ns, columns
 
 
-def _bar_findings(file: PriceFile, stamps: IntArray, columns: dict[str, FloatArray]) -> list[Finding]:
+def _bar_findings(file: PriceFile, stamps: IntArray, columns: dict[str, FloatArray]) -> list[FileFinding]:
     period_ns = PERIOD_NS[file.period]
     prefix = "bid_" if "bid_open" in columns else ""
     opened, high, low, close = (columns[prefix + part] for part in ("open", "high", "low", "close"))
@@ -129,13 +129,13 @@ def _bar_findings(file: PriceFile, stamps: IntArray, columns: dict[str, FloatArr
         findings.append(_finding("negative spread", columns["spread_points"] < 0, stamps, "fatal"))
         findings.append(_spread(columns["spread_points"], "spread"))
     else:
-        findings.append(Finding(check="spread", count=len(stamps), example="the file has none", grade="note"))
+        findings.append(FileFinding(check="spread", count=len(stamps), example="the file has none", grade="note"))
     if period_ns <= _HOUR_NS:
         findings.extend(_gaps(file.symbol, np.unique(stamps), period_ns))
     return findings
 
 
-def _tick_findings(stamps: IntArray, columns: dict[str, FloatArray]) -> list[Finding]:
+def _tick_findings(stamps: IntArray, columns: dict[str, FloatArray]) -> list[FileFinding]:
     bid, ask = columns["bid"], columns["ask"]
     steps = np.diff(stamps)
     order = np.lexsort((ask, bid, stamps))
@@ -153,9 +153,9 @@ def _tick_findings(stamps: IntArray, columns: dict[str, FloatArray]) -> list[Fin
     ]
 
 
-def _finding(check: str, struck: Mask, stamps: IntArray, grade: Grade) -> Finding:
+def _finding(check: str, struck: Mask, stamps: IntArray, grade: Grade) -> FileFinding:
     count = int(np.count_nonzero(struck))
-    return Finding(check=check, count=count, example=iso(int(stamps[int(np.argmax(struck))])) if count else "", grade=grade)
+    return FileFinding(check=check, count=count, example=iso(int(stamps[int(np.argmax(struck))])) if count else "", grade=grade)
 
 
 def _all_prices(columns: dict[str, FloatArray]) -> Mask:
@@ -182,12 +182,12 @@ def _lone_wicks(opened: FloatArray, high: FloatArray, low: FloatArray, close: Fl
     return lone
 
 
-def _spread(points: FloatArray, check: str) -> Finding:
+def _spread(points: FloatArray, check: str) -> FileFinding:
     figures = np.percentile(points, _PERCENTILES) if len(points) else np.zeros(len(_PERCENTILES))
     words = ", ".join(
         f"{name} {figure:.0f}" for name, figure in zip(("5 %", "50 %", "95 %", "99 %", "most"), figures, strict=True)
     )
-    return Finding(check=check, count=0, example=f"points: {words}", grade="fine")
+    return FileFinding(check=check, count=0, example=f"points: {words}", grade="fine")
 
 
 def _decimals(prices: FloatArray) -> int:
@@ -211,7 +211,7 @@ def _in_weekend(wall_s: IntArray) -> Mask:
     return closed
 
 
-def _gaps(symbol: str, opens: IntArray, period_ns: int) -> list[Finding]:
+def _gaps(symbol: str, opens: IntArray, period_ns: int) -> list[FileFinding]:
     """Bars that should be there and are not, holidays apart."""
     wanted = np.arange(opens[0], opens[-1] + 1, period_ns, dtype=np.int64)
     wall = _new_york_s(wanted)
@@ -242,6 +242,6 @@ def _in_a_row(empty: Mask) -> Mask:
     return row
 
 
-def _of_days(check: str, struck: Mask, names: IntArray, grade: Grade) -> Finding:
+def _of_days(check: str, struck: Mask, names: IntArray, grade: Grade) -> FileFinding:
     example = str(np.datetime64(int(names[int(np.argmax(struck))]), "D")) if struck.any() else ""
-    return Finding(check=check, count=int(np.count_nonzero(struck)), example=example, grade=grade)
+    return FileFinding(check=check, count=int(np.count_nonzero(struck)), example=example, grade=grade)

@@ -15,57 +15,57 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias, assert_never
 
 from quarterdeck.core.desk import (
-    account,
-    book,
-    breakers,
-    care,
-    closes,
-    commands,
+    account_and_connection,
+    breaker_watch,
+    broker_book,
+    command_handler,
+    desk_view,
     flatten,
     held,
-    market,
-    orders,
+    market_updates,
+    orders_in_flight,
     passed,
-    rounds,
+    position_closing,
+    position_management,
     shutdown,
-    view,
+    signal_rounds,
 )
-from quarterdeck.core.desk.changes import settings_changed
 from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.desk_state import decoded, encoded
 from quarterdeck.core.desk.held import Figures, HeldMark
 from quarterdeck.core.desk.passed import PairPassed
-from quarterdeck.core.desk.rehearsal import Rehearsal, rehearsed
-from quarterdeck.core.desk.start import adopt_run, ready, started_context
-from quarterdeck.core.desk.state import decoded, encoded
+from quarterdeck.core.desk.settings_preview import SettingsPreview, preview_update
+from quarterdeck.core.desk.settings_update import settings_changed
+from quarterdeck.core.desk.startup import ready, restore_run, started_context
 from quarterdeck.core.model.effects import Effect
-from quarterdeck.core.model.errors import InvariantBroken, invariant
+from quarterdeck.core.model.errors import InvariantError, invariant
 from quarterdeck.core.model.inputs import (
     AccountRead,
-    BarAbsent,
     BarClosed,
-    Book,
-    BrokerClock,
+    BarMissing,
+    BrokerBook,
     Calendar,
-    CommandGiven,
-    DealSeen,
-    EngineTrouble,
-    FeedState,
+    CommandReceived,
+    ConnectionState,
+    EngineFault,
+    ExecutionReport,
     History,
     Input,
     Instruments,
-    Report,
+    NewDeal,
     Restored,
+    SequencedInput,
+    ServerClockRule,
     SettingsChanged,
-    Stamped,
     Started,
     TimerFired,
 )
-from quarterdeck.core.model.market import Quote
+from quarterdeck.core.model.market_data import Quote
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.snapshot import DeskView
 from quarterdeck.core.model.units import NS_PER_MS, UtcNs
 
-Interest: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+QuoteInterest: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 """Symbols whose every quote matters, and those that only convert what is at risk."""
 _NOTHING: tuple[Effect, ...] = ()
 _NEVER = 2**63 - 1
@@ -83,11 +83,11 @@ class Desk:
         self._wake: UtcNs = _NEVER
         self._wake_asked = True
         """`_wake` is worked out from the state as it stands; else it is when the clock goes on, or somebody asks."""
-        self._interest: Interest = ((), ())
+        self._interest: QuoteInterest = ((), ())
         self._interest_of: dict[str, tuple[int, ...]] = {}
         """What was open when `_interest` was found, as `Context.watched` gave it."""
 
-    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+    def on(self, stamped: SequencedInput) -> tuple[Effect, ...]:
         """Book one input and answer with what is to be done, in order.
 
         Raises:
@@ -95,7 +95,7 @@ class Desk:
         """
         ctx, told, now = self._ctx, stamped.input, stamped.at_utc_ns
         if self._busy:
-            raise InvariantBroken("the desk is fed by one consumer, and stops for good when a promise is broken")
+            raise InvariantError("the desk is fed by one consumer, and stops for good when a promise is broken")
         self._busy = True
         if ctx is not None:
             state = ctx.state
@@ -110,14 +110,14 @@ class Desk:
             _book(ctx, told)
         if self._wake_asked and now >= self._wake:
             _due(ctx)
-        if ctx.touched:
+        if ctx.wake_changed:
             _settle(ctx)
             self._wake_asked = False
         self._busy = False
-        if not ctx.out:
+        if not ctx.pending_effects:
             return _NOTHING
-        out = tuple(ctx.out)
-        ctx.out.clear()
+        out = tuple(ctx.pending_effects)
+        ctx.pending_effects.clear()
         return out
 
     def wake_at(self) -> UtcNs | None:
@@ -177,16 +177,16 @@ class Desk:
 
     def view(self, at_utc_ns: UtcNs | None = None) -> DeskView:
         """The desk as a screen shows it, at the last input or at a later instant."""
-        return view.desk_view(self._begun(), at_utc_ns)
+        return desk_view.desk_view(self._begun(), at_utc_ns)
 
-    def rehearse(self, told: SettingsChanged, at_utc_ns: UtcNs) -> Rehearsal:
+    def preview_changes(self, told: SettingsChanged, at_utc_ns: UtcNs) -> SettingsPreview:
         """What new settings would do to what is open, tried on a copy; nothing here is changed."""
-        return rehearsed(self._begun(), told, at_utc_ns)
+        return preview_update(self._begun(), told, at_utc_ns)
 
-    def quote_interest(self) -> Interest:
+    def quote_interest(self) -> QuoteInterest:
         """Symbols whose every quote matters now (open, in flight, waiting), and those that only convert what is at risk."""
         ctx = self._begun()
-        state, watched = ctx.state, ctx.watched()
+        state, watched = ctx.state, ctx.positions_by_quote()
         if state.orders or state.closes or state.waiting:
             hot = [held.symbol for held in state.positions.values()]
             hot += [order.symbol for order in state.orders.values()]
@@ -201,7 +201,7 @@ class Desk:
     def _begun(self) -> Context:
         ctx = self._ctx
         if ctx is None:
-            raise InvariantBroken("a desk is started before it is asked anything")
+            raise InvariantError("a desk is started before it is asked anything")
         return ctx
 
     def _passing(self) -> Context:
@@ -216,67 +216,67 @@ class Desk:
         self._wake_asked, self._wake = True, _next_due(ctx)
 
 
-def _interest(ctx: Context, hot: list[str], watched: Iterable[str]) -> Interest:
+def _interest(ctx: Context, hot: list[str], watched: Iterable[str]) -> QuoteInterest:
     others = list(watched)
     for symbol in hot:
-        others += ctx.movers(symbol)
+        others += ctx.valuation_symbols(symbol)
     return tuple(dict.fromkeys(hot)), tuple([symbol for symbol in dict.fromkeys(others) if symbol not in hot])
 
 
-def _out_of_order(stamped: Stamped, last_seq: int, last_at_utc_ns: UtcNs) -> None:
+def _out_of_order(stamped: SequencedInput, last_seq: int, last_at_utc_ns: UtcNs) -> None:
     invariant(stamped.seq == last_seq + 1, "inputs come without a gap", seq=stamped.seq, last=last_seq)
     invariant(stamped.at_utc_ns >= last_at_utc_ns, "market time never goes back", seq=stamped.seq, at=stamped.at_utc_ns)
 
 
-def _begin(ctx: Context | None, stamped: Stamped) -> Context:
+def _begin(ctx: Context | None, stamped: SequencedInput) -> Context:
     """A run begins, or takes over the state of a past one."""
     told = stamped.input
     if isinstance(told, Started):
         return started_context(stamped, told)
     invariant(ctx is not None and isinstance(told, Restored), "the first input is `Started`", seq=stamped.seq)
-    return adopt_run(ctx, decoded(bytes(told.state)))  # type: ignore[arg-type, union-attr] # the line above
+    return restore_run(ctx, decoded(bytes(told.state)))  # type: ignore[arg-type, union-attr] # the line above
 
 
 def _book(ctx: Context, told: Input) -> None:
     """Each kind of input to its room; the frequent ones first."""
     if isinstance(told, Quote):
-        market.quote(ctx, told)
-    elif isinstance(told, Report):
-        again = orders.report(ctx, told)
+        market_updates.quote(ctx, told)
+    elif isinstance(told, ExecutionReport):
+        again = orders_in_flight.on_execution_report(ctx, told)
         if again is not None and again.entry is not None:
-            rounds.try_again(ctx, again.entry.signal_id)
-    elif isinstance(told, DealSeen):
-        book.deal_seen(ctx, told.deal)
+            signal_rounds.retry_signal(ctx, again.entry.signal_id)
+    elif isinstance(told, NewDeal):
+        broker_book.on_deal(ctx, told.deal)
     elif isinstance(told, AccountRead):
-        account.account_read(ctx, told)
-    elif isinstance(told, Book):
-        book.book_read(ctx, told)
+        account_and_connection.on_account(ctx, told)
+    elif isinstance(told, BrokerBook):
+        broker_book.reconcile_book(ctx, told)
     elif isinstance(told, NoSignal):
-        rounds.no_signal(ctx, told)
+        signal_rounds.no_signal(ctx, told)
     elif isinstance(told, BarClosed):
-        market.bar_closed(ctx, told)
+        market_updates.bar_closed(ctx, told)
         if told.timeframe == "M15":
-            rounds.bar_seen(ctx, told.bar.open_utc_ns)
-    elif isinstance(told, BarAbsent):
+            signal_rounds.bar_seen(ctx, told.bar.open_utc_ns)
+    elif isinstance(told, BarMissing):
         if told.timeframe == "M15":
-            rounds.absent(ctx, told.symbol, told.bar_open_utc_ns)
+            signal_rounds.pair_without_bar(ctx, told.symbol, told.bar_open_utc_ns)
     elif isinstance(told, Signal):
-        rounds.signal(ctx, told)
+        signal_rounds.signal(ctx, told)
     elif isinstance(told, TimerFired):
-        ctx.touched = True
+        ctx.wake_changed = True
     else:
         _book_rarer(ctx, told)
 
 
 _Rarer: TypeAlias = (
-    FeedState
+    ConnectionState
     | Calendar
-    | CommandGiven
+    | CommandReceived
     | SettingsChanged
-    | EngineTrouble
+    | EngineFault
     | Instruments
     | History
-    | BrokerClock
+    | ServerClockRule
     | Started
     | Restored
 )
@@ -284,22 +284,22 @@ _Rarer: TypeAlias = (
 
 def _book_rarer(ctx: Context, told: _Rarer) -> None:
     match told:
-        case FeedState():
-            account.feed_state(ctx, told)
+        case ConnectionState():
+            account_and_connection.on_connection(ctx, told)
         case Calendar():
-            account.calendar(ctx, told)
-        case CommandGiven():
-            commands.given(ctx, told)
+            account_and_connection.on_calendar(ctx, told)
+        case CommandReceived():
+            command_handler.execute_command(ctx, told)
         case SettingsChanged():
             settings_changed(ctx, told)
-        case EngineTrouble():
-            account.trouble(ctx, told)
+        case EngineFault():
+            account_and_connection.on_engine_fault(ctx, told)
         case Instruments():
-            market.instruments(ctx, told)
+            market_updates.instruments(ctx, told)
         case History():
-            market.history(ctx, told)
-        case BrokerClock():
-            account.broker_clock(ctx, told)
+            market_updates.history(ctx, told)
+        case ServerClockRule():
+            account_and_connection.on_server_clock(ctx, told)
         case Started() | Restored():
             invariant(False, "a run begins before anything is booked")
         case other:
@@ -309,23 +309,23 @@ def _book_rarer(ctx: Context, told: _Rarer) -> None:
 def _due(ctx: Context) -> None:
     """What the clock brings, in the order of what it may take: days, fates, ways out, and last what could come in."""
     state = ctx.state
-    ctx.touched = True
-    breakers.roll_day(ctx)
-    orders.due(ctx)
-    if state.book_again_utc_ns and ctx.now >= state.book_again_utc_ns:
-        state.book_again_utc_ns = 0
-        ctx.ask_book("asked before, without an answer that settles it")
-    closes.due(ctx)
-    care.due(ctx)
-    rounds.due(ctx)
+    ctx.wake_changed = True
+    breaker_watch.roll_day(ctx)
+    orders_in_flight.due(ctx)
+    if state.book_retry_utc_ns and ctx.now >= state.book_retry_utc_ns:
+        state.book_retry_utc_ns = 0
+        ctx.query_book("asked before, without an answer that settles it")
+    position_closing.due(ctx)
+    position_management.due(ctx)
+    signal_rounds.due(ctx)
 
 
 def _settle(ctx: Context) -> None:
     """Something was booked: carry out what follows from it."""
     while ctx.closed:
-        rounds.rejudge(ctx, only_after=ctx.closed.pop())
-    if ctx.flatten_wish is not None:
-        why, ctx.flatten_wish = ctx.flatten_wish, None
+        signal_rounds.reevaluate(ctx, only_after=ctx.closed.pop())
+    if ctx.flatten_requested is not None:
+        why, ctx.flatten_requested = ctx.flatten_requested, None
         flatten.start(ctx, why, halt=False)
     if "starting" in ctx.state.reasons:
         ready(ctx)
@@ -333,25 +333,25 @@ def _settle(ctx: Context) -> None:
         flatten.watch(ctx)
     if ctx.state.stop is not None:
         shutdown.watch(ctx)
-    ctx.touched = False
+    ctx.wake_changed = False
 
 
 def _next_due(ctx: Context) -> UtcNs:
     """When the clock next matters; far away when it does not."""
     state = ctx.state
-    soonest = breakers.next_due(ctx) or _NEVER
-    if state.book_again_utc_ns:
-        soonest = min(soonest, state.book_again_utc_ns)
+    soonest = breaker_watch.next_due(ctx) or _NEVER
+    if state.book_retry_utc_ns:
+        soonest = min(soonest, state.book_retry_utc_ns)
     if state.stop is not None and not state.stop.ended:
         soonest = min(soonest, shutdown.deadline(ctx, state.stop))
     if not state.round.judged:
         soonest = min(soonest, state.round.deadline_utc_ns)
-    if state.rejudge_utc_ns:
-        soonest = min(soonest, state.rejudge_utc_ns)
+    if state.reevaluate_utc_ns:
+        soonest = min(soonest, state.reevaluate_utc_ns)
     if state.orders:
-        soonest = min(soonest, orders.next_due(ctx) or _NEVER)
+        soonest = min(soonest, orders_in_flight.next_due(ctx) or _NEVER)
     if state.closes:
-        soonest = min(soonest, closes.next_due(ctx) or _NEVER)
+        soonest = min(soonest, position_closing.next_due(ctx) or _NEVER)
     if state.positions:
-        soonest = min(soonest, care.next_due(ctx) or _NEVER)
+        soonest = min(soonest, position_management.next_due(ctx) or _NEVER)
     return max(soonest, ctx.now + NS_PER_MS)

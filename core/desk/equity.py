@@ -8,14 +8,14 @@ Units: money in account currency.
 from __future__ import annotations
 
 from quarterdeck.core.desk.context import Context
-from quarterdeck.core.desk.state import ForeignPosition, OurPosition
+from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition
 from quarterdeck.core.model.units import Money, Price
 
 LOTS_NOISE = 1e-9
 _MONEY_NOISE = 1e-6
 
 
-def revalue(ctx: Context, position: OurPosition) -> None:
+def revalue(ctx: Context, position: ManagedPosition) -> None:
     """Floating and net result of one position of ours at the newest quote."""
     if position.lots <= LOTS_NOISE:
         position.floating_money = position.net_money = 0.0
@@ -34,13 +34,13 @@ def revalue(ctx: Context, position: OurPosition) -> None:
     position.net_money = floating + position.swap_money + paid - cost
 
 
-def close_cost_money(ctx: Context, position: OurPosition) -> Money | None:
+def close_cost_money(ctx: Context, position: ManagedPosition) -> Money | None:
     """Commission still to pay for closing what is open; None while no rate is known."""
     per_lot = ctx.commission_money_per_lot(position.symbol)
     return None if per_lot is None else per_lot * position.lots
 
 
-def revalue_foreign(ctx: Context, foreign: ForeignPosition) -> None:
+def revalue_foreign(ctx: Context, foreign: ExternalPosition) -> None:
     """Floating result of a position that is not ours; the broker's own figure where we have no quote of its symbol."""
     held = foreign.at_broker
     now_price, valuer = ctx.exit_price(held.symbol, held.side), ctx.valuer(held.symbol)
@@ -54,7 +54,7 @@ def revalue_all(ctx: Context) -> None:
     """Every position at the newest quotes, and equity with them."""
     for position in ctx.state.positions.values():
         revalue(ctx, position)
-    for foreign in ctx.state.foreign.values():
+    for foreign in ctx.state.external_positions.values():
         revalue_foreign(ctx, foreign)
     sum_equity(ctx)
 
@@ -72,7 +72,7 @@ def sum_equity(ctx: Context) -> None:
             state.equity_money = None
             return
         total += position.floating_money + position.swap_money
-    for foreign in state.foreign.values():
+    for foreign in state.external_positions.values():
         if foreign.floating_money is None:
             state.equity_money = None
             return
@@ -84,7 +84,7 @@ def balance_read(ctx: Context, balance_money: Money, *, first: bool) -> None:
     """The broker's balance is the truth; what it holds beyond our deals is money whose deals are still to be seen."""
     state = ctx.state
     if first:
-        state.money_from_utc_ns = ctx.now
+        state.balance_read_utc_ns = ctx.now
         state.balance_ahead_money = 0.0
     else:
         ahead = balance_money - state.balance_money + state.balance_ahead_money
@@ -95,7 +95,7 @@ def balance_read(ctx: Context, balance_money: Money, *, first: bool) -> None:
 def balance_moved(ctx: Context, net_money: Money, at_utc_ns: int) -> None:
     """A deal's money enters the balance, unless the balance as read holds it already."""
     state = ctx.state
-    if state.account is None or at_utc_ns < state.money_from_utc_ns:
+    if state.account is None or at_utc_ns < state.balance_read_utc_ns:
         return
     ahead = state.balance_ahead_money
     if abs(ahead) > _MONEY_NOISE and abs(ahead - net_money) < abs(ahead):
@@ -117,7 +117,7 @@ def used_margin_money(ctx: Context) -> Money | None:
             if one is None:
                 return None
             total += one
-    for foreign in ctx.state.foreign.values():
+    for foreign in ctx.state.external_positions.values():
         held = foreign.at_broker
         one = _margin(ctx, held.symbol, foreign, held.lots, held.open_price)
         if one is None:
@@ -126,11 +126,11 @@ def used_margin_money(ctx: Context) -> Money | None:
     return total
 
 
-def _margin(ctx: Context, symbol: str, held: OurPosition | ForeignPosition, lots: float, price: Price) -> Money | None:
+def _margin(ctx: Context, symbol: str, held: ManagedPosition | ExternalPosition, lots: float, price: Price) -> Money | None:
     account, valuer = ctx.state.account, ctx.valuer(symbol)
     if account is None or valuer is None:
         return None
-    side = held.side if isinstance(held, OurPosition) else held.at_broker.side
+    side = held.side if isinstance(held, ManagedPosition) else held.at_broker.side
     return valuer.margin_money(side, lots, price, account.leverage, ctx.rates)
 
 

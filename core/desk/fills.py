@@ -5,14 +5,14 @@ Promises: judged once per position, when its order's fate is proven. Does not: m
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import closes
+from quarterdeck.core.desk import position_closing
 from quarterdeck.core.desk.context import Context
-from quarterdeck.core.desk.state import OurPosition
+from quarterdeck.core.desk.desk_state import ManagedPosition
 from quarterdeck.core.model.effects import Alert
-from quarterdeck.core.risk.grid import floor_lots
+from quarterdeck.core.risk.rounding import floor_lots
 
 
-def judge_fill(ctx: Context, position: OurPosition) -> None:
+def check_fill_risk(ctx: Context, position: ManagedPosition) -> None:
     """Report, or trim, what puts more at risk than the operator's share of the asked."""
     if position.fill_judged:
         return
@@ -30,4 +30,4 @@ def judge_fill(ctx: Context, position: OurPosition) -> None:
     keep = floor_lots(spec, position.lots / share)
     cut = floor_lots(spec, position.lots - keep)
     if keep > 0.0 and cut > 0.0:
-        closes.start_close(ctx, position.position_id, "trim", lots=cut)
+        position_closing.start_close(ctx, position.position_id, "trim", lots=cut)

@@ -12,23 +12,25 @@ from __future__ import annotations
 
 from typing import Literal
 
-from quarterdeck.core.desk import closes, entry
-from quarterdeck.core.desk.bounds import LEFT_MAX
+from quarterdeck.core.desk import entry_evaluation, position_closing
 from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.desk_state import FlattenState, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE
-from quarterdeck.core.desk.exposed import position_risk_money
-from quarterdeck.core.desk.state import FlattenState, OrderInFlight
-from quarterdeck.core.desk.states import add_reason, drop_reason
-from quarterdeck.core.model.book import BrokerOrder
-from quarterdeck.core.model.effects import Alert, Cancel, CloseWhy, CommandDone
-from quarterdeck.core.model.inputs import Book
+from quarterdeck.core.desk.memory_limits import LEFT_MAX
+from quarterdeck.core.desk.open_exposure import position_risk_money
+from quarterdeck.core.desk.trading_state import add_reason, drop_reason
+from quarterdeck.core.model.broker_account import BrokerOrder
+from quarterdeck.core.model.effects import Alert, Cancel, CloseReason, CommandDone
+from quarterdeck.core.model.inputs import BrokerBook
 from quarterdeck.core.model.units import NS_PER_S
 
 _BOOKS = 2
 """Successive readings that must show nothing in scope."""
 
 
-def start(ctx: Context, why: CloseWhy, *, scope: Literal["ours", "account"] = "ours", halt: bool, command_id: str = "") -> None:
+def start(
+    ctx: Context, why: CloseReason, *, scope: Literal["ours", "account"] = "ours", halt: bool, command_id: str = ""
+) -> None:
     """Begin, or widen what is under way."""
     state = ctx.state
     now = state.flatten
@@ -41,7 +43,7 @@ def start(ctx: Context, why: CloseWhy, *, scope: Literal["ours", "account"] = "o
     if command_id:
         now.command_ids.append(command_id)
     now.empty_books = 0
-    entry.give_up_all(ctx, "flatten")
+    entry_evaluation.reject_all_waiting(ctx, "flatten")
     add_reason(
         ctx, "flatten", f"closing {'all of the account' if now.scope == 'account' else 'all that is ours'} ({why})", alert=""
     )
@@ -49,14 +51,14 @@ def start(ctx: Context, why: CloseWhy, *, scope: Literal["ours", "account"] = "o
     for order in list(state.pending.values()):
         _cancel(ctx, now, order)
     _close_all(ctx, now)
-    ctx.ask_book("flatten")
-    ctx.touched = True
+    ctx.query_book("flatten")
+    ctx.wake_changed = True
 
 
 def _counts(ctx: Context, now: FlattenState) -> str:
     state = ctx.state
     ours = sum(1 for held in state.positions.values() if held.lots > LOTS_NOISE)
-    others = len(state.foreign)
+    others = len(state.external_positions)
     tail = f"{others} not ours" + ("" if now.scope == "account" else ", left alone") if others else ""
     return f"{ours} ours" + (f", {tail}" if tail else "")
 
@@ -79,7 +81,7 @@ def _cancel(ctx: Context, now: FlattenState, order: BrokerOrder) -> None:
         lots=order.lots,
         sent_utc_ns=ctx.now,
         order_ticket=order.ticket,
-        ask_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
+        query_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
     )
     ctx.emit(Cancel(client_id=client_id, order_ticket=order.ticket, symbol=order.symbol))
 
@@ -93,11 +95,11 @@ def _close_all(ctx: Context, now: FlattenState) -> None:
             risk = position_risk_money(ctx, position)
             found.append((float("inf") if risk is None else risk, position.position_id))
     if now.scope == "account":
-        for foreign in state.foreign.values():
+        for foreign in state.external_positions.values():
             risk = position_risk_money(ctx, foreign)
             found.append((float("inf") if risk is None else risk, foreign.at_broker.position_id))
     for _, position_id in sorted(found, key=lambda item: -item[0]):
-        closes.start_close(ctx, position_id, now.why, urgent=True)
+        position_closing.start_close(ctx, position_id, now.why, urgent=True)
 
 
 def book_unknown(ctx: Context) -> None:
@@ -107,7 +109,7 @@ def book_unknown(ctx: Context) -> None:
         now.empty_books = 0
 
 
-def book_known(ctx: Context, book: Book) -> None:
+def book_known(ctx: Context, book: BrokerBook) -> None:
     """The book was read while a flatten runs: send what is missing, or come one step nearer to flat."""
     now = ctx.state.flatten
     if now is None or now.done:
@@ -121,19 +123,19 @@ def book_known(ctx: Context, book: Book) -> None:
         _close_all(ctx, now)
         _list_left(ctx, now)
         if ctx.state.orders or not all(task.blocked for task in ctx.state.closes.values()):
-            ctx.ask_book_later()
+            ctx.query_book_later()
         else:
             _answer_leftovers(ctx, now)
         return
     now.empty_books += 1
     if now.empty_books < _BOOKS or book.at_utc_ns < now.since_utc_ns:
-        ctx.ask_book("flat, to be verified")
+        ctx.query_book("flat, to be verified")
         return
     _flat(ctx, now)
 
 
 def _list_left(ctx: Context, now: FlattenState) -> None:
-    now.left = [
+    now.left_open = [
         f"#{task.ticket} {task.symbol} {task.side.word} {task.lots:g}: {task.blocked}"
         for task in ctx.state.closes.values()
         if task.blocked
@@ -143,10 +145,10 @@ def _list_left(ctx: Context, now: FlattenState) -> None:
 
 def _answer_leftovers(ctx: Context, now: FlattenState) -> None:
     """All that is left is held back by something outside: say so once, and go on."""
-    if now.answered or not now.left:
+    if now.answered or not now.left_open:
         return
     now.answered = True
-    text = f"not flat: {'; '.join(now.left)}"
+    text = f"not flat: {'; '.join(now.left_open)}"
     for command_id in now.command_ids:
         ctx.emit(CommandDone(command_id=command_id, ok=False, text=text))
     now.command_ids.clear()
@@ -156,16 +158,17 @@ def _answer_leftovers(ctx: Context, now: FlattenState) -> None:
 
 def _flat(ctx: Context, now: FlattenState) -> None:
     state = ctx.state
-    others = len(state.foreign)
+    others = len(state.external_positions)
     took_s = (ctx.now - now.since_utc_ns) / NS_PER_S
     left = ", ".join(
-        f"#{held.at_broker.ticket} {held.at_broker.symbol} {held.at_broker.lots:g}" for held in list(state.foreign.values())[:3]
+        f"#{held.at_broker.ticket} {held.at_broker.symbol} {held.at_broker.lots:g}"
+        for held in list(state.external_positions.values())[:3]
     )
     text = f"flat, verified, {took_s:.1f} s" + (f"; {others} not ours, left alone: {left}" if others else "")
     unpaid = sum(1 for held in state.positions.values() if held.lots <= LOTS_NOISE)
     if unpaid:
         text += f"; the money of {unpaid} closed is not read yet"
-    now.done, now.done_utc_ns, now.text, now.left = True, ctx.now, text, []
+    now.done, now.done_utc_ns, now.text, now.left_open = True, ctx.now, text, []
     if now.halt:
         add_reason(ctx, "flat", text, alert="")
     drop_reason(ctx, "flatten", text)
@@ -173,14 +176,14 @@ def _flat(ctx: Context, now: FlattenState) -> None:
     for command_id in now.command_ids:
         ctx.emit(CommandDone(command_id=command_id, ok=True, text=text))
     now.command_ids.clear()
-    ctx.touched = True
+    ctx.wake_changed = True
 
 
 def watch(ctx: Context) -> None:
     """Once nothing is on its way any more, the book is what proves it."""
     state = ctx.state
-    if running(ctx) and not state.closes and not state.orders and not state.book_asked_utc_ns and not state.book_again_utc_ns:
-        ctx.ask_book("flat, to be verified")
+    if running(ctx) and not state.closes and not state.orders and not state.book_asked_utc_ns and not state.book_retry_utc_ns:
+        ctx.query_book("flat, to be verified")
 
 
 def running(ctx: Context) -> bool:

@@ -12,17 +12,17 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from quarterdeck.core.desk import breakers, care
+from quarterdeck.core.desk import breaker_watch, position_management
 from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.desk_state import GroupProfitPeak, ManagedPosition
 from quarterdeck.core.desk.equity import LOTS_NOISE, revalue, sum_equity
 from quarterdeck.core.desk.passed import idle
-from quarterdeck.core.desk.state import GroupPeak, OurPosition
-from quarterdeck.core.desk.states import halted
-from quarterdeck.core.model.market import Quote
+from quarterdeck.core.desk.trading_state import is_halted
+from quarterdeck.core.model.market_data import Quote
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import Money, Price, UtcNs
 from quarterdeck.core.risk.breakers import BreakerState
-from quarterdeck.core.risk.funded import FundedState
+from quarterdeck.core.risk.prop_firm import PropFirmState
 
 _Moved: TypeAlias = tuple[Money | None, Money | None, Price, Money, Money, Money, UtcNs, UtcNs]
 """What a quote may change of a position: floating, net, peak price, peak, best, worst, quoted, quoted before."""
@@ -43,7 +43,7 @@ def steady(ctx: Context) -> bool:
     """Something is held, and until the clock, a candidate or a price calls, there is nothing to do but to watch it."""
     state = ctx.state
     # inside its buffer a funded account is asked at every quote
-    if not state.positions or not idle(ctx) or "funded" in state.reasons or "funded_close" in state.reasons or halted(ctx):
+    if not state.positions or not idle(ctx) or "funded" in state.reasons or "funded_close" in state.reasons or is_halted(ctx):
         return False
     for position in state.positions.values():  # noqa: SIM110 - a generator costs more than the look itself
         if not _settled(ctx, position):
@@ -51,15 +51,15 @@ def steady(ctx: Context) -> bool:
     return True
 
 
-def _settled(ctx: Context, position: OurPosition) -> bool:
+def _settled(ctx: Context, position: ManagedPosition) -> bool:
     """Its volume, stop and worth are known and nothing is under way for it."""
     return not (
         position.lots <= LOTS_NOISE
         or position.net_money is None
-        or position.exit_wish is not None
+        or position.pending_exit is not None
         or position.stop_missing
         or position.modify_id
-        or (ctx.state.news.planned and ctx.policy(position.symbol).care.tighten_before_news)
+        or (ctx.state.news.planned and ctx.policy(position.symbol).management.tighten_before_news)
     )
 
 
@@ -71,7 +71,7 @@ def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], figures: Figur
     state = ctx.state
     then, ctx.now = ctx.now, at_utc_ns
     before = _kept(ctx, quotes)
-    watched = ctx.watched()
+    watched = ctx.positions_by_quote()
     for new in quotes:
         state.quotes[new.symbol] = new
         if new.symbol in watched and not _quiet(ctx, watched[new.symbol], figures):
@@ -94,29 +94,29 @@ def _quiet(ctx: Context, position_ids: tuple[int, ...], figures: Figures) -> boo
     for position in moved:
         if position.net_money is None:
             return False
-        care.extend(ctx, position, position.net_money)
+        position_management.update_peaks(ctx, position, position.net_money)
         if _stirs(ctx, position, figures):
             return False
-    if breakers.untouched(ctx, equity):
+    if breaker_watch.equity_in_quiet_band(ctx, equity):
         return True
     if equity > state.breakers.peak_money:
         state.breakers = replace(state.breakers, peak_money=equity)
-    elif breakers.reached(ctx, equity):
+    elif breaker_watch.floor_reached(ctx, equity):
         return False
-    return not ctx.settings.funded.enabled or breakers.funded_calm(ctx, equity)
+    return not ctx.settings.prop_firm.enabled or breaker_watch.funded_calm(ctx, equity)
 
 
-def _stirs(ctx: Context, position: OurPosition, figures: Figures) -> bool:
-    """Whether a quote calls for anything that `care.look` might do to a position without a wish or a task."""
+def _stirs(ctx: Context, position: ManagedPosition, figures: Figures) -> bool:
+    """Whether a quote calls for anything that `position_management.look` might do to a position without a wish or a task."""
     policy = ctx.policy(position.symbol)
-    if care.gives_back(ctx, position, policy):
-        return ctx.fresh(position.symbol)
-    if not care.trails(position, policy):
+    if position_management.retrace_triggered(ctx, position, policy):
+        return ctx.quote_is_fresh(position.symbol)
+    if not position_management.trail_active(position, policy):
         return False
     found = figures(position.symbol)
     if found is not None:
         measured(ctx, found)
-    return care.trail_wish(ctx, position, policy) is not None and ctx.fresh(position.symbol)
+    return position_management.trailing_stop_request(ctx, position, policy) is not None and ctx.quote_is_fresh(position.symbol)
 
 
 class _Before(NamedTuple):
@@ -125,10 +125,10 @@ class _Before(NamedTuple):
     quotes: list[tuple[str, Quote | None]]
     positions: list[_Moved]
     """Of each, in the order of positions."""
-    groups: list[tuple[GroupPeak, Money]]
+    groups: list[tuple[GroupProfitPeak, Money]]
     equity_money: Money | None
     breakers: BreakerState
-    funded: FundedState
+    funded: PropFirmState
 
 
 def _kept(ctx: Context, quotes: Sequence[Quote]) -> _Before:
@@ -139,11 +139,11 @@ def _kept(ctx: Context, quotes: Sequence[Quote]) -> _Before:
         [(group, group.peak_money) for group in state.groups.values()] if state.groups else [],
         state.equity_money,
         state.breakers,
-        state.funded,
+        state.prop_firm,
     )
 
 
-def _moved(held: OurPosition) -> _Moved:
+def _moved(held: ManagedPosition) -> _Moved:
     return (
         held.floating_money,
         held.net_money,
@@ -158,7 +158,7 @@ def _moved(held: OurPosition) -> _Moved:
 
 def _put_back(ctx: Context, before: _Before) -> None:
     state = ctx.state
-    state.equity_money, state.breakers, state.funded = before.equity_money, before.breakers, before.funded
+    state.equity_money, state.breakers, state.prop_firm = before.equity_money, before.breakers, before.funded
     for symbol, quote in before.quotes:
         if quote is None:
             state.quotes.pop(symbol, None)
@@ -187,7 +187,7 @@ def mark(ctx: Context, bar_open_utc_ns: UtcNs) -> HeldMark | None:
     state.marked_bar_utc_ns = bar_open_utc_ns
     if equity is None:
         return None
-    return HeldMark(*breakers.figures(ctx, equity))
+    return HeldMark(*breaker_watch.equity_figures(ctx, equity))
 
 
 def measured(ctx: Context, found: Signal | NoSignal) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from quarterdeck.core.desk import rounds
-from quarterdeck.core.desk.bounds import H1_SPARE, trim_list
+from quarterdeck.core.desk import signal_rounds
 from quarterdeck.core.desk.context import Context
-from quarterdeck.core.desk.market import expect_tick_value, hole
-from quarterdeck.core.desk.state import PairState
+from quarterdeck.core.desk.desk_state import PairState
+from quarterdeck.core.desk.market_updates import expect_tick_value, hole
+from quarterdeck.core.desk.memory_limits import H1_SPARE, trim_list
 from quarterdeck.core.filters.spread import QUARTERS_OF_WEEK
 from quarterdeck.core.model.units import Price, PriceDistance, UtcNs
 
@@ -41,13 +41,13 @@ def pair_passed(ctx: Context, told: PairPassed) -> None:
     """Book what a pair's skipped bars leave behind."""
     pair = ctx.pair(told.symbol)
     if hole(ctx, told.symbol, told.before_bar_utc_ns, told.last_bar_utc_ns):
-        pair.hole_bar_utc_ns = told.last_bar_utc_ns
+        pair.gap_bar_utc_ns = told.last_bar_utc_ns
     pair.last_bar_utc_ns = told.last_bar_utc_ns
-    _hours(pair, told, ctx.settings.correlation.bars + H1_SPARE)
+    _hours(pair, told, ctx.settings.correlation.lookback_bars + H1_SPARE)
     if told.quarters:
-        if not pair.usual_spread_price:
-            pair.usual_spread_price.extend([0.0] * QUARTERS_OF_WEEK)
-        usual = pair.usual_spread_price
+        if not pair.typical_spread_price:
+            pair.typical_spread_price.extend([0.0] * QUARTERS_OF_WEEK)
+        usual = pair.typical_spread_price
         for place, quarter in enumerate(told.quarters):
             usual[quarter] = told.spreads[place]
     pair.seen_spread_utc_ns, pair.seen_spread_price = told.seen_spread_utc_ns, told.seen_spread_price
@@ -57,9 +57,9 @@ def pair_passed(ctx: Context, told: PairPassed) -> None:
 
 def slot_passed(ctx: Context, bar_open_utc_ns: UtcNs, silent: tuple[str, ...]) -> None:
     """A quarter hour is over in which the pairs named had nothing to say: their place in the round."""
-    rounds.bar_seen(ctx, bar_open_utc_ns)
+    signal_rounds.bar_seen(ctx, bar_open_utc_ns)
     for symbol in silent:
-        rounds.absent(ctx, symbol, bar_open_utc_ns)
+        signal_rounds.pair_without_bar(ctx, symbol, bar_open_utc_ns)
 
 
 def quiet(ctx: Context) -> bool:
@@ -74,11 +74,11 @@ def idle(ctx: Context) -> bool:
         state.orders
         or state.closes
         or state.waiting
-        or state.foreign
+        or state.external_positions
         or state.pending
         or state.reservations
         or not state.round.judged
-        or state.book_again_utc_ns
+        or state.book_retry_utc_ns
         or state.stop is not None
         or (state.flatten is not None and not state.flatten.done)
         or "starting" in state.reasons

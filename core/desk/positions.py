@@ -7,19 +7,19 @@ Units: money in account currency, prices in quote currency.
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import breakers
-from quarterdeck.core.desk.bounds import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
+from quarterdeck.core.desk import breaker_watch
 from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.desk_state import EntryTerms, FillTally, GroupProfitPeak, ManagedPosition, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE, balance_moved, revalue, sum_equity
-from quarterdeck.core.desk.gate import filled
-from quarterdeck.core.desk.state import Entry, FillSeen, GroupPeak, OrderInFlight, OurPosition
-from quarterdeck.core.desk.states import drop_reason
-from quarterdeck.core.model.book import BrokerPosition, Deal
+from quarterdeck.core.desk.memory_limits import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
+from quarterdeck.core.desk.risk_reservation import filled
+from quarterdeck.core.desk.trading_state import drop_reason
+from quarterdeck.core.model.broker_account import BrokerPosition, Deal
 from quarterdeck.core.model.decimals import rounded
-from quarterdeck.core.model.effects import Alert, PartClosed, PositionOpened, TradeClosed
+from quarterdeck.core.model.effects import Alert, PartialClose, PositionOpened, TradeClosed
 from quarterdeck.core.model.errors import invariant
 from quarterdeck.core.model.inputs import Filled
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import Lots, Money, Price
 
 ADOPTED = "adopted"
@@ -33,7 +33,7 @@ def fill_delta(ctx: Context, order_ticket: int, deal_ticket: int, *, reported: L
     fills = ctx.state.fills
     seen = fills.get(key)
     if seen is None:
-        seen = fills[key] = FillSeen()
+        seen = fills[key] = FillTally()
         trim(fills, FILLS_MAX)
     before = max(seen.reported_lots, seen.dealt_lots)
     seen.reported_lots = max(seen.reported_lots, reported)
@@ -41,7 +41,7 @@ def fill_delta(ctx: Context, order_ticket: int, deal_ticket: int, *, reported: L
     return max(seen.reported_lots, seen.dealt_lots) - before
 
 
-def opened_by_report(ctx: Context, order: OrderInFlight, fate: Filled) -> OurPosition | None:
+def opened_by_report(ctx: Context, order: OrderInFlight, fate: Filled) -> ManagedPosition | None:
     """A report says that an opening order was filled."""
     if order.entry is None:
         return None
@@ -49,7 +49,7 @@ def opened_by_report(ctx: Context, order: OrderInFlight, fate: Filled) -> OurPos
     return _grow(ctx, order, order.entry, fate.position_id, delta, fate.price, fate.latency_ms, ctx.now)
 
 
-def opened_by_deal(ctx: Context, order: OrderInFlight, deal: Deal) -> OurPosition | None:
+def opened_by_deal(ctx: Context, order: OrderInFlight, deal: Deal) -> ManagedPosition | None:
     """A deal of ours opened or added volume."""
     if order.entry is None:
         return None
@@ -60,13 +60,13 @@ def opened_by_deal(ctx: Context, order: OrderInFlight, deal: Deal) -> OurPositio
 def _grow(
     ctx: Context,
     order: OrderInFlight,
-    entry: Entry,
+    entry: EntryTerms,
     position_id: int,
     lots: Lots,
     price: Price,
     latency_ms: float,
     at_utc_ns: int,
-) -> OurPosition | None:
+) -> ManagedPosition | None:
     state = ctx.state
     position = state.positions.get(position_id)
     if position is not None:
@@ -74,7 +74,7 @@ def _grow(
     if lots <= LOTS_NOISE:
         return position
     if order.filled_lots <= LOTS_NOISE:
-        breakers.entry_made(ctx)
+        breaker_watch.entry_made(ctx)
     order.filled_lots += lots
     order.position_id = position_id
     filled(ctx, order.client_id, lots, by="filled")
@@ -88,7 +88,7 @@ def _grow(
     if leader is not None:
         leader.adds += 1
         position.group_id = leader.group_id
-        state.groups.setdefault(leader.group_id, GroupPeak(peak_money=leader.peak_money))
+        state.groups.setdefault(leader.group_id, GroupProfitPeak(peak_money=leader.peak_money))
     position.risk_money = _risk_at_fill(ctx, position, order.lots)
     position.asked_risk_money = entry.risk_money * lots / order.lots
     _tell_opened(ctx, position)
@@ -96,10 +96,10 @@ def _grow(
 
 
 def _made(
-    ctx: Context, entry: Entry, position_id: int, symbol: str, side: Side, lots: Lots, price: Price, at_utc_ns: int
-) -> OurPosition:
+    ctx: Context, entry: EntryTerms, position_id: int, symbol: str, side: Side, lots: Lots, price: Price, at_utc_ns: int
+) -> ManagedPosition:
     state = ctx.state
-    position = OurPosition(
+    position = ManagedPosition(
         position_id=position_id,
         ticket=position_id,
         client_id="",
@@ -119,18 +119,18 @@ def _made(
         group_id=position_id,
         first_volume_lots=lots,
     )
-    cost, position.opening_lots = state.loose_costs.pop(position_id, 0.0), state.loose_lots.pop(position_id, 0.0)
-    state.gone.pop(position_id, None)
+    cost, position.opened_deal_lots = state.early_deal_costs.pop(position_id, 0.0), state.early_deal_lots.pop(position_id, 0.0)
+    state.recently_closed.pop(position_id, None)
     position.commission_money = position.open_commission_money = cost
     state.positions[position_id] = position
     position.round_trip_money = _round_trip(ctx, position)
-    ctx.touched = ctx.dirty = True
+    ctx.wake_changed = ctx.valuation_changed = True
     revalue(ctx, position)
     sum_equity(ctx)
     return position
 
 
-def _round_trip(ctx: Context, position: OurPosition) -> Money:
+def _round_trip(ctx: Context, position: ManagedPosition) -> Money:
     """Spread at entry and both commissions; what is not known counts as nothing."""
     valuer, per_lot = ctx.valuer(position.symbol), ctx.commission_money_per_lot(position.symbol)
     spread = None
@@ -140,29 +140,29 @@ def _round_trip(ctx: Context, position: OurPosition) -> Money:
     return -(spread or 0.0) + 2.0 * (per_lot or 0.0) * position.lots
 
 
-def _not_ahead(position: OurPosition, lots: Lots) -> Lots:
+def _not_ahead(position: ManagedPosition, lots: Lots) -> Lots:
     """`lots` without what the broker's book showed before."""
-    absorbed = min(position.book_ahead_in_lots, lots)
-    position.book_ahead_in_lots -= absorbed
+    absorbed = min(position.book_opened_early_lots, lots)
+    position.book_opened_early_lots -= absorbed
     return lots - absorbed
 
 
-def opened_by_book(ctx: Context, order: OrderInFlight, entry: Entry, held: BrokerPosition) -> OurPosition:
+def opened_by_broker_book(ctx: Context, order: OrderInFlight, entry: EntryTerms, held: BrokerPosition) -> ManagedPosition:
     """The broker's book proves the fate of an opening order before any report or deal did."""
     position = _grow(ctx, order, entry, held.position_id, held.lots, held.open_price, 0.0, held.opened_utc_ns)
     invariant(position is not None, "a position that the book shows is booked", position=held.position_id)
     made = ctx.state.positions[held.position_id]
-    made.book_ahead_in_lots, made.ticket = held.lots, held.ticket
+    made.book_opened_early_lots, made.ticket = held.lots, held.ticket
     return made
 
 
-def adopted(ctx: Context, held: BrokerPosition, stop_price: Price) -> OurPosition:
+def adopt_position(ctx: Context, held: BrokerPosition, stop_price: Price) -> ManagedPosition:
     """A position that is ours to care for and that no order in flight explains; its own stop, or the one assumed for it."""
     valuer = ctx.valuer(held.symbol)
     lost = None
     if valuer is not None:
         lost = valuer.profit_money(held.side, held.lots, held.open_price, stop_price, ctx.rates)
-    entry = Entry(
+    entry = EntryTerms(
         signal_id=f"adopted:{held.position_id}",
         strategy=ADOPTED,
         bar_open_utc_ns=0,
@@ -175,13 +175,13 @@ def adopted(ctx: Context, held: BrokerPosition, stop_price: Price) -> OurPositio
     )
     position = _made(ctx, entry, held.position_id, held.symbol, held.side, held.lots, held.open_price, held.opened_utc_ns)
     position.ticket, position.client_id, position.swap_money = held.ticket, held.comment[:16], held.swap_money
-    position.book_ahead_in_lots = position.opening_lots = held.lots
+    position.book_opened_early_lots = position.opened_deal_lots = held.lots
     position.asked_risk_money, position.fill_judged = entry.risk_money, True
     _tell_opened(ctx, position)
     return position
 
 
-def more_by_deal(ctx: Context, position: OurPosition, deal: Deal) -> None:
+def more_by_deal(ctx: Context, position: ManagedPosition, deal: Deal) -> None:
     """An opening deal in a position whose order is settled or was never ours: volume that is news is added."""
     lots = _not_ahead(position, fill_delta(ctx, deal.order_ticket, deal.deal_ticket, dealt=deal.lots))
     if lots <= LOTS_NOISE:
@@ -191,31 +191,31 @@ def more_by_deal(ctx: Context, position: OurPosition, deal: Deal) -> None:
     position.lots = rounded(total, 8)
     position.opened_lots = rounded(position.opened_lots + lots, 8)
     position.changed_utc_ns = ctx.now
-    ctx.touched = ctx.dirty = True
+    ctx.wake_changed = ctx.valuation_changed = True
     ctx.note(
         "volume_added", f"{lots:g} at {deal.price}, not by us", symbol=position.symbol, ticket=position.ticket, level="warning"
     )
 
 
-def lots_by_book(ctx: Context, position: OurPosition, held: BrokerPosition | None) -> None:
+def lots_by_book(ctx: Context, position: ManagedPosition, held: BrokerPosition | None) -> None:
     """The broker's book contradicts us twice: it is right; the deals that explain it must not move the volume again."""
     lots = 0.0 if held is None else held.lots
     if lots < position.lots:
         ahead = position.lots - lots
-        lots_left(ctx, position, ahead)
-        position.book_ahead_lots += ahead
+        reduce_lots(ctx, position, ahead)
+        position.book_closed_early_lots += ahead
     elif held is not None and lots > position.lots:
         more = lots - position.lots
-        position.book_ahead_in_lots += more
+        position.book_opened_early_lots += more
         position.lots, position.open_price = lots, held.open_price
         position.opened_lots = rounded(position.opened_lots + more, 8)
         position.changed_utc_ns = ctx.now
-        ctx.touched = ctx.dirty = True
+        ctx.wake_changed = ctx.valuation_changed = True
         revalue(ctx, position)
         sum_equity(ctx)
 
 
-def _add_volume(ctx: Context, position: OurPosition, order: OrderInFlight, lots: Lots, price: Price) -> None:
+def _add_volume(ctx: Context, position: ManagedPosition, order: OrderInFlight, lots: Lots, price: Price) -> None:
     """More volume in the same position: another deal of its order, or an add on a netting account."""
     total = position.lots + lots
     position.open_price = (position.open_price * position.lots + price * lots) / total
@@ -230,13 +230,13 @@ def _add_volume(ctx: Context, position: OurPosition, order: OrderInFlight, lots:
         position.first_volume_lots += lots
         position.risk_money = _risk_at_fill(ctx, position, order.lots)
         position.asked_risk_money = order.entry.risk_money * position.lots / order.lots if order.entry is not None else 0.0
-    ctx.touched = ctx.dirty = True
+    ctx.wake_changed = ctx.valuation_changed = True
     revalue(ctx, position)
     sum_equity(ctx)
     ctx.note("volume_added", f"{lots:g} at {price}", symbol=position.symbol, ticket=position.ticket)
 
 
-def _risk_at_fill(ctx: Context, position: OurPosition, ordered_lots: Lots) -> Money:
+def _risk_at_fill(ctx: Context, position: ManagedPosition, ordered_lots: Lots) -> Money:
     """Loss at the stop with commission, from the price it was filled at; the asked share where no rate is known."""
     valuer = ctx.valuer(position.symbol)
     lost = None
@@ -249,7 +249,7 @@ def _risk_at_fill(ctx: Context, position: OurPosition, ordered_lots: Lots) -> Mo
     return max(-lost + 2.0 * commission * position.lots, asked * 0.01)
 
 
-def _tell_opened(ctx: Context, position: OurPosition) -> None:
+def _tell_opened(ctx: Context, position: ManagedPosition) -> None:
     entry = position.entry
     ctx.emit(
         PositionOpened(
@@ -281,10 +281,10 @@ def _tell_opened(ctx: Context, position: OurPosition) -> None:
     )
 
 
-def lots_left(ctx: Context, position: OurPosition, lots: Lots) -> None:
+def reduce_lots(ctx: Context, position: ManagedPosition, lots: Lots) -> None:
     """`lots` are no longer open; what the book took away before does not leave twice."""
-    absorbed = min(position.book_ahead_lots, lots)
-    position.book_ahead_lots -= absorbed
+    absorbed = min(position.book_closed_early_lots, lots)
+    position.book_closed_early_lots -= absorbed
     gone = min(lots - absorbed, position.lots)
     if gone <= 0.0:
         return
@@ -298,14 +298,14 @@ def lots_left(ctx: Context, position: OurPosition, lots: Lots) -> None:
     position.swap_money *= keep
     position.changed_utc_ns = ctx.now
     position.partly_closed = True
-    ctx.touched = True
+    ctx.wake_changed = True
     revalue(ctx, position)
     sum_equity(ctx)
 
 
-def closed_by_report(ctx: Context, position: OurPosition, fate: Filled) -> None:
+def closed_by_report(ctx: Context, position: ManagedPosition, fate: Filled) -> None:
     """A report says that a close was executed; the money follows with its deals."""
-    lots_left(ctx, position, fill_delta(ctx, fate.order_ticket, fate.deal_ticket, reported=fate.lots))
+    reduce_lots(ctx, position, fill_delta(ctx, fate.order_ticket, fate.deal_ticket, reported=fate.lots))
 
 
 def deal_is_news(ctx: Context, deal: Deal) -> bool:
@@ -318,19 +318,19 @@ def deal_is_news(ctx: Context, deal: Deal) -> bool:
     return True
 
 
-def loose_deal(ctx: Context, deal: Deal) -> None:
+def keep_early_deal(ctx: Context, deal: Deal) -> None:
     """An opening deal of ours came before its position was known: kept for the moment in which it is."""
     state, key = ctx.state, deal.position_id
-    state.loose_costs[key] = state.loose_costs.get(key, 0.0) + deal.commission_money + deal.fee_money
-    state.loose_lots[key] = state.loose_lots.get(key, 0.0) + deal.lots
-    trim(state.loose_costs, GONE_MAX)
-    trim(state.loose_lots, GONE_MAX)
+    state.early_deal_costs[key] = state.early_deal_costs.get(key, 0.0) + deal.commission_money + deal.fee_money
+    state.early_deal_lots[key] = state.early_deal_lots.get(key, 0.0) + deal.lots
+    trim(state.early_deal_costs, GONE_MAX)
+    trim(state.early_deal_lots, GONE_MAX)
 
 
-def book_in(ctx: Context, position: OurPosition, deal: Deal) -> None:
+def book_opening_deal(ctx: Context, position: ManagedPosition, deal: Deal) -> None:
     """The costs of an opening deal."""
     cost = deal.commission_money + deal.fee_money
-    position.opening_lots += deal.lots
+    position.opened_deal_lots += deal.lots
     position.commission_money += cost
     position.open_commission_money += cost
     position.swap_realised_money += deal.swap_money
@@ -352,15 +352,15 @@ def learn_commission(ctx: Context, deal: Deal) -> None:
         ctx.pair(deal.symbol).commission_money_per_lot = max(paid, 0.0) / deal.lots
 
 
-def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:
+def book_closing_deal(ctx: Context, position: ManagedPosition, deal: Deal, why: str) -> None:
     """A closing deal: volume, money, and the end of the trade once all volume is accounted for. `why` is our own reason."""
-    lots_left(ctx, position, fill_delta(ctx, deal.order_ticket, deal.deal_ticket, dealt=deal.lots))
+    reduce_lots(ctx, position, fill_delta(ctx, deal.order_ticket, deal.deal_ticket, dealt=deal.lots))
     cost = deal.commission_money + deal.fee_money
     position.gross_money += deal.profit_money
     position.commission_money += cost
     position.swap_realised_money += deal.swap_money
-    lots = deal.lots if deal.entry != "inout" else max(min(deal.lots, position.opened_lots - position.settled_lots), 0.0)
-    position.settled_lots += lots
+    lots = deal.lots if deal.entry != "inout" else max(min(deal.lots, position.opened_lots - position.closed_deal_lots), 0.0)
+    position.closed_deal_lots += lots
     position.close_value += lots * deal.price
     position.closed_utc_ns = deal.at_utc_ns
     position.close_reason = closing_reason(position, deal, why)
@@ -369,11 +369,11 @@ def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:
     net = deal.profit_money + cost + deal.swap_money
     balance_moved(ctx, net, deal.at_utc_ns)
     sum_equity(ctx)
-    if position.lots <= LOTS_NOISE and position.settled_lots >= position.opened_lots - LOTS_NOISE:
+    if position.lots <= LOTS_NOISE and position.closed_deal_lots >= position.opened_lots - LOTS_NOISE:
         finish_if_settled(ctx, position)
         return
     ctx.emit(
-        PartClosed(
+        PartialClose(
             position_id=position.position_id,
             symbol=position.symbol,
             lots=deal.lots,
@@ -384,27 +384,27 @@ def book_out(ctx: Context, position: OurPosition, deal: Deal, why: str) -> None:
     )
 
 
-def finish_if_settled(ctx: Context, position: OurPosition) -> None:
+def finish_if_settled(ctx: Context, position: ManagedPosition) -> None:
     """End the trade once nothing is open and its deals, opening and closing, account for all of its volume."""
-    accounted = min(position.settled_lots, position.opening_lots) >= position.opened_lots - LOTS_NOISE
+    accounted = min(position.closed_deal_lots, position.opened_deal_lots) >= position.opened_lots - LOTS_NOISE
     if accounted and position.lots <= LOTS_NOISE:
-        finish(ctx, position)
+        finish_trade(ctx, position)
 
 
-def gone_without_deals(ctx: Context, position: OurPosition) -> None:
+def closed_without_deals(ctx: Context, position: ManagedPosition) -> None:
     """The broker does not list it any more and deals are missing: asked for a while, then told as it is known."""
-    position.readings_without += 1
-    if position.readings_without < _READINGS_WITHOUT_MAX:
-        ctx.ask_book_later()
+    position.reads_without_deals += 1
+    if position.reads_without_deals < _READINGS_WITHOUT_MAX:
+        ctx.query_book_later()
         return
     position.close_reason = position.close_reason or "unaccounted"
     position.closed_utc_ns = position.closed_utc_ns or ctx.now
     text = f"#{position.ticket} {position.symbol} is closed at the broker, but its deals never came; its money is incomplete"
     ctx.emit(Alert(kind="error", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
-    finish(ctx, position)
+    finish_trade(ctx, position)
 
 
-def closing_reason(position: OurPosition, deal: Deal, why: str) -> str:
+def closing_reason(position: ManagedPosition, deal: Deal, why: str) -> str:
     """The one word for why a position left: the broker's reason, refined by what we know of our stop and our own request."""
     if deal.reason == "stop":
         return position.stop_state if position.stop_state in ("trail", "break_even") else "stop"
@@ -413,11 +413,11 @@ def closing_reason(position: OurPosition, deal: Deal, why: str) -> str:
     if deal.rule == "end":
         return "end"
     if deal.reason == "client":
-        return "hand"
-    return why or ("hand" if deal.reason == "expert" else deal.reason)
+        return "manual"
+    return why or ("manual" if deal.reason == "expert" else deal.reason)
 
 
-def finish(ctx: Context, position: OurPosition) -> None:
+def finish_trade(ctx: Context, position: ManagedPosition) -> None:
     """The trade is over: told, counted, and forgotten but for its number."""
     state = ctx.state
     net = position.gross_money + position.commission_money + position.swap_realised_money
@@ -428,9 +428,9 @@ def finish(ctx: Context, position: OurPosition) -> None:
     if position.group_id in state.groups and not any(one.group_id == position.group_id for one in state.positions.values()):
         del state.groups[position.group_id]
     ctx.closed.append(position.position_id)
-    state.gone[position.position_id] = position.closed_utc_ns or ctx.now
-    trim(state.gone, GONE_MAX)
-    ctx.touched = ctx.dirty = True
+    state.recently_closed[position.position_id] = position.closed_utc_ns or ctx.now
+    trim(state.recently_closed, GONE_MAX)
+    ctx.wake_changed = ctx.valuation_changed = True
     ctx.emit(
         TradeClosed(
             position_id=position.position_id,
@@ -440,7 +440,7 @@ def finish(ctx: Context, position: OurPosition) -> None:
             opened_utc_ns=position.opened_utc_ns,
             closed_utc_ns=position.closed_utc_ns,
             open_price=position.open_price,
-            close_price=rounded(position.close_value / position.settled_lots, 8) if position.settled_lots > 0.0 else 0.0,
+            close_price=rounded(position.close_value / position.closed_deal_lots, 8) if position.closed_deal_lots > 0.0 else 0.0,
             stop_price=position.stop_price,
             reason=position.close_reason,
             rule=position.close_rule,
@@ -470,4 +470,4 @@ def finish(ctx: Context, position: OurPosition) -> None:
     if not any(held.stop_missing for held in state.positions.values()):
         drop_reason(ctx, "no_stop")
     sum_equity(ctx)
-    breakers.trade_done(ctx, result_r, of_strategy=position.entry.strategy != ADOPTED)
+    breaker_watch.trade_done(ctx, result_r, of_strategy=position.entry.strategy != ADOPTED)

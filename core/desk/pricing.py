@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.market_data import Instrument, Quote, Side
 from quarterdeck.core.model.signals import Signal
 from quarterdeck.core.model.units import Price, PriceDistance
-from quarterdeck.core.risk.grid import price_down, price_up
+from quarterdeck.core.risk.rounding import price_down, price_up
 
 
-class Executable(Struct, frozen=True, kw_only=True):
+class ExecutablePrices(Struct, frozen=True, kw_only=True):
     """A signal's prices as they can be traded."""
 
     entry_price: Price
@@ -32,7 +32,7 @@ def assumed_spread(quote: Quote, usual_price: PriceDistance) -> PriceDistance:
     return max(quote.ask - quote.bid, usual_price)
 
 
-def executable(signal: Signal, quote: Quote, spec: Instrument, usual_price: PriceDistance) -> Executable:
+def executable(signal: Signal, quote: Quote, spec: Instrument, usual_price: PriceDistance) -> ExecutablePrices:
     """Entry at the quote, stop and target of the signal's bid prices moved to the side they are hit on, on the tick grid."""
     assumed = assumed_spread(quote, usual_price)
     if signal.side is Side.BUY:
@@ -40,7 +40,7 @@ def executable(signal: Signal, quote: Quote, spec: Instrument, usual_price: Pric
     else:
         entry = quote.bid
         stop, target = price_down(spec, signal.stop_price + assumed), price_up(spec, signal.target_price + assumed)
-    return Executable(
+    return ExecutablePrices(
         entry_price=entry, stop_price=stop, target_price=target, spread_price=quote.ask - quote.bid, assumed_price=assumed
     )
 

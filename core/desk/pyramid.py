@@ -12,16 +12,16 @@ from msgspec import Struct
 
 from quarterdeck.core.desk import stops
 from quarterdeck.core.desk.context import Context, PairPolicy
-from quarterdeck.core.desk.exposed import exposed_ours
-from quarterdeck.core.desk.pricing import Executable
-from quarterdeck.core.desk.state import OurPosition
+from quarterdeck.core.desk.desk_state import ManagedPosition
+from quarterdeck.core.desk.open_exposure import managed_exposure
+from quarterdeck.core.desk.pricing import ExecutablePrices
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Money, Price
-from quarterdeck.core.risk.open_risk import Exposed, open_risk_money
-from quarterdeck.core.risk.sizing import Cap
+from quarterdeck.core.risk.open_risk import RiskPosition, open_risk_money
+from quarterdeck.core.risk.sizing import VolumeCap
 
 
-class Take(Protocol):
+class CheckCollector(Protocol):
     """Who receives the checks; says whether one passed."""
 
     def __call__(self, check: Check, *, passing: bool = False) -> bool:
@@ -33,19 +33,21 @@ class AddPlan(Struct, frozen=True, kw_only=True):
     """An add that may be sized: to which position, and the most it may have."""
 
     leader_id: int
-    cap: Cap
+    cap: VolumeCap
     stop_price: Price
     """The add's stop; on a netting account it becomes the whole's, and is never looser than that was."""
     holds_whole: bool
 
 
-def plan_add(ctx: Context, held: list[OurPosition], prices: Executable, own: PairPolicy, take: Take) -> AddPlan | None:
+def plan_add(
+    ctx: Context, held: list[ManagedPosition], prices: ExecutablePrices, own: PairPolicy, take: CheckCollector
+) -> AddPlan | None:
     """Whether the group may grow now; every condition is a check. `take` receives them."""
-    care = own.settings.care
+    care = own.settings.position
     leader = next((one for one in held if one.position_id == one.group_id), held[0])
     adds = max(leader.adds, len(held) - 1)
     take(Check("pyramid_adds", adds + 1, care.pyramid_adds_max, adds < care.pyramid_adds_max))
-    whole = not any(one.partly_closed or one.gave_back for one in held)
+    whole = not any(one.partly_closed or one.retrace_done for one in held)
     take(Check("pyramid_whole", None, None, whole, "" if whole else "none after a partial close"))
     peak_r = leader.peak_money / leader.risk_money if leader.risk_money > 0.0 else 0.0
     take(Check("pyramid_peak", peak_r, care.pyramid_from_r, peak_r >= care.pyramid_from_r, "peak in R"))
@@ -62,7 +64,7 @@ def plan_add(ctx: Context, held: list[OurPosition], prices: Executable, own: Pai
     return _room(ctx, leader, held, prices, own, take)
 
 
-def _stops_tight(ctx: Context, held: list[OurPosition], prices: Executable, take: Take) -> bool:
+def _stops_tight(ctx: Context, held: list[ManagedPosition], prices: ExecutablePrices, take: CheckCollector) -> bool:
     """Every stop of the group stands at least where the add's will; else it is moved there first, and the add waits."""
     loose = [one for one in held if stops.tighter(one.side, prices.stop_price, one.stop_price)]
     if not loose:
@@ -74,7 +76,12 @@ def _stops_tight(ctx: Context, held: list[OurPosition], prices: Executable, take
 
 
 def _room(
-    ctx: Context, leader: OurPosition, held: list[OurPosition], prices: Executable, own: PairPolicy, take: Take
+    ctx: Context,
+    leader: ManagedPosition,
+    held: list[ManagedPosition],
+    prices: ExecutablePrices,
+    own: PairPolicy,
+    take: CheckCollector,
 ) -> AddPlan | None:
     """What the first entry risked, less what the group still loses from its entries at its stops, is what the add may risk."""
     lost: Money = 0.0
@@ -96,15 +103,15 @@ def _room(
     whole = netting and stops.tighter(leader.side, leader.stop_price, prices.stop_price)
     return AddPlan(
         leader_id=leader.position_id,
-        cap=Cap("pyramid_lots", room / per_lot, note),
+        cap=VolumeCap("pyramid_lots", room / per_lot, note),
         stop_price=leader.stop_price if whole else prices.stop_price,
         holds_whole=netting,
     )
 
 
-def _loss_from_entry(ctx: Context, position: OurPosition, own: PairPolicy) -> Money | None:
+def _loss_from_entry(ctx: Context, position: ManagedPosition, own: PairPolicy) -> Money | None:
     """Loss of the whole trade if its stop is hit with slippage, both commissions included; a locked profit counts against it."""
-    exposed = exposed_ours(ctx, position)
+    exposed = managed_exposure(ctx, position)
     if exposed is None:
         return None
     worst = position.stop_price - position.side * own.slippage.allowance(exposed.valuer.instrument, exposed.stop_distance)
@@ -112,11 +119,11 @@ def _loss_from_entry(ctx: Context, position: OurPosition, own: PairPolicy) -> Mo
     return None if result is None else -result - position.open_commission_money + exposed.close_cost_money
 
 
-def _add_risk_per_lot(ctx: Context, leader: OurPosition, prices: Executable, own: PairPolicy) -> Money | None:
+def _add_risk_per_lot(ctx: Context, leader: ManagedPosition, prices: ExecutablePrices, own: PairPolicy) -> Money | None:
     valuer, per_side = ctx.valuer(leader.symbol), ctx.commission_money_per_lot(leader.symbol)
     if valuer is None or per_side is None:
         return None
-    add = Exposed(
+    add = RiskPosition(
         valuer=valuer,
         side=leader.side,
         lots=1.0,

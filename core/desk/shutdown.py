@@ -5,11 +5,11 @@ Promises: bounded; what could not be closed in time keeps its stop at the broker
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import entry, flatten
+from quarterdeck.core.desk import entry_evaluation, flatten
 from quarterdeck.core.desk.context import Context, ns
+from quarterdeck.core.desk.desk_state import ShutdownRequest
 from quarterdeck.core.desk.equity import LOTS_NOISE
-from quarterdeck.core.desk.state import StopRequest
-from quarterdeck.core.desk.states import add_reason
+from quarterdeck.core.desk.trading_state import add_reason
 from quarterdeck.core.model.commands import StopEngine
 from quarterdeck.core.model.effects import Alert, CommandDone, EndRun
 from quarterdeck.core.model.units import UtcNs
@@ -18,16 +18,16 @@ from quarterdeck.core.model.units import UtcNs
 def begin(ctx: Context, command: StopEngine, command_id: str) -> None:
     """The run is to end by the operator's policy, or another one; a second word can only end it sooner."""
     state = ctx.state
-    policy = ctx.settings.engine.shutdown if command.policy == "settings" else command.policy
+    policy = ctx.settings.engine.shutdown_action if command.policy == "settings" else command.policy
     if state.stop is not None:
         if policy == "keep":
             state.stop.policy = "keep"
         ctx.emit(CommandDone(command_id=command_id, ok=True, text="stopping already"))
         watch(ctx)
         return
-    state.stop = StopRequest(policy=policy, why=command.why or "stopped", since_utc_ns=ctx.now, command_id=command_id)
+    state.stop = ShutdownRequest(policy=policy, why=command.why or "stopped", since_utc_ns=ctx.now, command_id=command_id)
     add_reason(ctx, "stopping", f"the run ends ({policy}): {state.stop.why}", alert="info")
-    entry.give_up_all(ctx, "stopping")
+    entry_evaluation.reject_all_waiting(ctx, "stopping")
     if policy == "flatten":
         flatten.start(ctx, "shutdown", halt=False)
     watch(ctx)
@@ -61,6 +61,6 @@ def watch(ctx: Context) -> None:
     ctx.emit(EndRun(why=text, clean=clean))
 
 
-def deadline(ctx: Context, stop: StopRequest) -> UtcNs:
+def deadline(ctx: Context, stop: ShutdownRequest) -> UtcNs:
     """When a shutdown has taken long enough."""
     return stop.since_utc_ns + ns(ctx.settings.engine.shutdown_timeout_s)

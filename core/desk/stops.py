@@ -1,7 +1,7 @@
 """Stops of open positions: moved by care (only ever tighter), by the operator (as he likes), and set again when they vanish.
 
 Promises: care never loosens a stop; stop and target are always sent whole; one modification per position at a time; outside the
-broker's stops and freeze levels. Does not: decide where a trail should be (`care`).
+broker's stops and freeze levels. Does not: decide where a trail should be (`position_management`).
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 from quarterdeck.core.desk.context import Context, ns
+from quarterdeck.core.desk.desk_state import ManagedPosition, OrderInFlight
 from quarterdeck.core.desk.pricing import towards_entry
-from quarterdeck.core.desk.state import OrderInFlight, OurPosition
-from quarterdeck.core.desk.states import add_reason, bar_pair, drop_reason
+from quarterdeck.core.desk.trading_state import add_reason, block_pair, drop_reason
 from quarterdeck.core.model.effects import Alert, Modify
 from quarterdeck.core.model.errors import invariant
-from quarterdeck.core.model.inputs import Refused
-from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.inputs import OrderRejected
+from quarterdeck.core.model.market_data import Instrument, Side
 from quarterdeck.core.model.units import Price
-from quarterdeck.core.risk.grid import tick_of
+from quarterdeck.core.risk.rounding import effective_tick
 
 RESTORE: Final = "restore"
 BY_OPERATOR: Final = "command"
@@ -34,11 +34,11 @@ def same_price(spec: Instrument | None, one: Price | None, other: Price | None) 
     """Whether two levels are the same tick; None is no level."""
     if one is None or other is None:
         return one is other
-    tick = tick_of(spec) if spec is not None else 0.0
+    tick = effective_tick(spec) if spec is not None else 0.0
     return abs(one - other) < max(_HALF * tick, 1e-12)
 
 
-def nearest_allowed(ctx: Context, position: OurPosition) -> Price | None:
+def nearest_allowed(ctx: Context, position: ManagedPosition) -> Price | None:
     """The tightest stop the broker would take now; None without a quote."""
     spec, price = ctx.spec(position.symbol), ctx.exit_price(position.symbol, position.side)
     if spec is None or price is None:
@@ -47,7 +47,7 @@ def nearest_allowed(ctx: Context, position: OurPosition) -> Price | None:
     return price - position.side * away
 
 
-def tighten(ctx: Context, position: OurPosition, stop_price: Price, why: str) -> bool:
+def tighten(ctx: Context, position: ManagedPosition, stop_price: Price, why: str) -> bool:
     """Care wants the stop there, or as near as the broker allows; False when that is no gain or not possible now."""
     spec, allowed = ctx.spec(position.symbol), nearest_allowed(ctx, position)
     if spec is None or allowed is None or position.modify_id or position.stop_missing:
@@ -62,7 +62,7 @@ def tighten(ctx: Context, position: OurPosition, stop_price: Price, why: str) ->
     return True
 
 
-def move(ctx: Context, position: OurPosition, stop_price: Price) -> str:
+def move_by_operator(ctx: Context, position: ManagedPosition, stop_price: Price) -> str:
     """The operator's word; returns why it cannot be, or nothing."""
     spec, allowed = ctx.spec(position.symbol), nearest_allowed(ctx, position)
     if spec is None or allowed is None:
@@ -76,7 +76,7 @@ def move(ctx: Context, position: OurPosition, stop_price: Price) -> str:
     return ""
 
 
-def restore(ctx: Context, position: OurPosition) -> None:
+def restore(ctx: Context, position: ManagedPosition) -> None:
     """A stop that stood is gone from the broker's book: alert, no entries, and set it again."""
     text = f"stop of #{position.ticket} {position.symbol} was removed; setting {position.stop_price} again"
     if not position.stop_missing:
@@ -88,7 +88,7 @@ def restore(ctx: Context, position: OurPosition) -> None:
     _send(ctx, position, position.stop_price, position.target_price, RESTORE)
 
 
-def stands(ctx: Context, position: OurPosition) -> None:
+def stop_confirmed(ctx: Context, position: ManagedPosition) -> None:
     """The broker's book shows the stop as it should be."""
     position.stop_seen = True
     if position.stop_missing:
@@ -97,14 +97,14 @@ def stands(ctx: Context, position: OurPosition) -> None:
             drop_reason(ctx, "no_stop", f"stop of #{position.ticket} stands again")
 
 
-def stripped(ctx: Context, position: OurPosition) -> None:
+def stop_not_accepted(ctx: Context, position: ManagedPosition) -> None:
     """The broker took the opening order without its stop: such a pair is not traded (law 7)."""
     text = f"{position.symbol} #{position.ticket} stands without the stop that was sent with it; closing it"
     ctx.emit(Alert(kind="risk", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
-    bar_pair(ctx, position.symbol, "no_stop", text, "the next start, after `doctor` found out why")
+    block_pair(ctx, position.symbol, "no_stop", text, "the next start, after `doctor` found out why")
 
 
-def _send(ctx: Context, position: OurPosition, stop_price: Price, target_price: Price | None, why: str) -> None:
+def _send(ctx: Context, position: ManagedPosition, stop_price: Price, target_price: Price | None, why: str) -> None:
     client_id = ctx.next_id()
     position.modify_id, position.modify_utc_ns = client_id, ctx.now
     ctx.state.orders[client_id] = OrderInFlight(
@@ -115,12 +115,12 @@ def _send(ctx: Context, position: OurPosition, stop_price: Price, target_price: 
         lots=position.lots,
         sent_utc_ns=ctx.now,
         position_id=position.position_id,
-        ask_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
+        query_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
         stop_price=stop_price,
         target_price=target_price,
         why=why,
     )
-    ctx.touched = True
+    ctx.wake_changed = True
     ctx.emit(
         Modify(
             client_id=client_id,
@@ -134,14 +134,14 @@ def _send(ctx: Context, position: OurPosition, stop_price: Price, target_price: 
     )
 
 
-def withdraw(ctx: Context, position: OurPosition) -> None:
+def cancel_stop_move(ctx: Context, position: ManagedPosition) -> None:
     """The position goes whole within the input that moved its stop: a close leaves first, and the move would find nothing."""
     order = ctx.state.orders.get(position.modify_id)
     if order is None or order.why != TRAIL:
         return
-    for place, effect in enumerate(ctx.out):
+    for place, effect in enumerate(ctx.pending_effects):
         if isinstance(effect, Modify) and effect.client_id == order.client_id:
-            del ctx.out[place], ctx.state.orders[order.client_id]
+            del ctx.pending_effects[place], ctx.state.orders[order.client_id]
             position.modify_id = ""
             return
 
@@ -160,21 +160,21 @@ def changed(ctx: Context, order: OrderInFlight) -> None:
         at_entry = spec is not None and abs(past_entry) <= spec.pip
         position.stop_state = "break_even" if at_entry else "trail" if past_entry > 0.0 else position.stop_state
     elif order.why == BY_OPERATOR:
-        position.stop_state = "hand"
-    stands(ctx, position)
+        position.stop_state = "manual"
+    stop_confirmed(ctx, position)
     ctx.note("stop_moved", f"{order.why}: stop {order.stop_price}", symbol=position.symbol, ticket=position.ticket)
 
 
-def refused(ctx: Context, order: OrderInFlight, fate: Refused) -> None:
+def refused(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> None:
     """A modification was surely not done; a missing stop is tried again, or the position goes where it cannot be set."""
     position = ctx.state.positions.get(order.position_id)
     if position is None or position.modify_id != order.client_id:
         return
     position.modify_id = ""
-    wait_s = min(ctx.settings.care.stop_restore_s, ctx.settings.execution.close_retry_s) or 1.0
+    wait_s = min(ctx.settings.position.stop_restore_s, ctx.settings.execution.close_retry_s) or 1.0
     position.modify_utc_ns = max(ctx.now + ns(wait_s), fate.retry_utc_ns)
-    if fate.kind == "gone":
-        ctx.ask_book("a position to modify is gone")
+    if fate.kind == "not_found":
+        ctx.query_book("a position to modify is gone")
 
 
 def absent(ctx: Context, order: OrderInFlight) -> None:
@@ -183,10 +183,10 @@ def absent(ctx: Context, order: OrderInFlight) -> None:
     if position is not None and position.modify_id == order.client_id:
         position.modify_id = ""
         position.modify_utc_ns = ctx.now + ns(1.0)
-        ctx.touched = True
+        ctx.wake_changed = True
 
 
-def beyond_stop(ctx: Context, position: OurPosition) -> bool:
+def beyond_stop(ctx: Context, position: ManagedPosition) -> bool:
     """Whether the market is already past the stop, so that it cannot be set any more."""
     price = ctx.exit_price(position.symbol, position.side)
     return price is not None and (price - position.stop_price) * position.side <= 0.0

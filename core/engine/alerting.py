@@ -14,9 +14,9 @@ from typing import Literal
 
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.effects import Alert
-from quarterdeck.core.settings.schema import Alerts
+from quarterdeck.core.settings.schema import AlertsSection
 
-Send = Callable[[str, str], Sequence[str]]
+SendAlert = Callable[[str, str], Sequence[str]]
 """(title, body) -> the services that did not take it, in words."""
 _LEVELS: tuple[Literal["info", "warning", "critical"], ...] = ("info", "warning", "critical")
 _ALWAYS = ("summary",)
@@ -30,7 +30,9 @@ _BODY_LETTERS_MAX = 1_500
 class AlertSender:
     """Sends alerts to the services that settings and secrets name."""
 
-    def __init__(self, urls: Sequence[str], settings: Callable[[], Alerts], clock: Clock, send: Send | None = None) -> None:
+    def __init__(
+        self, urls: Sequence[str], settings: Callable[[], AlertsSection], clock: Clock, send: SendAlert | None = None
+    ) -> None:
         """Nobody is told without `urls`; `send` takes the library's place in tests."""
         self.failed = 0
         self.folded = 0
@@ -100,7 +102,7 @@ class AlertSender:
         body = _body(batch)
         send = self._send
         if send is None:
-            send = self._send = await asyncio.to_thread(services, self._urls)
+            send = self._send = await asyncio.to_thread(apprise_sender, self._urls)
         refused = await asyncio.to_thread(send, title, body)
         if refused:
             self._lost(f"not taken by {', '.join(refused)}")
@@ -133,7 +135,7 @@ def _line(alert: Alert) -> str:
     return f"[{alert.level}] {about}{alert.text}"
 
 
-def services(urls: Sequence[str]) -> Send:
+def apprise_sender(urls: Sequence[str]) -> SendAlert:
     """Whoever the addresses name, as one way of sending; imports the library, so not in the loop that trades."""
     import apprise
 

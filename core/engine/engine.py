@@ -2,7 +2,7 @@
 
 Promises: exactly one consumer feeds the desk; every task is supervised; a broken promise ends the run with exit code 10 after
 what was recorded is flushed; however the run ends, the journal is closed in order and the link says goodbye.
-Does not: choose the venue (`core.engine.venues`), or know a screen.
+Does not: choose the venue (`core.engine.simulated_venues`), or know a screen.
 """
 
 from __future__ import annotations
@@ -18,44 +18,52 @@ from msgspec import Struct
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.engine.alerting import AlertSender
-from quarterdeck.core.engine.desk_side import DeskSide
-from quarterdeck.core.engine.drive import Drive, LiveDrive, LockstepDrive
-from quarterdeck.core.engine.health import Health
-from quarterdeck.core.engine.notify import Supervisor as SystemSupervisor
-from quarterdeck.core.engine.opening import Opening, first_inputs, history_ends, late_bars, open_in_time, run_head, started_input
-from quarterdeck.core.engine.overlay import with_newest
-from quarterdeck.core.engine.perform import Performer
-from quarterdeck.core.engine.recovery import Past, confirm_real, recovered
-from quarterdeck.core.engine.runner import Runner
-from quarterdeck.core.engine.scan_side import ScanSide
-from quarterdeck.core.engine.scanning import history_bars, make_scanner, seed
+from quarterdeck.core.engine.crash_alerts import alert_crashed_run
+from quarterdeck.core.engine.event_publisher import EventLevel, EventListener, EventPublisher, PublishedEvent
+from quarterdeck.core.engine.health import HealthMonitor
+from quarterdeck.core.engine.latest_quotes import with_latest_quotes
+from quarterdeck.core.engine.link_handler import LinkHandler
+from quarterdeck.core.engine.maintenance import Maintenance
+from quarterdeck.core.engine.recovery import RecoveredRun, confirm_real_account, recover_run
+from quarterdeck.core.engine.run_loop import LiveRunLoop, LockstepRunLoop, RunLoop
+from quarterdeck.core.engine.runner import DeskRunner
+from quarterdeck.core.engine.runtime_settings import RuntimeSettings
+from quarterdeck.core.engine.scan_routing import ScanRouting
+from quarterdeck.core.engine.scanner_setup import history_bars, make_scanner, seed_history
+from quarterdeck.core.engine.send import OrderSender
+from quarterdeck.core.engine.start_sequence import (
+    StartupData,
+    first_inputs,
+    late_bars,
+    newest_bar_opens,
+    open_broker_in_time,
+    run_row_at_start,
+    started_input,
+)
 from quarterdeck.core.engine.strategy_process import StrategyProcess
-from quarterdeck.core.engine.supervise import Supervisor
-from quarterdeck.core.engine.tuning import Tuning
-from quarterdeck.core.engine.unattended import tell_up
-from quarterdeck.core.engine.upkeep import Upkeep
+from quarterdeck.core.engine.systemd_notify import SystemdNotifier as SystemSupervisor
+from quarterdeck.core.engine.task_supervisor import TaskSupervisor
 from quarterdeck.core.engine.venue import Venue
-from quarterdeck.core.engine.voice import Level, Told, Voice, Watcher
-from quarterdeck.core.journal.heartbeat import Heart
-from quarterdeck.core.journal.logs import LogFile
-from quarterdeck.core.journal.owner import Owner
+from quarterdeck.core.journal.engine_lock import EngineLock
+from quarterdeck.core.journal.heartbeat import HeartbeatWriter
+from quarterdeck.core.journal.log_file import LogFile
 from quarterdeck.core.journal.writer import JournalWriter
-from quarterdeck.core.link.messages import Bye
-from quarterdeck.core.link.server import LinkServer
+from quarterdeck.core.link.link_server import LinkServer
+from quarterdeck.core.link.messages import LinkBye
 from quarterdeck.core.model.commands import StopEngine
 from quarterdeck.core.model.effects import Alert, Effect, EndRun
-from quarterdeck.core.model.errors import InvariantBroken, QuarterdeckError, StorageError
-from quarterdeck.core.model.inputs import CommandGiven, EngineTrouble
+from quarterdeck.core.model.errors import InvariantError, QuarterdeckError, StorageError
+from quarterdeck.core.model.inputs import CommandReceived, EngineFault
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
 from quarterdeck.core.model.units import UtcNs
 from quarterdeck.core.settings.home import Home
-from quarterdeck.core.settings.load import Loaded
 from quarterdeck.core.settings.secrets import Secrets
+from quarterdeck.core.settings.settings_loader import LoadedSettings
 from quarterdeck.core.settings.version import code_version
-from quarterdeck.core.strategy.load import LoadedStrategy
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
 
-Step = Callable[[str], None]
-Policy = Literal["settings", "flatten", "keep"]
+StepReporter = Callable[[str], None]
+ShutdownPolicy = Literal["settings", "flatten", "keep"]
 _CRASHED = 1
 _MADE_UP = ("simulated", "replay")
 _SNAPSHOTS_PER_S_MAX = 5.0
@@ -79,7 +87,7 @@ class Engine:
         self,
         *,
         home: Home,
-        loaded: Loaded,
+        loaded: LoadedSettings,
         venue: Venue,
         strategy: LoadedStrategy,
         clock: Clock,
@@ -96,30 +104,30 @@ class Engine:
         self.home = home
         self.clock = clock
         self.desk = Desk()
-        self.tuning = Tuning(home.root, loaded, strategy.parameters)
+        self.runtime_settings = RuntimeSettings(home.root, loaded, strategy.parameters)
         self.ended: asyncio.Future[RunEnd] = asyncio.get_running_loop().create_future()
         self.strategy = strategy
         self._secrets = secrets
         self._on_line = on_line
         self._real_time = real_time
-        self._scan_side = ScanSide(self, secrets, apart)
+        self._scan_side = ScanRouting(self, secrets, apart)
         self._system = SystemSupervisor()
         self._made_up = venue.mode in _MADE_UP
         engine = loaded.settings.engine
-        self._supervisor = Supervisor(
+        self._supervisor = TaskSupervisor(
             retry_min_s=engine.retry_min_s, retry_max_s=engine.retry_max_s, on_failure=self._task_failed
         )
         self._numbers = 0
         self._stopping: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------------------------------------------ start
-    async def start(self, on_step: Step) -> None:
+    async def start(self, on_step: StepReporter) -> None:
         """Everything of C1, each step bounded and reported. Raises QuarterdeckError with what to do."""
-        settings = self.tuning.settings
+        settings = self.runtime_settings.settings
         on_step("opening the journal")
-        self._owner = Owner(self.home, self.clock)
+        self._owner = EngineLock(self.home, self.clock)
         self._log = LogFile(self.home.logs, settings.journal, secrets=self._secrets.texts())
-        self.voice = Voice(self._log, self._alert_sender(), self.clock, self._on_line)
+        self.publisher = EventPublisher(self._log, self._alert_sender(), self.clock, self._on_line)
         self.journal = JournalWriter(
             self.home.journal,
             settings.journal,
@@ -133,46 +141,46 @@ class Engine:
         if self.venue.live:
             self.venue.mode = account.mode
         if self.venue.mode in ("real", "demo"):  # a paper account is its home's alone
-            confirm_real(self.home.journal, account, self.venue.yes_real)
+            confirm_real_account(self.home.journal, account, self.venue.yes_real)
             self._owner.hold_account(account.server, account.login)
-        past = None if self._made_up else recovered(self.home.journal, account, self.venue.mode, on_step)
+        past = None if self._made_up else recover_run(self.home.journal, account, self.venue.mode, on_step)
         if past is not None:
             self.venue.broker.resume_deals(past.until_utc_ns, past.known_deals, past.first_utc_ns)
-        self.journal.begin_run(run_head(self.venue, account, self.strategy.hash, self.clock.utc_ns()))
-        self.runner = Runner(self.desk, self.journal, self.venue.from_utc_ns or self.clock.utc_ns())
+        self.journal.begin_run(run_row_at_start(self.venue, account, self.strategy.hash, self.clock.utc_ns()))
+        self.runner = DeskRunner(self.desk, self.journal, self.venue.from_utc_ns or self.clock.utc_ns())
         self.runner.listen(self._hear)
-        self.side = DeskSide(self)
-        self.upkeep = Upkeep(self, made_up=self._made_up)
-        self.drive = self._make_drive()
-        self.health = Health(self.venue, self.clock, self.drive.pacer, str(self.home.root))
-        self.heart = Heart(self.home.heartbeat, self.journal)
+        self.side = LinkHandler(self)
+        self.maintenance = Maintenance(self, made_up=self._made_up)
+        self.run_loop = self._make_drive()
+        self.health = HealthMonitor(self.venue, self.clock, self.run_loop.pacer, str(self.home.root))
+        self.heart = HeartbeatWriter(self.home.heartbeat, self.journal)
         await self._first(opening, past, on_step)
         on_step("opening the link")
         self.link = LinkServer(self.home.root, self.side, on_watcher=self._publish)
         await self.link.start()
-        self.voice.watchers.append(self._to_link)
+        self.publisher.watchers.append(self._to_link)
         self.health.ready = True
-        tell_up(self, None if past is None else past.died_utc_ns)
+        alert_crashed_run(self, None if past is None else past.died_utc_ns)
         self._beat()
-        self._system.say("READY=1", f"STATUS={self.venue.label}")
+        self._system.notify_systemd("READY=1", f"STATUS={self.venue.label}")
 
     def _alert_sender(self) -> AlertSender:
         """Nobody is told of days long past."""
-        urls = () if self.venue.ends else self._secrets.alert_urls or self.tuning.settings.alerts.urls
-        sender = AlertSender(urls, lambda: self.tuning.settings.alerts, self.clock)
+        urls = () if self.venue.ends else self._secrets.alert_urls or self.runtime_settings.settings.alerts.urls
+        sender = AlertSender(urls, lambda: self.runtime_settings.settings.alerts, self.clock)
         sender.on_failure = lambda text: self._say("warning", "alert", text)
         return sender
 
-    async def _open(self, on_step: Step) -> Opening:
-        settings, broker = self.tuning.settings, self.venue.broker
+    async def _open(self, on_step: StepReporter) -> StartupData:
+        settings, broker = self.runtime_settings.settings, self.venue.broker
         for note in self.venue.notes:
             self._say("warning", "data", note)
         live = self.venue.terminal is None
-        opening = await open_in_time(
+        opening = await open_broker_in_time(
             broker,
             settings.desk.pairs,
             history_bars=history_bars(self.strategy, settings),
-            h1_bars=settings.correlation.bars if live else 0,
+            h1_bars=settings.correlation.lookback_bars if live else 0,
             on_step=on_step,
             limit_s=settings.engine.broker_start_timeout_s if live else None,
         )
@@ -180,17 +188,17 @@ class Engine:
             self._say("warning", "broker", warning)
         return opening
 
-    def _make_drive(self) -> Drive:
-        performer = Performer(self.venue.broker, self.journal)
+    def _make_drive(self) -> RunLoop:
+        performer = OrderSender(self.venue.broker, self.journal)
         if self.venue.terminal is not None:
-            return LockstepDrive(self, performer)
-        return LiveDrive(self, performer, self._supervisor)
+            return LockstepRunLoop(self, performer)
+        return LiveRunLoop(self, performer, self._supervisor)
 
-    async def _first(self, opening: Opening, past: Past | None, on_step: Step) -> None:
-        settings = self.tuning.settings
+    async def _first(self, opening: StartupData, past: RecoveredRun | None, on_step: StepReporter) -> None:
+        settings = self.runtime_settings.settings
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
         self.scans = self._scan_side.made(self.scanner)
-        histories = seed(self.scanner, opening, settings)
+        histories = seed_history(self.scanner, opening, settings)
         started = started_input(
             settings,
             run_id=self.venue.run_id,
@@ -205,36 +213,36 @@ class Engine:
             started=started,
             restored=None if past is None else past.state,
             histories=histories,
-            calendar=await self.upkeep.first_calendar(),
+            calendar=await self.maintenance.first_calendar(),
         )
         if past is not None:
             inputs += late_bars(opening, past.until_utc_ns)
-        self.history_ends = history_ends(opening)
-        await self.drive.begin(inputs)
+        self.history_ends = newest_bar_opens(opening)
+        await self.run_loop.begin(inputs)
         await self._scan_side.start(on_step)
-        self.upkeep.begin(self.runner.at_utc_ns)
+        self.maintenance.begin(self.runner.at_utc_ns)
 
     # -------------------------------------------------------------------------------------------------------- run
     async def run(self) -> RunEnd:
         """Live until the desk says that it is done, the market is over, or a promise broke."""
         keep = self._supervisor.keep
-        keep("drive", self.drive.run, essential=self.venue.terminal is not None)
+        keep("drive", self.run_loop.run, essential=self.venue.terminal is not None)
         keep("heartbeat", self._beating)
         if self._real_time:
             keep("snapshots", self._publishing)
             keep("loop lag", self.health.watch_loop)
             keep("watchdog", lambda: self._system.watch(lambda: not self.runner.broken))
-        if self.voice.alerts.active:
-            keep("alerts", self.voice.alerts.run)
+        if self.publisher.alerts.active:
+            keep("alerts", self.publisher.alerts.run)
         source = self.venue.calendar
         if source is not None:
-            keep("calendar", lambda: self.upkeep.keep_calendar(source))
+            keep("calendar", lambda: self.maintenance.keep_calendar(source))
         await asyncio.wait((self.ended, self._supervisor.fatal), return_when=asyncio.FIRST_COMPLETED)
         if self._supervisor.fatal.done():
             return _broken_off(self._supervisor.fatal.result())
         return self.ended.result()
 
-    def stop(self, policy: Policy = "settings", why: str = "signal") -> None:
+    def stop(self, policy: ShutdownPolicy = "settings", why: str = "signal") -> None:
         """Ask the desk to end the run by a policy; what takes longer than the limit is left with its stops at the broker."""
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._stop(policy, why), name="stop")
@@ -242,25 +250,25 @@ class Engine:
     def reload(self) -> None:
         """Read the operator's file again (SIGHUP); a bad file changes nothing and is said."""
         try:
-            changed = self.tuning.reload("settings.toml was read again")
+            changed = self.runtime_settings.reload("settings.toml was read again")
         except QuarterdeckError as error:
             self._say("error", "setting", error.one_line())
         else:
-            self.drive.post(changed)
+            self.run_loop.post(changed)
 
-    async def _stop(self, policy: Policy, why: str) -> None:
+    async def _stop(self, policy: ShutdownPolicy, why: str) -> None:
         self._numbers += 1
-        self._system.say("STOPPING=1")
+        self._system.notify_systemd("STOPPING=1")
         command = StopEngine(policy=policy, why=why)
-        self.drive.post(CommandGiven(command_id=f"stop-{self._numbers}", origin=why, command=command))
-        self.drive.hurry()
-        limit_s = self.tuning.settings.engine.shutdown_timeout_s
+        self.run_loop.post(CommandReceived(command_id=f"stop-{self._numbers}", origin=why, command=command))
+        self.run_loop.skip_pacing()
+        limit_s = self.runtime_settings.settings.engine.shutdown_timeout_s
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self.ended), limit_s)
         if not self.ended.done():
             left = len(self.desk.view().positions)
             text = f"stopped with {left} positions open; their stops stand"
-            self.voice.tell(self.runner.at_utc_ns, Alert(kind="crash", level="critical", text=text))
+            self.publisher.publish_alert(self.runner.at_utc_ns, Alert(kind="crash", level="critical", text=text))
             self.end(RunEnd(clean=False, why=f"{why}; not flat within {limit_s:g} s, {left} positions keep their stops"))
 
     def end(self, end: RunEnd) -> None:
@@ -272,14 +280,14 @@ class Engine:
         """End all tasks, flush, say goodbye; returns how it ended in the end. Safe after a failed start."""
         await self._supervisor.stop()
         await self._scan_side.stop()
-        if hasattr(self, "upkeep") and hasattr(self, "health"):
-            await self.drive.stop()
+        if hasattr(self, "maintenance") and hasattr(self, "health"):
+            await self.run_loop.stop()
             if not self.runner.broken and self.runner.seq:
                 self.journal.checkpoint(self.runner.at_utc_ns, self.desk.checkpoint(), "end")
                 self._publish()
-        if hasattr(self, "voice"):
-            await self.voice.alerts.drain(_LAST_ALERTS_S)
-            self.voice.show(Bye(why=end.why))
+        if hasattr(self, "publisher"):
+            await self.publisher.alerts.drain(_LAST_ALERTS_S)
+            self.publisher.publish_event(LinkBye(why=end.why))
         if hasattr(self, "link"):
             await self.link.stop(end.why)
         if hasattr(self, "heart"):
@@ -292,51 +300,51 @@ class Engine:
             if self.journal.trouble and not end.exit_code:
                 why = f"{end.why}; not all of it is recorded: {self.journal.trouble}"
                 end = RunEnd(clean=False, why=why, exit_code=StorageError.exit_code)
-        if hasattr(self, "voice"):
-            self.voice.close()
+        if hasattr(self, "publisher"):
+            self.publisher.close()
         if hasattr(self, "_owner"):
             self._owner.release()
         return end
 
     # ------------------------------------------------------------------------------------------------------ hearing
     def _hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
-        self.voice.effect(at_utc_ns, effect, self.runner.told)
+        self.publisher.publish_effect(at_utc_ns, effect, self.runner.told)
         self.side.hear(effect)
-        self.drive.heard(effect)
+        self.run_loop.on_effect(effect)
         if isinstance(effect, EndRun):
             # of a market that ended nothing was kept: there is nothing to say of a policy
             why = effect.why.removesuffix(": keep") if self.venue.ends else effect.why
             self.end(RunEnd(clean=effect.clean, why=why))
 
-    def _say(self, level: Level, kind: str, text: str) -> None:
-        self.voice.say(self.runner.at_utc_ns if hasattr(self, "runner") else self.clock.utc_ns(), level, kind, text)
+    def _say(self, level: EventLevel, kind: str, text: str) -> None:
+        self.publisher.publish_text(self.runner.at_utc_ns if hasattr(self, "runner") else self.clock.utc_ns(), level, kind, text)
 
     def _task_failed(self, name: str, error: BaseException, failures: int) -> None:
         text = f"{name}: {type(error).__name__}: {error}"
         self.health.count_error(type(error).__name__)
         self.journal.error("task", text)
-        if failures == self.tuning.settings.engine.alert_after_failures or isinstance(error, InvariantBroken):
+        if failures == self.runtime_settings.settings.engine.alert_after_failures or isinstance(error, InvariantError):
             alert = Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)")
-            self.voice.tell(self.runner.at_utc_ns, alert)
+            self.publisher.publish_alert(self.runner.at_utc_ns, alert)
         else:
             self._say("error", "task", text)
 
     def _journal_trouble(self, active: bool, why: str) -> None:
         """From whichever thread found out. Recorded days without a record are worth nothing: that run ends."""
-        if not hasattr(self, "drive"):
+        if not hasattr(self, "run_loop"):
             return
         if self.venue.ends and active:
             text = f"{why}; make room on the disk, then run it again"
             self.end(RunEnd(clean=False, why=text, exit_code=StorageError.exit_code))
         else:
-            self.drive.post_threadsafe(EngineTrouble(kind="journal", active=active, why=why))
+            self.run_loop.post_threadsafe(EngineFault(kind="journal", active=active, why=why))
 
     # ----------------------------------------------------------------------------------------------------- telling
-    def watch(self, watcher: Watcher) -> None:
+    def watch(self, watcher: EventListener) -> None:
         """Give `watcher` every snapshot and log line, and the goodbye."""
-        self.voice.watchers.append(watcher)
+        self.publisher.watchers.append(watcher)
 
-    def _to_link(self, told: Told) -> None:
+    def _to_link(self, told: PublishedEvent) -> None:
         if isinstance(told, Snapshot):
             self.link.publish(told)
         elif isinstance(told, LogLine):
@@ -344,30 +352,30 @@ class Engine:
 
     async def _publishing(self) -> None:
         while True:
-            await asyncio.sleep(1.0 / min(self.tuning.settings.ui.paint_per_s, _SNAPSHOTS_PER_S_MAX))
-            if self.link.watched or len(self.voice.watchers) > 1:
+            await asyncio.sleep(1.0 / min(self.runtime_settings.settings.ui.max_fps, _SNAPSHOTS_PER_S_MAX))
+            if self.link.watched or len(self.publisher.watchers) > 1:
                 self._publish()
 
     def _publish(self) -> None:
-        at_utc_ns, quotes = self.drive.newest_quotes()
+        at_utc_ns, quotes = self.run_loop.newest_quotes()
         snapshot = self.snapshot()
-        age_max_s = self.tuning.settings.filters.quote_age_max_s
-        shown = msgspec.structs.replace(snapshot, desk=with_newest(snapshot.desk, quotes, at_utc_ns, age_max_s))
-        self.voice.show(shown)
+        age_max_s = self.runtime_settings.settings.filters.quote_age_max_s
+        shown = msgspec.structs.replace(snapshot, desk=with_latest_quotes(snapshot.desk, quotes, at_utc_ns, age_max_s))
+        self.publisher.publish_event(shown)
 
     def snapshot(self) -> Snapshot:
         """The desk and the machine now."""
         self._numbers += 1
-        self.health.count_bars(self.drive.bars)
+        self.health.count_bars(self.run_loop.bars)
         self.health.count_queue(self.journal.queued)
-        self.health.feed_up, self.health.feed_why = self.drive.feed
+        self.health.feed_up, self.health.feed_why = self.run_loop.feed_status
         journal = (self.journal.writable, self.journal.bytes_a_day)
         health = self.health.view(self.runner.at_utc_ns, self.runner.seq, journal)
         return Snapshot(number=self._numbers, desk=self.desk.view(), engine=health)
 
     async def _beating(self) -> None:
         while True:
-            await asyncio.sleep(self.tuning.settings.engine.heartbeat_s)
+            await asyncio.sleep(self.runtime_settings.settings.engine.heartbeat_s)
             self._beat()
 
     def _beat(self) -> None:
@@ -376,9 +384,9 @@ class Engine:
 
 def _broken_off(error: BaseException) -> RunEnd:
     """How a run ended that nothing could carry on."""
-    if isinstance(error, InvariantBroken):
+    if isinstance(error, InvariantError):
         why = f"a promise of the program does not hold: {error}"
-        return RunEnd(clean=False, why=why, exit_code=InvariantBroken.exit_code)
+        return RunEnd(clean=False, why=why, exit_code=InvariantError.exit_code)
     if isinstance(error, QuarterdeckError):
         return RunEnd(clean=False, why=error.one_line(), exit_code=error.exit_code)
     return RunEnd(clean=False, why=f"the market cannot go on: {type(error).__name__}: {error}", exit_code=_CRASHED)

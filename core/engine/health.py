@@ -9,7 +9,7 @@ import asyncio
 import os
 
 from quarterdeck.core.clock.wall import Clock
-from quarterdeck.core.engine.pace import Pacer
+from quarterdeck.core.engine.replay_speed import Pacer
 from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.model.snapshot import EngineHealth
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
@@ -18,7 +18,7 @@ _LAG_EVERY_S = 0.25
 _LAG_KEEP = 0.9
 
 
-class Health:
+class HealthMonitor:
     """Collects what `EngineHealth` shows."""
 
     def __init__(self, venue: Venue, clock: Clock, pacer: Pacer | None, home: str) -> None:
@@ -80,8 +80,8 @@ class Health:
             started_utc_ns=self._started_utc_ns,
             wall_utc_ns=self._clock.utc_ns(),
             ready=self.ready,
-            feed_up=self.feed_up,
-            feed_why=self.feed_why,
+            connection_up=self.feed_up,
+            connection_reason=self.feed_why,
             broker_round_trip_ms=self.round_trip_ms,
             journal_lag_ms=lag_ms,
             journal_writable=writable,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from quarterdeck.core.brokers.mt5.account_file import AccountFile, PaperAccount
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
-from quarterdeck.core.brokers.mt5.kept import AccountFile, PaperAccount
 from quarterdeck.core.brokers.mt5.paper import paper_broker
 from quarterdeck.core.brokers.mt5.policy import policy_from
-from quarterdeck.core.brokers.mt5.terminals import open_terminal
-from quarterdeck.core.calendar.fetch import FetchPolicy
-from quarterdeck.core.calendar.source import CalendarSource
+from quarterdeck.core.brokers.mt5.terminal_choice import open_terminal
+from quarterdeck.core.calendar.calendar_source import CalendarSource
+from quarterdeck.core.calendar.feed_download import FetchPolicy
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.settings.home import Home

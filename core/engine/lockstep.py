@@ -3,7 +3,8 @@
 The terminal moves only when the desk has consumed everything and every effect is performed, so a run is a function of its data,
 settings and commands. Promises: inputs of one instant come in `INSTANT_ORDER`, then in the order of the pairs; a bar counts as
 closed when its time is over and a later tick of any pair was seen, or `scan.bar_close_wait_s` after. Does not: pace (the engine
-does), or read any clock. No call suspends while terminal and strategy are in this process, so `run_now` can drive it without an
+does), or read any clock. No call suspends while terminal and strategy are in this process, so `run_without_loop` can drive it
+without an
 event loop; a strategy in a process of its own is waited for, however long it takes.
 """
 
@@ -14,23 +15,23 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from quarterdeck.core.brokers.base import Broker
-from quarterdeck.core.engine.perform import Performer, requests_of
-from quarterdeck.core.engine.runner import Runner
+from quarterdeck.core.engine.runner import DeskRunner
+from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
 from quarterdeck.core.engine.signal_queue import SignalQueue
 from quarterdeck.core.model.commands import StopEngine
-from quarterdeck.core.model.errors import InvariantBroken
+from quarterdeck.core.model.errors import InvariantError
 from quarterdeck.core.model.inputs import (
     AccountRead,
-    BarAbsent,
     BarClosed,
-    CommandGiven,
-    DealSeen,
-    FeedState,
+    BarMissing,
+    CommandReceived,
+    ConnectionState,
     Input,
     Instruments,
+    NewDeal,
     TimerFired,
 )
-from quarterdeck.core.model.market import Bar, Quote
+from quarterdeck.core.model.market_data import Bar, Quote
 from quarterdeck.core.model.reads import Unknown
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import M15_NS, NS_PER_MS, NS_PER_S, UtcNs
@@ -42,7 +43,7 @@ _NEVER = 2**62
 T = TypeVar("T")
 
 
-class Moved(Protocol):
+class TerminalStep(Protocol):
     """What a step of the terminal changed."""
 
     @property
@@ -73,11 +74,11 @@ class SteppedTerminal(Protocol):
         """When the market next moves; None at its end."""
         ...
 
-    def advance(self) -> Moved:
+    def advance(self) -> TerminalStep:
         """Move to that instant."""
         ...
 
-    def newest(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
+    def quotes_for_display(self, symbols: Sequence[str]) -> tuple[Quote, ...]:
         """Newest quotes, for screens."""
         ...
 
@@ -98,7 +99,7 @@ class BarScanner(Protocol):
         ...
 
 
-class Scans(Protocol):
+class AsyncBarScanner(Protocol):
     """What looks at closed bars, here or elsewhere: closed bars in, `Signal` or `NoSignal` out."""
 
     async def scan(self, symbol: str, bar: Bar) -> Signal | NoSignal:
@@ -118,11 +119,11 @@ class Lockstep:
         *,
         terminal: SteppedTerminal,
         broker: Broker,
-        runner: Runner,
-        performer: Performer,
-        scans: Scans,
+        runner: DeskRunner,
+        performer: OrderSender,
+        scans: AsyncBarScanner,
         settings: Settings,
-        interest: Interest,
+        interest: QuoteDemand,
         until_utc_ns: UtcNs = _NEVER,
     ) -> None:
         """`interest` tells which quotes the desk wants besides those at bar closes."""
@@ -139,7 +140,7 @@ class Lockstep:
         self._symbols = settings.desk.pairs
         self._queue = SignalQueue(settings.scan.queue_max)
         self._bar_wait_ns = int(settings.scan.bar_close_wait_s * NS_PER_S)
-        self._slot = ending_slot(terminal.now_utc_ns)
+        self._slot = bar_closing_at_start(terminal.now_utc_ns)
         """The quarter hour in which the newest tick fell, while its bar is not yet booked."""
         self._trades_seen = terminal.trades_changed_counter
         self._waiting: deque[Input] = deque()  # bounded: emptied at every step; a client may order 64 at once
@@ -171,10 +172,10 @@ class Lockstep:
             self.terminal.advance_to(at)
         due_slot = self._over(at, bool(ticked))
         for item in await self._broker_news():
-            await self.give(item, at)
+            await self.feed_input(item, at)
         await self._quotes(at, ticked, everything=due_slot is not None)
         if self._timer() <= at:
-            await self.give(TimerFired(), at)
+            await self.feed_input(TimerFired(), at)
         if due_slot is not None:
             await self._close_bars(due_slot * M15_NS, at)
         await self.feed_waiting()
@@ -187,23 +188,23 @@ class Lockstep:
         self.terminal.close_everything()
         at = self.terminal.now_utc_ns
         for item in await self._broker_news():
-            await self.give(item, at)
+            await self.feed_input(item, at)
         command = StopEngine(policy="keep", why=END_OF_DATA)
-        await self.give(CommandGiven(command_id="end", origin="end of data", command=command), at)
+        await self.feed_input(CommandReceived(command_id="end", origin="end of data", command=command), at)
 
     async def feed_waiting(self) -> None:
         """Feed what came from outside, now."""
         while self._waiting:
-            await self.give(self._waiting.popleft(), self.terminal.now_utc_ns)
+            await self.feed_input(self._waiting.popleft(), self.terminal.now_utc_ns)
 
-    async def give(self, item: Input, at_utc_ns: UtcNs) -> None:
+    async def feed_input(self, item: Input, at_utc_ns: UtcNs) -> None:
         """Feed one input and perform all that follows from it, before anything else happens."""
         if isinstance(item, Instruments):
             self._rates = tuple(spec.symbol for spec in item.instruments if spec.symbol not in self._symbols)
         pending: deque[Input] = deque((item,))  # bounded: emptied here; an answer leads to few requests
         while pending:
-            effects = self.runner.give(pending.popleft(), at_utc_ns)
-            for request in requests_of(effects) if effects else ():
+            effects = self.runner.feed_input(pending.popleft(), at_utc_ns)
+            for request in requests_by_urgency(effects) if effects else ():
                 pending.extend(await self._performer.perform(request))
                 self._trades_seen = self.terminal.trades_changed_counter
 
@@ -212,7 +213,7 @@ class Lockstep:
         if self.terminal.trades_changed_counter == self._trades_seen:
             return ()
         self._trades_seen = self.terminal.trades_changed_counter
-        return await broker_news(self._broker)
+        return await broker_inputs(self._broker)
 
     async def _quotes(self, at: UtcNs, ticked: tuple[str, ...], *, everything: bool) -> None:
         if everything:
@@ -224,10 +225,10 @@ class Lockstep:
             return
         read = await self._broker.quotes(wanted)
         if isinstance(read, Unknown):
-            await self.give(FeedState(up=False, why=read.why), at)
+            await self.feed_input(ConnectionState(is_connected=False, why=read.why), at)
             return
         for quote in read.value:
-            await self.give(quote, at)
+            await self.feed_input(quote, at)
 
     async def _close_bars(self, open_utc_ns: UtcNs, at: UtcNs) -> None:
         for symbol in self._symbols:
@@ -235,13 +236,13 @@ class Lockstep:
             bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
             if bar is None or bar.open_utc_ns != open_utc_ns:
                 why = read.why if isinstance(read, Unknown) else "no tick in it"
-                await self.give(BarAbsent(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why=why), at)
+                await self.feed_input(BarMissing(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why=why), at)
                 continue
             self.bars += 1
-            await self.give(BarClosed(symbol=symbol, timeframe="M15", bar=bar), at)
+            await self.feed_input(BarClosed(symbol=symbol, timeframe="M15", bar=bar), at)
             self._queue.offer(await self._scans.scan(symbol, bar))
         for scanned in self._queue.take_all():
-            await self.give(scanned, at)
+            await self.feed_input(scanned, at)
 
     def _over(self, at: UtcNs, ticked: bool) -> int | None:
         """The quarter hour that is over now, if any, and note the one that a tick opened."""
@@ -262,7 +263,7 @@ class Lockstep:
         return _NEVER if wake is None else wake
 
 
-class Interest(Protocol):
+class QuoteDemand(Protocol):
     """Which quotes the desk wants as they come."""
 
     def quote_interest(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -270,17 +271,17 @@ class Interest(Protocol):
         ...
 
 
-def ending_slot(start_utc_ns: UtcNs) -> int | None:
+def bar_closing_at_start(start_utc_ns: UtcNs) -> int | None:
     """The quarter hour whose last millisecond a run begins in: its bar is no history yet, and must not be lost."""
     return start_utc_ns // M15_NS if (start_utc_ns + NS_PER_MS) % M15_NS == 0 else None
 
 
-async def broker_news(broker: Broker) -> list[Input]:
+async def broker_inputs(broker: Broker) -> list[Input]:
     """What a change at the broker means for the desk: new deals, then the account, then the book."""
     news: list[Input] = []
     deals = await broker.new_deals()
     if not isinstance(deals, Unknown):
-        news.extend(DealSeen(deal=deal) for deal in deals.value)
+        news.extend(NewDeal(deal=deal) for deal in deals.value)
     account = await broker.account()
     if not isinstance(account, Unknown):
         news.append(AccountRead(account=account.value))
@@ -288,7 +289,7 @@ async def broker_news(broker: Broker) -> list[Input]:
     return news
 
 
-def run_now(work: Coroutine[Any, Any, T]) -> T:
+def run_without_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never suspends, without an event loop.
 
     Raises:
@@ -300,4 +301,4 @@ def run_now(work: Coroutine[Any, Any, T]) -> T:
         result: T = done.value
         return result
     work.close()
-    raise InvariantBroken("work in lockstep never waits")
+    raise InvariantError("work in lockstep never waits")

@@ -9,8 +9,8 @@ from quarterdeck.core.model.effects import (
     CommandDone,
     Effect,
     EndRun,
-    Noted,
-    PartClosed,
+    LogEvent,
+    PartialClose,
     PositionOpened,
     SettingApplied,
     StateChanged,
@@ -33,7 +33,7 @@ def log_line(at_utc_ns: UtcNs, effect: Effect) -> LogLine | None:
                 symbol=effect.symbol,
                 ticket=effect.ticket,
             )
-        case Noted():
+        case LogEvent():
             return LogLine(
                 at_utc_ns=at_utc_ns,
                 level=effect.level,
@@ -44,19 +44,19 @@ def log_line(at_utc_ns: UtcNs, effect: Effect) -> LogLine | None:
             )
         case Verdict():
             return _verdict_line(at_utc_ns, effect)
-        case PositionOpened() | PartClosed() | TradeClosed():
+        case PositionOpened() | PartialClose() | TradeClosed():
             return _position_line(at_utc_ns, effect)
         case _:
             return _other_line(at_utc_ns, effect)
 
 
-def said_beside(effect: Effect, beside: Sequence[Effect]) -> bool:
+def is_duplicate_line(effect: Effect, beside: Sequence[Effect]) -> bool:
     """Whether another part of the same decision says this already: one event is one line.
 
     Between an alert and what the desk says of itself, a warning is said by the alert, and what only informs by the desk, which
     knows the state, the prices and the risk.
     """
-    if len(beside) < 2 or not isinstance(effect, Alert | StateChanged | Noted | CommandDone):
+    if len(beside) < 2 or not isinstance(effect, Alert | StateChanged | LogEvent | CommandDone):
         return False
     if isinstance(effect, Alert):
         return effect.level == "info" and any(_same_event(effect, other) for other in beside)
@@ -70,7 +70,7 @@ def _same_event(alert: Alert, other: Effect) -> bool:
             entered = code in other.reasons
             said = rest if entered else other.text
             return (entered and code == alert.kind) or (bool(said) and said in alert.text)
-        case Noted():
+        case LogEvent():
             return other.kind == alert.kind or (bool(other.text) and other.symbol == alert.symbol and other.text in alert.text)
         case CommandDone():
             return other.ok and other.text == alert.text
@@ -96,14 +96,14 @@ def _verdict_line(at_utc_ns: UtcNs, verdict: Verdict) -> LogLine | None:
     )
 
 
-def _position_line(at_utc_ns: UtcNs, effect: PositionOpened | PartClosed | TradeClosed) -> LogLine:
+def _position_line(at_utc_ns: UtcNs, effect: PositionOpened | PartialClose | TradeClosed) -> LogLine:
     if isinstance(effect, PositionOpened):
         kind = "fill"
         text = (
             f"opened {effect.side.word} {effect.lots:.2f} at {effect.open_price:g}, stop {effect.stop_price:g}, "
             f"risk {effect.risk_money:.2f}"
         )
-    elif isinstance(effect, PartClosed):
+    elif isinstance(effect, PartialClose):
         kind = "fill"
         text = f"closed {effect.lots:.2f} at {effect.price:g} ({effect.reason}), {effect.profit_money:+.2f}"
     else:

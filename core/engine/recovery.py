@@ -13,17 +13,17 @@ from pathlib import Path
 from msgspec import Struct
 
 from quarterdeck.core.desk.desk import Desk
-from quarterdeck.core.journal.tape import TapeReader, last_state
-from quarterdeck.core.model.book import Account, TradeMode
-from quarterdeck.core.model.errors import BrokerError, InvariantBroken
+from quarterdeck.core.journal.tape_reader import TapeReader, recovery_state
+from quarterdeck.core.model.broker_account import Account, TradeMode
+from quarterdeck.core.model.errors import BrokerError, InvariantError
 from quarterdeck.core.model.units import H1_NS, UtcNs
 
-Step = Callable[[str], None]
+StepReporter = Callable[[str], None]
 _KNOWN = """SELECT DISTINCT d.deal_ticket FROM deals AS d JOIN runs AS r ON r.run = d.run
     WHERE r.mode = ? AND r.account = ? AND r.server = ? AND d.at_utc_ns >= ?"""
 
 
-class Past(Struct, frozen=True, kw_only=True):
+class RecoveredRun(Struct, frozen=True, kw_only=True):
     """Where an account's last run stood."""
 
     state: bytes
@@ -37,10 +37,10 @@ class Past(Struct, frozen=True, kw_only=True):
     """When this home first traded the account; what is older is not ours to book."""
 
 
-def recovered(journal: Path, account: Account, mode: TradeMode, on_step: Step) -> Past | None:
+def recover_run(journal: Path, account: Account, mode: TradeMode, on_step: StepReporter) -> RecoveredRun | None:
     """What to go on from, or None where this account has no past in this mode. Raises StorageError."""
     with TapeReader(journal) as reader:
-        past = last_state(reader, mode=mode, account=account.login, server=account.server)
+        past = recovery_state(reader, mode=mode, account=account.login, server=account.server)
         if past is None:
             return None
         on_step(f"restoring from {past.count} inputs since the last checkpoint")
@@ -49,14 +49,14 @@ def recovered(journal: Path, account: Account, mode: TradeMode, on_step: Step) -
         for stamped in past.inputs():
             try:
                 desk.on(stamped)
-            except InvariantBroken:
+            except InvariantError:
                 break  # the last run ended by this very input; what it knew before is what is restored
             until = stamped.at_utc_ns
         if not until:
             return None
         known = reader.rows(_KNOWN, mode, account.login, account.server, until - 2 * H1_NS)
         mine = [run for run in reader.runs() if (run.mode, run.account, run.server) == (mode, account.login, account.server)]
-        return Past(
+        return RecoveredRun(
             state=desk.checkpoint(),
             until_utc_ns=until,
             known_deals=tuple(ticket for (ticket,) in known),
@@ -65,7 +65,7 @@ def recovered(journal: Path, account: Account, mode: TradeMode, on_step: Step) -
         )
 
 
-def confirm_real(journal: Path, account: Account, yes_real: int) -> None:
+def confirm_real_account(journal: Path, account: Account, yes_real: int) -> None:
     """Let a real account pass that this home has traded before, or that the operator named now. Raises BrokerError."""
     if account.mode != "real" or account.login == yes_real:
         return

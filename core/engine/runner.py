@@ -10,18 +10,18 @@ from collections.abc import Callable
 from typing import Protocol
 
 from quarterdeck.core.model.effects import Effect
-from quarterdeck.core.model.errors import InvariantBroken
-from quarterdeck.core.model.inputs import Input, Stamped
+from quarterdeck.core.model.errors import InvariantError
+from quarterdeck.core.model.inputs import Input, SequencedInput
 from quarterdeck.core.model.units import UtcNs
 
-Outlet = Callable[[UtcNs, Effect], None]
+EffectListener = Callable[[UtcNs, Effect], None]
 """Somebody who is told each effect: log, link, alerts, counters."""
 
 
-class Deciding(Protocol):
+class DeskInterface(Protocol):
     """The desk, as the shells see it."""
 
-    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+    def on(self, stamped: SequencedInput) -> tuple[Effect, ...]:
         """Take one input, give the decisions."""
         ...
 
@@ -30,18 +30,18 @@ class Deciding(Protocol):
         ...
 
 
-class Tape(Protocol):
+class TapeWriter(Protocol):
     """The record of inputs and decisions."""
 
-    def append(self, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
+    def append(self, stamped: SequencedInput, effects: tuple[Effect, ...]) -> None:
         """Add one input with what the desk made of it."""
         ...
 
 
-class Runner:
+class DeskRunner:
     """Feeds one desk, one input at a time."""
 
-    def __init__(self, desk: Deciding, tape: Tape | None, at_utc_ns: UtcNs = 0) -> None:
+    def __init__(self, desk: DeskInterface, tape: TapeWriter | None, at_utc_ns: UtcNs = 0) -> None:
         """`tape` is None where nobody asked for one (backtests)."""
         self.desk = desk
         self.at_utc_ns = at_utc_ns
@@ -50,32 +50,32 @@ class Runner:
         self.told: tuple[Effect, ...] = ()
         """All that the newest decision came to, for outlets that look at its parts together."""
         self._tape = tape
-        self._outlets: list[Outlet] = []
+        self._outlets: list[EffectListener] = []
 
-    def listen(self, outlet: Outlet) -> None:
+    def listen(self, outlet: EffectListener) -> None:
         """Tell `outlet` each effect from now on, in order."""
         self._outlets.append(outlet)
 
-    def give(self, item: Input, at_utc_ns: UtcNs) -> tuple[Effect, ...]:
+    def feed_input(self, item: Input, at_utc_ns: UtcNs) -> tuple[Effect, ...]:
         """Feed one input at an instant of market time (a slightly older one counts as now) and return the effects.
 
         Raises:
             InvariantBroken: the desk broke a promise, now or before.
         """
         if self.broken:
-            raise InvariantBroken(f"nothing is fed after a broken promise: {self.broken}")
+            raise InvariantError(f"nothing is fed after a broken promise: {self.broken}")
         self.at_utc_ns = max(self.at_utc_ns, at_utc_ns)
         self.seq += 1
-        stamped = Stamped(seq=self.seq, at_utc_ns=self.at_utc_ns, input=item)
+        stamped = SequencedInput(seq=self.seq, at_utc_ns=self.at_utc_ns, input=item)
         try:
             effects = self.desk.on(stamped)
         except Exception as error:  # the desk may have booked half of the input: it is not fed again
-            self.broken = str(error) if isinstance(error, InvariantBroken) else f"{type(error).__name__}: {error}"
+            self.broken = str(error) if isinstance(error, InvariantError) else f"{type(error).__name__}: {error}"
             if self._tape is not None:
                 self._tape.append(stamped, ())
-            if isinstance(error, InvariantBroken):
+            if isinstance(error, InvariantError):
                 raise
-            raise InvariantBroken(f"the desk answers every input (seq={self.seq}): {self.broken}") from error
+            raise InvariantError(f"the desk answers every input (seq={self.seq}): {self.broken}") from error
         if self._tape is not None:
             self._tape.append(stamped, effects)
         if effects:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from quarterdeck.core.model.signals import NoSignal, Signal
 
-Scanned = Signal | NoSignal
+ScanAnswer = Signal | NoSignal
 
 
 class SignalQueue:
@@ -16,7 +16,7 @@ class SignalQueue:
     def __init__(self, length_max: int) -> None:
         """Keep at most `length_max` answers; the oldest leaves for a newcomer."""
         self._length_max = length_max
-        self._waiting: dict[tuple[str, str], Scanned] = {}
+        self._waiting: dict[tuple[str, str], ScanAnswer] = {}
         self.dropped = 0
         self.peak = 0
 
@@ -24,7 +24,7 @@ class SignalQueue:
         """How many wait."""
         return len(self._waiting)
 
-    def offer(self, scanned: Scanned) -> None:
+    def offer(self, scanned: ScanAnswer) -> None:
         """Add an answer; an older bar's never replaces a newer one's."""
         key = (scanned.strategy, scanned.symbol)
         old = self._waiting.pop(key, None)
@@ -36,7 +36,7 @@ class SignalQueue:
         self._waiting[key] = scanned
         self.peak = max(self.peak, len(self._waiting))
 
-    def take_all(self) -> tuple[Scanned, ...]:
+    def take_all(self) -> tuple[ScanAnswer, ...]:
         """Everything that waits, oldest first; the queue is empty afterwards."""
         taken = tuple(self._waiting.values())
         self._waiting.clear()

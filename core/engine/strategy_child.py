@@ -18,58 +18,58 @@ from pathlib import Path
 
 import msgspec
 
-from quarterdeck.core.engine import strategy_wire as wire
-from quarterdeck.core.engine.strategy_memory import bound_memory
+from quarterdeck.core.engine import strategy_messages as wire
+from quarterdeck.core.engine.memory_limit import limit_memory
 from quarterdeck.core.model.errors import SettingsError
-from quarterdeck.core.pipes.frames import ChildEnd
-from quarterdeck.core.scan.look import answered, decoded
-from quarterdeck.core.strategy.apart import declared
-from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
+from quarterdeck.core.pipes.framing import ChildPipe
+from quarterdeck.core.scan.scan_request import answer_request, decode_request
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy, load_strategy
+from quarterdeck.core.strategy.strategy_proxy import strategy_declaration
 
 _WAITING_MAX = 4
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until the engine closes the pipe."""
-    pipe = ChildEnd()
+    pipe = ChildPipe()
     faulthandler.enable()
     waiting: queue.Queue[wire.ToChild] = queue.Queue(_WAITING_MAX)
     threading.Thread(target=_take, args=(pipe, waiting), daemon=True, name="engine's questions").start()
     first = waiting.get()
-    if not isinstance(first, wire.Load):
+    if not isinstance(first, wire.LoadStrategy):
         return 1
-    bound_memory(int(arguments[0]))
+    limit_memory(int(arguments[0]))
     try:
         loaded = load_strategy(first.settings, Path(first.home))
     except SettingsError as error:
-        _send(pipe, wire.Wrong(error=str(error), what_to_do=error.what_to_do))
+        _send(pipe, wire.StrategyLoadError(error=str(error), what_to_do=error.what_to_do))
         return 0
-    _send(pipe, declared(loaded))
+    _send(pipe, strategy_declaration(loaded))
     while True:
         asked = waiting.get()
-        if isinstance(asked, wire.Ask):
+        if isinstance(asked, wire.StrategyQuestion):
             _send(pipe, _answer(loaded, asked))
 
 
-def _answer(loaded: LoadedStrategy, asked: wire.Ask) -> wire.Answer:
-    look = decoded(asked.look)
+def _answer(loaded: LoadedStrategy, asked: wire.StrategyQuestion) -> wire.StrategyAnswer:
+    look = decode_request(asked.look)
     faulthandler.dump_traceback_later(asked.limit_s, exit=True)
-    found = answered(loaded, look)
+    found = answer_request(loaded, look)
     faulthandler.cancel_dump_traceback_later()
-    return wire.Answer(number=asked.number, found=found)
+    return wire.StrategyAnswer(number=asked.number, found=found)
 
 
-def _take(pipe: ChildEnd, waiting: queue.Queue[wire.ToChild]) -> None:
+def _take(pipe: ChildPipe, waiting: queue.Queue[wire.ToChild]) -> None:
     """Read questions as they come: whatever the strategy does, the end of the engine is noticed."""
     while True:
         data = pipe.receive()
         if data is None:
             # the engine is gone: nobody waits for what may still run
             os._exit(0)
-        waiting.put(wire.to_child(data))
+        waiting.put(wire.decode_for_child(data))
 
 
-def _send(pipe: ChildEnd, message: wire.FromChild) -> None:
+def _send(pipe: ChildPipe, message: wire.FromChild) -> None:
     try:
         data = wire.encode(message)
     except (TypeError, ValueError, msgspec.MsgspecError) as error:

@@ -25,15 +25,15 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.clock.wall import Clock
-from quarterdeck.core.engine import strategy_wire as wire
+from quarterdeck.core.engine import strategy_messages as wire
 from quarterdeck.core.model.errors import SettingsError
 from quarterdeck.core.model.signals import NoSignal, Signal
-from quarterdeck.core.pipes.frames import Garbled, framed, received
-from quarterdeck.core.scan.look import Look, encoded
+from quarterdeck.core.pipes.framing import MalformedMessage, pack_frame, read_frame
 from quarterdeck.core.scan.plan import STRATEGY_ERROR
+from quarterdeck.core.scan.scan_request import ScanRequest, encode_request
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.strategy.apart import Declared, apart
-from quarterdeck.core.strategy.load import LoadedStrategy
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
+from quarterdeck.core.strategy.strategy_proxy import StrategyDeclaration, strategy_proxy
 
 _LATE_GRACE_S = 0.25
 """The process ends itself at the limit, with a traceback of where it was; so much later it is ended from here."""
@@ -45,10 +45,10 @@ _LINE_LETTERS_MAX = 300
 _LINES_KEPT = 200
 _SECRET_PREFIX = "QUARTERDECK_"
 
-Printed = Callable[[str], None]
+PrintListener = Callable[[str], None]
 
 
-class Trouble(Struct, frozen=True, kw_only=True):
+class StrategyFailure(Struct, frozen=True, kw_only=True):
     """A question without an answer, or a process that would not start."""
 
     kind: str
@@ -60,10 +60,10 @@ class Trouble(Struct, frozen=True, kw_only=True):
     """How often now for this pair, without an answer between."""
 
 
-class Asked(Protocol):
+class ScanBackend(Protocol):
     """Who answers questions about closed bars, wherever that may be."""
 
-    async def ask(self, look: Look) -> Signal | NoSignal:
+    async def ask(self, look: ScanRequest) -> Signal | NoSignal:
         """The strategy's answer, or that there is none and why."""
         ...
 
@@ -92,13 +92,13 @@ class StrategyProcess:
         self._ending = False
         """The process was killed: what is left in its pipe is only read away."""
         self.limit_s: float | None = None
-        """Longest a strategy may take; None gives up only after `strategy.give_up_s`, and then ends the run."""
-        self.wait_s = self._section.give_up_s
+        """Longest a strategy may take; None gives up only after `strategy.load_timeout_s`, and then ends the run."""
+        self.wait_s = self._section.load_timeout_s
         """Longest a question waits for others, or for a new process."""
         self.replaced = 0
         """Processes lost so far."""
-        self.on_trouble: Callable[[Trouble], None] = _unheard
-        self._on_line: Printed | None = None
+        self.on_trouble: Callable[[StrategyFailure], None] = _unheard
+        self._on_line: PrintListener | None = None
 
     @property
     def pid(self) -> int | None:
@@ -108,10 +108,10 @@ class StrategyProcess:
     # ----------------------------------------------------------------------------------------------------- its life
     async def start(self) -> LoadedStrategy:
         """Start it and have the file loaded and tried. Raises SettingsError with what is wrong with the file."""
-        self._loaded = apart(await self._spawned())
+        self._loaded = strategy_proxy(await self._spawned())
         return self._loaded
 
-    def hear(self, on_line: Printed, on_trouble: Callable[[Trouble], None]) -> None:
+    def listen_to_process(self, on_line: PrintListener, on_trouble: Callable[[StrategyFailure], None]) -> None:
         """Who is told what it prints, and what goes wrong; lines that came before are told now."""
         self._on_line, self.on_trouble = on_line, on_trouble
         lines, self._waiting_lines = self._waiting_lines, []
@@ -133,23 +133,23 @@ class StrategyProcess:
             await self._killed(process)
 
     # --------------------------------------------------------------------------------------------------- a question
-    async def ask(self, look: Look) -> Signal | NoSignal:
+    async def ask(self, look: ScanRequest) -> Signal | NoSignal:
         """The strategy's answer, or that there is none and why.
 
         Raises:
-            SettingsError: without a limit, when nothing came before `strategy.give_up_s`, or no new process could be had.
+            SettingsError: without a limit, when nothing came before `strategy.load_timeout_s`, or no new process could be had.
         """
-        data = encoded(look)  # the bars are views that the next bar changes
+        data = encode_request(look)  # the bars are views that the next bar changes
         try:
             async with asyncio.timeout(self.wait_s):
                 await self._inside.acquire()
         except TimeoutError:
-            return look.without(self._loaded, f"the strategy was busy with other pairs for {self.wait_s:g} s")
+            return look.no_answer(self._loaded, f"the strategy was busy with other pairs for {self.wait_s:g} s")
         try:
             if self._process is None:
                 why = await self._new_process()
                 if why:
-                    return look.without(self._loaded, why)
+                    return look.no_answer(self._loaded, why)
             return await self._asked(look, data)
         finally:
             self._inside.release()
@@ -166,39 +166,43 @@ class StrategyProcess:
             raise SettingsError(f"strategy {self._named()}: its process does not start again", what_to_do="mend the strategy")
         return f"the strategy's process is being replaced ({self._failures} lost in a row)"
 
-    async def _asked(self, look: Look, data: bytes) -> Signal | NoSignal:
+    async def _asked(self, look: ScanRequest, data: bytes) -> Signal | NoSignal:
         process, symbol = self._process, look.instrument.symbol
         assert process is not None
         assert process.stdin is not None
         self._numbers += 1
         self._allow_printing()
-        limit_s = self._section.give_up_s if self.limit_s is None else self.limit_s
+        limit_s = self._section.load_timeout_s if self.limit_s is None else self.limit_s
         began_s = self._clock.monotonic_s()
-        question = wire.Ask(number=self._numbers, limit_s=limit_s, look=msgspec.Raw(data))
+        question = wire.StrategyQuestion(number=self._numbers, limit_s=limit_s, look=msgspec.Raw(data))
         try:
             async with asyncio.timeout(limit_s + _LATE_GRACE_S):
-                process.stdin.write(framed(wire.encode(question)))
+                process.stdin.write(pack_frame(wire.encode(question)))
                 await process.stdin.drain()
-                message = wire.from_child(await received(process.stdout))
-            if not isinstance(message, wire.Answer) or message.number != self._numbers or not self._is_of(look, message.found):
-                raise Garbled("it answers another question")
-        except (TimeoutError, OSError, EOFError, Garbled) as error:
+                message = wire.decode_from_child(await read_frame(process.stdout))
+            if (
+                not isinstance(message, wire.StrategyAnswer)
+                or message.number != self._numbers
+                or not self._is_of(look, message.found)
+            ):
+                raise MalformedMessage("it answers another question")
+        except (TimeoutError, OSError, EOFError, MalformedMessage) as error:
             took_s = self._clock.monotonic_s() - began_s
             why = await self._lost(process, symbol, error, late=took_s >= limit_s, limit_s=limit_s)
-            return look.without(self._loaded, why)
+            return look.no_answer(self._loaded, why)
         took_ms = (self._clock.monotonic_s() - began_s) * 1000.0
         self._failures = 0
         if self.limit_s is not None and took_ms > limit_s * 1000.0:
             why = f"the strategy took {took_ms:.0f} ms; strategy.time_limit_ms allows {limit_s * 1000.0:g}"
             self._tell("StrategyLate", symbol, why)
-            return look.without(self._loaded, why)
+            return look.no_answer(self._loaded, why)
         if isinstance(message.found, NoSignal) and message.found.withheld.startswith(STRATEGY_ERROR):
             self._tell("StrategyFailed", symbol, message.found.withheld)
         else:
             self._rows.pop(symbol, None)
         return message.found
 
-    def _is_of(self, look: Look, found: Signal | NoSignal) -> bool:
+    def _is_of(self, look: ScanRequest, found: Signal | NoSignal) -> bool:
         """It speaks of what it was asked, under its own name."""
         loaded = self._loaded
         return (found.symbol, found.bar_open_utc_ns, found.strategy, found.strategy_hash) == (
@@ -218,11 +222,11 @@ class StrategyProcess:
         if late and self.limit_s is None:
             raise SettingsError(
                 f"strategy {self._named()} took more than {limit_s:g} s for {symbol}",
-                what_to_do="mend it (the log says where it was), or raise strategy.give_up_s",
+                what_to_do="mend it (the log says where it was), or raise strategy.load_timeout_s",
             )
         if late:
             kind, why = "StrategyLate", f"the strategy took more than {limit_s * 1000.0:g} ms (strategy.time_limit_ms)"
-        elif isinstance(error, Garbled):
+        elif isinstance(error, MalformedMessage):
             kind, why = "StrategyGarbled", f"the strategy's process answered nonsense: {error}"
         else:
             kind, why = "StrategyEnded", f"the strategy's process ended ({_ending(code)})"
@@ -233,7 +237,7 @@ class StrategyProcess:
 
     def _tell(self, kind: str, symbol: str, why: str) -> None:
         in_a_row = self._rows[symbol] = self._rows.get(symbol, 0) + 1
-        self.on_trouble(Trouble(kind=kind, symbol=symbol, text=why, in_a_row=in_a_row))
+        self.on_trouble(StrategyFailure(kind=kind, symbol=symbol, text=why, in_a_row=in_a_row))
 
     def _named(self) -> str:
         return f"{self._section.name} ({self._section.file})"
@@ -263,9 +267,9 @@ class StrategyProcess:
             if self.limit_s is None:
                 return
 
-    async def _spawned(self) -> Declared:
+    async def _spawned(self) -> StrategyDeclaration:
         """A process with the file loaded and tried. Raises SettingsError, OSError."""
-        limit_s = self._section.give_up_s
+        limit_s = self._section.load_timeout_s
         paths = os.pathsep.join(path for path in sys.path if path)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIX)}
         options: dict[str, Any] = {"start_new_session": True}
@@ -291,19 +295,23 @@ class StrategyProcess:
         try:
             async with asyncio.timeout(limit_s):
                 assert process.stdin is not None
-                process.stdin.write(framed(wire.encode(wire.Load(settings=self._settings, home=str(self._home)))))
+                process.stdin.write(pack_frame(wire.encode(wire.LoadStrategy(settings=self._settings, home=str(self._home)))))
                 await process.stdin.drain()
-                first = wire.from_child(await received(process.stdout))
-        except (TimeoutError, OSError, EOFError, Garbled) as error:
+                first = wire.decode_from_child(await read_frame(process.stdout))
+        except (TimeoutError, OSError, EOFError, MalformedMessage) as error:
             code = await self._killed(process)
-            how = f"took more than {limit_s:g} s (strategy.give_up_s)" if isinstance(error, TimeoutError) else _ending(code)
+            how = f"took more than {limit_s:g} s (strategy.load_timeout_s)" if isinstance(error, TimeoutError) else _ending(code)
             raise SettingsError(f"strategy {self._named()} cannot be loaded: {how}", what_to_do="mend the strategy") from error
         except BaseException:
             await self._killed(process)
             raise
-        if not isinstance(first, Declared):
+        if not isinstance(first, StrategyDeclaration):
             await self._killed(process)
-            wrong = first if isinstance(first, wire.Wrong) else wire.Wrong(error="it answers nonsense", what_to_do="")
+            wrong = (
+                first
+                if isinstance(first, wire.StrategyLoadError)
+                else wire.StrategyLoadError(error="it answers nonsense", what_to_do="")
+            )
             raise SettingsError(wrong.error, what_to_do=wrong.what_to_do)
         self._process = process
         return first
@@ -372,5 +380,5 @@ def _ending(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _unheard(_trouble: Trouble) -> None:
+def _unheard(_trouble: StrategyFailure) -> None:
     """Nobody listens yet."""

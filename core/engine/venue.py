@@ -1,8 +1,7 @@
 """Where a run trades: the broker, what feeds it, and when its market begins and ends.
 
-One function a kind of run makes it: `simulated` (the embedded market), `replay` (recorded days), `live` (a MetaTrader 5 account),
-`paper` (its feed, with fills of our own).
-Does not: start anything; `Engine` does.
+One function a kind of run makes it: `simulated` (the embedded market), `replay` (recorded days), `live_feed` (a MetaTrader 5
+account), `paper` (its feed, with fills of our own). Does not: start anything; `Engine` does.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from msgspec import Struct
 
 from quarterdeck.core.brokers.base import Broker
 from quarterdeck.core.brokers.simulator.faults import Faults
-from quarterdeck.core.calendar.source import CalendarSource
+from quarterdeck.core.calendar.calendar_source import CalendarSource
 from quarterdeck.core.engine.lockstep import SteppedTerminal
-from quarterdeck.core.model.book import TradeMode
-from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.broker_account import TradeMode
+from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import UtcNs
 
 
@@ -34,7 +33,7 @@ class Venue(Struct, kw_only=True):
     until_utc_ns: UtcNs = 2**62
     speed: float | None = None
     """Times life where the terminal makes its own time; None is as fast as it goes."""
-    news: Callable[[], tuple[News, ...] | None] | None = None
+    news: Callable[[], tuple[NewsEvent, ...] | None] | None = None
     """The calendar that belongs to the market, as known at the time of asking."""
     calendar: CalendarSource | None = None
     """The calendar of feeds and files, for a market that keeps its own time."""
@@ -45,7 +44,7 @@ class Venue(Struct, kw_only=True):
     """A broker's account: what it is (real or demo) is known once it was read."""
     faults: Faults | None = None
     """What the simulated terminal does wrong, where the operator switched something on."""
-    onlooker: Broker | None = None
+    observer_broker: Broker | None = None
     """Over a misbehaving terminal: a broker of its own for charts, so that opening one changes nothing."""
     ends: bool = False
     """The market ends (a replay): what is open then is closed with reason `end`."""

@@ -8,13 +8,13 @@ from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import UtcNs
 
 
-class Ruling(Struct, frozen=True, kw_only=True):
+class FilterResult(Struct, frozen=True, kw_only=True):
     """A check, and the way out of a refusal."""
 
     check: Check
-    passing: bool = False
+    may_pass_later: bool = False
     """The refusal is a passing condition: the candidate may be judged again while it is fresh."""
-    again_utc_ns: UtcNs = 0
+    passes_from_utc_ns: UtcNs = 0
     """First instant at which it could pass, where that is known; else 0."""
 
     @property

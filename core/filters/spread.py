@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from quarterdeck.core.filters.ruling import Ruling
+from quarterdeck.core.filters.ruling import FilterResult
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, PriceDistance, UtcNs
 
@@ -45,11 +45,11 @@ class UsualSpreads(Struct):
         row = quarter_of_week(utc_ns)
         seen, before = max(spread_price, SEEN_AS_ZERO), self.price[row]
         if before > 0.0:
-            around = self.usual(utc_ns) or before
+            around = self.typical(utc_ns) or before
             seen = before + MEMORY * (min(seen, SPIKE_X * max(before, around)) - before)
         self.price[row] = seen
 
-    def usual(self, utc_ns: UtcNs) -> PriceDistance | None:
+    def typical(self, utc_ns: UtcNs) -> PriceDistance | None:
         """Usual spread at an instant: of that quarter hour, of those beside it, or of that time on other days; None if unseen."""
         if not self.price:
             return None
@@ -65,32 +65,36 @@ def _mean(spreads: list[float]) -> float | None:
     return sum(seen) / len(seen) if seen else None
 
 
-def spread_cap(spread_price: PriceDistance, pip: PriceDistance, *, max_pips: float) -> Ruling:
+def spread_cap(spread_price: PriceDistance, pip: PriceDistance, *, max_pips: float) -> FilterResult:
     """The spread itself, in pips."""
     pips = spread_price / pip
     passed = pips <= max_pips * _NOISE_X
-    return Ruling(check=Check("spread_cap", pips, max_pips, passed, "pips"), passing=not passed)
+    return FilterResult(check=Check("spread_cap", pips, max_pips, passed, "pips"), may_pass_later=not passed)
 
 
-def spread_stop(spread_price: PriceDistance, stop_distance: PriceDistance, *, max_fraction: float) -> Ruling:
+def spread_stop(spread_price: PriceDistance, stop_distance: PriceDistance, *, max_fraction: float) -> FilterResult:
     """The spread as a share of the stop distance."""
     share = spread_price / stop_distance if stop_distance > 0.0 else None
     passed = share is not None and share <= max_fraction * _NOISE_X
-    return Ruling(check=Check("spread_stop", share, max_fraction, passed, "share of the stop distance"), passing=not passed)
+    return FilterResult(
+        check=Check("spread_stop", share, max_fraction, passed, "share of the stop distance"), may_pass_later=not passed
+    )
 
 
-def spread_usual(
+def spread_vs_typical(
     spread_price: PriceDistance,
     usual_price: PriceDistance | None,
     *,
     pip: PriceDistance,
     max_x: float,
     usual_min_price: PriceDistance,
-) -> Ruling:
+) -> FilterResult:
     """The spread as a multiple of the usual one; an account that quotes none at all is measured against `usual_min_price`."""
     if usual_price is None:
-        return Ruling(check=Check("spread_usual", None, max_x, True, "nothing usual is known for this time of the week"))
+        return FilterResult(check=Check("spread_usual", None, max_x, True, "nothing usual is known for this time of the week"))
     usual = max(usual_price, usual_min_price)
     times = spread_price / usual if usual > 0.0 else None
     passed = times is not None and times <= max_x * _NOISE_X
-    return Ruling(check=Check("spread_usual", times, max_x, passed, f"usual {usual / pip:.3g} pips"), passing=not passed)
+    return FilterResult(
+        check=Check("spread_usual", times, max_x, passed, f"usual {usual / pip:.3g} pips"), may_pass_later=not passed
+    )

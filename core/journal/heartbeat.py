@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.model.errors import NoEngineError, VerdictError
+from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import Snapshot
 from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
 
@@ -76,14 +76,14 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
         return not self.problems and self.ended != "failed"
 
 
-class Answer(Struct, frozen=True):
+class HeartbeatStatus(Struct, frozen=True):
     """What `status` makes of a heartbeat."""
 
     exit_code: int
     text: str
 
 
-class History(Protocol):
+class HeartbeatHistory(Protocol):
     """Where heartbeats are kept."""
 
     def heartbeat(self, wall_utc_ns: UtcNs, body: bytes, *, ok: bool, state: str) -> None:
@@ -91,10 +91,10 @@ class History(Protocol):
         ...
 
 
-class Heart:
+class HeartbeatWriter:
     """Beats for one run."""
 
-    def __init__(self, path: Path, journal: History) -> None:
+    def __init__(self, path: Path, journal: HeartbeatHistory) -> None:
         """`path` is heartbeat.json; nothing is written yet."""
         self._path = path
         self._journal = journal
@@ -154,8 +154,8 @@ def heartbeat_of(snapshot: Snapshot, before_utc_ns: UtcNs = 0) -> Heartbeat:
         equity_money=desk.equity_money,
         day_result_money=desk.day_result_money,
         positions=sum(position.ours for position in desk.positions),
-        without_stop=desk.without_stop,
-        unknown_fates=desk.unknown_fates,
+        without_stop=desk.positions_without_stop,
+        unknown_fates=desk.unconfirmed_orders,
         oldest_quote_utc_ns=desk.oldest_quote_utc_ns,
         loop_lag_ms=engine.loop_lag_ms,
         tape_bytes_day=engine.tape_bytes_day,
@@ -171,31 +171,33 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
         return None
 
 
-def verdict(beat: Heartbeat | None, now_utc_ns: UtcNs, *, alive: bool | None = None) -> Answer:
+def heartbeat_status(beat: Heartbeat | None, now_utc_ns: UtcNs, *, alive: bool | None = None) -> HeartbeatStatus:
     """Exit code and one line: 0 well, 8 not running, 9 running and something is wrong.
 
     `alive` says whether the process exists, None where nobody looked. A beat counts as late after four of its intervals, and
     never before 20 s.
     """
     if beat is None:
-        return Answer(NoEngineError.exit_code, "not running: there is no heartbeat")
+        return HeartbeatStatus(EngineNotRunningError.exit_code, "not running: there is no heartbeat")
     what = f"run {beat.run_id} ({beat.mode}, pid {beat.pid})"
     age_s = max(0.0, (now_utc_ns - beat.wall_utc_ns) / NS_PER_S)
     if beat.ended:
         how = "ended" if beat.ended == "clean" else "ended badly"
-        return Answer(NoEngineError.exit_code, f"not running: {what} {how} {_span(age_s)} ago: {beat.ended_why}")
+        return HeartbeatStatus(EngineNotRunningError.exit_code, f"not running: {what} {how} {_span(age_s)} ago: {beat.ended_why}")
     late = age_s > max(_LATE_BEATS * beat.every_s, _LATE_S_MIN)
     if alive is False or (late and alive is None):
-        return Answer(
-            NoEngineError.exit_code, f"not running: {what} gave its last sign {_span(age_s)} ago and did not end in order"
+        return HeartbeatStatus(
+            EngineNotRunningError.exit_code, f"not running: {what} gave its last sign {_span(age_s)} ago and did not end in order"
         )
     if late:
-        return Answer(VerdictError.exit_code, f"stuck: {what} lives and has given no sign for {_span(age_s)}")
+        return HeartbeatStatus(CheckFailedError.exit_code, f"stuck: {what} lives and has given no sign for {_span(age_s)}")
     reasons = f" ({', '.join(beat.reasons)})" if beat.reasons else ""
     line = f"{what} {beat.state}{reasons}, {beat.positions} positions"
     if beat.problems:
-        return Answer(VerdictError.exit_code, f"{line}; wrong: " + "; ".join(problem.text for problem in beat.problems))
-    return Answer(0, f"{line}; well")
+        return HeartbeatStatus(
+            CheckFailedError.exit_code, f"{line}; wrong: " + "; ".join(problem.text for problem in beat.problems)
+        )
+    return HeartbeatStatus(0, f"{line}; well")
 
 
 def write_whole(path: Path, body: bytes) -> bool:
@@ -227,11 +229,11 @@ def _problems(snapshot: Snapshot) -> tuple[Problem, ...]:
     ]
     known = {problem.kind for problem in found}
     facts = (
-        ("feed", not engine.feed_up, f"the feed is down: {engine.feed_why}"),
+        ("feed", not engine.connection_up, f"the feed is down: {engine.connection_reason}"),
         ("journal", not engine.journal_writable, "the journal cannot be written"),
-        ("unknown_fate", desk.unknown_fates > 0, f"{desk.unknown_fates} orders of unknown fate"),
-        ("no_stop", desk.without_stop > 0, f"{desk.without_stop} positions without a stop at the broker"),
-        ("book", desk.book_agrees is False, "desk and broker do not hold the same"),
+        ("unknown_fate", desk.unconfirmed_orders > 0, f"{desk.unconfirmed_orders} orders of unknown fate"),
+        ("no_stop", desk.positions_without_stop > 0, f"{desk.positions_without_stop} positions without a stop at the broker"),
+        ("book", desk.positions_match is False, "desk and broker do not hold the same"),
         ("scanning", not engine.scanning_up, f"no scanning machine answers; {engine.scanning}"),
         ("loop", engine.loop_lag_ms > _LOOP_LATE_MS, f"the event loop is {engine.loop_lag_ms / 1000.0:.1f} s late"),
     )

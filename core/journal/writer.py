@@ -22,15 +22,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from quarterdeck.core.clock.wall import Clock
-from quarterdeck.core.journal import upkeep
-from quarterdeck.core.journal.codec import encode
-from quarterdeck.core.journal.reserve import Kept, Reserve
-from quarterdeck.core.journal.rows import REQUESTS
-from quarterdeck.core.journal.schema import storage_error
-from quarterdeck.core.journal.store import Beat, Checkpoint, Entry, ErrorRow, NewRun, Store
+from quarterdeck.core.journal import retention
+from quarterdeck.core.journal.journal_rows import REQUESTS
+from quarterdeck.core.journal.journal_schema import storage_error
+from quarterdeck.core.journal.journal_store import Checkpoint, ErrorRow, HeartbeatRow, JournalEntry, JournalStore, NewRun
+from quarterdeck.core.journal.reserve_file import ReserveFile, ReserveRecord
+from quarterdeck.core.journal.tape_format import encode
 from quarterdeck.core.model.effects import Effect
-from quarterdeck.core.model.errors import InvariantBroken
-from quarterdeck.core.model.inputs import CommandGiven, DealSeen, Report, Stamped
+from quarterdeck.core.model.errors import InvariantError
+from quarterdeck.core.model.inputs import CommandReceived, ExecutionReport, NewDeal, SequencedInput
 from quarterdeck.core.model.units import DAY_NS, H1_NS, UtcNs
 from quarterdeck.core.settings.schema import JournalSection
 
@@ -41,7 +41,7 @@ _INLINE_ALONE = 1_000
 _BATCH = 4_000
 _RETRY_S = 1.0
 _SPAN_NS_MIN = H1_NS
-_KEPT_INPUTS = (Report, DealSeen, CommandGiven)
+_KEPT_INPUTS = (ExecutionReport, NewDeal, CommandReceived)
 
 Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
 OnTrouble = Callable[[bool, str], None]
@@ -68,10 +68,10 @@ class JournalWriter:
         Raises:
             StorageError: home not writable, disk full, not a journal, damaged, or of a newer version.
         """
-        self._store = Store(path, durable=durable, clock=clock)
+        self._store = JournalStore(path, durable=durable, clock=clock)
         self._settings, self._clock, self._durable, self._threaded = settings, clock, durable, threaded
         self._on_trouble = on_trouble
-        self._pending: deque[Entry] = deque()  # bounded: `_relieve` writes it, or drops beyond twice _QUEUE_MAX
+        self._pending: deque[JournalEntry] = deque()  # bounded: `_relieve` writes it, or drops beyond twice _QUEUE_MAX
         self._inline_at = _INLINE_THREADED if threaded else _INLINE_ALONE
         self._lock = threading.Lock()
         self._waiters: list[Waiter] = []
@@ -85,7 +85,7 @@ class JournalWriter:
         self.dropped = 0
         """Inputs that a long failure left out of the tape."""
         try:
-            self._reserve = Reserve(path.with_name(path.name + RESERVE_SUFFIX), settings.reserve_kib * 1024)
+            self._reserve = ReserveFile(path.with_name(path.name + RESERVE_SUFFIX), settings.reserve_kib * 1024)
             self.completed = self._complete()
             """Inputs that were found in the reserve of a crashed run and are now in the journal."""
         except BaseException:
@@ -127,10 +127,10 @@ class JournalWriter:
         self._last_seq = self._reserved_seq = self._first_utc_ns = self._last_utc_ns = 0
         return number
 
-    def append(self, stamped: Stamped, effects: Sequence[Effect] = ()) -> None:
+    def append(self, stamped: SequencedInput, effects: Sequence[Effect] = ()) -> None:
         """Queue an input and the desk's whole answer to it. Raises InvariantBroken when the tape would go back."""
         if stamped.seq <= self._last_seq:
-            raise InvariantBroken(f"the tape goes forward (seq={stamped.seq}, last={self._last_seq})")
+            raise InvariantError(f"the tape goes forward (seq={stamped.seq}, last={self._last_seq})")
         if not self._last_seq:
             self._first_utc_ns = stamped.at_utc_ns
         self._last_seq = stamped.seq
@@ -147,7 +147,7 @@ class JournalWriter:
 
     def heartbeat(self, wall_utc_ns: UtcNs, body: bytes, *, ok: bool, state: str) -> None:
         """Queue a heartbeat for the history."""
-        self._queue(Beat(wall_utc_ns, ok, state, body))
+        self._queue(HeartbeatRow(wall_utc_ns, ok, state, body))
 
     async def flush(self) -> bool:
         """Wait until all that was appended is safe; False when it is not. Without `durable` it answers without waiting."""
@@ -176,7 +176,7 @@ class JournalWriter:
     def prune(self) -> None:
         """Have deleted what is older than settings keep: by the thread in small steps between its writing, or here and now."""
         settings = self._settings
-        steps = upkeep.prune_steps(self._store.connection, self._clock.utc_ns(), settings.quotes_days, settings.decisions_days)
+        steps = retention.prune_steps(self._store.connection, self._clock.utc_ns(), settings.quotes_days, settings.decisions_days)
         self._pruning = steps
         if self._threaded:
             self._wake.set()
@@ -210,7 +210,7 @@ class JournalWriter:
             self._store.close()
             self._reserve.close()
 
-    def _queue(self, entry: Entry) -> None:
+    def _queue(self, entry: JournalEntry) -> None:
         self._pending.append(entry)
         if len(self._pending) >= self._inline_at:
             self._relieve()
@@ -298,12 +298,12 @@ class JournalWriter:
             self._tell(active=True)
 
     def _to_reserve(self) -> None:
-        kept: list[Kept] = []
+        kept: list[ReserveRecord] = []
         for entry in tuple(self._pending):
             if isinstance(entry, tuple) and entry[0].seq > self._reserved_seq and _matters(entry):
                 stamped, effects = entry
                 bodies = tuple(encode(effect) for effect in effects)
-                kept.append(Kept(self._store.run, stamped.seq, stamped.at_utc_ns, encode(stamped.input), bodies))
+                kept.append(ReserveRecord(self._store.run, stamped.seq, stamped.at_utc_ns, encode(stamped.input), bodies))
         if kept and self._reserve.record(kept):
             self._reserved_seq = kept[-1].seq
 
@@ -323,7 +323,7 @@ class JournalWriter:
             self._on_trouble(active, self.trouble)
 
 
-def _matters(entry: Entry) -> bool:
+def _matters(entry: JournalEntry) -> bool:
     """Whether a crash must not lose it: a request to the broker, what became of one, money, or an operator's word."""
     if not isinstance(entry, tuple):
         return False

@@ -11,12 +11,12 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from quarterdeck.core.link.trades import AskRecord, AskStory, RecordNow, Story, TradeFilter
-from quarterdeck.core.model.book import TradeMode
+from quarterdeck.core.link.trade_queries import AccountReport, AccountReportQuery, TimelineQuery, TradeFilter, TradeTimeline
+from quarterdeck.core.model.broker_account import TradeMode
 from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.effects import TradeClosed, Verdict
-from quarterdeck.core.model.inputs import News
-from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.inputs import NewsEvent
+from quarterdeck.core.model.market_data import Bar
 from quarterdeck.core.model.snapshot import DeskView, LogLine, Snapshot
 from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 from quarterdeck.core.settings.parameters import Parameter
@@ -25,7 +25,7 @@ LINK_VERSION = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 
 
-class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
+class LinkHello(Struct, frozen=True, kw_only=True, tag="hello"):
     """First words of a client. `watch` asks for snapshots and log lines; `token` is needed on a loopback port."""
 
     version: int
@@ -34,7 +34,7 @@ class Hello(Struct, frozen=True, kw_only=True, tag="hello"):
     token: str = ""
 
 
-class Order(Struct, frozen=True, kw_only=True, tag="order"):
+class CommandMessage(Struct, frozen=True, kw_only=True, tag="command"):
     """An operator's command; answered by `CommandResult`."""
 
     command_id: str
@@ -48,7 +48,7 @@ class ReplayControl(Struct, frozen=True, kw_only=True, tag="replay_control"):
     speed: float = 0.0
 
 
-class AskBars(Struct, frozen=True, kw_only=True, tag="ask_bars"):
+class BarsQuery(Struct, frozen=True, kw_only=True, tag="bars_query"):
     """The last closed bars of a pair, oldest first."""
 
     symbol: str
@@ -56,7 +56,7 @@ class AskBars(Struct, frozen=True, kw_only=True, tag="ask_bars"):
     count: int = 200
 
 
-class AskLedger(Struct, frozen=True, kw_only=True, tag="ask_ledger"):
+class VerdictsQuery(Struct, frozen=True, kw_only=True, tag="verdicts_query"):
     """Verdicts of the "why not?" ledger of this run's mode and account, newest first; an empty symbol means all pairs."""
 
     symbol: str = ""
@@ -64,63 +64,73 @@ class AskLedger(Struct, frozen=True, kw_only=True, tag="ask_ledger"):
     count: int = 100
 
 
-class AskTrades(Struct, frozen=True, kw_only=True, tag="ask_trades"):
+class TradesQuery(Struct, frozen=True, kw_only=True, tag="trades_query"):
     """Closed trades of this run's mode and account, those that pass, newest first."""
 
     count: int = 200
     only: TradeFilter = TradeFilter()
 
 
-class AskEquity(Struct, frozen=True, kw_only=True, tag="ask_equity"):
+class EquityQuery(Struct, frozen=True, kw_only=True, tag="equity_query"):
     """Equity of this run's mode and account over time, thinned to about `count` points, oldest first."""
 
     count: int = 400
 
 
-class AskSettings(Struct, frozen=True, kw_only=True, tag="ask_settings"):
+class SettingsQuery(Struct, frozen=True, kw_only=True, tag="settings_query"):
     """The settings in force, the file's values and the history of changes."""
 
 
-class AskRehearsal(Struct, frozen=True, kw_only=True, tag="ask_rehearsal"):
+class PreviewQuery(Struct, frozen=True, kw_only=True, tag="preview_query"):
     """What a set of changes (key, value as TOML writes it) would do to what is open now; nothing is changed."""
 
     changes: tuple[tuple[str, str], ...]
 
 
-class AskNews(Struct, frozen=True, kw_only=True, tag="ask_news"):
+class CalendarQuery(Struct, frozen=True, kw_only=True, tag="calendar_query"):
     """The calendar as the desk knows it, with what went by since an instant where one is given."""
 
     since_utc_ns: UtcNs = 0
 
 
-class AskLog(Struct, frozen=True, kw_only=True, tag="ask_log"):
+class LogQuery(Struct, frozen=True, kw_only=True, tag="log_query"):
     """The newest log lines, oldest first."""
 
     count: int = 500
 
 
-class AskDoctor(Struct, frozen=True, kw_only=True, tag="ask_doctor"):
+class DoctorQuery(Struct, frozen=True, kw_only=True, tag="doctor_query"):
     """Examine the way to the broker; what is not looked at within `limit_s` is told as unknown."""
 
     limit_s: float = 60.0
 
 
-Question = (
-    AskBars | AskLedger | AskTrades | AskStory | AskRecord | AskEquity | AskSettings | AskRehearsal | AskNews | AskLog | AskDoctor
+QueryBody = (
+    BarsQuery
+    | VerdictsQuery
+    | TradesQuery
+    | TimelineQuery
+    | AccountReportQuery
+    | EquityQuery
+    | SettingsQuery
+    | PreviewQuery
+    | CalendarQuery
+    | LogQuery
+    | DoctorQuery
 )
 
 
-class Query(Struct, frozen=True, kw_only=True, tag="query"):
-    """A question with its id; answered by `Answer`."""
+class QueryMessage(Struct, frozen=True, kw_only=True, tag="query"):
+    """A question with its id; answered by `QueryReply`."""
 
     query_id: str
-    question: Question
+    question: QueryBody
 
 
-FromClient = Hello | Order | ReplayControl | Query
+FromClient = LinkHello | CommandMessage | ReplayControl | QueryMessage
 
 
-class Welcome(Struct, frozen=True, kw_only=True, tag="welcome"):
+class LinkWelcome(Struct, frozen=True, kw_only=True, tag="welcome"):
     """The engine's first words."""
 
     version: int
@@ -138,43 +148,43 @@ class CommandResult(Struct, frozen=True, kw_only=True, tag="command_result"):
     text: str
 
 
-class Bars(Struct, frozen=True, kw_only=True, tag="bars"):
-    """Answer to `AskBars`."""
+class BarsReply(Struct, frozen=True, kw_only=True, tag="bars_reply"):
+    """Answer to `BarsQuery`."""
 
     symbol: str
     timeframe: str
     bars: tuple[Bar, ...]
 
 
-class LedgerRow(Struct, frozen=True, kw_only=True):
+class VerdictRow(Struct, frozen=True, kw_only=True):
     """A verdict and when it fell."""
 
     at_utc_ns: UtcNs
     verdict: Verdict
 
 
-class Ledger(Struct, frozen=True, kw_only=True, tag="ledger"):
-    """Answer to `AskLedger`, with counts by reason of all that was refused."""
+class VerdictsReply(Struct, frozen=True, kw_only=True, tag="verdicts_reply"):
+    """Answer to `VerdictsQuery`, with counts by reason of all that was refused."""
 
-    rows: tuple[LedgerRow, ...]
+    rows: tuple[VerdictRow, ...]
     counts: dict[str, int]
 
 
-class Trades(Struct, frozen=True, kw_only=True, tag="trades"):
-    """Answer to `AskTrades`."""
+class TradesReply(Struct, frozen=True, kw_only=True, tag="trades_reply"):
+    """Answer to `TradesQuery`."""
 
     trades: tuple[TradeClosed, ...]
 
 
-class EquityPoints(Struct, frozen=True, kw_only=True, tag="equity_points"):
-    """Answer to `AskEquity`: instants and equity, equal lengths."""
+class EquityReply(Struct, frozen=True, kw_only=True, tag="equity_reply"):
+    """Answer to `EquityQuery`: instants and equity, equal lengths."""
 
     at_utc_ns: tuple[UtcNs, ...]
     equity_money: tuple[Money, ...]
 
 
-class SettingsNow(Struct, frozen=True, kw_only=True, tag="settings_now"):
-    """Answer to `AskSettings`; trees in MessagePack, changes as (instant, key, old, new, cause)."""
+class SettingsReply(Struct, frozen=True, kw_only=True, tag="settings_reply"):
+    """Answer to `SettingsQuery`; trees in MessagePack, changes as (instant, key, old, new, cause)."""
 
     tree: Raw
     file_tree: Raw
@@ -188,7 +198,7 @@ class SettingsNow(Struct, frozen=True, kw_only=True, tag="settings_now"):
     """Keys of the tree whose value waits for the next start."""
 
 
-class Act(Struct, frozen=True, kw_only=True):
+class PreviewAction(Struct, frozen=True, kw_only=True):
     """What the engine would send for a position at once. A stop is the new one, None where it is left; lots are those closed."""
 
     position_id: int
@@ -197,31 +207,31 @@ class Act(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-class RehearsalNow(Struct, frozen=True, kw_only=True, tag="rehearsal_now"):
-    """Answer to `AskRehearsal`: the desk as it is and as it would be, at the prices of now."""
+class PreviewReply(Struct, frozen=True, kw_only=True, tag="preview_reply"):
+    """Answer to `PreviewQuery`: the desk as it is and as it would be, at the prices of now."""
 
     before: DeskView
     after: DeskView
-    acts: tuple[Act, ...]
+    acts: tuple[PreviewAction, ...]
 
 
-class NewsNow(Struct, frozen=True, kw_only=True, tag="news_now"):
-    """Answer to `AskNews`."""
+class CalendarReply(Struct, frozen=True, kw_only=True, tag="calendar_reply"):
+    """Answer to `CalendarQuery`."""
 
     available: bool
-    events: tuple[News, ...]
+    events: tuple[NewsEvent, ...]
     why: str = ""
     impacts: tuple[str, ...] = ()
     """Those that close entries; empty where the engine does not say."""
 
 
-class LogNow(Struct, frozen=True, kw_only=True, tag="log_now"):
-    """Answer to `AskLog`."""
+class LogReply(Struct, frozen=True, kw_only=True, tag="log_reply"):
+    """Answer to `LogQuery`."""
 
     lines: tuple[LogLine, ...]
 
 
-class Examined(Struct, frozen=True, kw_only=True):
+class DoctorRow(Struct, frozen=True, kw_only=True):
     """One finding of the doctor: a link of the way, its verdict, and what to do about it."""
 
     name: str
@@ -232,37 +242,48 @@ class Examined(Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
-class DoctorNow(Struct, frozen=True, kw_only=True, tag="doctor_now"):
-    """Answer to `AskDoctor`, in the order of the way."""
+class DoctorReply(Struct, frozen=True, kw_only=True, tag="doctor_reply"):
+    """Answer to `DoctorQuery`, in the order of the way."""
 
-    findings: tuple[Examined, ...]
+    findings: tuple[DoctorRow, ...]
 
 
-class Cannot(Struct, frozen=True, kw_only=True, tag="cannot"):
+class QueryFailed(Struct, frozen=True, kw_only=True, tag="query_failed"):
     """The question could not be answered."""
 
     why: str
 
 
-AnswerBody = (
-    Bars | Ledger | Trades | Story | RecordNow | EquityPoints | SettingsNow | RehearsalNow | NewsNow | LogNow | DoctorNow | Cannot
+ReplyBody = (
+    BarsReply
+    | VerdictsReply
+    | TradesReply
+    | TradeTimeline
+    | AccountReport
+    | EquityReply
+    | SettingsReply
+    | PreviewReply
+    | CalendarReply
+    | LogReply
+    | DoctorReply
+    | QueryFailed
 )
 
 
-class Answer(Struct, frozen=True, kw_only=True, tag="answer"):
-    """The answer to a `Query`."""
+class QueryReply(Struct, frozen=True, kw_only=True, tag="query_reply"):
+    """The answer to a `QueryMessage`."""
 
     query_id: str
-    body: AnswerBody
+    body: ReplyBody
 
 
-class Bye(Struct, frozen=True, kw_only=True, tag="bye"):
+class LinkBye(Struct, frozen=True, kw_only=True, tag="bye"):
     """The engine ends the conversation."""
 
     why: str
 
 
-FromEngine = Welcome | Snapshot | LogLine | CommandResult | Answer | Bye
+FromEngine = LinkWelcome | Snapshot | LogLine | CommandResult | QueryReply | LinkBye
 
 
 class LinkState(Struct, frozen=True, kw_only=True):
@@ -275,5 +296,5 @@ class LinkState(Struct, frozen=True, kw_only=True):
     """The engine said goodbye: the line is not lost, there is nothing at its other end."""
 
 
-Event = Snapshot | LogLine | LinkState | Bye
+LinkEvent = Snapshot | LogLine | LinkState | LinkBye
 """What a watching client is given, besides the answers to what it asked."""

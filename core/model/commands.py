@@ -51,7 +51,7 @@ class SetSettings(Struct, frozen=True, kw_only=True, tag="set"):
     minutes: float | None = None
 
 
-class RearmDrawdown(Struct, frozen=True, kw_only=True, tag="rearm_drawdown"):
+class ResetDrawdown(Struct, frozen=True, kw_only=True, tag="reset_drawdown"):
     """The operator accepts the drawdown: the peak starts again from today's equity."""
 
 
@@ -84,7 +84,7 @@ Command = (
     | CloseGroup
     | MoveStop
     | SetSettings
-    | RearmDrawdown
+    | ResetDrawdown
     | Acknowledge
     | Resolve
     | StopEngine

@@ -1,7 +1,7 @@
 """Everything the desk can answer. An effect holds all that is needed to perform it and all that is needed to compare it.
 
 Ids come from run and sequence, never from chance or the clock: `{run_id}-{n}` at most 16 ASCII characters, so that an order's
-comment can carry it. What a human should read later is an effect as well (`Note`, `Alert`); the desk has no logger.
+comment can carry it. What a human should read later is an effect as well (`JournalEvent`, `Alert`); the desk has no logger.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
@@ -47,7 +47,7 @@ class Modify(Struct, frozen=True, kw_only=True, tag="modify"):
     why: str
 
 
-CloseWhy = Literal[
+CloseReason = Literal[
     "flatten",
     "command",
     "age",
@@ -74,7 +74,7 @@ class Close(Struct, frozen=True, kw_only=True, tag="close"):
     lots: Lots
     quoted_price: Price
     deviation_points: int
-    why: CloseWhy
+    why: CloseReason
     urgent: bool = False
 
 
@@ -86,13 +86,13 @@ class Cancel(Struct, frozen=True, kw_only=True, tag="cancel"):
     symbol: str
 
 
-class AskBook(Struct, frozen=True, kw_only=True, tag="ask_book"):
-    """Read positions, orders, account and new deals again; answered by `Book` (known or not), `AccountRead` and `DealSeen`."""
+class QueryBook(Struct, frozen=True, kw_only=True, tag="query_book"):
+    """Read positions, orders, account and new deals again; answered by `Book` (known or not), `AccountRead` and `NewDeal`."""
 
     why: str
 
 
-class AskFate(Struct, frozen=True, kw_only=True, tag="ask_fate"):
+class QueryOrder(Struct, frozen=True, kw_only=True, tag="query_order"):
     """Find out what became of an order; answered by a `Report` for `client_id`."""
 
     client_id: str
@@ -146,12 +146,12 @@ class StateChanged(Struct, frozen=True, kw_only=True, tag="state"):
     text: str = ""
 
 
-class Released(Struct, frozen=True, kw_only=True, tag="released"):
+class ReservationReleased(Struct, frozen=True, kw_only=True, tag="reservation_released"):
     """A reservation ended, by a proven fate or by the operator's word."""
 
     reservation_id: str
     client_id: str
-    by: str
+    release_cause: str
 
 
 class PositionOpened(Struct, frozen=True, kw_only=True, tag="position_opened"):
@@ -174,7 +174,7 @@ class PositionOpened(Struct, frozen=True, kw_only=True, tag="position_opened"):
     latency_ms: float = 0.0
 
 
-class PartClosed(Struct, frozen=True, kw_only=True, tag="part_closed"):
+class PartialClose(Struct, frozen=True, kw_only=True, tag="partial_close"):
     """Some lots of a position left."""
 
     position_id: int
@@ -231,7 +231,7 @@ class CommandDone(Struct, frozen=True, kw_only=True, tag="command_done"):
     text: str
 
 
-class Noted(Struct, frozen=True, kw_only=True, tag="noted"):
+class LogEvent(Struct, frozen=True, kw_only=True, tag="log_event"):
     """Anything else worth a line in journal and log, by a countable kind."""
 
     kind: str
@@ -258,19 +258,19 @@ class EndRun(Struct, frozen=True, kw_only=True, tag="end_run"):
     clean: bool
 
 
-Request = Submit | Modify | Close | Cancel | AskBook | AskFate
+BrokerRequest = Submit | Modify | Close | Cancel | QueryBook | QueryOrder
 """Effects that the broker's side performs."""
-Note = (
+JournalEvent = (
     Alert
     | Verdict
     | StateChanged
-    | Released
+    | ReservationReleased
     | PositionOpened
-    | PartClosed
+    | PartialClose
     | TradeClosed
     | SettingApplied
     | CommandDone
-    | Noted
+    | LogEvent
     | EquityMarked
     | EndRun
 )
@@ -280,18 +280,18 @@ Effect = (
     | Modify
     | Close
     | Cancel
-    | AskBook
-    | AskFate
+    | QueryBook
+    | QueryOrder
     | Alert
     | Verdict
     | StateChanged
-    | Released
+    | ReservationReleased
     | PositionOpened
-    | PartClosed
+    | PartialClose
     | TradeClosed
     | SettingApplied
     | CommandDone
-    | Noted
+    | LogEvent
     | EquityMarked
     | EndRun
 )

@@ -66,25 +66,25 @@ class StorageError(QuarterdeckError):
     exit_code = 6
 
 
-class HeldError(QuarterdeckError):
+class AlreadyRunningError(QuarterdeckError):
     """Another engine holds this home folder or this account."""
 
     exit_code = 7
 
 
-class NoEngineError(QuarterdeckError):
+class EngineNotRunningError(QuarterdeckError):
     """Nothing is running that could answer."""
 
     exit_code = 8
 
 
-class VerdictError(QuarterdeckError):
+class CheckFailedError(QuarterdeckError):
     """The command did its work and its verdict is no."""
 
     exit_code = 9
 
 
-class InvariantBroken(Exception):
+class InvariantError(Exception):
     """We broke a promise of our own. Never caught to go on: the shell stops, flushes and alerts."""
 
     exit_code: ClassVar[int] = 10
@@ -98,4 +98,4 @@ def invariant(holds: object, promise: str, **seen: object) -> None:
     """
     if not holds:
         facts = ", ".join(f"{name}={value!r}" for name, value in seen.items())
-        raise InvariantBroken(f"{promise} ({facts})" if facts else promise)
+        raise InvariantError(f"{promise} ({facts})" if facts else promise)

@@ -1,7 +1,7 @@
 """Everything the desk can be told. One frozen struct a kind, an explicit tag each, one union, one envelope.
 
 Tags and fields are never renamed, re-used or given a new meaning; a new field has a default that means "as before". Otherwise
-`TAPE_VERSION` in `core.journal.tape` rises, with a reader for each old one. `tests/golden` keeps one tape per release.
+`TAPE_VERSION` in `core.journal.tape_reader` rises, with a reader for each old one. `tests/golden` keeps one tape per release.
 
 Order at one instant, for a shell that makes its own time: `INSTANT_ORDER`, then symbol as listed in settings.
 """
@@ -12,9 +12,9 @@ from typing import Literal
 
 from msgspec import Raw, Struct
 
-from quarterdeck.core.model.book import Account, BrokerOrder, BrokerPosition, Deal
+from quarterdeck.core.model.broker_account import Account, BrokerOrder, BrokerPosition, Deal
 from quarterdeck.core.model.commands import Command
-from quarterdeck.core.model.market import Bar, Instrument, Quote
+from quarterdeck.core.model.market_data import Bar, Instrument, Quote
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import Lots, Price, UtcNs
 
@@ -52,7 +52,7 @@ class Instruments(Struct, frozen=True, kw_only=True, tag="instruments"):
     instruments: tuple[Instrument, ...]
 
 
-class BrokerClock(Struct, frozen=True, kw_only=True, tag="broker_clock"):
+class ServerClockRule(Struct, frozen=True, kw_only=True, tag="server_clock_rule"):
     """The rule of the server's clock, for showing broker time; rules of trade use the zones they name."""
 
     rule: Literal["new_york_plus_7", "eet", "fixed"]
@@ -66,7 +66,7 @@ class AccountRead(Struct, frozen=True, kw_only=True, tag="account"):
     account: Account
 
 
-class Book(Struct, frozen=True, kw_only=True, tag="book"):
+class BrokerBook(Struct, frozen=True, kw_only=True, tag="broker_book"):
     """The broker's lists of positions and pending orders: known as of an instant, or unknown since one."""
 
     known: bool
@@ -76,7 +76,7 @@ class Book(Struct, frozen=True, kw_only=True, tag="book"):
     why: str = ""
 
 
-class DealSeen(Struct, frozen=True, kw_only=True, tag="deal"):
+class NewDeal(Struct, frozen=True, kw_only=True, tag="new_deal"):
     """A deal of the account's history that was not reported before; realised money arrives nowhere else."""
 
     deal: Deal
@@ -92,7 +92,7 @@ class BarClosed(Struct, frozen=True, kw_only=True, tag="bar_closed"):
     """Recognised so late that no entry may follow from it."""
 
 
-class BarAbsent(Struct, frozen=True, kw_only=True, tag="bar_absent"):
+class BarMissing(Struct, frozen=True, kw_only=True, tag="bar_missing"):
     """The time of a bar is over and the pair had no tick in it, or could not be read."""
 
     symbol: str
@@ -101,7 +101,7 @@ class BarAbsent(Struct, frozen=True, kw_only=True, tag="bar_absent"):
     why: str = ""
 
 
-class News(Struct, frozen=True, kw_only=True):
+class NewsEvent(Struct, frozen=True, kw_only=True):
     """A calendar event; only time, currency and impact count. `all_day` events have no clock time."""
 
     at_utc_ns: UtcNs
@@ -116,7 +116,7 @@ class Calendar(Struct, frozen=True, kw_only=True, tag="calendar"):
     """The calendar as known now, whole: what lies ahead and the last day; where it is not `available`, `why` says it."""
 
     available: bool
-    events: tuple[News, ...] = ()
+    events: tuple[NewsEvent, ...] = ()
     why: str = ""
     fetched_utc_ns: UtcNs = 0
 
@@ -143,49 +143,49 @@ class Accepted(Struct, frozen=True, kw_only=True, tag="accepted"):
     order_ticket: int
 
 
-class Changed(Struct, frozen=True, kw_only=True, tag="changed"):
+class RequestDone(Struct, frozen=True, kw_only=True, tag="request_done"):
     """A modification or cancellation is done (or was so already)."""
 
     note: str = ""
 
 
-class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
+class OrderRejected(Struct, frozen=True, kw_only=True, tag="rejected"):
     """Surely not executed. `kind` says what may happen next."""
 
-    kind: Literal["retry", "refused", "market_closed", "frozen", "no_money", "gone", "operator", "our_bug"]
-    """retry: with fresh data at once or soon; refused: not this request; gone: position or order no longer exists."""
+    kind: Literal["retry", "refused", "market_closed", "frozen", "no_money", "not_found", "operator", "internal_error"]
+    """retry: with fresh data at once or soon; refused: not this request; not_found: position or order no longer exists."""
     code: int
     reason: str
     retry_utc_ns: UtcNs = 0
     """Earliest sensible time, 0 where none is known."""
 
 
-class Absent(Struct, frozen=True, kw_only=True, tag="absent"):
+class NotExecuted(Struct, frozen=True, kw_only=True, tag="not_executed"):
     """Asked after, and surely never executed."""
 
     why: str
 
 
-class UnknownFate(Struct, frozen=True, kw_only=True, tag="unknown_fate"):
+class Unconfirmed(Struct, frozen=True, kw_only=True, tag="unconfirmed"):
     """It may or may not have been executed; the reservation stays and the desk asks (law 6)."""
 
     why: str
 
 
-Fate = Filled | Accepted | Changed | Refused | Absent | UnknownFate
+OrderOutcome = Filled | Accepted | RequestDone | OrderRejected | NotExecuted | Unconfirmed
 
 
-class Report(Struct, frozen=True, kw_only=True, tag="report"):
+class ExecutionReport(Struct, frozen=True, kw_only=True, tag="execution_report"):
     """What became of one effect, by the id the desk gave it. May come late, and more than once."""
 
     client_id: str
-    fate: Fate
+    order_outcome: OrderOutcome
 
 
-class FeedState(Struct, frozen=True, kw_only=True, tag="feed_state"):
+class ConnectionState(Struct, frozen=True, kw_only=True, tag="connection_state"):
     """The line to the broker, or to one symbol of it, went down or came back; `symbol` is empty for the whole."""
 
-    up: bool
+    is_connected: bool
     why: str = ""
     symbol: str = ""
 
@@ -199,7 +199,7 @@ class SettingsChanged(Struct, frozen=True, kw_only=True, tag="settings_changed")
     """(key, old value, new value), values as written in TOML."""
 
 
-class CommandGiven(Struct, frozen=True, kw_only=True, tag="command"):
+class CommandReceived(Struct, frozen=True, kw_only=True, tag="command"):
     """The operator's word, with who gave it."""
 
     command_id: str
@@ -211,7 +211,7 @@ class TimerFired(Struct, frozen=True, kw_only=True, tag="timer"):
     """Not earlier than the desk asked for with `Desk.wake_at`."""
 
 
-class EngineTrouble(Struct, frozen=True, kw_only=True, tag="engine_trouble"):
+class EngineFault(Struct, frozen=True, kw_only=True, tag="engine_fault"):
     """The shell's own health changed in a way that concerns trading: journal not writable, task looping, law broken before."""
 
     kind: Literal["journal", "degraded", "account_changed", "law_broken", "clock", "terminal"]
@@ -224,49 +224,49 @@ Input = (
     | Restored
     | History
     | Instruments
-    | BrokerClock
+    | ServerClockRule
     | AccountRead
-    | Book
-    | DealSeen
+    | BrokerBook
+    | NewDeal
     | BarClosed
-    | BarAbsent
+    | BarMissing
     | Quote
     | Signal
     | NoSignal
     | Calendar
-    | Report
-    | FeedState
+    | ExecutionReport
+    | ConnectionState
     | SettingsChanged
-    | CommandGiven
+    | CommandReceived
     | TimerFired
-    | EngineTrouble
+    | EngineFault
 )
 
 INSTANT_ORDER: tuple[type, ...] = (
     Started,
     Restored,
-    BrokerClock,
+    ServerClockRule,
     Instruments,
     History,
     SettingsChanged,
-    EngineTrouble,
-    Report,
-    DealSeen,
+    EngineFault,
+    ExecutionReport,
+    NewDeal,
     AccountRead,
-    Book,
-    FeedState,
+    BrokerBook,
+    ConnectionState,
     Calendar,
     Quote,
     TimerFired,
     BarClosed,
-    BarAbsent,
+    BarMissing,
     Signal,
     NoSignal,
-    CommandGiven,
+    CommandReceived,
 )
 
 
-class Stamped(Struct, frozen=True, kw_only=True):
+class SequencedInput(Struct, frozen=True, kw_only=True):
     """An input with its place: `seq` has no gaps and orders the tape; `at_utc_ns` is market time and never goes back."""
 
     seq: int

@@ -2,7 +2,8 @@
 
 Why: sizing, floating profit, the simulated ledger and the audit must agree to the cent, so each formula stands here alone.
 Promises: a rate that is not known gives None, never 1 and never 0; results are rounded to the account currency's smallest unit.
-Does not: know how a broker writes its symbols. `Rates` is asked for plain pair names ("EURUSD"); suffixes are its own affair.
+Does not: know how a broker writes its symbols. `QuoteLookup` is asked for plain pair names ("EURUSD"); suffixes are its own
+affair.
 Rules: MetaTrader 5 platform manual ("Profit calculation", "Margin calculation: retail Forex"). FX profit rounds each leg to the
 profit currency; "by deal" converts at the ask when a buy is closed and at the bid when a sell is; all else at the worse rate.
 
@@ -17,7 +18,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.market_data import Instrument, Side
 from quarterdeck.core.model.units import Lots, Money, Price
 
 ConversionRule = Literal["by_deal", "by_market"]
@@ -36,7 +37,7 @@ _FLOAT_NOISE = 1e-6
 _HALF = 0.5 + _FLOAT_NOISE
 
 
-class Rates(Protocol):
+class QuoteLookup(Protocol):
     """Where current quotes come from."""
 
     def bid_ask(self, symbol: str) -> tuple[float, float] | None:
@@ -74,7 +75,7 @@ class Conversion(Struct, frozen=True, kw_only=True):
         """Plain names of the pairs whose quotes are needed."""
         return tuple(pair for pair, _ in self.legs)
 
-    def rate(self, rates: Rates, *, ask: bool) -> float | None:
+    def rate(self, rates: QuoteLookup, *, ask: bool) -> float | None:
         """Units of `to_currency` for one of `from_currency`, at each step's ask or bid; None while a quote is missing."""
         total = 1.0
         for pair, reverse in self.legs:
@@ -115,7 +116,7 @@ def _one_leg(from_ccy: str, to_ccy: str, exists: Callable[[str], bool]) -> tuple
 def conversion_rate(
     from_ccy: str,
     to_ccy: str,
-    rates: Rates,
+    rates: QuoteLookup,
     *,
     side: Side,
     own: str | None = None,
@@ -133,7 +134,7 @@ def conversion_rate(
 
 
 def _profit_rate(
-    path: Conversion | None, rates: Rates, side: Side, own: str, own_price: Price | None, by_deal: bool, positive: bool
+    path: Conversion | None, rates: QuoteLookup, side: Side, own: str, own_price: Price | None, by_deal: bool, positive: bool
 ) -> float | None:
     if path is None:
         return None
@@ -147,7 +148,7 @@ def _profit_rate(
     return path.rate(rates, ask=not positive)
 
 
-def _quoted_by(rates: Rates) -> Callable[[str], bool]:
+def _quoted_by(rates: QuoteLookup) -> Callable[[str], bool]:
     return lambda pair: rates.bid_ask(pair) is not None
 
 
@@ -159,16 +160,16 @@ class Valuer(Struct, frozen=True, kw_only=True):
     account_digits: int
     profit_path: Conversion | None
     margin_path: Conversion | None
-    own: str
+    pair_name: str
     """Plain name of the instrument as a pair, so that its own price can convert; empty where it is no FX symbol."""
     profit_digits: int
     by_deal: bool
     per_leg: bool
     pairs: tuple[str, ...]
     """Plain names of the pairs whose quotes value this instrument, without doubles."""
-    alone: bool
+    own_price_only: bool
     """Whether a result hangs on the instrument's own price only, and is the better the better that is."""
-    margin_alone: bool
+    margin_own_price_only: bool
     """Whether a margin hangs on prices of its own instrument only, so that it stands while a position does."""
 
     @classmethod
@@ -200,13 +201,13 @@ class Valuer(Struct, frozen=True, kw_only=True):
             account_digits=currency_digits(account_currency) if account_digits is None else account_digits,
             profit_path=profit_path,
             margin_path=margin_path,
-            own=own,
+            pair_name=own,
             profit_digits=currency_digits(instrument.profit_currency),
             by_deal=by_deal,
             per_leg=is_fx,
             pairs=tuple(dict.fromkeys(pair for path in paths for pair in path.pairs)),
-            alone=legs is not None and (not legs or (by_deal and len(legs) == 1 and legs[0][0] == own)),
-            margin_alone=not margin_legs or (len(margin_legs) == 1 and margin_legs[0][0] == own),
+            own_price_only=legs is not None and (not legs or (by_deal and len(legs) == 1 and legs[0][0] == own)),
+            margin_own_price_only=not margin_legs or (len(margin_legs) == 1 and margin_legs[0][0] == own),
         )
 
     @property
@@ -214,7 +215,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
         """Whether the account's currency can be reached from both profit and margin currency."""
         return self.profit_path is not None and self.margin_path is not None
 
-    def profit_money(self, side: Side, lots: Lots, open_price: Price, close_price: Price, rates: Rates) -> Money | None:
+    def profit_money(self, side: Side, lots: Lots, open_price: Price, close_price: Price, rates: QuoteLookup) -> Money | None:
         """Profit in account currency at `close_price` (bid for a buy, ask for a sell); None while a quote is missing.
 
         FX rounds each leg to the profit currency, everything else the difference.
@@ -230,10 +231,10 @@ class Valuer(Struct, frozen=True, kw_only=True):
         path = self.profit_path
         if path is not None and not path.legs:
             return round_half_away(amount, self.account_digits)
-        rate = _profit_rate(path, rates, side, self.own, close_price, self.by_deal, amount >= 0.0)
+        rate = _profit_rate(path, rates, side, self.pair_name, close_price, self.by_deal, amount >= 0.0)
         return None if rate is None else round_half_away(amount * rate, self.account_digits)
 
-    def margin_money(self, side: Side, lots: Lots, price: Price, leverage: float, rates: Rates) -> Money | None:
+    def margin_money(self, side: Side, lots: Lots, price: Price, leverage: float, rates: QuoteLookup) -> Money | None:
         """Margin of a lone position opened at `price`, account currency, margin rate 1; None while a quote is missing."""
         amount = _margin_amount(self.instrument, lots, price, leverage, self.instrument.contract_size)
         rate = self._margin_rate(side, price, rates)
@@ -244,7 +245,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
         buys: tuple[Lots, Price],
         sells: tuple[Lots, Price],
         leverage: float,
-        rates: Rates,
+        rates: QuoteLookup,
         *,
         margin_rates: tuple[float, float] = (1.0, 1.0),
     ) -> Money | None:
@@ -272,7 +273,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
         mean_rate = (at_ask + at_bid) / 2.0 * (margin_rates[0] + margin_rates[1]) / 2.0
         return total + round_half_away(covered_part * mean_rate, self.account_digits)
 
-    def swap_money(self, side: Side, lots: Lots, nights: int, price: Price, rates: Rates) -> Money | None:
+    def swap_money(self, side: Side, lots: Lots, nights: int, price: Price, rates: QuoteLookup) -> Money | None:
         """Swap of `nights` rollovers (3 on the triple day) at `price`, account currency; None when mode or rate is unknown."""
         spec = self.instrument
         per_lot = spec.swap_long if side is Side.BUY else spec.swap_short
@@ -289,26 +290,26 @@ class Valuer(Struct, frozen=True, kw_only=True):
             amount, path = lots * per_lot * nights, self.margin_path
         else:
             return None
-        rate = _profit_rate(path, rates, side, self.own, price, self.by_deal, amount >= 0.0)
+        rate = _profit_rate(path, rates, side, self.pair_name, price, self.by_deal, amount >= 0.0)
         return None if rate is None else round_half_away(amount * rate, self.account_digits)
 
-    def tick_value_money(self, rates: Rates, *, result: Literal["profit", "loss"]) -> Money | None:
+    def tick_value_money(self, rates: QuoteLookup, *, result: Literal["profit", "loss"]) -> Money | None:
         """Worth of one tick for one lot, account currency, not rounded: at the bid for a profit, at the ask for a loss."""
         spec = self.instrument
         rate = None if self.profit_path is None else self.profit_path.rate(rates, ask=result == "loss")
         return None if rate is None else spec.contract_size * (spec.tick_size or spec.point) * rate
 
-    def notional_money(self, lots: Lots, price: Price, rates: Rates) -> Money | None:
+    def notional_money(self, lots: Lots, price: Price, rates: QuoteLookup) -> Money | None:
         """What `lots` are worth at `price`, account currency, at the dearer rate, not rounded; None while a quote is missing."""
-        rate = _rate_at(self.profit_path, rates, self.own, price, ask=True)
+        rate = _rate_at(self.profit_path, rates, self.pair_name, price, ask=True)
         return None if rate is None else lots * self.instrument.contract_size * price * rate
 
-    def _margin_rate(self, side: Side, price: Price, rates: Rates) -> float | None:
+    def _margin_rate(self, side: Side, price: Price, rates: QuoteLookup) -> float | None:
         single = self.margin_path is not None and len(self.margin_path.legs) == 1
-        return _rate_at(self.margin_path, rates, self.own, price, ask=side is Side.BUY or not single)
+        return _rate_at(self.margin_path, rates, self.pair_name, price, ask=side is Side.BUY or not single)
 
 
-def _rate_at(path: Conversion | None, rates: Rates, own: str, own_price: Price, *, ask: bool) -> float | None:
+def _rate_at(path: Conversion | None, rates: QuoteLookup, own: str, own_price: Price, *, ask: bool) -> float | None:
     if path is None:
         return None
     if len(path.legs) == 1 and path.legs[0][0] == own and own_price:
@@ -340,7 +341,7 @@ def profit_money(
     open_price: Price,
     close_price: Price,
     account_currency: str,
-    rates: Rates,
+    rates: QuoteLookup,
     *,
     rule: ConversionRule = "by_deal",
 ) -> Money | None:
@@ -350,7 +351,7 @@ def profit_money(
 
 
 def margin_money(
-    instrument: Instrument, side: Side, lots: Lots, price: Price, leverage: float, account_currency: str, rates: Rates
+    instrument: Instrument, side: Side, lots: Lots, price: Price, leverage: float, account_currency: str, rates: QuoteLookup
 ) -> Money | None:
     """Margin in account currency, rounded, of a lone position opened at `price`; None when no pair converts it."""
     valuer = Valuer.of(instrument, account_currency, _quoted_by(rates))
@@ -364,7 +365,7 @@ def swap_money(
     nights: int,
     price: Price,
     account_currency: str,
-    rates: Rates,
+    rates: QuoteLookup,
     *,
     rule: ConversionRule = "by_deal",
 ) -> Money | None:
@@ -374,7 +375,7 @@ def swap_money(
 
 
 def tick_value_money(
-    instrument: Instrument, account_currency: str, rates: Rates, *, result: Literal["profit", "loss"]
+    instrument: Instrument, account_currency: str, rates: QuoteLookup, *, result: Literal["profit", "loss"]
 ) -> Money | None:
     """Account currency worth of one tick for one lot, not rounded; None when no pair converts it."""
     valuer = Valuer.of(instrument, account_currency, _quoted_by(rates))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import M15_NS, Price, UtcNs
 
 

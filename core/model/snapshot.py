@@ -10,13 +10,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from quarterdeck.core.model.book import Account, TradeMode
-from quarterdeck.core.model.inputs import News
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.broker_account import Account, TradeMode
+from quarterdeck.core.model.inputs import NewsEvent
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
-State = Literal["STARTING", "ACTIVE", "REDUCE_ONLY", "HALTED"]
+DisplayState = Literal["STARTING", "ACTIVE", "REDUCE_ONLY", "HALTED"]
 
 
 class ReasonView(Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class ReasonView(Struct, frozen=True, kw_only=True):
     state: Literal["REDUCE_ONLY", "HALTED"]
     since_utc_ns: UtcNs
     text: str
-    way_back: str
+    clears_when: str
 
 
 class PairView(Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class PairView(Struct, frozen=True, kw_only=True):
     session_open: bool = True
     stale: bool = False
     spread_pips: float | None = None
-    usual_spread_pips: float | None = None
+    typical_spread_pips: float | None = None
     atr_pips: float | None = None
     atr_percentile_pct: float | None = None
     regime: str = "unknown"
@@ -50,7 +50,7 @@ class PairView(Struct, frozen=True, kw_only=True):
     last_bar_utc_ns: UtcNs = 0
     verdict: str = ""
     """Outcome and reason of the last bar in short words, e.g. `refused: spread`."""
-    barred: str = ""
+    entries_blocked: str = ""
     """Why this pair alone takes no entries; empty when it does."""
 
 
@@ -78,7 +78,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     ours: bool
     lots: Lots
     open_price: Price
-    now_price: Price | None
+    current_price: Price | None
     stop_price: Price | None
     target_price: Price | None
     opened_utc_ns: UtcNs
@@ -89,7 +89,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     open_risk_money: Money | None
     peak_money: Money
     closing: bool
-    care: str
+    next_action: str
     """What care will do next, in words: `trail from 0.5R`, `age out 14:30`."""
     closable: bool = True
     blocked: str = ""
@@ -109,7 +109,7 @@ class OrderView(Struct, frozen=True, kw_only=True):
     side: Side | None
     lots: Lots
     sent_utc_ns: UtcNs
-    fate: Literal["in_flight", "accepted", "unknown"]
+    order_status: Literal["in_flight", "accepted", "unknown"]
 
 
 class LimitView(Struct, frozen=True, kw_only=True):
@@ -121,7 +121,7 @@ class LimitView(Struct, frozen=True, kw_only=True):
     unit: str
     tripped: bool = False
     since_utc_ns: UtcNs = 0
-    rearm: str = ""
+    resets_when: str = ""
 
 
 class CurrencyView(Struct, frozen=True, kw_only=True):
@@ -137,11 +137,11 @@ class RiskView(Struct, frozen=True, kw_only=True):
     open_money: Money | None
     reserved_money: Money
     cap_money: Money | None
-    book_risk_fraction: float | None
-    book_risk_cap_fraction: float
-    all_stops_money: Money | None
-    all_stops_cap_money: Money | None
-    all_stops_weekend_money: Money | None = None
+    correlated_risk_fraction: float | None
+    correlated_risk_cap_fraction: float
+    gap_risk_money: Money | None
+    gap_risk_cap_money: Money | None
+    weekend_gap_risk_money: Money | None = None
     """The same with the weekend's gap behind each stop: no gap of that size costs more, however near the stops are."""
     limits: tuple[LimitView, ...] = ()
     currencies: tuple[CurrencyView, ...] = ()
@@ -155,7 +155,7 @@ class FlattenView(Struct, frozen=True, kw_only=True):
     since_utc_ns: UtcNs
     done: bool
     text: str
-    left: tuple[str, ...] = ()
+    left_open: tuple[str, ...] = ()
 
 
 class DeskView(Struct, frozen=True, kw_only=True):
@@ -165,7 +165,7 @@ class DeskView(Struct, frozen=True, kw_only=True):
     seq: int
     mode: TradeMode
     account: Account | None
-    state: State
+    state: DisplayState
     reasons: tuple[ReasonView, ...]
     equity_money: Money | None
     balance_money: Money | None
@@ -179,20 +179,20 @@ class DeskView(Struct, frozen=True, kw_only=True):
     positions: tuple[PositionView, ...]
     orders: tuple[OrderView, ...]
     risk: RiskView
-    without_stop: int
-    unknown_fates: int
-    book_agrees: bool | None
+    positions_without_stop: int
+    unconfirmed_orders: int
+    positions_match: bool | None
     """Desk and broker hold the same; None while the broker's book is unknown."""
     oldest_quote_utc_ns: UtcNs
-    next_news: News | None
+    next_news: NewsEvent | None
     calendar_available: bool
     next_bar_utc_ns: UtcNs
     trades_today: int
     entries_today: int
     flatten: FlattenView | None = None
     pending_orders_ours: int = 0
-    foreign: int = 0
-    broker_offset_s: int = 0
+    external_count: int = 0
+    server_offset_s: int = 0
 
 
 class EngineHealth(Struct, frozen=True, kw_only=True):
@@ -203,8 +203,8 @@ class EngineHealth(Struct, frozen=True, kw_only=True):
     started_utc_ns: UtcNs
     wall_utc_ns: UtcNs
     ready: bool
-    feed_up: bool
-    feed_why: str = ""
+    connection_up: bool
+    connection_reason: str = ""
     broker_round_trip_ms: float | None = None
     journal_lag_ms: float = 0.0
     journal_writable: bool = True

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Money, UtcNs
 
-Rearm = Literal["day", "operator", "itself"]
+ResetRule = Literal["day", "operator", "itself"]
 """How a breaker comes back: at the day's start, by the operator's word, or when its figure is good again."""
 
 
@@ -25,7 +25,7 @@ class BreakerPolicy(Struct, frozen=True, kw_only=True):
 
     day_loss_max_fraction: float
     drawdown_max_fraction: float
-    losses_in_row_max: int
+    consecutive_losses_max: int
     scratch_r: float
     """Results nearer to zero than this neither break nor lengthen a run."""
     entries_per_day_max: int
@@ -34,14 +34,14 @@ class BreakerPolicy(Struct, frozen=True, kw_only=True):
     margin_level_min_pct: float
 
 
-class Trip(Struct, frozen=True, kw_only=True):
+class BreakerTrip(Struct, frozen=True, kw_only=True):
     """A breaker that has gone off, with the figure that did it."""
 
     name: Literal["day_loss", "drawdown", "losses_in_row", "entries"]
     since_utc_ns: UtcNs
     value: float
     threshold: float
-    rearm: Rearm
+    resets_by: ResetRule
 
 
 class BreakerState(Struct, frozen=True, kw_only=True):
@@ -51,9 +51,9 @@ class BreakerState(Struct, frozen=True, kw_only=True):
     day_base_money: Money = 0.0
     """The greater of balance and equity when the day began, moved by deposits and withdrawals since."""
     peak_money: Money = 0.0
-    losses_in_row: int = 0
+    consecutive_losses: int = 0
     entries_today: int = 0
-    trips: tuple[Trip, ...] = ()
+    trips: tuple[BreakerTrip, ...] = ()
 
     def day_loss_money(self, equity_money: Money) -> Money:
         """Loss since the day's base; negative is a gain."""
@@ -64,7 +64,7 @@ class BreakerState(Struct, frozen=True, kw_only=True):
         return max(1.0 - equity_money / self.peak_money, 0.0) if self.peak_money > 0.0 else 0.0
 
 
-class BreakerView(Struct, frozen=True, kw_only=True):
+class BreakerStatus(Struct, frozen=True, kw_only=True):
     """One breaker for a screen: its figure, its limit, and since when and how it comes back."""
 
     name: str
@@ -73,7 +73,7 @@ class BreakerView(Struct, frozen=True, kw_only=True):
     tripped: bool
     since_utc_ns: UtcNs
     """0 while it has not tripped."""
-    rearm: Rearm
+    rearm: ResetRule
     distance: float
     """How much more it takes, in the figure's own unit; 0 or less when it is reached."""
 
@@ -87,13 +87,13 @@ def begin_day(state: BreakerState, *, day_started_utc_ns: UtcNs, balance_money: 
         day_started_utc_ns=day_started_utc_ns,
         day_base_money=max(balance_money, equity_money),
         peak_money=max(state.peak_money, equity_money),
-        losses_in_row=0,
+        consecutive_losses=0,
         entries_today=0,
-        trips=tuple(trip for trip in state.trips if trip.rearm != "day"),
+        trips=tuple(trip for trip in state.trips if trip.resets_by != "day"),
     )
 
 
-def transferred(state: BreakerState, amount_money: Money) -> BreakerState:
+def shift_bases(state: BreakerState, amount_money: Money) -> BreakerState:
     """A deposit, withdrawal or credit: base and peak move by its amount, so that it is no result."""
     return replace(
         state, day_base_money=state.day_base_money + amount_money, peak_money=max(state.peak_money + amount_money, 0.0)
@@ -104,28 +104,28 @@ def trade_closed(state: BreakerState, *, result_r: float, scratch_r: float) -> B
     """Lengthen or break the run of losses."""
     if abs(result_r) < scratch_r:
         return state
-    return replace(state, losses_in_row=state.losses_in_row + 1 if result_r < 0.0 else 0)
+    return replace(state, consecutive_losses=state.consecutive_losses + 1 if result_r < 0.0 else 0)
 
 
-def entered(state: BreakerState) -> BreakerState:
+def count_entry(state: BreakerState) -> BreakerState:
     """Count an entry of the day."""
     return replace(state, entries_today=state.entries_today + 1)
 
 
-def rearm_drawdown(state: BreakerState, *, equity_money: Money) -> BreakerState:
+def reset_drawdown_peak(state: BreakerState, *, equity_money: Money) -> BreakerState:
     """The operator accepts the drawdown: the peak starts again from this equity."""
     return replace(state, peak_money=max(equity_money, 0.0), trips=tuple(trip for trip in state.trips if trip.name != "drawdown"))
 
 
-def judge(
+def check_breakers(
     state: BreakerState, policy: BreakerPolicy, *, at_utc_ns: UtcNs, equity_money: Money
-) -> tuple[BreakerState, tuple[Trip, ...]]:
+) -> tuple[BreakerState, tuple[BreakerTrip, ...]]:
     """Raise the peak, trip what is reached, and return the new state with the trips that are new."""
     if equity_money > state.peak_money:
         state = replace(state, peak_money=equity_money)
     standing = tuple(trip.name for trip in state.trips)
     new = tuple(
-        Trip(name=name, since_utc_ns=at_utc_ns, value=value, threshold=threshold, rearm=rearm)
+        BreakerTrip(name=name, since_utc_ns=at_utc_ns, value=value, threshold=threshold, resets_by=rearm)
         for name, value, threshold, rearm in _figures(state, policy, equity_money)
         if name not in standing and _reached(value, threshold)
     )
@@ -134,13 +134,13 @@ def judge(
 
 def _figures(
     state: BreakerState, policy: BreakerPolicy, equity_money: Money
-) -> tuple[tuple[Literal["day_loss", "drawdown", "losses_in_row", "entries"], float, float, Rearm], ...]:
+) -> tuple[tuple[Literal["day_loss", "drawdown", "losses_in_row", "entries"], float, float, ResetRule], ...]:
     base = state.day_base_money
     day_loss = state.day_loss_money(equity_money) / base if base > 0.0 else 0.0
     return (
         ("day_loss", day_loss, policy.day_loss_max_fraction, "day"),
         ("drawdown", state.drawdown_fraction(equity_money), policy.drawdown_max_fraction, "operator"),
-        ("losses_in_row", float(state.losses_in_row), float(policy.losses_in_row_max), "day"),
+        ("losses_in_row", float(state.consecutive_losses), float(policy.consecutive_losses_max), "day"),
         ("entries", float(state.entries_today), float(policy.entries_per_day_max), "day"),
     )
 
@@ -184,7 +184,7 @@ def counted_check(name: str, count: int, most: int) -> Check:
     return Check(name, float(count + 1), float(most), count < most)
 
 
-def _comes_back(rearm: Rearm) -> str:
+def _comes_back(rearm: ResetRule) -> str:
     if rearm == "day":
         return "comes back at the day's start"
     return "comes back by the operator's word" if rearm == "operator" else "comes back by itself"
@@ -192,14 +192,14 @@ def _comes_back(rearm: Rearm) -> str:
 
 def breaker_views(
     state: BreakerState, policy: BreakerPolicy, *, equity_money: Money, positions: int, margin_level_pct: float | None
-) -> tuple[BreakerView, ...]:
+) -> tuple[BreakerStatus, ...]:
     """All breakers with their distance, for screens and `status`."""
     tripped = {trip.name: trip for trip in state.trips}
     views = []
     for name, value, threshold, rearm in _figures(state, policy, equity_money):
         trip = tripped.get(name)
         views.append(
-            BreakerView(
+            BreakerStatus(
                 name=name,
                 value=value,
                 threshold=threshold,
@@ -217,8 +217,8 @@ def breaker_views(
     return tuple(views)
 
 
-def _by_itself(name: str, value: float, threshold: float, distance: float) -> BreakerView:
+def _by_itself(name: str, value: float, threshold: float, distance: float) -> BreakerStatus:
     tripped = distance < 0.0 if name == "margin_level" else distance <= 0.0
-    return BreakerView(
+    return BreakerStatus(
         name=name, value=value, threshold=threshold, tripped=tripped, since_utc_ns=0, rearm="itself", distance=distance
     )

@@ -20,7 +20,7 @@ from quarterdeck.core.model.candles import FloatArray, IntArray
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Money
 
-Policy = Literal["skip", "shrink", "hedge"]
+OverLimitPolicy = Literal["skip", "shrink", "hedge"]
 _HALVINGS = 40
 _ROOM_X = 2
 """Arrays of hours are made so many times as long as they need to be, so that they can grow."""
@@ -28,7 +28,7 @@ _STILL = 1e-24
 """A variance of log returns under this is a price that did not move."""
 
 
-class Closes:
+class CloseSeries:
     """Closed H1 bars of one symbol, oldest first, and what their newest returns come to once somebody asked."""
 
     __slots__ = ("_newest", "log_price", "open_utc_ns")
@@ -37,16 +37,16 @@ class Closes:
         """Opens, and logarithms of closes; both are taken as they are and must not change any more."""
         self.open_utc_ns = open_utc_ns
         self.log_price = log_price
-        self._newest: tuple[int, Moves] | None = None
+        self._newest: tuple[int, LogReturns] | None = None
 
-    def newest(self, bars: int) -> Moves:
+    def newest(self, bars: int) -> LogReturns:
         """The newest `bars` returns."""
         if self._newest is None or self._newest[0] != bars:
-            self._newest = (bars, moves(self.log_price[-bars - 1 :]))
+            self._newest = (bars, log_returns(self.log_price[-bars - 1 :]))
         return self._newest[1]
 
 
-class ClosesKept:
+class CloseSeriesCache:
     """Hours that grow at their end and are forgotten at their beginning, as arrays: only what is new is taken over.
 
     Why: hundreds of numbers that lie apart in memory, and their logarithms, cost more than all that is worked out of them. What
@@ -63,16 +63,16 @@ class ClosesKept:
         self._logs: FloatArray = np.empty(0, dtype=np.float64)
         self._begin = 0
         """Where the hours begin in the arrays, which have room behind them."""
-        self._first: Closes | None = None
+        self._first: CloseSeries | None = None
 
-    def first(self, count: int, open_utc_ns: list[int], close_price: list[float]) -> Closes:
+    def first(self, count: int, open_utc_ns: list[int], close_price: list[float]) -> CloseSeries:
         """The first `count` of these hours; the same object while they are the same, good until other hours are asked for."""
         if self._open_utc_ns != open_utc_ns or self._close_price != close_price:
             self._follow(open_utc_ns, close_price)
         found = self._first
         if found is None or len(found.open_utc_ns) != count:
             begin, end = self._begin, self._begin + count
-            found = self._first = Closes(self._opens[begin:end], self._logs[begin:end])
+            found = self._first = CloseSeries(self._opens[begin:end], self._logs[begin:end])
         return found
 
     def _follow(self, open_utc_ns: list[int], close_price: list[float]) -> None:
@@ -99,14 +99,14 @@ class ClosesKept:
             self._opens, self._logs, self._begin = opens, logs, 0
 
 
-class Moves(Struct, frozen=True):
+class LogReturns(Struct, frozen=True):
     """Log returns around their mean, and the sum of their squares."""
 
     around_mean: FloatArray
     squares: float
 
 
-class Link(Struct, frozen=True, kw_only=True):
+class CorrelationPair(Struct, frozen=True, kw_only=True):
     """How two symbols move together. `value` is None where that is not known: then the worse direction counts."""
 
     value: float | None
@@ -114,13 +114,13 @@ class Link(Struct, frozen=True, kw_only=True):
     """Common returns it rests on."""
 
 
-class Matrix(Struct, frozen=True):
+class CorrelationMatrix(Struct, frozen=True):
     """Correlations between the symbols named, row by row."""
 
     symbols: tuple[str, ...]
-    rows: tuple[tuple[Link, ...], ...]
+    rows: tuple[tuple[CorrelationPair, ...], ...]
 
-    def link(self, first: str, second: str) -> Link:
+    def link(self, first: str, second: str) -> CorrelationPair:
         """The entry for two symbols.
 
         Raises:
@@ -129,29 +129,29 @@ class Matrix(Struct, frozen=True):
         return self.rows[self.symbols.index(first)][self.symbols.index(second)]
 
 
-def moves(log_price: FloatArray) -> Moves:
+def log_returns(log_price: FloatArray) -> LogReturns:
     """The returns from each close to the next."""
     returns = log_price[1:] - log_price[:-1]
     if len(returns):
         returns = returns - _sum(returns) / len(returns)
-    return Moves(returns, _sum(returns * returns))
+    return LogReturns(returns, _sum(returns * returns))
 
 
-def _common_moves(first: Closes, second: Closes, bars: int) -> tuple[Moves, Moves]:
+def _common_moves(first: CloseSeries, second: CloseSeries, bars: int) -> tuple[LogReturns, LogReturns]:
     """Of both between the closed bars they have in common, the newest `bars` of them."""
     most = bars + 1
     if first.open_utc_ns[-most:].tobytes() == second.open_utc_ns[-most:].tobytes():
         return first.newest(bars), second.newest(bars)
     # an hour is missing in one of them: what they have in common
     _, at_first, at_second = np.intersect1d(first.open_utc_ns, second.open_utc_ns, assume_unique=True, return_indices=True)
-    return moves(first.log_price[at_first[-most:]]), moves(second.log_price[at_second[-most:]])
+    return log_returns(first.log_price[at_first[-most:]]), log_returns(second.log_price[at_second[-most:]])
 
 
 def _sum(column: FloatArray) -> float:
     return float(np.add.reduce(column))  # what `sum` and `mean` do, without their ways to get there
 
 
-def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_currency: bool) -> Link:
+def correlate(first: CloseSeries, second: CloseSeries, *, bars: int, bars_min: int, share_currency: bool) -> CorrelationPair:
     """Correlation over at most `bars` common returns; under `bars_min`: unknown if they share a currency, else 0."""
     one, other = _common_moves(first, second, bars)
     count = len(one.around_mean)
@@ -159,19 +159,24 @@ def correlate(first: Closes, second: Closes, *, bars: int, bars_min: int, share_
         spread = one.squares * other.squares
         if spread > _STILL * count * count:
             together = _sum(one.around_mean * other.around_mean)
-            return Link(value=max(-1.0, min(1.0, together / math.sqrt(spread))), returns=count)
+            return CorrelationPair(value=max(-1.0, min(1.0, together / math.sqrt(spread))), returns=count)
     return _too_few(count, share_currency=share_currency)
 
 
-def _too_few(returns: int, *, share_currency: bool) -> Link:
-    return Link(value=None if share_currency else 0.0, returns=returns)
+def _too_few(returns: int, *, share_currency: bool) -> CorrelationPair:
+    return CorrelationPair(value=None if share_currency else 0.0, returns=returns)
 
 
 def matrix(
-    closes: Mapping[str, Closes], currencies: Mapping[str, tuple[str, str]], symbols: Sequence[str], *, bars: int, bars_min: int
-) -> Matrix:
+    closes: Mapping[str, CloseSeries],
+    currencies: Mapping[str, tuple[str, str]],
+    symbols: Sequence[str],
+    *,
+    bars: int,
+    bars_min: int,
+) -> CorrelationMatrix:
     """Correlations between `symbols`; one without closes is treated as one with too few. `currencies` gives (base, profit)."""
-    rows = [[Link(value=1.0, returns=0)] * len(symbols) for _ in symbols]
+    rows = [[CorrelationPair(value=1.0, returns=0)] * len(symbols) for _ in symbols]
     for i, first in enumerate(symbols):
         for j in range(i + 1, len(symbols)):
             second = symbols[j]
@@ -183,10 +188,10 @@ def matrix(
             else:
                 link = correlate(one, other, bars=bars, bars_min=bars_min, share_currency=shared)
             rows[i][j] = rows[j][i] = link
-    return Matrix(tuple(symbols), tuple([tuple(row) for row in rows]))
+    return CorrelationMatrix(tuple(symbols), tuple([tuple(row) for row in rows]))
 
 
-def book_risk_money(risks: Sequence[tuple[str, Money]], links: Matrix, *, offset_max_fraction: float) -> Money:
+def book_risk_money(risks: Sequence[tuple[str, Money]], links: CorrelationMatrix, *, offset_max_fraction: float) -> Money:
     """Correlated risk of signed risks (symbol, money; a sell negative); offsets lower it by at most `offset_max_fraction`."""
     total, without_offsets = 0.0, 0.0
     for i, (first, one) in enumerate(risks):
@@ -201,7 +206,7 @@ def book_risk_money(risks: Sequence[tuple[str, Money]], links: Matrix, *, offset
     return max(math.sqrt(max(total, 0.0)), floor)
 
 
-class BookVerdict(Struct, frozen=True, kw_only=True):
+class CorrelationVerdict(Struct, frozen=True, kw_only=True):
     """What the policy makes of a candidate: all of it (1.0), a part, or none (0.0), and the step that says why."""
 
     take_fraction: float
@@ -210,16 +215,16 @@ class BookVerdict(Struct, frozen=True, kw_only=True):
     check: Check
 
 
-def judge_book(
+def check_correlation(
     risks: Sequence[tuple[str, Money]],
     candidate: tuple[str, Money],
-    links: Matrix,
+    links: CorrelationMatrix,
     *,
     equity_money: Money,
     max_fraction: float,
     offset_max_fraction: float,
-    policy: Policy,
-) -> BookVerdict:
+    policy: OverLimitPolicy,
+) -> CorrelationVerdict:
     """Judge a candidate's signed risk against the book's. *hedge* lets pass what lowers book risk; *shrink* finds what fits."""
     limit = max(equity_money, 0.0) * max_fraction
 
@@ -238,7 +243,7 @@ def judge_book(
             take = 0.0
     value = with_part(take) if 0.0 < take < 1.0 else after
     check = Check("correlation", value, limit, take > 0.0, f"book {before:.2f} before{how}")
-    return BookVerdict(take_fraction=take, before_money=before, after_money=after, check=check)
+    return CorrelationVerdict(take_fraction=take, before_money=before, after_money=after, check=check)
 
 
 def _largest_part(with_part: Callable[[float], Money], limit: Money) -> float:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from quarterdeck.core.model.market import Instrument, Side
-from quarterdeck.core.model.money import Rates, Valuer
+from quarterdeck.core.model.market_data import Instrument, Side
+from quarterdeck.core.model.money import QuoteLookup, Valuer
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Lots, Money, Price
-from quarterdeck.core.risk.sizing import Cap
+from quarterdeck.core.risk.sizing import VolumeCap
 
 
 class ExposurePolicy(Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Notional(Struct, frozen=True, kw_only=True):
     money: Money
 
 
-class Exposure(Struct, frozen=True, kw_only=True):
+class BookExposure(Struct, frozen=True, kw_only=True):
     """What the whole book is worth: in all, and net per currency (positive: held, negative: owed), by currency name."""
 
     total_money: Money
@@ -49,7 +49,7 @@ class Exposure(Struct, frozen=True, kw_only=True):
         return 0.0
 
 
-def notional(valuer: Valuer, side: Side, lots: Lots, price: Price, rates: Rates) -> Notional | None:
+def notional(valuer: Valuer, side: Side, lots: Lots, price: Price, rates: QuoteLookup) -> Notional | None:
     """Worth of a position at `price`; None while a rate is missing."""
     money = valuer.notional_money(lots, price, rates)
     if money is None:
@@ -58,25 +58,25 @@ def notional(valuer: Valuer, side: Side, lots: Lots, price: Price, rates: Rates)
     return Notional(base_currency=spec.base_currency, profit_currency=spec.profit_currency, side=side, money=money)
 
 
-def exposure(book: Sequence[Notional]) -> Exposure:
+def exposure(book: Sequence[Notional]) -> BookExposure:
     """Add a book up: total without sign, currencies with it."""
     total, net = 0.0, dict[str, float]()
     for held in book:
         total += held.money
         net[held.base_currency] = net.get(held.base_currency, 0.0) + held.side * held.money
         net[held.profit_currency] = net.get(held.profit_currency, 0.0) - held.side * held.money
-    return Exposure(total_money=total, currencies=tuple(sorted(net.items())))
+    return BookExposure(total_money=total, currencies=tuple(sorted(net.items())))
 
 
 def exposure_caps(
-    book: Exposure,
+    book: BookExposure,
     instrument: Instrument,
     side: Side,
     *,
     notional_money_per_lot: Money,
     equity_money: Money,
     policy: ExposurePolicy,
-) -> tuple[Cap, ...]:
+) -> tuple[VolumeCap, ...]:
     """Most lots that a candidate may have under each of the three limits, for `sizing.size`; never below zero."""
     equity, per_lot, total = max(equity_money, 0.0), notional_money_per_lot, book.total_money
     alone, in_all = policy.position_max_x_equity * equity, policy.total_max_x_equity * equity - total
@@ -84,14 +84,16 @@ def exposure_caps(
     net_base, net_profit = book.net(base), book.net(profit)
     bought, paid = legs * equity - side * net_base, legs * equity + side * net_profit
     return (
-        Cap("leverage_position", max(alone, 0.0) / per_lot, f"{policy.position_max_x_equity:g} x equity"),
-        Cap(f"leverage_{base}", max(bought, 0.0) / per_lot, f"{base} net {net_base:.0f}, limit {legs:g} x equity"),
-        Cap(f"leverage_{profit}", max(paid, 0.0) / per_lot, f"{profit} net {net_profit:.0f}, limit {legs:g} x equity"),
-        Cap("leverage_total", max(in_all, 0.0) / per_lot, f"held {total:.0f}, limit {policy.total_max_x_equity:g} x equity"),
+        VolumeCap("leverage_position", max(alone, 0.0) / per_lot, f"{policy.position_max_x_equity:g} x equity"),
+        VolumeCap(f"leverage_{base}", max(bought, 0.0) / per_lot, f"{base} net {net_base:.0f}, limit {legs:g} x equity"),
+        VolumeCap(f"leverage_{profit}", max(paid, 0.0) / per_lot, f"{profit} net {net_profit:.0f}, limit {legs:g} x equity"),
+        VolumeCap(
+            "leverage_total", max(in_all, 0.0) / per_lot, f"held {total:.0f}, limit {policy.total_max_x_equity:g} x equity"
+        ),
     )
 
 
-def exposure_checks(book: Exposure, *, equity_money: Money, policy: ExposurePolicy) -> tuple[Check, ...]:
+def exposure_checks(book: BookExposure, *, equity_money: Money, policy: ExposurePolicy) -> tuple[Check, ...]:
     """The book as it stands against its limits, as multiples of equity, for screens; equity at or below zero fails all."""
     if equity_money <= 0.0:
         return (Check("leverage_total", None, policy.total_max_x_equity, False, "no equity"),)

@@ -177,7 +177,7 @@ def _note(risk_fraction: float, source: str, trades: int) -> str:
     return f"{risk_fraction:.3%} ({source}, {trades} trades)"
 
 
-class KellyKept:
+class KellyCache:
     """Kelly's answer for the results last asked about; the same results under the same policy are not worked out again."""
 
     __slots__ = ("_answer", "_policy", "_recent")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from quarterdeck.core.model.market import Instrument, Side
-from quarterdeck.core.model.money import Rates, Valuer
+from quarterdeck.core.model.market_data import Instrument, Side
+from quarterdeck.core.model.money import QuoteLookup, Valuer
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Lots, Money, Pips, Price, PriceDistance
-from quarterdeck.core.risk.grid import price_away
+from quarterdeck.core.risk.rounding import stop_at_distance
 
 
 class SlippagePolicy(Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class SlippagePolicy(Struct, frozen=True, kw_only=True):
         return max(self.pips_min * instrument.pip, self.stop_fraction * max(stop_distance, 0.0))
 
 
-class Exposed(Struct, frozen=True, kw_only=True):
+class RiskPosition(Struct, frozen=True, kw_only=True):
     """A position, or an entry about to be one, as its risk is counted."""
 
     valuer: Valuer
@@ -46,10 +46,10 @@ class Exposed(Struct, frozen=True, kw_only=True):
 
 def assumed_stop(instrument: Instrument, side: Side, now_price: Price, atr_h1: PriceDistance, *, x_atr: float) -> Price:
     """Where the stop of a position without one is counted: `x_atr` times ATR(H1) from the price it could be closed at."""
-    return price_away(instrument, side, now_price, x_atr * atr_h1)
+    return stop_at_distance(instrument, side, now_price, x_atr * atr_h1)
 
 
-def open_risk_money(position: Exposed, rates: Rates, slippage: SlippagePolicy) -> Money | None:
+def open_risk_money(position: RiskPosition, rates: QuoteLookup, slippage: SlippagePolicy) -> Money | None:
     """Open risk of one position; None while a rate is missing."""
     allowance = slippage.allowance(position.valuer.instrument, position.stop_distance)
     worst_price = position.stop_price - position.side * allowance
@@ -59,7 +59,7 @@ def open_risk_money(position: Exposed, rates: Rates, slippage: SlippagePolicy) -
     return max(min(now, 0.0) - at_stop + position.close_cost_money, 0.0)
 
 
-def gap_loss_money(position: Exposed, rates: Rates, *, gap_fraction: float) -> Money | None:
+def gap_loss_money(position: RiskPosition, rates: QuoteLookup, *, gap_fraction: float) -> Money | None:
     """What equity loses from now if the stop fills `gap_fraction` of price beyond itself; at least 0, None without a rate."""
     worst_price = position.stop_price * (1.0 - position.side * gap_fraction)
     now, at_gap = _result(position, position.now_price, rates), _result(position, worst_price, rates)
@@ -68,7 +68,7 @@ def gap_loss_money(position: Exposed, rates: Rates, *, gap_fraction: float) -> M
     return max(now - at_gap + position.close_cost_money, 0.0)
 
 
-def _result(position: Exposed, price: Price, rates: Rates) -> Money | None:
+def _result(position: RiskPosition, price: Price, rates: QuoteLookup) -> Money | None:
     return position.valuer.profit_money(position.side, position.lots, position.open_price, price, rates)
 
 

@@ -2,7 +2,7 @@
 
 Why: a wrong size is the one mistake that no stop repairs.
 Promises: the loss at the stop with commission, in the account's own smallest unit, is never above the money asked to be risked;
-lots lie on the volume grid; a stop is widened before sizing and never after; every step stands in `Sized.checks`.
+lots lie on the volume grid; a stop is widened before sizing and never after; every step stands in `SizingResult.checks`.
 Does not: know other positions (`open_risk`, `correlation`, `exposure` do) or turn bid prices into executable ones.
 Units: money in account currency, prices executable, shares as fractions.
 """
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from quarterdeck.core.model.market import Instrument, Side
-from quarterdeck.core.model.money import Rates, Valuer
+from quarterdeck.core.model.market_data import Instrument, Side
+from quarterdeck.core.model.money import QuoteLookup, Valuer
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Lots, Money, Price, PriceDistance
-from quarterdeck.core.risk.grid import floor_lots, grid_lots, price_away, steps_of
+from quarterdeck.core.risk.rounding import floor_lots, lots_of_steps, steps_of, stop_at_distance
 
 _CENT_NOISE = 1e-9
 
@@ -27,12 +27,12 @@ class SizingPolicy(Struct, frozen=True, kw_only=True):
     """Share of the smaller of balance and equity that one trade may lose."""
     stop_spread_min_x: float
     stop_atr_min_x: float
-    cost_stop_max_fraction: float
-    effective_warn_fraction: float
-    tick_value_gap_max_fraction: float
+    round_trip_cost_max_fraction: float
+    effective_risk_warn_fraction: float
+    tick_value_deviation_max_fraction: float
 
 
-class Candidate(Struct, frozen=True, kw_only=True):
+class SizingInput(Struct, frozen=True, kw_only=True):
     """What is to be sized: one instrument and side, at these quotes, with this stop."""
 
     instrument: Instrument
@@ -57,7 +57,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return self.ask if self.side is Side.BUY else self.bid
 
 
-class Cap(Struct, frozen=True):
+class VolumeCap(Struct, frozen=True):
     """A volume that something else than risk allows at most; the smallest one wins and says so."""
 
     name: str
@@ -65,7 +65,7 @@ class Cap(Struct, frozen=True):
     note: str = ""
 
 
-class Sized(Struct, frozen=True, kw_only=True):
+class SizingResult(Struct, frozen=True, kw_only=True):
     """The answer. `reason` is empty when `lots` may be traded, else the machine word of what refused."""
 
     lots: Lots
@@ -91,16 +91,16 @@ class Sized(Struct, frozen=True, kw_only=True):
         return self.risk_money / self.asked_risk_money if self.asked_risk_money > 0.0 else 0.0
 
 
-def size(
-    candidate: Candidate,
+def size_position(
+    candidate: SizingInput,
     policy: SizingPolicy,
     valuer: Valuer,
-    rates: Rates,
+    rates: QuoteLookup,
     *,
     balance_money: Money,
     equity_money: Money,
-    caps: tuple[Cap, ...] = (),
-) -> Sized:
+    caps: tuple[VolumeCap, ...] = (),
+) -> SizingResult:
     """Lots for `candidate` on an account of these figures; refusals come back as a reason, nothing is raised."""
     steps: list[Check] = []
     base = min(balance_money, equity_money)
@@ -111,10 +111,10 @@ def size(
     steps.append(Check("risk_asked", asked, None, asked > 0.0, f"{policy.risk_fraction:.3%} of it"))
     if asked <= 0.0:
         return _refused("equity", candidate, asked, steps)
-    steps.append(tick_value_check(candidate, policy.tick_value_gap_max_fraction))
+    steps.append(tick_value_check(candidate, policy.tick_value_deviation_max_fraction))
     if not steps[-1].passed:
         return _refused("tick_value", candidate, asked, steps)
-    stop_price, stop_checks = set_stop(candidate, policy)
+    stop_price, stop_checks = widen_stop(candidate, policy)
     steps += stop_checks
     if not stop_checks[-1].passed:
         return _refused("stop", candidate, asked, steps)
@@ -132,7 +132,7 @@ def size(
     )
 
 
-def tick_value_check(candidate: Candidate, gap_max_fraction: float) -> Check:
+def tick_value_check(candidate: SizingInput, gap_max_fraction: float) -> Check:
     """Whether the broker's tick value may be trusted: there, and near what its own contract gives."""
     seen, expected = candidate.tick_value_money, candidate.tick_value_expected_money
     if not seen > 0.0:
@@ -143,7 +143,7 @@ def tick_value_check(candidate: Candidate, gap_max_fraction: float) -> Check:
     return Check("tick_value", gap, gap_max_fraction, gap <= gap_max_fraction, f"broker {seen:.5g}, computed {expected:.5g}")
 
 
-def set_stop(candidate: Candidate, policy: SizingPolicy) -> tuple[Price, list[Check]]:
+def widen_stop(candidate: SizingInput, policy: SizingPolicy) -> tuple[Price, list[Check]]:
     """The executable stop, moved away to the farthest of its floors where it is nearer, with a check for each floor."""
     spec, entry = candidate.instrument, candidate.entry_price
     asked = (entry - candidate.stop_price) * candidate.side
@@ -161,7 +161,7 @@ def set_stop(candidate: Candidate, policy: SizingPolicy) -> tuple[Price, list[Ch
     farthest = max(broker, wide, wild)
     stop = candidate.stop_price
     if asked < farthest - noise:
-        stop = price_away(spec, candidate.side, entry, farthest)
+        stop = stop_at_distance(spec, candidate.side, entry, farthest)
     checks.append(Check("stop_distance", (entry - stop) * candidate.side, None, stop > 0.0, f"{entry} to {stop}"))
     return stop, checks
 
@@ -170,37 +170,37 @@ def _widened(asked: PriceDistance, floor: PriceDistance) -> str:
     return "" if asked >= floor else ": widened"
 
 
-def _loss_money(candidate: Candidate, valuer: Valuer, rates: Rates, lots: Lots, stop_price: Price) -> Money | None:
+def _loss_money(candidate: SizingInput, valuer: Valuer, rates: QuoteLookup, lots: Lots, stop_price: Price) -> Money | None:
     profit = valuer.profit_money(candidate.side, lots, candidate.entry_price, stop_price, rates)
     return None if profit is None else -profit
 
 
-def _cost_check(candidate: Candidate, policy: SizingPolicy, stop_price: Price, loss: Money) -> Check:
+def _cost_check(candidate: SizingInput, policy: SizingPolicy, stop_price: Price, loss: Money) -> Check:
     distance = (candidate.entry_price - stop_price) * candidate.side
     spread_share = (candidate.ask - candidate.bid) / distance
     share = spread_share + candidate.commission_money_per_lot / loss
     return Check(
         "cost",
         share,
-        policy.cost_stop_max_fraction,
-        share <= policy.cost_stop_max_fraction,
+        policy.round_trip_cost_max_fraction,
+        share <= policy.round_trip_cost_max_fraction,
         f"spread {spread_share:.1%} and commission {share - spread_share:.1%} of the stop distance",
     )
 
 
 def _sized(
-    candidate: Candidate,
+    candidate: SizingInput,
     policy: SizingPolicy,
     valuer: Valuer,
-    rates: Rates,
-    caps: tuple[Cap, ...],
+    rates: QuoteLookup,
+    caps: tuple[VolumeCap, ...],
     *,
     asked: Money,
     stop_price: Price,
     loss: Money,
     cost: float,
     steps: list[Check],
-) -> Sized:
+) -> SizingResult:
     spec, commission = candidate.instrument, candidate.commission_money_per_lot
     by_risk, risked = _lots_within(candidate, valuer, rates, asked, stop_price, loss + commission)
     steps.append(
@@ -231,10 +231,12 @@ def _sized(
     if lots != by_risk:
         risked = _loss_money(candidate, valuer, rates, lots, stop_price) or 0.0
     risk = risked + lots * commission
-    low = risk < policy.effective_warn_fraction * asked
+    low = risk < policy.effective_risk_warn_fraction * asked
     only = "only " if low else ""
-    steps.append(Check("effective_risk", risk / asked, policy.effective_warn_fraction, True, f"{only}{risk:.2f} of {asked:.2f}"))
-    return Sized(
+    steps.append(
+        Check("effective_risk", risk / asked, policy.effective_risk_warn_fraction, True, f"{only}{risk:.2f} of {asked:.2f}")
+    )
+    return SizingResult(
         lots=lots,
         reason="",
         entry_price=candidate.entry_price,
@@ -250,7 +252,7 @@ def _sized(
 
 
 def _lots_within(
-    candidate: Candidate, valuer: Valuer, rates: Rates, asked: Money, stop_price: Price, per_lot: Money
+    candidate: SizingInput, valuer: Valuer, rates: QuoteLookup, asked: Money, stop_price: Price, per_lot: Money
 ) -> tuple[Lots, Money]:
     """Start one step above the quotient and come down to the first volume whose loss, as the broker would book it, fits.
 
@@ -259,7 +261,7 @@ def _lots_within(
     spec = candidate.instrument
     steps = steps_of(spec, asked / per_lot) + 1
     while steps > 0:
-        lots = grid_lots(spec, steps)
+        lots = lots_of_steps(spec, steps)
         loss = _loss_money(candidate, valuer, rates, lots, stop_price)
         if loss is not None and loss + lots * candidate.commission_money_per_lot <= asked + _CENT_NOISE:
             fitting = floor_lots(spec, lots)
@@ -268,18 +270,18 @@ def _lots_within(
     return 0.0, 0.0
 
 
-def _broker_caps(candidate: Candidate) -> tuple[Cap, ...]:
+def _broker_caps(candidate: SizingInput) -> tuple[VolumeCap, ...]:
     spec = candidate.instrument
-    caps: tuple[Cap, ...] = (Cap("maximum_lots", spec.volume_max_lots),)
+    caps: tuple[VolumeCap, ...] = (VolumeCap("maximum_lots", spec.volume_max_lots),)
     if spec.volume_limit_lots > 0.0:
         room = spec.volume_limit_lots - candidate.direction_lots
-        caps += (Cap("limit_lots", room, f"limit {spec.volume_limit_lots:g}, taken {candidate.direction_lots:g}"),)
+        caps += (VolumeCap("limit_lots", room, f"limit {spec.volume_limit_lots:g}, taken {candidate.direction_lots:g}"),)
     return caps
 
 
 def _refused(
     reason: str,
-    candidate: Candidate,
+    candidate: SizingInput,
     asked: Money,
     steps: list[Check],
     *,
@@ -287,8 +289,8 @@ def _refused(
     loss: Money = 0.0,
     cost: float = 0.0,
     needed: Money = 0.0,
-) -> Sized:
-    return Sized(
+) -> SizingResult:
+    return SizingResult(
         lots=0.0,
         reason=reason,
         entry_price=candidate.entry_price,

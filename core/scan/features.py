@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from quarterdeck.core.model.candles import Candles, FloatArray
-from quarterdeck.core.scan.plan import ATR_BARS, Figures
-from quarterdeck.core.strategy.talib_light import atr
-from quarterdeck.core.strategy.windows import mean_true_range
+from quarterdeck.core.scan.plan import ATR_BARS, AtrFigures
+from quarterdeck.core.strategy.indicators import atr
+from quarterdeck.core.strategy.rolling import mean_true_range
 
 _RANKED_ROWS_MIN = 480
 """A week of quarter hours; under that a rank says nothing."""
@@ -36,6 +36,6 @@ def rank_pct(past: FloatArray) -> float:
     return 100.0 * int(np.count_nonzero(past <= past[-1])) / len(past)
 
 
-def measured(atr_m15_price: float, atr_h1_price: float, past: FloatArray) -> Figures:
+def atr_figures(atr_m15_price: float, atr_h1_price: float, past: FloatArray) -> AtrFigures:
     """The figures of one bar; `past` is ATR(M15)/price of the window that ends with it."""
     return atr_m15_price, 0.0 if math.isnan(atr_h1_price) else atr_h1_price, rank_pct(past)

@@ -12,30 +12,30 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.market_data import Instrument, Side
 from quarterdeck.core.model.signals import Features, NoSignal, Signal
 from quarterdeck.core.model.units import UtcNs
-from quarterdeck.core.settings.load import for_pair
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.strategy.foreign import Failed, attempted
+from quarterdeck.core.settings.settings_loader import for_pair
+from quarterdeck.core.strategy.guarded_call import CallFailure, call_guarded
+from quarterdeck.core.strategy.indicators import recursive_bars
 from quarterdeck.core.strategy.interface import Columns, Decision, Strategy
-from quarterdeck.core.strategy.load import LoadedStrategy
-from quarterdeck.core.strategy.talib_light import recursive_bars
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
 
 ATR_BARS = 14
 """What ATR means wherever the desk speaks of ATR(M15) or ATR(H1)."""
-Figures: TypeAlias = tuple[float, float, float]
+AtrFigures: TypeAlias = tuple[float, float, float]
 """ATR(M15) and ATR(H1) in price, and the rank of ATR(M15)/price in percent, of one bar."""
 STRATEGY_ERROR = "strategy error: "
 """How a `NoSignal` begins to say that the strategy raised something."""
-_NOTHING_MEASURED: Figures = (0.0, 0.0, 50.0)
+_NOTHING_MEASURED: AtrFigures = (0.0, 0.0, 50.0)
 _M15_A_WEEK = 480
 _DAYS_A_WEEK = 7
 _H1_ROWS_MIN = ATR_BARS + 2
 _QUARTERS = 4
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class ScanPlan(Struct, frozen=True, kw_only=True):
     """A strategy, and how much past one pair's scan takes."""
 
     loaded: LoadedStrategy
@@ -67,12 +67,12 @@ class Plan(Struct, frozen=True, kw_only=True):
         return max(self.m15_rows + self.percentile_rows, self.warmup_rows)
 
 
-def plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> Plan:
+def scan_plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> ScanPlan:
     """How one pair is scanned under the settings that hold for it."""
     loaded = loaded.of(symbol)
     h1_rows = max(loaded.strategy.warmup_h1_bars, _H1_ROWS_MIN)
     days = for_pair(settings, symbol).filters.atr_percentile_days
-    return Plan(
+    return ScanPlan(
         loaded=loaded,
         m15_rows=max(loaded.strategy.warmup_bars, recursive_bars(wilder=ATR_BARS)),
         h1_rows=h1_rows,
@@ -80,16 +80,18 @@ def plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> Plan:
     )
 
 
-def judged(
-    loaded: LoadedStrategy, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, figures: Figures
+def scan_row(
+    loaded: LoadedStrategy, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, figures: AtrFigures
 ) -> Signal | NoSignal:
     """What the strategy says at one row, with the figures measured there."""
     opened: UtcNs = columns.m15.open_utc_ns.item(row)
-    decision = attempted("", loaded.strategy.decide, columns, row, instrument)
-    if isinstance(decision, Failed):
-        return withheld(loaded, instrument.symbol, opened, f"{STRATEGY_ERROR}{decision.error}", figures)
+    decision = call_guarded("", loaded.strategy.decide, columns, row, instrument)
+    if isinstance(decision, CallFailure):
+        return withheld_answer(loaded, instrument.symbol, opened, f"{STRATEGY_ERROR}{decision.error}", figures)
     if not isinstance(decision, Decision):
-        return withheld(loaded, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", figures)
+        return withheld_answer(
+            loaded, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", figures
+        )
     features = Features(
         atr_m15_price=figures[0],
         atr_h1_price=figures[1],
@@ -109,7 +111,7 @@ def judged(
         )
     wrong = "decides where its candidates() finds nothing" if not candidate else _nonsense(decision)
     if wrong:
-        return withheld(loaded, instrument.symbol, opened, f"strategy {wrong}", figures)
+        return withheld_answer(loaded, instrument.symbol, opened, f"strategy {wrong}", figures)
     return Signal(
         symbol=instrument.symbol,
         strategy=loaded.name,
@@ -126,7 +128,9 @@ def judged(
     )
 
 
-def withheld(loaded: LoadedStrategy, symbol: str, bar_open_utc_ns: UtcNs, why: str, figures: Figures | None = None) -> NoSignal:
+def withheld_answer(
+    loaded: LoadedStrategy, symbol: str, bar_open_utc_ns: UtcNs, why: str, figures: AtrFigures | None = None
+) -> NoSignal:
     """Nothing was judged, and why."""
     atr_m15_price, atr_h1_price, percentile_pct = figures or _NOTHING_MEASURED
     return NoSignal(

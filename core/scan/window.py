@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from quarterdeck.core.model.candles import Candles
-from quarterdeck.core.model.market import Bar
+from quarterdeck.core.model.market_data import Bar
 
 _SLACK_ROWS = 512
 _PRICES = ("open", "high", "low", "close")

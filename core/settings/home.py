@@ -17,10 +17,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from quarterdeck.core.model.errors import StorageError
-from quarterdeck.core.settings.shipped import shipped_root
+from quarterdeck.core.settings.packaged_files import shipped_root
 
 HOME_VARIABLE = "QUARTERDECK_HOME"
-_OURS = frozenset({"desk", "account", "simulation", "strategy", "risk", "breakers", "care", "execution", "engine"})
+_OURS = frozenset({"desk", "account", "simulation", "strategy", "risk", "breakers", "care", "position", "execution", "engine"})
 _PROBE = ".write-probe"
 
 
@@ -91,7 +91,7 @@ def resolve_home(
 
 
 def _is_checkout(folder: Path) -> bool:
-    return folder.resolve() == shipped_root() or (folder / "core" / "settings" / "shipped.py").is_file()
+    return folder.resolve() == shipped_root() or (folder / "core" / "settings" / "packaged_files.py").is_file()
 
 
 def platform_home(environ: Mapping[str, str], platform: str) -> Path:

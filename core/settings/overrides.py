@@ -1,7 +1,8 @@
 """overrides.toml: what was changed while running, written by the program alone.
 
 Promises: an override remembers the file's value that it replaced; when the file changes that key, the override is dropped with a
-note. Written atomically, so a crash leaves the old file or the new one. Does not: judge values (`core.settings.load` does).
+note. Written atomically, so a crash leaves the old file or the new one. Does not: judge values
+(`core.settings.settings_loader` does).
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import Any
 import msgspec
 import tomli_w
 from msgspec import Struct
+from msgspec.structs import replace
 
 from quarterdeck.core.model.errors import SettingsError, StorageError
+from quarterdeck.core.model.renamed_keys import current_key
 from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
 
 OVERRIDES_NAME = "overrides.toml"
@@ -28,7 +31,7 @@ class Override(Struct, frozen=True):
     replaced: Any
 
 
-class Return(Struct, frozen=True):
+class TimedOverride(Struct, frozen=True):
     """Values that come back by themselves."""
 
     at_utc_ns: UtcNs
@@ -51,7 +54,7 @@ def read_overrides(path: Path, file_value: Callable[[str], Any]) -> tuple[dict[s
         return {}, ()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8")).get("override", {})
-        found = {key: Override(row["value"], row.get("replaced")) for key, row in content.items()}
+        found = {current_key(key): Override(row["value"], row.get("replaced")) for key, row in content.items()}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{path}: damaged: {error}", what_to_do="delete it to go back to settings.toml") from error
     held: dict[str, Override] = {}
@@ -65,7 +68,7 @@ def read_overrides(path: Path, file_value: Callable[[str], Any]) -> tuple[dict[s
     return held, tuple(notes)
 
 
-def read_returns(path: Path) -> tuple[Return, ...]:
+def read_returns(path: Path) -> tuple[TimedOverride, ...]:
     """What was changed for a time and has not come back yet; a run that ends takes nothing of it away.
 
     Raises:
@@ -75,12 +78,13 @@ def read_returns(path: Path) -> tuple[Return, ...]:
         return ()
     try:
         rows = tomllib.loads(path.read_text(encoding="utf-8")).get("return", [])
-        return tuple(msgspec.convert(rows, tuple[Return, ...]))
+        found = msgspec.convert(rows, tuple[TimedOverride, ...])
+        return tuple(replace(row, values={current_key(key): value for key, value in row.values.items()}) for row in found)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, msgspec.ValidationError) as error:
         raise SettingsError(f"{path}: damaged: {error}", what_to_do="delete it to go back to settings.toml") from error
 
 
-def write_overrides(path: Path, overrides: dict[str, Override], returns: Sequence[Return] = ()) -> None:
+def write_overrides(path: Path, overrides: dict[str, Override], returns: Sequence[TimedOverride] = ()) -> None:
     """Replace the file by `overrides` and what comes back, atomically. Raises StorageError when it cannot be written."""
     content: dict[str, Any] = {
         "override": {

@@ -1,6 +1,7 @@
 """The parameters as a flat table: what the tweak screen, `set --help`, error texts, settings.toml and the docs are made of.
 
-A strategy declares parameters of its own, with the same kind of annotations (`own_parameters`); whoever knows the strategy gives
+A strategy declares parameters of its own, with the same kind of annotations (`declared_parameters`); whoever knows the
+strategy gives
 them along, and they stand where `strategy.parameters` stands else.
 Promises: one row per leaf of the schema, in the schema's order. Does not: hold any value but the defaults of a strategy's own.
 """
@@ -94,7 +95,7 @@ def parameters(own: tuple[Parameter, ...] = ()) -> dict[str, Parameter]:
     return found
 
 
-def own_parameters(declared: type[Struct]) -> tuple[Parameter, ...]:
+def declared_parameters(declared: type[Struct]) -> tuple[Parameter, ...]:
     """What a strategy declares, as rows; a field that no setting could hold (a list, a struct) is none of them.
 
     Whatever moment of effect it names, a strategy is made at the start of a run.

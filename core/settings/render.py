@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from quarterdeck.core.settings.load import Tree, look_up, shown
 from quarterdeck.core.settings.parameters import Parameter, meaning_of, parameters, sections
+from quarterdeck.core.settings.settings_loader import Tree, look_up, toml_text
 
 _HEAD = """\
 # Quarterdeck's settings. Every default stands here and nowhere else. A file of your own may hold a few keys only; what it
@@ -22,12 +22,12 @@ def render_settings(tree: Tree) -> str:
         lines.append(f"\n# {meaning_of(section)}\n[{section}]\n")
         lines.extend(_entry(row, look_up(tree, row.key)) for row in parameters().values() if row.section == section)
     lines.append("\n# Size of a pip where the rule of the trade does not fit, in price.\n[pip]\n")
-    lines.extend(f"{symbol} = {shown(pip)}\n" for symbol, pip in tree.get("pip", {}).items())
+    lines.extend(f"{symbol} = {toml_text(pip)}\n" for symbol, pip in tree.get("pip", {}).items())
     lines.append("\n# Settings for one pair, e.g. [pair.XAUUSD.filters].\n[pair]\n")
     for symbol, sections_of_pair in tree.get("pair", {}).items():
         for section, values in sections_of_pair.items():
             lines.append(f"\n[pair.{symbol}.{section}]\n")
-            lines.extend(f"{name} = {shown(value)}\n" for name, value in values.items())
+            lines.extend(f"{name} = {toml_text(value)}\n" for name, value in values.items())
     return "".join(lines)
 
 
@@ -35,4 +35,4 @@ def _entry(row: Parameter, value: Any) -> str:
     unit = f" [{row.unit}]" if row.unit else ""
     allowed = f"; {row.low:g} to {row.high:g}" if row.low is not None else ""
     words = f"; {', '.join(map(str, row.choices or row.members))}" if row.choices or row.members else ""
-    return f"# {row.meaning}{unit}{allowed}{words}; {row.takes_effect}\n{row.name} = {shown(value)}\n"
+    return f"# {row.meaning}{unit}{allowed}{words}; {row.takes_effect}\n{row.name} = {toml_text(value)}\n"

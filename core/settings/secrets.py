@@ -4,7 +4,7 @@
     QUARTERDECK_ALERT_URLS      where alerts go, separated by blanks
     QUARTERDECK_REDIS_PASSWORD  the password of the Redis at scan.redis
 
-Does not: keep the gateway's token (`core.brokers.mt5.gateway.place` makes and keeps that).
+Does not: keep the gateway's token (`core.brokers.mt5.gateway.gateway_token` makes and keeps that).
 """
 
 from __future__ import annotations

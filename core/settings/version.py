@@ -9,7 +9,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from quarterdeck.core.settings.shipped import shipped_root
+from quarterdeck.core.settings.packaged_files import shipped_root
 
 _DISTRIBUTION = "quarterdeck"
 _COMMIT_DIGITS = 12

@@ -21,10 +21,10 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
-from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.market_data import Instrument, Side
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Price
-from quarterdeck.core.strategy.windows import closed_h1_rows
+from quarterdeck.core.strategy.rolling import closed_h1_rows
 
 BoolArray = npt.NDArray[np.bool_]
 Regime = Literal["low", "normal", "high", "unknown"]

@@ -16,12 +16,12 @@ import numpy as np
 from msgspec import Struct
 
 from quarterdeck.core.model.candles import Candles, FloatArray
-from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.market_data import Instrument, Side
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.settings.schema import number
+from quarterdeck.core.strategy.indicators import atr, ema, highest, lowest, recursive_bars, rsi
 from quarterdeck.core.strategy.interface import BoolArray, Columns, Decision, Regime, Trend
-from quarterdeck.core.strategy.talib_light import atr, ema, highest, lowest, recursive_bars, rsi
-from quarterdeck.core.strategy.windows import (
+from quarterdeck.core.strategy.rolling import (
     efficiency,
     lagged,
     lagged_mean,

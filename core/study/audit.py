@@ -19,11 +19,12 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.journal.codec import decode_effect, encode, same_effect, tag_of
-from quarterdeck.core.journal.tape import Entry, Run, TapeReader
+from quarterdeck.core.desk.desk_state import decoded, encoded
+from quarterdeck.core.journal.tape_format import decode_effect, encode, same_effect, tag_of
+from quarterdeck.core.journal.tape_reader import Run, TapeEntry, TapeReader
 from quarterdeck.core.model.effects import Effect, TradeClosed, Verdict
 from quarterdeck.core.model.errors import StorageError
-from quarterdeck.core.model.inputs import Input, Stamped
+from quarterdeck.core.model.inputs import Input, SequencedInput
 from quarterdeck.core.model.units import UtcNs
 
 _PROGRESS_EVERY = 2_000
@@ -34,7 +35,7 @@ _CHANGES_SHOWN = 4
 class AuditedDesk(Protocol):
     """What an audit needs of a desk."""
 
-    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+    def on(self, stamped: SequencedInput) -> tuple[Effect, ...]:
         """Consume an input, answer with effects."""
         ...
 
@@ -43,12 +44,22 @@ class AuditedDesk(Protocol):
         ...
 
 
+def _same_state(recorded: bytes, now: bytes) -> bool:
+    """Whether a checkpoint equals a recorded one; fields that came later count with their defaults, old names as today's."""
+    if recorded == now:
+        return True
+    try:
+        return encoded(decoded(recorded)) == now
+    except msgspec.ValidationError:
+        return False
+
+
 DeskFactory = Callable[[], AuditedDesk]
-Progress = Callable[[int, int], None]
+AuditProgress = Callable[[int, int], None]
 """Told (inputs done, inputs in all)."""
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class AuditDifference(Struct, frozen=True, kw_only=True):
     """One finding, at the input where it showed."""
 
     kind: Literal["decision", "altered", "gap", "broken", "end"]
@@ -74,9 +85,9 @@ class AuditResult(Struct, frozen=True, kw_only=True):
     decisions: int
     """Effects compared: those on the tape, and those that were decided now beyond them."""
     agree: int
-    first_difference: Difference | None
+    first_difference: AuditDifference | None
     """The earliest finding of any kind."""
-    first_decision: Difference | None
+    first_decision: AuditDifference | None
     """The first decision that differs."""
     changed: dict[str, int]
     """Differing decisions by what they were and became, the most frequent first."""
@@ -113,7 +124,7 @@ class AuditResult(Struct, frozen=True, kw_only=True):
         return plain | {"agrees": self.agrees}
 
 
-def audit(path: Path, factory: DeskFactory, *, run: int | None = None, progress: Progress | None = None) -> AuditResult:
+def audit(path: Path, factory: DeskFactory, *, run: int | None = None, progress: AuditProgress | None = None) -> AuditResult:
     """Audit a run of the journal at `path`, the last one unless named.
 
     Raises:
@@ -133,16 +144,16 @@ class _Audit:
         self._marks = {mark.seq for mark in reader.checkpoints(run)}
         self._desk: AuditedDesk | None = None
         self._inputs = self._decisions = self._agree = self._states = self._states_agree = 0
-        self._first: Difference | None = None
-        self._first_decision: Difference | None = None
+        self._first: AuditDifference | None = None
+        self._first_decision: AuditDifference | None = None
         self._changed: Counter[str] = Counter()
         self._findings: Counter[str] = Counter()
 
-    def result(self, progress: Progress | None) -> AuditResult:
+    def result(self, progress: AuditProgress | None) -> AuditResult:
         start = self._start()
         total = self._reader.inputs_after(self._run, start)
         self._desk = self._fresh(start)
-        last: Stamped | None = None
+        last: SequencedInput | None = None
         for entry in self._reader.entries(self._run, start):
             self._take(entry, start if last is None else last.seq)
             last = entry.stamped
@@ -185,7 +196,7 @@ class _Audit:
             desk.on(stamped)
         return desk
 
-    def _take(self, entry: Entry, last_seq: int) -> None:
+    def _take(self, entry: TapeEntry, last_seq: int) -> None:
         stamped = entry.stamped
         self._inputs += 1
         self._decisions += entry.lost_effects
@@ -203,9 +214,10 @@ class _Audit:
         self._compare(entry, got)
         if stamped.seq in self._marks and self._desk is not None:
             self._states += 1
-            self._states_agree += self._desk.checkpoint() == self._reader.segment(self._run, stamped.seq).state
+            recorded = self._reader.segment(self._run, stamped.seq).state
+            self._states_agree += recorded is not None and _same_state(recorded, self._desk.checkpoint())
 
-    def _decided(self, stamped: Stamped) -> tuple[Effect, ...] | None:
+    def _decided(self, stamped: SequencedInput) -> tuple[Effect, ...] | None:
         if self._desk is None:
             return None
         try:
@@ -215,7 +227,7 @@ class _Audit:
             self._desk = None
             return None
 
-    def _compare(self, entry: Entry, got: tuple[Effect, ...]) -> None:
+    def _compare(self, entry: TapeEntry, got: tuple[Effect, ...]) -> None:
         recorded = entry.effects
         self._decisions += max(len(recorded), len(got))
         same = [same_effect(body, effect) for body, effect in zip(recorded, got, strict=False)]
@@ -230,8 +242,10 @@ class _Audit:
         text = _contrast(old, new) if was or now else "the same effects in another order"
         self._find("decision", entry.stamped, text)
 
-    def _find(self, kind: Literal["decision", "altered", "gap", "broken", "end"], stamped: Stamped, text: str) -> None:
-        found = Difference(kind=kind, seq=stamped.seq, at_utc_ns=stamped.at_utc_ns, input=_input_word(stamped.input), text=text)
+    def _find(self, kind: Literal["decision", "altered", "gap", "broken", "end"], stamped: SequencedInput, text: str) -> None:
+        found = AuditDifference(
+            kind=kind, seq=stamped.seq, at_utc_ns=stamped.at_utc_ns, input=_input_word(stamped.input), text=text
+        )
         self._findings[kind] += 1
         self._first = self._first or found
         if kind == "decision":

@@ -15,8 +15,8 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from quarterdeck.core.clock.zones import NEW_YORK, day_and_second, day_started, next_local_time, week_second
-from quarterdeck.core.filters.hours import WEEK_CLOSE_S, WEEK_OPEN_S
+from quarterdeck.core.clock.time_zones import NEW_YORK, day_and_second, day_started, next_local_time, week_second
+from quarterdeck.core.filters.trading_hours import WEEK_CLOSE_S, WEEK_OPEN_S
 from quarterdeck.core.model.effects import TradeClosed, Verdict
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, Money, UtcNs
 
@@ -114,7 +114,7 @@ def distribution(results_r: Sequence[float]) -> tuple[tuple[float, int], ...]:
     return tuple((step * R_STEP, steps.count(step)) for step in range(min(steps), max(steps) + 1))
 
 
-def thinned(points: Sequence[EquityPoint], count: int) -> tuple[EquityPoint, ...]:
+def downsampled(points: Sequence[EquityPoint], count: int) -> tuple[EquityPoint, ...]:
     """About `count` of the points: the lowest and highest of each stretch, so that a drawdown keeps its depth, and the last."""
     if len(points) <= max(count, 2):
         return tuple(points)
@@ -129,10 +129,10 @@ def thinned(points: Sequence[EquityPoint], count: int) -> tuple[EquityPoint, ...
 
 def refusals(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """Refused candidates by the reason that decided, the most frequent first."""
-    return counted([verdict.reason for verdict in verdicts if verdict.outcome == "refused"])
+    return count_words([verdict.reason for verdict in verdicts if verdict.outcome == "refused"])
 
 
-def counted(words: Sequence[str]) -> dict[str, int]:
+def count_words(words: Sequence[str]) -> dict[str, int]:
     """How often each word stands there, the most frequent first, then by name: error classes, reasons, exits."""
     counts: dict[str, int] = {}
     for word in words:
@@ -147,7 +147,7 @@ class EquityPoint(Struct, frozen=True):
     equity_money: Money
 
 
-class Transfer(Struct, frozen=True):
+class BalanceOperation(Struct, frozen=True):
     """A deposit (positive), withdrawal or credit; no result."""
 
     at_utc_ns: UtcNs
@@ -165,7 +165,7 @@ class Drawdown(Struct, frozen=True, kw_only=True):
 
 
 def daily_returns(
-    points: Sequence[EquityPoint], transfers: Sequence[Transfer], *, day_start_s: int, day_zone: str
+    points: Sequence[EquityPoint], transfers: Sequence[BalanceOperation], *, day_start_s: int, day_zone: str
 ) -> tuple[float, ...]:
     """Return of each account day from the first point's to the last one's; a day without a point keeps its equity.
 
@@ -209,7 +209,7 @@ def sortino(returns: Sequence[float]) -> float | None:
     return math.fsum(returns) / len(returns) / downside * math.sqrt(DAYS_A_YEAR) if downside > 0.0 else None
 
 
-def drawdown(points: Sequence[EquityPoint], transfers: Sequence[Transfer] = ()) -> Drawdown | None:
+def drawdown(points: Sequence[EquityPoint], transfers: Sequence[BalanceOperation] = ()) -> Drawdown | None:
     """The deepest drawdown; a transfer moves the peak by its amount, as the breaker does. None without points."""
     if not points:
         return None
@@ -287,7 +287,7 @@ class Performance(Struct, frozen=True, kw_only=True):
 def performance(
     trades: Sequence[TradeClosed],
     points: Sequence[EquityPoint],
-    transfers: Sequence[Transfer] = (),
+    transfers: Sequence[BalanceOperation] = (),
     *,
     day_start_s: int,
     day_zone: str,

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from quarterdeck.core.journal.tape import TapeReader
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.journal.tape_reader import TapeReader
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.pips import pip_price
 from quarterdeck.core.model.units import Pips, Price
 

@@ -13,10 +13,10 @@ from collections import Counter
 
 from msgspec import Struct
 
-from quarterdeck.core.journal.tape import Run, TapeReader
+from quarterdeck.core.journal.tape_reader import Run, TapeReader
 from quarterdeck.core.model.effects import Effect, EquityMarked, TradeClosed, Verdict
 from quarterdeck.core.model.units import Money, UtcNs
-from quarterdeck.core.study.reading import effects_of
+from quarterdeck.core.study.queries import effects_of
 
 _TRADE_LINE = "%s %s %d %d %.4f %.6f %.6f %s %.2f %.2f %.2f\n"
 
@@ -53,7 +53,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     """The lowest that the account's own day stood at when equity was marked; 0 where no day was below its beginning."""
 
 
-class Tally:
+class SummaryCounter:
     """Counts effects as they come; `summary` may be asked at any time."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Tally:
         self._ambiguous = 0
         self._worst_day_money = 0.0
 
-    def hear(self, at_utc_ns: UtcNs, effect: Effect) -> None:
+    def on_effect(self, at_utc_ns: UtcNs, effect: Effect) -> None:
         """Count one effect; an outlet of the runner."""
         del at_utc_ns
         if isinstance(effect, Verdict):
@@ -168,17 +168,17 @@ def trade_line(trade: TradeClosed) -> str:
 
 def digest_of(trades: list[TradeClosed]) -> str:
     """The digest of trades in the order in which they closed."""
-    tally = Tally()
+    tally = SummaryCounter()
     for trade in trades:
-        tally.hear(trade.closed_utc_ns, trade)
+        tally.on_effect(trade.closed_utc_ns, trade)
     return tally.summary().digest
 
 
 def summary_of(reader: TapeReader, run: Run) -> Summary:
     """The summary of a run from its journal alone; the same that the run itself gave. Raises StorageError."""
-    tally = Tally()
+    tally = SummaryCounter()
     for effect in effects_of(reader, run, Verdict, TradeClosed, EquityMarked):
-        tally.hear(0, effect)
+        tally.on_effect(0, effect)
     return tally.summary()
 
 

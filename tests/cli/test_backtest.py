@@ -33,7 +33,7 @@ def test_a_backtest_leaves_a_report_that_opens_again(
     assert first["trades"]
     folder = str(first["report"])
     assert (Path(folder) / "report.html").is_file()
-    assert main(["backtest", "--open", folder, "--home", home, "--json"]) == 0
+    assert main(["backtest", "--show", folder, "--home", home, "--json"]) == 0
     opened = last_json(capsys)
     assert opened["digest"] == first["digest"]
     assert opened["findings"] == first["findings"] != []
@@ -61,18 +61,18 @@ def test_a_backtest_leaves_a_report_that_opens_again(
     ("arguments", "words"),
     [
         (["backtest"], "--data"),
-        (["backtest", "--data", ".", "--path", "lucky"], "lucky"),
-        (["backtest", "--open", "nowhere"], "nowhere"),
-        (["backtest", "--open", "nowhere", "--data", "."], "nothing is run"),
+        (["backtest", "--data", ".", "--intrabar", "lucky"], "lucky"),
+        (["backtest", "--show", "nowhere"], "nowhere"),
+        (["backtest", "--show", "nowhere", "--data", "."], "nothing is run"),
         (["backtest", "--data", "nowhere", "--compare", "no_report"], "no_report"),
         (["backtest", "--data", "nowhere", "--report", __file__], "test_backtest.py"),
-        (["optimize", "--data", "nowhere", "--over", "care.age_max_hours"], "nowhere"),
-        (["whatif", "--set", "care.age_max_hours=1"], "journal"),
-        (["whatif", "--set", "care.age_max_hours=1", "--from", "2024-01-01"], "--data"),
-        (["whatif", "--set", "care.age_max_hours=1", "--data", ".", "--from", "2024-01-01", "--days", "3"], "--days"),
+        (["optimize", "--data", "nowhere", "--over", "position.time_exit_hours"], "nowhere"),
+        (["whatif", "--set", "position.time_exit_hours=1"], "journal"),
+        (["whatif", "--set", "position.time_exit_hours=1", "--from", "2024-01-01"], "--data"),
+        (["whatif", "--set", "position.time_exit_hours=1", "--data", ".", "--from", "2024-01-01", "--days", "3"], "--days"),
         (["optimize", "--data", ".", "--over", "care.age", "--goal", "expectancy"], "care.age"),
-        (["optimize", "--data", ".", "--over", "care.age_max_hours", "--goal", "gold"], "gold"),
-        (["optimize", "--data", ".", "--over", "care.age_max_hours", "--walk-forward", "9"], "--walk-forward"),
+        (["optimize", "--data", ".", "--over", "position.time_exit_hours", "--goal", "gold"], "gold"),
+        (["optimize", "--data", ".", "--over", "position.time_exit_hours", "--walk-forward", "9"], "--walk-forward"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
@@ -82,7 +82,7 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "\n" not in said
 
 
-def test_a_report_is_browsed_where_there_is_a_browser_and_named_where_there_is_none(
+def test_report_opens_in_browser_or_its_path_is_printed(
     tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = tmp_path / "report"
@@ -90,17 +90,17 @@ def test_a_report_is_browsed_where_there_is_a_browser_and_named_where_there_is_n
     shown: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda address: bool(shown.append(address)))
     capsys.readouterr()
-    assert main(["backtest", "--open", str(report / "report.html"), "--browse", "--home", str(tmp_path)]) == 0
+    assert main(["backtest", "--show", str(report / "report.html"), "--browser", "--home", str(tmp_path)]) == 0
     told = capsys.readouterr()
     assert shown == [(report / "report.html").as_uri()]
     assert "there is no browser here" in told.err
     assert f"report    {report / 'report.html'}" in told.out
 
 
-def test_what_if_over_prices_looks_at_the_last_days_of_them_and_begins_flat(
+def test_whatif_on_prices_uses_the_last_days_and_starts_flat(
     tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["whatif", "--set", "care.age_max_hours=8", "--data", str(recorded_data / "m15"), "--pairs", "EURUSD"]
+    words = ["whatif", "--set", "position.time_exit_hours=8", "--data", str(recorded_data / "m15"), "--pairs", "EURUSD"]
     assert main([*words, "--to", "2024-08-30", "--days", "4", "--home", str(tmp_path), "--json"]) == 0
     told = capsys.readouterr().out
     assert "2024-08-27 00:00 to 2024-08-31 00:00 UTC" in told
@@ -109,10 +109,10 @@ def test_what_if_over_prices_looks_at_the_last_days_of_them_and_begins_flat(
     assert " to 2025-11-01 00:00 UTC" in capsys.readouterr().out
 
 
-def test_a_report_may_take_the_place_of_the_one_it_is_compared_with_and_of_no_settings(
+def test_report_may_replace_the_compared_one_but_not_settings(
     tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--no-reruns", "--home", str(tmp_path), "--report"]
+    words = ["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--no-stress", "--home", str(tmp_path), "--report"]
     folder = tmp_path / "report"
     busy = ("--set", "strategy.confidence_min=0.4", "--set", "filters.entry_hours=[]")
     assert main([*words, str(folder), *busy]) == 0
@@ -130,21 +130,23 @@ def test_what_if_a_value_that_holds_is_told_at_once(
     tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["whatif", "--data", str(recorded_data / "m15"), "--pairs", "EURUSD", "--home", str(tmp_path)]
-    assert main([*words, "--set", "care.age_max_hours=4.0", "--set", "risk.risk_per_trade_pct=1"]) == 2
+    assert main([*words, "--set", "position.time_exit_hours=4.0", "--set", "risk.risk_per_trade_pct=1"]) == 2
     told = capsys.readouterr()
     assert not told.out
-    assert "care.age_max_hours is 4.0 already, risk.risk_per_trade_pct is 1.0 already: both runs would be the same" in told.err
+    assert (
+        "position.time_exit_hours is 4.0 already, risk.risk_per_trade_pct is 1.0 already: both runs would be the same" in told.err
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="a console of its own would be needed to press Ctrl-C in")
-def test_ctrl_c_for_all_processes_ends_a_search_in_one_line(tmp_path: Path, recorded_data: Path) -> None:
+def test_ctrl_c_to_all_processes_ends_search_in_one_line(tmp_path: Path, recorded_data: Path) -> None:
     study = tmp_path / "study.jsonl"
     words = ["optimize", "--data", str(recorded_data / "m15"), "--from", "2024-01-01", "--to", "2024-12-31", "--pairs", "EURUSD"]
     words += [
         "--over",
-        "care.age_max_hours=1..8",
+        "position.time_exit_hours=1..8",
         "--trials",
         "400",
         "--workers",
@@ -173,11 +175,11 @@ def test_ctrl_c_for_all_processes_ends_a_search_in_one_line(tmp_path: Path, reco
     assert study.read_text(encoding="utf-8").count("\n") % 8 == 1, "the head, and whole batches"
 
 
-def test_a_report_that_cannot_be_written_does_not_take_the_result_with_it(
+def test_unwritable_report_does_not_lose_the_result(
     tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "reports").write_text("a file where a folder should be", encoding="utf-8")
-    words = ["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--no-reruns", "--home", str(tmp_path), "--json"]
+    words = ["backtest", "--data", str(recorded_data / "m15"), *DAYS, "--no-stress", "--home", str(tmp_path), "--json"]
     assert main(words) == 6
     told = capsys.readouterr()
     assert "the report cannot be written" in told.err

@@ -24,7 +24,7 @@ class Peeking(TrendStrategy):
         return columns
 """
 FORGETFUL = """
-from quarterdeck.core.strategy.talib_light import ema
+from quarterdeck.core.strategy.indicators import ema
 from quarterdeck.core.strategy.trend import TrendStrategy
 
 

@@ -100,9 +100,7 @@ def test_an_empty_store_says_how_to_fill_it(home: list[str], capsys: pytest.Capt
         assert "data import" in told([word, *home], capsys, 4)[1]
 
 
-def test_a_bad_file_fails_the_verdict_and_the_good_ones_are_still_shown(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_file_fails_verification_and_good_files_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     head = "time_utc,open,high,low,close,tick_volume,spread_points\n"
     good = "".join(f"2024-07-01T{hour:02d}:00:00Z,1.1,1.1001,1.0999,1.1,5,2\n" for hour in range(3, 9))
     (tmp_path / "EURUSD_H1.csv").write_text(head + good)

@@ -11,7 +11,7 @@ import pytest
 from quarterdeck.cli.json_keys import JSON_KEYS
 from quarterdeck.cli.main import SUBCOMMANDS, main
 from quarterdeck.core.model.snapshot import FlattenView
-from tests.cli.engines import ScriptedEngine, running, snapshot
+from tests.cli.fake_engine import ScriptedEngine, running, snapshot
 
 pytestmark = pytest.mark.slow
 SILENT = {"monitor", "scan"}
@@ -54,7 +54,7 @@ def test_commands_on_a_home_print_the_listed_keys(
     first = printed(capsys, "backtest", *data, *DAYS, *home)
     agrees("backtest", first, "same_trades")
     agrees("backtest", printed(capsys, "backtest", *data, *DAYS, *home, "--compare", first["report"]))
-    search = ["--over", "strategy.confidence_min=0.5..0.8", "--trials", "2", "--trades-min", "1", "--workers", "1"]
+    search = ["--over", "strategy.confidence_min=0.5..0.8", "--trials", "2", "--min-trades", "1", "--workers", "1"]
     agrees("optimize", printed(capsys, "optimize", *data, *DAYS, *search, *home))
     for part in ("lookahead", "warmup"):
         agrees(f"check {part}", printed(capsys, "check", part, *data, *LONGER, *home))
@@ -71,10 +71,10 @@ ORDERS = {
     "resume": [],
     "close": ["55"],
     "move-stop": ["55", "1.0850"],
-    "rearm": [],
+    "reset-drawdown": [],
     "acknowledge": ["foreign_no_stop"],
     "stop": ["--keep"],
-    "resolve": ["r1-7", "--absent"],
+    "resolve": ["r1-7", "--not-executed"],
     "flatten": ["--yes"],
 }
 
@@ -83,7 +83,7 @@ ORDERS = {
 def test_commands_to_an_engine_print_the_listed_keys(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     engine = ScriptedEngine(lambda _: (True, "done"))
     engine.after_command = [
-        snapshot(flatten=FlattenView(scope="ours", since_utc_ns=2, done=True, text="flat, verified", left=()))
+        snapshot(flatten=FlattenView(scope="ours", since_utc_ns=2, done=True, text="flat, verified", left_open=()))
     ]
     with running(tmp_path, engine, snapshot()):
         agrees(command, printed(capsys, command, *ORDERS[command], "--home", tmp_path))

@@ -18,11 +18,11 @@ from quarterdeck.cli import main as cli_main
 from quarterdeck.cli.main import SUBCOMMANDS, main
 from quarterdeck.cli.service import task_text, unit_text
 from quarterdeck.core.model import errors
-from quarterdeck.core.model.errors import InvariantBroken, QuarterdeckError
+from quarterdeck.core.model.errors import InvariantError, QuarterdeckError
 from quarterdeck.core.settings.home import Home
-from quarterdeck.core.settings.load import load_settings, shipped_settings
 from quarterdeck.core.settings.parameters import parameters
-from quarterdeck.core.strategy.load import load_strategy, strategy_parameters, template_text
+from quarterdeck.core.settings.settings_loader import load_settings, shipped_settings
+from quarterdeck.core.strategy.strategy_loader import load_strategy, strategy_parameters, template_text
 from quarterdeck.core.strategy.trend import TrendParameters
 from tests.conftest import CHECKOUT
 
@@ -57,7 +57,7 @@ def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[s
     assert inspect.getdoc(command)
 
 
-def test_a_command_of_several_parts_lists_them_when_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_group_command_without_subcommand_lists_its_subcommands(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data"]) == 0
     assert "  import " in capsys.readouterr().out
     assert main(["data", "lst"]) == 2
@@ -85,7 +85,7 @@ def kinds() -> list[type[QuarterdeckError]]:
     ("error", "code"),
     [
         *((kind("no\nway", what_to_do="do this"), kind.exit_code) for kind in kinds()),
-        (InvariantBroken("stop before order"), 10),
+        (InvariantError("stop before order"), 10),
         (KeyboardInterrupt(), 130),
         (OSError(errno.ENOSPC, "No space left on device", "journal.sqlite"), 6),
     ],
@@ -96,13 +96,13 @@ def test_each_error_ends_with_its_code(
     def fail(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr("quarterdeck.cli.order.give", lambda *_, **__: fail())
+    monkeypatch.setattr("quarterdeck.cli.order.send_command", lambda *_, **__: fail())
     assert main(["pause"]) == code
     one_line(capsys)
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quarterdeck.cli.order.give", lambda *_: 1 / 0)
+    monkeypatch.setattr("quarterdeck.cli.order.send_command", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["pause"])
 
@@ -127,7 +127,7 @@ def test_init_writes_once_and_keeps_the_old_file(tmp_path: Path, capsys: pytest.
     assert Path(kept).read_text() == "# mine\n", "a second time does not take the first copy"
 
 
-def test_init_writes_a_strategy_that_loads_and_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_writes_a_loadable_strategy_and_names_the_next_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = ["--home", str(tmp_path)]
     assert main(["init", "--strategy", "mine.py", *home, "--json"]) == 0
     said = capsys.readouterr().out.splitlines()
@@ -161,7 +161,7 @@ def test_set_refuses_with_the_reason_and_changes_nothing(tmp_path: Path, capsys:
     assert not (tmp_path / "overrides.toml").exists()
 
 
-def test_the_parameters_of_the_strategy_are_listed_explained_changed_and_refused_like_all(
+def test_strategy_parameters_are_listed_explained_changed_and_refused_like_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = ["--home", str(tmp_path)]
@@ -180,9 +180,7 @@ def test_the_parameters_of_the_strategy_are_listed_explained_changed_and_refused
     assert load_settings(tmp_path).settings.strategy.parameters == {"pullback_rsi": 40.0}
 
 
-def test_the_parameters_of_a_strategy_of_ones_own_are_found_in_its_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_custom_strategy_parameters_are_read_from_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = ["--home", str(tmp_path)]
     (tmp_path / "mine.py").write_text(template_text(), encoding="utf-8")
     (tmp_path / "settings.toml").write_text('[strategy]\nfile = "mine.py"\nname = "Crossing"\n', encoding="utf-8")
@@ -221,7 +219,7 @@ def interrupted(name, *more):
     if name.split(".")[0] == MODULE:
         signal.raise_signal(signal.SIGINT)
     return imports(name, *more)
-from quarterdeck.cli.entry import main
+from quarterdeck.cli.program_entry import main
 builtins.__import__ = interrupted
 sys.exit(main())
 """
@@ -230,7 +228,7 @@ sys.exit(main())
 @pytest.mark.parametrize(
     ("module", "words"), [("typer", ("--help",)), ("msgspec", ("status",)), ("asyncio", ("scan",)), ("numpy", ("doctor",))]
 )
-def test_ctrl_c_before_there_is_anything_to_interrupt_ends_with_one_word(module: str, words: tuple[str, ...]) -> None:
+def test_ctrl_c_during_start_prints_one_word(module: str, words: tuple[str, ...]) -> None:
     code = CTRL_C_AT_AN_IMPORT.replace("MODULE", repr(module))
     done = subprocess.run([sys.executable, "-c", code, *words], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "quarterdeck: interrupted\n"), done.stderr
@@ -268,7 +266,7 @@ def test_a_service_that_systemd_never_saw_leaves_nothing_behind(
 
 
 def test_a_reader_who_has_had_enough_is_no_failure() -> None:
-    command = [sys.executable, "-c", "import sys; from quarterdeck.cli.entry import main; sys.exit(main())", "set"]
+    command = [sys.executable, "-c", "import sys; from quarterdeck.cli.program_entry import main; sys.exit(main())", "set"]
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.close()
@@ -276,7 +274,7 @@ def test_a_reader_who_has_had_enough_is_no_failure() -> None:
     assert process.returncode == 0
 
 
-def test_a_change_without_its_sign_is_not_taken_for_a_question(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_change_without_equals_sign_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = ("--home", str(tmp_path))
     assert main(["set", "account.gateway", "ws://127.0.0.1:18765", *home]) == 2
     assert "a change is written account.gateway=ws://127.0.0.1:18765" in one_line(capsys)

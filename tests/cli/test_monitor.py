@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.cli.main import main
-from tests.cli.engines import ScriptedEngine, running, snapshot
+from tests.cli.fake_engine import ScriptedEngine, running, snapshot
 
 
 def test_plain_lines_tell_the_desk_and_end_with_the_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from quarterdeck.cli.main import main
 from quarterdeck.core.journal.writer import JournalWriter
-from quarterdeck.core.model.inputs import Stamped, TimerFired
+from quarterdeck.core.model.inputs import SequencedInput, TimerFired
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
 from tests.core.study.test_summary import trade
 
@@ -17,7 +17,7 @@ from tests.core.study.test_summary import trade
 def test_the_metrics_of_a_journal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     writer = JournalWriter(tmp_path / "journal.sqlite", journal_settings(), clock=Watch(), durable=False, threaded=False)
     writer.begin_run(new_run())
-    writer.append(Stamped(seq=1, at_utc_ns=MONDAY_NS, input=TimerFired()), (trade(confidence=0.83),))
+    writer.append(SequencedInput(seq=1, at_utc_ns=MONDAY_NS, input=TimerFired()), (trade(confidence=0.83),))
     writer.close()
     assert main(["report", "--home", str(tmp_path), "--json"]) == 0
     said = capsys.readouterr().out.splitlines()

@@ -19,7 +19,7 @@ from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.engine.engine import RunEnd
 from quarterdeck.core.model.effects import Effect
 from quarterdeck.core.model.errors import StorageError
-from quarterdeck.core.model.inputs import Stamped
+from quarterdeck.core.model.inputs import SequencedInput
 from quarterdeck.core.settings.home import Home
 from quarterdeck.core.study.summary import Summary
 
@@ -29,7 +29,7 @@ EXPECTED = Path(selftest.__file__).with_name("selftest.json")
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Summary]:
     home = Home(tmp_path_factory.mktemp("selftest"))
-    summary, end = asyncio.run(selftest.lived(home))
+    summary, end = asyncio.run(selftest.run_selftest_days(home))
     assert end.clean, end.why
     return home, summary
 
@@ -43,11 +43,11 @@ def again(lived: tuple[Home, Summary], monkeypatch: pytest.MonkeyPatch, tmp_path
         place.journal.write_bytes(home.journal.read_bytes())
         return summary, RunEnd(clean=True, why="over")
 
-    monkeypatch.setattr(selftest, "lived", done)
+    monkeypatch.setattr(selftest, "run_selftest_days", done)
 
 
 def test_these_days_are_the_shipped_ones(lived: tuple[Home, Summary], request: pytest.FixtureRequest) -> None:
-    found = selftest.seen(lived[1])
+    found = selftest.observed_result(lived[1])
     if request.config.getoption("--golden-update"):
         EXPECTED.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     assert selftest.differences(selftest.expected_result(), found) == [], (
@@ -89,7 +89,7 @@ def test_a_desk_that_decides_otherwise_fails_the_audit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Silent(Desk):
-        def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+        def on(self, stamped: SequencedInput) -> tuple[Effect, ...]:
             return super().on(stamped)[:-1]
 
     monkeypatch.setattr(selftest, "Desk", Silent)

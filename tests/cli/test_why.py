@@ -10,8 +10,8 @@ import pytest
 from quarterdeck.cli.main import main
 from quarterdeck.core.journal.writer import JournalWriter
 from quarterdeck.core.model.effects import Verdict
-from quarterdeck.core.model.inputs import Stamped, TimerFired
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.inputs import SequencedInput, TimerFired
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.signals import Check
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
 
@@ -29,7 +29,7 @@ def test_a_refusal_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[st
     )
     writer = JournalWriter(tmp_path / "journal.sqlite", journal_settings(), clock=Watch(), durable=False, threaded=False)
     writer.begin_run(new_run())
-    writer.append(Stamped(seq=1, at_utc_ns=MONDAY_NS, input=TimerFired()), (verdict,))
+    writer.append(SequencedInput(seq=1, at_utc_ns=MONDAY_NS, input=TimerFired()), (verdict,))
     writer.close()
     for words in (["why"], ["why", "eurusd"], ["why", "EURUSD", "2024-08-05T00:07"], ["why", "--reason", "spread"]):
         assert main([*words, "--home", str(tmp_path), "--json"]) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatch
 
-from quarterdeck.core.desk.states import WAYS_BACK
+from quarterdeck.core.desk.trading_state import WAYS_BACK
 from quarterdeck.core.settings.parameters import parameters, sections
 from tests.conftest import CHECKOUT
 

@@ -9,7 +9,7 @@ import pytest
 
 from quarterdeck.cli.main import SUBCOMMANDS
 from quarterdeck.core.model import errors
-from quarterdeck.tui.keys import BY_ID, keymap
+from quarterdeck.tui.keys import BY_ID, keymap_with
 from tests.conftest import CHECKOUT
 from tools.docs import PAGES
 
@@ -62,7 +62,7 @@ def test_the_readme_tells_the_keys_that_hold() -> None:
     told = {key for row in rows for key in re.findall(r"`([^` ]{1,6})`", row) if key != "flat"}
     assert told == set(TOUR)
     for key, action in TOUR.items():
-        assert keymap({}).shown(action) == key, BY_ID[action].meaning
+        assert keymap_with({}).shown(action) == key, BY_ID[action].meaning
 
 
 def test_the_readme_shows_pictures_that_are_there() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.cli.main import main
-from tests.e2e.kit import (
+from tests.e2e.processes import (
     REPLAY_WORDS,
     Done,
     candle_lines,
@@ -148,7 +148,7 @@ def test_wishes_that_cannot_be_carried_out(
     assert journal_opens(home)
 
 
-def test_a_process_says_the_same_and_ends_with_the_same_code(good: Path, tmp_path: Path) -> None:
+def test_process_reports_the_same_error_and_exit_code(good: Path, tmp_path: Path) -> None:
     unsorted(shutil.copytree(good, tmp_path / "m15"))
     done = quarterdeck("run", "--no-ui", "--home", tmp_path / "home", "--replay", tmp_path / "m15", *REPLAY_WORDS)
     assert (done.code, "line 703" in done.last_error) == (4, True), done.err
@@ -198,7 +198,7 @@ def files_stop_growing_at(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def test_a_disk_that_fills_up_in_a_replay_ends_it_with_a_journal_that_opens(good: Path, tmp_path: Path) -> None:
+def test_full_disk_ends_a_replay_with_a_readable_journal(good: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     words = ("run", "--no-ui", "--home", home, "--replay", good, "--pairs", "EURUSD,GBPUSD", "--speed", "max")
     done = quarterdeck(*words, limits=files_stop_growing_at(1_200_000))
@@ -217,7 +217,7 @@ def test_a_disk_that_is_full_at_the_start(good: Path, tmp_path: Path) -> None:
     assert is_one_clear_line(done)
 
 
-def test_two_engines_in_one_home_are_one_and_a_clear_answer(good: Path, tmp_path: Path) -> None:
+def test_second_engine_in_a_home_is_refused_clearly(good: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     with engine(home, "--replay", good, *REPLAY_WORDS[:-1], "1") as first:
         first.ready()
@@ -227,7 +227,7 @@ def test_two_engines_in_one_home_are_one_and_a_clear_answer(good: Path, tmp_path
         assert quarterdeck("status", "--home", home, "--json").json()["pid"] == first.process.pid
 
 
-def test_what_a_dead_engine_left_in_the_home_keeps_nobody_out(good: Path, tmp_path: Path) -> None:
+def test_files_of_a_dead_engine_do_not_block_a_start(good: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with socket.socket(socket.AF_UNIX) as stale:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.journal.schema import open_readonly
-from quarterdeck.core.link.client import SocketClient
-from quarterdeck.core.link.messages import Bye, LinkState, ReplayControl
+from quarterdeck.core.journal.journal_schema import open_readonly
+from quarterdeck.core.link.link_client import SocketClient
+from quarterdeck.core.link.messages import LinkBye, LinkState, ReplayControl
 from quarterdeck.core.model.snapshot import Snapshot
-from tests.e2e.kit import (
+from tests.e2e.processes import (
     LONG_S,
     REPLAY_WORDS,
     EngineProcess,
@@ -100,7 +100,7 @@ def test_an_operator_steers_an_engine_that_runs_elsewhere(running: EngineProcess
         journal.close()
 
 
-def test_a_watcher_is_shown_the_engine_as_it_is_now_and_hears_its_goodbye(running: EngineProcess) -> None:
+def test_watcher_sees_the_current_state_and_hears_the_goodbye(running: EngineProcess) -> None:
     async def watch() -> tuple[list[Snapshot], list[object]]:
         client = SocketClient(running.home, client="test", watch=True)
         await client.start()
@@ -122,14 +122,14 @@ def test_a_watcher_is_shown_the_engine_as_it_is_now_and_hears_its_goodbye(runnin
 
     snapshots, others = asyncio.run(watch())
     assert snapshots[0].engine.ready
-    byes = [event for event in others if isinstance(event, Bye)]
+    byes = [event for event in others if isinstance(event, LinkBye)]
     assert [bye.why for bye in byes] == ["SIGTERM: flatten"]
     down = [event for event in others if isinstance(event, LinkState) and not event.up]
     assert down[0].ended
     assert running.ended() == 0
 
 
-def test_a_killed_engine_leaves_a_journal_that_opens_and_a_home_that_starts_again(running: EngineProcess) -> None:
+def test_killed_engine_leaves_a_readable_journal_and_restartable_home(running: EngineProcess) -> None:
     home = running.home
     seen(home, lambda now: bool(now.desk.positions))
     running.kill()

@@ -17,16 +17,16 @@ os.environ.setdefault("TEXTUAL_FPS", "1000")
 
 import pytest
 
-from quarterdeck.core.engine.session import Ready, run_to_end, start_run, watch
-from quarterdeck.core.engine.wish import RunWish
-from quarterdeck.core.journal.schema import open_readonly
-from quarterdeck.core.link.local import LocalClient
+from quarterdeck.core.engine.run_lifecycle import StartedRun, run_to_end, start_run, watch_engine
+from quarterdeck.core.engine.run_request import RunRequest
+from quarterdeck.core.journal.journal_schema import open_readonly
+from quarterdeck.core.link.local_client import LocalClient
 from quarterdeck.core.link.messages import ReplayControl
 from quarterdeck.core.model.effects import PositionOpened
 from quarterdeck.core.model.snapshot import DeskView
 from quarterdeck.core.settings.home import Home
 from quarterdeck.tui.app import DeskApp
-from tests.e2e.kit import LONG_S, command, environment, journal_opens, quarterdeck, wait_for
+from tests.e2e.processes import LONG_S, command, environment, journal_opens, quarterdeck, wait_for
 
 if sys.platform != "win32":
     import fcntl
@@ -35,7 +35,7 @@ if sys.platform != "win32":
 
 
 @contextlib.asynccontextmanager
-async def engine_here(wish: RunWish) -> AsyncIterator[tuple[Ready, LocalClient]]:
+async def engine_here(wish: RunRequest) -> AsyncIterator[tuple[StartedRun, LocalClient]]:
     """An engine in this event loop with a client, ended in order; its market stands still at the first position."""
     ready = await start_run(wish, on_step=lambda _: None)
 
@@ -45,7 +45,7 @@ async def engine_here(wish: RunWish) -> AsyncIterator[tuple[Ready, LocalClient]]
 
     ready.engine.runner.listen(hold)
     client = LocalClient(ready.engine.side)
-    watch(ready.engine, client.publish)
+    watch_engine(ready.engine, client.publish)
     running = asyncio.create_task(run_to_end(ready, screen=True))
     try:
         yield ready, client
@@ -55,10 +55,8 @@ async def engine_here(wish: RunWish) -> AsyncIterator[tuple[Ready, LocalClient]]
 
 
 @pytest.mark.slow
-async def test_a_replay_is_paused_changed_and_flattened_from_the_screen_and_the_journal_tells(
-    recorded_data: Path, tmp_path: Path
-) -> None:
-    wish = RunWish(
+async def test_replay_is_paused_changed_and_flattened_and_journaled(recorded_data: Path, tmp_path: Path) -> None:
+    wish = RunRequest(
         home=Home(tmp_path / "home"),
         pairs=("EURUSD", "GBPUSD", "USDJPY", "USDCHF"),
         replay=(recorded_data / "m15",),
@@ -98,7 +96,7 @@ async def test_a_replay_is_paused_changed_and_flattened_from_the_screen_and_the_
             await until(lambda: getattr(app.screen, "book", None) is not None, "the parameters")
             await press("slash", *"risk_per_trade", "enter", "down", "enter", *("backspace" for _ in range(8)), *"0.5", "enter")
             await press("A", "y")
-            await until(lambda: engine.tuning.settings.risk.risk_per_trade_pct == 0.5, "the changed parameter")
+            await until(lambda: engine.runtime_settings.settings.risk.risk_per_trade_pct == 0.5, "the changed parameter")
             await press("escape", "escape")
 
             await press("F", *"flat")
@@ -192,7 +190,7 @@ def engine_ends(home: Path) -> None:
 
 @posix
 @pytest.mark.processes
-def test_a_killed_screen_leaves_the_engine_trading_and_the_next_screen_attaches(tmp_path: Path) -> None:
+def test_killed_screen_leaves_engine_trading_and_next_one_attaches(tmp_path: Path) -> None:
     home = tmp_path / "home"
     try:
         with terminal(100, 30, "run", "--home", home, "--speed", "600") as first:
@@ -220,7 +218,7 @@ def test_a_killed_screen_leaves_the_engine_trading_and_the_next_screen_attaches(
 
 @posix
 @pytest.mark.processes
-def test_a_terminal_of_twenty_by_five_opens_the_desk_and_leaves_it(tmp_path: Path) -> None:
+def test_terminal_of_20x5_opens_and_leaves_the_desk(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with terminal(20, 5, "run", "--in-process", "--home", home, "--speed", "600") as screen:
         screen.until(painted, "a painted screen")
@@ -232,7 +230,7 @@ def test_a_terminal_of_twenty_by_five_opens_the_desk_and_leaves_it(tmp_path: Pat
 
 @posix
 @pytest.mark.processes
-def test_a_hang_up_of_the_terminal_ends_a_screen_that_holds_its_engine(tmp_path: Path) -> None:
+def test_hangup_ends_a_screen_with_its_in_process_engine(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with terminal(80, 24, "run", "--in-process", "--home", home, "--speed", "600") as screen:
         screen.until(painted, "a painted screen")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.journal.tape import TapeReader
-from tests.e2e.kit import EngineProcess, engine, journal_opens, small_recording, wait_for
+from quarterdeck.core.journal.tape_reader import TapeReader
+from tests.e2e.processes import EngineProcess, engine, journal_opens, small_recording, wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")]
 SLOWLY = ("--pairs", "EURUSD,GBPUSD", "--from", "2024-06-12", "--to", "2024-06-14", "--speed", "60")
@@ -82,7 +82,7 @@ def test_a_replay_at_full_speed_hears_it_too(good: Path, tmp_path: Path) -> None
     assert journal_opens(tmp_path / "home")
 
 
-def test_a_hang_up_reads_the_settings_again_and_a_bad_file_changes_nothing(good: Path, tmp_path: Path) -> None:
+def test_hangup_reloads_settings_and_bad_file_changes_nothing(good: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     with engine(home, "--replay", good, *SLOWLY) as process:
         process.ready()

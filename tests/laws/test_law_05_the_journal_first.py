@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.core.model.effects import Submit
-from tests.sim.day import START_UTC_NS
-from tests.sim.eager import EagerScanner
-from tests.sim.watch import Watch
-from tests.sim.world import World, pip_sizes
+from tests.sim.eager_scanner import EagerScanner
+from tests.sim.law_checker import Watch
+from tests.sim.random_day import START_UTC_NS
+from tests.sim.simulated_engine import World, pip_sizes
 
 
 class FullDisk:
@@ -27,7 +27,7 @@ class FullDisk:
         self._write(entries)
 
 
-def test_no_entry_leaves_with_a_full_disk_and_every_close_does(tmp_path: Path) -> None:
+def test_full_disk_blocks_entries_but_sends_every_close(tmp_path: Path) -> None:
     world = World(tmp_path, seed=4, start_utc_ns=START_UTC_NS)
     world.scanner = EagerScanner(4, pip_sizes(world.settings), share=1.0)
     watch = Watch(world)

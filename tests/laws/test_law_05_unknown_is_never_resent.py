@@ -6,8 +6,8 @@ import pytest
 
 from quarterdeck.core.model.commands import Flatten, Pause, Resume
 from quarterdeck.core.model.effects import Close, Effect, Submit
-from quarterdeck.core.model.inputs import Absent, UnknownFate
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.inputs import NotExecuted, Unconfirmed
+from quarterdeck.core.model.market_data import Side
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play, only
 
@@ -15,7 +15,7 @@ from tests.core.desk.playbook import Play, only
 def test_hours_of_not_knowing_send_nothing_twice() -> None:
     play = Play().start()
     order = only(play.round(play.signal("EURUSD")), Submit)
-    play.report(order.client_id, UnknownFate(why="timed out"))
+    play.report(order.client_id, Unconfirmed(why="timed out"))
     for _ in range(10):
         play.wait(900)
         for symbol in play.settings.desk.pairs:
@@ -23,23 +23,23 @@ def test_hours_of_not_knowing_send_nothing_twice() -> None:
         play.round(play.signal("EURUSD"), play.signal("GBPUSD", Side.SELL))
         play.command(Pause())
         play.command(Resume())
-        play.report(order.client_id, UnknownFate(why="still nothing"))
+        play.report(order.client_id, Unconfirmed(why="still nothing"))
     assert len(play.all(Submit)) == 1
 
 
-def test_a_close_of_unknown_fate_waits_for_the_book_however_often_it_is_wanted() -> None:
+def test_unconfirmed_close_waits_for_the_book_however_often_requested() -> None:
     play = Play().start()
     play.enter()
     play.book()
     first = only(play.command(Flatten()), Close)
-    play.report(first.client_id, UnknownFate(why="timed out"))
+    play.report(first.client_id, Unconfirmed(why="timed out"))
     for _ in range(5):
         play.command(Flatten())
         play.book(known=False)
         play.wait(20)
         play.quote("EURUSD")
     assert len(play.all(Close)) == 1
-    play.report(first.client_id, Absent(why="never seen"))
+    play.report(first.client_id, NotExecuted(why="never seen"))
     assert len(play.all(Close)) == 1, "the position is read before anything else leaves"
     play.book()
     assert len(play.all(Close)) == 2
@@ -58,7 +58,7 @@ class OneAtATime:
             in_flight = [
                 order
                 for order in self.chaos.play.desk._ctx.state.orders.values()
-                if order.kind == "close" and order.position_id == effect.position_id and order.fate != "unknown"
+                if order.kind == "close" and order.position_id == effect.position_id and order.order_status != "unknown"
             ]
             assert [order.client_id for order in in_flight] == [effect.client_id]
         if isinstance(effect, Submit | Close):
@@ -67,7 +67,7 @@ class OneAtATime:
 
 
 @pytest.mark.parametrize("seed", range(300, 312))
-def test_on_a_bad_day_no_position_is_closed_by_two_requests_at_once(seed: int) -> None:
+def test_no_position_is_closed_by_two_simultaneous_requests(seed: int) -> None:
     chaos = Chaos(Play(run_id="law5"), seed)
     chaos.faults = 0.7
     OneAtATime(chaos)

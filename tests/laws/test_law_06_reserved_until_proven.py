@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.core.desk.exposed import open_risk, reserved_risk
-from quarterdeck.core.model.commands import Flatten, Pause, RearmDrawdown, Resume
-from quarterdeck.core.model.effects import Effect, Released, Submit
-from quarterdeck.core.model.inputs import Absent, Accepted, Fate, FeedState, Filled, Refused, UnknownFate
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.desk.open_exposure import open_risk, reserved_risk
+from quarterdeck.core.model.commands import Flatten, Pause, ResetDrawdown, Resume
+from quarterdeck.core.model.effects import Effect, ReservationReleased, Submit
+from quarterdeck.core.model.inputs import Accepted, ConnectionState, Filled, NotExecuted, OrderOutcome, OrderRejected, Unconfirmed
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play, only
 from tests.laws.source import modules
@@ -27,7 +27,7 @@ def test_only_the_gate_makes_an_entry() -> None:
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Submit"
     ]
-    assert [maker.rsplit("/", 2)[-2:] for maker in makers] == [["desk", "gate.py"]]
+    assert [maker.rsplit("/", 2)[-2:] for maker in makers] == [["desk", "risk_reservation.py"]]
 
 
 def test_only_a_proven_fate_or_the_operators_word_calls_release() -> None:
@@ -35,12 +35,12 @@ def test_only_a_proven_fate_or_the_operators_word_calls_release() -> None:
         (module.name, ast.unparse(node))
         for module in modules("quarterdeck.core.desk")
         for node in ast.walk(module.tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"release", "gate.release"}
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"release", "risk_reservation.release"}
     ]
     assert {name for name, _ in callers} == {
-        "quarterdeck.core.desk.gate",
-        "quarterdeck.core.desk.orders",
-        "quarterdeck.core.desk.commands",
+        "quarterdeck.core.desk.risk_reservation",
+        "quarterdeck.core.desk.orders_in_flight",
+        "quarterdeck.core.desk.command_handler",
     }
     assert not [text for _, text in callers if "unknown" in text]
 
@@ -55,7 +55,7 @@ def test_nothing_but_a_fate_gives_it_back(what: list[str]) -> None:
         if one == "accepted":
             play.report(sent.client_id, Accepted(order_ticket=5))
         elif one == "unknown":
-            play.report(sent.client_id, UnknownFate(why="?"))
+            play.report(sent.client_id, Unconfirmed(why="?"))
         elif one == "wait":
             play.wait(700)
         elif one == "book":
@@ -65,26 +65,26 @@ def test_nothing_but_a_fate_gives_it_back(what: list[str]) -> None:
         elif one == "pause":
             play.command(Pause())
             play.command(Resume())
-            play.command(RearmDrawdown())
+            play.command(ResetDrawdown())
         elif one == "flatten":
             play.command(Flatten())
         else:
-            play.give(FeedState(up=False, why="?"))
-            play.give(FeedState(up=True))
+            play.give(ConnectionState(is_connected=False, why="?"))
+            play.give(ConnectionState(is_connected=True))
         assert play.desk.view().risk.reserved_money == reserved
-        assert not play.all(Released)
-    play.report(sent.client_id, Absent(why="surely not"))
+        assert not play.all(ReservationReleased)
+    play.report(sent.client_id, NotExecuted(why="surely not"))
     assert play.desk.view().risk.reserved_money == 0.0
-    assert len(play.all(Released)) == 1
+    assert len(play.all(ReservationReleased)) == 1
 
 
-@pytest.mark.parametrize("fate", [Refused(kind="refused", code=10006, reason="no"), Absent(why="no")])
-def test_a_proven_fate_gives_it_back_once(fate: Fate) -> None:
+@pytest.mark.parametrize("fate", [OrderRejected(kind="refused", code=10006, reason="no"), NotExecuted(why="no")])
+def test_a_proven_fate_gives_it_back_once(fate: OrderOutcome) -> None:
     play = Play().start()
     sent = [e for e in play.round(play.signal("EURUSD")) if isinstance(e, Submit)][-1]
     for _ in range(3):
         play.report(sent.client_id, fate)
-    assert len(play.all(Released)) == 1
+    assert len(play.all(ReservationReleased)) == 1
 
 
 class Cap:
@@ -107,7 +107,7 @@ class Cap:
 
 @pytest.mark.parametrize("seed", range(400, 416))
 def test_open_plus_reserved_never_passes_the_cap_whatever_the_interleaving(seed: int) -> None:
-    loose = (("correlation.book_risk_max_pct", 50.0), ("exposure.all_stops_max_pct", 99.0), ("breakers.entries_per_day_max", 99),
+    loose = (("correlation.risk_max_pct", 50.0), ("exposure.gap_risk_max_pct", 99.0), ("breakers.entries_per_day_max", 99),
              ("exposure.currency_max_x_equity", 90.0), ("exposure.total_max_x_equity", 90.0), ("risk.open_risk_max_pct", 2.5))  # fmt: skip
     chaos = Chaos(Play(shipped_settings(*loose), run_id="law6"), seed)
     chaos.faults = 0.5
@@ -117,11 +117,11 @@ def test_open_plus_reserved_never_passes_the_cap_whatever_the_interleaving(seed:
     assert cap.seen
 
 
-def test_a_part_seen_in_the_book_proves_that_part_and_no_more() -> None:
+def test_part_seen_in_book_proves_only_that_part() -> None:
     """The broker filled half, lost the reply and the comment: the book shows the half, and the rest is asked after."""
     play = Play().start()
     order = only(play.round(play.signal("EURUSD")), Submit)
-    play.report(order.client_id, UnknownFate(why="timed out"))
+    play.report(order.client_id, Unconfirmed(why="timed out"))
     half = round(order.lots / 2, 2)
     play.hold(order, 501, half, order.quoted_price)
     play.book()

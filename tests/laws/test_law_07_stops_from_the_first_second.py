@@ -7,19 +7,19 @@ import typing
 import msgspec
 import pytest
 
-from quarterdeck.core.desk.state import OurPosition
+from quarterdeck.core.desk.desk_state import ManagedPosition
 from quarterdeck.core.model.commands import Acknowledge
 from quarterdeck.core.model.effects import Alert, Close, Effect, Submit, Verdict
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import Price
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play, only
 
 
-def test_types_do_not_allow_an_entry_or_a_position_of_ours_without_a_stop() -> None:
+def test_types_forbid_entries_and_positions_without_a_stop() -> None:
     assert typing.get_type_hints(Submit)["stop_price"] is Price
-    assert typing.get_type_hints(OurPosition)["stop_price"] is Price
+    assert typing.get_type_hints(ManagedPosition)["stop_price"] is Price
 
 
 class Stops:
@@ -53,15 +53,15 @@ def test_a_stripped_stop_closes_the_position_and_bars_the_pair(side: Side) -> No
     play.next_bar()
     found = play.round(play.signal("EURUSD"), play.signal("GBPUSD"))
     assert {one.symbol: one.outcome for one in found if isinstance(one, Verdict)} == {"EURUSD": "refused", "GBPUSD": "entered"}
-    assert "without the stop" in play.desk.view().pairs[0].barred
+    assert "without the stop" in play.desk.view().pairs[0].entries_blocked
     play.command(Acknowledge(what="EURUSD:no_stop"))
-    assert not play.desk.view().pairs[0].barred
+    assert not play.desk.view().pairs[0].entries_blocked
 
 
 def test_on_netting_the_stop_sent_is_that_of_the_whole() -> None:
-    free = (("care.pyramid", True), ("care.pyramid_from_r", 0.0), ("care.pyramid_pullback_x_atr", 0.0), ("care.trail_x_atr", 0.0),
+    free = (("position.pyramid", True), ("position.pyramid_from_r", 0.0), ("position.pyramid_pullback_x_atr", 0.0), ("position.trail_x_atr", 0.0),
             ("exposure.position_max_x_equity", 90.0), ("exposure.currency_max_x_equity", 90.0), ("filters.quote_age_max_s", 600.0),
-            ("exposure.all_stops_max_pct", 90.0), ("care.give_back_pct", 100.0), ("care.age_max_hours", 0.0))  # fmt: skip
+            ("exposure.gap_risk_max_pct", 90.0), ("position.profit_retrace_pct", 100.0), ("position.time_exit_hours", 0.0))  # fmt: skip
     play = Play(shipped_settings(*free)).start(hedging=False)
     position = play.enter()
     play.held[position] = msgspec.structs.replace(play.held[position], stop_price=1.0872)

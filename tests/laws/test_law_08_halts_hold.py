@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck.core.desk.gate import Ticket, submit
-from quarterdeck.core.desk.state import Entry
-from quarterdeck.core.desk.states import OPERATORS, WAYS_BACK, add_reason
+from quarterdeck.core.desk.desk_state import EntryTerms
+from quarterdeck.core.desk.risk_reservation import EntryOrder, submit
+from quarterdeck.core.desk.trading_state import OPERATORS, WAYS_BACK, add_reason
 from quarterdeck.core.model.commands import MoveStop, Resume
 from quarterdeck.core.model.effects import Close, Modify, Submit, Verdict
-from quarterdeck.core.model.errors import InvariantBroken
-from quarterdeck.core.model.inputs import AccountRead, EngineTrouble
-from quarterdeck.core.model.market import Side
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.model.errors import InvariantError
+from quarterdeck.core.model.inputs import AccountRead, EngineFault
+from quarterdeck.core.model.market_data import Side
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import Play, account, only
 
 
 def in_reason(code: str) -> Play:
     play = Play().start()
     add_reason(play.desk._ctx, code, f"because of {code}")
-    play.desk._ctx.out.clear()
+    play.desk._ctx.pending_effects.clear()
     return play
 
 
@@ -38,21 +38,21 @@ def test_no_reason_lets_an_entry_pass(code: str) -> None:
 @pytest.mark.parametrize("code", WAYS_BACK)
 def test_the_gate_itself_refuses_in_any_reason(code: str) -> None:
     play = in_reason(code)
-    entry = Entry(signal_id="s", strategy="t", bar_open_utc_ns=0, quoted_price=1.0851, stop_price=1.08, target_price=None,
+    entry = EntryTerms(signal_id="s", strategy="t", bar_open_utc_ns=0, quoted_price=1.0851, stop_price=1.08, target_price=None,
                   risk_money=1.0, spread_price=0.0, confidence=1.0)  # fmt: skip
-    ticket = Ticket(symbol="EURUSD", side=Side.BUY, lots=0.01, entry_price=1.0851, stop_price=1.08, target_price=None,
+    ticket = EntryOrder(symbol="EURUSD", side=Side.BUY, lots=0.01, entry_price=1.0851, stop_price=1.08, target_price=None,
                     budget_money=1.0, risk_money=1.0, margin_money=1.0, entry=entry)  # fmt: skip
-    with pytest.raises(InvariantBroken, match="adds risk"):
+    with pytest.raises(InvariantError, match="adds risk"):
         submit(play.desk._ctx, ticket)
 
 
 @pytest.mark.parametrize("code", WAYS_BACK)
-def test_every_reason_has_a_beginning_and_a_way_back_on_screen(code: str) -> None:
+def test_every_reason_shows_its_start_and_way_back(code: str) -> None:
     play = in_reason(code)
     reason = next(one for one in play.desk.view().reasons if one.code == code)
     assert reason.since_utc_ns == play.at
     assert reason.text
-    assert reason.way_back
+    assert reason.clears_when
     play.wait(60)
     add_reason(play.desk._ctx, code, "again")
     assert next(one for one in play.desk.view().reasons if one.code == code).since_utc_ns == reason.since_utc_ns
@@ -68,7 +68,7 @@ def test_resume_takes_away_only_what_is_the_operators(code: str) -> None:
 
 
 def test_halted_moves_nothing_but_what_the_operator_orders() -> None:
-    play = Play(shipped_settings(("care.age_max_hours", 1.0))).start()
+    play = Play(shipped_settings(("position.time_exit_hours", 1.0))).start()
     position = play.enter()
     play.book()
     play.give(AccountRead(account=account(login=2, balance_money=play.balance)))
@@ -84,12 +84,12 @@ def test_halted_moves_nothing_but_what_the_operator_orders() -> None:
     assert play.all(Close)
 
 
-def test_a_halt_that_the_shell_reports_outlives_resume_while_it_lasts() -> None:
+def test_shell_reported_halt_survives_resume_while_it_lasts() -> None:
     play = Play().start()
-    play.give(EngineTrouble(kind="law_broken", active=True, why="twice"))
+    play.give(EngineFault(kind="law_broken", active=True, why="twice"))
     play.command(Resume())
     assert play.desk.view().state == "HALTED"
-    play.give(EngineTrouble(kind="law_broken", active=False))
+    play.give(EngineFault(kind="law_broken", active=False))
     assert play.desk.view().state == "HALTED", "over, but not yet seen by the operator"
     play.command(Resume())
     assert play.desk.view().state == "ACTIVE"

@@ -8,10 +8,10 @@ import sys
 
 from tests.laws.source import CHECKOUT, dotted, imports, modules, report
 
-HOST = "quarterdeck.core.brokers.mt5.gateway.hosts"
+HOST = "quarterdeck.core.brokers.mt5.gateway.module_loader"
 
 
-def test_one_module_imports_the_real_one_and_only_when_it_is_called() -> None:
+def test_one_module_imports_the_real_one_lazily() -> None:
     static = [
         f"{module.at(node)}" for module in modules() for name, node in imports(module) if name.split(".")[0] == "MetaTrader5"
     ]
@@ -28,7 +28,7 @@ def test_one_module_imports_the_real_one_and_only_when_it_is_called() -> None:
 
 
 def test_an_engine_with_a_live_venue_does_not_hold_it() -> None:
-    code = "import quarterdeck.core.engine.live_venues, quarterdeck.core.brokers.mt5.terminals, sys\nprint(*sys.modules)"
+    code = "import quarterdeck.core.engine.live_venues, quarterdeck.core.brokers.mt5.terminal_choice, sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT, check=False)
     assert done.returncode == 0, done.stderr
     assert "MetaTrader5" not in done.stdout.split()

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 from websockets.asyncio.client import unix_connect
 
-from quarterdeck.core.link.client import SocketClient
-from quarterdeck.core.link.messages import LINK_VERSION, Hello
-from quarterdeck.core.link.place import find_place
-from quarterdeck.core.link.server import LinkServer
+from quarterdeck.core.link.link_address import find_address
+from quarterdeck.core.link.link_client import SocketClient
+from quarterdeck.core.link.link_server import LinkServer
+from quarterdeck.core.link.messages import LINK_VERSION, LinkHello
 from quarterdeck.core.model.commands import Pause
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
 from tests.core.link.test_link import FakeEngine
-from tests.tui.demo import demo_snapshot
+from tests.tui.demo_desk import demo_snapshot
 
 SNAPSHOTS, LINES_A_SNAPSHOT = 1_500, 5
 
@@ -30,8 +30,8 @@ async def test_a_screen_that_never_reads_slows_nobody(tmp_path: Path) -> None:
     await server.start()
     quick = SocketClient(tmp_path, client="quick", watch=True)
     await quick.start()
-    async with unix_connect(find_place(tmp_path).socket, "ws://localhost/", max_queue=1) as deaf:
-        await deaf.send(msgspec.msgpack.encode(Hello(version=LINK_VERSION, client="deaf", watch=True)))
+    async with unix_connect(find_address(tmp_path).socket, "ws://localhost/", max_queue=1) as deaf:
+        await deaf.send(msgspec.msgpack.encode(LinkHello(version=LINK_VERSION, client="deaf", watch=True)))
         await asyncio.wait_for(_until(lambda: len(server._watchers) == 2), 30.0)
         seen = 0
         for number in range(1, SNAPSHOTS + 1):

@@ -6,10 +6,10 @@ import pytest
 
 from quarterdeck.core.model.commands import CloseGroup, ClosePosition, Flatten, MoveStop, StopEngine
 from quarterdeck.core.model.effects import Cancel, Close, Effect, Modify
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play
-from tests.core.desk.test_entry import foreign
+from tests.core.desk.test_entry_evaluation import foreign
 
 WORDS = (
     Flatten(),
@@ -23,8 +23,8 @@ WORDS = (
 
 
 @pytest.mark.parametrize("word", WORDS, ids=[type(word).__name__ + str(index) for index, word in enumerate(WORDS)])
-def test_no_word_of_the_operator_but_the_whole_account_touches_it(word: object) -> None:
-    play = Play(shipped_settings(("breakers.on_trip", "flatten"))).start()
+def test_external_items_are_touched_only_with_whole_account_scope(word: object) -> None:
+    play = Play(shipped_settings(("breakers.trip_action", "flatten"))).start()
     play.held[9] = foreign("GBPUSD", stop_price=None)
     play.book()
     play.command(word)  # type: ignore[arg-type]

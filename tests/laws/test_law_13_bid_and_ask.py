@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.core.desk.pricing import executable, exit_price
-from quarterdeck.core.model.market import Quote, Side
+from quarterdeck.core.model.market_data import Quote, Side
 from quarterdeck.core.model.signals import Signal
 from tests.core.desk.playbook import spec
 from tests.laws.source import Module, modules, report

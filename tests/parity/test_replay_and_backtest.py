@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.core.backtest.market import MarketWish, load_market
+from quarterdeck.core.backtest.backtester import Backtest
+from quarterdeck.core.backtest.recorded_days import DataRequest, load_market
 from quarterdeck.core.backtest.result import BacktestResult
-from quarterdeck.core.backtest.run import Backtest
-from quarterdeck.core.engine.session import run_to_end, start_run
-from quarterdeck.core.engine.wish import RunWish
+from quarterdeck.core.engine.run_lifecycle import run_to_end, start_run
+from quarterdeck.core.engine.run_request import RunRequest
 from quarterdeck.core.model.effects import Effect, TradeClosed, Verdict
 from quarterdeck.core.settings.home import Home
-from quarterdeck.core.settings.load import load_settings
-from quarterdeck.core.strategy.load import load_strategy
-from quarterdeck.core.study.summary import Summary, Tally
+from quarterdeck.core.settings.settings_loader import load_settings
+from quarterdeck.core.strategy.strategy_loader import load_strategy
+from quarterdeck.core.study.summary import Summary, SummaryCounter
 
 FIRST, LAST = date(2024, 3, 4), date(2024, 3, 7)
 BUSY: tuple[tuple[str, Any], ...] = (
@@ -27,23 +27,23 @@ BUSY: tuple[tuple[str, Any], ...] = (
     ("filters.entry_hours", []),
     ("strategy.parameters", {"h1_slope_min_x_atr": 1.0, "pullback_rsi": 50.0}),
     ("simulation.balance_money", 1_000_000.0),
-    ("correlation.policy", "shrink"),
-    ("care.pyramid", True),
-    ("care.give_back_from_r", 0.3),
+    ("correlation.over_limit_action", "shrink"),
+    ("position.pyramid", True),
+    ("position.profit_retrace_from_r", 0.3),
     ("kelly.enabled", True),
 )
 
 
 def replayed(folder: Path, data: tuple[Path, ...], values: tuple[tuple[str, Any], ...], days: tuple[date, date]) -> Summary:
-    tally, seen = Tally(), list[Effect]()
+    tally, seen = SummaryCounter(), list[Effect]()
 
     def hear(at_utc_ns: int, effect: Effect) -> None:
-        tally.hear(at_utc_ns, effect)
+        tally.on_effect(at_utc_ns, effect)
         if isinstance(effect, TradeClosed | Verdict):
             seen.append(effect)
 
     async def live() -> None:
-        wish = RunWish(home=Home(folder), values=values, replay=data, from_day=days[0], to_day=days[1])
+        wish = RunRequest(home=Home(folder), values=values, replay=data, from_day=days[0], to_day=days[1])
         ready = await start_run(wish, on_step=lambda _text: None)
         ready.engine.runner.listen(hear)
         await run_to_end(ready)
@@ -58,8 +58,8 @@ def backtested(
     home = Home(folder)
     settings = load_settings(folder, values).settings
     strategy = load_strategy(settings, folder)
-    market = load_market(MarketWish(folders=data, from_day=days[0], to_day=days[1]), settings, strategy, home)
-    return Backtest(market, settings, strategy, every_bar=every_bar).go()
+    market = load_market(DataRequest(folders=data, from_day=days[0], to_day=days[1]), settings, strategy, home)
+    return Backtest(market, settings, strategy, every_bar=every_bar).run_once()
 
 
 @pytest.mark.slow

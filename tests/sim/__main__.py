@@ -8,9 +8,9 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from tests.sim.day import Day, live_through
-from tests.sim.watch import LawBroken
-from tests.sim.world import Stuck
+from tests.sim.law_checker import LawBroken
+from tests.sim.random_day import Day, live_through
+from tests.sim.simulated_engine import Stuck
 
 FINE, LAW_BROKEN, STUCK, CRASHED, USAGE = 0, 10, 11, 12, 2
 

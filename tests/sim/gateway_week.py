@@ -29,22 +29,22 @@ from unittest.mock import patch
 
 from msgspec import Struct
 
-from quarterdeck.core.brokers.base import ModuleCall, Reply, Terminal
-from quarterdeck.core.brokers.mt5.gateway.local import LocalTerminal
-from quarterdeck.core.brokers.mt5.inprocess import plain
-from quarterdeck.core.brokers.mt5.terminals import deadlines_of
-from quarterdeck.core.brokers.simulator.records import ENTRY_IN
+from quarterdeck.core.brokers.base import CallReply, Terminal, TerminalCall
+from quarterdeck.core.brokers.mt5.gateway.local_terminal import LocalTerminal
+from quarterdeck.core.brokers.mt5.in_process_terminal import plain
+from quarterdeck.core.brokers.mt5.terminal_choice import call_timeouts
+from quarterdeck.core.brokers.simulator.ledger_rows import ENTRY_IN
 from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.model.effects import Effect
-from quarterdeck.core.model.inputs import Absent, Input, Report, UnknownFate
+from quarterdeck.core.model.inputs import ExecutionReport, Input, NotExecuted, Unconfirmed
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from tests.core.brokers.mt5.gateway.far_child import GARBLE
-from tests.sim.day import START_UTC_NS
-from tests.sim.eager import EagerScanner
+from tests.sim.eager_scanner import EagerScanner
 from tests.sim.gateway_child import HOST
-from tests.sim.watch import Watch
-from tests.sim.world import World, pip_sizes
+from tests.sim.law_checker import Watch
+from tests.sim.random_day import START_UTC_NS
+from tests.sim.simulated_engine import World, pip_sizes
 
 WEEK_H = 168.0
 BLOWS = ("child killed", "child frozen", "hangs", "garbled", "line dropped", "gateway killed", "gateway frozen")
@@ -62,21 +62,21 @@ WEEK_SETTINGS: dict[str, Any] = {
     "engine__read_timeout_s": 0.5,
     "engine__send_timeout_s": 0.5,
     "engine__broker_start_timeout_s": 20.0,
-    "execution__book_check_s": 300.0,
+    "execution__reconcile_s": 300.0,
     "scan__bar_close_wait_s": 0.5,
     "filters__quote_age_max_s": 300.0,
     "filters__entry_hours": ["UTC 00:00-24:00"],
     "simulation__leverage": 500,
     "simulation__balance_money": 20_000.0,
-    "care__age_max_hours": 0.6,
-    "breakers__losses_in_row_max": 1000,
+    "position__time_exit_hours": 0.6,
+    "breakers__consecutive_losses_max": 1000,
     "breakers__entries_per_day_max": 10_000,
     "breakers__day_loss_max_pct": 90.0,
     "breakers__drawdown_max_pct": 90.0,
     "breakers__margin_level_min_pct": 0.0,
-    "correlation__book_risk_max_pct": 20.0,
+    "correlation__risk_max_pct": 20.0,
     "risk__risk_per_trade_pct": 0.3,
-    "exposure__all_stops_max_pct": 100.0,
+    "exposure__gap_risk_max_pct": 100.0,
     "exposure__position_max_x_equity": 30.0,
     "exposure__currency_max_x_equity": 90.0,
     "exposure__total_max_x_equity": 90.0,
@@ -233,12 +233,12 @@ class Carried:
         """`inner` does the work."""
         self._inner, self._loop = inner, loop
 
-    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
         """One call."""
         with self._loop.patient():
             return await self._inner.call(name, *args, **kwargs)
 
-    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+    async def call_many(self, calls: Sequence[TerminalCall]) -> tuple[CallReply, ...]:
         """Several reads."""
         with self._loop.patient():
             return await self._inner.call_many(calls)
@@ -278,7 +278,7 @@ class GatewayWorld(World):
         engine = self.settings.engine
         self.local = LocalTerminal(
             (HOST, str(self.port)),
-            deadlines_of(self.settings),
+            call_timeouts(self.settings),
             VirtualClock(self.loop),
             retry_min_s=engine.retry_min_s,
             retry_max_s=engine.retry_max_s,
@@ -341,11 +341,11 @@ class GatewayWorld(World):
     def _note(self, at_utc_ns: UtcNs, item: Input, effects: tuple[Effect, ...]) -> None:
         """Who is of unknown fate, and for how long."""
         figures = self.figures
-        if isinstance(item, Report) and isinstance(item.fate, UnknownFate):
+        if isinstance(item, ExecutionReport) and isinstance(item.order_outcome, Unconfirmed):
             if item.client_id not in self._unknown_since:
                 figures.unknown += 1
                 self._unknown_since[item.client_id] = at_utc_ns
-        elif isinstance(item, Report) and isinstance(item.fate, Absent):
+        elif isinstance(item, ExecutionReport) and isinstance(item.order_outcome, NotExecuted):
             figures.absent += 1
         if self._unknown_since:
             asked_after = self.state()["orders"]

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from quarterdeck.core.brokers.simulator.faults import FaultRates
-from quarterdeck.core.brokers.simulator.records import ENTRY_IN
+from quarterdeck.core.brokers.simulator.ledger_rows import ENTRY_IN
 from quarterdeck.core.model.commands import Pause
-from tests.sim.day import START_UTC_NS
-from tests.sim.eager import EagerScanner
-from tests.sim.watch import Watch
-from tests.sim.world import Step, World, pip_sizes
+from tests.sim.eager_scanner import EagerScanner
+from tests.sim.law_checker import Watch
+from tests.sim.random_day import START_UTC_NS
+from tests.sim.simulated_engine import Step, World, pip_sizes
 
 KINDS = ("open", "modify", "part", "close")
 SENDING = ("before order_send", "after order_send", "after the answer")
@@ -25,25 +25,25 @@ AROUND = (
     ("before the intent is flushed", ""),
     ("after the intent is flushed", ""),
     ("before order_check", "open"),
-    ("before it is booked", "Report Filled"),
-    ("after it is booked", "Report Filled"),
-    ("before it is booked", "Report Changed"),
-    ("after it is booked", "Report Changed"),
-    ("before it is booked", "Report UnknownFate"),
-    ("after it is booked", "Report UnknownFate"),
-    ("before it is booked", "DealSeen"),
-    ("after it is booked", "DealSeen"),
-    ("after it is booked", "Book"),
+    ("before it is booked", "ExecutionReport Filled"),
+    ("after it is booked", "ExecutionReport Filled"),
+    ("before it is booked", "ExecutionReport RequestDone"),
+    ("after it is booked", "ExecutionReport RequestDone"),
+    ("before it is booked", "ExecutionReport Unconfirmed"),
+    ("after it is booked", "ExecutionReport Unconfirmed"),
+    ("before it is booked", "NewDeal"),
+    ("after it is booked", "NewDeal"),
+    ("after it is booked", "BrokerBook"),
 )
 CARE: dict[str, Any] = {
-    "care__trail_from_r": 0.1,
-    "care__give_back_from_r": 0.1,
-    "care__give_back_from_costs_x": 0.2,
-    "care__age_max_hours": 0.9,
-    "breakers__losses_in_row_max": 1000,
+    "position__trail_from_r": 0.1,
+    "position__profit_retrace_from_r": 0.1,
+    "position__profit_retrace_from_costs_x": 0.2,
+    "position__time_exit_hours": 0.9,
+    "breakers__consecutive_losses_max": 1000,
     "breakers__entries_per_day_max": 1000,
     "breakers__day_loss_max_pct": 50.0,
-    "correlation__book_risk_max_pct": 20.0,
+    "correlation__risk_max_pct": 20.0,
     "risk__risk_per_trade_pct": 0.5,
     "simulation__balance_money": 20_000.0,
 }
@@ -141,7 +141,7 @@ def test_killed_while_sending(step: str, kind: str, hedging: bool, tmp_path: Pat
 
 @pytest.mark.parametrize(("step", "about"), AROUND)
 def test_killed_around_it(step: str, about: str, tmp_path: Path) -> None:
-    faults = FaultRates(lost_reply_executed=0.5) if "Unknown" in about else None
+    faults = FaultRates(lost_reply_executed=0.5) if "Unconfirmed" in about else None
     lived(tmp_path, 11, step, about, number=3, hedging=True, faults=faults)
 
 

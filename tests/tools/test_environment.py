@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.environment import DEV_LOCK, RUN_LOCK, Environment, cache_folder, digest, wheelhouse
-from tools.pythons import SetupError
+from tools.find_python import SetupError
 
 VERSION = (3, 11)
 

@@ -17,15 +17,15 @@ from textual import events
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
-from quarterdeck.core.link.messages import Event
-from quarterdeck.core.settings.load import shipped_settings
-from quarterdeck.core.settings.schema import Ui
+from quarterdeck.core.link.messages import LinkEvent
+from quarterdeck.core.settings.schema import UiSection
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from quarterdeck.tui.app import DeskApp
 from tests.tui.demo_client import FakeClient, live_events
 from tests.tui.demo_commands import DemoCommands, demo_reports
 
 
-def ui_settings(**changes: Any) -> Ui:
+def ui_settings(**changes: Any) -> UiSection:
     return msgspec.structs.replace(shipped_settings().ui, **changes)
 
 
@@ -82,7 +82,7 @@ class Bridge:
             event.set_sender(self.app)
             self.app._driver.send_message(event)  # type: ignore[union-attr]
 
-    async def give(self, *events: Event) -> None:
+    async def give(self, *events: LinkEvent) -> None:
         self.client.give(*events)
         await self.settle()
 
@@ -99,7 +99,7 @@ def screen_text(app: DeskApp) -> str:
 
 @contextlib.asynccontextmanager
 async def _bridge(
-    size: tuple[int, int] = (80, 24), client: FakeClient | None = None, ui: Ui | None = None, **desk: Any
+    size: tuple[int, int] = (80, 24), client: FakeClient | None = None, ui: UiSection | None = None, **desk: Any
 ) -> AsyncIterator[Bridge]:
     client = client if client is not None else FakeClient(live_events(**desk))
     commands = DemoCommands()

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.core.model.units import DAY_NS, M15_NS
-from quarterdeck.tui.child import CommandFailed, Told
-from quarterdeck.tui.view.report import Report, report_of
-from tests.tui.demo import NOW
+from quarterdeck.tui.command_process import CommandFailed, CommandProgress
+from quarterdeck.tui.view.backtest_report import BacktestReport, backtest_report_of
+from tests.tui.demo_desk import NOW
 
 WHATIF: dict[str, Any] = {
     "label": "tape of run 7f3a",
@@ -100,24 +100,24 @@ class DemoCommands:
         self.asked: list[list[str]] = []
         self.held: asyncio.Event | None = None
         self.fails = ""
-        self.finished: tuple[Report, ...] = ()
+        self.finished: tuple[BacktestReport, ...] = ()
 
-    async def run(self, words: Sequence[str], told: Callable[[Told], None], limit_s: float) -> dict[str, Any]:
+    async def run(self, words: Sequence[str], told: Callable[[CommandProgress], None], limit_s: float) -> dict[str, Any]:
         self.asked.append(list(words))
-        told(Told(0.42, "2024-06-28, 2 s left"))
+        told(CommandProgress(0.42, "2024-06-28, 2 s left"))
         if self.held is not None:
             await self.held.wait()
         if self.fails:
             raise CommandFailed(self.fails)
         return WHATIF if words[0] == "whatif" else plain_report()
 
-    async def reports(self) -> tuple[Report, ...]:
+    async def reports(self) -> tuple[BacktestReport, ...]:
         return self.finished
 
 
-def demo_reports() -> tuple[Report, ...]:
+def demo_reports() -> tuple[BacktestReport, ...]:
     return (
-        report_of("backtest_2024-04-03_2024-07-02_a1b2c3d4", plain_report()),
-        report_of("backtest_2024-04-03_2024-07-02_99aa88bb", plain_report(-1)),
-        report_of("backtest_2024-04-03_2024-05-02_0f0f0f0f_partial", plain_report(complete=False)),
+        backtest_report_of("backtest_2024-04-03_2024-07-02_a1b2c3d4", plain_report()),
+        backtest_report_of("backtest_2024-04-03_2024-07-02_99aa88bb", plain_report(-1)),
+        backtest_report_of("backtest_2024-04-03_2024-05-02_0f0f0f0f_partial", plain_report(complete=False)),
     )

@@ -9,11 +9,11 @@ from quarterdeck.core.link.messages import LinkState
 from quarterdeck.core.model.commands import Flatten, Pause
 from quarterdeck.tui.actions import Actions
 from quarterdeck.tui.keys import ACTIONS
-from quarterdeck.tui.screens.desk import DeskScreen
-from quarterdeck.tui.screens.tweak import TweakPage
+from quarterdeck.tui.screens.desk_screen import DeskScreen
+from quarterdeck.tui.screens.settings_page import SettingsPage
 from quarterdeck.tui.widgets.keybar import KeyBar
 from tests.tui.conftest import ui_settings
-from tests.tui.demo import (
+from tests.tui.demo_desk import (
     demo_desk,
     demo_engine,
     demo_log,
@@ -30,7 +30,7 @@ async def test_q_leaves_the_screen_and_orders_nothing(bridge):
     assert ship.client.sent == []
 
 
-async def test_a_flood_of_log_lines_does_not_hold_up_a_key(bridge):
+async def test_log_flood_does_not_delay_a_key(bridge):
     async with bridge() as ship:
         for _ in range(5):
             ship.client.give(*demo_log(2_000))
@@ -39,7 +39,7 @@ async def test_a_flood_of_log_lines_does_not_hold_up_a_key(bridge):
         assert len(ship.app.memory.log) <= 2_000
 
 
-async def test_help_is_about_the_panel_in_focus_and_names_every_key(bridge):
+async def test_help_describes_the_focused_panel_and_names_every_key(bridge):
     async with bridge((120, 80)) as ship:
         await ship.press("4", "question_mark")
         assert "Risk budget: what is lost" in ship.text
@@ -53,11 +53,13 @@ async def test_the_palette_finds_commands_pairs_positions_and_parameters(bridge)
         await ship.until(lambda: "The ledger of this pair" in ship.text, "pair")
         await ship.press("escape")
         await ship.until(lambda: isinstance(ship.app.screen, DeskScreen), "the desk")
-        await ship.press("ctrl+p", *"give_back_pct")
-        await ship.until(lambda: "care.give_back_pct" in ship.text, "parameter")
+        await ship.press("ctrl+p", *"profit_retrace_pct")
+        await ship.until(lambda: "position.profit_retrace_pct" in ship.text, "parameter")
         await ship.press("enter")
-        await ship.until(lambda: isinstance(ship.app.screen, TweakPage), "tweak page")
-        await ship.until(lambda: ship.app.screen.panel.cursor_key.startswith("care.give_back"), "parameter under the cursor")
+        await ship.until(lambda: isinstance(ship.app.screen, SettingsPage), "tweak page")
+        await ship.until(
+            lambda: ship.app.screen.panel.cursor_key.startswith("position.profit_retrace"), "parameter under the cursor"
+        )
 
 
 async def test_every_action_has_a_performer():
@@ -84,11 +86,11 @@ async def test_themes_change_live_and_an_unknown_one_falls_back(bridge):
         assert ship.app.theme == "ansi16"
 
 
-async def test_a_replay_has_its_transport_on_every_page_and_it_can_be_clicked(bridge):
+async def test_replay_controls_are_on_every_page_and_clickable(bridge):
     engine = demo_engine(replay_fraction=0.5, replay_speed=120.0)
     async with bridge(engine=engine) as ship:
         bar = ship.app.screen.query_one(KeyBar)
-        transport, keys = bar.words.splitlines()
+        transport, keys = bar.plain_text.splitlines()
         assert transport.split("  ")[:3] == [" space", "hold", " ["]
         assert "x120" in transport
         assert "refusal" in transport
@@ -96,11 +98,11 @@ async def test_a_replay_has_its_transport_on_every_page_and_it_can_be_clicked(br
         await ship.pilot.click(KeyBar, offset=(transport.index("trade"), 0))
         assert [control.action for control in ship.client.controls] == ["next_trade"]
         await ship.give(demo_snapshot(2, engine=demo_engine(replay_fraction=0.5, replay_speed=0.0)))
-        assert bar.words.startswith(" space  play")
+        assert bar.plain_text.startswith(" space  play")
         await ship.press("n")
-        assert "refusal" in ship.app.screen.query_one(KeyBar).words
+        assert "refusal" in ship.app.screen.query_one(KeyBar).plain_text
         await ship.press("t")  # there space and others are the page's
-        assert ship.app.screen.query_one(KeyBar).words.startswith(" held  ")
+        assert ship.app.screen.query_one(KeyBar).plain_text.startswith(" held  ")
 
 
 async def test_replay_keys_steer_only_a_replay(bridge):
@@ -128,7 +130,7 @@ async def test_replay_keys_steer_only_a_replay(bridge):
         assert ship.client.controls[-1].speed == 60.0
 
 
-async def test_a_lost_link_is_said_with_the_age_of_the_figures(bridge):
+async def test_lost_link_shows_the_age_of_figures(bridge):
     async with bridge() as ship:
         await ship.give(LinkState(up=False, why="line lost"))
         for _ in range(7):

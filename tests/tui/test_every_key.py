@@ -19,21 +19,23 @@ from quarterdeck.core.model.snapshot import OrderView
 from quarterdeck.tui.app import DeskApp
 from quarterdeck.tui.keys import ACTIONS
 from quarterdeck.tui.palette import Palette
-from quarterdeck.tui.screens.backtest import BacktestPage
-from quarterdeck.tui.screens.chart import ChartPage
-from quarterdeck.tui.screens.desk import PANELS, DeskScreen
+from quarterdeck.tui.screens.backtest_page import BacktestPage
+from quarterdeck.tui.screens.chart_page import ChartPage
+from quarterdeck.tui.screens.desk_screen import PANELS, DeskScreen
 from quarterdeck.tui.screens.dialog import ChoiceDialog
-from quarterdeck.tui.screens.effect import EffectPage
-from quarterdeck.tui.screens.flatten import FlattenDialog
-from quarterdeck.tui.screens.help import HelpDialog
-from quarterdeck.tui.screens.journal import JournalPage, MetricsPage
-from quarterdeck.tui.screens.lists import HealthPage, NewsPage, WhyPage
-from quarterdeck.tui.screens.questions import MoveStopDialog, StopDialog
-from quarterdeck.tui.screens.tweak import TweakPage
+from quarterdeck.tui.screens.flatten_dialog import FlattenDialog
+from quarterdeck.tui.screens.help_dialog import HelpDialog
+from quarterdeck.tui.screens.journal_pages import JournalPage, MetricsPage
+from quarterdeck.tui.screens.list_pages import HealthPage, NewsPage, WhyPage
+from quarterdeck.tui.screens.order_dialogs import MoveStopDialog, StopDialog
+from quarterdeck.tui.screens.settings_effect_page import SettingsEffectPage
+from quarterdeck.tui.screens.settings_page import SettingsPage
 from tests.tui.conftest import Bridge
-from tests.tui.demo import NOW, demo_engine, demo_positions, foreign_position, paused_reason
+from tests.tui.demo_desk import NOW, demo_engine, demo_positions, foreign_position, paused_reason
 
-UNKNOWN = OrderView(client_id="r1-7", symbol="EURUSD", what="open", side=None, lots=0.1, sent_utc_ns=NOW - 10**9, fate="unknown")
+UNKNOWN = OrderView(
+    client_id="r1-7", symbol="EURUSD", what="open", side=None, lots=0.1, sent_utc_ns=NOW - 10**9, order_status="unknown"
+)
 REPLAY: dict[str, Any] = {"engine": demo_engine(replay_fraction=0.25, replay_speed=120.0)}
 PAUSED: dict[str, Any] = {"reasons": (paused_reason(),), "state": "REDUCE_ONLY"}
 CROWDED: dict[str, Any] = {"positions": (*demo_positions(), foreign_position())}
@@ -72,11 +74,11 @@ CASES: dict[str, Case] = {
     "flatten": Case(on(FlattenDialog)),
     "pause": Case(lambda ship: ship.client.sent == [Pause()]),
     "resume": Case(on(ChoiceDialog), desk=PAUSED),
-    "tweak": Case(on(TweakPage)),
+    "tweak": Case(on(SettingsPage)),
     "close": Case(on(ChoiceDialog), ("3",)),
     "close_group": Case(on(ChoiceDialog)),
     "move_stop": Case(on(MoveStopDialog), ("3",)),
-    "resolve": Case(on(ChoiceDialog), desk={"orders": (UNKNOWN,), "unknown_fates": 1}),
+    "resolve": Case(on(ChoiceDialog), desk={"orders": (UNKNOWN,), "unconfirmed_orders": 1}),
     **{f"panel({number})": Case(front(name), ("5" if number == 1 else "1",)) for number, name in enumerate(PANELS, 1)},
     "zoom": Case(lambda ship: [name for name in PANELS if ship.app.screen.panel(name).display] == ["pairs"]),
     "filter": Case(lambda ship: ship.app.screen.query_one("#filter").opened),
@@ -122,21 +124,21 @@ LOCAL: dict[str, Case] = {
     "ListPage.enter": Case(lambda ship: not opened(ship, "#search") and ship.app.screen.search == "x", SEARCHED),
     "WhyPage.pair(-1)": Case(lambda ship: ship.app.screen.symbol == "EURUSD", ("w", "right")),
     "WhyPage.pair(1)": Case(lambda ship: ship.app.screen.symbol == "GBPUSD", ("w",)),
-    "_Narrowed.pair(-1)": Case(lambda ship: ship.app.screen.search == "", ("b", "right")),
-    "_Narrowed.pair(1)": Case(lambda ship: ship.app.screen.search == "EURUSD", ("M",)),
+    "_FilteredTradesPage.pair(-1)": Case(lambda ship: ship.app.screen.search == "", ("b", "right")),
+    "_FilteredTradesPage.pair(1)": Case(lambda ship: ship.app.screen.search == "EURUSD", ("M",)),
     "ChartPage.pair(-1)": Case(lambda ship: ship.app.screen.symbol == "EURUSD", ("v", "right")),
     "ChartPage.pair(1)": Case(lambda ship: ship.app.screen.symbol == "GBPUSD", ("v",)),
     "ChartPage.timeframe": Case(shows("EURUSD H1"), ("v",)),
-    "TweakPage.switch": Case(lambda ship: ship.app.screen.edits, ("t", "slash", *"ui.ascii", "enter", "down")),
-    "TweakPage.forget": Case(lambda ship: not ship.app.screen.edits, ("t", "slash", *"ui.ascii", "enter", "down", "space")),
-    "TweakPage.apply": Case(shows("no edit waits"), ("t",)),
-    "TweakPage.effect": Case(on(EffectPage), ("t", "slash", *"ui.ascii", "enter", "down", "space")),
-    "EffectPage.apply": Case(on(ChoiceDialog), ("t", "slash", *"ui.ascii", "enter", "down", "space", "E")),
+    "SettingsPage.switch": Case(lambda ship: ship.app.screen.edits, ("t", "slash", *"ui.ascii", "enter", "down")),
+    "SettingsPage.forget": Case(lambda ship: not ship.app.screen.edits, ("t", "slash", *"ui.ascii", "enter", "down", "space")),
+    "SettingsPage.apply": Case(shows("no edit waits"), ("t",)),
+    "SettingsPage.effect": Case(on(SettingsEffectPage), ("t", "slash", *"ui.ascii", "enter", "down", "space")),
+    "SettingsEffectPage.apply": Case(on(ChoiceDialog), ("t", "slash", *"ui.ascii", "enter", "down", "space", "E")),
     "BacktestPage.new": Case(lambda ship: ship.app.screen.sight == "form", ("x",)),
     "BacktestPage.mark": Case(lambda ship: ship.app.screen.marked, ("x",)),
     "BacktestPage.cancel_run": Case(shows("no backtest runs"), ("x",)),
-    "TweakPage.undo": Case(on(ChoiceDialog), ("t",)),
-    "TweakPage.history": Case(lambda ship: ship.app.screen.history, ("t",)),
+    "SettingsPage.undo": Case(on(ChoiceDialog), ("t",)),
+    "SettingsPage.history": Case(lambda ship: ship.app.screen.history, ("t",)),
     "Dialog.cancel": Case(lambda ship: on(DeskScreen)(ship) and not ship.client.sent, ("Q",)),
     "ChoiceDialog.choose(-1)": Case(lambda ship: ship.app.screen.chosen > 1, ("C",)),
     "ChoiceDialog.choose(1)": Case(lambda ship: ship.app.screen.chosen == 1, ("C",)),
@@ -215,7 +217,7 @@ async def test_a_key_of_the_table_does_what_it_says(bridge, action_id, key):
 
 
 @pytest.mark.parametrize(("what", "key"), [found for found in bound() if found[0] in LOCAL])
-async def test_a_key_of_a_page_or_dialog_does_what_it_says(bridge, what, key):
+async def test_page_and_dialog_keys_do_what_they_say(bridge, what, key):
     await pressed(bridge, LOCAL[what], key)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck.tui.keys import ACTIONS, GROUPS, keymap
+from quarterdeck.tui.keys import ACTIONS, GROUPS, keymap_with
 from quarterdeck.tui.terminal import needs_ascii
-from quarterdeck.tui.view.help import keys_table
+from quarterdeck.tui.view.help_text import keys_table
 
 
 def test_no_key_stands_twice():
@@ -14,7 +14,7 @@ def test_no_key_stands_twice():
     assert len(keys) == len(set(keys))
 
 
-def test_vital_actions_have_two_keys_and_no_key_is_eaten_by_terminals():
+def test_vital_actions_have_two_keys_that_terminals_pass():
     by_id = {action.id: action.keys.split(",") for action in ACTIONS}
     for action_id in ("flatten", "pause", "resume", "tweak", "help"):
         assert len(by_id[action_id]) == 2, action_id
@@ -28,8 +28,8 @@ def test_every_action_stands_in_the_docs_table():
     assert all(title in table for title in GROUPS.values())
 
 
-def test_a_wish_takes_a_free_key_by_id_or_by_title_and_shows_it():
-    held = keymap({"pause": "k, f4", "one bar": "o"})
+def test_custom_key_binds_by_id_or_title_and_is_shown():
+    held = keymap_with({"pause": "k, f4", "one bar": "o"})
     assert held.keys["pause"] == ("k", "f4")
     assert held.shown("replay_step") == "o"
     assert held.all_shown("pause") == "k or f4"
@@ -46,7 +46,7 @@ def test_a_wish_takes_a_free_key_by_id_or_by_title_and_shows_it():
     ],
 )
 def test_a_wish_that_would_take_a_key_away_is_refused(wish, why):
-    held = keymap(wish)
+    held = keymap_with(wish)
     assert why in held.refused[0]
     assert held.keys["pause"] == ("p", "f8")
 

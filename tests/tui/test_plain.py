@@ -7,11 +7,20 @@ import sys
 
 import msgspec
 
-from quarterdeck.core.link.messages import Bye, LinkState
+from quarterdeck.core.link.messages import LinkBye, LinkState
 from quarterdeck.core.model.snapshot import FlattenView
-from quarterdeck.tui.plain import changes, follow
-from tests.tui.demo import NOW, demo_desk, demo_log, demo_position, demo_positions, demo_signals, demo_snapshot, paused_reason
+from quarterdeck.tui.plain import changes, follow_engine
 from tests.tui.demo_client import FakeClient
+from tests.tui.demo_desk import (
+    NOW,
+    demo_desk,
+    demo_log,
+    demo_position,
+    demo_positions,
+    demo_signals,
+    demo_snapshot,
+    paused_reason,
+)
 
 
 def test_the_first_view_is_told_whole():
@@ -32,8 +41,8 @@ def test_each_change_is_one_line():
         state="REDUCE_ONLY",
         reasons=(paused_reason(),),
         positions=(moved, halved, demo_position(5, "GBPUSD")),
-        unknown_fates=1,
-        flatten=FlattenView(scope="ours", since_utc_ns=NOW, done=False, text="closing 1 of 3", left=("GBPUSD",)),
+        unconfirmed_orders=1,
+        flatten=FlattenView(scope="ours", since_utc_ns=NOW, done=False, text="closing 1 of 3", left_open=("GBPUSD",)),
         equity_money=9_000.0,
     )
     text = "\n".join(changes(before, now))
@@ -51,7 +60,7 @@ def test_each_change_is_one_line():
         assert part in text, part
 
 
-async def test_it_follows_to_the_end_of_the_engine_and_creeping_equity_is_told_in_steps():
+async def test_plain_mode_follows_to_the_end_and_reports_equity_steps():
     small = [demo_snapshot(number, equity_money=10_124.27 + number) for number in range(2, 30)]
     lines: list[str] = []
     client = FakeClient([LinkState(up=True), demo_log(1)[0]])
@@ -64,11 +73,11 @@ async def test_it_follows_to_the_end_of_the_engine_and_creeping_equity_is_told_i
             client.give(small.pop(0))
         elif not told:
             told.append(line)
-            client.give(Bye(why="done"))
+            client.give(LinkBye(why="done"))
 
     client.give(*small[:1])
-    client.box.put(Bye(why="done"))
-    assert await follow(client, write) == 0
+    client.box.put(LinkBye(why="done"))
+    assert await follow_engine(client, write) == 0
     assert lines[-1] == "engine ended: done"
 
 

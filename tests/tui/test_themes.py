@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.color import Color
 
-from quarterdeck.core.settings.shipped import shipped_text
+from quarterdeck.core.settings.packaged_files import shipped_text
 from quarterdeck.tui.themes import LOOKS, load_themes, parse_theme
 
 TEXT_ON_PAGE = ("muted", "strong", "good", "bad", "warn", "accent", "title")
@@ -42,7 +42,7 @@ def test_words_can_be_read_on_every_ground(name):
         assert ratio(theme.variables[f"desk-{block}"], theme.variables[f"desk-{block}-text"]) >= 4.5, block
 
 
-def test_gain_and_loss_differ_for_the_colour_blind_by_more_than_red_and_green():
+def test_gain_and_loss_differ_for_the_colour_blind():
     good, bad = (Color.parse(SHIPPED["clear_sight"].variables[f"desk-{look}"]) for look in ("good", "bad"))
     assert abs(good.b - bad.b) > 120, "blue against orange differ where red and green do not"
 
@@ -66,7 +66,7 @@ def test_a_bad_file_is_refused_with_the_reason(change, why):
     assert why in said
 
 
-def test_a_file_of_ones_own_is_found_beside_the_shipped_ones(tmp_path):
+def test_operator_theme_file_is_found_beside_shipped_ones(tmp_path):
     (tmp_path / "mine.toml").write_text(shipped_text("themes/harbour.toml").replace('"harbour"', '"mine"'), encoding="utf-8")
     (tmp_path / "broken.toml").write_text("primary = 3", encoding="utf-8")
     themes = load_themes(tmp_path)

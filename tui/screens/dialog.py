@@ -18,9 +18,9 @@ from textual.timer import Timer
 
 from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.snapshot import DeskView
-from quarterdeck.tui.host import Host
+from quarterdeck.tui.app_interface import AppInterface
 from quarterdeck.tui.view.lines import Line, Span, clip, unmarked
-from quarterdeck.tui.widgets.paper import Paper
+from quarterdeck.tui.widgets.styled_lines import StyledLines
 
 FORGET_S: Final = 8.0
 """A word half typed is forgotten after so long."""
@@ -47,9 +47,9 @@ class Dialog(ModalScreen[bool]):
     DANGER: ClassVar[bool] = False
 
     @property
-    def host(self) -> Host:
+    def host(self) -> AppInterface:
         """The app."""
-        return cast("Host", self.app)
+        return cast("AppInterface", self.app)
 
     @property
     def desk(self) -> DeskView | None:
@@ -60,11 +60,11 @@ class Dialog(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The box."""
         with Vertical(id="box"):
-            yield Paper(id="paper")
+            yield StyledLines(id="paper")
 
     def on_mount(self) -> None:
         """Draw."""
-        self.set_class(self.low, "-low")
+        self.set_class(self.is_low_terminal, "-low")
         self.set_class(self.dangerous, "-danger")
         self.set_class(self.host.glyphs.ascii, "-ascii")
         self.query_one("#box").border_title = unmarked(self.heading)
@@ -81,13 +81,13 @@ class Dialog(ModalScreen[bool]):
         return self.DANGER
 
     @property
-    def low(self) -> bool:
+    def is_low_terminal(self) -> bool:
         """Whether the terminal is too low to leave the status lines in sight above a dialog."""
         return self.size.height < LOW
 
     def on_resize(self) -> None:
         """Draw for the new size."""
-        self.set_class(self.low, "-low")
+        self.set_class(self.is_low_terminal, "-low")
         self.call_after_refresh(self.paint)
 
     @property
@@ -103,7 +103,7 @@ class Dialog(ModalScreen[bool]):
     def paint(self) -> None:
         """Draw what the dialog says now."""
         if self.query("#paper"):
-            self.query_one("#paper", Paper).lay(self.lines())
+            self.query_one("#paper", StyledLines).show_lines(self.lines())
 
     def lines(self) -> Sequence[Line]:
         """The dialog's words."""
@@ -188,8 +188,8 @@ class ChoiceDialog(Dialog):
         self.app.run_worker(self._order(self.host, choice.command, choice.said), exit_on_error=False)
         self.dismiss(True)
 
-    async def _order(self, host: Host, command: Command, said: str) -> None:
-        result = await host.give(command, said)
+    async def _order(self, host: AppInterface, command: Command, said: str) -> None:
+        result = await host.send_command(command, said)
         if self._given is not None:
             self._given(result is not None and result.ok)
 
@@ -206,13 +206,13 @@ class WordDialog(Dialog):
         self._forget: Timer | None = None
 
     @property
-    def armed(self) -> bool:
+    def accepts_word(self) -> bool:
         """Whether the dialog still asks."""
         return True
 
     def on_key(self, event: events.Key) -> None:
         """Count letters of the word; any other letter starts anew."""
-        if not self.armed or not event.is_printable or event.character is None:
+        if not self.accepts_word or not event.is_printable or event.character is None:
             return
         event.stop()
         event.prevent_default()

@@ -60,7 +60,7 @@ class Column(NamedTuple):
     stretch: bool = False
 
 
-class Sheet(NamedTuple):
+class PanelContent(NamedTuple):
     """What a panel shows: fixed lines on top, lines that scroll, and the identity of each of them."""
 
     head: tuple[Line, ...]
@@ -206,7 +206,7 @@ def chips(row: Sequence[Chip], width: int, gap: Span) -> Line:
     return tuple(spans)
 
 
-def chosen(columns: Sequence[Column], width: int) -> tuple[list[int], dict[int, int]]:
+def columns_that_fit(columns: Sequence[Column], width: int) -> tuple[list[int], dict[int, int]]:
     """Which columns fit into `width`, and how wide each is; a gap of one cell lies between columns."""
     kept: list[int] = []
     room = width + 1
@@ -224,7 +224,7 @@ def chosen(columns: Sequence[Column], width: int) -> tuple[list[int], dict[int, 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Span]], width: int, glyphs: Glyphs) -> tuple[Line, tuple[Line, ...]]:
     """Title line and rows of a table in `width` cells. Each row has one span per column."""
-    kept, widths = chosen(columns, width)
+    kept, widths = columns_that_fit(columns, width)
     head: list[Span] = []
     for index in kept:
         column = columns[index]

@@ -43,7 +43,7 @@ class Field(Input):
         self.display = True
         self.screen.set_focus(self)
 
-    async def caught_up(self) -> None:
+    async def wait_for_typed(self) -> None:
         """Wait until what was typed so far is in, and everybody above has heard of it. Not for those above to call."""
         above = [node for node in self.ancestors_with_self if node is not self.app]
         with contextlib.suppress(TimeoutError):

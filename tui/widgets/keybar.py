@@ -8,12 +8,12 @@ from textual import events
 
 from quarterdeck.core.model.snapshot import EngineHealth
 from quarterdeck.tui.keys import Action, Keymap
-from quarterdeck.tui.view.bar import Offer, bar, transport
+from quarterdeck.tui.view.keybar_lines import KeyBarItem, keybar_line, replay_controls_line
 from quarterdeck.tui.view.lines import Glyphs
-from quarterdeck.tui.widgets.paper import Paper
+from quarterdeck.tui.widgets.styled_lines import StyledLines
 
 
-class KeyBar(Paper):
+class KeyBar(StyledLines):
     """One line, two in a replay; what is on them is the screen's word."""
 
     DEFAULT_CSS = """
@@ -23,7 +23,7 @@ class KeyBar(Paper):
     def __init__(self) -> None:
         """An empty bar."""
         super().__init__(id="keys")
-        self._offers: tuple[tuple[Offer, ...], ...] = ()
+        self._offers: tuple[tuple[KeyBarItem, ...], ...] = ()
 
     def show(
         self,
@@ -35,11 +35,11 @@ class KeyBar(Paper):
     ) -> None:
         """Offer `actions`, and a page's own keys; `engine` tells whether a replay runs."""
         width = self.size.width
-        rows = [bar(actions, keys, width, glyphs, own)]
+        rows = [keybar_line(actions, keys, width, glyphs, own)]
         if engine is not None and engine.replay_fraction is not None:
-            rows.insert(0, transport(engine, actions, keys, width, glyphs))
+            rows.insert(0, replay_controls_line(engine, actions, keys, width, glyphs))
         self._offers = tuple(offers for _, offers in rows)
-        self.lay([line for line, _ in rows])
+        self.show_lines([line for line, _ in rows])
 
     async def on_click(self, event: events.Click) -> None:
         """Do what the key under the mouse does."""

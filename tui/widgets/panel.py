@@ -9,11 +9,11 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from quarterdeck.tui.view.lines import Line, Sheet, unmarked
-from quarterdeck.tui.widgets.paper import Paper
+from quarterdeck.tui.view.lines import Line, PanelContent, unmarked
+from quarterdeck.tui.widgets.styled_lines import StyledLines
 
 
-class Panel(Paper, can_focus=True):
+class Panel(StyledLines, can_focus=True):
     """One of the desk's panels; `sheet` in, keys of chosen rows out."""
 
     DEFAULT_CSS = """
@@ -73,14 +73,14 @@ class Panel(Paper, can_focus=True):
         self._newest_first = newest_first
         self.following = follow_end
         self._follow_end = follow_end
-        self._sheet = Sheet((), ())
+        self._sheet = PanelContent((), ())
         self._top = 0
         self.cursor_key = ""
         self.unread = 0
         self._only_focus = False
 
     @property
-    def sheet(self) -> Sheet:
+    def sheet(self) -> PanelContent:
         """What the panel was last given."""
         return self._sheet
 
@@ -97,7 +97,7 @@ class Panel(Paper, can_focus=True):
         except ValueError:
             return 0
 
-    def show(self, sheet: Sheet) -> int:
+    def show(self, sheet: PanelContent) -> int:
         """Take a new sheet; the cursor stays on its key. Returns the rows repainted."""
         row_before = self.cursor_row
         self._sheet = sheet
@@ -122,7 +122,7 @@ class Panel(Paper, can_focus=True):
         if self._cursor and self.has_focus and sheet.keys and sheet.keys[0] != "nothing":
             marked = len(sheet.head) + self.cursor_row - self._top
         self._write_frame(self._note(sheet, room))
-        return self.lay([*sheet.head, *body], marked)
+        return self.show_lines([*sheet.head, *body], marked)
 
     def _write_frame(self, note: str) -> None:
         """The note stands on the lower edge, or beside the title where there is none."""
@@ -133,7 +133,7 @@ class Panel(Paper, can_focus=True):
         if (self.border_title, self.border_subtitle) != (title, subtitle):
             self.border_title, self.border_subtitle = title, subtitle
 
-    def _note(self, sheet: Sheet, room: int) -> str:
+    def _note(self, sheet: PanelContent, room: int) -> str:
         hidden = len(sheet.body) - room
         place = f" {self._top + 1}-{min(self._top + room, len(sheet.body))}/{len(sheet.body)}" if hidden > 0 and room > 0 else ""
         paused = f" {self.unread} NEW, end follows" if self._follow_end and not self.following else ""

@@ -4,8 +4,8 @@ Why: the engine knows trades, the terminal knows calls; everything that differs 
 Promises: after `connect` and `select` nothing raises for what a broker does; nothing handed out bears the broker's clock or
 names; `None` from the terminal is Unknown; over a terminal in this process no method suspends (unless it must wait for history
 or quotes).
-Does not: decide anything about trading. Reads are here; orders in `performing`, unknown fates in `reconcile`, the line in
-`session`.
+Does not: decide anything about trading. Reads are here; orders in `order_execution`, unknown fates in `reconcile`, the line in
+`terminal_session`.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, assert_never
 
-from quarterdeck.core.brokers.base import Connected, ModuleCall, Reply, Terminal
-from quarterdeck.core.brokers.mt5.account import check_account, warnings_of
-from quarterdeck.core.brokers.mt5.history import DealBook
-from quarterdeck.core.brokers.mt5.opening import Opening
-from quarterdeck.core.brokers.mt5.performing import Performer
+from quarterdeck.core.brokers.base import CallReply, Connected, Terminal, TerminalCall
+from quarterdeck.core.brokers.mt5.account_check import check_account, warnings_of
+from quarterdeck.core.brokers.mt5.bar_reader import BarReader
+from quarterdeck.core.brokers.mt5.broker_startup import BrokerStartup
+from quarterdeck.core.brokers.mt5.deal_history import DealHistory
+from quarterdeck.core.brokers.mt5.order_execution import OrderExecutor
+from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, order_of, position_of, quote_of
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy
-from quarterdeck.core.brokers.mt5.rates import BarReader
-from quarterdeck.core.brokers.mt5.reading import Unreadable, order_of, position_of, quote_of
-from quarterdeck.core.brokers.mt5.reconcile import FateFinder
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
-from quarterdeck.core.brokers.mt5.session import ReadFailed, Session, Sleep
+from quarterdeck.core.brokers.mt5.reconcile import OrderReconciler
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed, Sleep, TerminalSession
 from quarterdeck.core.clock.wall import Clock
-from quarterdeck.core.model.book import Account, Deal
+from quarterdeck.core.model.broker_account import Account, Deal
 from quarterdeck.core.model.candles import Candles
-from quarterdeck.core.model.effects import AskBook, AskFate, Cancel, Close, Modify, Request, Submit
+from quarterdeck.core.model.effects import BrokerRequest, Cancel, Close, Modify, QueryBook, QueryOrder, Submit
 from quarterdeck.core.model.inputs import (
     AccountRead,
-    Book,
-    BrokerClock,
-    DealSeen,
-    EngineTrouble,
-    Fate,
-    FeedState,
+    BrokerBook,
+    ConnectionState,
+    EngineFault,
+    ExecutionReport,
     Filled,
     Input,
-    Refused,
-    Report,
-    UnknownFate,
+    NewDeal,
+    OrderOutcome,
+    OrderRejected,
+    ServerClockRule,
+    Unconfirmed,
 )
-from quarterdeck.core.model.market import Instrument, Quote
+from quarterdeck.core.model.market_data import Instrument, Quote
 from quarterdeck.core.model.reads import Known, Unknown
 from quarterdeck.core.model.units import UtcNs
 
-_ACCOUNT, _POSITIONS, _ORDERS = ModuleCall("account_info"), ModuleCall("positions_get"), ModuleCall("orders_get")
+_ACCOUNT, _POSITIONS, _ORDERS = TerminalCall("account_info"), TerminalCall("positions_get"), TerminalCall("orders_get")
 
 
 class Mt5Broker:
@@ -63,20 +63,20 @@ class Mt5Broker:
         server_clock: ServerClock | None = None,
     ) -> None:
         """`server_clock` is given where its rule is known (a simulated terminal, an earlier measurement); else it is measured."""
-        self._session = Session(terminal, policy, clock, sleep)
-        self._deals = DealBook(self._session)
-        self._fates = FateFinder(self._session, self._deals)
+        self._session = TerminalSession(terminal, policy, clock, sleep)
+        self._deals = DealHistory(self._session)
+        self._fates = OrderReconciler(self._session, self._deals)
         self._bars = BarReader(self._session)
-        self._opening = Opening(self._session)
+        self._opening = BrokerStartup(self._session)
         self._known_clock = server_clock is not None
         if server_clock is not None:
             self._session.server = server_clock
         self._clock_confirmed = self._clock_moved = False
         self._hedging = True
-        self._tick_calls: dict[str, ModuleCall] = {}
+        self._tick_calls: dict[str, TerminalCall] = {}
 
     @property
-    def session(self) -> Session:
+    def session(self) -> TerminalSession:
         """The line underneath, for the examination by `doctor`."""
         return self._session
 
@@ -105,7 +105,7 @@ class Mt5Broker:
             await self._deals.begin()
         except ReadFailed as error:
             # the first read of deals begins then
-            self._session.notice(FeedState(up=True, why=f"the history was not read at the start: {error}"))
+            self._session.notice(ConnectionState(is_connected=True, why=f"the history was not read at the start: {error}"))
 
     async def close(self) -> None:
         """Shut the connection; what is open stays open, with its stops at the broker."""
@@ -116,11 +116,11 @@ class Mt5Broker:
         self._tick_calls.clear()
         return await self._opening.select(symbols)
 
-    async def offered(self, symbols: Iterable[str]) -> tuple[str, ...]:
+    async def available_symbols(self, symbols: Iterable[str]) -> tuple[str, ...]:
         """Those of the plain names that this broker has; for choosing conversion pairs. Raises BrokerError."""
-        return await self._opening.offered(symbols)
+        return await self._opening.available_symbols(symbols)
 
-    async def clock(self) -> BrokerClock:
+    async def server_clock_rule(self) -> ServerClockRule:
         """The server's clock: measured from changing ticks and recognised; unconfirmed while no tick changes."""
         session = self._session
         now = session.clock.utc_ns()
@@ -142,9 +142,9 @@ class Mt5Broker:
         server = self._session.server
         if moved_s:
             why = f"the server's clock moved by {moved_s} s to UTC{server.offset_s(now_utc_ns):+d} s ({server.rule})"
-            self._session.notice(EngineTrouble(kind="clock", active=True, why=why))
+            self._session.notice(EngineFault(kind="clock", active=True, why=why))
         elif self._clock_moved:
-            self._session.notice(EngineTrouble(kind="clock", active=False, why="the server's clock was measured again, the same"))
+            self._session.notice(EngineFault(kind="clock", active=False, why="the server's clock was measured again, the same"))
         self._clock_moved = bool(moved_s)
 
     # ------------------------------------------------------------------------------------------------------ reads
@@ -163,7 +163,7 @@ class Mt5Broker:
         try:
             replies = await session.read_many([self._tick_call(symbol) for symbol in symbols])
             found = [self._quote(symbol, reply) for symbol, reply in zip(symbols, replies, strict=True)]
-        except (ReadFailed, Unreadable) as error:
+        except (ReadFailed, InvalidRecord) as error:
             return session.unknown(error)
         return Known(tuple(quote for quote in found if quote is not None), session.clock.utc_ns())
 
@@ -171,11 +171,11 @@ class Mt5Broker:
         """The last `count` closed bars, oldest first."""
         try:
             candles = await self._bars.closed(symbol, self._broker_name(symbol), timeframe, count)
-        except (ReadFailed, Unreadable) as error:
+        except (ReadFailed, InvalidRecord) as error:
             return self._session.unknown(error)
         return Known(candles, self._session.clock.utc_ns())
 
-    async def book(self) -> Book:
+    async def book(self) -> BrokerBook:
         """Positions and pending orders, both or unknown; the account is looked at in the same journey."""
         return (await self._book_and_account())[0]
 
@@ -201,34 +201,36 @@ class Mt5Broker:
             return self._session.unknown(error)
         return Known(deals, self._session.clock.utc_ns())
 
-    def changes(self) -> int | None:
+    def change_counter(self) -> int | None:
         """The terminal's own count of changes, where it has one."""
         return self._session.terminal.changes()
 
-    def noticed(self) -> tuple[Input, ...]:
+    def take_events(self) -> tuple[Input, ...]:
         """What came up beside the answers, once each."""
         return self._session.take_notices()
 
     # ------------------------------------------------------------------------------------------------------ orders
-    async def perform(self, request: Request) -> tuple[Input, ...]:
+    async def execute_request(self, request: BrokerRequest) -> tuple[Input, ...]:
         """Carry out one effect; the report comes first, then new deals, the account and the book."""
-        if isinstance(request, AskBook):
+        if isinstance(request, QueryBook):
             return await self._afterwards()
-        performer = Performer(self._session, self._deals)
+        performer = OrderExecutor(self._session, self._deals)
         fate = await self._fate_of(request, performer)
         if isinstance(fate, Filled):
             self._session.claim(fate.order_ticket, request.client_id)
-        report = Report(client_id=request.client_id, fate=fate)
-        if isinstance(fate, Refused | UnknownFate):
+        report = ExecutionReport(client_id=request.client_id, order_outcome=fate)
+        if isinstance(fate, OrderRejected | Unconfirmed):
             # the report does not wait for reads over a line that may be down; whoever wants the book asks for it
             return (report, *_seen(performer.fresh), *self._session.take_notices())
         return (report, *_seen(performer.fresh), *await self._afterwards(deals_read=performer.deals_read))
 
-    async def _fate_of(self, request: Submit | Modify | Close | Cancel | AskFate, performer: Performer) -> Fate:
-        if isinstance(request, AskFate):
+    async def _fate_of(self, request: Submit | Modify | Close | Cancel | QueryOrder, performer: OrderExecutor) -> OrderOutcome:
+        if isinstance(request, QueryOrder):
             return await self._fates.ask(request)
         if self._session.account_changed:
-            return Refused(kind="operator", code=0, reason="another account is logged in; log the terminal in to the right one")
+            return OrderRejected(
+                kind="operator", code=0, reason="another account is logged in; log the terminal in to the right one"
+            )
         match request:
             case Submit():
                 return await performer.submit(request, hedging=self._hedging)
@@ -254,7 +256,7 @@ class Mt5Broker:
         told.append(book)
         return tuple(told)
 
-    async def _book_and_account(self) -> tuple[Book, Account | None]:
+    async def _book_and_account(self) -> tuple[BrokerBook, Account | None]:
         session = self._session
         now = session.clock.utc_ns()
         try:
@@ -270,14 +272,14 @@ class Mt5Broker:
             )
         except ReadFailed as error:
             unknown = session.unknown(error)
-            return Book(known=False, at_utc_ns=unknown.since_utc_ns, why=unknown.why), None
-        return Book(known=True, at_utc_ns=now, positions=positions, orders=orders), account
+            return BrokerBook(known=False, at_utc_ns=unknown.since_utc_ns, why=unknown.why), None
+        return BrokerBook(known=True, at_utc_ns=now, positions=positions, orders=orders), account
 
-    def _tick_call(self, symbol: str) -> ModuleCall:
+    def _tick_call(self, symbol: str) -> TerminalCall:
         """One for each symbol: of 28 pairs there are more groups than a memory holds."""
         call = self._tick_calls.get(symbol)
         if call is None:
-            call = self._tick_calls[symbol] = ModuleCall("symbol_info_tick", (self._broker_name(symbol),))
+            call = self._tick_calls[symbol] = TerminalCall("symbol_info_tick", (self._broker_name(symbol),))
         return call
 
     def _broker_name(self, symbol: str) -> str:
@@ -286,7 +288,7 @@ class Mt5Broker:
             raise ReadFailed(f"{symbol} was not selected")
         return name
 
-    def _quote(self, symbol: str, reply: Reply) -> Quote | None:
+    def _quote(self, symbol: str, reply: CallReply) -> Quote | None:
         record: dict[str, Any] | None = reply.value
         if record is None:
             return None
@@ -297,11 +299,11 @@ class Mt5Broker:
         return quote
 
 
-def _seen(deals: Iterable[Deal]) -> tuple[DealSeen, ...]:
-    return tuple(DealSeen(deal=deal) for deal in deals)
+def _seen(deals: Iterable[Deal]) -> tuple[NewDeal, ...]:
+    return tuple(NewDeal(deal=deal) for deal in deals)
 
 
-def _value(reply: Reply, what: str) -> Any:
+def _value(reply: CallReply, what: str) -> Any:
     if reply.value is None:
         raise ReadFailed(f"{what}: {reply.error_code} {reply.error_text}")
     return reply.value

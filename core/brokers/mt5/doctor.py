@@ -15,23 +15,23 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
 
-from quarterdeck.core.brokers.base import Connected, Terminal, TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.base import CallNotSent, Connected, ReplyLost, Terminal
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
-from quarterdeck.core.brokers.mt5.codes import last_error, retcode
-from quarterdeck.core.brokers.mt5.opening import tick_value_gap
+from quarterdeck.core.brokers.mt5.broker_startup import tick_value_gap
+from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, instrument_of
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy
-from quarterdeck.core.brokers.mt5.reading import Unreadable, instrument_of
-from quarterdeck.core.brokers.mt5.requests import Request, filling_candidates, open_request
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
-from quarterdeck.core.brokers.mt5.session import ReadFailed, Session, Sleep
+from quarterdeck.core.brokers.mt5.return_codes import last_error, retcode
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed, Sleep, TerminalSession
+from quarterdeck.core.brokers.mt5.trade_requests import RequestDict, filling_candidates, open_request
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.effects import Submit
 from quarterdeck.core.model.errors import BrokerError
-from quarterdeck.core.model.market import Instrument, Quote, Side
+from quarterdeck.core.model.market_data import Instrument, Quote, Side
 from quarterdeck.core.model.reads import Known, Unknown
 from quarterdeck.core.model.units import NS_PER_S
 
-Verdict = Literal["ok", "warn", "unknown", "fail"]
+DoctorVerdict = Literal["ok", "warn", "unknown", "fail"]
 """`unknown`: not looked at before the time was over."""
 LIMIT_S = 60.0
 """How long an examination may take unless told otherwise."""
@@ -48,18 +48,18 @@ _FIRST = "terminal"
 _LINE_BROKE = "the line to the terminal broke while this was looked at: look again, and whether the terminal restarts by itself"
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class DoctorFinding(Struct, frozen=True, kw_only=True):
     """One row of the examination."""
 
     name: str
-    verdict: Verdict
+    verdict: DoctorVerdict
     text: str
     number: float | None = None
     unit: str = ""
     remedy: str = ""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class DoctorRequirements(Struct, frozen=True, kw_only=True):
     """What the desk will need."""
 
     symbols: tuple[str, ...]
@@ -69,23 +69,23 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """The read deadline: slower than this is no connection."""
 
 
-def verdict_of(findings: Sequence[Finding]) -> Verdict:
+def verdict_of(findings: Sequence[DoctorFinding]) -> DoctorVerdict:
     """The worst of all."""
-    order: tuple[Verdict, ...] = ("ok", "warn", "unknown", "fail")
+    order: tuple[DoctorVerdict, ...] = ("ok", "warn", "unknown", "fail")
     return max((finding.verdict for finding in findings), key=order.index, default="ok")
 
 
 async def examine(
     terminal: Terminal,
     policy: Mt5Policy,
-    wanted: Wanted,
+    wanted: DoctorRequirements,
     clock: Clock,
     *,
     sleep: Sleep = asyncio.sleep,
     server_clock: ServerClock | None = None,
     limit_s: float | None = None,
     on_step: Callable[[str], None] | None = None,
-) -> tuple[Finding, ...]:
+) -> tuple[DoctorFinding, ...]:
     """All findings in the order of the way: terminal, account, symbols, candles, quotes, clock, orders.
 
     After `limit_s`, None for a terminal that never waits, what is left is told as unknown; `on_step` hears what is looked at.
@@ -131,11 +131,11 @@ async def _within(look: Callable[[], Awaitable[None]], left_s: float | None) -> 
     return True
 
 
-def _not_seen(unseen: Mapping[str, Sequence[str]], limit_s: float) -> Iterator[Finding]:
+def _not_seen(unseen: Mapping[str, Sequence[str]], limit_s: float) -> Iterator[DoctorFinding]:
     """A row for each kind of look that the time did not suffice for."""
     for kind, symbols in unseen.items():
         named = f" for {', '.join(symbols)}" if symbols[0] else ""
-        yield Finding(
+        yield DoctorFinding(
             name=kind,
             verdict="fail" if kind == _FIRST else "unknown",
             text=f"not examined{named}: the time limit of {limit_s:g} s was over",
@@ -150,11 +150,13 @@ def _not_seen(unseen: Mapping[str, Sequence[str]], limit_s: float) -> Iterator[F
 class _Examination:
     """The rows found so far."""
 
-    def __init__(self, broker: Mt5Broker, terminal: Terminal, policy: Mt5Policy, wanted: Wanted, clock: Clock) -> None:
-        self.findings: list[Finding] = []
+    def __init__(
+        self, broker: Mt5Broker, terminal: Terminal, policy: Mt5Policy, wanted: DoctorRequirements, clock: Clock
+    ) -> None:
+        self.findings: list[DoctorFinding] = []
         self.selected: dict[str, Instrument] = {}
         self._broker = broker
-        self._session: Session = broker.session
+        self._session: TerminalSession = broker.session
         self._terminal = terminal
         self._policy = policy
         self._wanted = wanted
@@ -177,10 +179,10 @@ class _Examination:
         yield _Step("deals", self.history)
 
     def add(
-        self, name: str, verdict: Verdict, text: str, *, number: float | None = None, unit: str = "", remedy: str = ""
+        self, name: str, verdict: DoctorVerdict, text: str, *, number: float | None = None, unit: str = "", remedy: str = ""
     ) -> None:
         """One row more."""
-        self.findings.append(Finding(name=name, verdict=verdict, text=text, number=number, unit=unit, remedy=remedy))
+        self.findings.append(DoctorFinding(name=name, verdict=verdict, text=text, number=number, unit=unit, remedy=remedy))
 
     async def connection(self) -> None:
         """Whether there is anything to look at."""
@@ -248,13 +250,13 @@ class _Examination:
                 before = self._clock.monotonic_s()
                 await self._terminal.call("account_info")
                 spent.append((self._clock.monotonic_s() - before) * 1000.0)
-        except (TerminalLost, TerminalNotSent) as error:
+        except (ReplyLost, CallNotSent) as error:
             self.add("round trip", "fail", str(error), remedy="look at gateway and network")
             return
         spent.sort()
         median, worst = spent[len(spent) // 2], spent[-1]
         slow = median > ROUND_TRIP_MS_WARN or worst > WORST_TRIP_MS_WARN
-        verdict: Verdict = "fail" if worst > self._wanted.round_trip_ms_max else "warn" if slow else "ok"
+        verdict: DoctorVerdict = "fail" if worst > self._wanted.round_trip_ms_max else "warn" if slow else "ok"
         self.add(
             "round trip",
             verdict,
@@ -332,7 +334,7 @@ class _Examination:
 
     async def server_clock(self) -> None:
         """The server's clock and how far it is from ours."""
-        found = await self._broker.clock()
+        found = await self._broker.server_clock_rule()
         hours = found.offset_s / 3600.0
         self.add(
             "server clock",
@@ -371,7 +373,7 @@ class _Examination:
         name = self._session.broker_names[symbol]
         try:
             told = instrument_of(await self._session.read("symbol_info", name), symbol, self._policy.pips)
-        except (ReadFailed, Unreadable):
+        except (ReadFailed, InvalidRecord):
             told = instrument
         return await tick_value_gap(self._session, told, name, quote.bid)
 
@@ -388,7 +390,7 @@ class _Examination:
                 number = int(reply.value["retcode"])
                 if number != 10030:
                     break
-        except (TerminalLost, TerminalNotSent) as error:
+        except (ReplyLost, CallNotSent) as error:
             self.add(f"order {symbol}", "fail", str(error), remedy="look at gateway and network")
             return
         code = retcode(number)
@@ -436,7 +438,7 @@ class _Examination:
         )
 
 
-def probe(instrument: Instrument, quote: Quote, broker_symbol: str, filling: int, magic: int) -> Request:
+def probe(instrument: Instrument, quote: Quote, broker_symbol: str, filling: int, magic: int) -> RequestDict:
     """An entry of the least volume with stop and target far enough away; for `order_check` alone."""
     room = max(_STOP_SPREADS * quote.spread_price, 2.0 * instrument.stops_level_points * instrument.point, 50.0 * instrument.pip)
     effect = Submit(

@@ -2,8 +2,8 @@
 
 Why: on Linux the terminal is elsewhere, on Windows its module must not live in the engine (law 9); either way what can happen
 is a line that is gone, and what matters is whether the call may have been carried out.
-Promises: never blocks the loop; `TerminalNotSent` only for what surely did not leave or that the gateway says did not enter the
-module; everything else without an answer is `TerminalLost`. A line that is silent past a call's time is dropped and opened anew
+Promises: never blocks the loop; `CallNotSent` only for what surely did not leave or that the gateway says did not enter the
+module; everything else without an answer is `ReplyLost`. A line that is silent past a call's time is dropped and opened anew
 with growing pauses [retry_min..retry_max]; what waits is bounded. The token goes to loopback or through TLS, nowhere else.
 """
 
@@ -21,14 +21,14 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from quarterdeck.core.brokers.base import ModuleCall, Reply, TerminalLost, TerminalNotSent
-from quarterdeck.core.brokers.mt5.gateway import wire
-from quarterdeck.core.brokers.mt5.gateway.calls import kind_of
-from quarterdeck.core.brokers.mt5.gateway.place import is_loopback
+from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost, TerminalCall
+from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
+from quarterdeck.core.brokers.mt5.gateway.allowed_calls import kind_of
+from quarterdeck.core.brokers.mt5.gateway.gateway_token import is_loopback
 from quarterdeck.core.brokers.mt5.policy import Secret
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.errors import BrokerError
-from quarterdeck.core.pipes.frames import Garbled
+from quarterdeck.core.pipes.framing import MalformedMessage
 
 PENDING_MAX = 64
 PING_S, PONG_S = 5.0, 5.0
@@ -39,7 +39,7 @@ _BULK_X = 6.0
 """Long tables take so much longer than a quote."""
 
 
-class Deadlines(Struct, frozen=True, kw_only=True):
+class CallTimeouts(Struct, frozen=True, kw_only=True):
     """How long calls may take inside the module, seconds."""
 
     read_s: float
@@ -68,10 +68,10 @@ class _Down(Struct, frozen=True):
 class _Line:
     """An open connection and the calls that wait on it."""
 
-    def __init__(self, socket: ClientConnection, welcome: wire.Welcome) -> None:
+    def __init__(self, socket: ClientConnection, welcome: gateway_protocol.GatewayWelcome) -> None:
         self.socket = socket
         self.welcome = welcome
-        self.waiting: dict[int, asyncio.Future[wire.Answer]] = {}
+        self.waiting: dict[int, asyncio.Future[gateway_protocol.CallResult]] = {}
         self.reader: asyncio.Task[None] | None = None
 
     def fail(self, why: str) -> None:
@@ -79,7 +79,7 @@ class _Line:
         waiting, self.waiting = self.waiting, {}
         for future in waiting.values():
             if not future.done():
-                future.set_exception(TerminalLost(why))
+                future.set_exception(ReplyLost(why))
 
 
 class GatewayTerminal:
@@ -89,7 +89,7 @@ class GatewayTerminal:
         self,
         address: str,
         token: Secret,
-        deadlines: Deadlines,
+        deadlines: CallTimeouts,
         clock: Clock,
         *,
         retry_min_s: float,
@@ -117,15 +117,15 @@ class GatewayTerminal:
         self._closed = False
 
     @property
-    def welcome(self) -> wire.Welcome | None:
+    def welcome(self) -> gateway_protocol.GatewayWelcome | None:
         """What the gateway said of itself; None while there is no line."""
         return None if self._line is None else self._line.welcome
 
-    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
         """One call. Raises TerminalLost, TerminalNotSent."""
-        return (await self._ask((ModuleCall(name, args, kwargs),)))[0]
+        return (await self._ask((TerminalCall(name, args, kwargs),)))[0]
 
-    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+    async def call_many(self, calls: Sequence[TerminalCall]) -> tuple[CallReply, ...]:
         """Several reads in one message. Raises TerminalLost, TerminalNotSent for the whole."""
         return await self._ask(tuple(calls)) if calls else ()
 
@@ -138,44 +138,44 @@ class GatewayTerminal:
         self._closed = True
         await self._drop("closed")
 
-    async def _ask(self, calls: tuple[ModuleCall, ...]) -> tuple[Reply, ...]:
+    async def _ask(self, calls: tuple[TerminalCall, ...]) -> tuple[CallReply, ...]:
         line = await self._open_line()
         if len(line.waiting) >= PENDING_MAX:
-            raise TerminalNotSent("too many calls are waiting for the gateway")
+            raise CallNotSent("too many calls are waiting for the gateway")
         self._number += 1
         deadline_s = max(self._deadlines.of(call.name) for call in calls)
-        ask = wire.Ask(self._number, calls, deadline_s)
-        future: asyncio.Future[wire.Answer] = asyncio.get_running_loop().create_future()
+        ask = gateway_protocol.CallBatch(self._number, calls, deadline_s)
+        future: asyncio.Future[gateway_protocol.CallResult] = asyncio.get_running_loop().create_future()
         line.waiting[ask.id] = future
         try:
             # twice: it may wait as long behind other calls as it may take itself
             async with asyncio.timeout(2.0 * deadline_s + _GRACE_S):
-                await line.socket.send(wire.encode(ask))
+                await line.socket.send(gateway_protocol.encode(ask))
                 answer = await future
         except ConnectionClosed as error:
-            raise TerminalLost(f"the line to the gateway broke: {error}") from error
+            raise ReplyLost(f"the line to the gateway broke: {error}") from error
         except TimeoutError as error:
             await self._drop(f"no answer within {2.0 * deadline_s + _GRACE_S:g} s")
-            raise TerminalLost("the gateway did not answer in time") from error
+            raise ReplyLost("the gateway did not answer in time") from error
         finally:
             line.waiting.pop(ask.id, None)
             if future.done() and not future.cancelled():
                 future.exception()  # a line that broke while the question left has told so twice
         return await self._replies(answer, len(calls))
 
-    async def _replies(self, answer: wire.Answer, count: int) -> tuple[Reply, ...]:
+    async def _replies(self, answer: gateway_protocol.CallResult, count: int) -> tuple[CallReply, ...]:
         if answer.status == "not_sent":
-            raise TerminalNotSent(answer.why)
+            raise CallNotSent(answer.why)
         if answer.status == "lost":
-            raise TerminalLost(answer.why, what_to_do=_MODULE_HUNG)
+            raise ReplyLost(answer.why, what_to_do=_MODULE_HUNG)
         try:
-            replies = wire.decode_replies(answer.replies)
-        except Garbled as error:
+            replies = gateway_protocol.decode_replies(answer.replies)
+        except MalformedMessage as error:
             await self._drop(f"garbled answer: {error}")
-            raise TerminalLost(f"garbled answer: {error}") from error
+            raise ReplyLost(f"garbled answer: {error}") from error
         if len(replies) != count:
             await self._drop("an answer to other calls")
-            raise TerminalLost("an answer to other calls")
+            raise ReplyLost("an answer to other calls")
         return replies
 
     async def _open_line(self) -> _Line:
@@ -186,12 +186,12 @@ class GatewayTerminal:
             if self._line is not None:
                 return self._line
             if self._closed:
-                raise TerminalNotSent("the line was closed")
+                raise CallNotSent("the line was closed")
             if self._clock.monotonic_s() < self._not_before_s:
                 raise self._not_reached()
             try:
                 line = await self._connected()
-            except (OSError, TimeoutError, WebSocketException, Garbled, TerminalNotSent) as error:
+            except (OSError, TimeoutError, WebSocketException, MalformedMessage, CallNotSent) as error:
                 self._back_off(_reason(error))
                 raise self._not_reached() from error
             self._line, self._wait_s = line, self._retry_min_s
@@ -204,7 +204,7 @@ class GatewayTerminal:
                 self._address,
                 additional_headers={"Authorization": f"Bearer {self._token.reveal}"},
                 ssl=self._tls,
-                max_size=wire.ANSWER_BYTES_MAX,
+                max_size=gateway_protocol.ANSWER_BYTES_MAX,
                 compression=None,
                 ping_interval=PING_S,
                 ping_timeout=PONG_S,
@@ -214,33 +214,33 @@ class GatewayTerminal:
                 user_agent_header=None,
             )
             try:
-                await socket.send(wire.encode(wire.Hello(wire.PROTOCOL)))
-                first = wire.from_front(_bytes(await socket.recv()))
+                await socket.send(gateway_protocol.encode(gateway_protocol.GatewayHello(gateway_protocol.PROTOCOL)))
+                first = gateway_protocol.from_front(_bytes(await socket.recv()))
             except BaseException:
                 socket.transport.abort()
                 raise
-        if isinstance(first, wire.Welcome):
+        if isinstance(first, gateway_protocol.GatewayWelcome):
             return _Line(socket, first)
         socket.transport.abort()
-        raise TerminalNotSent(first.why if isinstance(first, wire.Bye) else "it did not say welcome", lasting=True)
+        raise CallNotSent(first.why if isinstance(first, gateway_protocol.GatewayBye) else "it did not say welcome", lasting=True)
 
-    def _not_reached(self) -> TerminalNotSent:
+    def _not_reached(self) -> CallNotSent:
         down = self._down
         text = f"the gateway at {self._address} is not reached: {down.why}"
-        return TerminalNotSent(text, what_to_do=down.remedy, lasting=down.lasting)
+        return CallNotSent(text, what_to_do=down.remedy, lasting=down.lasting)
 
     async def _read(self, line: _Line) -> None:
         why = "the gateway closed the line"
         try:
             async for data in line.socket:
-                message = wire.from_front(_bytes(data))
-                if isinstance(message, wire.Bye):
+                message = gateway_protocol.from_front(_bytes(data))
+                if isinstance(message, gateway_protocol.GatewayBye):
                     why = message.why
                     break
-                future = line.waiting.get(message.id) if isinstance(message, wire.Answer) else None
-                if future is not None and isinstance(message, wire.Answer) and not future.done():
+                future = line.waiting.get(message.id) if isinstance(message, gateway_protocol.CallResult) else None
+                if future is not None and isinstance(message, gateway_protocol.CallResult) and not future.done():
                     future.set_result(message)
-        except Garbled as error:
+        except MalformedMessage as error:
             why = f"garbled message: {error}"
         except ConnectionClosed as error:
             why = f"the line broke: {error}"
@@ -288,7 +288,7 @@ def check_address(address: str) -> None:
 
 def _bytes(data: str | bytes) -> bytes:
     if isinstance(data, str):
-        raise Garbled("text instead of bytes")
+        raise MalformedMessage("text instead of bytes")
     return data
 
 
@@ -311,7 +311,7 @@ def _reason(error: BaseException) -> _Down:
             return _Down("nobody listens there", "start `quarterdeck gateway` there, or correct account.gateway")
         case OSError():
             return _Down(str(error), "correct account.gateway; look at the network between here and there")
-        case TerminalNotSent():
+        case CallNotSent():
             return _Down(str(error), "use the same Quarterdeck on both sides", lasting=error.lasting)
         case _:
             return _Down(str(error) or type(error).__name__, "use the same Quarterdeck on both sides")

@@ -18,21 +18,21 @@ from typing import Any
 import numpy as np
 from msgspec import structs
 
-from quarterdeck.core.brokers.base import ModuleCall, Reply, Terminal, TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost, Terminal, TerminalCall
+from quarterdeck.core.brokers.mt5.account_file import PaperAccount, PaperFile
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
-from quarterdeck.core.brokers.mt5.inprocess import InProcess
-from quarterdeck.core.brokers.mt5.kept import PaperAccount, PaperFile
+from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.brokers.mt5.policy import policy_from
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
-from quarterdeck.core.brokers.mt5.session import Sleep
-from quarterdeck.core.brokers.simulator.market import FormingBar, Step, TickColumns
-from quarterdeck.core.brokers.simulator.opening import account_terms
-from quarterdeck.core.brokers.simulator.servertime import ServerClock as TerminalClock
-from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.brokers.mt5.terminal_session import Sleep
+from quarterdeck.core.brokers.simulator.market_source import FormingBar, MarketStep, TickColumns
+from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedServerClock as TerminalClock
+from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.terminal_builder import account_terms
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.errors import BrokerError
-from quarterdeck.core.model.inputs import News
+from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.money import resolve_conversion
 from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S, Price, UtcNs
 from quarterdeck.core.settings.schema import Settings
@@ -64,11 +64,11 @@ class FeedMarket:
         self.symbols = tuple(symbols)
         self.label = "paper on a live feed"
         self.start_utc_ns = start_utc_ns
-        self._steps: list[Step] = []
+        self._steps: list[MarketStep] = []
 
     def show(self, symbol: str, bid: Price, ask: Price, at_utc_ns: UtcNs) -> None:
         """The next quote; whoever shows one lets the terminal take it at once."""
-        self._steps.append(Step(at_utc_ns, ((symbol, bid, ask),)))
+        self._steps.append(MarketStep(at_utc_ns, ((symbol, bid, ask),)))
 
     def initial(self) -> tuple[tuple[str, Price, Price, UtcNs], ...]:
         """No quote before the first."""
@@ -78,7 +78,7 @@ class FeedMarket:
         """Instant of the next quote that was shown."""
         return self._steps[0].at_utc_ns if self._steps else None
 
-    def step(self) -> Step:
+    def step(self) -> MarketStep:
         """Take it."""
         return self._steps.pop(0)
 
@@ -102,7 +102,7 @@ class FeedMarket:
         """None are kept here."""
         return TickColumns(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
 
-    def news(self) -> tuple[News, ...] | None:
+    def news(self) -> tuple[NewsEvent, ...] | None:
         """A feed has no calendar."""
         return None
 
@@ -127,7 +127,7 @@ class PaperTerminal:
         self._market = market
         self._clock = clock
         self._server = server
-        self._ledger = InProcess(terminal.module)
+        self._ledger = InProcessTerminal(terminal.module)
         self._last_ms: dict[str, int] = {}
         self._file = file
         self._plain = dict(plain)
@@ -138,14 +138,14 @@ class PaperTerminal:
         """The ledger's terminal."""
         return self._terminal
 
-    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
         """One call, to whom it concerns. Raises what the feed raises, for what the feed answers."""
         try:
             return await self._call(name, args, kwargs)
         finally:
             self._keep()
 
-    async def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Reply:
+    async def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CallReply:
         if name == "symbol_info_tick":
             return await self._tick(args)
         if name in FEED_CALLS:
@@ -161,7 +161,7 @@ class PaperTerminal:
         await self._refresh(name, args)
         return self._ledger.call_now(name, args, kwargs)
 
-    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+    async def call_many(self, calls: Sequence[TerminalCall]) -> tuple[CallReply, ...]:
         """Quotes travel together; all else one by one."""
         if all(call.name == "symbol_info_tick" for call in calls):
             replies = await self._feed.call_many(calls)
@@ -202,23 +202,23 @@ class PaperTerminal:
         if self._file.write(PaperAccount(books=books, seen_ms=self._last_ms, plain=self._plain)):
             self._kept_changes = changes
 
-    async def _initialize(self, kwargs: dict[str, Any]) -> Reply:
+    async def _initialize(self, kwargs: dict[str, Any]) -> CallReply:
         harmless = {key: value for key, value in kwargs.items() if key in ("path", "timeout", "portable")}
         reply = await self._feed.call("initialize", **harmless)
         if reply.value is True:
             self._ledger.call_now("initialize")
         return reply
 
-    async def _terminal_info(self) -> Reply:
+    async def _terminal_info(self) -> CallReply:
         """The feed's line, the ledger's permissions."""
         reply = await self._feed.call("terminal_info")
         own = self._ledger.call_now("terminal_info")
         if not isinstance(reply.value, dict) or not isinstance(own.value, dict):
             return reply
         mine = {key: own.value[key] for key in ("trade_allowed", "tradeapi_disabled")}
-        return Reply(reply.value | mine, reply.error_code, reply.error_text)
+        return CallReply(reply.value | mine, reply.error_code, reply.error_text)
 
-    async def _tick(self, args: tuple[Any, ...]) -> Reply:
+    async def _tick(self, args: tuple[Any, ...]) -> CallReply:
         reply = await self._feed.call("symbol_info_tick", *args)
         await self._shown(args[0], reply)
         return reply
@@ -231,7 +231,7 @@ class PaperTerminal:
             await self._tick((symbol,))
         self._advance(self._clock.utc_ns())
 
-    async def _shown(self, symbol: str, reply: Reply) -> None:
+    async def _shown(self, symbol: str, reply: CallReply) -> None:
         """Let the ledger see a quote, and first what lay between it and the last one if anything of ours is open there."""
         record = reply.value
         if not isinstance(record, dict) or symbol not in self._market.symbols:
@@ -281,18 +281,18 @@ class _LatePaper:
         self._open = partial(_opened, feed, settings, clock, sleep, file)
         self._paper: PaperTerminal | None = None
 
-    async def call(self, name: str, *args: Any, **kwargs: Any) -> Reply:
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
         if self._paper is None:
             if name in FEED_CALLS:
                 return await self._feed.call(name, *args, **kwargs)
             if name != "initialize":
-                raise TerminalNotSent("the paper account is not open yet")
+                raise CallNotSent("the paper account is not open yet")
             self._paper = await self._open()
         return await self._paper.call(name, *args, **kwargs)
 
-    async def call_many(self, calls: Sequence[ModuleCall]) -> tuple[Reply, ...]:
+    async def call_many(self, calls: Sequence[TerminalCall]) -> tuple[CallReply, ...]:
         if self._paper is None:
-            raise TerminalNotSent("the paper account is not open yet")
+            raise CallNotSent("the paper account is not open yet")
         return await self._paper.call_many(calls)
 
     def changes(self) -> int | None:
@@ -324,7 +324,7 @@ async def _opened(feed: Terminal, settings: Settings, clock: Clock, sleep: Sleep
     await watcher.connect()
     held = () if kept is None else tuple(kept.plain[name] for name in kept.exposed)
     specs = await watcher.select(tuple(dict.fromkeys((*await _with_conversions(watcher, settings), *held))))
-    found = await watcher.clock()
+    found = await watcher.server_clock_rule()
     server = watcher.session.server
     if not found.confirmed and found.offset_s == 0:
         raise BrokerError("the feed's clock could not be told", what_to_do="start when the market is open")
@@ -338,7 +338,7 @@ async def _opened(feed: Terminal, settings: Settings, clock: Clock, sleep: Sleep
     if kept is not None:
         try:
             await paper.resume(kept)
-        except (TerminalLost, TerminalNotSent) as error:
+        except (ReplyLost, CallNotSent) as error:
             raise BrokerError(f"the feed was lost at the start: {error}", what_to_do="see `quarterdeck doctor`") from error
     return paper
 
@@ -349,7 +349,7 @@ async def _with_conversions(watcher: Mt5Broker, settings: Settings) -> tuple[str
     account = settings.simulation.currency
     wanted = [pair[:3] for pair in traded] + [pair[3:6] for pair in traded]
     candidates = {a + b for a in {*wanted, account, "USD"} for b in {*wanted, account, "USD"} if a != b}
-    offered = await watcher.offered(sorted(candidates))
+    offered = await watcher.available_symbols(sorted(candidates))
     found: dict[str, None] = dict.fromkeys(traded)
     for currency in wanted:
         path = resolve_conversion(currency, account, offered.__contains__)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from quarterdeck.core.model.book import TradeMode
+from quarterdeck.core.model.broker_account import TradeMode
 
 if TYPE_CHECKING:
     from quarterdeck.core.settings.schema import Settings
@@ -61,11 +61,11 @@ def policy_from(
         server=account.server,
         allow_real=account.allow_real,
         magic=account.magic,
-        balance_warn_usd=account.balance_warn_usd,
+        balance_warn_usd=account.low_balance_warn_usd,
         terminal_path=account.terminal_path,
         symbol_suffix=account.symbol_suffix,
         pips=dict(settings.pip),
-        tick_value_gap_max_fraction=settings.risk.tick_value_gap_max_pct / 100.0,
+        tick_value_gap_max_fraction=settings.risk.tick_value_deviation_max_pct / 100.0,
         bar_close_wait_s=settings.scan.bar_close_wait_s,
         start_timeout_s=engine.broker_start_timeout_s,
         retry_min_s=engine.retry_min_s,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from quarterdeck.core.brokers.simulator.records import DealRow, Order, Position
+from quarterdeck.core.brokers.simulator.ledger_rows import LedgerDeal, LedgerOrder, LedgerPosition
 from quarterdeck.core.model.units import Money, Price, UtcNs
 
 
-class Books(Struct, frozen=True, kw_only=True):
+class LedgerSnapshot(Struct, frozen=True, kw_only=True):
     """Everything a ledger holds beside its terms; rows are the ledger's own, so encode them before it goes on."""
 
     login: int
@@ -23,9 +23,9 @@ class Books(Struct, frozen=True, kw_only=True):
     balance_money: Money
     credit_money: Money
     orders_made: int
-    positions: list[Position]
-    orders: list[Order]
-    history: list[Order]
+    positions: list[LedgerPosition]
+    orders: list[LedgerOrder]
+    history: list[LedgerOrder]
     history_utc_ns: list[UtcNs]
-    deals: list[DealRow]
+    deals: list[LedgerDeal]
     quotes: dict[str, tuple[Price, Price, UtcNs]]

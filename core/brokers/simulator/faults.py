@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import Struct, structs
 
-from quarterdeck.core.brokers.simulator import rules
-from quarterdeck.core.brokers.simulator.arrays import Array
+from quarterdeck.core.brokers.simulator import trade_server_rules
 from quarterdeck.core.brokers.simulator.ledger import Ledger
-from quarterdeck.core.brokers.simulator.market import Step
-from quarterdeck.core.brokers.simulator.records import REASON_EXPERT, REJECTED, DealRow, Order
-from quarterdeck.core.brokers.simulator.trade import DEAL, Outcome, Request, check, execute
-from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.brokers.simulator.ledger_rows import REASON_EXPERT, REJECTED, LedgerDeal, LedgerOrder
+from quarterdeck.core.brokers.simulator.market_source import MarketStep
+from quarterdeck.core.brokers.simulator.rate_arrays import Array
+from quarterdeck.core.brokers.simulator.trade_server import DEAL, MqlTradeRequest, MqlTradeResult, check, execute
+from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 
@@ -79,15 +79,15 @@ class CallFault(NamedTuple):
 
 class _Delayed(NamedTuple):
     due_utc_ns: UtcNs
-    request: Request
-    order: Order
+    request: MqlTradeRequest
+    order: LedgerOrder
     fills: bool
 
 
-class KeptFaults(Struct, frozen=True, kw_only=True):
+class PendingFaults(Struct, frozen=True, kw_only=True):
     """What is under way, as plain data: late orders by ticket, and deals that are not shown before an instant."""
 
-    late: tuple[tuple[UtcNs, Request, int, bool], ...] = ()
+    late: tuple[tuple[UtcNs, MqlTradeRequest, int, bool], ...] = ()
     hidden: tuple[tuple[int, UtcNs], ...] = ()
 
 
@@ -118,12 +118,12 @@ class Faults:
         self.active = rates != FaultRates()
         self.tick_value_factor = rates.tick_value_factor
 
-    def kept(self) -> KeptFaults:
+    def kept(self) -> PendingFaults:
         """What is under way, to be written down."""
         late = tuple((item.due_utc_ns, item.request, item.order.ticket, item.fills) for item in self._delayed)
-        return KeptFaults(late=late, hidden=tuple(self._hidden.items()))
+        return PendingFaults(late=late, hidden=tuple(self._hidden.items()))
 
-    def restore(self, kept: KeptFaults, ledger: Ledger) -> None:
+    def restore(self, kept: PendingFaults, ledger: Ledger) -> None:
         """Go on with what was under way; `ledger` holds the orders."""
         rows = [(due, request, ledger.orders.get(ticket), fills) for due, request, ticket, fills in kept.late]
         self._delayed = [_Delayed(due, request, order, fills) for due, request, order, fills in rows if order is not None]
@@ -157,16 +157,16 @@ class Faults:
         """Whether the terminal is without its trade server."""
         return self.active and now_utc_ns < self._server_back_utc_ns
 
-    def quoted(self, step: Step) -> Step:
+    def quoted(self, step: MarketStep) -> MarketStep:
         """A step of the market without the symbols that have fallen silent."""
         silent = {tick[0] for tick in step.ticks if self._silent(tick[0], step.at_utc_ns)}
         silent |= {span[0] for span in step.ranges if step.at_utc_ns < self._quoted_again.get(span[0], 0)}
         if not silent:
             return step
         ticks = tuple(tick for tick in step.ticks if tick[0] not in silent)
-        return Step(step.at_utc_ns, ticks, tuple(span for span in step.ranges if span[0] not in silent))
+        return MarketStep(step.at_utc_ns, ticks, tuple(span for span in step.ranges if span[0] not in silent))
 
-    def on_send(self, ledger: Ledger, request: Request) -> Outcome | None:
+    def on_send(self, ledger: Ledger, request: MqlTradeRequest) -> MqlTradeResult | None:
         """Send a request over a bad line; None is a lost reply."""
         rates = self.rates
         refusal = self._refusal(ledger, request)
@@ -175,18 +175,18 @@ class Faults:
         if self._strikes("lost_reply_not_executed", rates.lost_reply_not_executed):
             return None
         if self._strikes("ambiguous_code_not_executed", rates.ambiguous_code_not_executed):
-            return Outcome(self._random.choice(_AMBIGUOUS_CODES))
+            return MqlTradeResult(self._random.choice(_AMBIGUOUS_CODES))
         late = self._late(ledger, request)
         if late is not None:
             return late
         outcome = execute(ledger, self._altered(ledger, request))
-        if outcome.retcode != rules.DONE:
+        if outcome.retcode != trade_server_rules.DONE:
             return outcome
         self._after(ledger, outcome)
         if self._strikes("lost_reply_executed", rates.lost_reply_executed):
             return None
         if self._strikes("ambiguous_code_executed", rates.ambiguous_code_executed):
-            return Outcome(self._random.choice(_AMBIGUOUS_CODES))
+            return MqlTradeResult(self._random.choice(_AMBIGUOUS_CODES))
         if outcome.deal and self._strikes("late_deal", rates.late_deal):
             self._hidden[outcome.deal] = ledger.now_utc_ns + int(rates.delay_s * NS_PER_S)
             return outcome._replace(deal=0, price=0.0)
@@ -213,7 +213,7 @@ class Faults:
             closing = ledger.positions.get(late.request.position) if late.request.position else None
             ledger.fill(order, order.lots, quote[1] if order.side > 0 else quote[0], "market", closing=closing)
 
-    def seen_deals(self, ledger: Ledger, span: tuple[UtcNs, UtcNs] | None) -> list[DealRow]:
+    def seen_deals(self, ledger: Ledger, span: tuple[UtcNs, UtcNs] | None) -> list[LedgerDeal]:
         """Deals without those that the terminal does not know yet."""
         rows = ledger.deals if span is None else ledger.deals_between(*span)
         if not self._hidden:
@@ -247,12 +247,12 @@ class Faults:
         self.drawn[name] += 1
         return True
 
-    def _refusal(self, ledger: Ledger, request: Request) -> Outcome | None:
+    def _refusal(self, ledger: Ledger, request: MqlTradeRequest) -> MqlTradeResult | None:
         if not self._burst and self._strikes("refusal_burst", self.rates.refusal_burst):
             self._burst = [self._random.choice(_BURST_CODES)] * self.rates.refusal_burst_length
         quote = ledger.quotes.get(request.symbol, (0.0, 0.0, 0))
         if self._burst:
-            return Outcome(self._burst.pop(), bid=quote[0], ask=quote[1], at_server=True)
+            return MqlTradeResult(self._burst.pop(), bid=quote[0], ask=quote[1], at_server=True)
         hidden = self.rates.hidden_stops_level_points
         spec = ledger.instruments.get(request.symbol)
         if not hidden or spec is None or not request.sl:
@@ -260,24 +260,24 @@ class Faults:
         if min(abs(quote[0] - request.sl), abs(quote[1] - request.sl)) >= hidden * spec.point:
             return None
         self.drawn["hidden_stops_level"] += 1
-        return Outcome(rules.INVALID_STOPS)
+        return MqlTradeResult(trade_server_rules.INVALID_STOPS)
 
-    def _late(self, ledger: Ledger, request: Request) -> Outcome | None:
+    def _late(self, ledger: Ledger, request: MqlTradeRequest) -> MqlTradeResult | None:
         if request.action != DEAL or check(ledger, request).retcode:
             return None
         fills = self._strikes("placed_then_filled", self.rates.placed_then_filled)
         if not fills and not self._strikes("placed_then_refused", self.rates.placed_then_refused):
             return None
-        order = Order(
+        order = LedgerOrder(
             0, request.symbol, request.type, request.volume, request.price, request.sl, request.tp, ledger.now_utc_ns,
             request.magic, request.comment, REASON_EXPERT, filling=request.type_filling, position_id=request.position,
         )  # fmt: skip
         ledger.place(ledger.new_order(order))
         self._delayed.append(_Delayed(ledger.now_utc_ns + int(self.rates.delay_s * NS_PER_S), request, order, fills))
         bid, ask, _ = ledger.quotes[request.symbol]
-        return Outcome(10008, order=order.ticket, volume=request.volume, bid=bid, ask=ask, at_server=True)
+        return MqlTradeResult(10008, order=order.ticket, volume=request.volume, bid=bid, ask=ask, at_server=True)
 
-    def _altered(self, ledger: Ledger, request: Request) -> Request:
+    def _altered(self, ledger: Ledger, request: MqlTradeRequest) -> MqlTradeRequest:
         if request.comment and self._strikes("comment_truncated", self.rates.comment_truncated):
             request = request._replace(comment=request.comment[:_TRUNCATED_UNITS])
         if request.comment and self._strikes("comment_replaced", self.rates.comment_replaced):
@@ -289,7 +289,7 @@ class Faults:
             request = request._replace(volume=round(steps * spec.volume_step_lots, 8))
         return request
 
-    def _after(self, ledger: Ledger, outcome: Outcome) -> None:
+    def _after(self, ledger: Ledger, outcome: MqlTradeResult) -> None:
         held = ledger.positions.get(outcome.order)
         if held is not None and self._strikes("ticket_changed", self.rates.ticket_changed):
             del ledger.positions[held.ticket]

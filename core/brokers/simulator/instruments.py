@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from quarterdeck.core.model.errors import DataError
-from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.pips import pip_price
 from quarterdeck.core.model.units import S_PER_DAY, S_PER_HOUR
 

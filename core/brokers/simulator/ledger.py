@@ -2,7 +2,7 @@
 
 Promises: balance is the sum of all deals' profit, commission, swap and fee, each rounded to the account currency; equity is
 balance, credit, floating profit and swap not yet booked. Every change raises `changes`. Rows are only ever written here.
-Does not: judge requests (`rules`, `trade`), watch prices (`triggers`), or know the module's face (`surface`).
+Does not: judge requests (`trade_server_rules`, `trade_server`), watch prices (`triggers`), or know the module's face (`mt5_api`).
 Units: money in account currency, instants UTC ns.
 """
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from quarterdeck.core.brokers.simulator.books import Books
-from quarterdeck.core.brokers.simulator.records import (
+from quarterdeck.core.brokers.simulator.books import LedgerSnapshot
+from quarterdeck.core.brokers.simulator.ledger_rows import (
     CLOSE_BY,
     DEAL_BALANCE,
     DEAL_BUY,
@@ -26,15 +26,15 @@ from quarterdeck.core.brokers.simulator.records import (
     PLACED,
     REASON_CLIENT,
     AccountTerms,
-    DealRow,
-    Order,
-    Position,
+    LedgerDeal,
+    LedgerOrder,
+    LedgerPosition,
 )
-from quarterdeck.core.brokers.simulator.servertime import ServerClock, new_york_wall_s, next_rollover_ns
+from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedServerClock, new_york_wall_s, next_rollover_ns
 from quarterdeck.core.brokers.simulator.valuation import BookRow, Margins, Valuation
 from quarterdeck.core.model.decimals import rounded
 from quarterdeck.core.model.errors import invariant
-from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.market_data import Instrument, Side
 from quarterdeck.core.model.money import round_half_away
 from quarterdeck.core.model.units import S_PER_DAY, Lots, Money, Price, UtcNs
 
@@ -49,7 +49,7 @@ class Fill:
 
     __slots__ = ("deal", "position")
 
-    def __init__(self, deal: DealRow, position: Position | None) -> None:
+    def __init__(self, deal: LedgerDeal, position: LedgerPosition | None) -> None:
         """Both as they stand after the fill."""
         self.deal = deal
         self.position = position
@@ -58,7 +58,9 @@ class Fill:
 class Ledger:
     """See the module."""
 
-    def __init__(self, instruments: Sequence[Instrument], terms: AccountTerms, clock: ServerClock, start_utc_ns: UtcNs) -> None:
+    def __init__(
+        self, instruments: Sequence[Instrument], terms: AccountTerms, clock: SimulatedServerClock, start_utc_ns: UtcNs
+    ) -> None:
         """Opens the account with a balance deal. Raises DataError when the commission's currency cannot be converted."""
         self.terms = terms
         self.clock = clock
@@ -66,10 +68,10 @@ class Ledger:
         self.instruments: dict[str, Instrument] = {spec.symbol: spec for spec in instruments}
         self.money = Valuation(instruments, terms)
         self.quotes = self.money.quotes
-        self.positions: dict[int, Position] = {}
-        self.orders: dict[int, Order] = {}
-        self.history: list[Order] = []
-        self.deals: list[DealRow] = []
+        self.positions: dict[int, LedgerPosition] = {}
+        self.orders: dict[int, LedgerOrder] = {}
+        self.history: list[LedgerOrder] = []
+        self.deals: list[LedgerDeal] = []
         self.exposed: dict[str, int] = {}
         """Number of positions and pending orders by symbol; symbols without any are absent."""
         self.changes = 0
@@ -102,21 +104,21 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------ rows
 
-    def new_order(self, order: Order) -> Order:
+    def new_order(self, order: LedgerOrder) -> LedgerOrder:
         """Give an order its ticket; it is not listed yet."""
         order.ticket = self._orders_made
         order.lots_left = order.lots
         self._orders_made += 1
         return order
 
-    def place(self, order: Order) -> None:
+    def place(self, order: LedgerOrder) -> None:
         """List a pending order."""
         order.state = PLACED
         self.orders[order.ticket] = order
         self.exposed[order.symbol] = self.exposed.get(order.symbol, 0) + 1
         self.changes += 1
 
-    def retire(self, order: Order, state: int, *, position_id: int = 0) -> None:
+    def retire(self, order: LedgerOrder, state: int, *, position_id: int = 0) -> None:
         """Move an order to history."""
         if self.orders.pop(order.ticket, None) is not None:
             self._unexpose(order.symbol)
@@ -131,14 +133,14 @@ class Ledger:
         self._history_times.append(self.now_utc_ns)
         self.changes += 1
 
-    def set_stops(self, position: Position, stop_price: Price, target_price: Price) -> None:
+    def set_stops(self, position: LedgerPosition, stop_price: Price, target_price: Price) -> None:
         """Replace stop and target of a position."""
         position.stop_price = stop_price
         position.target_price = target_price
         position.updated_utc_ns = self.now_utc_ns
         self.changes += 1
 
-    def cash(self, amount_money: Money, comment: str, *, credit: bool = False) -> DealRow:
+    def cash(self, amount_money: Money, comment: str, *, credit: bool = False) -> LedgerDeal:
         """A deal that is no trade: deposit, withdrawal (negative), credit."""
         kind = DEAL_CREDIT if credit else DEAL_BALANCE
         if credit:
@@ -146,30 +148,30 @@ class Ledger:
         else:
             self.balance_money = round_half_away(self.balance_money + amount_money, self.digits)
         return self._append(
-            DealRow(
+            LedgerDeal(
                 self._deal_ticket(), 0, self.now_utc_ns, kind, ENTRY_IN, 0, 0, REASON_CLIENT,
                 0.0, 0.0, 0.0, 0.0, amount_money, 0.0, "", comment, "",
             )
         )  # fmt: skip
 
-    def position_in(self, symbol: str) -> Position | None:
+    def position_in(self, symbol: str) -> LedgerPosition | None:
         """The symbol's position on a netting account (the oldest on a hedging one)."""
         for position in self.positions.values():
             if position.symbol == symbol:
                 return position
         return None
 
-    def deals_between(self, from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> list[DealRow]:
+    def deals_between(self, from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> list[LedgerDeal]:
         """Deals of a span, both ends included."""
         return self.deals[bisect_left(self._deal_times, from_utc_ns) : bisect_right(self._deal_times, to_utc_ns)]
 
-    def history_between(self, from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> list[Order]:
+    def history_between(self, from_utc_ns: UtcNs, to_utc_ns: UtcNs) -> list[LedgerOrder]:
         """Orders done in a span, both ends included."""
         return self.history[bisect_left(self._history_times, from_utc_ns) : bisect_right(self._history_times, to_utc_ns)]
 
     # ------------------------------------------------------------------------------------------------ fills
 
-    def fill(self, order: Order, lots: Lots, price: Price, rule: str, *, closing: Position | None = None) -> Fill:
+    def fill(self, order: LedgerOrder, lots: Lots, price: Price, rule: str, *, closing: LedgerPosition | None = None) -> Fill:
         """Execute an order at a price: open, add, reduce, close or reverse; the order is history then."""
         held = closing if self.terms.hedging else self.position_in(order.symbol)
         if held is None:
@@ -183,8 +185,8 @@ class Ledger:
         self.retire(order, FILLED, position_id=done.deal.position_id)
         return done
 
-    def _open(self, order: Order, lots: Lots, price: Price, rule: str) -> Fill:
-        position = Position(
+    def _open(self, order: LedgerOrder, lots: Lots, price: Price, rule: str) -> Fill:
+        position = LedgerPosition(
             order.ticket, order.ticket, order.symbol, order.side, lots, price, order.stop_price, order.target_price,
             self.now_utc_ns, self.now_utc_ns, order.magic, order.comment, order.reason,
         )  # fmt: skip
@@ -192,18 +194,18 @@ class Ledger:
         self.exposed[order.symbol] = self.exposed.get(order.symbol, 0) + 1
         return Fill(self._deal(order, position, ENTRY_IN, lots, price, rule), position)
 
-    def _add(self, held: Position, order: Order, lots: Lots, price: Price, rule: str) -> Fill:
+    def _add(self, held: LedgerPosition, order: LedgerOrder, lots: Lots, price: Price, rule: str) -> Fill:
         whole = rounded(held.lots + lots, _LOT_DIGITS)
         held.open_price = rounded((held.open_price * held.lots + price * lots) / whole, _PRICE_DIGITS)
         held.lots = whole
         self.set_stops(held, order.stop_price, order.target_price)
         return Fill(self._deal(order, held, ENTRY_IN, lots, price, rule), held)
 
-    def _reduce(self, held: Position, order: Order, lots: Lots, price: Price, rule: str) -> Fill:
+    def _reduce(self, held: LedgerPosition, order: LedgerOrder, lots: Lots, price: Price, rule: str) -> Fill:
         deal = self._deal(order, held, ENTRY_OUT, lots, price, rule, result=self._realised(held, lots, price))
         return Fill(deal, self._shrink(held, lots))
 
-    def _reverse(self, held: Position, order: Order, lots: Lots, price: Price, rule: str) -> Fill:
+    def _reverse(self, held: LedgerPosition, order: LedgerOrder, lots: Lots, price: Price, rule: str) -> Fill:
         deal = self._deal(order, held, ENTRY_INOUT, lots, price, rule, result=self._realised(held, held.lots, price))
         del self.positions[held.ticket]
         held.ticket = order.ticket
@@ -216,11 +218,11 @@ class Ledger:
         self.set_stops(held, order.stop_price, order.target_price)
         return Fill(deal, held)
 
-    def close_by(self, one: Position, other: Position, magic: int, comment: str) -> tuple[DealRow, DealRow]:
+    def close_by(self, one: LedgerPosition, other: LedgerPosition, magic: int, comment: str) -> tuple[LedgerDeal, LedgerDeal]:
         """Close two opposite positions against each other; the first carries the profit, at the other's open price."""
         lots = min(one.lots, other.lots)
         order = self.new_order(
-            Order(0, one.symbol, CLOSE_BY, lots, 0.0, 0.0, 0.0, self.now_utc_ns, magic, comment, REASON_CLIENT)
+            LedgerOrder(0, one.symbol, CLOSE_BY, lots, 0.0, 0.0, 0.0, self.now_utc_ns, magic, comment, REASON_CLIENT)
         )
         order.position_by_id = other.position_id
         made = []
@@ -248,10 +250,10 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------ keeping
 
-    def books(self) -> Books:
+    def books(self) -> LedgerSnapshot:
         """All that is held, to be written down."""
         terms = self.terms
-        return Books(
+        return LedgerSnapshot(
             login=terms.login,
             server=terms.server,
             currency=terms.currency,
@@ -269,7 +271,7 @@ class Ledger:
             quotes=self.quotes,
         )
 
-    def restore(self, books: Books) -> None:
+    def restore(self, books: LedgerSnapshot) -> None:
         """Go on from books that were written down, in place of what this ledger holds."""
         self.now_utc_ns, self.next_rollover_ns = books.now_utc_ns, books.next_rollover_ns
         self.balance_money, self.credit_money = books.balance_money, books.credit_money
@@ -286,7 +288,7 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------------ inside
 
-    def _realised(self, held: Position, lots: Lots, price: Price) -> tuple[Money, Money]:
+    def _realised(self, held: LedgerPosition, lots: Lots, price: Price) -> tuple[Money, Money]:
         valuer = self.money.valuer(held.symbol)
         profit = None if valuer is None else valuer.profit_money(held.side, lots, held.open_price, price, self.money)
         invariant(profit is not None, "a position's result can be converted", symbol=held.symbol)
@@ -295,7 +297,7 @@ class Ledger:
         held.swap_money = round_half_away(held.swap_money - swap, self.digits)
         return (profit or 0.0, swap)
 
-    def _shrink(self, held: Position, lots: Lots) -> Position | None:
+    def _shrink(self, held: LedgerPosition, lots: Lots) -> LedgerPosition | None:
         held.lots = rounded(held.lots - lots, _LOT_DIGITS)
         held.updated_utc_ns = self.now_utc_ns
         if held.lots > 0.0:
@@ -316,8 +318,8 @@ class Ledger:
 
     def _deal(
         self,
-        order: Order,
-        position: Position,
+        order: LedgerOrder,
+        position: LedgerPosition,
         entry: int,
         lots: Lots,
         price: Price,
@@ -325,20 +327,20 @@ class Ledger:
         *,
         result: tuple[Money, Money] = (0.0, 0.0),
         free: bool = False,
-    ) -> DealRow:
+    ) -> LedgerDeal:
         profit_money, swap_money = result
         commission = 0.0 if free else self.money.commission_money(lots) or 0.0
         side = position.side.opposite if entry == ENTRY_OUT_BY else order.side
         self.balance_money = round_half_away(self.balance_money + profit_money + swap_money + commission, self.digits)
         return self._append(
-            DealRow(
+            LedgerDeal(
                 self._deal_ticket(), order.ticket, self.now_utc_ns, DEAL_BUY if side is Side.BUY else DEAL_SELL, entry,
                 order.magic, position.position_id, order.reason, lots, price, commission, swap_money, profit_money, 0.0,
                 order.symbol, order.comment, rule,
             )
         )  # fmt: skip
 
-    def _append(self, deal: DealRow) -> DealRow:
+    def _append(self, deal: LedgerDeal) -> LedgerDeal:
         self.deals.append(deal)
         self._deal_times.append(deal.at_utc_ns)
         self.changes += 1

@@ -14,9 +14,9 @@ import numpy as np
 
 from quarterdeck.core.brokers.simulator.market_seeded import SeededMarket
 from quarterdeck.core.model.candles import FloatArray, IntArray
-from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
-from quarterdeck.core.settings.schema import Costs
+from quarterdeck.core.settings.schema import CostsSection
 
 CRASH_UTC_NS: UtcNs = 1_475_795_223 * NS_PER_S
 """2016-10-06 23:07:03 UTC."""
@@ -113,7 +113,7 @@ class SterlingCrash:
 
 def crash_market(
     instruments: Sequence[Instrument],
-    costs: Mapping[str, Costs],
+    costs: Mapping[str, CostsSection],
     *,
     seed: int,
     start_utc_ns: UtcNs,

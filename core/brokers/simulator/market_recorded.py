@@ -17,22 +17,22 @@ from math import nan
 import numpy as np
 import numpy.typing as npt
 
-from quarterdeck.core.brokers.simulator.market import (
+from quarterdeck.core.brokers.simulator.market_source import (
     FormingBar,
+    MarketStep,
     RangeTuple,
-    Step,
     TickColumns,
     TickTuple,
     forming_of,
     reached_rows,
 )
-from quarterdeck.core.brokers.simulator.market_sources import Piece, Sources
+from quarterdeck.core.brokers.simulator.recorded_series import RecordedSeries, SeriesPiece
 from quarterdeck.core.data.series import PairData
 from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
-from quarterdeck.core.model.inputs import News
-from quarterdeck.core.model.market import TIMEFRAME_NS, Instrument
+from quarterdeck.core.model.inputs import NewsEvent
+from quarterdeck.core.model.market_data import TIMEFRAME_NS, Instrument
 from quarterdeck.core.model.units import NS_PER_MS, Price, UtcNs
-from quarterdeck.core.settings.schema import Costs
+from quarterdeck.core.settings.schema import CostsSection
 
 _BLOCK_STEPS = 4_096
 _FIRST_BLOCK_STEPS = 32
@@ -41,7 +41,7 @@ _NO_RANGE = -(2**31)
 _POINTS_MOST = 2**31 - 1
 
 
-class Happenings:
+class MarketEvents:
     """What happens to one symbol, in order of time; rows are read one at a time or as columns."""
 
     __slots__ = ("_at", "_event", "_points", "_quote", "_row_bytes", "at_utc_ns", "points", "power")
@@ -101,7 +101,7 @@ class RecordedMarket:
         self,
         instruments: Sequence[Instrument],
         pairs: Sequence[PairData],
-        costs: Mapping[str, Costs],
+        costs: Mapping[str, CostsSection],
         *,
         from_utc_ns: UtcNs,
         to_utc_ns: UtcNs,
@@ -110,11 +110,11 @@ class RecordedMarket:
         """`instruments` beside `pairs`, `costs` by symbol; steps in [from, to). Raises DataError when a pair has no data."""
         self.symbols = tuple(spec.symbol for spec in instruments)
         self.label = label
-        self.target_first = frozenset(symbol for symbol in self.symbols if costs[symbol].path == "optimistic")
-        self._neutral = frozenset(symbol for symbol in self.symbols if costs[symbol].path == "neutral")
+        self.target_first = frozenset(symbol for symbol in self.symbols if costs[symbol].intrabar_order == "optimistic")
+        self._neutral = frozenset(symbol for symbol in self.symbols if costs[symbol].intrabar_order == "neutral")
         self._from = from_utc_ns
         self._sources = {
-            spec.symbol: Sources(spec, pair, costs[spec.symbol]) for spec, pair in zip(instruments, pairs, strict=True)
+            spec.symbol: RecordedSeries(spec, pair, costs[spec.symbol]) for spec, pair in zip(instruments, pairs, strict=True)
         }
         self._events = [self._made_events(sources, to_utc_ns) for sources in self._sources.values()]
         self._owner = dict(zip(self.symbols, self._events, strict=True))
@@ -124,7 +124,7 @@ class RecordedMarket:
         self._shown = [-1] * len(self.symbols)
         """Rows of the quotes that were shown when steps were skipped last."""
         self._place = 0
-        self._block: list[Step] = []
+        self._block: list[MarketStep] = []
         self._skipping = False
         self._block_at = 0
 
@@ -165,7 +165,7 @@ class RecordedMarket:
         """Instant of the next step; None at the end of the range."""
         return self._steps[self._place] if self._place < len(self._steps) else None
 
-    def step(self) -> Step:
+    def step(self) -> MarketStep:
         """The next instant."""
         step = self._ahead()
         self._place += 1
@@ -180,7 +180,7 @@ class RecordedMarket:
         """All quotes of a symbol that the replay shows."""
         return self._owner[symbol].quotes()
 
-    def happenings(self, symbol: str) -> Happenings:
+    def happenings(self, symbol: str) -> MarketEvents:
         """What happens to a symbol."""
         return self._owner[symbol]
 
@@ -238,18 +238,18 @@ class RecordedMarket:
         hi = int(np.searchsorted(events.at_utc_ns, min(to_utc_ns, now_utc_ns), side="right"))
         return events.quotes(lo, hi)
 
-    def news(self) -> tuple[News, ...] | None:
+    def news(self) -> tuple[NewsEvent, ...] | None:
         """None: a recording's calendar comes from a file."""
         return None
 
-    def _begun(self, sources: Sources, row: int, now_utc_ns: UtcNs) -> FormingBar:
+    def _begun(self, sources: RecordedSeries, row: int, now_utc_ns: UtcNs) -> FormingBar:
         bars, spec = sources.bars, sources.spec
         start = int(bars.open_utc_ns[row])
         seen = self.ticks(spec.symbol, start, now_utc_ns, now_utc_ns)
         bids = seen.bid.tolist() or [float(bars.open[row])]
         return FormingBar(start, bids[0], max(bids), min(bids), bids[-1], len(bids), int(bars.spread_points[row]))
 
-    def _made_events(self, sources: Sources, to_utc_ns: UtcNs) -> Happenings:
+    def _made_events(self, sources: RecordedSeries, to_utc_ns: UtcNs) -> MarketEvents:
         """What happens to a symbol from the begin of the range to its end."""
         parts = [self._piece_events(sources.spec, piece) for piece in sources.pieces]
         for piece in sources.pieces:
@@ -258,7 +258,7 @@ class RecordedMarket:
         if len(parts) > 1:
             at, points = np.concatenate([part.at_utc_ns for part in parts]), np.concatenate([part.points for part in parts])
         first, last = at.searchsorted((self._from, to_utc_ns)).tolist()
-        return Happenings(at[first:last], points[first:last], power)
+        return MarketEvents(at[first:last], points[first:last], power)
 
     @property
     def _rows_before(self) -> memoryview[int]:
@@ -272,12 +272,12 @@ class RecordedMarket:
             known = self._rows_known = made.reshape(-1).data
         return known
 
-    def _piece_events(self, spec: Instrument, piece: Piece) -> Happenings:
+    def _piece_events(self, spec: Instrument, piece: SeriesPiece) -> MarketEvents:
         if piece.ticks is not None:
             return _events(spec, _distinct(piece.ticks.at_utc_ns), [(piece.ticks.bid, piece.ticks.ask)])
         return _neutral_events(spec, piece) if spec.symbol in self._neutral else _plain_events(spec, piece)
 
-    def _one(self, place: int) -> Step:
+    def _one(self, place: int) -> MarketStep:
         """A step made alone: those who skip live through few of a block."""
         width = len(self.symbols)
         rows = self._rows_before[place * width : (place + 2) * width].tolist()
@@ -291,9 +291,9 @@ class RecordedMarket:
             ticks.append((name, bid, ask))
             if low == low:  # noqa: PLR0124 - NaN is unequal to itself
                 spans.append((name, low, high, ask_low, ask_high))
-        return Step(self._steps[place], tuple(ticks), tuple(spans))
+        return MarketStep(self._steps[place], tuple(ticks), tuple(spans))
 
-    def _ahead(self) -> Step:
+    def _ahead(self) -> MarketStep:
         if self._skipping:
             return self._one(self._place)
         offset = self._place - self._block_at
@@ -305,7 +305,7 @@ class RecordedMarket:
             offset = 0
         return self._block[offset]
 
-    def _made(self, first: int, last: int) -> list[Step]:
+    def _made(self, first: int, last: int) -> list[MarketStep]:
         """Steps [first, last)."""
         span = self._step_at[first], self._step_at[last - 1] + 1
         bounds = [events.at_utc_ns.searchsorted(span).tolist() for events in self._events]
@@ -314,22 +314,22 @@ class RecordedMarket:
         order = np.argsort(at, kind="stable")  # symbols of one instant stay in their order
         names = np.repeat(np.arange(len(parts)), [end - begin for _, begin, end in parts])[order].tolist()
         prices = np.concatenate([events.prices(begin, end) for events, begin, end in parts])[order].tolist()
-        steps, newest = list[Step](), 0
+        steps, newest = list[MarketStep](), 0
         ticks, spans = list[TickTuple](), list[RangeTuple]()
         for happens, place, (bid, ask, low, *rest) in zip(at[order].tolist(), names, prices, strict=True):
             if happens != newest:
                 if ticks:
-                    steps.append(Step(newest, tuple(ticks), tuple(spans)))
+                    steps.append(MarketStep(newest, tuple(ticks), tuple(spans)))
                 newest, ticks, spans = happens, [], []
             name = self.symbols[place]
             ticks.append((name, bid, ask))
             if low == low:  # noqa: PLR0124 - NaN is unequal to itself
                 spans.append((name, low, *rest))
-        steps.append(Step(newest, tuple(ticks), tuple(spans)))
+        steps.append(MarketStep(newest, tuple(ticks), tuple(spans)))
         return steps
 
 
-def _events(spec: Instrument, at_utc_ns: IntArray, legs: Sequence[Sequence[FloatArray]]) -> Happenings:
+def _events(spec: Instrument, at_utc_ns: IntArray, legs: Sequence[Sequence[FloatArray]]) -> MarketEvents:
     """What happens in so many legs a bar, woven into one column; a leg has bid and ask, and where a range leads to it that."""
     power = 10.0**spec.digits
     points = np.full((len(at_utc_ns), 6), _NO_RANGE, dtype=np.int64)
@@ -337,8 +337,8 @@ def _events(spec: Instrument, at_utc_ns: IntArray, legs: Sequence[Sequence[Float
         for place, column in enumerate(columns):
             points[leg :: len(legs), place] = np.rint(column * power)
     if len(points) and points.max() <= _POINTS_MOST:
-        return Happenings(at_utc_ns, points.astype(np.int32), power)
-    return Happenings(at_utc_ns, points, power)
+        return MarketEvents(at_utc_ns, points.astype(np.int32), power)
+    return MarketEvents(at_utc_ns, points, power)
 
 
 def _row(bars: Candles, row: int) -> FormingBar:
@@ -360,7 +360,7 @@ def _distinct(at_utc_ns: IntArray) -> IntArray:
     return spread
 
 
-def _plain_events(spec: Instrument, piece: Piece) -> Happenings:
+def _plain_events(spec: Instrument, piece: SeriesPiece) -> MarketEvents:
     bars, ask = piece.bid, piece.ask
     close_at = bars.open_utc_ns + piece.period_ns - NS_PER_MS
     if ask is None:
@@ -373,7 +373,7 @@ def _plain_events(spec: Instrument, piece: Piece) -> Happenings:
     return _events(spec, _woven(bars.open_utc_ns, close_at), [(bars.open, ask_open), ends])
 
 
-def _neutral_events(spec: Instrument, piece: Piece) -> Happenings:
+def _neutral_events(spec: Instrument, piece: SeriesPiece) -> MarketEvents:
     bars, ask = piece.bid, piece.ask
     # in whole points, so that a tie is one
     high_first = np.rint((bars.high - bars.open) / spec.point) < np.rint((bars.open - bars.low) / spec.point)

@@ -18,18 +18,26 @@ import numpy as np
 
 from quarterdeck.core.brokers.simulator import market_factors as factors
 from quarterdeck.core.brokers.simulator.instruments import plain_pair
-from quarterdeck.core.brokers.simulator.market import FormingBar, Step, TickColumns, TickTuple, bars_of, joined, reached_rows
 from quarterdeck.core.brokers.simulator.market_factors import CURRENCIES, FactorDay, FactorState
 from quarterdeck.core.brokers.simulator.market_news import ahead_and_behind, news_between
-from quarterdeck.core.brokers.simulator.rules import session_mask
-from quarterdeck.core.brokers.simulator.servertime import ROLLOVER_S
-from quarterdeck.core.clock import zones
+from quarterdeck.core.brokers.simulator.market_source import (
+    FormingBar,
+    MarketStep,
+    TickColumns,
+    TickTuple,
+    bars_of,
+    joined,
+    reached_rows,
+)
+from quarterdeck.core.brokers.simulator.simulated_server_time import ROLLOVER_S
+from quarterdeck.core.brokers.simulator.trade_server_rules import session_mask
+from quarterdeck.core.clock import time_zones
 from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
 from quarterdeck.core.model.errors import DataError
-from quarterdeck.core.model.inputs import News
-from quarterdeck.core.model.market import TIMEFRAME_NS, Instrument
+from quarterdeck.core.model.inputs import NewsEvent
+from quarterdeck.core.model.market_data import TIMEFRAME_NS, Instrument
 from quarterdeck.core.model.units import DAY_NS, NS_PER_S, S_PER_DAY, Price, UtcNs
-from quarterdeck.core.settings.schema import Costs
+from quarterdeck.core.settings.schema import CostsSection
 
 _FINE_DAYS_KEPT = 6
 _TICK_DAYS_KEPT = 2
@@ -45,7 +53,7 @@ _SUNDAY_WIDER = 1.5
 _SATURDAY, _SUNDAY, _MONDAY = 5, 6, 0
 
 
-class Script(Protocol):
+class MarketScript(Protocol):
     """What a scripted market does to a day: called for each currency and pair."""
 
     def shift_log(self, currency: str, at_utc_ns: IntArray) -> FloatArray | None:
@@ -94,14 +102,14 @@ class SeededMarket:
     def __init__(
         self,
         instruments: Sequence[Instrument],
-        costs: Mapping[str, Costs],
+        costs: Mapping[str, CostsSection],
         *,
         seed: int,
         start_utc_ns: UtcNs,
         history_days: int,
         tick_s: int = 15,
         end_utc_ns: UtcNs | None = None,
-        script: Script | None = None,
+        script: MarketScript | None = None,
         label: str = "",
         worths: Mapping[str, float] | None = None,
     ) -> None:
@@ -128,7 +136,7 @@ class SeededMarket:
         self._at = np.zeros(0, dtype=np.int64)
         self._day: dict[str, _PairDay] = {}
         self._place = 0
-        self._chunk: list[Step] = []
+        self._chunk: list[MarketStep] = []
         self._chunk_at = 0
         self._next_day = trading_day(start_utc_ns) - history_days
         self._enter()
@@ -171,7 +179,7 @@ class SeededMarket:
         at = self._ahead().at_utc_ns
         return at if at < self._end else None
 
-    def step(self) -> Step:
+    def step(self) -> MarketStep:
         """The next instant."""
         step = self._ahead()
         self._place += 1
@@ -224,14 +232,14 @@ class SeededMarket:
             np.concatenate([day.ask for day in found]),
         )
 
-    def news(self) -> tuple[News, ...] | None:
+    def news(self) -> tuple[NewsEvent, ...] | None:
         """Releases of the last day and the next week."""
         place = min(self._place, len(self._at) - 1)
         return ahead_and_behind(self._seed, int(self._at[place]))
 
     # ------------------------------------------------------------------------------------------------ steps
 
-    def _ahead(self) -> Step:
+    def _ahead(self) -> MarketStep:
         while True:
             offset = self._place - self._chunk_at
             if 0 <= offset < len(self._chunk):
@@ -246,7 +254,7 @@ class SeededMarket:
             self._chunk_at = self._place
             self._chunk = self._steps(self._place, min(self._place + _CHUNK_TICKS, len(self._at)))
 
-    def _steps(self, first: int, last: int) -> list[Step]:
+    def _steps(self, first: int, last: int) -> list[MarketStep]:
         rows = slice(first, last)
         columns: list[list[TickTuple | None]] = []
         for symbol, day in self._day.items():
@@ -254,7 +262,7 @@ class SeededMarket:
             columns.append([(symbol, bid, ask) if shows else None for bid, ask, shows in quotes])
         instants = self._at[rows].tolist()
         return [
-            Step(at, tuple(tick for tick in ticks if tick is not None))
+            MarketStep(at, tuple(tick for tick in ticks if tick is not None))
             for at, ticks in zip(instants, zip(*columns, strict=True), strict=True)
         ]
 
@@ -265,7 +273,7 @@ class SeededMarket:
             self._next_day += 1
         day = self._next_day
         self._next_day += 1
-        start = zones.utc_of_local((day - 1) * S_PER_DAY + ROLLOVER_S, zones.NEW_YORK)
+        start = time_zones.utc_of_local((day - 1) * S_PER_DAY + ROLLOVER_S, time_zones.NEW_YORK)
         monday = (day + 3) % 7 == _MONDAY
         made = factors.factor_day(self._seed, day, start, self._state, self._tick_s, after_weekend=monday)
         self._state = made.state
@@ -294,7 +302,7 @@ class SeededMarket:
         start: UtcNs,
         made: FactorDay,
         worth: FloatArray,
-        releases: Sequence[News],
+        releases: Sequence[NewsEvent],
         *,
         monday: bool,
     ) -> _PairDay:
@@ -315,7 +323,7 @@ class SeededMarket:
         return _PairDay(bid, ask, shows)
 
     def _spread(
-        self, pair: _Pair, day: int, start: UtcNs, made: FactorDay, releases: Sequence[News], *, wider: float
+        self, pair: _Pair, day: int, start: UtcNs, made: FactorDay, releases: Sequence[NewsEvent], *, wider: float
     ) -> FloatArray:
         spec, costs = pair.spec, self._costs[pair.spec.symbol]
         seconds = factors.hour_offset_s(made.at_utc_ns, start).astype(np.float64)
@@ -371,7 +379,7 @@ class SeededMarket:
 
 def trading_day(utc_ns: UtcNs) -> int:
     """Calendar day on which the trading day of an instant ends; it begins at 17:00 New York on the day before."""
-    return (zones.local_s(utc_ns, zones.NEW_YORK) + S_PER_DAY - ROLLOVER_S) // S_PER_DAY
+    return (time_zones.local_s(utc_ns, time_zones.NEW_YORK) + S_PER_DAY - ROLLOVER_S) // S_PER_DAY
 
 
 def _place(currency: str, symbol: str) -> int | None:

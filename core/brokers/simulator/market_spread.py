@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quarterdeck.core.brokers.simulator.servertime import NEW_YORK_OFFSETS
+from quarterdeck.core.brokers.simulator.simulated_server_time import NEW_YORK_OFFSETS
 from quarterdeck.core.model.candles import FloatArray, IntArray
-from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
-from quarterdeck.core.settings.schema import Costs
+from quarterdeck.core.settings.schema import CostsSection
 
 QUARTER_S = 900
 QUARTERS_A_WEEK = 7 * S_PER_DAY // QUARTER_S
@@ -71,13 +71,13 @@ def usual_before(values: FloatArray, slots: IntArray, pct: float) -> FloatArray:
     return usual
 
 
-def spreads(open_utc_ns: IntArray, spread_points: IntArray, spec: Instrument, costs: Costs) -> Spreads:
+def spreads(open_utc_ns: IntArray, spread_points: IntArray, spec: Instrument, costs: CostsSection) -> Spreads:
     """Spreads of a column of bars, oldest first."""
     recorded = spread_points * spec.point
     before = np.concatenate((recorded[:1], recorded[:-1]))
     at_open = np.maximum(recorded, before) + costs.spread_floor_pips * spec.pip
-    usual = usual_before(at_open, week_quarters(open_utc_ns), costs.spread_usual_percentile)
-    inside = np.maximum(at_open * costs.spread_inside_x, usual)
+    usual = usual_before(at_open, week_quarters(open_utc_ns), costs.spread_typical_percentile)
+    inside = np.maximum(at_open * costs.spread_intrabar_x, usual)
     least = np.where(rollover_mask(open_utc_ns), costs.rollover_spread_pips_min * spec.pip, 0.0)
     return Spreads(
         np.round(np.maximum(at_open, least), spec.digits),

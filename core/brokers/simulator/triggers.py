@@ -10,8 +10,7 @@ stopped in that range; its target waits for the next price, unless the market sa
 from __future__ import annotations
 
 from quarterdeck.core.brokers.simulator.ledger import Ledger
-from quarterdeck.core.brokers.simulator.market import RangeTuple, Step
-from quarterdeck.core.brokers.simulator.records import (
+from quarterdeck.core.brokers.simulator.ledger_rows import (
     BUY_LIMIT,
     BUY_STOP,
     BUY_STOP_LIMIT,
@@ -25,11 +24,12 @@ from quarterdeck.core.brokers.simulator.records import (
     SELL_LIMIT,
     SELL_STOP,
     SELL_STOP_LIMIT,
-    Order,
-    Position,
+    LedgerOrder,
+    LedgerPosition,
 )
+from quarterdeck.core.brokers.simulator.market_source import MarketStep, RangeTuple
 from quarterdeck.core.model.decimals import rounded
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import Lots, Price
 
 _PERCENT = 100.0
@@ -49,7 +49,7 @@ class Triggers:
         """At which `changes` of the ledger `_at_stops` was found."""
         self._at_stops = False
 
-    def on_step(self, step: Step) -> None:
+    def on_step(self, step: MarketStep) -> None:
         """Take one instant of the market: rollovers and expiries up to it, its ranges, then its ticks."""
         ledger = self._ledger
         at = step.at_utc_ns
@@ -78,14 +78,14 @@ class Triggers:
 
     def on_time(self, at_utc_ns: int) -> None:
         """Let time pass without a price: swaps are charged and orders expire."""
-        self.on_step(Step(at_utc_ns, ()))
+        self.on_step(MarketStep(at_utc_ns, ()))
 
     # ------------------------------------------------------------------------------------------------ ticks
 
     def _on_tick(self, symbol: str, bid: Price, ask: Price) -> None:
         for position in self._held(symbol):
             price = bid if position.side is Side.BUY else ask
-            reason = touched(position, price, price)
+            reason = exit_trigger(position, price, price)
             if reason:
                 level = position.stop_price if reason == REASON_STOP else position.target_price
                 self._exit(position, price, reason, "tick" if price == level else "gap")
@@ -115,7 +115,7 @@ class Triggers:
             if ticket not in before and position.symbol == symbol:
                 self._range_exit(position, span, fresh=True)
 
-    def _range_exit(self, position: Position, span: RangeTuple, *, fresh: bool) -> None:
+    def _range_exit(self, position: LedgerPosition, span: RangeTuple, *, fresh: bool) -> None:
         low, high = (span[1], span[2]) if position.side is Side.BUY else (span[3], span[4])
         stop, target = position.stop_price, position.target_price
         if position.side is Side.BUY:
@@ -148,10 +148,10 @@ class Triggers:
 
     # ------------------------------------------------------------------------------------------------ doing
 
-    def _held(self, symbol: str) -> list[Position]:
+    def _held(self, symbol: str) -> list[LedgerPosition]:
         return [position for position in self._ledger.positions.values() if position.symbol == symbol]
 
-    def _working(self, symbol: str) -> list[Order]:
+    def _working(self, symbol: str) -> list[LedgerOrder]:
         # an order at the market that the server has not answered yet waits for no price
         return [
             order
@@ -159,7 +159,7 @@ class Triggers:
             if order.symbol == symbol and order.kind not in (ORDER_BUY, ORDER_SELL)
         ]
 
-    def _exit(self, position: Position, price: Price, reason: int, rule: str, *, comment: str | None = None) -> None:
+    def _exit(self, position: LedgerPosition, price: Price, reason: int, rule: str, *, comment: str | None = None) -> None:
         ledger = self._ledger
         spec = ledger.instruments[position.symbol]
         if reason != REASON_TARGET and ledger.terms.slippage_pips:
@@ -173,10 +173,12 @@ class Triggers:
             # the largest volume of one deal holds for the server's own closes as well
             lots = min(left, spec.volume_max_lots)
             left = rounded(left - lots, 8)
-            order = Order(0, position.symbol, kind, lots, price, 0.0, 0.0, ledger.now_utc_ns, position.magic, comment, reason)
+            order = LedgerOrder(
+                0, position.symbol, kind, lots, price, 0.0, 0.0, ledger.now_utc_ns, position.magic, comment, reason
+            )
             ledger.fill(ledger.new_order(order), lots, price, rule, closing=position)
 
-    def _activate(self, order: Order, price: Price, rule: str) -> None:
+    def _activate(self, order: LedgerOrder, price: Price, rule: str) -> None:
         ledger = self._ledger
         if order.kind in (BUY_STOP_LIMIT, SELL_STOP_LIMIT):
             order.kind = BUY_LIMIT if order.kind == BUY_STOP_LIMIT else SELL_LIMIT
@@ -239,8 +241,8 @@ class Triggers:
             at_stop = valuer.profit_money(position.side, position.lots, position.open_price, position.stop_price, ledger.money)
             if at_stop is None:
                 return False
-            worst += position.swap_money + (at_stop if valuer.alone else min(at_stop, 0.0) * _RATE_ROOM)
-            alone = alone and valuer.alone
+            worst += position.swap_money + (at_stop if valuer.own_price_only else min(at_stop, 0.0) * _RATE_ROOM)
+            alone = alone and valuer.own_price_only
         safe = worst > self._safe_money()
         if alone:
             self._at_stops_of, self._at_stops = ledger.changes, safe
@@ -255,7 +257,7 @@ class Triggers:
         return self._safe
 
 
-def touched(position: Position, low: Price, high: Price) -> int:
+def exit_trigger(position: LedgerPosition, low: Price, high: Price) -> int:
     """Why a position would close where its price went from `low` to `high`; 0 where it would not."""
     stop, target = position.stop_price, position.target_price
     if position.side is Side.BUY:
@@ -267,7 +269,7 @@ def touched(position: Position, low: Price, high: Price) -> int:
     return REASON_TARGET if target > 0.0 and low <= target else 0
 
 
-def _reached(order: Order, low: Price, high: Price) -> bool:
+def _reached(order: LedgerOrder, low: Price, high: Price) -> bool:
     """Whether the watched price came to the order: from above for buy limits and sell stops, from below for the others."""
     if order.kind in (BUY_LIMIT, SELL_STOP, SELL_STOP_LIMIT):
         return low <= order.price

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from quarterdeck.core.brokers.simulator.instruments import plain_pair
-from quarterdeck.core.brokers.simulator.records import AccountTerms, Position
+from quarterdeck.core.brokers.simulator.ledger_rows import AccountTerms, LedgerPosition
 from quarterdeck.core.model.decimals import rounded
 from quarterdeck.core.model.errors import DataError
-from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.market_data import Instrument, Side
 from quarterdeck.core.model.money import Conversion, Valuer, currency_digits, resolve_conversion, round_half_away
 from quarterdeck.core.model.units import Lots, Money, Price, UtcNs
 
@@ -80,11 +80,11 @@ class Valuation:
             return False
         return all(self.bid_ask(pair) is not None for pair in valuer.pairs)
 
-    def close_price(self, position: Position) -> Price:
+    def close_price(self, position: LedgerPosition) -> Price:
         """Bid for a buy, ask for a sell."""
         return self.quotes[position.symbol][0 if position.side is Side.BUY else 1]
 
-    def profit_money(self, position: Position) -> Money:
+    def profit_money(self, position: LedgerPosition) -> Money:
         """Floating profit at the current price."""
         valuer = self.valuer(position.symbol)
         if valuer is None:
@@ -117,7 +117,7 @@ class Valuation:
     def margin_stands(self, symbol: str) -> bool:
         """Whether no quote can move the margin of positions in a symbol."""
         valuer = self.valuer(symbol)
-        return valuer is None or valuer.margin_alone
+        return valuer is None or valuer.margin_own_price_only
 
     def _has_pair(self, pair: str) -> bool:
         return pair in self._symbol_of or pair in self._terms.fixed_rates
@@ -131,7 +131,7 @@ class Margins:
         self._money = money
         self._known: dict[str, tuple[list[BookRow], Money]] = {}
 
-    def total_money(self, positions: Iterable[Position], symbol: str = "", adding: BookRow | None = None) -> Money:
+    def total_money(self, positions: Iterable[LedgerPosition], symbol: str = "", adding: BookRow | None = None) -> Money:
         """Margin of all positions, oldest first; with one more in `symbol` if given."""
         book: dict[str, list[BookRow]] = {}
         for held in positions:

@@ -10,25 +10,32 @@ import msgspec
 import numpy as np
 import pytest
 
-from quarterdeck.core.backtest.chance import against_chance
-from quarterdeck.core.backtest.diagnosis import Finding, balance_returns, deepest, diagnose, shuffled_drawdowns, worst_level
-from quarterdeck.core.backtest.result import BacktestResult, Entered, Rejected
+from quarterdeck.core.backtest.diagnosis import (
+    DiagnosisFinding,
+    balance_returns,
+    diagnose,
+    max_drawdown,
+    shuffled_drawdowns,
+    worst_level,
+)
+from quarterdeck.core.backtest.random_entry_test import compare_with_random_entries
+from quarterdeck.core.backtest.result import BacktestResult, EntryRecord, RefusedCandidate
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.effects import TradeClosed
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import DAY_NS, M15_NS
-from tests.core.backtest import kit
+from tests.core.backtest import sample_runs
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> BacktestResult:
-    settings = kit.coin_settings(tmp_path_factory.mktemp("coin"), ("desk.pairs", ["EURUSD"]))
-    done: BacktestResult = kit.run(settings, bars=1_800)
+    settings = sample_runs.coin_settings(tmp_path_factory.mktemp("coin"), ("desk.pairs", ["EURUSD"]))
+    done: BacktestResult = sample_runs.run(settings, bars=1_800)
     return done
 
 
 def trades(results: list[float]) -> tuple[TradeClosed, ...]:
-    begin = kit.FIRST_NS + 20 * DAY_NS
+    begin = sample_runs.FIRST_NS + 20 * DAY_NS
 
     def one(number: int, result: float) -> TradeClosed:
         opened = begin + number * DAY_NS // 2
@@ -59,7 +66,7 @@ def trades(results: list[float]) -> tuple[TradeClosed, ...]:
     return tuple(one(number, result) for number, result in enumerate(results))
 
 
-def finding(found: list[Finding], name: str) -> Finding:
+def finding(found: list[DiagnosisFinding], name: str) -> DiagnosisFinding:
     return next(one for one in found if one.name.startswith(name))
 
 
@@ -85,14 +92,16 @@ def test_many_trades_whose_mean_may_be_nothing_are_not_enough(base: BacktestResu
     assert "may as well be nothing; to tell that mean from zero would take about 39,40" in found.text
 
 
-def test_entries_that_ended_for_good_are_told_with_the_way_back(base: BacktestResult) -> None:
+def test_entries_that_stopped_early_are_reported_with_a_remedy(base: BacktestResult) -> None:
     last = trades([0.1] * 40)[-1].opened_utc_ns
     later = {"to_utc_ns": last + 30 * DAY_NS, "from_utc_ns": last - 60 * DAY_NS}
 
-    def refused(reason: str, count: int) -> tuple[Rejected, ...]:
-        return tuple(Rejected("EURUSD", last + number * DAY_NS // 4, Side.BUY, reason, None, None) for number in range(count))
+    def refused(reason: str, count: int) -> tuple[RefusedCandidate, ...]:
+        return tuple(
+            RefusedCandidate("EURUSD", last + number * DAY_NS // 4, Side.BUY, reason, None, None) for number in range(count)
+        )
 
-    def told(*rejected: Rejected) -> Finding:
+    def told(*rejected: RefusedCandidate) -> DiagnosisFinding:
         return finding(
             diagnose(msgspec.structs.replace(with_trades(base, [0.1] * 40), rejected=rejected, **later), {}), "Traded to the end"
         )
@@ -121,7 +130,7 @@ def test_the_first_days_deciding_is_a_warning(base: BacktestResult) -> None:
 
 
 def test_the_worst_of_the_answers_counts() -> None:
-    fine, doubt = (Finding(name="", level=level, text="") for level in ("fine", "doubt"))
+    fine, doubt = (DiagnosisFinding(name="", level=level, text="") for level in ("fine", "doubt"))
     assert worst_level([fine, doubt, fine]) == "doubt"
     assert worst_level([]) == "fine"
 
@@ -134,9 +143,9 @@ def test_shuffled_drawdowns_are_bounded_and_repeatable() -> None:
     assert falls.max() <= 1.0 - 0.99**50 + 1e-9
 
 
-def oracle(count: int, *, skill: bool) -> tuple[tuple[Entered, ...], Candles]:
+def oracle(count: int, *, skill: bool) -> tuple[tuple[EntryRecord, ...], Candles]:
     """Entries on the side that the next bars go to, or on any."""
-    candles = kit.candles("EURUSD", 3, 4_000, holes=False)
+    candles = sample_runs.candles("EURUSD", 3, 4_000, holes=False)
     rows = np.linspace(100, 3_800, count).astype(int)
     entered = []
     for number, row in enumerate(rows.tolist()):
@@ -144,30 +153,32 @@ def oracle(count: int, *, skill: bool) -> tuple[tuple[Entered, ...], Candles]:
         up = candles.close.item(row + 15) > opened
         side = (Side.BUY if up else Side.SELL) if skill else (Side.BUY if number % 2 else Side.SELL)
         prices = (opened, opened - side * 0.003, opened + side * 0.003, 0.00002)
-        entered.append(Entered(number, "EURUSD", side, candles.open_utc_ns.item(row), *prices))
+        entered.append(EntryRecord(number, "EURUSD", side, candles.open_utc_ns.item(row), *prices))
     return tuple(entered), candles
 
 
 @pytest.mark.parametrize(("skill", "most", "least"), [(True, 0.05, 0.0), (False, 1.0, 0.02)], ids=["seer", "coin"])
 def test_entries_are_weighed_against_chance(base: BacktestResult, skill: bool, most: float, least: float) -> None:
     entered, candles = oracle(120, skill=skill)
-    found = against_chance(judged(base, entered, candles), {"EURUSD": candles})
+    found = compare_with_random_entries(judged(base, entered, candles), {"EURUSD": candles})
     assert found is not None
-    assert least <= found.share_as_good <= most
+    assert least <= found.share_of_random_runs_as_good <= most
     assert abs(found.random_mean_r) < 0.1
 
 
 def test_the_page_of_findings_comes_with_every_run(tmp_path: Path) -> None:
-    settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD"]), ("strategy.parameters", {"every": 10}))
-    done = kit.run(settings, bars=2_600)
-    found = diagnose(done, {"EURUSD": kit.candles("EURUSD", 31, 2_600)})
-    assert [one.name for one in found] == [one.name for one in diagnose(done, {"EURUSD": kit.candles("EURUSD", 31, 2_600)})]
+    settings = sample_runs.coin_settings(tmp_path, ("desk.pairs", ["EURUSD"]), ("strategy.parameters", {"every": 10}))
+    done = sample_runs.run(settings, bars=2_600)
+    found = diagnose(done, {"EURUSD": sample_runs.candles("EURUSD", 31, 2_600)})
+    assert [one.name for one in found] == [
+        one.name for one in diagnose(done, {"EURUSD": sample_runs.candles("EURUSD", 31, 2_600)})
+    ]
     assert len(found) == 9
 
 
 def test_shuffled_drawdowns_are_those_of_all_orders() -> None:
     returns = np.array([-0.03, -0.02, 0.01, 0.015, 0.04])
-    every = np.array([deepest(np.array(order)) for order in permutations(returns)])
+    every = np.array([max_drawdown(np.array(order)) for order in permutations(returns)])
     falls = shuffled_drawdowns(returns, 11)
     assert set(falls.round(9)) <= set(every.round(9))
     for pct in (5, 50, 95):
@@ -176,8 +187,8 @@ def test_shuffled_drawdowns_are_those_of_all_orders() -> None:
 
 def test_the_deepest_drawdown_by_hand() -> None:
     # 1 -> 1.10 -> 0.99 -> 0.891 -> 1.2474: from 1.10 to 0.891
-    assert deepest(np.array([0.10, -0.10, -0.10, 0.40])) == pytest.approx(1.0 - 0.891 / 1.10)
-    assert deepest(np.array([0.01, 0.02])) == 0.0
+    assert max_drawdown(np.array([0.10, -0.10, -0.10, 0.40])) == pytest.approx(1.0 - 0.891 / 1.10)
+    assert max_drawdown(np.array([0.01, 0.02])) == 0.0
 
 
 def test_an_order_that_spared_the_account_is_called_lucky(base: BacktestResult) -> None:
@@ -191,14 +202,14 @@ def test_an_order_that_spared_the_account_is_called_lucky(base: BacktestResult) 
     assert usual.value == pytest.approx(lucky.value or 0.0, rel=0.1), "the same trades, the same band"
 
 
-def test_the_band_is_made_of_what_each_trade_made_of_the_account(base: BacktestResult) -> None:
+def test_drawdown_band_uses_returns_on_the_account_balance(base: BacktestResult) -> None:
     made = with_trades(base, [1.0, -1.0])
     returns = balance_returns(made)
     assert returns.tolist() == pytest.approx([100.0 / made.start_money, -100.0 / (made.start_money + 100.0)])
 
 
 def test_always_buying_in_a_rising_market_is_no_skill(base: BacktestResult) -> None:
-    rising = kit.candles("EURUSD", 3, 4_000, holes=False)
+    rising = sample_runs.candles("EURUSD", 3, 4_000, holes=False)
     slope = np.arange(len(rising)) * 0.00012
     up = Candles(
         rising.open_utc_ns,
@@ -207,14 +218,14 @@ def test_always_buying_in_a_rising_market_is_no_skill(base: BacktestResult) -> N
         rising.spread_points,
     )
     entered = tuple(
-        Entered(number, "EURUSD", Side.BUY, up.open_utc_ns.item(row), price, price - 0.003, price + 0.006, 0.00002)
+        EntryRecord(number, "EURUSD", Side.BUY, up.open_utc_ns.item(row), price, price - 0.003, price + 0.006, 0.00002)
         for number, row in enumerate(range(100, 3_900, 25))
         for price in (up.open.item(row),)
     )
-    found = against_chance(judged(base, entered, up), {"EURUSD": up})
+    found = compare_with_random_entries(judged(base, entered, up), {"EURUSD": up})
     assert found is not None
     assert found.mean_r > 0.2, "the trend pays"
-    assert found.share_as_good > 0.05, "and pays anybody who buys"
+    assert found.share_of_random_runs_as_good > 0.05, "and pays anybody who buys"
 
 
 @pytest.mark.slow
@@ -222,22 +233,22 @@ def test_a_coin_is_called_skilled_as_seldom_as_chance_allows(base: BacktestResul
     called = 0
     for salt in range(40):
         rng = np.random.default_rng(salt)
-        candles = kit.candles("EURUSD", 100 + salt, 1_500, holes=False)
+        candles = sample_runs.candles("EURUSD", 100 + salt, 1_500, holes=False)
         rows = np.sort(rng.choice(np.arange(100, 1_400), 60, replace=False)).tolist()
         entered = tuple(
-            Entered(
+            EntryRecord(
                 row, "EURUSD", side, candles.open_utc_ns.item(row), price, price - side * 0.002, price + side * 0.003, 0.00002
             )
             for row in rows
             for side in (Side.BUY if rng.random() < 0.5 else Side.SELL,)
             for price in (candles.open.item(row),)
         )
-        found = against_chance(judged(base, entered, candles), {"EURUSD": candles})
+        found = compare_with_random_entries(judged(base, entered, candles), {"EURUSD": candles})
         assert found is not None
-        called += found.share_as_good <= 0.05
+        called += found.share_of_random_runs_as_good <= 0.05
     assert called <= 6, "two of forty are to be expected; more than six come once in a hundred"
 
 
-def judged(base: BacktestResult, entered: tuple[Entered, ...], candles: Candles) -> BacktestResult:
+def judged(base: BacktestResult, entered: tuple[EntryRecord, ...], candles: Candles) -> BacktestResult:
     span = {"from_utc_ns": candles.open_utc_ns.item(0), "to_utc_ns": candles.open_utc_ns.item(-1)}
     return msgspec.structs.replace(base, entered=entered, pairs=("EURUSD",), **span)

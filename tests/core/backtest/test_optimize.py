@@ -15,21 +15,21 @@ import msgspec
 import pytest
 
 from quarterdeck.core.backtest import optimize
-from quarterdeck.core.backtest.optimize import Asked, Neighbour, judged, neighbours, search
-from quarterdeck.core.backtest.settings import plain_tree
-from quarterdeck.core.backtest.space import Dimension, parse_dimension, with_values
-from quarterdeck.core.backtest.study import Head, Study, Trial
-from quarterdeck.core.backtest.study_page import standing, study_page
-from quarterdeck.core.backtest.trial import Job, Outcome, evaluate
-from quarterdeck.core.backtest.walk import walk, windows
+from quarterdeck.core.backtest.backtest_settings import plain_tree
+from quarterdeck.core.backtest.optimize import Neighbour, SearchRequest, evaluate_values, neighbours, search
+from quarterdeck.core.backtest.search_page import search_page, stability_text
+from quarterdeck.core.backtest.search_space import Dimension, parse_dimension, with_searched_values
+from quarterdeck.core.backtest.search_store import SearchSpec, SearchStore, Trial
+from quarterdeck.core.backtest.trial import TrialJob, TrialOutcome, evaluate
+from quarterdeck.core.backtest.walk_forward import walk_forward, walk_forward_windows
 from quarterdeck.core.model.errors import SettingsError, UsageError
-from quarterdeck.core.settings.load import shipped_settings
-from tests.core.backtest import kit
+from quarterdeck.core.settings.settings_loader import shipped_settings
+from tests.core.backtest import sample_runs
 
 SPACE = (
-    Dimension(key="care.age_max_hours", kind="number", low=1.0, high=12.0, step=1.0),
+    Dimension(key="position.time_exit_hours", kind="number", low=1.0, high=12.0, step=1.0),
     Dimension(key="strategy.parameters.every", kind="whole", low=5, high=60, step=0),
-    Dimension(key="correlation.policy", kind="choice", choices=("skip", "shrink")),
+    Dimension(key="correlation.over_limit_action", kind="choice", choices=("skip", "shrink")),
 )
 
 
@@ -41,78 +41,80 @@ class Hill:
 
     def map(self, jobs: Any) -> list[bytes]:
         self.jobs += len(jobs)
-        return [msgspec.json.encode(self.outcome(msgspec.json.decode(job, type=Job))) for job in jobs]
+        return [msgspec.json.encode(self.outcome(msgspec.json.decode(job, type=TrialJob))) for job in jobs]
 
-    def outcome(self, job: Job) -> Outcome:
+    def outcome(self, job: TrialJob) -> TrialOutcome:
         values = job.values
         if not values:
-            return Outcome(goal=0.0, figures={"result_r": 0.0}, digest="")
-        goal = -((values["care.age_max_hours"] - 6.0) ** 2) - (values["strategy.parameters.every"] - 30) ** 2 / 100.0
-        return Outcome(goal=goal + (values["correlation.policy"] == "shrink"), figures={"result_r": goal}, digest="")
+            return TrialOutcome(goal=0.0, figures={"result_r": 0.0}, digest="")
+        goal = -((values["position.time_exit_hours"] - 6.0) ** 2) - (values["strategy.parameters.every"] - 30) ** 2 / 100.0
+        return TrialOutcome(
+            goal=goal + (values["correlation.over_limit_action"] == "shrink"), figures={"result_r": goal}, digest=""
+        )
 
 
-def asked(trials: int = 24, seed: int = 5) -> Asked:
-    job = Job(home="", folders=(), from_day=None, to_day=None, rates={}, settings={}, values={}, goal="expectancy")
-    return Asked(job=job, space=SPACE, trials=trials, seed=seed)
+def asked(trials: int = 24, seed: int = 5) -> SearchRequest:
+    job = TrialJob(home="", folders=(), from_day=None, to_day=None, rates={}, settings={}, values={}, goal="expectancy")
+    return SearchRequest(job=job, space=SPACE, trials=trials, seed=seed)
 
 
-def head(seed: int = 5) -> Head:
-    return Head(space=SPACE, goal="expectancy", seed=seed, batch=optimize.BATCH, data="", settings_hash="")
+def head(seed: int = 5) -> SearchSpec:
+    return SearchSpec(space=SPACE, goal="expectancy", seed=seed, batch=optimize.BATCH_SIZE, data="", settings_hash="")
 
 
 def test_the_same_seed_proposes_the_same_and_another_does_not() -> None:
     found = []
     for seed in (5, 5, 6):
-        study = Study(None, head(seed))
+        study = SearchStore(None, head(seed))
         search(asked(seed=seed), study, Hill())
         found.append([trial.values for trial in study.trials])
     assert found[0] == found[1] != found[2]
 
 
 def test_values_keep_to_their_ranges_and_kinds() -> None:
-    study = Study(None, head())
+    study = SearchStore(None, head())
     search(asked(32), study, Hill())
     for trial in study.trials:
-        assert 1.0 <= trial.values["care.age_max_hours"] <= 12.0
-        assert trial.values["care.age_max_hours"] % 1.0 == 0.0
+        assert 1.0 <= trial.values["position.time_exit_hours"] <= 12.0
+        assert trial.values["position.time_exit_hours"] % 1.0 == 0.0
         assert isinstance(trial.values["strategy.parameters.every"], int)
-        assert trial.values["correlation.policy"] in ("skip", "shrink")
+        assert trial.values["correlation.over_limit_action"] in ("skip", "shrink")
     assert study.best is not None
     assert study.best.goal is not None
     assert study.best.goal > -3.0
 
 
 def test_an_interrupted_search_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    whole = Study(None, head())
+    whole = SearchStore(None, head())
     search(asked(), whole, Hill())
     path = tmp_path / "study.jsonl"
-    assert not search(asked(), Study(path, head()), Hill(), told=lambda _study: False)
+    assert not search(asked(), SearchStore(path, head()), Hill(), told=lambda _study: False)
     with path.open("ab") as file:
         file.write(b'{"number":99,"torn')
-    again = Study(path, head())
-    assert len(again.trials) == optimize.BATCH
+    again = SearchStore(path, head())
+    assert len(again.trials) == optimize.BATCH_SIZE
     workers = Hill()
     assert search(asked(), again, workers)
-    assert workers.jobs == 24 - optimize.BATCH
+    assert workers.jobs == 24 - optimize.BATCH_SIZE
     assert [trial.values for trial in again.trials] == [trial.values for trial in whole.trials]
 
 
 def test_what_was_tried_is_not_run_again() -> None:
-    few = (Dimension(key="correlation.policy", kind="choice", choices=("skip", "shrink")),)
+    few = (Dimension(key="correlation.over_limit_action", kind="choice", choices=("skip", "shrink")),)
 
     class Two(Hill):
-        def outcome(self, job: Job) -> Outcome:
-            return Outcome(goal=float(job.values["correlation.policy"] == "shrink"), figures={}, digest="")
+        def outcome(self, job: TrialJob) -> TrialOutcome:
+            return TrialOutcome(goal=float(job.values["correlation.over_limit_action"] == "shrink"), figures={}, digest="")
 
-    study, workers = Study(None, msgspec.structs.replace(head(), space=few)), Two()
+    study, workers = SearchStore(None, msgspec.structs.replace(head(), space=few)), Two()
     search(msgspec.structs.replace(asked(24), space=few), study, workers)
     assert len(study.trials) == 24
     assert workers.jobs == 2
 
 
-def test_a_wish_to_stop_forgets_the_batch_that_is_under_way() -> None:
-    study = Study(None, head())
-    assert not search(asked(), study, optimize.Alone(lambda: True))
+def test_stop_request_discards_the_running_batch() -> None:
+    study = SearchStore(None, head())
+    assert not search(asked(), study, optimize.SerialWorkers(lambda: True))
     assert not study.trials
 
 
@@ -137,7 +139,7 @@ def test_ctrl_c_while_processes_are_started_is_heard_afterwards() -> None:
     before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
     hands = PressesCtrlC()
     try:
-        assert optimize.Pool(hands).map([b""]) == [b""]
+        assert optimize.ProcessWorkers(hands).map([b""]) == [b""]
     finally:
         signal.signal(signal.SIGINT, before)
     assert hands.early == []
@@ -146,27 +148,27 @@ def test_ctrl_c_while_processes_are_started_is_heard_afterwards() -> None:
 
 def test_a_line_that_is_no_trial_is_named(tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
-    Study(path, head())
+    SearchStore(path, head())
     with path.open("a", encoding="utf-8") as file:
         file.write("edited by hand\n")
     with pytest.raises(UsageError, match="line 2 is no trial"):
-        Study(path, head())
+        SearchStore(path, head())
 
 
 def test_the_study_of_another_search_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
-    Study(path, head())
+    SearchStore(path, head())
     with pytest.raises(UsageError, match="another search"):
-        Study(path, head(seed=6))
+        SearchStore(path, head(seed=6))
 
 
 def test_neighbours_and_page(tmp_path: Path) -> None:
-    study, workers = Study(None, head()), Hill()
+    study, workers = SearchStore(None, head()), Hill()
     search(asked(), study, workers)
     assert study.best is not None
     near = neighbours(asked(), study.best, workers)
     assert {one.key for one in near} == {one.key for one in SPACE}
-    text = study_page(study, near, [], "Search")
+    text = search_page(study, near, [], "Search")
     assert text.count("<svg") == 1 + 3
     assert text.count('class="mark"') == 3, "the best is framed in each map"
     assert ">skip<" in text
@@ -179,47 +181,47 @@ def test_what_stands_around_the_best_is_said() -> None:
     def near(*goals: float | None) -> list[Neighbour]:
         return [Neighbour(key="a", value=place, goal=goal) for place, goal in enumerate(goals)]
 
-    lonely = standing(near(0.4, None, 0.9), best)
+    lonely = stability_text(near(0.4, None, 0.9), best)
     assert lonely == "2 of 3 neighbours fall off: a lonely peak; even the best of all loses"
-    assert "1 of them fare better, so more trials" in standing(near(1.2, 0.9), best)
+    assert "1 of them fare better, so more trials" in stability_text(near(1.2, 0.9), best)
     won = msgspec.structs.replace(best, figures={"result_r": 4.0})
-    assert standing(near(0.9, 0.8), won) == "0 of 2 neighbours fall off: it stands"
+    assert stability_text(near(0.9, 0.8), won) == "0 of 2 neighbours fall off: it stands"
 
 
 def test_windows_do_not_overlap_and_judge_what_was_not_searched() -> None:
-    parts = windows(date(2024, 1, 1), date(2024, 12, 31), search_days=120, judge_days=60)
+    parts = walk_forward_windows(date(2024, 1, 1), date(2024, 12, 31), search_days=120, judge_days=60)
     assert len(parts) == 4
     for part in parts:
         assert part.search_to < part.judge_from
     for before, after in pairwise(parts):
         assert before.judge_to < after.judge_from
     with pytest.raises(UsageError):
-        windows(date(2024, 1, 1), date(2024, 2, 1), search_days=120, judge_days=60)
+        walk_forward_windows(date(2024, 1, 1), date(2024, 2, 1), search_days=120, judge_days=60)
 
 
 def test_walking_judges_each_window_by_its_own_best() -> None:
-    parts = windows(date(2024, 1, 1), date(2024, 12, 31), search_days=120, judge_days=60)
-    done = walk(asked(16), parts, lambda _window: Study(None, head()), Hill(), lambda _study: True)
+    parts = walk_forward_windows(date(2024, 1, 1), date(2024, 12, 31), search_days=120, judge_days=60)
+    done = walk_forward(asked(16), parts, lambda _window: SearchStore(None, head()), Hill(), lambda _study: True)
     assert len(done) == len(parts)
     assert all(one.values for one in done)
 
 
 def test_ranges_come_from_the_settings_and_the_strategy(tmp_path: Path) -> None:
-    section = kit.coin_settings(tmp_path).strategy
-    age = parse_dimension("care.age_max_hours", section, tmp_path)
+    section = sample_runs.coin_settings(tmp_path).strategy
+    age = parse_dimension("position.time_exit_hours", section, tmp_path)
     assert (age.kind, age.low, age.high) == ("number", 0.0, 1000.0)
-    assert parse_dimension("care.pyramid", section, tmp_path).choices == (False, True)
-    assert parse_dimension("correlation.policy=skip,shrink", section, tmp_path).choices == ("skip", "shrink")
+    assert parse_dimension("position.pyramid", section, tmp_path).choices == (False, True)
+    assert parse_dimension("correlation.over_limit_action=skip,shrink", section, tmp_path).choices == ("skip", "shrink")
     own = parse_dimension("strategy.parameters.every=5..50/5", section, tmp_path)
     assert (own.kind, own.low, own.high, own.step) == ("whole", 5.0, 50.0, 5.0)
     for wrong in (
         "care.age",
-        "care.age_max_hours=5..2000",
+        "position.time_exit_hours=5..2000",
         "strategy.parameters.nothing",
         "desk.pairs",
-        "care.age_max_hours=3",
-        "care.age_max_hours=5..1",
-        "care.age_max_hours=1..3/9",
+        "position.time_exit_hours=3",
+        "position.time_exit_hours=5..1",
+        "position.time_exit_hours=1..3/9",
     ):
         with pytest.raises(SettingsError):
             parse_dimension(wrong, section, tmp_path)
@@ -227,15 +229,15 @@ def test_ranges_come_from_the_settings_and_the_strategy(tmp_path: Path) -> None:
 
 def test_own_parameters_are_laid_over_those_that_stand() -> None:
     tree = {"strategy": {"parameters": {"every": 20, "salt": 3}}}
-    assert with_values(tree, {"strategy.parameters.every": 7, "risk.x": 1}) == [
+    assert with_searched_values(tree, {"strategy.parameters.every": 7, "risk.x": 1}) == [
         ("risk.x", 1),
         ("strategy.parameters", {"every": 7, "salt": 3}),
     ]
 
 
-def test_a_job_runs_on_recorded_days_and_a_bad_one_says_why(tmp_path: Path, recorded_data: Path) -> None:
+def test_trial_runs_on_recorded_days_and_failure_gives_its_reason(tmp_path: Path, recorded_data: Path) -> None:
     settings = shipped_settings(("desk.pairs", ["EURUSD"]))
-    job = Job(
+    job = TrialJob(
         home=str(tmp_path),
         folders=(str(recorded_data / "m15"),),
         from_day=date(2024, 3, 4),
@@ -246,9 +248,9 @@ def test_a_job_runs_on_recorded_days_and_a_bad_one_says_why(tmp_path: Path, reco
         goal="expectancy",
         trades_min=1,
     )
-    good = msgspec.json.decode(evaluate(msgspec.json.encode(job)), type=Outcome)
+    good = msgspec.json.decode(evaluate(msgspec.json.encode(job)), type=TrialOutcome)
     assert good.goal is not None
     assert good.figures["trades"]
     bad = msgspec.structs.replace(job, folders=(str(tmp_path),))
-    assert "no candle files" in msgspec.json.decode(evaluate(msgspec.json.encode(bad)), type=Outcome).why
-    assert judged(job, [{"strategy.confidence_min": 0.5}], optimize.Alone())[0] == good
+    assert "no candle files" in msgspec.json.decode(evaluate(msgspec.json.encode(bad)), type=TrialOutcome).why
+    assert evaluate_values(job, [{"strategy.confidence_min": 0.5}], optimize.SerialWorkers())[0] == good

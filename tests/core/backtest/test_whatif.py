@@ -12,20 +12,20 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.core.backtest.settings import with_changes
-from quarterdeck.core.backtest.taped import Stretch, stretch_of
-from quarterdeck.core.backtest.whatif import WhatIf, as_plain, over_candles, over_tape
-from quarterdeck.core.engine.session import run_to_end, start_run
-from quarterdeck.core.engine.wish import RunWish
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.backtest.backtest_settings import with_changes
+from quarterdeck.core.backtest.tape_market import TapeMarket, load_tape_market
+from quarterdeck.core.backtest.whatif import WhatIf, whatif_json, whatif_on_candles, whatif_on_tape
+from quarterdeck.core.engine.run_lifecycle import run_to_end, start_run
+from quarterdeck.core.engine.run_request import RunRequest
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.model.commands import ClosePosition, Pause, Resume
 from quarterdeck.core.model.effects import Effect, PositionOpened
 from quarterdeck.core.model.errors import DataError, SettingsError, UsageError
-from quarterdeck.core.model.inputs import CommandGiven
+from quarterdeck.core.model.inputs import CommandReceived
 from quarterdeck.core.model.units import H1_NS, M15_NS, UtcNs
 from quarterdeck.core.settings.home import Home
-from quarterdeck.core.strategy.load import load_strategy
-from tests.core.backtest import kit
+from quarterdeck.core.strategy.strategy_loader import load_strategy
+from tests.core.backtest import sample_runs
 from tests.parity.test_replay_and_backtest import BUSY, replayed
 
 DOCS = Path(__file__).parents[3] / "docs" / "backtest.md"
@@ -39,24 +39,24 @@ PAUSED = (BEGIN_NS + 58 * H1_NS, BEGIN_NS + 60 * H1_NS)
 
 
 def test_candles_twice_as_is_and_changed(tmp_path: Path) -> None:
-    settings = kit.coin_settings(tmp_path, ("desk.pairs", ["EURUSD", "GBPUSD"]))
+    settings = sample_runs.coin_settings(tmp_path, ("desk.pairs", ["EURUSD", "GBPUSD"]))
     strategy = load_strategy(settings)
-    market = kit.coin_market(settings, strategy, bars=2_200)
-    same = over_candles(market, settings, strategy, strategy, [("ui.ascii", True)], None)
+    market = sample_runs.coin_market(settings, strategy, bars=2_200)
+    same = whatif_on_candles(market, settings, strategy, strategy, [("ui.ascii", True)], None)
     assert same.difference.same_trades
     assert not same.decisions.changed
     assert not same.exits.changed
-    other = over_candles(market, settings, strategy, strategy, [("care.age_max_hours", 1.0)], None)
+    other = whatif_on_candles(market, settings, strategy, strategy, [("position.time_exit_hours", 1.0)], None)
     assert not other.difference.same_trades
     assert other.exits.changed
     assert other.reality is None
     broken = tmp_path / "broken.py"
-    broken.write_text(kit.COIN.replace("confidence=0.6 +", "confidence=float('nan') +"), encoding="utf-8")
+    broken.write_text(sample_runs.COIN.replace("confidence=0.6 +", "confidence=float('nan') +"), encoding="utf-8")
     change = ("strategy.file", str(broken))
-    failing = over_candles(market, settings, strategy, load_strategy(with_changes(settings, [change])), [change], None)
+    failing = whatif_on_candles(market, settings, strategy, load_strategy(with_changes(settings, [change])), [change], None)
     assert [note for note in failing.notes if note.startswith("changed: EURUSD: no signal at ") and "confidence of nan" in note]
     with pytest.raises(SettingsError):
-        over_candles(market, settings, strategy, strategy, [("care.age_max_hours", -1.0)], None)
+        whatif_on_candles(market, settings, strategy, strategy, [("position.time_exit_hours", -1.0)], None)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, recorded_data: Path) -> Itera
     values = (*BUSY, ("desk.pairs", ["EURUSD", "USDJPY"]), ("breakers.positions_per_pair_max", 2))
 
     async def live() -> None:
-        wish = RunWish(home=home, values=values, replay=(recorded_data / "m15",), from_day=DAYS[0], to_day=DAYS[1])
+        wish = RunRequest(home=home, values=values, replay=(recorded_data / "m15",), from_day=DAYS[0], to_day=DAYS[1])
         ready = await start_run(wish, on_step=lambda _text: None)
         orders: list[tuple[UtcNs, Any]] = [(PAUSED[1], Resume()), (PAUSED[0], Pause())]
 
@@ -75,7 +75,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, recorded_data: Path) -> Itera
                 orders.append((at_utc_ns + 1, ClosePosition(position_id=effect.position_id)))
             while orders and orders[-1][0] <= at_utc_ns:
                 command = orders.pop()[1]
-                ready.engine.drive.post(CommandGiven(command_id=f"test{len(orders)}", origin="test", command=command))
+                ready.engine.run_loop.post(CommandReceived(command_id=f"test{len(orders)}", origin="test", command=command))
 
         ready.engine.runner.listen(hear)
         await run_to_end(ready)
@@ -84,14 +84,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, recorded_data: Path) -> Itera
     return home
 
 
-def stretch(home: Home, from_utc_ns: UtcNs = 0) -> Stretch:
+def stretch(home: Home, from_utc_ns: UtcNs = 0) -> TapeMarket:
     with TapeReader(home.journal) as reader:
-        return stretch_of(reader, reader.run(None), from_utc_ns=from_utc_ns)
+        return load_tape_market(reader, reader.run(None), from_utc_ns=from_utc_ns)
 
 
 def asked(home: Home, from_utc_ns: UtcNs, *changes: tuple[str, Any]) -> WhatIf:
     found = stretch(home, from_utc_ns)
-    return over_tape(found, load_strategy(found.settings, home.root), list(changes), None)
+    return whatif_on_tape(found, load_strategy(found.settings, home.root), list(changes), None)
 
 
 @pytest.mark.slow
@@ -121,10 +121,10 @@ def test_begun_anywhere_the_run_as_is_is_what_happened(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_open_at_the_beginning_fares_otherwise_under_another_setting(home: Home) -> None:
+def test_position_open_at_the_start_differs_under_another_setting(home: Home) -> None:
     opened = [trade for trade in stretch(home).trades if trade.closed_utc_ns - trade.opened_utc_ns > 2 * H1_NS]
     middle = opened[0].opened_utc_ns // M15_NS * M15_NS + H1_NS
-    found = asked(home, middle, ("care.age_max_hours", 0.25))
+    found = asked(home, middle, ("position.time_exit_hours", 0.25))
     assert found.begin is not None
     assert found.begin.positions >= 1
     row = next(row for row in found.positions if row.at_begin)
@@ -137,11 +137,11 @@ def test_what_is_open_at_the_beginning_fares_otherwise_under_another_setting(hom
     one, other = found.equity_end_money
     assert one is not None
     assert other is not None
-    assert as_plain(found)["difference_money"] == pytest.approx(other - one)
+    assert whatif_json(found)["difference_money"] == pytest.approx(other - one)
 
 
 @pytest.mark.slow
-def test_a_close_that_the_operator_ordered_is_carried_out_on_the_position_of_the_same_signal(home: Home) -> None:
+def test_operator_close_applies_to_the_position_of_the_same_signal(home: Home) -> None:
     found = asked(home, BY_HAND - 3 * H1_NS, ("ui.ascii", True))
     assert found.reality is not None
     assert found.reality.same_digest
@@ -162,7 +162,7 @@ def test_refusals_move_by_reason(home: Home) -> None:
 
 @pytest.mark.slow
 def test_the_operator_paused_in_both_runs(home: Home) -> None:
-    found = asked(home, PAUSED[0] - 2 * H1_NS, ("strategy.confidence_min", 0.2), ("care.age_max_hours", 0.5))
+    found = asked(home, PAUSED[0] - 2 * H1_NS, ("strategy.confidence_min", 0.2), ("position.time_exit_hours", 0.5))
     during = [
         entry for run in (found.as_is, found.changed) for entry in run.entered if PAUSED[0] < entry.opened_utc_ns < PAUSED[1]
     ]
@@ -172,19 +172,19 @@ def test_the_operator_paused_in_both_runs(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_tape_cannot_answer_for_another_strategy_or_a_moment_that_it_does_not_hold(home: Home) -> None:
+def test_tape_refuses_another_strategy_and_instants_it_lacks(home: Home) -> None:
     with pytest.raises(UsageError, match="under the old one"):
         asked(home, 0, ("strategy.parameters", {}))
-    held = stretch(home).settings.care.age_max_hours
-    with pytest.raises(UsageError, match=f"age_max_hours is {held} already"):
-        asked(home, 0, ("care.age_max_hours", held))
+    held = stretch(home).settings.position.time_exit_hours
+    with pytest.raises(UsageError, match=f"time_exit_hours is {held} already"):
+        asked(home, 0, ("position.time_exit_hours", held))
     with pytest.raises(DataError, match="tape"):
         asked(home, BEGIN_NS + 90 * H1_NS, ("ui.ascii", True))
 
 
 @pytest.mark.slow
 def test_every_field_for_scripts_is_documented(home: Home) -> None:
-    plain = as_plain(asked(home, BEGIN_NS + 40 * H1_NS, ("care.age_max_hours", 1.0)))
+    plain = whatif_json(asked(home, BEGIN_NS + 40 * H1_NS, ("position.time_exit_hours", 1.0)))
     text = DOCS.read_text(encoding="utf-8")
     known = {*plain, *plain["changes"][0], *plain["begin"], *plain["reality"], *plain["decisions"], *plain["exits"]}
     known |= {name for moved in plain["exits"]["by"] for name in moved}
@@ -193,19 +193,19 @@ def test_every_field_for_scripts_is_documented(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_restart_is_no_break_and_its_settings_hold_from_there_on(tmp_path: Path, recorded_data: Path) -> None:
+def test_restart_continues_the_tape_with_its_new_settings(tmp_path: Path, recorded_data: Path) -> None:
     values = (*BUSY, ("desk.pairs", ["EURUSD", "USDJPY"]))
     data = (recorded_data / "m15",)
     replayed(tmp_path, data, values, (date(2024, 3, 4), date(2024, 3, 5)))
-    replayed(tmp_path, data, (*values, ("care.age_max_hours", 3.0)), (date(2024, 3, 6), date(2024, 3, 6)))
+    replayed(tmp_path, data, (*values, ("position.time_exit_hours", 3.0)), (date(2024, 3, 6), date(2024, 3, 6)))
     home = Home(tmp_path)
     with closing(sqlite3.connect(home.journal)) as journal, journal:
         journal.execute("UPDATE runs SET mode = 'paper'")  # a made-up market is looked at a run at a time
     found = asked(home, BEGIN_NS + 26 * H1_NS, ("ui.ascii", True))
     held = stretch(home, BEGIN_NS + 26 * H1_NS)
-    assert held.settings.care.age_max_hours == 4.0
-    assert held.settings_now.care.age_max_hours == 3.0
-    now = asked(home, BEGIN_NS + 26 * H1_NS, ("care.age_max_hours", 3.0))
+    assert held.settings.position.time_exit_hours == 4.0
+    assert held.settings_now.position.time_exit_hours == 3.0
+    now = asked(home, BEGIN_NS + 26 * H1_NS, ("position.time_exit_hours", 3.0))
     assert not now.difference.same_trades, "what holds by now did not on the first days"
     assert found.begin is not None
     assert found.begin.at_utc_ns < BEGIN_NS + 48 * H1_NS < found.as_is.to_utc_ns

@@ -78,10 +78,10 @@ def test_words_are_dropped_and_names_and_numbers_stay() -> None:
 
 def test_a_module_that_goes_along_keeps_its_classes() -> None:
     text = rewritten(
-        "quarterdeck.core.engine.opening", HEAD + "from msgspec import Struct\nclass Kept(Struct):\n    a: int = 0\n"
+        "quarterdeck.core.engine.start_sequence", HEAD + "from msgspec import Struct\nclass Kept(Struct):\n    a: int = 0\n"
     )
     assert "class Kept(Struct)" in text
-    assert not rooms.is_compiled("quarterdeck.core.engine.opening")
+    assert not rooms.is_compiled("quarterdeck.core.engine.start_sequence")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_strategies_and_settings_are_made_of_is_shared(module: str) -> None
     assert f"from {module} import Something" in text
 
 
-def test_every_module_that_is_needed_is_rewritten_and_none_that_is_shared(tmp_path: Any) -> None:
+def test_every_required_unshared_module_is_rewritten(tmp_path: Any) -> None:
     write_tree(tmp_path)
     there = {path.relative_to(tmp_path).as_posix() for path in (tmp_path / rooms.PACKAGE).rglob("*.py")}
     assert f"{rooms.PACKAGE}/desk/desk.py" in there

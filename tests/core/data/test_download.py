@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quarterdeck.core.data.download import Downloaded, Progress, download, trading_hours
-from quarterdeck.core.data.files import price_files
+from quarterdeck.core.data.download import DownloadProgress, DownloadResult, download, trading_hours
 from quarterdeck.core.data.importing import import_files
+from quarterdeck.core.data.price_files import price_files
 from quarterdeck.core.data.recording import load_candles
-from quarterdeck.core.data.series import Bars
+from quarterdeck.core.data.series import BarSeries
 from quarterdeck.core.model.errors import DataError
 
 NOW_NS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 10**9
@@ -69,7 +69,9 @@ def feed(recorded_data: Path) -> Iterator[Feed]:
     served.close()
 
 
-def run(feed: Feed, tmp_path: Path, waits: list[float] | None = None, seen: list[Progress] | None = None) -> Downloaded:
+def run(
+    feed: Feed, tmp_path: Path, waits: list[float] | None = None, seen: list[DownloadProgress] | None = None
+) -> DownloadResult:
     return download(
         "GBPJPY",
         DAY,
@@ -84,16 +86,16 @@ def run(feed: Feed, tmp_path: Path, waits: list[float] | None = None, seen: list
     )
 
 
-def test_a_day_comes_down_hour_by_hour_and_becomes_bars_with_their_own_ask(feed, tmp_path):
-    seen: list[Progress] = []
+def test_day_downloads_hourly_and_becomes_bars_with_own_ask(feed, tmp_path):
+    seen: list[DownloadProgress] = []
     done = run(feed, tmp_path, seen=seen)
     assert (done.hours, done.fetched, done.empty, done.ticks) == (24, 24, 21, 2054 + 4413 + 1637)
     assert [step.done for step in seen] == list(range(1, 25))
     assert seen[-1].fetched_bytes == 10658 + 22370 + 7924
     assert {file.path.name for file in price_files(tmp_path / "store")} == {"GBPJPY_M1.npz", "GBPJPY_M15.npz", "GBPJPY_ticks.npz"}
     minutes, quarters = (load_candles(tmp_path / "store", "GBPJPY", period) for period in ("M1", "M15"))
-    assert isinstance(minutes, Bars)
-    assert isinstance(quarters, Bars)
+    assert isinstance(minutes, BarSeries)
+    assert isinstance(quarters, BarSeries)
     assert minutes.spread_known
     assert minutes.ask is not None
     assert (minutes.ask.low > minutes.bid.low).all()
@@ -103,7 +105,7 @@ def test_a_day_comes_down_hour_by_hour_and_becomes_bars_with_their_own_ask(feed,
     assert quarters.first_utc_ns == np.datetime64("2012-12-03", "ns").astype(int)
 
 
-def test_bars_without_an_ask_are_not_given_up_for_a_day_of_the_feed(feed, tmp_path):
+def test_feed_with_ask_is_refused_over_stored_bars_without_ask(feed, tmp_path):
     bars = tmp_path / "GBPJPY_M15.csv"
     head = "time_utc,open,high,low,close,tick_volume,spread_points\n"
     bars.write_text(
@@ -175,7 +177,7 @@ def test_nothing_there_is_said(feed, tmp_path):
         )
 
 
-def test_only_hours_of_the_week_that_are_over_are_asked_for():
+def test_only_completed_market_hours_are_requested():
     week = list(trading_hours(date(2024, 8, 5), date(2024, 8, 11), NOW_NS))
     assert (week[0].hour, len([hour for hour in week if hour.day == 10])) == (0, 0)
     assert [hour.hour for hour in week if hour.day == 9][-1] == 21

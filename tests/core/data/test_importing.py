@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quarterdeck.core.data.files import price_files, read_series
-from quarterdeck.core.data.importing import import_file, import_files, pair_of, put_into
+from quarterdeck.core.data.importing import import_file, import_files, pair_of, write_merged
+from quarterdeck.core.data.price_files import price_files, read_series
 from quarterdeck.core.data.recording import load_candles
-from quarterdeck.core.data.series import Bars, Ticks
+from quarterdeck.core.data.series import BarSeries, TickSeries
 from quarterdeck.core.model.errors import DataError
 
 SAMPLES = [
@@ -47,7 +47,7 @@ def test_a_period_that_the_stamps_contradict_is_refused(recorded_data, declared)
     assert import_file(export, period="M15").series.timeframe == "M15"
 
 
-def test_a_period_is_believed_where_few_of_its_bars_are_there(tmp_path):
+def test_timeframe_is_accepted_with_few_bars_present(tmp_path):
     minutes = [0, 5, 10, 15, 21, 26, 31, 36]
     lines = [f"2024-08-06T10:{minute:02d}:00,1.1,1.1,1.1,1.1,1" for minute in minutes]
     file = tmp_path / "EURUSD_seldom.csv"
@@ -60,20 +60,20 @@ def test_json_of_another_kind_is_named_as_such(recorded_data):
         import_file(recorded_data / "raw_samples/mt5_tick_json/EURUSD_20251010_174911_ticks.json")
 
 
-def test_an_export_in_server_time_equals_the_recorded_bars_over_both_clock_changes(recorded_data):
+def test_server_time_export_matches_recorded_bars_across_clock_changes(recorded_data):
     done = import_file(recorded_data / "raw_samples/mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv")
     known = load_candles(recorded_data / "m15", "EURUSD").between(done.series.first_utc_ns, done.series.end_utc_ns)
-    assert isinstance(done.series, Bars)
-    assert isinstance(known, Bars)
+    assert isinstance(done.series, BarSeries)
+    assert isinstance(known, BarSeries)
     for part in ("open_utc_ns", "open", "high", "low", "close", "tick_volume", "spread_points"):
         assert np.array_equal(getattr(done.series.bid, part), getattr(known.bid, part)), part
 
 
-def test_exported_ticks_equal_the_recorded_ones_and_carry_the_side_that_stood_still(recorded_data):
+def test_exported_ticks_match_and_fill_in_the_unchanged_side(recorded_data):
     done = import_file(recorded_data / "raw_samples/mt5_export/EURUSD_ticks_20250925_2330_rendered.csv")
     known = load_candles(recorded_data / "ticks", "EURUSD", "ticks").between(done.series.first_utc_ns, done.series.end_utc_ns)
-    assert isinstance(done.series, Ticks)
-    assert isinstance(known, Ticks)
+    assert isinstance(done.series, TickSeries)
+    assert isinstance(known, TickSeries)
     for part in ("at_utc_ns", "bid", "ask"):
         assert np.array_equal(getattr(done.series, part), getattr(known, part)), part
 
@@ -157,11 +157,11 @@ def test_a_second_import_adds_and_replaces(tmp_path):
     held = load_candles(store, "EURUSD", "H1")
     assert held.bid.close.tolist() == [1.1] * 6 + [1.2] * 4
     assert held.spread_known
-    put_into(store, [read_series(price_files(store)[0])])
+    write_merged(store, [read_series(price_files(store)[0])])
     assert load_candles(store, "EURUSD", "H1").bid.close.tolist() == [1.1] * 6 + [1.2] * 4
 
 
-def test_bars_that_tell_costs_otherwise_take_nothing_from_those_that_are_there(recorded_data, tmp_path):
+def test_bars_with_other_cost_data_are_refused_and_replace_nothing(recorded_data, tmp_path):
     store = tmp_path / "store"
     import_files([recorded_data / "m15" / "EURUSD_M15.csv.gz"], store)
     before = load_candles(store, "EURUSD", "M15")
@@ -175,7 +175,7 @@ def test_bars_that_tell_costs_otherwise_take_nothing_from_those_that_are_there(r
         import_files([other, plain], store)
     assert "--into" in refused.value.one_line()
     with pytest.raises(DataError, match=r"has a spread, .* has own ask prices: "):
-        put_into(store, [next(read_series(file) for file in price_files(tmp_path) if file.path == minutes)])
+        write_merged(store, [next(read_series(file) for file in price_files(tmp_path) if file.path == minutes)])
     after = load_candles(store, "EURUSD", "M15")
     assert len(after.bid) == len(before.bid)
     assert after.spread_known

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.core.data.recording import conversion_pairs, load_candles, load_recording
-from quarterdeck.core.data.series import Bars
+from quarterdeck.core.data.series import BarSeries
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S
 
@@ -27,7 +27,7 @@ def write_days(folder: Path, name: str, first_day: int, days: int, step_minutes:
     (folder / name).write_text(HEADER + "".join(lines))
 
 
-def test_both_days_belong_to_the_range_and_warm_up_comes_from_before_it(tmp_path):
+def test_range_includes_both_days_and_warmup_precedes_it(tmp_path):
     write_days(tmp_path / "m15", "EURUSD_M15.csv", 5, 5)
     recording = load_recording(
         [tmp_path / "m15"], ["EURUSD"], from_day=date(2024, 8, 7), to_day=date(2024, 8, 8), warmup_bars=50, history_bars=120
@@ -48,14 +48,14 @@ def test_days_without_data_inside_the_range_are_told(tmp_path):
     assert after.notes == ()
 
 
-def test_without_days_the_range_runs_from_the_first_warm_day_to_the_earliest_end(tmp_path):
+def test_default_range_runs_from_first_warm_day_to_earliest_end(tmp_path):
     write_days(tmp_path / "m15", "EURUSD_M15.csv", 5, 5)
     write_days(tmp_path / "m15", "USDJPY_M15.csv", 6, 3, price=150.0)
     recording = load_recording([tmp_path / "m15"], ["EURUSD", "USDJPY"], warmup_bars=90)
     assert (recording.from_utc_ns, recording.to_utc_ns) == (MONDAY_NS + 2 * DAY_NS, MONDAY_NS + 4 * DAY_NS)
 
 
-def test_too_little_warm_up_says_how_much_there_is_and_from_when_there_is_enough(tmp_path):
+def test_short_warmup_error_reports_available_and_required_start(tmp_path):
     write_days(tmp_path / "m15", "EURUSD_M15.csv", 5, 5)
     with pytest.raises(DataError, match=r"EURUSD: 150 M15 bars .* before 2024-08-06, there are 96 .* from 2024-08-07 on"):
         load_recording([tmp_path / "m15"], ["EURUSD"], from_day=date(2024, 8, 6), to_day=date(2024, 8, 8), warmup_bars=150)
@@ -69,7 +69,7 @@ def test_finer_series_stand_beside_coarser_ones_and_earlier_folders_win(tmp_path
     (pair,) = recording.pairs
     assert [item.timeframe for item in pair.series] == ["M1", "M15"]
     coarse = pair.find("M15")
-    assert isinstance(coarse, Bars)
+    assert isinstance(coarse, BarSeries)
     assert coarse.bid.close[::96].tolist() == [1.2, 1.1, 1.1, 1.2]
 
 
@@ -93,7 +93,7 @@ def test_what_is_missing_is_named(tmp_path, pairs, days, words):
     assert re.search(words, refusal.value.one_line())
 
 
-def test_too_little_warm_up_names_the_day_from_which_every_pair_has_enough(tmp_path):
+def test_short_warmup_error_names_first_day_valid_for_all_pairs(tmp_path):
     write_days(tmp_path / "m15", "EURUSD_M15.csv", 5, 4)
     write_days(tmp_path / "m15", "GBPUSD_M15.csv", 6, 3)
     words = {"from_day": date(2024, 8, 5), "to_day": date(2024, 8, 8), "warmup_bars": 96}
@@ -149,7 +149,7 @@ def test_recorded_folders_of_every_kind_load(recorded_data):
     assert [[item.timeframe for item in pair.series] for pair in recording.pairs] == [["M1", "M15"]] * 3
     assert recording.conversions == ()
     bidask = load_candles(recorded_data / "m1_bidask", "GBPUSD", "M1")
-    assert isinstance(bidask, Bars)
+    assert isinstance(bidask, BarSeries)
     assert bidask.ask is not None
     assert (bidask.ask.close >= bidask.bid.close).all()
     assert "ask under the bid" in bidask.notes[0]

@@ -85,7 +85,7 @@ def test_all_that_is_wrong_is_listed_at_once(tmp_path):
         verify(tmp_path / "prices.csv")
 
 
-def test_the_catalogue_lists_every_file_and_the_trouble_of_bad_ones(recorded_data, tmp_path):
+def test_catalogue_lists_every_file_with_errors_of_bad_ones(recorded_data, tmp_path):
     entries = catalogue([recorded_data / "m15_dukascopy"])
     assert [entry.symbol for entry in entries] == sorted(entry.symbol for entry in entries)
     assert len(entries) == 10

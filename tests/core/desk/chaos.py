@@ -10,22 +10,22 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from quarterdeck.core.model.book import BrokerPosition, Deal
+from quarterdeck.core.model.broker_account import BrokerPosition, Deal
 from quarterdeck.core.model.commands import Flatten, Pause, Resume
-from quarterdeck.core.model.effects import AskBook, AskFate, Cancel, Close, Effect, Modify, Submit
+from quarterdeck.core.model.effects import Cancel, Close, Effect, Modify, QueryBook, QueryOrder, Submit
 from quarterdeck.core.model.inputs import (
-    Absent,
     AccountRead,
-    Book,
-    Changed,
-    DealSeen,
+    BrokerBook,
+    ExecutionReport,
     Filled,
     Input,
-    Refused,
-    Report,
-    UnknownFate,
+    NewDeal,
+    NotExecuted,
+    OrderRejected,
+    RequestDone,
+    Unconfirmed,
 )
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import M15_NS, NS_PER_S
 from tests.core.desk.playbook import BID, Play, account
 
@@ -42,7 +42,7 @@ class Chaos:
         self.faults = 0.35
         self.price = dict(BID)
         self.truth: dict[int, BrokerPosition] = {}
-        self.fate: dict[str, Filled | None] = {}
+        self.order_outcome: dict[str, Filled | None] = {}
         self.deals: list[Deal] = []
         self.told = 0
         self.late: list[tuple[int, Input]] = []
@@ -121,7 +121,7 @@ class Chaos:
     # -------------------------------------------------------------------------------------------------------- answering
     def say(self, told: Input) -> None:
         """Tell the desk now, or later, or twice; carry out what it answers."""
-        if isinstance(told, Report | DealSeen) and self.random.random() < self.faults * 0.3:
+        if isinstance(told, ExecutionReport | NewDeal) and self.random.random() < self.faults * 0.3:
             self.late.append((self.play.at + self.random.randrange(1, 20) * NS_PER_S, told))
             if self.random.random() < 0.5:
                 return
@@ -139,14 +139,14 @@ class Chaos:
         while self.told < len(self.deals):
             deal = self.deals[self.told]
             self.told += 1
-            self.say(DealSeen(deal=deal))
+            self.say(NewDeal(deal=deal))
 
     def perform(self, effect: Effect) -> None:
         if isinstance(effect, Submit | Close | Modify | Cancel):
             self.send(effect)
-        elif isinstance(effect, AskFate):
+        elif isinstance(effect, QueryOrder):
             self.ask_fate(effect)
-        elif isinstance(effect, AskBook):
+        elif isinstance(effect, QueryBook):
             if self.random.random() < self.faults * 0.3:
                 return
             self.read()
@@ -154,19 +154,19 @@ class Chaos:
     def read(self) -> None:
         """Deals, account, book: what a reading brings."""
         if self.random.random() < self.faults * 0.3:
-            self.feed(Book(known=False, at_utc_ns=self.play.at, why="no answer"))
+            self.feed(BrokerBook(known=False, at_utc_ns=self.play.at, why="no answer"))
             return
         if self.random.random() >= self.faults * 0.3:
             self.tell_deals()
         self.feed(AccountRead(account=account(balance_money=self.balance)))
-        self.feed(Book(known=True, at_utc_ns=self.play.at, positions=tuple(self.truth.values())))
+        self.feed(BrokerBook(known=True, at_utc_ns=self.play.at, positions=tuple(self.truth.values())))
 
     def send(self, effect: Submit | Close | Modify | Cancel) -> None:
         luck = self.random.random()
         if luck < self.faults * 0.25:
             kind = self.random.choice(["retry", "refused", "frozen"])
-            self.fate[effect.client_id] = None
-            self.say(Report(client_id=effect.client_id, fate=Refused(kind=kind, code=10004, reason=kind)))  # type: ignore[arg-type]
+            self.order_outcome[effect.client_id] = None
+            self.say(ExecutionReport(client_id=effect.client_id, order_outcome=OrderRejected(kind=kind, code=10004, reason=kind)))  # type: ignore[arg-type]
             return
         executed = luck >= self.faults * 0.4
         done: Filled | None = None
@@ -175,34 +175,40 @@ class Chaos:
             done = self.fill(effect, round(effect.lots / 2, 2) if part else effect.lots)
         elif executed and isinstance(effect, Close):
             if effect.position_id not in self.truth:
-                self.fate[effect.client_id] = None
-                self.say(Report(client_id=effect.client_id, fate=Refused(kind="gone", code=10036, reason="gone")))
+                self.order_outcome[effect.client_id] = None
+                self.say(
+                    ExecutionReport(
+                        client_id=effect.client_id, order_outcome=OrderRejected(kind="not_found", code=10036, reason="not_found")
+                    )
+                )
                 return
             done = self.leave(effect.position_id, effect.lots, "expert")
         elif executed and isinstance(effect, Modify) and effect.position_id in self.truth:
             held = self.truth[effect.position_id]
             self.truth[effect.position_id] = replace(held, stop_price=effect.stop_price, target_price=effect.target_price)
-        self.fate[effect.client_id] = done
+        self.order_outcome[effect.client_id] = done
         heard = self.random.random()
         if heard < self.faults * 0.3:
-            self.say(Report(client_id=effect.client_id, fate=UnknownFate(why="timed out")))
+            self.say(ExecutionReport(client_id=effect.client_id, order_outcome=Unconfirmed(why="timed out")))
         elif heard < self.faults * 0.35:
             return
         elif done is not None:
-            self.say(Report(client_id=effect.client_id, fate=done))
+            self.say(ExecutionReport(client_id=effect.client_id, order_outcome=done))
         elif isinstance(effect, Modify) and executed:
-            self.say(Report(client_id=effect.client_id, fate=Changed()))
+            self.say(ExecutionReport(client_id=effect.client_id, order_outcome=RequestDone()))
         else:
-            self.say(Report(client_id=effect.client_id, fate=UnknownFate(why="line lost")))
+            self.say(ExecutionReport(client_id=effect.client_id, order_outcome=Unconfirmed(why="line lost")))
         if self.random.random() >= self.faults * 0.5:
             self.tell_deals()
 
-    def ask_fate(self, asked: AskFate) -> None:
+    def ask_fate(self, asked: QueryOrder) -> None:
         if self.random.random() < self.faults:
-            self.feed(Report(client_id=asked.client_id, fate=UnknownFate(why="still down")))
+            self.feed(ExecutionReport(client_id=asked.client_id, order_outcome=Unconfirmed(why="still down")))
             return
-        done = self.fate.get(asked.client_id)
-        self.feed(Report(client_id=asked.client_id, fate=done if done is not None else Absent(why="never seen")))
+        done = self.order_outcome.get(asked.client_id)
+        self.feed(
+            ExecutionReport(client_id=asked.client_id, order_outcome=done if done is not None else NotExecuted(why="never seen"))
+        )
 
     # ------------------------------------------------------------------------------------------------------------- time
     def tick(self, symbol: str, pips: float) -> None:
@@ -219,7 +225,7 @@ class Chaos:
                 self.leave(held.position_id, held.lots, "target", now)
         self.play.at += self.random.randrange(0, 3) * NS_PER_S
         self.catch_up()
-        from quarterdeck.core.model.market import Quote
+        from quarterdeck.core.model.market_data import Quote
 
         self.feed(Quote(symbol=symbol, at_utc_ns=self.play.at, bid=bid, ask=ask))
 
@@ -272,13 +278,13 @@ class Chaos:
             self.bar_close()
 
     def feed_command(self, command: Pause | Resume | Flatten) -> None:
-        from quarterdeck.core.model.inputs import CommandGiven
+        from quarterdeck.core.model.inputs import CommandReceived
 
-        self.feed(CommandGiven(command_id=f"c{self.play.seq}", origin="chaos", command=command))
+        self.feed(CommandReceived(command_id=f"c{self.play.seq}", origin="chaos", command=command))
 
     def bar_close(self) -> None:
         from quarterdeck.core.model.inputs import BarClosed
-        from quarterdeck.core.model.market import Bar, Quote
+        from quarterdeck.core.model.market_data import Bar, Quote
 
         self.play.at = max(self.play.at, self.play.at - self.play.at % M15_NS + M15_NS)
         self.catch_up()

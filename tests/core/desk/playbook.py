@@ -9,33 +9,33 @@ from __future__ import annotations
 import msgspec
 
 from quarterdeck.core.desk.desk import Desk
-from quarterdeck.core.model.book import Account, BrokerOrder, BrokerPosition, Deal
+from quarterdeck.core.model.broker_account import Account, BrokerOrder, BrokerPosition, Deal
 from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.effects import Close, Effect, Modify, Submit
 from quarterdeck.core.model.inputs import (
     AccountRead,
     BarClosed,
-    Book,
-    BrokerClock,
-    CommandGiven,
-    DealSeen,
-    Fate,
+    BrokerBook,
+    CommandReceived,
+    ExecutionReport,
     Filled,
     History,
     Input,
     Instruments,
-    Report,
+    NewDeal,
+    OrderOutcome,
     Restored,
+    SequencedInput,
+    ServerClockRule,
     SettingsChanged,
-    Stamped,
     Started,
     TimerFired,
 )
-from quarterdeck.core.model.market import Bar, Instrument, Quote, Side
+from quarterdeck.core.model.market_data import Bar, Instrument, Quote, Side
 from quarterdeck.core.model.signals import Features, NoSignal, Signal
 from quarterdeck.core.model.units import M15_NS, NS_PER_S
-from quarterdeck.core.settings.load import shipped_settings
 from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 MONDAY = 1_722_816_000 * NS_PER_S
 """2024-08-05 00:00 UTC, a Monday; London is at UTC+1."""
@@ -97,7 +97,7 @@ class Play:
         self.at = at
         self.seq = 0
         self.said: list[Effect] = []
-        self.tape: list[Stamped] = []
+        self.tape: list[SequencedInput] = []
         self.tickets = 1000
         self.balance = 10_000.0
         self.held: dict[int, BrokerPosition] = {}
@@ -108,7 +108,7 @@ class Play:
         """Feed one input, `after_s` later than the last."""
         self.at += round(after_s * NS_PER_S)
         self.seq += 1
-        stamped = Stamped(seq=self.seq, at_utc_ns=self.at, input=told)
+        stamped = SequencedInput(seq=self.seq, at_utc_ns=self.at, input=told)
         self.tape.append(stamped)
         effects = list(self.desk.on(stamped))
         self.said += effects
@@ -130,7 +130,7 @@ class Play:
         if restored is not None:
             self.give(Restored(state=msgspec.Raw(restored)))
         symbols = pairs or settings.desk.pairs
-        self.give(BrokerClock(rule="new_york_plus_7", offset_s=10_800))
+        self.give(ServerClockRule(rule="new_york_plus_7", offset_s=10_800))
         self.give(Instruments(instruments=tuple(spec(symbol) for symbol in symbols)))
         for symbol in symbols:
             self.give(History(symbol=symbol, usual_spread_price=(0.00010 if "JPY" not in symbol else 0.010,) * 672))
@@ -165,7 +165,7 @@ class Play:
 
     def command(self, command: Command, command_id: str = "c1") -> list[Effect]:
         """The operator's word."""
-        return self.give(CommandGiven(command_id=command_id, origin="test", command=command))
+        return self.give(CommandReceived(command_id=command_id, origin="test", command=command))
 
     def change(self, *changes: tuple[str, object]) -> list[Effect]:
         """Settings changed by hand."""
@@ -230,14 +230,14 @@ class Play:
     def book(self, *, known: bool = True, why: str = "") -> list[Effect]:
         """The broker's lists as they are."""
         if not known:
-            return self.give(Book(known=False, at_utc_ns=self.at, why=why or "no answer"))
+            return self.give(BrokerBook(known=False, at_utc_ns=self.at, why=why or "no answer"))
         return self.give(
-            Book(known=True, at_utc_ns=self.at, positions=tuple(self.held.values()), orders=tuple(self.pending.values()))
+            BrokerBook(known=True, at_utc_ns=self.at, positions=tuple(self.held.values()), orders=tuple(self.pending.values()))
         )
 
-    def report(self, client_id: str, fate: Fate) -> list[Effect]:
+    def report(self, client_id: str, fate: OrderOutcome) -> list[Effect]:
         """What became of a request."""
-        return self.give(Report(client_id=client_id, fate=fate))
+        return self.give(ExecutionReport(client_id=client_id, order_outcome=fate))
 
     def fill(self, sent: Submit, *, lots: float | None = None, price: float | None = None, deal: bool = True) -> int:
         """Fill an entry: the report, then its deal; returns the position's id."""
@@ -273,7 +273,7 @@ class Play:
         commission = -round(3.5 * lots, 2)
         self.balance += commission
         return self.give(
-            DealSeen(
+            NewDeal(
                 deal=Deal(
                     deal_ticket=ticket + 50_000,
                     order_ticket=ticket,
@@ -314,7 +314,7 @@ class Play:
         commission = -round(3.5 * gone, 2)
         self.balance += profit + commission
         return self.give(
-            DealSeen(
+            NewDeal(
                 deal=Deal(
                     deal_ticket=self.tickets + 90_000,
                     order_ticket=order or self.tickets,

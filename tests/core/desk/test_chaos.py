@@ -20,7 +20,7 @@ class Law:
         self.desk = chaos.play.desk
         self.state = "ACTIVE"
         self.reasons: tuple[str, ...] = ()
-        self.gave_back: list[int] = []
+        self.retrace_done: list[int] = []
         self.signals: list[str] = []
         chaos.watchers.append(self.see)
 
@@ -35,7 +35,7 @@ class Law:
             assert held is None or (effect.stop_price - held.stop_price) * held.side > 0, "care loosened a stop"
         elif isinstance(effect, Close) and effect.why == "give_back":
             held = self.desk._ctx.state.positions[effect.position_id]
-            assert held.gave_back
+            assert held.retrace_done
 
 
 def bad_day(seed: int, **changes: object) -> tuple[Chaos, Law]:
@@ -107,10 +107,10 @@ def first_wake(first: Desk, stamped: object) -> int | None:
 def restored(tape: list, checkpoint: bytes, half: int) -> Desk:
     import msgspec
 
-    from quarterdeck.core.model.inputs import Restored, Stamped
+    from quarterdeck.core.model.inputs import Restored, SequencedInput
 
     desk = Desk()
     last = tape[half - 1]
-    desk.on(Stamped(seq=last.seq - 1, at_utc_ns=tape[0].at_utc_ns, input=tape[0].input))
-    desk.on(Stamped(seq=last.seq, at_utc_ns=last.at_utc_ns, input=Restored(state=msgspec.Raw(checkpoint))))
+    desk.on(SequencedInput(seq=last.seq - 1, at_utc_ns=tape[0].at_utc_ns, input=tape[0].input))
+    desk.on(SequencedInput(seq=last.seq, at_utc_ns=last.at_utc_ns, input=Restored(state=msgspec.Raw(checkpoint))))
     return desk

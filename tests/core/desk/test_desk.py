@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import get_args
 
 from quarterdeck.core.desk import desk as module
-from quarterdeck.core.model.effects import Noted, StateChanged
-from quarterdeck.core.model.inputs import EngineTrouble, Input
+from quarterdeck.core.model.effects import LogEvent, StateChanged
+from quarterdeck.core.model.inputs import EngineFault, Input
 from quarterdeck.core.model.units import NS_PER_S
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import Play
 
 
@@ -28,27 +28,27 @@ def test_nothing_open_costs_nothing_and_waits_for_the_day_alone() -> None:
 
 
 def test_interest_follows_what_is_open_and_what_converts_it() -> None:
-    play = Play(shipped_settings(("risk.tick_value_gap_max_pct", 100.0))).start(currency="GBP")
+    play = Play(shipped_settings(("risk.tick_value_deviation_max_pct", 100.0))).start(currency="GBP")
     play.enter("EURUSD")
     hot, conversion = play.desk.quote_interest()
     assert hot == ("EURUSD",)
     assert conversion == ("GBPUSD",)
 
 
-def test_a_trouble_that_is_over_is_said_in_words_that_cannot_be_taken_for_another() -> None:
+def test_resolved_fault_is_reported_in_unambiguous_words() -> None:
     play = Play().start()
-    play.give(EngineTrouble(kind="journal", active=True, why="the disk is full"))
-    (back,) = [effect for effect in play.give(EngineTrouble(kind="journal", active=False)) if isinstance(effect, StateChanged)]
+    play.give(EngineFault(kind="journal", active=True, why="the disk is full"))
+    (back,) = [effect for effect in play.give(EngineFault(kind="journal", active=False)) if isinstance(effect, StateChanged)]
     assert back.text == "the trouble with the journal is over"
-    play.give(EngineTrouble(kind="clock", active=True, why="it moved"))
-    back = play.give(EngineTrouble(kind="clock", active=False, why="the same again"))[0]
+    play.give(EngineFault(kind="clock", active=True, why="it moved"))
+    back = play.give(EngineFault(kind="clock", active=False, why="the same again"))[0]
     assert isinstance(back, StateChanged)
     assert back.text == "the same again"
 
 
-def test_an_account_that_is_back_is_told_although_the_halt_holds() -> None:
+def test_restored_account_is_reported_while_the_halt_stays() -> None:
     play = Play().start()
-    play.give(EngineTrouble(kind="account_changed", active=True, why="the terminal changed from 1 to 2"))
-    told = play.give(EngineTrouble(kind="account_changed", active=False, why="the account is back"))
-    assert [effect.text for effect in told if isinstance(effect, Noted)] == ["the account is back; halted until you resume"]
+    play.give(EngineFault(kind="account_changed", active=True, why="the terminal changed from 1 to 2"))
+    told = play.give(EngineFault(kind="account_changed", active=False, why="the account is back"))
+    assert [effect.text for effect in told if isinstance(effect, LogEvent)] == ["the account is back; halted until you resume"]
     assert play.desk.view().state == "HALTED"

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from quarterdeck.core.desk.desk import Desk
-from quarterdeck.core.model.inputs import Restored, Stamped
+from quarterdeck.core.model.inputs import Restored, SequencedInput
 from tests.core.desk.chaos import Chaos
 from tests.core.desk.playbook import Play
 
@@ -20,8 +20,8 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 OTHER_PROCESS = """
 import hashlib, sys, msgspec
 from quarterdeck.core.desk.desk import Desk
-from quarterdeck.core.model.inputs import Stamped
-tape = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[Stamped])
+from quarterdeck.core.model.inputs import SequencedInput
+tape = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[SequencedInput])
 desk, digest = Desk(), hashlib.sha256()
 for stamped in tape:
     for effect in desk.on(stamped):
@@ -30,7 +30,7 @@ print(digest.hexdigest(), hashlib.sha256(desk.checkpoint()).hexdigest())
 """
 
 
-def decided(desk: Desk, tape: list[Stamped]) -> str:
+def decided(desk: Desk, tape: list[SequencedInput]) -> str:
     digest = hashlib.sha256()
     for stamped in tape:
         for effect in desk.on(stamped):
@@ -38,7 +38,7 @@ def decided(desk: Desk, tape: list[Stamped]) -> str:
     return f"{digest.hexdigest()} {hashlib.sha256(desk.checkpoint()).hexdigest()}"
 
 
-def elsewhere(tape: list[Stamped], hash_seed: str) -> str:
+def elsewhere(tape: list[SequencedInput], hash_seed: str) -> str:
     run = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS],
         input=msgspec.msgpack.encode(tape),
@@ -68,8 +68,8 @@ def test_a_checkpoint_restored_in_another_process_goes_on_the_same() -> None:
     decided(here, tape[:half])
     last = tape[half - 1]
     beginning = [
-        Stamped(seq=last.seq - 1, at_utc_ns=tape[0].at_utc_ns, input=tape[0].input),
-        Stamped(seq=last.seq, at_utc_ns=last.at_utc_ns, input=Restored(state=msgspec.Raw(here.checkpoint()))),
+        SequencedInput(seq=last.seq - 1, at_utc_ns=tape[0].at_utc_ns, input=tape[0].input),
+        SequencedInput(seq=last.seq, at_utc_ns=last.at_utc_ns, input=Restored(state=msgspec.Raw(here.checkpoint()))),
     ]
     there = elsewhere([*beginning, *tape[half:]], "99")
     started = Desk()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from quarterdeck.core.model.book import BrokerOrder
+from quarterdeck.core.model.broker_account import BrokerOrder
 from quarterdeck.core.model.commands import Flatten, Pause, Resume
-from quarterdeck.core.model.effects import AskBook, Cancel, Close, CommandDone, Effect, StateChanged, Submit, Verdict
-from quarterdeck.core.model.inputs import Absent, Changed, FeedState, Filled, Refused, UnknownFate
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.effects import Cancel, Close, CommandDone, Effect, QueryBook, StateChanged, Submit, Verdict
+from quarterdeck.core.model.inputs import ConnectionState, Filled, NotExecuted, OrderRejected, RequestDone, Unconfirmed
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import NS_PER_S
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import MONDAY, NOON, Play, kinds, only
-from tests.core.desk.test_entry import foreign
+from tests.core.desk.test_entry_evaluation import foreign
 
-FREE = (("correlation.book_risk_max_pct", 50.0), ("exposure.all_stops_max_pct", 90.0), ("exposure.currency_max_x_equity", 90.0))
+FREE = (("correlation.risk_max_pct", 50.0), ("exposure.gap_risk_max_pct", 90.0), ("exposure.currency_max_x_equity", 90.0))
 
 
 def two(**more: object) -> tuple[Play, int, int]:
@@ -73,20 +73,20 @@ def test_an_unknown_reading_starts_the_count_again() -> None:
 def test_no_close_waits_for_the_retry_of_another() -> None:
     play, _first, _second = two()
     sent = closes(play.command(Flatten()))
-    play.report(sent[0].client_id, Refused(kind="retry", code=10004, reason="requote"))
+    play.report(sent[0].client_id, OrderRejected(kind="retry", code=10004, reason="requote"))
     retried = play.all(Close)[2:]
     assert [one.position_id for one in retried] == [sent[0].position_id], "a first requote is repeated at once"
-    play.report(retried[0].client_id, Refused(kind="retry", code=10004, reason="requote"))
+    play.report(retried[0].client_id, OrderRejected(kind="retry", code=10004, reason="requote"))
     assert len(play.all(Close)) == 3, "the second after a wait"
     play.close(sent[1], 1.085, 0.0)
     effects = play.wait(4)
     assert [one.position_id for one in closes(effects)] == [sent[0].position_id]
 
 
-def test_after_an_unknown_fate_only_what_the_book_still_shows_is_sent_again() -> None:
+def test_after_unconfirmed_close_only_still_open_volume_is_resent() -> None:
     play, first, _second = two()
     sent = {one.position_id: one for one in closes(play.command(Flatten()))}
-    effects = play.report(sent[first].client_id, UnknownFate(why="timed out"))
+    effects = play.report(sent[first].client_id, Unconfirmed(why="timed out"))
     assert not closes(effects)
     assert not closes(play.wait(3)), "nothing before the book was read"
     play.book(known=False)
@@ -97,11 +97,11 @@ def test_after_an_unknown_fate_only_what_the_book_still_shows_is_sent_again() ->
     assert closes(effects)[0].client_id != sent[first].client_id
 
 
-def test_an_absent_close_is_not_repeated_before_the_book_is_known() -> None:
+def test_not_executed_close_is_not_repeated_before_book_is_known() -> None:
     play, first, _ = two()
     sent = next(one for one in closes(play.command(Flatten())) if one.position_id == first)
-    play.report(sent.client_id, UnknownFate(why="timed out"))
-    assert not closes(play.report(sent.client_id, Absent(why="not in history")))
+    play.report(sent.client_id, Unconfirmed(why="timed out"))
+    assert not closes(play.report(sent.client_id, NotExecuted(why="not in history")))
     assert [one.position_id for one in closes(play.book())] == [first]
 
 
@@ -118,10 +118,10 @@ def test_pending_orders_of_ours_go_first_and_only_ours() -> None:
     assert names.index("Cancel") < names.index("Close")
     assert only(effects, Cancel).order_ticket == 70
     del play.pending[70]
-    play.report(only(effects, Cancel).client_id, Changed())
+    play.report(only(effects, Cancel).client_id, RequestDone())
 
 
-def test_what_is_not_ours_is_left_alone_unless_the_operator_chose_the_account() -> None:
+def test_external_positions_stay_unless_whole_account_is_chosen() -> None:
     play, first, second = two()
     play.held[9] = foreign("EURUSD")
     play.book()
@@ -139,12 +139,12 @@ def test_what_is_not_ours_is_left_alone_unless_the_operator_chose_the_account() 
     assert (play.last(CommandDone).command_id, play.last(CommandDone).ok) == ("c2", True)
 
 
-def test_a_closed_market_is_listed_with_its_time_and_goes_on_at_the_open() -> None:
+def test_closed_market_is_listed_and_closing_resumes_at_open() -> None:
     play, first, second = two()
     sent = closes(play.command(Flatten(), "f1"))
     opens = play.at + 3600 * NS_PER_S
     for one in sent:
-        play.report(one.client_id, Refused(kind="market_closed", code=10018, reason="market closed", retry_utc_ns=opens))
+        play.report(one.client_id, OrderRejected(kind="market_closed", code=10018, reason="market closed", retry_utc_ns=opens))
     play.book()
     done = play.last(CommandDone)
     assert not done.ok
@@ -152,16 +152,16 @@ def test_a_closed_market_is_listed_with_its_time_and_goes_on_at_the_open() -> No
     view = play.desk.view()
     assert view.state == "REDUCE_ONLY"
     assert view.flatten is not None
-    assert len(view.flatten.left) == 2
+    assert len(view.flatten.left_open) == 2
     effects = play.wait(3600)
     assert sorted(one.position_id for one in closes(effects)) == [first, second]
 
 
 def test_a_closed_market_may_wait_for_a_normal_spread() -> None:
-    play, first, _ = two(**{"flatten.at_open": "when_spread_normal"})
+    play, first, _ = two(**{"flatten.reopen_action": "when_spread_normal"})
     opens = play.at + 600 * NS_PER_S
     for one in closes(play.command(Flatten())):
-        play.report(one.client_id, Refused(kind="market_closed", code=10018, reason="closed", retry_utc_ns=opens))
+        play.report(one.client_id, OrderRejected(kind="market_closed", code=10018, reason="closed", retry_utc_ns=opens))
     play.at = opens
     play.quote("EURUSD", spread=0.0030)
     assert first not in [one.position_id for one in closes(play.wait(5))]
@@ -172,7 +172,7 @@ def test_a_closed_market_may_wait_for_a_normal_spread() -> None:
 def test_flatten_works_paused_and_with_the_feed_down() -> None:
     play, _first, _second = two()
     play.command(Pause())
-    play.give(FeedState(up=False, why="line lost"))
+    play.give(ConnectionState(is_connected=False, why="line lost"))
     sent = closes(play.command(Flatten()))
     assert len(sent) == 2
     for one in sent:
@@ -183,7 +183,7 @@ def test_flatten_works_paused_and_with_the_feed_down() -> None:
     assert list(play.desk._ctx.state.reasons) == ["paused", "feed", "flat"]
 
 
-def test_an_entry_in_flight_is_waited_for_and_closed_when_it_was_filled() -> None:
+def test_entry_in_flight_is_awaited_and_closed_when_filled() -> None:
     play = Play().start()
     sent = only(play.round(play.signal("EURUSD")), Submit)
     assert not closes(play.command(Flatten(), "f1"))
@@ -200,7 +200,7 @@ def test_an_entry_in_flight_is_waited_for_and_closed_when_it_was_filled() -> Non
 
 def test_with_nothing_open_it_is_flat_after_two_readings() -> None:
     play = Play(at=MONDAY + 12 * 3600 * NS_PER_S).start()
-    assert only(play.command(Flatten(), "f1"), AskBook)
+    assert only(play.command(Flatten(), "f1"), QueryBook)
     play.book()
     play.book()
     assert play.last(CommandDone).ok
@@ -218,7 +218,7 @@ def test_a_weekend_of_leftovers_asks_for_nothing_every_few_seconds() -> None:
     play, _, _ = two()
     opens = play.at + 49 * 3600 * NS_PER_S
     for one in closes(play.command(Flatten())):
-        play.report(one.client_id, Refused(kind="market_closed", code=10018, reason="closed", retry_utc_ns=opens))
+        play.report(one.client_id, OrderRejected(kind="market_closed", code=10018, reason="closed", retry_utc_ns=opens))
     play.book()
     before = len(play.tape)
     play.wait(48 * 3600)

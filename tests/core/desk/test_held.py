@@ -6,12 +6,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.core.desk.state import decoded
+from quarterdeck.core.desk.desk_state import decoded
 from quarterdeck.core.model.effects import Close, Modify
-from quarterdeck.core.model.market import Quote, Side
+from quarterdeck.core.model.market_data import Quote, Side
 from quarterdeck.core.model.signals import NoSignal
 from quarterdeck.core.model.units import NS_PER_S
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 HALF_MINUTE = 30 * NS_PER_S
@@ -40,7 +40,7 @@ def standing(play: Play) -> dict[str, object]:
     return tree
 
 
-def test_a_desk_that_holds_is_steady_and_one_with_an_order_out_is_not() -> None:
+def test_holding_desk_is_steady_but_order_in_flight_is_not() -> None:
     play = Play().start()
     play.round()
     assert play.desk.quiet()
@@ -78,7 +78,7 @@ def test_passed_quotes_leave_what_told_ones_leave(steps: list[int], side: Side) 
 
 
 def test_what_calls_for_a_request_is_refused() -> None:
-    play = holding(("care.trail_x_atr", 0.0))
+    play = holding(("position.trail_x_atr", 0.0))
     at = play.at
     for bid in (1.0865, 1.0880, 1.0875):
         at += HALF_MINUTE
@@ -89,8 +89,8 @@ def test_what_calls_for_a_request_is_refused() -> None:
     assert only(play.quote("EURUSD", 1.0870), Close).why == "give_back"
 
 
-def test_an_answer_that_hangs_on_figures_not_told_asks_for_them() -> None:
-    play, asked = holding(("care.give_back_pct", 100.0)), list[str]()
+def test_answer_depending_on_missing_figures_requests_them() -> None:
+    play, asked = holding(("position.profit_retrace_pct", 100.0)), list[str]()
 
     def figures(symbol: str) -> NoSignal:
         asked.append(symbol)

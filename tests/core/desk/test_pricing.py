@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.core.desk.pricing import executable
-from quarterdeck.core.model.market import Quote, Side
+from quarterdeck.core.model.market_data import Quote, Side
 from quarterdeck.core.model.signals import Signal
 from tests.core.desk.playbook import spec
 
@@ -35,7 +35,7 @@ def test_worked_example(side: Side, usual: float, prices: tuple[float, float, fl
 
 
 @given(st.sampled_from([Side.BUY, Side.SELL]), st.integers(0, 60), st.integers(0, 60), st.integers(50, 900), st.integers(50, 900))
-def test_a_short_pays_the_greater_spread_and_a_long_never_twice(side: Side, now: int, usual: int, stop: int, target: int) -> None:
+def test_short_pays_the_greater_spread_and_long_pays_once(side: Side, now: int, usual: int, stop: int, target: int) -> None:
     point, bid = 0.00001, 1.085
     quote = Quote(symbol="EURUSD", at_utc_ns=0, bid=bid, ask=round(bid + now * point, 5))
     found = signal(side, bid, round(bid - side * stop * point, 5), round(bid + side * target * point, 5))

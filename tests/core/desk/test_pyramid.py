@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck.core.desk.care import group_net_money
+from quarterdeck.core.desk.position_management import group_net_money
 from quarterdeck.core.model.effects import Close, Effect, Modify, Submit, Verdict
-from quarterdeck.core.model.inputs import Changed
+from quarterdeck.core.model.inputs import RequestDone
 from quarterdeck.core.model.signals import Signal
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 ON = (
-    ("care.pyramid", True),
-    ("care.trail_x_atr", 0.0),
-    ("care.give_back_pct", 100.0),
-    ("care.age_max_hours", 0.0),
+    ("position.pyramid", True),
+    ("position.trail_x_atr", 0.0),
+    ("position.profit_retrace_pct", 100.0),
+    ("position.time_exit_hours", 0.0),
     ("exposure.position_max_x_equity", 90.0),
     ("exposure.currency_max_x_equity", 90.0),
-    ("exposure.all_stops_max_pct", 90.0),
+    ("exposure.gap_risk_max_pct", 90.0),
     ("breakers.positions_per_pair_max", 1),
 )
 
@@ -41,7 +41,7 @@ def again(play: Play, price: float = 1.0890, stop_pips: float = 30.0) -> Signal:
 def confirm(play: Play, effects: list[Effect]) -> list[Effect]:
     moved = only(effects, Modify)
     play.modified(moved)
-    play.report(moved.client_id, Changed())
+    play.report(moved.client_id, RequestDone())
     return play.wait(31)
 
 
@@ -67,9 +67,9 @@ def test_stops_are_tightened_and_confirmed_before_the_add() -> None:
 @pytest.mark.parametrize(
     ("changes", "kwargs", "reason"),
     [
-        ((("care.pyramid_from_r", 2.0),), {}, "pyramid_peak"),
-        ((("care.pyramid_pullback_x_atr", 5.0),), {}, "pyramid_pullback"),
-        ((("care.pyramid_adds_max", 0),), {}, "pyramid_adds"),
+        ((("position.pyramid_from_r", 2.0),), {}, "pyramid_peak"),
+        ((("position.pyramid_pullback_x_atr", 5.0),), {}, "pyramid_pullback"),
+        ((("position.pyramid_adds_max", 0),), {}, "pyramid_adds"),
         ((), {"now": 1.0840}, "pyramid_winner"),
     ],
 )
@@ -88,14 +88,14 @@ def test_a_group_has_one_peak_and_gives_back_together() -> None:
     play, position = winner(("filters.quote_age_max_s", 600.0))
     play.fill(only(confirm(play, play.round(again(play))), Submit))
     play.book()
-    play.change(*ON[:2], ("care.give_back_pct", 25.0), ("filters.quote_age_max_s", 600.0), ("care.pyramid", True))
+    play.change(*ON[:2], ("position.profit_retrace_pct", 25.0), ("filters.quote_age_max_s", 600.0), ("position.pyramid", True))
     play.quote("EURUSD", 1.0910, after_s=5)
     state = play.desk._ctx.state
     peak = state.groups[position].peak_money
     assert peak == pytest.approx(group_net_money(list(state.positions.values())))
     effects = play.quote("EURUSD", 1.0884, after_s=5)
     assert len([one for one in effects if isinstance(one, Close)]) == 2
-    assert state.groups[position].gave_back or all(one.gave_back for one in state.positions.values())
+    assert state.groups[position].retrace_done or all(one.retrace_done for one in state.positions.values())
 
 
 def test_on_netting_the_add_never_loosens_the_whole() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from quarterdeck.core.model.commands import StopEngine
 from quarterdeck.core.model.effects import Alert, Close, CommandDone, EndRun, Verdict
-from quarterdeck.core.model.inputs import UnknownFate
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.model.inputs import Unconfirmed
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import Play, only
 
 
@@ -28,7 +28,7 @@ def test_it_is_bounded_and_alerts_what_keeps_its_stop() -> None:
     play = Play().start()
     play.enter()
     sent = only(play.command(StopEngine()), Close)
-    play.report(sent.client_id, UnknownFate(why="line lost"))
+    play.report(sent.client_id, Unconfirmed(why="line lost"))
     effects = play.wait(21)
     end = only(effects, EndRun)
     assert not end.clean
@@ -46,7 +46,7 @@ def test_keep_leaves_everything_with_its_stop() -> None:
 
 @pytest.mark.parametrize("policy", ["settings", "keep"])
 def test_no_entry_follows(policy: str) -> None:
-    play = Play(shipped_settings(("engine.shutdown", "keep"))).start()
+    play = Play(shipped_settings(("engine.shutdown_action", "keep"))).start()
     play.command(StopEngine(policy=policy))  # type: ignore[arg-type]
     assert only(play.round(play.signal("EURUSD")), Verdict).reason == "stopping"
 

@@ -9,7 +9,7 @@ import msgspec
 from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
 from quarterdeck.core.engine.alerting import AlertSender
 from quarterdeck.core.model.effects import Alert
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 
 def alert(text: str, level: str = "warning") -> Alert:
@@ -49,13 +49,13 @@ def test_what_is_below_the_level_is_not_sent() -> None:
     assert sent == ["[critical] b"]
 
 
-def test_the_summary_of_the_day_has_its_own_switch_and_no_level() -> None:
+def test_daily_summary_has_its_own_switch_and_no_level() -> None:
     summary = Alert(kind="summary", level="info", text="day over")
     sent, _ = send_all([summary], level_min="critical")
     assert sent == ["[info] day over"]
 
 
-def test_a_burst_is_folded_into_the_minutes_allowance_and_none_is_lost() -> None:
+def test_burst_is_folded_into_the_per_minute_limit_without_loss() -> None:
     sent, sender = send_all([alert(str(number)) for number in range(100)], per_minute_max=3)
     assert len(sent) <= 3
     assert sender.folded > 0

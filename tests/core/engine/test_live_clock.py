@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
-from quarterdeck.core.engine.live import LiveFeed
-from quarterdeck.core.engine.supervise import Supervisor
-from quarterdeck.core.model.inputs import BrokerClock
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.engine.live_feed import LiveFeed
+from quarterdeck.core.engine.task_supervisor import TaskSupervisor
+from quarterdeck.core.model.inputs import ServerClockRule
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
-WINTER = BrokerClock(rule="eet", offset_s=7_200)
-SUMMER = BrokerClock(rule="eet", offset_s=10_800)
-UNSURE = BrokerClock(rule="eet", offset_s=7_200, confirmed=False)
+WINTER = ServerClockRule(rule="eet", offset_s=7_200)
+SUMMER = ServerClockRule(rule="eet", offset_s=10_800)
+UNSURE = ServerClockRule(rule="eet", offset_s=7_200, confirmed=False)
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,14 @@ def test_it_is_measured_and_a_change_is_told(told, found, back_at, asked, posted
     answers = list(found)
     heard = []
 
-    async def clock() -> BrokerClock:
+    async def clock() -> ServerClockRule:
         at.append(round(loop.time()))
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
     async def live() -> None:
-        supervisor = Supervisor(retry_min_s=1, retry_max_s=4, on_failure=lambda *_: None)
+        supervisor = TaskSupervisor(retry_min_s=1, retry_max_s=4, on_failure=lambda *_: None)
         feed = LiveFeed(
-            broker=SimpleNamespace(clock=clock),  # type: ignore[arg-type]
+            broker=SimpleNamespace(server_clock_rule=clock),  # type: ignore[arg-type]
             runner=SimpleNamespace(),  # type: ignore[arg-type]
             performer=SimpleNamespace(perform=lambda _: asyncio.sleep(0, ())),  # type: ignore[arg-type]
             scans=SimpleNamespace(),  # type: ignore[arg-type]
@@ -50,7 +50,7 @@ def test_it_is_measured_and_a_change_is_told(told, found, back_at, asked, posted
             supervisor=supervisor,
         )
         feed.server_clock = told
-        feed.post = lambda item: heard.append(item) if isinstance(item, BrokerClock) else None  # type: ignore[method-assign]
+        feed.post = lambda item: heard.append(item) if isinstance(item, ServerClockRule) else None  # type: ignore[method-assign]
         supervisor.keep("server clock", feed._measuring)
         if back_at is not None:
             await asyncio.sleep(back_at)

@@ -9,8 +9,8 @@ import pytest
 
 from quarterdeck.core.brokers.simulator.faults import FaultRates
 from quarterdeck.core.model.effects import Alert
-from tests.sim.eager import EagerScanner
-from tests.sim.world import World, pip_sizes
+from tests.sim.eager_scanner import EagerScanner
+from tests.sim.simulated_engine import World, pip_sizes
 
 OUTAGES_S = (0.2, 0.5, 0.9, 1.1, 1.6, 2.3, 3.1, 4.7, 8.3, 20.0)
 
@@ -23,7 +23,7 @@ def test_one_outage_is_one_alert_and_one_way_back(seed: int, slow: float, tmp_pa
     async def outages(world: World) -> list[list[str]]:
         engine = await world.start()
         if slow:  # as over a gateway: nobody counts changes there, and calls are long on their way
-            engine.venue.broker.changes = lambda: None  # type: ignore[method-assign]
+            engine.venue.broker.change_counter = lambda: None  # type: ignore[method-assign]
             world.faults.set(FaultRates(slow_call=slow, slow_call_s=1.7))
         await world.until(lambda: len(world.desk_lots()) > 0, 30.0, "a position")
         told = []

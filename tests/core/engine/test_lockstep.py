@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quarterdeck.core.engine.lockstep import Lockstep, run_now
-from quarterdeck.core.engine.perform import Performer
-from quarterdeck.core.engine.runner import Runner
-from quarterdeck.core.engine.scanning import InLoop
+from quarterdeck.core.engine.lockstep import Lockstep, run_without_loop
+from quarterdeck.core.engine.runner import DeskRunner
+from quarterdeck.core.engine.scanner_setup import LocalScanner
+from quarterdeck.core.engine.send import OrderSender
 from quarterdeck.core.model.candles import Candles
-from quarterdeck.core.model.effects import AskBook, Effect
-from quarterdeck.core.model.inputs import BarAbsent, BarClosed, Book, Input, Stamped, TimerFired
-from quarterdeck.core.model.market import Bar, Quote
+from quarterdeck.core.model.effects import Effect, QueryBook
+from quarterdeck.core.model.inputs import BarClosed, BarMissing, BrokerBook, Input, SequencedInput, TimerFired
+from quarterdeck.core.model.market_data import Bar, Quote
 from quarterdeck.core.model.reads import Known
 from quarterdeck.core.model.signals import NoSignal
 from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 PAIRS = ("EURUSD", "GBPUSD")
 START = 1_720_000_800 * NS_PER_S // M15_NS * M15_NS
@@ -69,21 +69,21 @@ class TickerBroker:
         now = self.ticker.now_utc_ns
         return Known(tuple(Quote(symbol=symbol, at_utc_ns=now, bid=1.0, ask=1.1) for symbol in symbols), now)
 
-    async def perform(self, request: object) -> tuple[Input, ...]:
+    async def execute_request(self, request: object) -> tuple[Input, ...]:
         self.performed.append(request)
-        return (Book(known=True, at_utc_ns=self.ticker.now_utc_ns),)
+        return (BrokerBook(known=True, at_utc_ns=self.ticker.now_utc_ns),)
 
 
 class Recorder:
     """A desk that remembers what it was told."""
 
     def __init__(self) -> None:
-        self.told: list[Stamped] = []
+        self.told: list[SequencedInput] = []
         self.wake: UtcNs | None = None
         self.hot: tuple[str, ...] = ()
         self.answers: dict[type, tuple[Effect, ...]] = {}
 
-    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+    def on(self, stamped: SequencedInput) -> tuple[Effect, ...]:
         self.told.append(stamped)
         if isinstance(stamped.input, TimerFired):
             self.wake = None
@@ -104,13 +104,13 @@ class Blind:
 def live(ticks: Sequence[tuple[float, str, tuple[str, ...]]], desk: Recorder | None = None) -> tuple[Recorder, TickerBroker]:
     ticker, desk = Ticker(ticks), desk or Recorder()
     broker = TickerBroker(ticker)
-    runner = Runner(desk, None, START - NS_PER_S)
+    runner = DeskRunner(desk, None, START - NS_PER_S)
     steps = Lockstep(
         terminal=ticker,
         broker=broker,  # type: ignore[arg-type] - only what lockstep asks for
         runner=runner,
-        performer=Performer(broker, None),  # type: ignore[arg-type] - the same
-        scans=InLoop(Blind()),
+        performer=OrderSender(broker, None),  # type: ignore[arg-type] - the same
+        scans=LocalScanner(Blind()),
         settings=shipped_settings(("desk.pairs", list(PAIRS))),
         interest=desk,
     )
@@ -119,7 +119,7 @@ def live(ticks: Sequence[tuple[float, str, tuple[str, ...]]], desk: Recorder | N
         while await steps.step():
             pass
 
-    run_now(all_steps())
+    run_without_loop(all_steps())
     return desk, broker
 
 
@@ -129,7 +129,7 @@ def story(desk: Recorder) -> list[tuple[float, str, str]]:
     ]
 
 
-def test_a_bar_is_booked_at_the_first_later_tick_of_any_pair_quotes_first_pairs_in_order() -> None:
+def test_bar_closes_at_next_tick_of_any_pair_in_order() -> None:
     desk, _ = live([(0, "", PAIRS), (600, "", PAIRS), (900, "", ("GBPUSD",))])
     assert story(desk)[:8] == [
         (900, "Quote", "EURUSD"),
@@ -143,7 +143,7 @@ def test_a_bar_is_booked_at_the_first_later_tick_of_any_pair_quotes_first_pairs_
     ]
 
 
-def test_without_a_later_tick_a_bar_is_booked_after_the_wait_and_never_again() -> None:
+def test_bar_without_later_tick_closes_once_after_the_wait() -> None:
     desk, _ = live([(0, "", PAIRS), (200_000, "", PAIRS), (200_700, "", PAIRS)])
     bars = [(at, name) for at, name, _ in story(desk) if name == "BarClosed"]
     assert bars[:2] == [(905, "BarClosed"), (905, "BarClosed")]
@@ -152,26 +152,26 @@ def test_without_a_later_tick_a_bar_is_booked_after_the_wait_and_never_again() -
     ) == len(bars)
 
 
-def test_a_pair_without_a_tick_in_the_quarter_is_absent_and_delays_nobody() -> None:
+def test_pair_without_tick_is_missing_and_delays_no_other() -> None:
     desk, _ = live([(0, "", ("EURUSD",)), (900, "", ("EURUSD",))])
     at_close = [(name, symbol) for at, name, symbol in story(desk) if at == 900]
     assert ("BarClosed", "EURUSD") in at_close
-    assert ("BarAbsent", "GBPUSD") in at_close
-    absent = next(item.input for item in desk.told if isinstance(item.input, BarAbsent))
+    assert ("BarMissing", "GBPUSD") in at_close
+    absent = next(item.input for item in desk.told if isinstance(item.input, BarMissing))
     assert absent.bar_open_utc_ns == START
 
 
-def test_between_bars_only_pairs_that_the_desk_cares_for_are_quoted() -> None:
+def test_between_bars_only_pairs_of_interest_are_quoted() -> None:
     desk = Recorder()
     desk.hot = ("GBPUSD",)
     live([(0, "", PAIRS), (60, "", PAIRS), (120, "", ("EURUSD",))], desk)
     assert [(at, symbol) for at, name, symbol in story(desk) if name == "Quote" and at < 900] == [(0, "GBPUSD"), (60, "GBPUSD")]
 
 
-def test_a_timer_fires_at_its_instant_between_ticks_and_what_follows_is_performed_before_anything_else() -> None:
+def test_timer_fires_between_ticks_and_its_effects_execute_first() -> None:
     desk = Recorder()
     desk.wake = START + 30 * NS_PER_S
-    desk.answers[TimerFired] = (AskBook(why="test"),)
+    desk.answers[TimerFired] = (QueryBook(why="test"),)
     _, broker = live([(0, "", PAIRS), (60, "", PAIRS)], desk)
-    assert story(desk)[:2] == [(30, "TimerFired", ""), (30, "Book", "")]
-    assert broker.performed == [AskBook(why="test")]
+    assert story(desk)[:2] == [(30, "TimerFired", ""), (30, "BrokerBook", "")]
+    assert broker.performed == [QueryBook(why="test")]

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from quarterdeck.core.clock.wall import WallClock
-from quarterdeck.core.engine.recovery import confirm_real
-from quarterdeck.core.journal.store import NewRun
-from quarterdeck.core.journal.tape import TAPE_VERSION
+from quarterdeck.core.engine.recovery import confirm_real_account
+from quarterdeck.core.journal.journal_store import NewRun
+from quarterdeck.core.journal.tape_reader import TAPE_VERSION
 from quarterdeck.core.journal.writer import JournalWriter
-from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.broker_account import Account
 from quarterdeck.core.model.errors import BrokerError
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 REAL = Account(
     login=77,
@@ -48,21 +48,21 @@ def journal(home: Path, *traded: Account) -> Path:
     return path
 
 
-def test_the_first_start_on_a_real_account_is_refused_with_the_way_to_say_yes(tmp_path: Path) -> None:
+def test_first_start_on_real_account_is_refused_and_explained(tmp_path: Path) -> None:
     with pytest.raises(BrokerError) as caught:
-        confirm_real(journal(tmp_path), REAL, yes_real=0)
+        confirm_real_account(journal(tmp_path), REAL, yes_real=0)
     assert "--yes-real 77" in caught.value.one_line()
 
 
 def test_a_yes_for_another_login_is_none(tmp_path: Path) -> None:
     with pytest.raises(BrokerError):
-        confirm_real(journal(tmp_path), REAL, yes_real=78)
-    confirm_real(journal(tmp_path), REAL, yes_real=77)
+        confirm_real_account(journal(tmp_path), REAL, yes_real=78)
+    confirm_real_account(journal(tmp_path), REAL, yes_real=77)
 
 
 def test_an_account_traded_before_passes_but_not_its_demo_twin(tmp_path: Path) -> None:
     demo = msgspec.structs.replace(REAL, mode="demo")
     with pytest.raises(BrokerError):
-        confirm_real(journal(tmp_path, demo), REAL, yes_real=0)
-    confirm_real(journal(tmp_path, demo), demo, yes_real=0)
-    confirm_real(journal(tmp_path, REAL), REAL, yes_real=0)
+        confirm_real_account(journal(tmp_path, demo), REAL, yes_real=0)
+    confirm_real_account(journal(tmp_path, demo), demo, yes_real=0)
+    confirm_real_account(journal(tmp_path, REAL), REAL, yes_real=0)

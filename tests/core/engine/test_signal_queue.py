@@ -21,7 +21,7 @@ def test_a_newer_bars_answer_takes_the_place_at_the_end() -> None:
     assert len(queue) == 0
 
 
-def test_a_late_answer_for_an_older_bar_does_not_replace_the_newer() -> None:
+def test_late_answer_for_older_bar_does_not_replace_newer() -> None:
     queue = SignalQueue(10)
     queue.offer(scanned("EURUSD", 2))
     queue.offer(scanned("EURUSD", 1))
@@ -36,7 +36,7 @@ def test_two_strategies_on_one_pair_do_not_replace_each_other() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABCDEFG"), st.integers(0, 5)), max_size=60), st.integers(1, 4))
-def test_it_never_holds_more_than_its_bound_and_counts_what_it_dropped(offers: list[tuple[str, int]], bound: int) -> None:
+def test_queue_keeps_its_limit_and_counts_dropped_answers(offers: list[tuple[str, int]], bound: int) -> None:
     queue = SignalQueue(bound)
     for symbol, bar in offers:
         queue.offer(scanned(symbol, bar))

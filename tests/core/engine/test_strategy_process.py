@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.core.engine.strategy_process import StrategyProcess, Trouble
+from quarterdeck.core.engine.strategy_process import StrategyFailure, StrategyProcess
 from quarterdeck.core.model.errors import SettingsError
 from quarterdeck.core.model.signals import NoSignal, Signal
-from quarterdeck.core.scan.look import answered
-from quarterdeck.core.settings.load import shipped_settings
-from quarterdeck.core.strategy.load import load_strategy, template_text
-from tests.core.engine.strategies import process, question, strategy_file
+from quarterdeck.core.scan.scan_request import answer_request
+from quarterdeck.core.settings.settings_loader import shipped_settings
+from quarterdeck.core.strategy.strategy_loader import load_strategy, template_text
+from tests.core.engine.faulty_strategies import process, question, strategy_file
 from tests.laws.source import CHECKOUT
 
 pytestmark = pytest.mark.processes
@@ -28,17 +28,17 @@ GENEROUS_S = 60.0
 
 
 def with_process(
-    folder: Path, bad: str, work: Callable[[StrategyProcess, list[Trouble], list[str]], Awaitable[None]], **values: Any
+    folder: Path, bad: str, work: Callable[[StrategyProcess, list[StrategyFailure], list[str]], Awaitable[None]], **values: Any
 ) -> None:
     """`work` with a process whose strategy does `bad` for GBPUSD, under a live limit."""
 
     async def live() -> None:
-        troubles: list[Trouble] = []
+        troubles: list[StrategyFailure] = []
         lines: list[str] = []
         own = process(folder, strategy_file(folder, bad, **values))
         await own.start()
         own.limit_s, own.wait_s = 1.0, GENEROUS_S
-        own.hear(lines.append, troubles.append)
+        own.listen_to_process(lines.append, troubles.append)
         try:
             await asyncio.wait_for(work(own, troubles, lines), GENEROUS_S)
         finally:
@@ -59,10 +59,8 @@ def with_process(
     ],
     ids=["endless", "asleep", "exit", "segfault", "flood", "nonsense"],
 )
-def test_what_goes_wrong_costs_one_pair_its_answer_and_the_process_is_replaced(
-    tmp_path: Path, bad: str, why: str, kind: str
-) -> None:
-    async def work(own: StrategyProcess, troubles: list[Trouble], lines: list[str]) -> None:
+def test_strategy_failure_costs_one_answer_and_restarts_the_process(tmp_path: Path, bad: str, why: str, kind: str) -> None:
+    async def work(own: StrategyProcess, troubles: list[StrategyFailure], lines: list[str]) -> None:
         first = own.pid
         for times in (1, 2, 3):
             ill, well = await asyncio.gather(own.ask(question("GBPUSD")), own.ask(question("EURUSD")))
@@ -81,13 +79,13 @@ def test_what_goes_wrong_costs_one_pair_its_answer_and_the_process_is_replaced(
 
 @pytest.mark.parametrize(("bad", "why"), [("raise ValueError('no')", "ValueError: no"), ("raise SystemExit(4)", "SystemExit: 4")])
 def test_an_exception_costs_no_process(tmp_path: Path, bad: str, why: str) -> None:
-    async def work(own: StrategyProcess, troubles: list[Trouble], _lines: list[str]) -> None:
+    async def work(own: StrategyProcess, troubles: list[StrategyFailure], _lines: list[str]) -> None:
         first = own.pid
         for times in (1, 2, 3):
             found = await own.ask(question("GBPUSD"))
             assert isinstance(found, NoSignal)
             assert found.withheld == f"strategy error: {why}"
-            assert troubles[-1] == Trouble(kind="StrategyFailed", symbol="GBPUSD", text=found.withheld, in_a_row=times)
+            assert troubles[-1] == StrategyFailure(kind="StrategyFailed", symbol="GBPUSD", text=found.withheld, in_a_row=times)
         assert isinstance(await own.ask(question("EURUSD")), Signal)
         assert (own.pid, len(troubles)) == (first, 3)
 
@@ -109,8 +107,8 @@ def test_memory_has_an_end(tmp_path: Path) -> None:
     asyncio.run(live())
 
 
-def test_where_it_hung_and_what_it_prints_are_lines_of_the_log(tmp_path: Path) -> None:
-    async def work(own: StrategyProcess, _troubles: list[Trouble], lines: list[str]) -> None:
+def test_hang_location_and_printed_lines_are_logged(tmp_path: Path) -> None:
+    async def work(own: StrategyProcess, _troubles: list[StrategyFailure], lines: list[str]) -> None:
         await own.ask(question("GBPUSD"))
         assert any("looking at GBPUSD" in line for line in lines)
         assert any("mine.py" in line and "misbehave" in line for line in lines)
@@ -118,8 +116,8 @@ def test_where_it_hung_and_what_it_prints_are_lines_of_the_log(tmp_path: Path) -
     with_process(tmp_path, "print('looking at GBPUSD')\n            while True: pass", work)
 
 
-def test_a_process_that_dies_again_and_again_is_waited_for_longer_each_time_and_nobody_waits_without_end(tmp_path: Path) -> None:
-    async def work(own: StrategyProcess, troubles: list[Trouble], _lines: list[str]) -> None:
+def test_repeated_crashes_back_off_and_no_request_waits_forever(tmp_path: Path) -> None:
+    async def work(own: StrategyProcess, troubles: list[StrategyFailure], _lines: list[str]) -> None:
         waits = []
         for _ in range(4):
             began = time.monotonic()
@@ -145,13 +143,13 @@ def test_an_answer_is_the_one_that_the_strategy_gives_here(tmp_path: Path) -> No
         here = load_strategy(settings, tmp_path)
         assert (told.name, told.hash, told.own) == (here.name, here.hash, True)
         assert (told.strategy.warmup_bars, told.strategy.warmup_h1_bars) == (100, 20)
-        assert await own.ask(question("GBPUSD")) == answered(here, question("GBPUSD"))
+        assert await own.ask(question("GBPUSD")) == answer_request(here, question("GBPUSD"))
         await own.stop()
 
     asyncio.run(live())
 
 
-def test_a_pair_with_parameters_of_its_own_is_asked_with_them(tmp_path: Path) -> None:
+def test_pair_specific_parameters_reach_the_strategy(tmp_path: Path) -> None:
     strategy_file(tmp_path)
     named = (("strategy.file", "mine.py"), ("strategy.name", "Mine"))
     settings = shipped_settings(*named, ("pair.EURUSD.strategy.parameters", {"reach": 3.0}))
@@ -174,7 +172,7 @@ def test_a_pair_with_parameters_of_its_own_is_asked_with_them(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("top", "bad", "said"),
     [
-        ("while True: pass", "pass", "took more than 8 s (strategy.give_up_s)"),
+        ("while True: pass", "pass", "took more than 8 s (strategy.load_timeout_s)"),
         ("import os; os._exit(9)", "pass", "exit code 9"),
         ("x = 1 / 0", "pass", "line 1: ZeroDivisionError"),
         ("", "raise ValueError('no')", "fails on a trial window"),
@@ -182,8 +180,8 @@ def test_a_pair_with_parameters_of_its_own_is_asked_with_them(tmp_path: Path) ->
     ],
     ids=["endless", "exit", "error", "trial", "twice"],
 )
-def test_a_file_that_does_not_load_is_refused_with_the_reason(tmp_path: Path, top: str, bad: str, said: str) -> None:
-    settings = strategy_file(tmp_path, bad, top=top, give_up_s=8.0, everywhere=True)
+def test_file_that_does_not_load_is_refused_with_reason(tmp_path: Path, top: str, bad: str, said: str) -> None:
+    settings = strategy_file(tmp_path, bad, top=top, load_timeout_s=8.0, everywhere=True)
 
     async def live() -> None:
         own = process(tmp_path, settings)
@@ -195,8 +193,8 @@ def test_a_file_that_does_not_load_is_refused_with_the_reason(tmp_path: Path, to
     asyncio.run(live())
 
 
-def test_recorded_days_know_no_limit_and_an_endless_loop_ends_the_run_by_name(tmp_path: Path) -> None:
-    settings = strategy_file(tmp_path, "while True: pass", give_up_s=8.0)
+def test_replay_has_no_time_limit_and_endless_loop_is_named(tmp_path: Path) -> None:
+    settings = strategy_file(tmp_path, "while True: pass", load_timeout_s=8.0)
 
     async def live() -> None:
         own = process(tmp_path, settings)
@@ -208,7 +206,7 @@ def test_recorded_days_know_no_limit_and_an_endless_loop_ends_the_run_by_name(tm
     asyncio.run(live())
 
 
-def test_no_folder_is_on_its_path_and_no_secret_in_its_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strategy_process_has_no_folder_on_path_and_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     for folder in (tmp_path, elsewhere):
@@ -217,9 +215,9 @@ def test_no_folder_is_on_its_path_and_no_secret_in_its_world(tmp_path: Path, mon
     monkeypatch.setenv("QUARTERDECK_ANY_TOKEN", "secret")
     show = "import os, sys; print([p for p in sys.path if 'elsewhere' in p], [n for n in os.environ if 'TOKEN' in n])"
 
-    async def work(own: StrategyProcess, troubles: list[Trouble], _lines: list[str]) -> None:
+    async def work(own: StrategyProcess, troubles: list[StrategyFailure], _lines: list[str]) -> None:
         heard: asyncio.Queue[str] = asyncio.Queue()
-        own.hear(heard.put_nowait, troubles.append)
+        own.listen_to_process(heard.put_nowait, troubles.append)
         await own.ask(question("GBPUSD"))
         assert await heard.get() == "[] []"
 
@@ -228,7 +226,7 @@ def test_no_folder_is_on_its_path_and_no_secret_in_its_world(tmp_path: Path, mon
 
 _ENGINE = """
 import asyncio, pathlib, sys
-from tests.core.engine.strategies import process, question, strategy_file
+from tests.core.engine.faulty_strategies import process, question, strategy_file
 async def live():
     folder = pathlib.Path(sys.argv[1])
     own = process(folder, strategy_file(folder, sys.argv[2]))
@@ -241,7 +239,7 @@ asyncio.run(live())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 and process ids as POSIX knows them")
-def test_it_ends_with_an_engine_that_was_killed_also_inside_an_endless_loop(tmp_path: Path) -> None:
+def test_strategy_process_ends_with_a_killed_engine_even_in_loop(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _ENGINE, str(tmp_path), "while True: pass"]
     engine = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
     assert engine.stdout is not None
@@ -265,7 +263,7 @@ def _alive(pid: int) -> bool:
     return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def test_the_template_on_frames_is_answered_with_pandas_in_that_process_alone(tmp_path: Path) -> None:
+def test_dataframe_template_uses_pandas_only_in_its_process(tmp_path: Path) -> None:
     text = template_text() + (
         "\n\nclass Framed:\n    name = 'framed'\n    Parameters = CrossingParameters\n    warmup_bars = 100\n    warmup_h1_bars = 20\n"
         "    def __init__(self, parameters):\n        self.p = parameters\n"

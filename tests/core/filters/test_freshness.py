@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from quarterdeck.core.filters.freshness import price_moved, quote_age, signal_age
-from quarterdeck.core.filters.hours import parse_early_close
-from quarterdeck.core.model.market import Quote
+from quarterdeck.core.filters.trading_hours import parse_early_close
+from quarterdeck.core.model.market_data import Quote
 from tests.core.filters.when import text, utc
 from tests.core.risk.trade import pair
 
@@ -21,10 +21,14 @@ def test_a_quote_is_stale_only_inside_the_symbols_own_hours() -> None:
     at = utc("2024-01-16 12:01:00")
     assert quote_age(at, quote("2024-01-16 12:00:00"), EURUSD, max_s=60.0).passed
     stale = quote_age(at, quote("2024-01-16 11:59:59"), EURUSD, max_s=60.0)
-    assert (stale.check.name, stale.check.value, stale.passing) == ("quote_age", 61.0, True)
+    assert (stale.check.name, stale.check.value, stale.may_pass_later) == ("quote_age", 61.0, True)
     assert not quote_age(at, None, EURUSD, max_s=60.0).passed
     closed = quote_age(utc("2024-01-20 12:00"), quote("2024-01-19 21:59"), EURUSD, max_s=60.0)
-    assert (closed.check.name, closed.passing, text(closed.again_utc_ns)) == ("session", False, "2024-01-21 22:00:00")
+    assert (closed.check.name, closed.may_pass_later, text(closed.passes_from_utc_ns)) == (
+        "session",
+        False,
+        "2024-01-21 22:00:00",
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,13 +40,13 @@ def test_a_quote_is_stale_only_inside_the_symbols_own_hours() -> None:
         ("2024-12-25", "2024-12-24 22:30", "2024-12-25 22:00:00"),  # in the middle of a week, begun the evening before
     ],
 )
-def test_after_a_listed_early_close_the_market_is_closed_and_no_quote_is_stale(listed: str, at: str, opens: str) -> None:
+def test_after_early_close_market_is_closed_and_quotes_not_stale(listed: str, at: str, opens: str) -> None:
     known = (parse_early_close(listed),)
     now = utc(at)
     closed = quote_age(now, None, EURUSD, max_s=60.0, known=known)
-    assert (closed.check.name, closed.check.note, text(closed.again_utc_ns)) == ("session", "the market is closed", opens)
+    assert (closed.check.name, closed.check.note, text(closed.passes_from_utc_ns)) == ("session", "the market is closed", opens)
     assert quote_age(now, None, EURUSD, max_s=60.0).check.name == "quote_age"
-    assert quote_age(closed.again_utc_ns, None, EURUSD, max_s=60.0, known=known).check.name == "quote_age"
+    assert quote_age(closed.passes_from_utc_ns, None, EURUSD, max_s=60.0, known=known).check.name == "quote_age"
     before = known[0].at_utc_ns - 1
     assert quote_age(before, None, EURUSD, max_s=60.0, known=known).check.name == "quote_age"
 
@@ -51,11 +55,11 @@ def test_after_a_listed_early_close_the_market_is_closed_and_no_quote_is_stale(l
 def test_a_signal_grows_old_for_good(age_s: int, passed: bool) -> None:
     end = utc("2024-01-19 21:45:00")
     ruling = signal_age(end + age_s * 1_000_000_000, end, max_s=120.0)
-    assert (ruling.passed, ruling.passing, ruling.check.value) == (passed, False, float(age_s))
+    assert (ruling.passed, ruling.may_pass_later, ruling.check.value) == (passed, False, float(age_s))
 
 
 @pytest.mark.parametrize(("now", "passed"), [(1.0854, True), (1.0846, True), (1.08541, False), (1.08459, False)])
-def test_the_price_may_have_moved_a_fifth_of_the_stop_either_way(now: float, passed: bool) -> None:
+def test_price_may_move_twenty_percent_of_stop_either_way(now: float, passed: bool) -> None:
     ruling = price_moved(1.0850, now, 0.0020, max_fraction=0.2000001)
-    assert (ruling.passed, ruling.passing) == (passed, not passed)
+    assert (ruling.passed, ruling.may_pass_later) == (passed, not passed)
     assert not price_moved(1.0850, 1.0850, 0.0, max_fraction=0.2).passed

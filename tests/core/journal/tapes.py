@@ -14,18 +14,27 @@ import msgspec
 from msgspec import Raw, Struct
 
 from quarterdeck.core.clock.wall import Clock
-from quarterdeck.core.journal.store import NewRun
-from quarterdeck.core.journal.tape import TAPE_VERSION
+from quarterdeck.core.journal.journal_store import NewRun
+from quarterdeck.core.journal.tape_reader import TAPE_VERSION
 from quarterdeck.core.journal.writer import JournalWriter
-from quarterdeck.core.model.book import Account
+from quarterdeck.core.model.broker_account import Account
 from quarterdeck.core.model.effects import Close, Effect, EquityMarked, PositionOpened, Submit, TradeClosed, Verdict
 from quarterdeck.core.model.errors import invariant
-from quarterdeck.core.model.inputs import AccountRead, BarClosed, Filled, Instruments, Report, Restored, Stamped, Started
-from quarterdeck.core.model.market import Bar, Instrument, Quote, Side
+from quarterdeck.core.model.inputs import (
+    AccountRead,
+    BarClosed,
+    ExecutionReport,
+    Filled,
+    Instruments,
+    Restored,
+    SequencedInput,
+    Started,
+)
+from quarterdeck.core.model.market_data import Bar, Instrument, Quote, Side
 from quarterdeck.core.model.signals import Check, NoSignal, Signal
 from quarterdeck.core.model.units import M15_NS, NS_PER_MS
-from quarterdeck.core.settings.load import shipped_settings
 from quarterdeck.core.settings.schema import JournalSection
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 MONDAY_NS = 1_722_816_000_000_000_000
 """2024-08-05T00:00Z."""
@@ -129,7 +138,7 @@ class SmallDesk:
     def checkpoint(self) -> bytes:
         return msgspec.msgpack.encode(self._state)
 
-    def on(self, stamped: Stamped) -> tuple[Effect, ...]:
+    def on(self, stamped: SequencedInput) -> tuple[Effect, ...]:
         state = self._state
         if isinstance(stamped.input, Restored):
             self._state = msgspec.msgpack.decode(stamped.input.state, type=SmallState)
@@ -149,7 +158,7 @@ class SmallDesk:
                 return self._signal(signal)
             case NoSignal() as none:
                 return (self._verdict(none.symbol, none.bar_open_utc_ns, "none", ""),)
-            case Report(fate=Filled() as fill, client_id=client_id):
+            case ExecutionReport(order_outcome=Filled() as fill, client_id=client_id):
                 state.open_ids.append(fill.position_id)
                 return (opened(fill, client_id),)
             case BarClosed() as closed:
@@ -250,14 +259,14 @@ def trade(position_id: int, *, closed_utc_ns: int, net_money: float, **changes: 
     return TradeClosed(position_id=position_id, closed_utc_ns=closed_utc_ns, net_money=net_money, **(facts | changes))
 
 
-def day(bars: int, quotes_a_bar: int = 8, run_id: str = "r1") -> Iterator[Stamped]:
+def day(bars: int, quotes_a_bar: int = 8, run_id: str = "r1") -> Iterator[SequencedInput]:
     """Inputs of `bars` quarter hours: quotes, bars, a signal every fourth bar, and its fill."""
     seq = 0
 
-    def stamped(at: int, item: Any) -> Stamped:
+    def stamped(at: int, item: Any) -> SequencedInput:
         nonlocal seq
         seq += 1
-        return Stamped(seq=seq, at_utc_ns=at, input=item)
+        return SequencedInput(seq=seq, at_utc_ns=at, input=item)
 
     settings = Raw(msgspec.msgpack.encode({"risk": {"risk_per_trade_pct": 1.0}}))
     yield stamped(
@@ -283,7 +292,7 @@ def day(bars: int, quotes_a_bar: int = 8, run_id: str = "r1") -> Iterator[Stampe
             fate = Filled(
                 order_ticket=100 + entries, position_id=200 + entries, deal_ticket=300 + entries, lots=0.1, price=1.0851
             )
-            yield stamped(end, Report(client_id=f"{run_id}-{2 * entries - 1}", fate=fate))
+            yield stamped(end, ExecutionReport(client_id=f"{run_id}-{2 * entries - 1}", order_outcome=fate))
 
 
 def quote(pair: str, tick_utc_ns: int, wiggle: int) -> Quote:
@@ -316,7 +325,7 @@ def no_signal(pair: str, bar_open: int) -> NoSignal:
 
 def record(
     path: Path,
-    inputs: Sequence[Stamped],
+    inputs: Sequence[SequencedInput],
     *,
     desk: SmallDesk | None = None,
     run: NewRun | None = None,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.journal.schema import open_readonly
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.journal_schema import open_readonly
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.journal.writer import JournalWriter
 from tests.core.journal.tapes import Watch, day, journal_settings
 
@@ -39,7 +39,7 @@ def test_a_writer_killed_in_mid_write_leaves_a_whole_prefix(tmp_path: Path, flus
 
 @pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on the size of files are POSIX")
-def test_a_disk_that_fills_up_leaves_a_journal_that_is_completed(tmp_path: Path) -> None:
+def test_full_disk_leaves_a_journal_that_is_completed(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     command = [sys.executable, "-m", "tests.core.journal.full_disk_writer", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -8,13 +8,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from quarterdeck.core.journal.heartbeat import Heart, Heartbeat, heartbeat_of, read_heartbeat, verdict, write_whole
+from quarterdeck.core.journal.heartbeat import (
+    Heartbeat,
+    HeartbeatWriter,
+    heartbeat_of,
+    heartbeat_status,
+    read_heartbeat,
+    write_whole,
+)
 from quarterdeck.core.model.snapshot import ReasonView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S
 from tests.core.journal.tapes import MONDAY_NS, example
 
-WELL = {"without_stop": 0, "unknown_fates": 0, "book_agrees": True, "reasons": (), "state": "ACTIVE"}
-SOUND = {"feed_up": True, "journal_writable": True, "loop_lag_ms": 1.0, "ready": True}
+WELL = {"positions_without_stop": 0, "unconfirmed_orders": 0, "positions_match": True, "reasons": (), "state": "ACTIVE"}
+SOUND = {"connection_up": True, "journal_writable": True, "loop_lag_ms": 1.0, "ready": True}
 
 
 def snapshot(wall_s: float = 0.0, desk: dict[str, Any] | None = None, engine: dict[str, Any] | None = None) -> Snapshot:
@@ -28,7 +35,7 @@ def snapshot(wall_s: float = 0.0, desk: dict[str, Any] | None = None, engine: di
 
 
 def reason(code: str) -> ReasonView:
-    return ReasonView(code=code, state="REDUCE_ONLY", since_utc_ns=MONDAY_NS, text=f"{code} it is", way_back="")
+    return ReasonView(code=code, state="REDUCE_ONLY", since_utc_ns=MONDAY_NS, text=f"{code} it is", clears_when="")
 
 
 class Kept(list[tuple[int, bool, str]]):
@@ -39,7 +46,7 @@ class Kept(list[tuple[int, bool, str]]):
 
 def test_a_beat_is_read_back_whole(tmp_path: Path) -> None:
     path = tmp_path / "heartbeat.json"
-    beat = Heart(path, Kept()).beat(snapshot())
+    beat = HeartbeatWriter(path, Kept()).beat(snapshot())
     assert read_heartbeat(path) == beat
     assert beat.ok
     assert [file.name for file in tmp_path.iterdir()] == ["heartbeat.json"]
@@ -47,9 +54,9 @@ def test_a_beat_is_read_back_whole(tmp_path: Path) -> None:
 
 def test_history_holds_changes_and_one_a_minute(tmp_path: Path) -> None:
     kept = Kept()
-    heart = Heart(tmp_path / "h", kept)
+    heart = HeartbeatWriter(tmp_path / "h", kept)
     for second in range(0, 125, 5):
-        wrong = {"without_stop": 1} if 30 <= second < 40 else {}
+        wrong = {"positions_without_stop": 1} if 30 <= second < 40 else {}
         heart.beat(snapshot(second, desk=wrong))
     heart.stopped(MONDAY_NS + 125 * NS_PER_S, "asked to", clean=True)
     seconds = [(wall - MONDAY_NS) // NS_PER_S for wall, _, _ in kept]
@@ -59,10 +66,10 @@ def test_history_holds_changes_and_one_a_minute(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("desk", "engine", "kind"),
     [
-        ({"without_stop": 2}, {}, "no_stop"),
-        ({"unknown_fates": 1}, {}, "unknown_fate"),
-        ({"book_agrees": False}, {}, "book"),
-        ({}, {"feed_up": False, "feed_why": "line lost"}, "feed"),
+        ({"positions_without_stop": 2}, {}, "no_stop"),
+        ({"unconfirmed_orders": 1}, {}, "unknown_fate"),
+        ({"positions_match": False}, {}, "book"),
+        ({}, {"connection_up": False, "connection_reason": "line lost"}, "feed"),
         ({}, {"journal_writable": False}, "journal"),
         ({}, {"loop_lag_ms": 9000.0}, "loop"),
         ({"reasons": (reason("day_loss"),)}, {}, "day_loss"),
@@ -71,25 +78,25 @@ def test_history_holds_changes_and_one_a_minute(tmp_path: Path) -> None:
 def test_what_is_wrong_is_told(desk: dict[str, Any], engine: dict[str, Any], kind: str) -> None:
     beat = heartbeat_of(snapshot(desk=desk, engine=engine))
     assert [problem.kind for problem in beat.problems] == [kind]
-    answer = verdict(beat, beat.wall_utc_ns)
+    answer = heartbeat_status(beat, beat.wall_utc_ns)
     assert answer.exit_code == 9
     assert beat.problems[0].text in answer.text
 
 
 def test_one_trouble_is_told_once() -> None:
-    beat = heartbeat_of(snapshot(desk={"reasons": (reason("feed"),)}, engine={"feed_up": False}))
+    beat = heartbeat_of(snapshot(desk={"reasons": (reason("feed"),)}, engine={"connection_up": False}))
     assert [problem.text for problem in beat.problems] == ["feed it is"]
 
 
 def test_a_pause_is_no_fault() -> None:
     beat = heartbeat_of(snapshot(desk={"reasons": (reason("paused"),), "state": "REDUCE_ONLY"}))
-    answer = verdict(beat, beat.wall_utc_ns)
+    answer = heartbeat_status(beat, beat.wall_utc_ns)
     assert answer.exit_code == 0
     assert "REDUCE_ONLY (paused)" in answer.text
 
 
 def test_an_unknown_book_is_no_disagreement() -> None:
-    assert heartbeat_of(snapshot(desk={"book_agrees": None})).ok
+    assert heartbeat_of(snapshot(desk={"positions_match": None})).ok
 
 
 @pytest.mark.parametrize(
@@ -104,7 +111,7 @@ def test_an_unknown_book_is_no_disagreement() -> None:
 )
 def test_silence_is_told_from_death(age_s: int, alive: bool | None, code: int, word: str) -> None:
     beat = heartbeat_of(snapshot())
-    answer = verdict(beat, beat.wall_utc_ns + age_s * NS_PER_S, alive=alive)
+    answer = heartbeat_status(beat, beat.wall_utc_ns + age_s * NS_PER_S, alive=alive)
     assert answer.exit_code == code
     assert word in answer.text
     assert "\n" not in answer.text
@@ -113,15 +120,15 @@ def test_silence_is_told_from_death(age_s: int, alive: bool | None, code: int, w
 def test_rare_beats_are_waited_for_longer() -> None:
     beat = heartbeat_of(snapshot(60.0), MONDAY_NS)
     assert beat.every_s == 60.0
-    assert verdict(beat, beat.wall_utc_ns + 200 * NS_PER_S).exit_code == 0
-    assert verdict(beat, beat.wall_utc_ns + 241 * NS_PER_S).exit_code == 8
+    assert heartbeat_status(beat, beat.wall_utc_ns + 200 * NS_PER_S).exit_code == 0
+    assert heartbeat_status(beat, beat.wall_utc_ns + 241 * NS_PER_S).exit_code == 8
 
 
 def test_the_end_is_told(tmp_path: Path) -> None:
-    heart = Heart(tmp_path / "h", Kept())
+    heart = HeartbeatWriter(tmp_path / "h", Kept())
     heart.beat(snapshot())
     heart.stopped(MONDAY_NS + NS_PER_S, "told to stop", clean=True)
-    answer = verdict(read_heartbeat(tmp_path / "h"), MONDAY_NS + 181 * NS_PER_S)
+    answer = heartbeat_status(read_heartbeat(tmp_path / "h"), MONDAY_NS + 181 * NS_PER_S)
     assert answer.exit_code == 8
     assert answer.text.endswith("ended 3 min ago: told to stop")
 
@@ -131,7 +138,7 @@ def test_no_heartbeat_is_not_running(tmp_path: Path, content: bytes | None) -> N
     path = tmp_path / "h"
     if content is not None:
         path.write_bytes(content)
-    assert verdict(read_heartbeat(path), MONDAY_NS).exit_code == 8
+    assert heartbeat_status(read_heartbeat(path), MONDAY_NS).exit_code == 8
 
 
 def test_without_room_for_a_second_file_the_first_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,21 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.core.journal.schema import open_readonly
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.journal_schema import open_readonly
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.journal.writer import RESERVE_SUFFIX, JournalWriter
-from quarterdeck.core.model.effects import Close, Noted, Submit
-from quarterdeck.core.model.errors import InvariantBroken, StorageError
-from quarterdeck.core.model.inputs import EngineTrouble, FeedState, Filled, Report, Stamped, TimerFired, UnknownFate
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.effects import Close, LogEvent, Submit
+from quarterdeck.core.model.errors import InvariantError, StorageError
+from quarterdeck.core.model.inputs import (
+    ConnectionState,
+    EngineFault,
+    ExecutionReport,
+    Filled,
+    SequencedInput,
+    TimerFired,
+    Unconfirmed,
+)
+from quarterdeck.core.model.market_data import Side
 from tests.core.journal.tapes import MONDAY_NS, Watch, account, day, example, journal_settings, new_run, quote, record
 
 
@@ -24,8 +32,8 @@ def writer(path: Path, **how: Any) -> JournalWriter:
     return JournalWriter(path, journal_settings(), **how)
 
 
-def timer(seq: int) -> Stamped:
-    return Stamped(seq=seq, at_utc_ns=MONDAY_NS + seq, input=TimerFired())
+def timer(seq: int) -> SequencedInput:
+    return SequencedInput(seq=seq, at_utc_ns=MONDAY_NS + seq, input=TimerFired())
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -105,7 +113,7 @@ def test_the_tape_never_goes_back(tmp_path: Path) -> None:
     journal = writer(tmp_path / "j")
     journal.begin_run(new_run())
     journal.append(timer(5))
-    with pytest.raises(InvariantBroken, match="goes forward"):
+    with pytest.raises(InvariantError, match="goes forward"):
         journal.append(timer(5))
     journal.close()
 
@@ -139,8 +147,12 @@ def test_a_settled_fate_is_not_unsettled_by_a_late_report(tmp_path: Path) -> Non
     submit = example(Submit)
     fill = Filled(order_ticket=1, position_id=2, deal_ticket=3, lots=0.1, price=1.1)
     journal.append(timer(1), (submit,))
-    for seq, fate in enumerate((UnknownFate(why="time-out"), fill, UnknownFate(why="late")), 2):
-        journal.append(Stamped(seq=seq, at_utc_ns=MONDAY_NS + seq, input=Report(client_id=submit.client_id, fate=fate)))
+    for seq, fate in enumerate((Unconfirmed(why="time-out"), fill, Unconfirmed(why="late")), 2):
+        journal.append(
+            SequencedInput(
+                seq=seq, at_utc_ns=MONDAY_NS + seq, input=ExecutionReport(client_id=submit.client_id, order_outcome=fate)
+            )
+        )
     journal.close()
     assert rows(tmp_path / "j", "SELECT fate, fate_utc_ns FROM intents") == [("filled", MONDAY_NS + 3)]
 
@@ -148,10 +160,10 @@ def test_a_settled_fate_is_not_unsettled_by_a_late_report(tmp_path: Path) -> Non
 def test_errors_carry_their_kind_wherever_they_come_from(tmp_path: Path) -> None:
     journal = writer(tmp_path / "j")
     journal.begin_run(new_run())
-    noted = Noted(kind="requote", text="twice", symbol="EURUSD", ticket=5, level="warning")
-    journal.append(timer(1), (noted, Noted(kind="quiet", text="debug", level="debug")))
-    journal.append(Stamped(seq=2, at_utc_ns=MONDAY_NS, input=EngineTrouble(kind="clock", active=True, why="jumped")))
-    journal.append(Stamped(seq=3, at_utc_ns=MONDAY_NS, input=FeedState(up=False, why="gone")))
+    noted = LogEvent(kind="requote", text="twice", symbol="EURUSD", ticket=5, level="warning")
+    journal.append(timer(1), (noted, LogEvent(kind="quiet", text="debug", level="debug")))
+    journal.append(SequencedInput(seq=2, at_utc_ns=MONDAY_NS, input=EngineFault(kind="clock", active=True, why="jumped")))
+    journal.append(SequencedInput(seq=3, at_utc_ns=MONDAY_NS, input=ConnectionState(is_connected=False, why="gone")))
     journal.error("loop", "task died", symbol="USDJPY")
     journal.close()
     assert rows(tmp_path / "j", "SELECT kind, level, symbol FROM errors ORDER BY rowid") == [
@@ -162,11 +174,11 @@ def test_errors_carry_their_kind_wherever_they_come_from(tmp_path: Path) -> None
     ]
 
 
-def test_the_account_of_a_run_is_named_by_its_first_read_only(tmp_path: Path) -> None:
+def test_first_account_read_names_the_run_account(tmp_path: Path) -> None:
     journal = writer(tmp_path / "j")
     journal.begin_run(new_run(account=0, server="", currency=""))
-    journal.append(Stamped(seq=1, at_utc_ns=MONDAY_NS, input=account(7)))
-    journal.append(Stamped(seq=2, at_utc_ns=MONDAY_NS, input=account(8)))
+    journal.append(SequencedInput(seq=1, at_utc_ns=MONDAY_NS, input=account(7)))
+    journal.append(SequencedInput(seq=2, at_utc_ns=MONDAY_NS, input=account(8)))
     journal.close()
     assert rows(tmp_path / "j", "SELECT account, server, currency FROM runs") == [(7, "Sim", "USD")]
 
@@ -255,16 +267,20 @@ async def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path, full_disk
     assert all(entry.intact for entry in entries)
 
 
-async def test_closes_on_a_full_disk_survive_a_crash_in_the_reserve(tmp_path: Path, full_disk: type[Full]) -> None:
+async def test_closes_on_full_disk_survive_a_crash_in_reserve(tmp_path: Path, full_disk: type[Full]) -> None:
     crashed = writer(tmp_path / "j", durable=True)
     crashed.begin_run(new_run())
     crashed.append(timer(1))
     assert await crashed.flush()
     full_disk.full = True
-    crashed.append(Stamped(seq=2, at_utc_ns=MONDAY_NS, input=quote("EURUSD", MONDAY_NS, 1)))
+    crashed.append(SequencedInput(seq=2, at_utc_ns=MONDAY_NS, input=quote("EURUSD", MONDAY_NS, 1)))
     crashed.append(timer(3), (close_order(),))
     assert not await crashed.flush()
-    crashed.append(Stamped(seq=4, at_utc_ns=MONDAY_NS, input=Report(client_id="r1-9", fate=UnknownFate(why="killed"))))
+    crashed.append(
+        SequencedInput(
+            seq=4, at_utc_ns=MONDAY_NS, input=ExecutionReport(client_id="r1-9", order_outcome=Unconfirmed(why="killed"))
+        )
+    )
     assert not await crashed.flush()
     crashed._store.close()
     crashed._reserve.close()
@@ -273,7 +289,7 @@ async def test_closes_on_a_full_disk_survive_a_crash_in_the_reserve(tmp_path: Pa
     journal = writer(tmp_path / "j")
     assert journal.completed == 2
     journal.close()
-    assert rows(tmp_path / "j", "SELECT client_id, kind, fate FROM intents") == [("r1-9", "close", "unknown_fate")]
+    assert rows(tmp_path / "j", "SELECT client_id, kind, fate FROM intents") == [("r1-9", "close", "unconfirmed")]
     assert rows(tmp_path / "j", "SELECT seq FROM tape ORDER BY seq") == [(1,), (3,), (4,)]
     again = writer(tmp_path / "j")
     assert again.completed == 0
@@ -321,7 +337,7 @@ def test_the_reserve_is_allocated_at_the_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"hello world, this is no journal" * 100, b"SQLite format 3\0" + b"\xff" * 4000])
-def test_a_file_that_is_no_journal_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_non_journal_file_is_refused_and_unchanged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "journal.sqlite"
     path.write_bytes(content)
     for attempt in (lambda: writer(path), lambda: TapeReader(path)):

@@ -10,28 +10,28 @@ import msgspec
 import pytest
 from websockets.asyncio.client import unix_connect
 
-from quarterdeck.core.link.client import EventBox, SocketClient
+from quarterdeck.core.link.link_address import find_address
+from quarterdeck.core.link.link_client import EventBox, SocketClient
+from quarterdeck.core.link.link_server import LinkServer
 from quarterdeck.core.link.messages import (
     LINK_VERSION,
-    AnswerBody,
-    AskLog,
-    Bye,
-    Cannot,
     CommandResult,
     FromEngine,
-    Hello,
+    LinkBye,
+    LinkHello,
     LinkState,
-    LogNow,
-    Question,
+    LinkWelcome,
+    LogQuery,
+    LogReply,
+    QueryBody,
+    QueryFailed,
     ReplayControl,
-    Welcome,
+    ReplyBody,
 )
-from quarterdeck.core.link.place import find_place
-from quarterdeck.core.link.server import LinkServer
 from quarterdeck.core.model.commands import Command, Pause
-from quarterdeck.core.model.errors import NoEngineError
+from quarterdeck.core.model.errors import EngineNotRunningError
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
-from tests.tui.demo import demo_snapshot
+from tests.tui.demo_desk import demo_snapshot
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
 
@@ -43,16 +43,16 @@ class FakeEngine:
         self.commands: list[Command] = []
         self.controls: list[ReplayControl] = []
 
-    def welcome(self) -> Welcome:
-        return Welcome(version=LINK_VERSION, run_id="r1", pid=1, mode="replay")
+    def welcome(self) -> LinkWelcome:
+        return LinkWelcome(version=LINK_VERSION, run_id="r1", pid=1, mode="replay")
 
     async def command(self, command: Command, origin: str, command_id: str) -> CommandResult:
         self.commands.append(command)
         return CommandResult(command_id=command_id, ok=True, text=f"done for {origin}")
 
-    async def answer(self, question: Question) -> AnswerBody:
-        if isinstance(question, AskLog):
-            return LogNow(lines=())
+    async def answer(self, question: QueryBody) -> ReplyBody:
+        if isinstance(question, LogQuery):
+            return LogReply(lines=())
         raise LookupError("nothing known")
 
     def replay_control(self, control: ReplayControl) -> None:
@@ -92,9 +92,9 @@ async def test_a_command_reaches_the_engine_and_its_answer_comes_back(engine) ->
 
 async def test_too_many_screens_keep_no_command_out(engine, monkeypatch: pytest.MonkeyPatch) -> None:
     side, _, home = engine
-    monkeypatch.setattr("quarterdeck.core.link.server._CLIENTS_MAX", 2)
+    monkeypatch.setattr("quarterdeck.core.link.link_server._CLIENTS_MAX", 2)
     screens = [await opened(home, watch=True) for _ in range(2)]
-    with pytest.raises(NoEngineError, match="2 screens are attached already"):
+    with pytest.raises(EngineNotRunningError, match="2 screens are attached already"):
         await opened(home, watch=True)
     client = await opened(home, watch=False)
     assert (await client.send(Pause())).ok
@@ -106,24 +106,24 @@ async def test_too_many_screens_keep_no_command_out(engine, monkeypatch: pytest.
 async def test_a_question_that_has_no_answer_says_why(engine) -> None:
     _, _, home = engine
     client = await opened(home, watch=False)
-    known = await client.ask(AskLog())
-    from quarterdeck.core.link.messages import AskNews
+    known = await client.ask(LogQuery())
+    from quarterdeck.core.link.messages import CalendarQuery
 
-    unknown = await client.ask(AskNews())
+    unknown = await client.ask(CalendarQuery())
     await client.close()
-    assert isinstance(known, LogNow)
-    assert isinstance(unknown, Cannot)
+    assert isinstance(known, LogReply)
+    assert isinstance(unknown, QueryFailed)
     assert "nothing known" in unknown.why
 
 
-async def test_the_socket_is_its_owners_alone_and_goes_with_the_engine(tmp_path: Path) -> None:
+async def test_socket_is_private_and_removed_with_the_engine(tmp_path: Path) -> None:
     server = LinkServer(tmp_path, FakeEngine())
     place = await server.start()
     assert open_to_others(place.socket) == open_to_others(tmp_path / "link.json") == 0
     await server.stop("over")
     assert not exists(place.socket)
-    with pytest.raises(NoEngineError):
-        find_place(tmp_path)
+    with pytest.raises(EngineNotRunningError):
+        find_address(tmp_path)
 
 
 async def test_a_long_home_gets_a_private_folder_for_its_socket(tmp_path: Path) -> None:
@@ -141,11 +141,11 @@ async def test_a_long_home_gets_a_private_folder_for_its_socket(tmp_path: Path) 
 
 async def test_another_version_is_told_so(engine) -> None:
     _, _, home = engine
-    place = find_place(home)
+    place = find_address(home)
     async with unix_connect(place.socket, "ws://localhost/") as line:
-        await line.send(msgspec.msgpack.encode(Hello(version=LINK_VERSION + 1, client="old", watch=True)))
+        await line.send(msgspec.msgpack.encode(LinkHello(version=LINK_VERSION + 1, client="old", watch=True)))
         answer = msgspec.msgpack.decode(await line.recv(decode=False), type=FromEngine)
-    assert isinstance(answer, Bye)
+    assert isinstance(answer, LinkBye)
     assert "version" in answer.why
 
 
@@ -153,17 +153,17 @@ async def test_another_version_is_told_so(engine) -> None:
 async def test_garbage_ends_one_conversation_and_no_other(engine, words: bytes) -> None:
     side, _, home = engine
     client = await opened(home, watch=True)
-    place = find_place(home)
+    place = find_address(home)
     async with unix_connect(place.socket, "ws://localhost/") as line:
         await line.send(words)
         answer = msgspec.msgpack.decode(await line.recv(decode=False), type=FromEngine)
-    assert isinstance(answer, Bye)
+    assert isinstance(answer, LinkBye)
     assert (await client.send(Pause())).ok
     await client.close()
     assert side.commands == [Pause()]
 
 
-async def test_of_many_lines_a_watcher_gets_all_it_can_hold_and_is_told_of_the_rest(engine) -> None:
+async def test_watcher_receives_lines_up_to_capacity_and_drop_count(engine) -> None:
     _, server, home = engine
     client = await opened(home, watch=True)
     assert isinstance(await client.next(), LinkState)
@@ -195,11 +195,11 @@ async def test_a_client_comes_back_when_the_engine_does(tmp_path: Path) -> None:
     assert (await client.send(Pause())).ok
     await client.close()
     await second.stop("over")
-    assert any(isinstance(event, Bye) and event.why == "restart" for event in seen)
+    assert any(isinstance(event, LinkBye) and event.why == "restart" for event in seen)
 
 
 async def test_without_an_engine_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(NoEngineError) as caught:
+    with pytest.raises(EngineNotRunningError) as caught:
         await opened(tmp_path, watch=False)
     assert "quarterdeck run" in caught.value.one_line()
 
@@ -228,7 +228,7 @@ async def test_who_comes_to_watch_is_shown_what_is_now(tmp_path: Path) -> None:
         await server.stop("test over")
 
 
-async def test_a_goodbye_is_heard_by_who_watches_and_is_no_lost_line(engine) -> None:
+async def test_goodbye_reaches_watchers_and_is_no_lost_connection(engine) -> None:
     _, server, home = engine
     client = await opened(home, watch=True)
     server.publish(demo_snapshot(1))
@@ -238,7 +238,7 @@ async def test_a_goodbye_is_heard_by_who_watches_and_is_no_lost_line(engine) -> 
     heard = []
     while not (heard and isinstance(heard[-1], LinkState) and not heard[-1].up):
         heard.append(await asyncio.wait_for(client.next(), 10))
-    assert [event.why for event in heard if isinstance(event, Bye)] == ["the market's data are over"]
+    assert [event.why for event in heard if isinstance(event, LinkBye)] == ["the market's data are over"]
     assert len([event for event in heard if isinstance(event, LogLine)]) == 50, "all that was said before came first"
     assert heard[-1] == LinkState(up=False, why="engine ended: the market's data are over", ended=True)
     await client.close()

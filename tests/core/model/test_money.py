@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from quarterdeck.core.model.market import Instrument, Side
+from quarterdeck.core.model.market_data import Instrument, Side
 from quarterdeck.core.model.money import (
     Valuer,
     conversion_rate,
@@ -90,7 +90,7 @@ def test_manual_profit_quote_currency_is_the_account() -> None:
     assert profit_money(pair("EURUSD"), BUY, 0.50, 1.08500, 1.08720, "USD", Board({})) == 110.00
 
 
-def test_manual_profit_base_currency_is_the_account_converts_at_its_own_exit_price() -> None:
+def test_profit_in_base_currency_converts_at_its_own_exit_price() -> None:
     board = Board({"USDJPY": (150.890, 150.900), "USDCAD": (1.2, 1.3), "EURUSD": (1.2, 1.3)})
     assert profit_money(pair("USDJPY"), SELL, 0.30, 151.250, 150.900, "USD", board) == 69.58
     assert profit_money(pair("USDCAD"), SELL, 0.20, 1.36000, 1.36500, "USD", board) == -73.26
@@ -113,7 +113,7 @@ def test_manual_profit_reverse_pair() -> None:
     assert profit_money(audjpy, BUY, 0.40, 97.500, 98.100, "EUR", board, rule="by_market") == 146.84
 
 
-def test_no_pair_at_all_goes_through_the_dollar_at_the_worse_rate_of_each_step() -> None:
+def test_missing_pair_converts_through_dollar_at_worse_rates() -> None:
     # 1000 CHF: USDCHF reversed, then USDJPY. Loss: 1000 / 0.88000 x 150.900; profit: 1000 / 0.88012 x 150.890.
     board = Board({"USDCHF": QUOTES["USDCHF"], "USDJPY": QUOTES["USDJPY"]})
     for side in (BUY, SELL):
@@ -144,7 +144,7 @@ def test_manual_margins() -> None:
     assert margin_money(pair("EURUSD"), BUY, 0.10, 1.10000, 30, "EUR", board) == 333.33
 
 
-def test_margin_of_gold_is_priced_and_fixed_margin_replaces_the_size() -> None:
+def test_gold_margin_uses_price_and_fixed_margin_overrides_size() -> None:
     board = Board(QUOTES)
     assert margin_money(pair("XAUUSD"), BUY, 0.10, 2400.0, 100, "USD", board) == 240.00
     in_ounces = replace(pair("XAUUSD"), margin_currency="XAU")

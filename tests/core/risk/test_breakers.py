@@ -11,19 +11,19 @@ from quarterdeck.core.risk.breakers import (
     BreakerState,
     begin_day,
     breaker_views,
+    check_breakers,
+    count_entry,
     day_limit_money,
-    entered,
     entry_checks,
-    judge,
-    rearm_drawdown,
+    reset_drawdown_peak,
+    shift_bases,
     trade_closed,
-    transferred,
 )
 
 POLICY = BreakerPolicy(
     day_loss_max_fraction=0.05,
     drawdown_max_fraction=0.10,
-    losses_in_row_max=5,
+    consecutive_losses_max=5,
     scratch_r=0.1,
     entries_per_day_max=10,
     positions_max=5,
@@ -53,17 +53,17 @@ def allowed(state: BreakerState, **facts: object) -> dict[str, bool]:
     return {check.name: check.passed for check in entry_checks(state, POLICY, **given_facts)}  # type: ignore[arg-type]
 
 
-def test_base_is_the_greater_of_balance_and_equity_and_the_day_limit_counts_from_it() -> None:
+def test_daily_limit_counts_from_greater_of_balance_and_equity() -> None:
     assert fresh(10_000.0, 10_400.0).day_base_money == 10_400.0
     assert day_limit_money(fresh(10_200.0, 10_000.0), POLICY) == pytest.approx(510.0)
 
 
-def test_loss_of_the_day_trips_at_the_limit_and_stays_until_the_next_day() -> None:
-    state, new = judge(fresh(), POLICY, at_utc_ns=DAY + 5, equity_money=9_500.01)
+def test_daily_loss_trips_at_limit_until_next_day() -> None:
+    state, new = check_breakers(fresh(), POLICY, at_utc_ns=DAY + 5, equity_money=9_500.01)
     assert new == ()
-    state, new = judge(state, POLICY, at_utc_ns=DAY + 7, equity_money=9_500.0)
-    assert [(trip.name, trip.since_utc_ns, trip.rearm) for trip in new] == [("day_loss", DAY + 7, "day")]
-    state, again = judge(state, POLICY, at_utc_ns=DAY + 8, equity_money=10_000.0)
+    state, new = check_breakers(state, POLICY, at_utc_ns=DAY + 7, equity_money=9_500.0)
+    assert [(trip.name, trip.since_utc_ns, trip.resets_by) for trip in new] == [("day_loss", DAY + 7, "day")]
+    state, again = check_breakers(state, POLICY, at_utc_ns=DAY + 8, equity_money=10_000.0)
     assert again == ()
     assert names(state) == ["day_loss"], "equity that recovers does not rearm"
     assert not allowed(state)["day_loss"]
@@ -74,45 +74,47 @@ def test_loss_of_the_day_trips_at_the_limit_and_stays_until_the_next_day() -> No
 
 
 def test_drawdown_counts_from_the_peak_and_waits_for_the_operator() -> None:
-    state, _ = judge(fresh(), POLICY, at_utc_ns=DAY, equity_money=12_000.0)
+    state, _ = check_breakers(fresh(), POLICY, at_utc_ns=DAY, equity_money=12_000.0)
     state = begin_day(state, day_started_utc_ns=2 * DAY, balance_money=10_900.0, equity_money=10_900.0)
-    state, new = judge(state, POLICY, at_utc_ns=2 * DAY, equity_money=10_800.0)
+    state, new = check_breakers(state, POLICY, at_utc_ns=2 * DAY, equity_money=10_800.0)
     assert [trip.name for trip in new] == ["drawdown"]
     state = begin_day(state, day_started_utc_ns=3 * DAY, balance_money=12_000.0, equity_money=12_000.0)
     assert names(state) == ["drawdown"]
-    state = rearm_drawdown(state, equity_money=10_800.0)
+    state = reset_drawdown_peak(state, equity_money=10_800.0)
     assert (names(state), state.peak_money) == ([], 10_800.0)
-    assert judge(state, POLICY, at_utc_ns=3 * DAY, equity_money=11_500.0)[1] == ()
+    assert check_breakers(state, POLICY, at_utc_ns=3 * DAY, equity_money=11_500.0)[1] == ()
 
 
 def test_deposits_and_withdrawals_are_no_results() -> None:
-    state = transferred(fresh(), -5_000.0)
+    state = shift_bases(fresh(), -5_000.0)
     assert (state.day_base_money, state.peak_money) == (5_000.0, 5_000.0)
-    assert judge(state, POLICY, at_utc_ns=DAY, equity_money=5_000.0)[1] == ()
-    rich = transferred(fresh(), 5_000.0)
+    assert check_breakers(state, POLICY, at_utc_ns=DAY, equity_money=5_000.0)[1] == ()
+    rich = shift_bases(fresh(), 5_000.0)
     assert rich.drawdown_fraction(15_000.0) == 0.0
     assert rich.day_loss_money(15_000.0) == 0.0
 
 
-def test_five_losses_in_a_row_trip_and_a_scratch_neither_breaks_nor_lengthens() -> None:
+def test_five_consecutive_losses_trip_and_scratches_are_ignored() -> None:
     state = fresh()
     for result in (-1.0, -0.2, 0.05, -0.09, -1.0, -0.5):
         state = trade_closed(state, result_r=result, scratch_r=POLICY.scratch_r)
-    assert state.losses_in_row == 4
-    assert trade_closed(state, result_r=0.1, scratch_r=0.1).losses_in_row == 0
+    assert state.consecutive_losses == 4
+    assert trade_closed(state, result_r=0.1, scratch_r=0.1).consecutive_losses == 0
     state = trade_closed(state, result_r=-0.1, scratch_r=0.1)
-    _, new = judge(state, POLICY, at_utc_ns=DAY, equity_money=10_000.0)
+    _, new = check_breakers(state, POLICY, at_utc_ns=DAY, equity_money=10_000.0)
     assert [trip.name for trip in new] == ["losses_in_row"]
-    assert begin_day(state, day_started_utc_ns=2 * DAY, balance_money=1.0, equity_money=1.0).losses_in_row == 0
+    assert begin_day(state, day_started_utc_ns=2 * DAY, balance_money=1.0, equity_money=1.0).consecutive_losses == 0
 
 
 def test_entries_count_with_those_reserved() -> None:
     state = fresh()
     for _ in range(9):
-        state = entered(state)
+        state = count_entry(state)
     assert allowed(state)["entries"]
     assert not allowed(state, entries_reserved=1)["entries"]
-    assert [trip.name for trip in judge(entered(state), POLICY, at_utc_ns=DAY, equity_money=10_000.0)[1]] == ["entries"]
+    assert [trip.name for trip in check_breakers(count_entry(state), POLICY, at_utc_ns=DAY, equity_money=10_000.0)[1]] == [
+        "entries"
+    ]
 
 
 def test_positions_pair_and_margin_come_back_by_themselves() -> None:
@@ -129,7 +131,7 @@ def test_nothing_is_entered_before_the_first_day_has_a_base() -> None:
 
 
 def test_views_tell_distance_since_and_way_back() -> None:
-    state, _ = judge(fresh(), POLICY, at_utc_ns=DAY + 7, equity_money=9_400.0)
+    state, _ = check_breakers(fresh(), POLICY, at_utc_ns=DAY + 7, equity_money=9_400.0)
     views = {view.name: view for view in breaker_views(state, POLICY, equity_money=9_600.0, positions=2, margin_level_pct=900.0)}
     assert views["day_loss"].tripped
     assert (views["day_loss"].since_utc_ns, views["day_loss"].rearm) == (DAY + 7, "day")
@@ -143,7 +145,7 @@ def test_views_tell_distance_since_and_way_back() -> None:
 def test_whatever_equity_does_within_the_day_a_trip_stays(equities: list[float]) -> None:
     state, seen = fresh(), 0
     for tick, equity in enumerate(equities):
-        state, new = judge(state, POLICY, at_utc_ns=DAY + tick, equity_money=equity)
+        state, new = check_breakers(state, POLICY, at_utc_ns=DAY + tick, equity_money=equity)
         seen += len(new)
         assert len(state.trips) == seen
         assert len(set(names(state))) == seen

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.core.risk.correlation import (
-    Closes,
-    ClosesKept,
-    Link,
-    Matrix,
-    Policy,
+    CloseSeries,
+    CloseSeriesCache,
+    CorrelationMatrix,
+    CorrelationPair,
+    OverLimitPolicy,
     book_risk_money,
+    check_correlation,
     correlate,
-    judge_book,
     matrix,
 )
 
@@ -25,17 +25,17 @@ H1 = 3_600_000_000_000
 CURRENCIES = {"EURUSD": ("EUR", "USD"), "GBPUSD": ("GBP", "USD"), "AUDNZD": ("AUD", "NZD")}
 
 
-def closes(*steps: float, start: int = 0, skip: tuple[int, ...] = ()) -> Closes:
+def closes(*steps: float, start: int = 0, skip: tuple[int, ...] = ()) -> CloseSeries:
     price = np.exp(np.cumsum([0.0, *steps]) / 1000.0)
     at = np.arange(start, start + len(price), dtype=np.int64) * H1
     keep = np.array([row not in skip for row in range(len(price))])
-    return Closes(at[keep], np.log(price[keep]))
+    return CloseSeries(at[keep], np.log(price[keep]))
 
 
-def pairwise(value: float | None) -> Matrix:
-    one = Link(value=1.0, returns=0)
-    link = Link(value=value, returns=500)
-    return Matrix(("EURUSD", "GBPUSD"), ((one, link), (link, one)))
+def pairwise(value: float | None) -> CorrelationMatrix:
+    one = CorrelationPair(value=1.0, returns=0)
+    link = CorrelationPair(value=value, returns=500)
+    return CorrelationMatrix(("EURUSD", "GBPUSD"), ((one, link), (link, one)))
 
 
 def test_correlation_of_returns_worked_out_by_hand() -> None:
@@ -46,7 +46,7 @@ def test_correlation_of_returns_worked_out_by_hand() -> None:
     assert correlate(closes(1, 2, 3), closes(-1, -2, -3), bars=500, bars_min=3, share_currency=True).value == pytest.approx(-1.0)
 
 
-def test_only_common_bars_count_and_a_return_may_span_a_hole() -> None:
+def test_only_common_bars_count_and_returns_may_span_gaps() -> None:
     # Bar 2 lacks in the second: the first's returns become 1 and 2 + 3, the second's 4 and 9.
     link = correlate(closes(1, 2, 3, 1), closes(4, 5, 4, 2, skip=(2,)), bars=500, bars_min=2, share_currency=True)
     assert link.returns == 3
@@ -60,12 +60,12 @@ def test_the_newest_bars_count() -> None:
 
 
 @pytest.mark.parametrize(("shared", "value"), [(True, None), (False, 0.0)])
-def test_too_few_returns_are_no_independence_where_a_currency_is_shared(shared: bool, value: float | None) -> None:
+def test_few_returns_are_not_independence_when_a_currency_is_shared(shared: bool, value: float | None) -> None:
     assert correlate(closes(1, 2, 3), closes(2, 2, 5), bars=500, bars_min=4, share_currency=shared).value == value
     assert correlate(closes(0, 0, 0, 0), closes(2, 2, 5, 1), bars=500, bars_min=4, share_currency=shared).value == value
 
 
-def test_matrix_knows_who_shares_a_currency_and_treats_no_history_as_too_little() -> None:
+def test_matrix_detects_shared_currency_and_treats_missing_history_as_short() -> None:
     known = {"EURUSD": closes(1, 2, 3), "GBPUSD": closes(2, 2, 5)}
     links = matrix(known, CURRENCIES, ("EURUSD", "GBPUSD", "AUDNZD"), bars=500, bars_min=3)
     assert links.link("EURUSD", "EURUSD").value == 1.0
@@ -101,8 +101,8 @@ def test_book_risk(risks: tuple[float, float], value: float | None, expected: fl
         ("hedge", 200.0, 1.0, 0.0),
     ],
 )
-def test_policies(policy: Policy, own: float, value: float, take: float) -> None:
-    verdict = judge_book(
+def test_policies(policy: OverLimitPolicy, own: float, value: float, take: float) -> None:
+    verdict = check_correlation(
         [("EURUSD", 200.0)],
         ("GBPUSD", own),
         pairwise(value),
@@ -116,9 +116,9 @@ def test_policies(policy: Policy, own: float, value: float, take: float) -> None
     assert verdict.check.threshold == 300.0
 
 
-def test_only_hedge_lets_pass_what_lowers_a_book_that_is_over_its_limit() -> None:
+def test_only_hedge_policy_admits_trades_lowering_excess_book_risk() -> None:
     for policy, take in (("skip", 0.0), ("shrink", 0.0), ("hedge", 1.0)):
-        verdict = judge_book(
+        verdict = check_correlation(
             [("EURUSD", 400.0)],
             ("GBPUSD", -100.0),
             pairwise(0.8),
@@ -137,7 +137,7 @@ def test_shrunk_fits_and_offsets_are_bounded(risks: list[float], value: float, o
     risk = book_risk_money(signed, links, offset_max_fraction=offset)
     alone = book_risk_money(signed, links, offset_max_fraction=0.0)
     assert (1 - offset) * alone - 1e-9 <= risk <= abs(risks[0]) + abs(risks[1]) + 1e-6
-    verdict = judge_book(
+    verdict = check_correlation(
         signed[:1], signed[1], links, equity_money=limit, max_fraction=1.0, offset_max_fraction=offset, policy="shrink"
     )
     if verdict.take_fraction > 0.0:
@@ -149,8 +149,8 @@ STEP = st.sampled_from(["hour", "hour", "amend", "hole", "forget", "anew", "insi
 
 
 @given(st.lists(st.tuples(STEP, st.integers(1, 9)), max_size=40))
-def test_hours_kept_as_arrays_are_those_of_the_lists_whatever_happens_to_them(steps: list[tuple[str, int]]) -> None:
-    kept, opens, prices = ClosesKept(), [0], [1.0]
+def test_hourly_arrays_always_equal_the_list_version(steps: list[tuple[str, int]]) -> None:
+    kept, opens, prices = CloseSeriesCache(), [0], [1.0]
     for step, size in steps:
         if step in ("hour", "hole"):
             opens.append((opens[-1] if opens else 0) + H1 * (1 if step == "hour" else size))
@@ -165,7 +165,7 @@ def test_hours_kept_as_arrays_are_those_of_the_lists_whatever_happens_to_them(st
             opens, prices = [one + H1 * (size - 5) for one in opens], [*prices]
         for count in {len(opens), max(len(opens) - 1, 0)}:
             seen = kept.first(count, opens, prices)
-            fresh = Closes(np.array(opens[:count], dtype=np.int64), np.log(np.array(prices[:count], dtype=np.float64)))
+            fresh = CloseSeries(np.array(opens[:count], dtype=np.int64), np.log(np.array(prices[:count], dtype=np.float64)))
             assert seen.open_utc_ns.tolist() == opens[:count]
             assert seen.log_price.tobytes() == fresh.log_price.tobytes()
             assert kept.first(count, opens, prices) is seen

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.risk.exposure import ExposurePolicy, all_stops_check, exposure, exposure_caps, exposure_checks, notional
-from quarterdeck.core.risk.open_risk import Exposed, gap_loss_money
+from quarterdeck.core.risk.open_risk import RiskPosition, gap_loss_money
 from tests.core.risk.trade import BOARD, pair, valuer
 
 POLICY = ExposurePolicy(position_max_x_equity=7.0, currency_max_x_equity=10.0, total_max_x_equity=20.0)
@@ -19,7 +19,7 @@ def held(name: str, side: Side, lots: float, price: float):
     return found
 
 
-def test_book_adds_up_per_leg_with_sign_and_in_all_without() -> None:
+def test_book_adds_net_per_currency_and_gross_in_total() -> None:
     book = exposure([held("EURUSD", BUY, 0.5, 1.08500), held("USDJPY", SELL, 0.3, 150.9), held("EURGBP", SELL, 0.1, 0.8542)])
     assert book.total_money == pytest.approx(54_250 + 30_000 + 10_849.6213)
     assert book.net("EUR") == pytest.approx(54_250 - 10_849.6213)
@@ -55,13 +55,13 @@ def test_the_tightest_room_caps_the_lots() -> None:
     assert [cap.lots for cap in over if cap.name == "leverage_USD"] == [0.0]
 
 
-def test_all_stops_refuses_over_the_limit_and_when_a_figure_is_unknown() -> None:
+def test_gap_risk_refuses_over_limit_and_on_unknown_figures() -> None:
     assert all_stops_check([400.0, 300.0], 300.0, equity_money=10_000.0, max_fraction=0.1, gap_fraction=0.005).passed
     assert not all_stops_check([400.0, 300.0], 300.01, equity_money=10_000.0, max_fraction=0.1, gap_fraction=0.005).passed
     assert not all_stops_check([400.0, None], 1.0, equity_money=10_000.0, max_fraction=0.1, gap_fraction=0.005).passed
 
 
-def test_five_positions_against_the_dollar_gapping_one_percent_stay_within_the_figure_shown_before() -> None:
+def test_five_dollar_positions_gapping_one_percent_stay_within_shown_loss() -> None:
     # Long EURUSD, GBPUSD, EURUSD; short USDJPY, USDCHF; stops 30 pips away, all quotes jump 1 % for the dollar at once.
     book = [
         ("EURUSD", BUY, 0.30, 1.08500),
@@ -74,7 +74,7 @@ def test_five_positions_against_the_dollar_gapping_one_percent_stay_within_the_f
     for name, side, lots, price in book:
         stop = price - side * 30 * pair(name).pip
         figure = gap_loss_money(
-            Exposed(
+            RiskPosition(
                 valuer=valuer(name),
                 side=side,
                 lots=lots,

@@ -10,14 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from quarterdeck.core.risk.kelly import KellyKept, KellyPolicy, kelly_optimum, kelly_risk
+from quarterdeck.core.risk.kelly import KellyCache, KellyPolicy, kelly_optimum, kelly_risk
 
 POLICY = KellyPolicy(
     trades=200, trades_min=30, shrink_trades=50.0, fraction=0.5, risk_min_fraction=0.0025, risk_fixed_fraction=0.01
 )
 
 
-def test_fifty_five_percent_at_one_and_a_half_r_is_a_quarter() -> None:
+def test_kelly_of_55_percent_wins_at_1p5_r_is_quarter() -> None:
     assert kelly_optimum([1.5] * 55 + [-1.0] * 45) == pytest.approx(0.25, abs=1e-12)
 
 
@@ -28,7 +28,7 @@ def test_two_outcomes_give_p_minus_q_over_b(wins: int, win_r: float, expected: f
     assert kelly_optimum([win_r] * wins + [-1.0] * (100 - wins)) == pytest.approx(expected, abs=1e-9)
 
 
-def test_no_loss_and_no_win_are_bounded_and_nothing_is_an_error() -> None:
+def test_kelly_without_wins_or_losses_is_bounded_and_never_fails() -> None:
     assert kelly_optimum([1.0, 2.0]) == 1.0
     assert kelly_optimum([-1.0, -0.5]) == -1.0
     with pytest.raises(ValueError, match="no results"):
@@ -60,7 +60,7 @@ def test_only_the_newest_trades_count() -> None:
 
 
 @given(st.lists(st.floats(-3, 5), min_size=1, max_size=40))
-def test_no_other_fraction_grows_faster_and_the_result_stays_in_bounds(results: list[float]) -> None:
+def test_no_other_fraction_grows_faster_and_result_is_bounded(results: list[float]) -> None:
     best = kelly_optimum(results)
     assert all(1 + best * r > 0 or abs(best) == 1.0 for r in results)
     if min(results) < -1e-3 and max(results) > 1e-3:
@@ -89,13 +89,13 @@ RESULT_R = st.one_of(
 
 
 @given(st.lists(RESULT_R, min_size=2, max_size=60))
-def test_the_root_is_the_one_that_halving_to_the_last_float_finds(results: list[float]) -> None:
+def test_kelly_root_equals_bisection_to_the_last_float(results: list[float]) -> None:
     assume(min(results) < -1e-9 and max(results) > 1e-9 and sum(results) != 0.0)
     assert kelly_optimum(results) == halved(results, *ends(results))
 
 
 @given(st.lists(RESULT_R, min_size=2, max_size=12))
-def test_no_float_is_nearer_to_the_root_than_rounding_of_its_slope_allows(results: list[float]) -> None:
+def test_kelly_root_is_within_slope_rounding_error(results: list[float]) -> None:
     assume(min(results) < -1e-9 and max(results) > 1e-9 and sum(results) != 0.0)
     best = kelly_optimum(results)
     terms = [Fraction(r) / (1 + Fraction(best) * Fraction(r)) for r in results]
@@ -108,7 +108,7 @@ def test_no_float_is_nearer_to_the_root_than_rounding_of_its_slope_allows(result
 
 
 def test_the_same_results_are_answered_from_memory_and_others_anew() -> None:
-    kept, results = KellyKept(), [1.5] * 55 + [-1.0] * 45
+    kept, results = KellyCache(), [1.5] * 55 + [-1.0] * 45
     first = kept.risk(results, POLICY)
     assert first == kelly_risk(results, POLICY)
     assert kept.risk([*results], POLICY) is first

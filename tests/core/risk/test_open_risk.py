@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.risk.open_risk import (
-    Exposed,
+    RiskPosition,
     SlippagePolicy,
     assumed_stop,
     budget_check,
@@ -20,7 +20,7 @@ from quarterdeck.core.risk.open_risk import (
 from tests.core.risk.trade import BOARD, pair, valuer
 
 SLIPPAGE = SlippagePolicy(pips_min=2.0, stop_fraction=0.10)
-LONG = Exposed(
+LONG = RiskPosition(
     valuer=valuer("EURUSD"),
     side=Side.BUY,
     lots=1.0,
@@ -39,7 +39,7 @@ def test_from_entry_with_slippage_and_the_cost_to_close() -> None:
     assert open_risk_money(wide, BOARD, SLIPPAGE) == pytest.approx(443.5), "10 % of 40 pips is more than 2 pips"
 
 
-def test_from_now_where_part_is_lost_already_and_from_entry_where_it_is_won() -> None:
+def test_open_risk_counts_from_now_when_losing_else_from_entry() -> None:
     assert open_risk_money(replace(LONG, now_price=1.08400), BOARD, SLIPPAGE) == pytest.approx(123.5)
     assert open_risk_money(replace(LONG, now_price=1.08900), BOARD, SLIPPAGE) == pytest.approx(223.5)
 
@@ -53,7 +53,7 @@ def test_a_locked_profit_is_no_negative_risk() -> None:
 
 def test_sell_in_a_yen_pair_converts_at_its_own_price() -> None:
     # 40 pips and 4 of slippage (10 %): stop 151.290, worst 151.330; 44000 JPY / 151.330.
-    short = Exposed(
+    short = RiskPosition(
         valuer=valuer("USDJPY"),
         side=Side.SELL,
         lots=1.0,
@@ -100,7 +100,7 @@ def test_budget_and_day_room() -> None:
 
 
 @given(st.sampled_from(list(Side)), st.integers(-400, 400), st.integers(-400, 400), st.integers(-400, 400))
-def test_risk_is_never_negative_never_more_than_from_entry_and_never_grows_by_a_tighter_stop(
+def test_open_risk_is_bounded_and_never_grows_with_tighter_stop(
     side: Side, stop_points: int, now_points: int, tighter_points: int
 ) -> None:
     held = replace(

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from quarterdeck.core.model.market import Side
-from quarterdeck.core.risk.sizing import Candidate, Cap, Sized, SizingPolicy, size
+from quarterdeck.core.model.market_data import Side
+from quarterdeck.core.risk.sizing import SizingInput, SizingPolicy, SizingResult, VolumeCap, size_position
 from tests.core.risk.trade import BOARD, QUOTES, pair, valuer
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -16,9 +16,9 @@ POLICY = SizingPolicy(
     risk_fraction=0.01,
     stop_spread_min_x=0.0,
     stop_atr_min_x=0.0,
-    cost_stop_max_fraction=0.15,
-    effective_warn_fraction=0.5,
-    tick_value_gap_max_fraction=0.05,
+    round_trip_cost_max_fraction=0.15,
+    effective_risk_warn_fraction=0.5,
+    tick_value_deviation_max_fraction=0.05,
 )
 TABLE = [
     ("EURUSD", BUY, 0.50, 1.08515, 1.08215, (150.00, 138.61, 118.11, 22635)),
@@ -32,10 +32,10 @@ TABLE = [
 
 def candidate(
     name: str, side: Side, entry: float, stop: float, *, spread: float = 0.0, commission: float = 0.0, **more: float
-) -> Candidate:
+) -> SizingInput:
     bid, ask = (entry - spread, entry) if side is BUY else (entry, entry + spread)
     fields: dict[str, float | None] = {"atr_price": 0.0, "tick_value_money": 1.0, "tick_value_expected_money": 1.0, **more}
-    return Candidate(
+    return SizingInput(
         instrument=pair(name),
         side=side,
         bid=bid,
@@ -47,12 +47,12 @@ def candidate(
 
 
 def sized(
-    wanted: Candidate, money: float, *, policy: SizingPolicy = POLICY, currency: str = "USD", caps: tuple[Cap, ...] = ()
-) -> Sized:
+    wanted: SizingInput, money: float, *, policy: SizingPolicy = POLICY, currency: str = "USD", caps: tuple[VolumeCap, ...] = ()
+) -> SizingResult:
     """Size on an account whose risk per trade is `money`."""
     account = money / policy.risk_fraction
     spec = valuer(wanted.instrument.symbol, currency)
-    return size(wanted, policy, spec, BOARD, balance_money=account, equity_money=account, caps=caps)
+    return size_position(wanted, policy, spec, BOARD, balance_money=account, equity_money=account, caps=caps)
 
 
 @pytest.mark.parametrize(("name", "side", "lots", "entry", "stop", "losses"), TABLE, ids=[row[0] for row in TABLE])
@@ -66,7 +66,7 @@ def test_sizing_inverts_the_worked_examples(
         assert sized(candidate(name, side, entry, stop), loss - unit, currency=currency).lots < lots
 
 
-def test_manual_example_and_the_example_that_sized_half_a_lot_at_nothing() -> None:
+def test_worked_examples_size_a_third_and_half_a_lot() -> None:
     assert sized(candidate("EURUSD", BUY, 1.08500, 1.08200), 100.0).lots == 0.33
     assert sized(candidate("EURUSD", BUY, 1.08500, 1.08300), 100.0).lots == 0.50
 
@@ -74,8 +74,8 @@ def test_manual_example_and_the_example_that_sized_half_a_lot_at_nothing() -> No
 def test_smaller_of_balance_and_equity_counts() -> None:
     wanted = candidate("EURUSD", BUY, 1.08500, 1.08300)
     for balance, equity in ((10_000.0, 20_000.0), (20_000.0, 10_000.0)):
-        assert size(wanted, POLICY, valuer("EURUSD"), BOARD, balance_money=balance, equity_money=equity).lots == 0.50
-    assert size(wanted, POLICY, valuer("EURUSD"), BOARD, balance_money=10_000.0, equity_money=-5.0).reason == "equity"
+        assert size_position(wanted, POLICY, valuer("EURUSD"), BOARD, balance_money=balance, equity_money=equity).lots == 0.50
+    assert size_position(wanted, POLICY, valuer("EURUSD"), BOARD, balance_money=10_000.0, equity_money=-5.0).reason == "equity"
 
 
 def test_commission_is_part_of_the_loss() -> None:
@@ -87,7 +87,7 @@ def test_commission_is_part_of_the_loss() -> None:
     assert found.cost_fraction == pytest.approx(0.035)
 
 
-def test_under_the_minimum_is_refused_with_the_equity_that_would_suffice() -> None:
+def test_size_below_minimum_is_refused_with_the_sufficient_equity() -> None:
     # 0.01 lots lose 2 USD at 20 pips: 1 % of 200 USD.
     found = sized(candidate("EURUSD", BUY, 1.08500, 1.08300), 1.99)
     assert (found.lots, found.reason) == (0.0, "minimum_lots")
@@ -116,14 +116,14 @@ def test_tick_value_must_be_there_and_agree(seen: float, expected: float | None,
 def test_a_stop_too_near_is_moved_away_before_sizing(policy: SizingPolicy, instrument_points: int, stop: float) -> None:
     near = candidate("EURUSD", BUY, 1.08500, 1.08480, spread=0.00015, atr_price=0.0020)
     near = replace(near, instrument=replace(near.instrument, stops_level_points=instrument_points))
-    found = sized(near, 100.0, policy=replace(policy, cost_stop_max_fraction=1.0))
+    found = sized(near, 100.0, policy=replace(policy, round_trip_cost_max_fraction=1.0))
     assert found.stop_price == stop
     assert found.lots == pytest.approx(100.0 / ((1.08500 - stop) * 100_000), abs=0.01)
     far = replace(near, stop_price=1.08200)
-    assert sized(far, 100.0, policy=replace(policy, cost_stop_max_fraction=1.0)).stop_price == 1.08200
+    assert sized(far, 100.0, policy=replace(policy, round_trip_cost_max_fraction=1.0)).stop_price == 1.08200
 
 
-def test_stop_of_a_sell_is_widened_upwards_and_a_stop_on_the_wrong_side_refused() -> None:
+def test_sell_stop_widens_upwards_and_wrong_side_is_refused() -> None:
     near = candidate("EURUSD", SELL, 1.08500, 1.08510, atr_price=0.0020)
     assert sized(near, 100.0, policy=replace(POLICY, stop_atr_min_x=0.5)).stop_price == 1.08600
     assert sized(candidate("EURUSD", SELL, 1.08500, 1.08400), 100.0).reason == "stop"
@@ -141,7 +141,7 @@ def test_cost_above_its_share_of_the_stop_refuses() -> None:
 
 def test_broker_and_other_caps_shrink_and_say_so() -> None:
     wanted = candidate("EURUSD", BUY, 1.08500, 1.08300)
-    capped = sized(wanted, 100.0, caps=(Cap("leverage_total", 0.317, "20 x equity"),))
+    capped = sized(wanted, 100.0, caps=(VolumeCap("leverage_total", 0.317, "20 x equity"),))
     assert capped.lots == 0.31
     assert capped.effective_fraction == pytest.approx(0.62)
     note = {check.name: check for check in capped.checks}["leverage_total"].note
@@ -151,11 +151,11 @@ def test_broker_and_other_caps_shrink_and_say_so() -> None:
     )
     assert sized(limited, 100.0).lots == 0.25
     assert sized(replace(limited, direction_lots=0.50), 100.0).reason == "limit_lots"
-    assert sized(wanted, 100.0, caps=(Cap("leverage_position", -1.0),)).reason == "leverage_position"
+    assert sized(wanted, 100.0, caps=(VolumeCap("leverage_position", -1.0),)).reason == "leverage_position"
 
 
 def test_low_effective_risk_is_shown_and_not_refused() -> None:
-    found = sized(candidate("EURUSD", BUY, 1.08500, 1.08300), 100.0, caps=(Cap("leverage_total", 0.1),))
+    found = sized(candidate("EURUSD", BUY, 1.08500, 1.08300), 100.0, caps=(VolumeCap("leverage_total", 0.1),))
     shown = found.checks[-1]
     assert (shown.name, shown.passed, shown.note) == ("effective_risk", True, "only 20.00 of 100.00")
 
@@ -166,7 +166,7 @@ def test_unknown_rate_refuses() -> None:
             return None
 
     wanted = candidate("EURGBP", BUY, 0.8542, 0.8512)
-    assert size(wanted, POLICY, valuer("EURGBP"), Nothing(), balance_money=1e4, equity_money=1e4).reason == "rate"
+    assert size_position(wanted, POLICY, valuer("EURGBP"), Nothing(), balance_money=1e4, equity_money=1e4).reason == "rate"
 
 
 names = st.sampled_from([*QUOTES, "XAUUSD"])
@@ -182,7 +182,7 @@ currencies = st.sampled_from(["USD", "EUR", "GBP", "JPY", "CHF"])
     st.floats(0.0, 10.0),
     st.integers(0, 30),
 )
-def test_risk_after_rounding_is_never_above_the_asked_and_the_next_step_would_be(
+def test_rounded_size_stays_within_risk_and_next_step_exceeds(
     name: str, currency: str, side: Side, stop_points: int, asked: float, commission: float, spread_points: int
 ) -> None:
     bid = QUOTES.get(name, (2400.0, 2400.3))[0]
@@ -196,7 +196,7 @@ def test_risk_after_rounding_is_never_above_the_asked_and_the_next_step_would_be
         spread=spread_points * point,
         commission=commission,
     )
-    free = replace(POLICY, cost_stop_max_fraction=100.0)
+    free = replace(POLICY, round_trip_cost_max_fraction=100.0)
     found = sized(wanted, asked, policy=free, currency=currency)
     if found.reason:
         assert found.reason == "minimum_lots"
@@ -212,9 +212,7 @@ def test_risk_after_rounding_is_never_above_the_asked_and_the_next_step_would_be
 
 
 @given(st.floats(10.0, 5_000.0), st.floats(0.0, 500.0), st.integers(50, 900), st.integers(0, 300))
-def test_more_money_never_gives_fewer_lots_and_a_farther_stop_never_more(
-    asked: float, extra: float, points: int, farther: int
-) -> None:
+def test_more_equity_never_reduces_lots_wider_stop_never_increases(asked: float, extra: float, points: int, farther: int) -> None:
     near = candidate("EURUSD", BUY, 1.08500, round(1.08500 - points * 1e-5, 5))
     far = replace(near, stop_price=round(near.stop_price - farther * 1e-5, 5))
     assert sized(near, asked + extra).lots >= sized(near, asked).lots

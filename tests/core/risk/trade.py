@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.money import Valuer
 
 QUOTES = {

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from quarterdeck.core.data.recording import load_candles
-from quarterdeck.core.model.errors import InvariantBroken
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.errors import InvariantError
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.signals import NoSignal, Signal
-from quarterdeck.core.scan.bars import h1_of
-from quarterdeck.core.scan.columns import PairColumns
-from quarterdeck.core.scan.plan import plan_for
+from quarterdeck.core.scan.h1_bars import build_h1
+from quarterdeck.core.scan.plan import scan_plan_for
 from quarterdeck.core.scan.scanner import Scanner
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.scan.vectorized_scan import VectorizedScan
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from quarterdeck.core.strategy.interface import Columns, Decision
-from quarterdeck.core.strategy.load import LoadedStrategy, load_strategy
-from tests.core.scan.walks import instrument, walk
+from quarterdeck.core.strategy.strategy_loader import LoadedStrategy, load_strategy
+from tests.core.scan.random_walks import instrument, walk
 
 SETTINGS = shipped_settings()
 LOADED = load_strategy(SETTINGS)
@@ -35,7 +35,7 @@ def answers(m15, first, symbol="EURUSD", seed_from=0):
 
 
 def whole(m15, symbol="EURUSD"):
-    return PairColumns(scanner(symbol=symbol).plan(symbol), instrument(symbol), m15)
+    return VectorizedScan(scanner(symbol=symbol).plan(symbol), instrument(symbol), m15)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -51,7 +51,7 @@ def test_windows_and_whole_columns_agree_bit_for_bit_on_walks(seed):
 
 
 @pytest.mark.parametrize("symbol", ["EURUSD", "USDJPY"])
-def test_windows_and_whole_columns_agree_bit_for_bit_on_recorded_data(recorded_data, symbol):
+def test_windowed_and_column_scans_agree_on_recorded_data(recorded_data, symbol):
     m15 = load_candles(recorded_data / "m15", symbol).bid[20_000:32_000]
     columns = whole(m15, symbol)
     rows = np.flatnonzero(columns.candidate)
@@ -72,13 +72,13 @@ def test_a_restart_changes_no_answer():
     assert early[-len(late) :] == late
 
 
-def test_a_pair_is_scanned_with_the_parameters_that_are_its_own():
+def test_pair_is_scanned_with_its_own_parameters():
     m15, values = walk(2, 3400), {"break_bars": 1, "h1_slope_min_x_atr": 1.0}
     mixed = shipped_settings(("pair.EURUSD.strategy.parameters", values))
     both, bare = load_strategy(mixed), load_strategy(shipped_settings(("strategy.parameters", values)))
 
     def rows(loaded, symbol):
-        return np.flatnonzero(PairColumns(plan_for(loaded, mixed, symbol), instrument(symbol), m15).candidate).tolist()
+        return np.flatnonzero(VectorizedScan(scan_plan_for(loaded, mixed, symbol), instrument(symbol), m15).candidate).tolist()
 
     assert rows(both, "EURUSD") == rows(bare, "EURUSD")
     assert rows(both, "GBPUSD") == rows(LOADED, "GBPUSD") != rows(both, "EURUSD")
@@ -110,7 +110,7 @@ def test_the_brokers_hours_serve_before_the_first_of_our_own():
     short, fed, whole_past = scanner(loaded), scanner(loaded), scanner(loaded)
     first = len(m15) - 1020
     short.seed("EURUSD", m15[first:-20])
-    fed.seed("EURUSD", m15[first:-20], h1_of(m15))
+    fed.seed("EURUSD", m15[first:-20], build_h1(m15))
     whole_past.seed("EURUSD", m15[:-20])
     for row in range(len(m15) - 20, len(m15)):
         bar = m15.bar(row)
@@ -119,7 +119,7 @@ def test_the_brokers_hours_serve_before_the_first_of_our_own():
         assert with_the_brokers.features.atr_h1_price == with_our_own.features.atr_h1_price > 0.0
 
 
-def test_a_bar_that_is_not_later_is_not_scanned_and_not_remembered():
+def test_bar_not_later_than_last_is_ignored():
     m15 = walk(6, 1400, holes=False)
     scan = scanner()
     scan.seed("EURUSD", m15[:1398])
@@ -133,7 +133,7 @@ def test_a_bar_that_is_not_later_is_not_scanned_and_not_remembered():
 
 
 def test_a_pair_without_an_instrument_is_our_own_mistake():
-    with pytest.raises(InvariantBroken):
+    with pytest.raises(InvariantError):
         scanner().seed("GBPUSD", walk(1, 10))
 
 
@@ -209,7 +209,7 @@ def fails():
         ({"decide": lambda: Decision(side=Side.SELL, confidence=1.5)}, "confidence of 1.5, outside 0..1"),
     ],
 )
-def test_a_strategy_that_fails_or_talks_nonsense_is_withheld_with_the_reason(kwargs, why):
+def test_failing_or_invalid_strategy_answer_is_withheld_with_reason(kwargs, why):
     answer = asked(**kwargs)
     assert isinstance(answer, NoSignal)
     assert why in answer.withheld
@@ -223,7 +223,7 @@ def test_a_strategy_may_only_want_out():
 
 def test_our_own_broken_promise_is_not_taken_for_the_strategys():
     def broken():
-        raise InvariantBroken("ours")
+        raise InvariantError("ours")
 
-    with pytest.raises(InvariantBroken):
+    with pytest.raises(InvariantError):
         asked(decide=broken)

@@ -9,7 +9,7 @@ import pytest
 
 from quarterdeck.core.model.errors import StorageError
 from quarterdeck.core.settings.home import Home, is_quarterdeck_settings, platform_home, prepare, resolve_home
-from quarterdeck.core.settings.shipped import shipped_root
+from quarterdeck.core.settings.packaged_files import shipped_root
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_preparing_makes_a_private_folder_and_leaves_nothing_in_it(tmp_path: Pat
         assert home.root.stat().st_mode & 0o077 == 0
 
 
-def test_a_home_that_cannot_be_written_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_unwritable_home_is_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError) as caught:
         prepare(Home(tmp_path / "file" / "home"))

@@ -7,16 +7,16 @@ import pytest
 
 from quarterdeck.core.data.recording import load_candles
 from quarterdeck.core.model.candles import Candles
-from quarterdeck.core.model.market import Side
-from quarterdeck.core.scan.bars import h1_of
+from quarterdeck.core.model.market_data import Side
+from quarterdeck.core.scan.h1_bars import build_h1
 from quarterdeck.core.strategy.trend import TrendParameters, TrendStrategy
-from tests.core.scan.walks import instrument, walk
+from tests.core.scan.random_walks import instrument, walk
 
 STRATEGY = TrendStrategy(TrendParameters())
 
 
 def prepared(m15, strategy=STRATEGY):
-    return strategy.prepare(m15, h1_of(m15), instrument())
+    return strategy.prepare(m15, build_h1(m15), instrument())
 
 
 def mirrored(candles: Candles) -> Candles:
@@ -42,7 +42,7 @@ def test_candidates_are_exactly_the_rows_where_it_decides():
         assert all(vote.passed for vote in decision.votes) == (decision.side is not None)
 
 
-def test_a_market_turned_upside_down_is_sold_where_it_was_bought():
+def test_inverted_market_is_sold_where_it_was_bought():
     m15 = walk(8, 4000, holes=False)
     up, down = prepared(m15), prepared(mirrored(m15))
     rows = np.flatnonzero(STRATEGY.candidates(up))

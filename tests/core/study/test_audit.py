@@ -16,13 +16,13 @@ import msgspec
 import pytest
 
 from quarterdeck.core.desk.desk import Desk
-from quarterdeck.core.engine.session import run_to_end, start_run
-from quarterdeck.core.engine.wish import RunWish
-from quarterdeck.core.journal.codec import decode_effect, encode
-from quarterdeck.core.journal.schema import open_writable
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.engine.run_lifecycle import run_to_end, start_run
+from quarterdeck.core.engine.run_request import RunRequest
+from quarterdeck.core.journal.journal_schema import open_writable
+from quarterdeck.core.journal.tape_format import decode_effect, encode
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.model.errors import StorageError
-from quarterdeck.core.model.inputs import Stamped, TimerFired
+from quarterdeck.core.model.inputs import SequencedInput, TimerFired
 from quarterdeck.core.model.signals import Signal
 from quarterdeck.core.settings.home import Home
 from quarterdeck.core.study.audit import AuditResult, audit
@@ -74,7 +74,7 @@ print(json.dumps(audit(Path(sys.argv[1]), SmallDesk).fields()))
     assert fields["decisions"] == fields["agree"] == examined(tape).decisions
 
 
-def test_one_threshold_edited_is_found_at_the_first_decision_that_differs(tape: Path) -> None:
+def test_edited_threshold_is_found_at_the_first_differing_decision(tape: Path) -> None:
     result = examined(tape, lambda: SmallDesk(spread_price_max=0.00011))
     assert not result.agrees
     assert result.first_difference is not None
@@ -116,7 +116,7 @@ def test_a_quote_that_decides_is_found_at_its_decision(tape: Path) -> None:
     assert "nothing" in result.first_decision.text or "->" in result.first_decision.text
 
 
-def test_an_input_dropped_is_found_and_the_audit_goes_on_at_the_next_checkpoint(tape: Path) -> None:
+def test_dropped_input_is_found_and_audit_resumes_at_checkpoint(tape: Path) -> None:
     assert changed(tape, "DELETE FROM tape WHERE seq = (SELECT min(seq) FROM signals WHERE seq > 210)") == 1
     result = examined(tape)
     assert result.first_difference is not None
@@ -168,7 +168,7 @@ def test_an_effect_taken_out_is_found(tape: Path) -> None:
 
 def test_a_desk_that_breaks_is_a_finding(tape: Path) -> None:
     class Brittle(SmallDesk):
-        def on(self, stamped: Stamped) -> Any:
+        def on(self, stamped: SequencedInput) -> Any:
             if isinstance(stamped.input, Signal) and stamped.seq > 250:
                 raise KeyError("atr")
             return super().on(stamped)
@@ -180,7 +180,7 @@ def test_a_desk_that_breaks_is_a_finding(tape: Path) -> None:
     assert result.agree < result.decisions
 
 
-def test_a_body_that_is_none_is_an_error_in_one_line(tape: Path) -> None:
+def test_undecodable_body_is_an_error_in_one_line(tape: Path) -> None:
     changed(tape, "UPDATE tape SET body = x'c1' WHERE seq = 3")
     with pytest.raises(StorageError, match="cannot be decoded"):
         examined(tape)
@@ -225,7 +225,7 @@ def test_an_audit_can_be_made_while_the_engine_writes(tape: Path) -> None:
 def replayed(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The journal of the real desk over two recorded weeks."""
     home = Home(tmp_path_factory.mktemp("replayed"))
-    wish = RunWish(
+    wish = RunRequest(
         home=home,
         replay=(recorded_data / "m15",),
         pairs=("EURUSD", "USDJPY"),
@@ -289,11 +289,11 @@ def _rows(path: Path, sql: str) -> list[Any]:
         connection.close()
 
 
-def _symbol(stamped: Stamped) -> str:
+def _symbol(stamped: SequencedInput) -> str:
     return str(getattr(stamped.input, "symbol", ""))
 
 
-def _record_with_effects_of(tape: Path, other: Path, inputs: list[Stamped]) -> None:
+def _record_with_effects_of(tape: Path, other: Path, inputs: list[SequencedInput]) -> None:
     """A tape in order whose inputs are others than those that its effects were decided on."""
     answers: dict[int, Any] = {}
     with TapeReader(tape) as reader:
@@ -301,7 +301,7 @@ def _record_with_effects_of(tape: Path, other: Path, inputs: list[Stamped]) -> N
             answers[entry.stamped.seq] = entry.effects
 
     class Parrot(SmallDesk):
-        def on(self, stamped: Stamped) -> Any:
+        def on(self, stamped: SequencedInput) -> Any:
             return tuple(decode_effect(body) for body in answers[stamped.seq])
 
     record(other, inputs, desk=Parrot())

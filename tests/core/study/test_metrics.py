@@ -11,23 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.core.model.effects import TradeClosed, Verdict
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.study.metrics import (
+    BalanceOperation,
     EquityPoint,
-    Transfer,
     by_confidence,
     by_exit,
     by_hour,
     by_pair,
-    counted,
+    count_words,
     daily_returns,
     distribution,
+    downsampled,
     drawdown,
     performance,
     refusals,
     sharpe,
     sortino,
-    thinned,
     time_in_market,
     trade_figures,
 )
@@ -119,7 +119,7 @@ def test_refusals_and_errors_are_counted() -> None:
         "spread": 2,
         "news": 1,
     }
-    assert list(counted(["b", "a", "c", "c"]).items()) == [("c", 2), ("a", 1), ("b", 1)]
+    assert list(count_words(["b", "a", "c", "c"]).items()) == [("c", 2), ("a", 1), ("b", 1)]
 
 
 def test_days_follow_the_account_and_deposits_are_no_returns() -> None:
@@ -130,22 +130,22 @@ def test_days_follow_the_account_and_deposits_are_no_returns() -> None:
         EquityPoint(utc("2024-06-07 20:00"), 15_000.0),
         EquityPoint(utc("2024-06-10 12:00"), 15_300.0),
     ]
-    transfers = [Transfer(utc("2024-06-05 20:00"), 10_000.0), Transfer(utc("2024-06-07 10:00"), 5_000.0)]
+    transfers = [BalanceOperation(utc("2024-06-05 20:00"), 10_000.0), BalanceOperation(utc("2024-06-07 10:00"), 5_000.0)]
     returns = daily_returns(points, transfers, day_start_s=START, day_zone=NEW_YORK)
     assert returns == pytest.approx((0.01, -100 / 10_100, 0.02))
 
 
-def test_a_deposit_that_equity_shows_the_next_day_is_taken_out_of_that_day() -> None:
+def test_late_recognised_deposit_is_excluded_from_that_days_return() -> None:
     points = [
         EquityPoint(utc("2024-06-05 22:00"), 10_000.0),
         EquityPoint(utc("2024-06-06 12:00"), 10_100.0),
         EquityPoint(utc("2024-06-07 12:00"), 15_100.0),
     ]
-    returns = daily_returns(points, [Transfer(utc("2024-06-06 15:00"), 5_000.0)], day_start_s=START, day_zone=NEW_YORK)
+    returns = daily_returns(points, [BalanceOperation(utc("2024-06-06 15:00"), 5_000.0)], day_start_s=START, day_zone=NEW_YORK)
     assert returns == pytest.approx((0.01, 0.0))
 
 
-def test_a_weekday_without_a_point_is_a_day_without_a_return() -> None:
+def test_weekday_without_equity_point_has_no_return() -> None:
     points = [EquityPoint(utc("2024-06-03 12:00"), 100.0), EquityPoint(utc("2024-06-05 12:00"), 110.0)]
     assert daily_returns(points, (), day_start_s=START, day_zone=NEW_YORK) == pytest.approx((0.0, 0.0, 0.1))
     assert daily_returns(points[:1], (), day_start_s=START, day_zone=NEW_YORK) == ()
@@ -178,10 +178,10 @@ def test_deepest_drawdown_with_its_days() -> None:
 
 def test_a_withdrawal_is_no_drawdown_and_a_deposit_hides_none() -> None:
     points = [EquityPoint(day, money) for day, money in enumerate((100.0, 50.0, 45.0))]
-    deepest = drawdown(points, [Transfer(1, -50.0)])
+    deepest = drawdown(points, [BalanceOperation(1, -50.0)])
     assert deepest is not None
     assert deepest.fraction == pytest.approx(0.1)
-    hidden = drawdown([EquityPoint(0, 100.0), EquityPoint(2, 130.0)], [Transfer(1, 50.0)])
+    hidden = drawdown([EquityPoint(0, 100.0), EquityPoint(2, 130.0)], [BalanceOperation(1, 50.0)])
     assert hidden is not None
     assert hidden.fraction == pytest.approx(20 / 150)
 
@@ -224,9 +224,9 @@ def test_results_are_counted_at_the_nearest_half_of_an_r() -> None:
 def test_thinning_keeps_peak_and_trough() -> None:
     points = [EquityPoint(at, 100.0 + at % 7) for at in range(100)]
     points[50] = EquityPoint(50, 10.0)
-    few = thinned(points, 10)
+    few = downsampled(points, 10)
     assert len(few) <= 11
     assert min(point.equity_money for point in few) == 10.0
     assert [point.at_utc_ns for point in few] == sorted(point.at_utc_ns for point in few)
     assert few[-1] == points[-1]
-    assert thinned(points[:5], 10) == tuple(points[:5])
+    assert downsampled(points[:5], 10) == tuple(points[:5])

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from quarterdeck.core.journal.tape import TapeReader
+from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.journal.writer import JournalWriter
 from quarterdeck.core.model.effects import PositionOpened
-from quarterdeck.core.model.inputs import Stamped, TimerFired
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.inputs import SequencedInput, TimerFired
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.study.slippage import measured_slippage
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
 
@@ -28,12 +28,12 @@ def journal(path: Path, mode: str, *fills: PositionOpened) -> None:
     writer = JournalWriter(path / "journal.sqlite", journal_settings(), clock=Watch(), durable=False, threaded=False)
     writer.begin_run(msgspec.structs.replace(new_run(), mode=mode))
     for seq, fill in enumerate(fills, 1):
-        writer.append(Stamped(seq=seq, at_utc_ns=MONDAY_NS + seq, input=TimerFired()), (fill,))
+        writer.append(SequencedInput(seq=seq, at_utc_ns=MONDAY_NS + seq, input=TimerFired()), (fill,))
     writer.end_run("test")
     writer.close()
 
 
-def test_it_is_against_us_on_either_side_and_in_each_pairs_own_pips(tmp_path: Path) -> None:
+def test_slippage_is_adverse_on_both_sides_in_each_pairs_pips(tmp_path: Path) -> None:
     journal(
         tmp_path,
         "demo",

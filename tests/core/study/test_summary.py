@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from quarterdeck.core.model.effects import EquityMarked, Noted, TradeClosed, Verdict
-from quarterdeck.core.model.market import Side
-from quarterdeck.core.study.summary import Tally, digest_of, trade_line
+from quarterdeck.core.model.effects import EquityMarked, LogEvent, TradeClosed, Verdict
+from quarterdeck.core.model.market_data import Side
+from quarterdeck.core.study.summary import SummaryCounter, digest_of, trade_line
 
 HOUR = 3_600_000_000_000
 
@@ -45,10 +45,10 @@ def verdict(outcome: str, *, bar: int = 0, reason: str = "", symbol: str = "EURU
     return Verdict(symbol=symbol, bar_open_utc_ns=bar, strategy="trend", outcome=outcome, reason=reason)
 
 
-def tally_of(*effects: Any) -> Tally:
-    tally = Tally()
+def tally_of(*effects: Any) -> SummaryCounter:
+    tally = SummaryCounter()
     for effect in effects:
-        tally.hear(0, effect)
+        tally.on_effect(0, effect)
     return tally
 
 
@@ -109,7 +109,7 @@ def test_the_digest_sees_every_part_of_a_trade(changes: dict[str, Any]) -> None:
 def test_the_digest_sees_order_and_nothing_but_trades() -> None:
     one, two = trade(), trade(symbol="USDJPY")
     assert digest_of([one, two]) != digest_of([two, one])
-    noise = tally_of(verdict("refused", reason="budget"), one, Noted(kind="x", text="y"), two).summary()
+    noise = tally_of(verdict("refused", reason="budget"), one, LogEvent(kind="x", text="y"), two).summary()
     assert noise.digest == digest_of([one, two])
     assert digest_of([trade(position_id=9, signal_id="other")]) == digest_of([one])
 

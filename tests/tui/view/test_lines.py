@@ -94,7 +94,7 @@ def test_chips_of_higher_rank_give_way_and_order_is_kept():
 @pytest.mark.parametrize(
     ("fraction", "bar"), [(None, "????"), (0.0, "...."), (0.01, "#..."), (0.5, "##.."), (1.0, "####"), (7.0, "####")]
 )
-def test_a_meter_shows_the_least_use_and_no_more_than_all(fraction, bar):
+def test_meter_shows_the_smallest_use_and_never_overflows(fraction, bar):
     assert meter(fraction, 4, ASCII) == bar
 
 

@@ -12,17 +12,17 @@ import sys
 
 import msgspec
 
-from quarterdeck.core.brokers.mt5.gateway.front import FrontOptions
-from quarterdeck.core.brokers.mt5.gateway.place import TOKEN_VARIABLE
-from quarterdeck.core.brokers.mt5.gateway.serve import Listening, serve_gateway
-from quarterdeck.core.brokers.mt5.gateway.wire import Unfit
+from quarterdeck.core.brokers.mt5.gateway.gateway_protocol import ChildFailed
+from quarterdeck.core.brokers.mt5.gateway.gateway_server import GatewayOptions
+from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_VARIABLE
+from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening, serve_gateway
 from quarterdeck.core.brokers.mt5.policy import Secret
 from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.model.errors import QuarterdeckError
 from quarterdeck.core.settings.version import code_version
 
 
-def _say(word: Listening | Unfit) -> None:
+def _say(word: GatewayListening | ChildFailed) -> None:
     sys.stdout.write(msgspec.json.encode(word).decode() + "\n")
     sys.stdout.flush()
 
@@ -30,11 +30,11 @@ def _say(word: Listening | Unfit) -> None:
 def main() -> int:
     """Serve until the parent closes our input."""
     token = Secret(os.environ.pop(TOKEN_VARIABLE, ""))
-    options = FrontOptions(host="127.0.0.1", port=0, token=token, version=code_version())
+    options = GatewayOptions(host="127.0.0.1", port=0, token=token, version=code_version())
     try:
         asyncio.run(serve_gateway(options, tuple(sys.argv[1:]), WallClock(), _say, end_with_parent=True))
     except QuarterdeckError as error:
-        _say(Unfit(str(error), error.what_to_do))
+        _say(ChildFailed(str(error), error.what_to_do))
         return error.exit_code
     except KeyboardInterrupt:
         return 130

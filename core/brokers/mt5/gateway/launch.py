@@ -13,9 +13,9 @@ from asyncio.subprocess import Process
 
 import msgspec
 
-from quarterdeck.core.brokers.mt5.gateway.place import TOKEN_VARIABLE, new_token
-from quarterdeck.core.brokers.mt5.gateway.serve import Listening
-from quarterdeck.core.brokers.mt5.gateway.wire import Unfit
+from quarterdeck.core.brokers.mt5.gateway.gateway_protocol import ChildFailed
+from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_VARIABLE, new_token
+from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening
 from quarterdeck.core.brokers.mt5.policy import Secret
 from quarterdeck.core.model.errors import BrokerError
 
@@ -25,7 +25,7 @@ START_S = 90.0
 class LocalGateway:
     """A running gateway of our own."""
 
-    def __init__(self, process: Process, listening: Listening, token: Secret) -> None:
+    def __init__(self, process: Process, listening: GatewayListening, token: Secret) -> None:
         """Made by `start`."""
         self.process = process
         self.listening = listening
@@ -68,7 +68,7 @@ async def start_local_gateway(command: tuple[str, ...]) -> LocalGateway:
     try:
         async with asyncio.timeout(START_S):
             line = b"" if process.stdout is None else await process.stdout.readline()
-        word = msgspec.json.decode(line, type=Listening | Unfit)
+        word = msgspec.json.decode(line, type=GatewayListening | ChildFailed)
     except (TimeoutError, msgspec.DecodeError) as error:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
@@ -76,7 +76,7 @@ async def start_local_gateway(command: tuple[str, ...]) -> LocalGateway:
         raise BrokerError(
             f"the gateway for {command[0]} did not start", what_to_do="its own words stand on stderr; see docs/metatrader5.md"
         ) from error
-    if isinstance(word, Unfit):
+    if isinstance(word, ChildFailed):
         await process.wait()
         raise BrokerError(word.why, what_to_do=word.what_to_do)
     return LocalGateway(process, word, token)

@@ -15,14 +15,14 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from quarterdeck.core.brokers.mt5.gateway.front import Front, FrontOptions, check_options
-from quarterdeck.core.brokers.mt5.gateway.keeper import Keeper
+from quarterdeck.core.brokers.mt5.gateway.gateway_server import GatewayOptions, GatewayServer, check_options
+from quarterdeck.core.brokers.mt5.gateway.worker_supervisor import WorkerSupervisor
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.errors import BrokerError, UsageError
-from quarterdeck.core.pipes.frames import Garbled
+from quarterdeck.core.pipes.framing import MalformedMessage
 
 
-class Listening(Struct, frozen=True, kw_only=True, tag="listening"):
+class GatewayListening(Struct, frozen=True, kw_only=True, tag="listening"):
     """What a gateway says once it can be reached."""
 
     host: str
@@ -34,10 +34,10 @@ class Listening(Struct, frozen=True, kw_only=True, tag="listening"):
 
 
 async def serve_gateway(
-    options: FrontOptions,
+    options: GatewayOptions,
     command: tuple[str, ...],
     clock: Clock,
-    announce: Callable[[Listening], None],
+    announce: Callable[[GatewayListening], None],
     *,
     end_with_parent: bool = False,
 ) -> None:
@@ -49,11 +49,11 @@ async def serve_gateway(
     check_options(options)
     stop = asyncio.Event()
     _listen_for_the_end(stop, end_with_parent)
-    keeper = Keeper(command, clock)
-    front = Front(options, keeper, clock)
+    keeper = WorkerSupervisor(command, clock)
+    front = GatewayServer(options, keeper, clock)
     try:
         await keeper.start()
-    except (OSError, TimeoutError, EOFError, Garbled) as error:
+    except (OSError, TimeoutError, EOFError, MalformedMessage) as error:
         raise BrokerError(
             f"the process that owns {command[0]} does not start: {str(error) or type(error).__name__}",
             what_to_do="its own words stand above; see docs/metatrader5.md",
@@ -67,7 +67,7 @@ async def serve_gateway(
                 what_to_do="choose another --port",
             ) from error
         announce(
-            Listening(
+            GatewayListening(
                 host=options.host,
                 port=front.port,
                 tls=options.certificate is not None,

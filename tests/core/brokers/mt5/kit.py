@@ -9,20 +9,20 @@ import numpy as np
 from msgspec import structs
 
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
-from quarterdeck.core.brokers.mt5.inprocess import InProcess
+from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy, policy_from
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.simulator.faults import FaultRates, Faults
 from quarterdeck.core.brokers.simulator.instruments import instrument
-from quarterdeck.core.brokers.simulator.market import FormingBar, Step, TickColumns, aggregate, reached_rows
-from quarterdeck.core.brokers.simulator.records import AccountTerms
-from quarterdeck.core.brokers.simulator.servertime import ServerClock as TerminalClock
-from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.ledger_rows import AccountTerms
+from quarterdeck.core.brokers.simulator.market_source import FormingBar, MarketStep, TickColumns, aggregate, reached_rows
+from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedServerClock as TerminalClock
+from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.effects import Close, Modify, Submit
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import M15_NS, NS_PER_S
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 T = TypeVar("T")
 START = 1_717_405_200 * NS_PER_S
@@ -49,7 +49,7 @@ class HandMarket:
         self.symbols = tuple(quotes)
         self.start_utc_ns = START
         self._quotes = quotes
-        self._queue: list[Step] = []
+        self._queue: list[MarketStep] = []
         count = weeks * 7 * 96
         opens = START - M15_NS * np.arange(count, 0, -1)
         opens = opens[((opens // (86_400 * NS_PER_S)) + 4) % 7 != 6]
@@ -62,7 +62,7 @@ class HandMarket:
         return tuple((name, bid, ask, START) for name, (bid, ask) in self._quotes.items())
 
     def push(self, at, *ticks):
-        self._queue.append(Step(at, ticks))
+        self._queue.append(MarketStep(at, ticks))
 
     def next_ns(self):
         return self._queue[0].at_utc_ns if self._queue else None
@@ -149,7 +149,7 @@ class Rig:
         self.clock = HandClock(self.terminal)
         self.policy: Mt5Policy = structs.replace(policy_from(shipped_settings()), **(policy or {}))
         self.slept: list[float] = []
-        self.carrier = InProcess(self.module, lambda: self.terminal.trades_changed_counter)
+        self.carrier = InProcessTerminal(self.module, lambda: self.terminal.trades_changed_counter)
         self.broker = Mt5Broker(
             self.carrier,
             self.policy,
@@ -173,10 +173,10 @@ class Rig:
         self.terminal.advance_to(self.terminal.now_utc_ns + round(seconds * NS_PER_S))
 
     def perform(self, request):
-        return drive(self.broker.perform(request))
+        return drive(self.broker.execute_request(request))
 
     def fate(self, request):
-        return self.perform(request)[0].fate
+        return self.perform(request)[0].order_outcome
 
     @property
     def positions(self):

@@ -6,34 +6,34 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from quarterdeck.core.brokers.mt5.session import ReadFailed
+from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed
 from quarterdeck.core.brokers.simulator.faults import FaultRates
-from quarterdeck.core.model.effects import AskBook, Cancel
+from quarterdeck.core.model.effects import Cancel, QueryBook
 from quarterdeck.core.model.errors import BrokerError
 from quarterdeck.core.model.inputs import (
     Accepted,
     AccountRead,
-    Book,
-    Changed,
-    DealSeen,
-    EngineTrouble,
-    FeedState,
+    BrokerBook,
+    ConnectionState,
+    EngineFault,
+    ExecutionReport,
     Filled,
-    Refused,
-    Report,
-    UnknownFate,
+    NewDeal,
+    OrderRejected,
+    RequestDone,
+    Unconfirmed,
 )
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.reads import Known, Unknown
 from quarterdeck.core.model.units import M15_NS, NS_PER_S, S_PER_HOUR
 from tests.core.brokers.mt5.kit import START, Rig, close, drive, modify, submit
 
 
-def test_an_entry_is_filled_with_its_stop_and_everything_about_it_is_told_in_order():
+def test_entry_fills_with_stop_and_reports_events_in_order():
     rig = Rig()
     told = rig.perform(submit())
-    assert [type(item) for item in told] == [Report, DealSeen, AccountRead, Book]
-    fate, deal, book = told[0].fate, told[1].deal, told[3]
+    assert [type(item) for item in told] == [ExecutionReport, NewDeal, AccountRead, BrokerBook]
+    fate, deal, book = told[0].order_outcome, told[1].deal, told[3]
     assert isinstance(fate, Filled)
     assert (fate.lots, fate.price, fate.bid, fate.ask) == (0.5, 1.08512, 1.085, 1.08512)
     assert (deal.entry, deal.comment, deal.magic, deal.commission_money) == ("in", "r1-1", 771001, -1.75)
@@ -67,10 +67,10 @@ def test_a_position_is_closed_in_parts_and_then_wholly():
     assert rest.lots == 0.3
     assert not rig.positions
     again = rig.fate(close(ticket, client_id="r1-5"))
-    assert (again.kind, "no longer" in again.reason) == ("gone", True)
+    assert (again.kind, "no longer" in again.reason) == ("not_found", True)
 
 
-def test_a_close_above_the_maximum_volume_goes_in_pieces_and_is_one_fill():
+def test_close_above_maximum_volume_is_split_and_reported_as_one():
     rig = Rig(specs={"volume_max_lots": 1.0}, hedging=False)
     ticket = rig.fate(submit(lots=1.0)).position_id
     rig.fate(submit("r1-9", lots=1.0, adds_to_position_id=ticket))
@@ -80,7 +80,7 @@ def test_a_close_above_the_maximum_volume_goes_in_pieces_and_is_one_fill():
     assert [deal.volume for deal in rig.module.history_deals_get(position=ticket)] == [1.0, 1.0, 1.0, 1.0]
 
 
-def test_netting_never_mixes_with_foreign_volume_nor_turns_a_position_round():
+def test_netting_never_mixes_external_volume_or_reverses_a_position():
     rig = Rig(hedging=False)
     rig.fate(submit())
     against = rig.fate(submit("r1-2", side=Side.SELL, quoted_price=1.085, stop_price=1.087, target_price=1.08))
@@ -91,7 +91,7 @@ def test_netting_never_mixes_with_foreign_volume_nor_turns_a_position_round():
     assert len(rig.positions) == 2
 
 
-def test_a_netting_add_carries_the_whole_positions_stop_and_keeps_its_target():
+def test_netting_add_sends_the_whole_stop_and_keeps_the_target():
     rig = Rig(hedging=False)
     first = rig.fate(submit()).position_id
     added = rig.fate(submit("r1-2", lots=0.2, stop_price=1.084, target_price=None, adds_to_position_id=first))
@@ -102,10 +102,10 @@ def test_a_netting_add_carries_the_whole_positions_stop_and_keeps_its_target():
     assert (rig.positions[0].lots, rig.positions[0].stop_price) == (0.4, 1.084)
 
 
-def test_stop_and_target_are_set_whole_and_what_stands_is_left():
+def test_modify_sends_both_levels_and_skips_unchanged_ones():
     rig = Rig()
     ticket = rig.fate(submit()).position_id
-    assert rig.fate(modify(ticket)) == Changed()
+    assert rig.fate(modify(ticket)) == RequestDone()
     assert (rig.positions[0].stop_price, rig.positions[0].target_price) == (1.084, 1.09)
     before = rig.terminal.trades_changed_counter
     assert rig.fate(modify(ticket)).note == "stands so already"
@@ -113,10 +113,10 @@ def test_stop_and_target_are_set_whole_and_what_stands_is_left():
     assert rig.fate(modify(ticket, stop_price=1.2)).kind == "refused"
     rig.fate(modify(ticket, target_price=None))
     assert rig.positions[0].target_price == 0.0
-    assert rig.fate(modify(99)).kind == "gone"
+    assert rig.fate(modify(99)).kind == "not_found"
 
 
-def test_a_pending_order_is_removed_and_a_removed_one_is_gone():
+def test_pending_order_is_removed_and_then_reported_not_found():
     rig = Rig()
     sent = rig.module.order_send(
         {"action": 5, "symbol": "EURUSD", "volume": 0.1, "type": 2, "price": 1.08, "type_filling": 2, "magic": 771001}
@@ -124,16 +124,16 @@ def test_a_pending_order_is_removed_and_a_removed_one_is_gone():
     book = drive(rig.broker.book())
     assert [(order.kind, order.side, order.price) for order in book.orders] == [("limit", Side.BUY, 1.08)]
     cancel = Cancel(client_id="r1-8", order_ticket=sent.order, symbol="EURUSD")
-    assert rig.fate(cancel) == Changed()
-    assert rig.fate(cancel).kind == "gone"
+    assert rig.fate(cancel) == RequestDone()
+    assert rig.fate(cancel).kind == "not_found"
 
 
 @pytest.mark.parametrize("hedging", [True, False])
-def test_filling_mode_is_found_once_and_used_for_open_and_close(hedging):
+def test_filling_mode_is_detected_once_for_open_and_close(hedging):
     rig = Rig(hedging=hedging, specs={"filling_flags": 1})
     rig.broker._session.instruments["EURUSD"] = structs.replace(rig.instruments[0], filling_flags=2)
     ticket = rig.fate(submit())
-    assert isinstance(ticket, Refused), "a mask that names one wrong mode leaves nothing to try"
+    assert isinstance(ticket, OrderRejected), "a mask that names one wrong mode leaves nothing to try"
     rig.broker._session.instruments["EURUSD"] = structs.replace(rig.instruments[0], filling_flags=3)
     rig = Rig(hedging=hedging, specs={"filling_flags": 1})
     rig.broker._session.instruments["EURUSD"] = structs.replace(rig.instruments[0], filling_flags=3)
@@ -182,7 +182,7 @@ def answering(rig, name, *replies):
     return queue
 
 
-def test_a_requote_is_tried_again_at_a_fresh_price_while_that_is_within_the_deviation():
+def test_requote_is_retried_within_the_deviation():
     rig = Rig()
     sent = spy(rig)
     answering(rig, "order_send", 10004, 10020)
@@ -192,7 +192,7 @@ def test_a_requote_is_tried_again_at_a_fresh_price_while_that_is_within_the_devi
     assert rig.fate(submit("r1-2")).kind == "retry", "bounded"
 
 
-def test_a_requote_beyond_the_deviation_is_left_to_the_desk_and_an_urgent_close_goes_on():
+def test_requote_beyond_deviation_goes_to_desk_unless_close_is_urgent():
     rig = Rig()
     answering(rig, "order_send", 10004)
     rig.tick("EURUSD", 1.0860, 1.0861)
@@ -209,7 +209,7 @@ def test_an_ambiguous_answer_is_never_sent_again(code):
     rig = Rig()
     sent = spy(rig)
     answering(rig, "order_send", code)
-    assert isinstance(rig.fate(submit()), UnknownFate)
+    assert isinstance(rig.fate(submit()), Unconfirmed)
     assert [name for name, _ in sent].count("order_send") == 1
 
 
@@ -217,7 +217,7 @@ def test_an_ambiguous_answer_is_never_sent_again(code):
 def test_what_was_surely_not_sent_is_a_refusal(code):
     rig = Rig()
     answering(rig, "order_send", code)
-    assert isinstance(rig.fate(submit()), Refused)
+    assert isinstance(rig.fate(submit()), OrderRejected)
 
 
 def test_a_refused_check_sends_nothing():
@@ -254,7 +254,7 @@ def test_accepted_without_a_deal_is_neither_success_nor_failure():
     assert [(deal.order_ticket, deal.comment) for deal in deals] == [(fate.order_ticket, "r1-1")]
 
 
-def test_a_deal_that_comes_late_leaves_the_order_accepted_until_it_is_there():
+def test_late_deal_keeps_the_order_accepted_until_it_arrives():
     rig = Rig(faults=FaultRates(late_deal=1.0))
     fate = rig.fate(submit())
     assert isinstance(fate, Accepted)
@@ -274,12 +274,12 @@ def test_a_changed_ticket_is_found_by_the_lasting_id():
     fate = rig.fate(submit())
     (position,) = rig.positions
     assert position.ticket != fate.position_id
-    assert isinstance(rig.fate(modify(fate.position_id)), Changed)
+    assert isinstance(rig.fate(modify(fate.position_id)), RequestDone)
     assert isinstance(rig.fate(close(fate.position_id, client_id="r1-4")), Filled)
     assert not rig.positions
 
 
-def test_deals_are_handed_out_once_and_the_first_balance_is_no_news():
+def test_deals_are_reported_once_without_the_initial_balance():
     rig = Rig()
     assert drive(rig.broker.new_deals()).value == ()
     rig.terminal.ledger.cash(250.0, "Deposit")
@@ -288,10 +288,10 @@ def test_deals_are_handed_out_once_and_the_first_balance_is_no_news():
     assert drive(rig.broker.new_deals()).value == ()
 
 
-def test_deals_made_while_nobody_looked_are_handed_out_after_a_restart_without_those_the_journal_holds():
+def test_restart_reports_missed_deals_not_yet_in_the_journal():
     rig = Rig()
     told = rig.perform(submit())
-    known = [40_000_001, *(item.deal.deal_ticket for item in told if isinstance(item, DealSeen))]
+    known = [40_000_001, *(item.deal.deal_ticket for item in told if isinstance(item, NewDeal))]
     rig.tick("EURUSD", 1.0820, 1.0821, after_s=7200)
     assert not rig.positions
     again = Rig(connect=False)
@@ -321,7 +321,7 @@ def test_none_from_positions_is_unknown_never_flat():
     book = drive(rig.broker.book())
     assert not book.known
     assert "positions_get" in book.why
-    told = rig.perform(AskBook(why="test"))
+    told = rig.perform(QueryBook(why="test"))
     assert not told[-1].known
     assert not any(isinstance(item, AccountRead) for item in told)
     rig.faults.set(FaultRates())
@@ -339,12 +339,12 @@ def test_a_broken_pipe_is_healed_by_the_next_read():
     rig = Rig()
     rig.terminal.state.initialised = False
     assert isinstance(drive(rig.broker.quotes(("EURUSD",))), Known)
-    states = [item for item in rig.broker.noticed() if isinstance(item, FeedState)]
-    assert [state.up for state in states] == [False, True]
-    assert rig.broker.noticed() == ()
+    states = [item for item in rig.broker.take_events() if isinstance(item, ConnectionState)]
+    assert [state.is_connected for state in states] == [False, True]
+    assert rig.broker.take_events() == ()
 
 
-def test_a_terminal_that_is_gone_is_unknown_and_is_tried_with_growing_pauses():
+def test_lost_terminal_reads_unknown_and_retries_back_off():
     rig = Rig()
     rig.terminal.state.running = False
     rig.terminal.state.initialised = False
@@ -375,14 +375,14 @@ def counted(rig, name):
     return calls
 
 
-def test_another_account_under_our_feet_stops_everything_until_it_is_back():
+def test_changed_account_stops_everything_until_it_returns():
     rig = Rig()
     rig.fate(submit())
     terms = rig.terminal.ledger.terms
     rig.terminal.ledger.terms = structs.replace(terms, login=9999, trade_mode="real")
     assert not drive(rig.broker.book()).known
-    (trouble,) = rig.broker.noticed()
-    assert isinstance(trouble, EngineTrouble)
+    (trouble,) = rig.broker.take_events()
+    assert isinstance(trouble, EngineFault)
     assert (trouble.kind, trouble.active) == ("account_changed", True)
     assert "9999" in trouble.why
     assert isinstance(drive(rig.broker.account()), Unknown)
@@ -391,11 +391,11 @@ def test_another_account_under_our_feet_stops_everything_until_it_is_back():
     assert rig.fate(close(rig.positions[0].ticket)).kind == "operator"
     rig.terminal.ledger.terms = terms
     assert drive(rig.broker.book()).known
-    (back,) = rig.broker.noticed()
+    (back,) = rig.broker.take_events()
     assert not back.active
 
 
-def test_quotes_are_utc_and_a_symbol_without_one_is_left_out():
+def test_quotes_are_utc_and_symbols_without_quotes_are_omitted():
     rig = Rig(rule="eet")
     rig.tick("EURUSD", 1.086, 1.0861)
     quotes = drive(rig.broker.quotes(("EURUSD", "GBPUSD"))).value
@@ -427,7 +427,7 @@ def test_only_closed_bars_in_utc_are_handed_out():
     assert isinstance(drive(rig.broker.bars("EURUSD", "W1", 3)), Unknown)
 
 
-def test_the_forming_bar_is_cut_off_until_its_time_is_over():
+def test_forming_bar_is_excluded_until_it_closes():
     rig = Rig()
     drive(rig.broker.quotes(("EURUSD",)))
     rates = rig.module.copy_rates_from_pos("EURUSD", 15, 0, 3)
@@ -447,7 +447,7 @@ def test_the_forming_bar_is_cut_off_until_its_time_is_over():
     assert last() == START, "a later tick of any pair closes it"
 
 
-def test_a_bar_that_was_forming_when_it_was_asked_for_is_not_closed_by_a_slow_answer():
+def test_slow_answer_does_not_close_a_forming_bar():
     rig = Rig()
     drive(rig.broker.quotes(("EURUSD",)))
     rates = rig.module.copy_rates_from_pos("EURUSD", 15, 0, 3)
@@ -511,7 +511,7 @@ def test_no_read_after_an_orderly_start_suspends_or_sleeps():
     drive(rig.broker.book())
     drive(rig.broker.account())
     drive(rig.broker.new_deals())
-    drive(rig.broker.clock())
+    drive(rig.broker.server_clock_rule())
     assert not rig.slept
 
 

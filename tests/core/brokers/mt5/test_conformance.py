@@ -6,11 +6,11 @@ import types
 
 import pytest
 
-from quarterdeck.core.brokers.mt5 import constants as own
-from quarterdeck.core.brokers.mt5.codes import LAST_ERRORS, RETCODES
-from quarterdeck.core.brokers.mt5.gateway.calls import CALLS
-from quarterdeck.core.brokers.simulator import structs
-from quarterdeck.core.brokers.simulator.constants import CONSTANTS, VERSION
+from quarterdeck.core.brokers.mt5 import mt5_constants as own
+from quarterdeck.core.brokers.mt5.gateway.allowed_calls import CALLS
+from quarterdeck.core.brokers.mt5.return_codes import LAST_ERRORS, RETCODES
+from quarterdeck.core.brokers.simulator import mt5_records
+from quarterdeck.core.brokers.simulator.module_constants import CONSTANTS, VERSION
 from tests.core.brokers.mt5.kit import Rig
 from tests.core.brokers.mt5.wheel import Wheel, fetch
 
@@ -56,12 +56,12 @@ def test_every_function_and_none_more(wheel, module):
 
 def test_every_record_type_with_its_fields_in_order(wheel, module):
     theirs = {layout for layout in wheel.layouts() if len(layout) > 3}
-    ours = {tuple(kind(range(kind.n_fields))._asdict()): name for name, kind in structs.TYPES.items()}
+    ours = {tuple(kind(range(kind.n_fields))._asdict()): name for name, kind in mt5_records.TYPES.items()}
     assert set(ours) == theirs, [ours[layout] for layout in set(ours) - theirs]
 
 
 def test_every_public_name_is_accounted_for(wheel, module):
-    theirs = set(wheel.assigned()) | wheel.functions() | wheel.helpers() | set(structs.TYPES)
+    theirs = set(wheel.assigned()) | wheel.functions() | wheel.helpers() | set(mt5_records.TYPES)
     assert public(module) == {name for name in theirs if not name.startswith("_")}
 
 

@@ -6,14 +6,14 @@ import asyncio
 
 import pytest
 
-from quarterdeck.core.brokers.base import TerminalLost, TerminalNotSent
-from quarterdeck.core.brokers.mt5.doctor import Wanted, examine, verdict_of
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.base import CallNotSent, ReplyLost
+from quarterdeck.core.brokers.mt5.doctor import DoctorRequirements, examine, verdict_of
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.simulator.faults import FaultRates
-from quarterdeck.core.brokers.simulator.records import REASON_CLIENT, Order
+from quarterdeck.core.brokers.simulator.ledger_rows import REASON_CLIENT, LedgerOrder
 from tests.core.brokers.mt5.kit import Rig, drive
 
-WANTED = Wanted(symbols=("EURUSD", "USDJPY"), bars=500, round_trip_ms_max=5000.0)
+WANTED = DoctorRequirements(symbols=("EURUSD", "USDJPY"), bars=500, round_trip_ms_max=5000.0)
 
 
 def examined(rig, wanted=WANTED):
@@ -23,7 +23,7 @@ def examined(rig, wanted=WANTED):
     return findings, {finding.name: finding for finding in findings}
 
 
-def test_a_healthy_terminal_has_nothing_but_good_rows_and_sends_nothing():
+def test_healthy_terminal_passes_all_checks_and_sends_no_order():
     rig = Rig(connect=False)
     findings, rows = examined(rig)
     assert verdict_of(findings) == "ok", [row for row in findings if row.verdict != "ok"]
@@ -43,7 +43,7 @@ def test_a_degraded_one_names_each_weakness_with_its_remedy():
     rig.terminal.state.bars_max = 100
     rig.faults.tick_value_factor = 1.5
     rig.clock.wait(120)
-    findings, rows = examined(rig, Wanted(symbols=("EURUSD", "AUDUSD"), bars=500, round_trip_ms_max=5000.0))
+    findings, rows = examined(rig, DoctorRequirements(symbols=("EURUSD", "AUDUSD"), bars=500, round_trip_ms_max=5000.0))
     bad = {row.name for row in findings if row.verdict != "ok"}
     expected = {
         "algo trading",
@@ -62,7 +62,7 @@ def test_a_degraded_one_names_each_weakness_with_its_remedy():
     assert rows["tick value EURUSD"].number == pytest.approx(50.0, abs=0.5), "as the broker tells it, not as the start left it"
 
 
-def test_a_broker_that_refuses_stops_in_the_opening_request_is_found_out():
+def test_broker_refusing_stops_at_entry_is_detected():
     rig = Rig(connect=False)
     refuse = rig.module.order_check
 
@@ -88,14 +88,14 @@ def test_a_broken_one_says_so_in_one_row():
     ("trouble", "remedy"),
     [
         (
-            TerminalNotSent("the gateway is not reached: it refuses the token", what_to_do="copy gateway.token"),
+            CallNotSent("the gateway is not reached: it refuses the token", what_to_do="copy gateway.token"),
             "copy gateway.token",
         ),
-        (TerminalLost("no answer from the module", what_to_do="restart the terminal"), "restart the terminal"),
-        (TerminalNotSent("the pipe is gone"), "check that the terminal runs"),
+        (ReplyLost("no answer from the module", what_to_do="restart the terminal"), "restart the terminal"),
+        (CallNotSent("the pipe is gone"), "check that the terminal runs"),
     ],
 )
-def test_a_way_that_ends_before_the_terminal_carries_its_own_remedy(trouble, remedy):
+def test_failure_before_the_terminal_carries_its_own_remedy(trouble, remedy):
     rig = Rig(connect=False)
 
     async def lost(*_args, **_kwargs):
@@ -109,7 +109,7 @@ def test_a_way_that_ends_before_the_terminal_carries_its_own_remedy(trouble, rem
     assert "doctor" not in row.remedy, "whoever reads this has asked the doctor"
 
 
-def test_a_line_that_stalls_now_and_then_is_a_weakness_although_it_is_quick_most_of_the_time():
+def test_occasional_stalls_are_a_warning_despite_fast_median():
     rig = Rig(connect=False)
     quick, number = rig.carrier.call, 0
 
@@ -145,7 +145,7 @@ def slowed(rig, seconds):
     rig.carrier.call, rig.carrier.call_many = call, call_many
 
 
-def test_a_slow_line_gets_a_verdict_within_the_time_given_and_what_was_not_looked_at_is_unknown():
+def test_slow_connection_ends_in_time_and_unchecked_rows_are_unknown():
     rig = Rig(connect=False)
     slowed(rig, 1.5)
     begun_s, steps = rig.clock.monotonic_s(), []
@@ -162,7 +162,7 @@ def test_a_slow_line_gets_a_verdict_within_the_time_given_and_what_was_not_looke
     assert verdict_of(findings) == "unknown"
 
 
-def test_one_call_that_never_comes_back_ends_the_examination_in_time():
+def test_one_hanging_call_does_not_exceed_the_time_limit():
     rig = Rig(connect=False)
     quick = rig.carrier.call
 
@@ -202,7 +202,7 @@ def test_a_bad_hour_never_raises(rate):
         assert all(row.remedy for row in findings if row.verdict != "ok"), [row for row in findings if row.verdict != "ok"]
 
 
-def test_a_book_that_cannot_be_read_and_one_with_a_naked_position() -> None:
+def test_unreadable_book_and_position_without_stop_are_reported() -> None:
     rig = Rig()
     rig.terminal.ledger.fill(by_hand(rig), 0.2, 1.08512, "market")
     _, rows = examined(rig)
@@ -217,5 +217,5 @@ def test_a_book_that_cannot_be_read_and_one_with_a_naked_position() -> None:
 
 def by_hand(rig):
     return rig.terminal.ledger.new_order(
-        Order(0, "EURUSD", 0, 0.2, 1.08512, 0.0, 0.0, rig.terminal.now_utc_ns, 0, "", REASON_CLIENT)
+        LedgerOrder(0, "EURUSD", 0, 0.2, 1.08512, 0.0, 0.0, rig.terminal.now_utc_ns, 0, "", REASON_CLIENT)
     )

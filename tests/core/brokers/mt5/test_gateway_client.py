@@ -14,14 +14,14 @@ from msgspec import structs
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosedError
 
-from quarterdeck.core.brokers.base import TerminalLost, TerminalNotSent
+from quarterdeck.core.brokers.base import CallNotSent, ReplyLost
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
-from quarterdeck.core.brokers.mt5.gateway import front, wire
-from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal, _Line
+from quarterdeck.core.brokers.mt5.gateway import gateway_protocol, gateway_server
+from quarterdeck.core.brokers.mt5.gateway_client import CallTimeouts, GatewayTerminal, _Line
 from quarterdeck.core.brokers.mt5.policy import Secret
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.model.errors import BrokerError
-from quarterdeck.core.model.inputs import Filled, UnknownFate
+from quarterdeck.core.model.inputs import Filled, Unconfirmed
 from quarterdeck.core.model.reads import Unknown
 from tests.core.brokers.mt5.gateway.far import FastClock
 from tests.core.brokers.mt5.gateway.line import TOKEN, Line, asked, posix, until
@@ -38,7 +38,7 @@ async def test_a_front_that_ends_and_comes_back():
         assert isinstance(await line.broker.quotes(("EURUSD",)), Unknown)
         await line.open_front()
         await line.known_book()
-        ups = [item.up for item in line.broker.noticed() if hasattr(item, "up")]
+        ups = [item.is_connected for item in line.broker.take_events() if hasattr(item, "is_connected")]
         assert ups == [False, True]
 
 
@@ -64,7 +64,7 @@ async def relay(port, swallow):
     return await asyncio.start_server(serve_one, "127.0.0.1", 0)
 
 
-async def test_an_order_over_a_half_open_connection_is_of_unknown_fate_and_then_proven():
+async def test_half_open_connection_leaves_order_unconfirmed_then_proven():
     async with Line(read_s=0.5, send_s=0.5) as line:
         swallow = asyncio.Event()
         server = await relay(line.port, swallow)
@@ -73,7 +73,7 @@ async def test_an_order_over_a_half_open_connection_is_of_unknown_fate_and_then_
         await line.ready()
         loop = asyncio.get_running_loop()
         line.far.before["order_send"] = lambda _: loop.call_soon_threadsafe(swallow.set) and time.sleep(0.05)
-        assert isinstance(await line.fate(submit()), UnknownFate)
+        assert isinstance(await line.fate(submit()), Unconfirmed)
         swallow.clear()
         assert isinstance(await line.proven(asked()), Filled)
         assert len((await line.known_book()).positions) == 1
@@ -83,7 +83,7 @@ async def test_an_order_over_a_half_open_connection_is_of_unknown_fate_and_then_
 async def test_a_gateway_that_talks_nonsense_is_left():
     async def nonsense(socket):
         await socket.recv()
-        await socket.send(wire.encode(wire.Welcome(wire.PROTOCOL, "x", "x", "x")))
+        await socket.send(gateway_protocol.encode(gateway_protocol.GatewayWelcome(gateway_protocol.PROTOCOL, "x", "x", "x")))
         await socket.recv()
         await socket.send(b"\xc1\xc1\xc1")
         await socket.wait_closed()
@@ -91,16 +91,21 @@ async def test_a_gateway_that_talks_nonsense_is_left():
     async with serve(nonsense, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         client = GatewayTerminal(
-            f"ws://127.0.0.1:{port}", TOKEN, Deadlines(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=9, retry_max_s=9
+            f"ws://127.0.0.1:{port}",
+            TOKEN,
+            CallTimeouts(read_s=1, send_s=1, start_s=1),
+            FastClock(),
+            retry_min_s=9,
+            retry_max_s=9,
         )
-        with pytest.raises(TerminalLost, match="garbled"):
+        with pytest.raises(ReplyLost, match="garbled"):
             await client.call("account_info")
-        with pytest.raises(TerminalNotSent):
+        with pytest.raises(CallNotSent):
             await client.call("account_info")
         await client.close()
 
 
-async def test_a_line_that_breaks_while_the_question_leaves_is_told_once():
+async def test_connection_lost_while_sending_is_reported_once():
     class Breaking:
         transport = None
 
@@ -110,21 +115,21 @@ async def test_a_line_that_breaks_while_the_question_leaves_is_told_once():
 
     heard = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
-    deadlines = Deadlines(read_s=1, send_s=1, start_s=1)
+    deadlines = CallTimeouts(read_s=1, send_s=1, start_s=1)
     client = GatewayTerminal("ws://127.0.0.1:9", TOKEN, deadlines, FastClock(), retry_min_s=1, retry_max_s=1)
-    line = client._line = _Line(Breaking(), wire.Welcome(wire.PROTOCOL, "", "", ""))
-    with pytest.raises(TerminalLost, match="broke"):
+    line = client._line = _Line(Breaking(), gateway_protocol.GatewayWelcome(gateway_protocol.PROTOCOL, "", "", ""))
+    with pytest.raises(ReplyLost, match="broke"):
         await client.call("account_info")
     gc.collect()
     assert not heard
 
 
-async def test_nobody_at_the_address_is_not_sent_and_is_not_tried_at_every_call():
+async def test_unreachable_address_means_not_sent_and_retries_are_limited():
     client = GatewayTerminal(
-        "ws://127.0.0.1:9", TOKEN, Deadlines(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=60, retry_max_s=60
+        "ws://127.0.0.1:9", TOKEN, CallTimeouts(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=60, retry_max_s=60
     )
     for _ in range(5):
-        with pytest.raises(TerminalNotSent, match="nobody listens there") as refused:
+        with pytest.raises(CallNotSent, match="nobody listens there") as refused:
             await client.call("order_send", {"action": 1})
         assert "account.gateway" in refused.value.what_to_do
 
@@ -132,7 +137,7 @@ async def test_nobody_at_the_address_is_not_sent_and_is_not_tried_at_every_call(
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "ws://", "nonsense", "ws://10.0.0.1:1", "ws://example.com:1"])
 def test_an_address_that_would_tell_the_token_is_refused(address):
     with pytest.raises(BrokerError):
-        GatewayTerminal(address, TOKEN, Deadlines(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=1, retry_max_s=1)
+        GatewayTerminal(address, TOKEN, CallTimeouts(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=1, retry_max_s=1)
 
 
 # ------------------------------------------------------------------------------------------------------- at a start
@@ -161,7 +166,7 @@ async def test_a_wrong_token_ends_a_start_at_once():
 async def test_a_gateway_of_another_version_ends_a_start_at_once():
     async def older(socket):
         await socket.recv()
-        await socket.send(wire.encode(wire.Bye("the gateway speaks version 0")))
+        await socket.send(gateway_protocol.encode(gateway_protocol.GatewayBye("the gateway speaks version 0")))
         await socket.wait_closed()
 
     async with Line() as line, serve(older, "127.0.0.1", 0) as server:
@@ -175,16 +180,16 @@ async def test_a_gateway_of_another_version_ends_a_start_at_once():
 
 async def test_a_gateway_that_serves_too_many_is_waited_for(monkeypatch):
     async with Line() as line:
-        monkeypatch.setattr(front, "CLIENTS_MAX", 0)
+        monkeypatch.setattr(gateway_server, "CLIENTS_MAX", 0)
         broker, slept = starting(line)
         connecting = asyncio.create_task(broker.connect())
         await until(lambda: slept)
-        monkeypatch.setattr(front, "CLIENTS_MAX", 8)
+        monkeypatch.setattr(gateway_server, "CLIENTS_MAX", 8)
         assert (await connecting).account.login == 5001
 
 
 @posix
-async def test_a_child_that_stands_still_at_a_start_is_replaced_within_a_reads_deadline():
+async def test_hanging_child_at_start_is_replaced_within_the_read_deadline():
     async with Line(read_s=0.3, start_s=600.0) as line:
         os.kill(line.keeper.pid, signal.SIGSTOP)
         broker, _ = starting(line)

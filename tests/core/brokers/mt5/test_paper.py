@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quarterdeck.core.brokers.mt5.kept import AccountFile, PaperAccount
+from quarterdeck.core.brokers.mt5.account_file import AccountFile, PaperAccount
 from quarterdeck.core.brokers.mt5.paper import FEED_CALLS, paper_broker
-from quarterdeck.core.brokers.simulator.arrays import TICKS_DTYPE
-from quarterdeck.core.model.effects import AskBook
+from quarterdeck.core.brokers.simulator.rate_arrays import TICKS_DTYPE
+from quarterdeck.core.model.effects import QueryBook
 from quarterdeck.core.model.errors import BrokerError
-from quarterdeck.core.model.inputs import Book, Changed, DealSeen, Filled
+from quarterdeck.core.model.inputs import BrokerBook, Filled, NewDeal, RequestDone
 from quarterdeck.core.model.reads import Known, Unknown
 from quarterdeck.core.model.units import NS_PER_S
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.brokers.mt5.kit import Rig, close, drive, modify, submit
 
 ALLOWED = FEED_CALLS | {"initialize", "terminal_info", "symbol_select", "account_info", "history_deals_get", "order_calc_profit"}
@@ -52,7 +52,7 @@ class Feed:
 
 
 def fate(broker, request):
-    return drive(broker.perform(request))[0].fate
+    return drive(broker.execute_request(request))[0].order_outcome
 
 
 @pytest.mark.parametrize("suffix", ["", ".a"])
@@ -65,7 +65,7 @@ def test_orders_fill_at_the_feeds_prices_and_never_reach_it(suffix):
         feed.rig.tick("EURUSD", 1.0901, 1.0903)
         filled = fate(broker, submit(lots=0.1, quoted_price=1.0903, stop_price=1.088, target_price=1.095))
         assert (type(filled), filled.price) == (Filled, 1.0903)
-        assert isinstance(fate(broker, modify(filled.position_id, stop_price=1.089, target_price=1.095)), Changed)
+        assert isinstance(fate(broker, modify(filled.position_id, stop_price=1.089, target_price=1.095)), RequestDone)
         assert isinstance(fate(broker, close(filled.position_id, lots=0.1)), Filled)
     else:
         assert isinstance(fate(broker, submit(lots=0.1, quoted_price=1.0852, stop_price=1.08, target_price=None)), Filled)
@@ -76,10 +76,10 @@ def test_orders_fill_at_the_feeds_prices_and_never_reach_it(suffix):
 def test_the_feeds_clock_is_the_ledgers_clock():
     feed = Feed()
     broker = feed.open()
-    told = drive(broker.perform(submit(lots=0.1, quoted_price=1.0852, stop_price=1.08, target_price=None)))
-    (deal,) = [item.deal for item in told if isinstance(item, DealSeen)]
+    told = drive(broker.execute_request(submit(lots=0.1, quoted_price=1.0852, stop_price=1.08, target_price=None)))
+    (deal,) = [item.deal for item in told if isinstance(item, NewDeal)]
     assert abs(deal.at_utc_ns - feed.rig.terminal.now_utc_ns) < NS_PER_S
-    assert drive(broker.clock()).offset_s == 10_800
+    assert drive(broker.server_clock_rule()).offset_s == 10_800
 
 
 def ticks_of(feed, bids, after_ms):
@@ -92,21 +92,21 @@ def ticks_of(feed, bids, after_ms):
     return ticks
 
 
-def test_the_account_outlives_the_engine_and_lives_through_what_it_missed(tmp_path):
+def test_paper_account_survives_restart_and_catches_up(tmp_path):
     file = AccountFile(tmp_path, PaperAccount)
     feed = Feed()
     broker = feed.open(file=file)
     first = fate(broker, submit(lots=0.1, quoted_price=1.0852, stop_price=1.083, target_price=None))
     second = fate(broker, submit("r1-9", symbol="GBPUSD", lots=0.1, quoted_price=1.2702, stop_price=1.26, target_price=None))
-    assert isinstance(fate(broker, modify(first.position_id, stop_price=1.084, target_price=None)), Changed)
+    assert isinstance(fate(broker, modify(first.position_id, stop_price=1.084, target_price=None)), RequestDone)
     balance = drive(broker.account()).value.balance_money
     missed = ticks_of(feed, [1.0845, 1.0838, 1.0846], [60_000, 120_000, 180_000])
     feed.rig.tick("EURUSD", 1.0850, 1.0851, after_s=3600.0)
     feed.rig.carrier._functions["copy_ticks_range"] = lambda *_: missed
 
     again = feed.open(file=file)
-    told = drive(again.perform(AskBook(why="test")))
-    (book,) = [item for item in told if isinstance(item, Book)]
+    told = drive(again.execute_request(QueryBook(why="test")))
+    (book,) = [item for item in told if isinstance(item, BrokerBook)]
     assert [position.position_id for position in book.positions] == [second.position_id]
     (deal,) = [deal for deal in drive(again.deals_of(first.position_id)).value if deal.entry == "out"]
     assert (deal.reason, deal.price) == ("stop", 1.0838)
@@ -129,7 +129,7 @@ def test_a_kept_account_of_another_kind_is_never_overwritten(tmp_path):
         Feed().open(file=AccountFile(path.parent, PaperAccount))
 
 
-def test_a_disk_that_refuses_is_tried_again_at_the_next_change(tmp_path):
+def test_refused_disk_write_is_retried_at_the_next_change(tmp_path):
     path = tmp_path / "later" / PaperAccount.FILE
     feed = Feed()
     broker = feed.open(file=AccountFile(path.parent, PaperAccount))
@@ -154,8 +154,8 @@ def test_a_stop_touched_between_two_reads_fires_at_its_tick():
     feed.rig.carrier._functions["copy_ticks_range"] = lambda *_: between
     feed.rig.tick("EURUSD", 1.0850, 1.0851, after_s=3.0)
     drive(broker.quotes(("EURUSD",)))
-    told = drive(broker.perform(AskBook(why="test")))
-    (deal,) = [item.deal for item in told if isinstance(item, DealSeen)]
+    told = drive(broker.execute_request(QueryBook(why="test")))
+    (deal,) = [item.deal for item in told if isinstance(item, NewDeal)]
     assert (deal.reason, deal.price, deal.entry) == ("stop", 1.0828, "out")
     assert told[-1].positions == ()
 

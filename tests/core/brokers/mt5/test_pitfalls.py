@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.model.errors import BrokerError
 from quarterdeck.core.model.inputs import Filled
 from quarterdeck.core.model.reads import Known
@@ -34,7 +34,7 @@ def names_under(folder: Path) -> set[str]:
     }
 
 
-def test_every_pitfall_has_its_row_with_a_test_or_a_reason():
+def test_every_pitfall_row_has_a_test_or_a_reason():
     known = names_under(CHECKOUT / "tests")
     assert [int(number) for number, *_ in rows()] == list(range(1, PITFALLS + 1))
     for number, _, reaction, proof in rows():
@@ -58,17 +58,17 @@ def test_no_datetime_naive_or_aware_passes_the_border():
     assert [path.name for path in ADAPTER if any(name.split(".")[0] == "datetime" for name in imported(path))] == []
 
 
-def test_the_vendors_module_is_imported_in_one_place_and_only_when_asked_for():
+def test_vendor_module_is_imported_in_one_place_on_demand():
     places = [path.name for path in ADAPTER if re.search(r"import_module\(REAL\)|import MetaTrader5", path.read_text("utf-8"))]
-    assert places == ["hosts.py"]
+    assert places == ["module_loader.py"]
 
 
-def test_nothing_blocks_the_loop_or_hides_the_module_in_a_thread():
+def test_nothing_blocks_the_loop_or_uses_a_thread():
     for path in ADAPTER:
         text = path.read_text("utf-8")
         assert "to_thread" not in text, path
         assert "run_in_executor" not in text, path
-        assert path.name == "child.py" or "time.sleep" not in text, path
+        assert path.name == "terminal_child.py" or "time.sleep" not in text, path
 
 
 def test_functions_that_the_module_lacks_are_not_there():
@@ -88,7 +88,7 @@ def test_a_symbol_outside_market_watch_is_selected_and_waited_for():
     assert drive(rig.broker.quotes(("GBPUSD",))).value[0].bid == 1.27
 
 
-def test_a_symbol_without_a_price_is_named_when_the_time_is_over():
+def test_symbol_without_price_is_named_after_the_time_limit():
     rig = Rig(connect=False)
     drive(rig.broker.connect())
     del rig.terminal.ledger.quotes["GBPUSD"]
@@ -133,7 +133,7 @@ def test_fewer_bars_than_asked_are_handed_out_as_they_are():
     assert 100 < len(read.value) < 50_000
 
 
-def test_one_rule_converts_both_ways_in_the_adapter_and_in_the_terminal():
+def test_adapter_and_terminal_share_one_clock_rule_both_ways():
     for rule in ("new_york_plus_7", "eet"):
         rig = Rig(rule=rule)
         ours, theirs = ServerClock(rule), rig.terminal.clock
@@ -143,7 +143,7 @@ def test_one_rule_converts_both_ways_in_the_adapter_and_in_the_terminal():
 
 
 @pytest.mark.parametrize("ahead_s", [-50, 0, 50, 600])
-def test_a_pc_clock_that_is_ahead_of_the_server_loses_no_deal(ahead_s):
+def test_pc_clock_ahead_of_server_loses_no_deal(ahead_s):
     rig = Rig(connect=False)
     rig.clock.wait(ahead_s)
     drive(rig.broker.connect())

@@ -7,9 +7,9 @@ from msgspec import structs
 
 from quarterdeck.core.brokers.mt5.reconcile import ABSENT_AFTER_S, LOOKS_MIN
 from quarterdeck.core.brokers.simulator.faults import FaultRates
-from quarterdeck.core.model.effects import AskBook, AskFate
-from quarterdeck.core.model.inputs import Absent, Accepted, Changed, Filled, Refused, UnknownFate
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.effects import QueryBook, QueryOrder
+from quarterdeck.core.model.inputs import Accepted, Filled, NotExecuted, OrderRejected, RequestDone, Unconfirmed
+from quarterdeck.core.model.market_data import Side
 from tests.core.brokers.mt5.kit import START, Rig, close, modify, submit
 
 LOST_DONE = FaultRates(lost_reply_executed=1.0)
@@ -18,29 +18,29 @@ CALM = FaultRates()
 
 
 def ask(client_id="r1-1", **changes):
-    base = AskFate(client_id=client_id, symbol="EURUSD", side=Side.BUY, lots=0.5, sent_utc_ns=START)
+    base = QueryOrder(client_id=client_id, symbol="EURUSD", side=Side.BUY, lots=0.5, sent_utc_ns=START)
     return structs.replace(base, **changes)
 
 
 def asked_until_proven(rig, question, pause_s=10.0, limit=20):
     for _ in range(limit):
         fate = rig.fate(question)
-        if not isinstance(fate, UnknownFate | Accepted):
+        if not isinstance(fate, Unconfirmed | Accepted):
             return fate
         rig.pass_time(pause_s)
     raise AssertionError("never proven")
 
 
 @pytest.mark.parametrize("hedging", [True, False])
-def test_a_lost_reply_of_an_executed_entry_is_found_by_its_comment(hedging):
+def test_lost_reply_of_executed_entry_is_found_by_comment(hedging):
     rig = Rig(hedging=hedging, faults=LOST_DONE)
-    assert isinstance(rig.fate(submit()), UnknownFate)
+    assert isinstance(rig.fate(submit()), Unconfirmed)
     fate = rig.fate(ask())
     assert isinstance(fate, Filled)
     assert (fate.lots, fate.price, fate.position_id) == (0.5, 1.08512, rig.positions[0].position_id)
 
 
-def test_a_lost_reply_of_an_entry_that_never_was_is_absent_only_after_clean_looks_over_time():
+def test_lost_reply_is_not_executed_only_after_several_clean_reads():
     rig = Rig(faults=LOST_UNDONE)
     rig.fate(submit())
     rig.faults.set(CALM)
@@ -48,14 +48,14 @@ def test_a_lost_reply_of_an_entry_that_never_was_is_absent_only_after_clean_look
     for _ in range(5):
         fates.append(rig.fate(ask()))
         rig.pass_time(10)
-    assert [type(fate) for fate in fates] == [UnknownFate, UnknownFate, UnknownFate, Absent, UnknownFate]
+    assert [type(fate) for fate in fates] == [Unconfirmed, Unconfirmed, Unconfirmed, NotExecuted, Unconfirmed]
 
 
 def test_many_looks_at_once_prove_nothing():
     rig = Rig(faults=LOST_UNDONE)
     rig.fate(submit())
     rig.faults.set(CALM)
-    assert all(isinstance(rig.fate(ask()), UnknownFate) for _ in range(10 * LOOKS_MIN))
+    assert all(isinstance(rig.fate(ask()), Unconfirmed) for _ in range(10 * LOOKS_MIN))
 
 
 def test_a_read_that_is_not_known_starts_the_count_anew():
@@ -70,10 +70,10 @@ def test_a_read_that_is_not_known_starts_the_count_anew():
     assert "could not look" in rig.fate(ask()).why
     rig.faults.set(CALM)
     rig.pass_time(1)
-    assert isinstance(rig.fate(ask()), UnknownFate)
+    assert isinstance(rig.fate(ask()), Unconfirmed)
     rig.pass_time(ABSENT_AFTER_S)
-    assert isinstance(rig.fate(ask()), UnknownFate), "three looks are needed as well"
-    assert isinstance(rig.fate(ask()), Absent)
+    assert isinstance(rig.fate(ask()), Unconfirmed), "three looks are needed as well"
+    assert isinstance(rig.fate(ask()), NotExecuted)
 
 
 def test_without_a_line_to_the_trade_server_nothing_is_absent():
@@ -82,12 +82,12 @@ def test_without_a_line_to_the_trade_server_nothing_is_absent():
     rig.faults.set(CALM)
     rig.terminal.state.connected = False
     for _ in range(10):
-        assert isinstance(rig.fate(ask()), UnknownFate)
+        assert isinstance(rig.fate(ask()), Unconfirmed)
         rig.pass_time(30)
 
 
 @pytest.mark.parametrize("fault", ["comment_truncated", "comment_replaced"])
-def test_a_rewritten_comment_is_found_by_symbol_side_volume_and_time(fault):
+def test_rewritten_comment_is_found_by_symbol_side_volume_and_time(fault):
     rig = Rig(faults=structs.replace(LOST_DONE, **{fault: 1.0}))
     long_id = "run12345-6789012"
     rig.fate(submit(long_id))
@@ -96,27 +96,27 @@ def test_a_rewritten_comment_is_found_by_symbol_side_volume_and_time(fault):
     assert rig.positions[0].comment != long_id
 
 
-def test_a_deal_that_belongs_to_another_order_is_not_taken_for_this_one():
+def test_deal_of_another_order_is_not_matched():
     rig = Rig(faults=FaultRates(comment_replaced=1.0))
     assert isinstance(rig.fate(submit("r1-1")), Filled)
     rig.faults.set(LOST_UNDONE)
     rig.fate(submit("r1-2"))
     rig.faults.set(CALM)
-    assert isinstance(rig.fate(ask("r1-2")), UnknownFate)
+    assert isinstance(rig.fate(ask("r1-2")), Unconfirmed)
 
 
 def test_neither_other_ids_nor_other_magics_nor_old_deals_fit():
     rig = Rig()
     rig.fate(submit("r1-1"))
-    assert isinstance(rig.fate(ask("r1-11")), UnknownFate)
-    assert isinstance(rig.fate(ask("r1-1", symbol="GBPUSD")), UnknownFate)
+    assert isinstance(rig.fate(ask("r1-11")), Unconfirmed)
+    assert isinstance(rig.fate(ask("r1-1", symbol="GBPUSD")), Unconfirmed)
     foreign = {"action": 1, "symbol": "EURUSD", "volume": 0.5, "type": 0, "price": 1.08512, "type_filling": 1, "comment": "r1-7"}
     rig.module.order_send(foreign)
-    assert isinstance(rig.fate(ask("r1-7")), UnknownFate)
+    assert isinstance(rig.fate(ask("r1-7")), Unconfirmed)
 
 
-def test_taken_but_not_dealt_is_accepted_and_later_filled_or_absent():
-    for fault, expected in (("placed_then_filled", Filled), ("placed_then_refused", Absent)):
+def test_accepted_order_later_becomes_filled_or_not_executed():
+    for fault, expected in (("placed_then_filled", Filled), ("placed_then_refused", NotExecuted)):
         rig = Rig(faults=FaultRates(**{fault: 1.0}))
         rig.fate(submit())
         assert isinstance(rig.fate(ask()), Accepted)
@@ -129,12 +129,12 @@ def test_a_lost_close(hedging):
     rig = Rig(hedging=hedging)
     ticket = rig.fate(submit()).position_id
     rig.faults.set(LOST_UNDONE)
-    assert isinstance(rig.fate(close(ticket)), UnknownFate)
+    assert isinstance(rig.fate(close(ticket)), Unconfirmed)
     question = ask("r1-2", position_id=ticket)
     rig.faults.set(CALM)
-    assert isinstance(asked_until_proven(rig, question), Absent)
+    assert isinstance(asked_until_proven(rig, question), NotExecuted)
     rig.faults.set(LOST_DONE)
-    assert isinstance(rig.fate(close(ticket, client_id="r1-3")), UnknownFate)
+    assert isinstance(rig.fate(close(ticket, client_id="r1-3")), Unconfirmed)
     rig.faults.set(CALM)
     fate = rig.fate(ask("r1-3", position_id=ticket))
     assert (type(fate), fate.lots) == (Filled, 0.5)
@@ -148,17 +148,17 @@ def test_a_close_that_a_stop_overtook_is_absent_at_once():
     rig.faults.set(CALM)
     rig.tick("EURUSD", 1.082, 1.0821)
     fate = rig.fate(ask("r1-2", position_id=ticket))
-    assert (type(fate), "stop" in fate.why) == (Absent, True)
+    assert (type(fate), "stop" in fate.why) == (NotExecuted, True)
 
 
-def test_a_lost_change_of_stops_is_answered_by_reading_the_position():
+def test_lost_stop_change_is_resolved_by_reading_the_position():
     rig = Rig()
     ticket = rig.fate(submit()).position_id
     rig.faults.set(LOST_DONE)
-    assert isinstance(rig.fate(modify(ticket)), UnknownFate)
+    assert isinstance(rig.fate(modify(ticket)), Unconfirmed)
     rig.faults.set(CALM)
     told = rig.perform(ask("r1-3", position_id=ticket, lots=0.0))
-    assert isinstance(told[0].fate, Changed)
+    assert isinstance(told[0].order_outcome, RequestDone)
     assert told[-1].positions[0].stop_price == 1.084
 
 
@@ -185,7 +185,7 @@ def flattened(rig, ticket):
     number = 100
     for _ in range(400):
         rig.pass_time(7)
-        book = rig.perform(AskBook(why="flatten"))[-1]
+        book = rig.perform(QueryBook(why="flatten"))[-1]
         if not book.known:
             continue
         held = next((position for position in book.positions if position.position_id == ticket), None)
@@ -195,10 +195,10 @@ def flattened(rig, ticket):
         effect = close(held.ticket, client_id=f"r1-{number}", position_id=ticket, lots=held.lots)
         sent = rig.terminal.now_utc_ns
         fate = rig.fate(effect)
-        while isinstance(fate, UnknownFate | Accepted):
+        while isinstance(fate, Unconfirmed | Accepted):
             rig.pass_time(11)
             fate = rig.fate(ask(f"r1-{number}", position_id=ticket, lots=held.lots, sent_utc_ns=sent))
-        assert isinstance(fate, Filled | Refused | Absent)
+        assert isinstance(fate, Filled | OrderRejected | NotExecuted)
     raise AssertionError("never flat")
 
 
@@ -240,7 +240,7 @@ def test_entries_through_lost_replies_are_neither_doubled_nor_forgotten():
             client_id = f"r1-{number}"
             sent = rig.terminal.now_utc_ns
             fate = rig.fate(submit(client_id))
-            while isinstance(fate, UnknownFate | Accepted):
+            while isinstance(fate, Unconfirmed | Accepted):
                 rig.pass_time(11)
                 fate = rig.fate(ask(client_id, sent_utc_ns=sent))
             believed += fate.lots if isinstance(fate, Filled) else 0.0

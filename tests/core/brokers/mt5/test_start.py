@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from quarterdeck.core.brokers.mt5.account import check_account, is_cent, needs_yes, warnings_of
+from quarterdeck.core.brokers.mt5.account_check import check_account, is_cent, needs_confirmation, warnings_of
 from quarterdeck.core.brokers.mt5.policy import Secret, policy_from
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
-from quarterdeck.core.brokers.mt5.symbols import resolve
-from quarterdeck.core.brokers.simulator.servertime import ServerClock as TerminalClock
-from quarterdeck.core.model.book import Account
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.brokers.mt5.symbol_names import resolve
+from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedServerClock as TerminalClock
+from quarterdeck.core.model.broker_account import Account
 from quarterdeck.core.model.errors import BrokerError
-from quarterdeck.core.model.inputs import EngineTrouble
+from quarterdeck.core.model.inputs import EngineFault
 from quarterdeck.core.model.reads import Known
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.brokers.mt5.kit import START, Rig, drive
 
 DEMO = Account(
@@ -54,10 +54,10 @@ def test_a_real_account_needs_login_server_and_leave():
         text = refusal(REAL, rules)
         assert "account.login = 5001" in text
         assert 'account.server = "Broker-Live"' in text
-    assert needs_yes(REAL, policy())
-    assert not needs_yes(REAL, policy(yes_real=5001))
-    assert not needs_yes(REAL, policy(), known_logins=(5001,))
-    assert not needs_yes(DEMO, policy())
+    assert needs_confirmation(REAL, policy())
+    assert not needs_confirmation(REAL, policy(yes_real=5001))
+    assert not needs_confirmation(REAL, policy(), known_logins=(5001,))
+    assert not needs_confirmation(DEMO, policy())
 
 
 def test_an_account_without_rights_is_refused_with_the_remedy():
@@ -150,7 +150,7 @@ def test_names_that_brokers_invent(offered, suffix, expected):
     assert (found.broker if found else None) == expected
 
 
-def test_a_symbol_that_cannot_be_traded_comes_last_and_the_others_are_told():
+def test_untradable_symbol_sorts_last_and_alternatives_are_named():
     found = resolve("EURUSD", [record("EURUSD.x", mode=0), record("EURUSD.long")])
     assert (found.broker, found.among) == ("EURUSD.long", ("EURUSD.x",))
     gold = [record("XAUUSD.m", "XAU", "USD"), record("XAUUSDq", "USD", "USD")]
@@ -162,7 +162,7 @@ def test_suffixed_symbols_are_plain_inside():
     assert [item.symbol for item in rig.instruments] == ["EURUSD", "GBPUSD", "USDJPY"]
     assert [item.pip for item in rig.instruments] == [0.0001, 0.0001, 0.01]
     assert [quote.symbol for quote in drive(rig.broker.quotes(("USDJPY",))).value] == ["USDJPY"]
-    assert drive(rig.broker.offered(("EURUSD", "AUDUSD"))) == ("EURUSD",)
+    assert drive(rig.broker.available_symbols(("EURUSD", "AUDUSD"))) == ("EURUSD",)
     assert isinstance(drive(rig.broker.bars("EURUSD", "M15", 5)), Known)
 
 
@@ -197,7 +197,7 @@ class Ticking:
 def test_the_servers_clock_is_measured_from_ticks_that_change(rule, fixed):
     rig = Rig(rule=rule, fixed_s=fixed, known_clock=False)
     rig.broker._session.sleep = Ticking(rig)
-    found = drive(rig.broker.clock())
+    found = drive(rig.broker.server_clock_rule())
     assert found.confirmed
     assert found.offset_s == rig.terminal.clock.offset_s(START)
     quote = drive(rig.broker.quotes(("EURUSD",))).value[0]
@@ -206,32 +206,34 @@ def test_the_servers_clock_is_measured_from_ticks_that_change(rule, fixed):
 
 def test_a_silent_market_confirms_nothing():
     rig = Rig(known_clock=False)
-    assert not drive(rig.broker.clock()).confirmed
+    assert not drive(rig.broker.server_clock_rule()).confirmed
 
 
 def test_a_clock_that_moves_is_noticed_and_followed():
     rig = Rig(rule="eet", known_clock=False)
     rig.broker._session.sleep = Ticking(rig)
-    before = drive(rig.broker.clock()).offset_s
-    rig.broker.noticed()
+    before = drive(rig.broker.server_clock_rule()).offset_s
+    rig.broker.take_events()
     rig.terminal.set_clock(TerminalClock("fixed", before + 3_600))
-    after = drive(rig.broker.clock())
+    after = drive(rig.broker.server_clock_rule())
     assert (after.offset_s, after.confirmed) == (before + 3_600, True)
-    (trouble,) = rig.broker.noticed()
-    assert isinstance(trouble, EngineTrouble)
+    (trouble,) = rig.broker.take_events()
+    assert isinstance(trouble, EngineFault)
     assert trouble.kind == "clock"
     rig.terminal.ledger.cash(10.0, "later")
     assert len(drive(rig.broker.new_deals()).value) == 1
-    assert drive(rig.broker.clock()) == after
-    (over,) = rig.broker.noticed()
+    assert drive(rig.broker.server_clock_rule()) == after
+    (over,) = rig.broker.take_events()
     assert (over.kind, over.active) == ("clock", False), "confirmed once more"
-    assert drive(rig.broker.clock()) == after
-    assert rig.broker.noticed() == ()
+    assert drive(rig.broker.server_clock_rule()) == after
+    assert rig.broker.take_events() == ()
 
 
 def test_a_measurement_without_history_keeps_the_rule_that_was_recognised():
     rig = Rig(rule="eet", known_clock=False)
     rig.broker._session.sleep = Ticking(rig)
-    assert drive(rig.broker.clock()).rule == "new_york_plus_7", "two weeks tell no rule from another of the same offset"
+    assert drive(rig.broker.server_clock_rule()).rule == "new_york_plus_7", (
+        "two weeks tell no rule from another of the same offset"
+    )
     rig.broker._session.server = ServerClock("eet")  # as a year of weeks would have told
-    assert drive(rig.broker.clock()).rule == "eet"
+    assert drive(rig.broker.server_clock_rule()).rule == "eet"

@@ -10,13 +10,13 @@ from msgspec import structs
 
 from quarterdeck.core.brokers.simulator.faults import Faults
 from quarterdeck.core.brokers.simulator.instruments import instrument
-from quarterdeck.core.brokers.simulator.market import FormingBar, RangeTuple, Step, TickColumns, TickTuple
-from quarterdeck.core.brokers.simulator.records import AccountTerms
-from quarterdeck.core.brokers.simulator.servertime import ServerClock
-from quarterdeck.core.brokers.simulator.state import TerminalState
-from quarterdeck.core.brokers.simulator.terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.ledger_rows import AccountTerms
+from quarterdeck.core.brokers.simulator.market_source import FormingBar, MarketStep, RangeTuple, TickColumns, TickTuple
+from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedServerClock
+from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
+from quarterdeck.core.brokers.simulator.terminal_state import TerminalState
 from quarterdeck.core.model.candles import Candles
-from quarterdeck.core.model.market import Instrument
+from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.units import M15_NS, NS_PER_S
 
 START = 1_720_000_800 * NS_PER_S
@@ -46,12 +46,12 @@ class HandMarket:
         self.target_first = frozenset(quotes) if target_first else frozenset()
         self.start_utc_ns = START
         self._quotes = quotes
-        self._steps: list[Step] = []
+        self._steps: list[MarketStep] = []
         opens = START - M15_NS * np.arange(bars, 0, -1)
         self._columns = {name: Candles(opens, *([np.full(bars, bid)] * 4)) for name, (bid, _) in quotes.items()}
 
     def push(self, at_utc_ns: int, ticks: Sequence[TickTuple] = (), ranges: Sequence[RangeTuple] = ()) -> None:
-        self._steps.append(Step(at_utc_ns, tuple(ticks), tuple(ranges)))
+        self._steps.append(MarketStep(at_utc_ns, tuple(ticks), tuple(ranges)))
 
     def initial(self) -> tuple[tuple[str, float, float, int], ...]:
         return tuple((name, bid, ask, START) for name, (bid, ask) in self._quotes.items())
@@ -59,7 +59,7 @@ class HandMarket:
     def next_ns(self) -> int | None:
         return self._steps[0].at_utc_ns if self._steps else None
 
-    def step(self) -> Step:
+    def step(self) -> MarketStep:
         return self._steps.pop(0)
 
     def version(self, symbol: str, timeframe: str) -> int:
@@ -93,7 +93,7 @@ class Desk:
         faults: Faults | None = None,
         state: TerminalState | None = None,
         target_first: bool = False,
-        clock: ServerClock | None = None,
+        clock: SimulatedServerClock | None = None,
         **terms: Any,
     ) -> None:
         names = symbols or ("EURUSD",)
@@ -104,7 +104,7 @@ class Desk:
             self.market,
             instruments,
             account(**terms),
-            clock=clock or ServerClock("new_york_plus_7"),
+            clock=clock or SimulatedServerClock("new_york_plus_7"),
             faults=faults,
             state=state,
         )

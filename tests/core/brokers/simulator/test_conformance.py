@@ -9,9 +9,9 @@ import zipfile
 
 import pytest
 
-from quarterdeck.core.brokers.simulator.constants import AUTHOR, CONSTANTS, VERSION
-from quarterdeck.core.brokers.simulator.structs import TYPES
-from quarterdeck.core.brokers.simulator.surface import FUNCTIONS
+from quarterdeck.core.brokers.simulator.module_constants import AUTHOR, CONSTANTS, VERSION
+from quarterdeck.core.brokers.simulator.mt5_api import FUNCTIONS
+from quarterdeck.core.brokers.simulator.mt5_records import TYPES
 from tests.core.brokers.simulator.kit import Desk
 
 HELPERS = {"Buy", "Sell", "Close"}

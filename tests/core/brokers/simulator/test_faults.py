@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quarterdeck.core.brokers.simulator.faults import FaultRates, Faults
-from quarterdeck.core.brokers.simulator.servertime import ServerClock
+from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedServerClock
 from tests.core.brokers.simulator.kit import SERVER_START_S, Desk
 
 
@@ -179,7 +179,7 @@ def test_duplicate_ticks_and_a_clock_that_jumps():
     ticks = desk.mt.copy_ticks_range("EURUSD", 1, 2**31 - 1, -1)
     assert ticks["time_msc"][-1] == ticks["time_msc"][-2]
     assert desk.mt.symbol_info_tick("EURUSD").time == SERVER_START_S
-    desk.terminal.set_clock(ServerClock("new_york_plus_7", jump_s=3_600))
+    desk.terminal.set_clock(SimulatedServerClock("new_york_plus_7", jump_s=3_600))
     assert desk.mt.symbol_info_tick("EURUSD").time == SERVER_START_S + 3_600
     assert desk.mt.copy_rates_from_pos("EURUSD", 15, 0, 1)["time"][0] == SERVER_START_S + 3_600 - 900
 

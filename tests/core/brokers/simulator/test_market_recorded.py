@@ -9,16 +9,16 @@ import pytest
 from msgspec import structs
 
 from quarterdeck.core.brokers.simulator.instruments import instrument
-from quarterdeck.core.brokers.simulator.market import TickColumns, aggregate
 from quarterdeck.core.brokers.simulator.market_recorded import RecordedMarket
-from quarterdeck.core.brokers.simulator.market_sources import Sources
+from quarterdeck.core.brokers.simulator.market_source import TickColumns, aggregate
 from quarterdeck.core.brokers.simulator.market_spread import spreads, usual_before
-from quarterdeck.core.data.series import Bars, PairData, Ticks
+from quarterdeck.core.brokers.simulator.recorded_series import RecordedSeries
+from quarterdeck.core.data.series import BarSeries, PairData, TickSeries
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.errors import DataError
-from quarterdeck.core.model.market import TIMEFRAME_NS
+from quarterdeck.core.model.market_data import TIMEFRAME_NS
 from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_MS, NS_PER_S
-from quarterdeck.core.settings.load import shipped_settings
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 MONDAY = 1_719_792_000 * NS_PER_S
 """2024-07-01 00:00 UTC."""
@@ -35,7 +35,7 @@ def bars(rows, timeframe="M15", start=MONDAY, *, ask=None, spread_known=True, sy
     columns = list(zip(*rows, strict=True))
     bid = Candles(opens, *columns[:4], np.full(len(rows), 10), columns[4])
     shown = None if ask is None else Candles(opens, *zip(*ask, strict=True))
-    return Bars(symbol=symbol, timeframe=timeframe, bid=bid, ask=shown, spread_known=spread_known)
+    return BarSeries(symbol=symbol, timeframe=timeframe, bid=bid, ask=shown, spread_known=spread_known)
 
 
 def market(*series, from_ns=MONDAY, to_ns=MONDAY + 7 * DAY_NS, **changes):
@@ -65,13 +65,13 @@ def test_a_bar_is_its_open_then_its_range_and_close():
 
 
 def test_the_neutral_path_goes_to_the_nearer_extreme_first():
-    path = steps(market(bars(TWO), path="neutral"))[:4]
+    path = steps(market(bars(TWO), intrabar_order="neutral"))[:4]
     assert [step.ticks[0][1] for step in path] == [1.10000, 1.09950, 1.10100, 1.10050]
     assert [step.ranges[0][1:3] for step in path[1:]] == [(1.0995, 1.1), (1.0995, 1.101), (1.1005, 1.101)]
     assert [step.at_utc_ns - MONDAY for step in path] == [0, M15_NS // 3, 2 * M15_NS // 3, M15_NS - NS_PER_MS]
-    tie = steps(market(bars([(1.1, 1.101, 1.099, 1.1, 0)]), path="neutral"))
+    tie = steps(market(bars([(1.1, 1.101, 1.099, 1.1, 0)]), intrabar_order="neutral"))
     assert tie[1].ticks[0][1] == 1.099
-    high = steps(market(bars([(1.1, 1.1005, 1.099, 1.1, 0)]), path="neutral"))
+    high = steps(market(bars([(1.1, 1.1005, 1.099, 1.1, 0)]), intrabar_order="neutral"))
     assert high[1].ticks[0][1] == 1.1005
 
 
@@ -110,7 +110,7 @@ def test_steps_made_alone_are_those_of_a_block():
 
 def test_who_decides_a_range_with_both_levels():
     assert market(bars(TWO)).target_first == frozenset()
-    assert market(bars(TWO), path="optimistic").target_first == {"EURUSD"}
+    assert market(bars(TWO), intrabar_order="optimistic").target_first == {"EURUSD"}
 
 
 def test_the_rollover_hour_is_wide():
@@ -120,7 +120,7 @@ def test_the_rollover_hour_is_wide():
     assert late[1].ranges[0][3] == round(1.0995 + 0.0008, 5)
 
 
-def test_the_usual_spread_of_an_hour_is_learned_from_earlier_bars_only():
+def test_typical_hourly_spread_is_learned_from_earlier_bars_only():
     rng = np.random.default_rng(5)
     values, slots = rng.integers(0, 50, 2_000) / 1e5, rng.integers(0, 5, 2_000)
     usual = usual_before(values, slots, 95.0)
@@ -156,12 +156,12 @@ def test_own_ask_prices_are_used_and_never_under_the_bid():
 def test_data_without_a_spread_are_refused_unless_one_is_given():
     with pytest.raises(DataError, match="nothing about the spread"):
         market(bars(TWO, spread_known=False))
-    given = steps(market(bars(TWO, spread_known=False), spread_pips=1.0))
+    given = steps(market(bars(TWO, spread_known=False), default_spread_pips=1.0))
     assert given[0].ticks == (("EURUSD", 1.1, 1.10012),)
 
 
-def test_bars_tell_the_spread_that_was_given_or_lies_between_bid_and_ask():
-    given = market(bars(TWO, spread_known=False), spread_pips=1.0)
+def test_bars_report_given_spread_or_bid_ask_difference():
+    given = market(bars(TWO, spread_known=False), default_spread_pips=1.0)
     assert given.columns("EURUSD", "M15").spread_points.tolist() == [10, 10]
     ask = [(1.10020, 1.10120, 1.09970, 1.10065), (1.10090, 1.10110, 1.10050, 1.10050)]
     own = market(bars(TWO, spread_known=False, ask=ask))
@@ -186,14 +186,16 @@ def test_the_finest_data_of_each_moment_win():
 
 def test_a_stretch_begins_and_ends_on_the_quarter():
     minutes = bars([(1.2, 1.2, 1.2, 1.2, 0)] * 30, "M1", start=MONDAY + 5 * 60 * NS_PER_S)
-    made = Sources(SPEC, PairData(symbol="EURUSD", series=(bars([(1.1, 1.1, 1.1, 1.1, 0)] * 4), minutes)), costs())
+    made = RecordedSeries(SPEC, PairData(symbol="EURUSD", series=(bars([(1.1, 1.1, 1.1, 1.1, 0)] * 4), minutes)), costs())
     assert made.candles("M15").open.tolist() == [1.1, 1.2, 1.1, 1.1]
     assert len(made.candles("M1")) == 15
 
 
 def test_ticks_are_steps_of_their_own():
     at = MONDAY + np.array([0, 0, 250, 61_000]) * NS_PER_MS
-    ticks = Ticks(symbol="EURUSD", at_utc_ns=at, bid=np.array([1.1, 1.1001, 1.1002, 1.1]), ask=np.array([1.1, 1.1002, 1.1, 1.1]))
+    ticks = TickSeries(
+        symbol="EURUSD", at_utc_ns=at, bid=np.array([1.1, 1.1001, 1.1002, 1.1]), ask=np.array([1.1, 1.1002, 1.1, 1.1])
+    )
     played = market(ticks)
     found = steps(played)
     assert [step.at_utc_ns - MONDAY for step in found] == [0, 1, 250 * NS_PER_MS, 61_000 * NS_PER_MS]
@@ -205,7 +207,7 @@ def test_ticks_are_steps_of_their_own():
 def test_nothing_is_seen_before_its_time():
     rows = [(*(round(price + k / 1e4, 5) for price in (1.1, 1.1010, 1.0990, 1.1005)), 1) for k in range(12)]
     for path in ("pessimistic", "neutral", "optimistic"):
-        played = market(bars(rows), path=path)
+        played = market(bars(rows), intrabar_order=path)
         whole = played.columns("EURUSD", "M15")
         seen = {}
         while played.next_ns() is not None:

@@ -9,13 +9,13 @@ from quarterdeck.core.brokers.simulator.instruments import instruments
 from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS, crash_market
 from quarterdeck.core.brokers.simulator.market_news import week_news, week_of
 from quarterdeck.core.brokers.simulator.market_seeded import SeededMarket
-from quarterdeck.core.brokers.simulator.opening import SEEDED_START_UTC_NS, seeded_terminal
-from quarterdeck.core.brokers.simulator.servertime import new_york_week_s
-from quarterdeck.core.brokers.simulator.study_market import correlations, fair_game, figures
+from quarterdeck.core.brokers.simulator.market_statistics import correlations, fair_game, figures
+from quarterdeck.core.brokers.simulator.simulated_server_time import new_york_week_s
+from quarterdeck.core.brokers.simulator.terminal_builder import SEEDED_START_UTC_NS, seeded_terminal
 from quarterdeck.core.model.errors import DataError
-from quarterdeck.core.model.market import TIMEFRAME_NS
+from quarterdeck.core.model.market_data import TIMEFRAME_NS
 from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S, S_PER_DAY, S_PER_HOUR
-from quarterdeck.core.settings.load import for_pair, shipped_settings
+from quarterdeck.core.settings.settings_loader import for_pair, shipped_settings
 
 SETTINGS = shipped_settings()
 ALL = ("EURUSD", "GBPUSD", "USDJPY", "EURGBP", "EURJPY", "XAUUSD")
@@ -33,7 +33,7 @@ def walked(market, until_ns):
     return found
 
 
-def test_one_seed_is_one_market_whatever_else_is_traded_or_asked():
+def test_one_seed_gives_one_market_regardless_of_other_pairs():
     until = SEEDED_START_UTC_NS + 2 * DAY_NS
     alone = [tick for step in walked(made("EURUSD"), until) for tick in [(step.at_utc_ns, *step.ticks)]]
     asked = made("EURUSD")
@@ -145,7 +145,7 @@ def test_random_entries_lose_their_costs_and_nothing_else():
     assert abs(game.deviations) < 3.0
 
 
-def test_it_ends_where_it_is_told_and_refuses_what_it_does_not_know():
+def test_market_ends_on_time_and_refuses_unknown_requests():
     market = made("EURUSD", end_utc_ns=SEEDED_START_UTC_NS + 600 * NS_PER_S)
     count = 0
     while market.next_ns() is not None:

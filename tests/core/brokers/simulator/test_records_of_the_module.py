@@ -10,10 +10,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from quarterdeck.core.brokers.simulator import structs
-from quarterdeck.core.brokers.simulator.arrays import RATES_DTYPE, TICKS_DTYPE
-from quarterdeck.core.brokers.simulator.constants import CONSTANTS
-from quarterdeck.core.brokers.simulator.surface import FUNCTIONS
+from quarterdeck.core.brokers.simulator import mt5_records
+from quarterdeck.core.brokers.simulator.module_constants import CONSTANTS
+from quarterdeck.core.brokers.simulator.mt5_api import FUNCTIONS
+from quarterdeck.core.brokers.simulator.rate_arrays import RATES_DTYPE, TICKS_DTYPE
 from tests.core.brokers.simulator.kit import SERVER_START_S, Desk
 
 FIELD_COUNTS = {
@@ -59,7 +59,7 @@ def test_what_the_module_lacks_is_missing_here_too(desk, name):
 
 
 def test_every_record_has_its_fields_in_order(desk):
-    assert {name: kind.n_fields for name, kind in structs.TYPES.items()} == FIELD_COUNTS
+    assert {name: kind.n_fields for name, kind in mt5_records.TYPES.items()} == FIELD_COUNTS
     tick = desk.mt.symbol_info_tick("EURUSD")
     assert tuple(tick._asdict()) == ("time", "bid", "ask", "last", "volume", "time_msc", "flags", "volume_real")
     assert tick[1] == tick.bid == 1.085
@@ -67,11 +67,11 @@ def test_every_record_has_its_fields_in_order(desk):
 
 
 @pytest.mark.parametrize(
-    ("function", "layout"), [("account_info", structs.ACCOUNT_INFO), ("terminal_info", structs.TERMINAL_INFO)]
+    ("function", "layout"), [("account_info", mt5_records.ACCOUNT_INFO), ("terminal_info", mt5_records.TERMINAL_INFO)]
 )
 def test_field_types_of_account_and_terminal(desk, function, layout):
     record = getattr(desk.mt, function)()
-    for value, kind in zip(record, structs.types_of(layout), strict=True):
+    for value, kind in zip(record, mt5_records.types_of(layout), strict=True):
         assert type(value) is kind or (kind is float and isinstance(value, float))
 
 
@@ -79,17 +79,17 @@ def test_field_types_of_symbol_position_order_and_deal(desk):
     desk.deal("buy", 0.1)
     desk.send(action=5, symbol="EURUSD", volume=0.1, type=2, price=1.08)
     rows = [
-        (desk.mt.symbol_info("EURUSD"), structs.SYMBOL_INFO),
-        (desk.mt.positions_get()[0], structs.TRADE_POSITION),
-        (desk.mt.orders_get()[0], structs.TRADE_ORDER),
-        (desk.mt.history_orders_get(1, 2**31 - 1)[0], structs.TRADE_ORDER),
-        (desk.mt.history_deals_get(1, 2**31 - 1)[-1], structs.TRADE_DEAL),
-        (desk.mt.symbol_info_tick("EURUSD"), structs.TICK),
+        (desk.mt.symbol_info("EURUSD"), mt5_records.SYMBOL_INFO),
+        (desk.mt.positions_get()[0], mt5_records.TRADE_POSITION),
+        (desk.mt.orders_get()[0], mt5_records.TRADE_ORDER),
+        (desk.mt.history_orders_get(1, 2**31 - 1)[0], mt5_records.TRADE_ORDER),
+        (desk.mt.history_deals_get(1, 2**31 - 1)[-1], mt5_records.TRADE_DEAL),
+        (desk.mt.symbol_info_tick("EURUSD"), mt5_records.TICK),
     ]
     for record, layout in rows:
         wrong = {
             name: value
-            for (name, value), kind in zip(record._asdict().items(), structs.types_of(layout), strict=True)
+            for (name, value), kind in zip(record._asdict().items(), mt5_records.types_of(layout), strict=True)
             if type(value) is not kind
         }
         assert not wrong, (type(record).__name__, wrong)
@@ -106,9 +106,9 @@ def test_records_are_read_only_tuples_that_cannot_be_pickled(desk):
     assert not hasattr(info, "_fields")
     assert not hasattr(info, "_replace")
     with pytest.raises(TypeError, match="8-sequence"):
-        structs.Tick((1, 2))
+        mt5_records.Tick((1, 2))
     result = desk.mt.order_send(good())
-    assert isinstance(result._asdict()["request"], structs.TradeRequest)
+    assert isinstance(result._asdict()["request"], mt5_records.TradeRequest)
 
 
 def test_arrays_are_packed_to_sixty_bytes(desk):
@@ -259,7 +259,7 @@ def test_before_initialize_and_after_shutdown_nothing_answers(desk):
     assert mt.last_error()[0] == -10004
 
 
-def test_last_error_is_reset_by_each_call_and_not_by_itself(desk):
+def test_each_call_resets_last_error(desk):
     mt = desk.mt
     mt.symbol_info("NOPE")
     assert mt.last_error()[0] == mt.last_error()[0] == -4

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from quarterdeck.core.brokers.mt5.inprocess import plain
+from quarterdeck.core.brokers.mt5.in_process_terminal import plain
 from quarterdeck.core.model.units import NS_PER_S
 from tests.core.brokers.mt5.gateway.far_child import HOST, receive, send
 from tests.core.brokers.mt5.kit import START, Rig

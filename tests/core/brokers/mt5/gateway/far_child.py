@@ -10,8 +10,8 @@ import socket
 import struct
 from typing import Any
 
-from quarterdeck.core.brokers.mt5.gateway.hosts import Hosted
-from quarterdeck.core.pipes import frames
+from quarterdeck.core.brokers.mt5.gateway.module_loader import HostedModule
+from quarterdeck.core.pipes import framing
 
 HOST = "tests.core.brokers.mt5.gateway.far_child:make"
 GARBLE = "garble the answer"
@@ -54,11 +54,11 @@ class Forwarder:
             send(self._line, (name, args, kwargs))
             value, self._error, garble = receive(self._line)
             if garble == GARBLE:
-                frames.framed = lambda _data: b"\x00\x00\x00\x05junk!"
+                framing.pack_frame = lambda _data: b"\x00\x00\x00\x05junk!"
             return value
 
         return call
 
 
-def make(arguments: list[str]) -> Hosted:
-    return Hosted(module=Forwarder(int(arguments[0])), name="far", version="1")
+def make(arguments: list[str]) -> HostedModule:
+    return HostedModule(module=Forwarder(int(arguments[0])), name="far", version="1")

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
-from quarterdeck.core.brokers.mt5.gateway.front import Front, FrontOptions
-from quarterdeck.core.brokers.mt5.gateway.keeper import Keeper
-from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
+from quarterdeck.core.brokers.mt5.gateway.gateway_server import GatewayOptions, GatewayServer
+from quarterdeck.core.brokers.mt5.gateway.worker_supervisor import WorkerSupervisor
+from quarterdeck.core.brokers.mt5.gateway_client import CallTimeouts, GatewayTerminal
 from quarterdeck.core.brokers.mt5.policy import Secret
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
-from quarterdeck.core.model.effects import AskFate
-from quarterdeck.core.model.inputs import Accepted, UnknownFate
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.model.effects import QueryOrder
+from quarterdeck.core.model.inputs import Accepted, Unconfirmed
+from quarterdeck.core.model.market_data import Side
 from tests.core.brokers.mt5.gateway.far import FarTerminal, FastClock
 from tests.core.brokers.mt5.kit import START
 
@@ -47,12 +47,12 @@ class Line:
         self.speed = speed
         self.clock = FastClock(speed)
         self.far = FarTerminal(self.clock, **rig)
-        self.deadlines = Deadlines(read_s=read_s, send_s=send_s, start_s=start_s)
+        self.deadlines = CallTimeouts(read_s=read_s, send_s=send_s, start_s=start_s)
         self.port = port
         self.clients = []
 
     async def __aenter__(self):
-        self.keeper = Keeper(self.far.command, FastClock())
+        self.keeper = WorkerSupervisor(self.far.command, FastClock())
         await self.keeper.start()
         await self.open_front()
         self.client = self.new_client()
@@ -60,8 +60,8 @@ class Line:
         return self
 
     async def open_front(self):
-        options = FrontOptions(host="127.0.0.1", port=self.port, token=TOKEN)
-        self.front = Front(options, self.keeper, FastClock())
+        options = GatewayOptions(host="127.0.0.1", port=self.port, token=TOKEN)
+        self.front = GatewayServer(options, self.keeper, FastClock())
         await self.front.start()
         self.port = self.front.port
 
@@ -77,14 +77,14 @@ class Line:
         await self.broker.select(("EURUSD", "GBPUSD"))
 
     async def fate(self, request):
-        return (await self.broker.perform(request))[0].fate
+        return (await self.broker.execute_request(request))[0].order_outcome
 
     async def proven(self, question):
         """Ask until something is proven."""
 
         async def fate():
             found = await self.fate(question)
-            return None if isinstance(found, UnknownFate | Accepted) else found
+            return None if isinstance(found, Unconfirmed | Accepted) else found
 
         return await until(fate)
 
@@ -104,7 +104,7 @@ class Line:
 
 
 def asked(client_id="r1-1", **changes):
-    return AskFate(
+    return QueryOrder(
         **({"client_id": client_id, "symbol": "EURUSD", "side": Side.BUY, "lots": 0.5, "sent_utc_ns": START} | changes)
     )
 

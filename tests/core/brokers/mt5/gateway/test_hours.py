@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from quarterdeck.core.model.effects import AskBook, AskFate
-from quarterdeck.core.model.inputs import Accepted, Book, Filled, UnknownFate
-from quarterdeck.core.model.market import Side
+from quarterdeck.core.model.effects import QueryBook, QueryOrder
+from quarterdeck.core.model.inputs import Accepted, BrokerBook, Filled, Unconfirmed
+from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import NS_PER_S
 from tests.core.brokers.mt5.gateway.far_child import GARBLE
 from tests.core.brokers.mt5.gateway.line import Line
@@ -65,7 +65,7 @@ async def traded(line, orders, seed):
         if held and (len(held) > 3 or draw.random() < 0.5):
             position = draw.choice(held)
             request = close(position.ticket, client_id=client_id, position_id=position.position_id, lots=position.lots)
-            question = AskFate(
+            question = QueryOrder(
                 client_id=client_id,
                 symbol="EURUSD",
                 side=Side.BUY,
@@ -75,9 +75,9 @@ async def traded(line, orders, seed):
             )
         else:
             request = submit(client_id, lots=0.1)
-            question = AskFate(client_id=client_id, symbol="EURUSD", side=Side.BUY, lots=0.1, sent_utc_ns=sent)
+            question = QueryOrder(client_id=client_id, symbol="EURUSD", side=Side.BUY, lots=0.1, sent_utc_ns=sent)
         fate = await line.fate(request)
-        if isinstance(fate, UnknownFate | Accepted):
+        if isinstance(fate, Unconfirmed | Accepted):
             fate = await line.proven(question)
         believed[client_id] = fate
     return believed
@@ -86,8 +86,8 @@ async def traded(line, orders, seed):
 async def fresh_book(line):
     async with asyncio.timeout(30):
         while True:
-            book = (await line.broker.perform(AskBook(why="test")))[-1]
-            if isinstance(book, Book) and book.known:
+            book = (await line.broker.execute_request(QueryBook(why="test")))[-1]
+            if isinstance(book, BrokerBook) and book.known:
                 return book
             await asyncio.sleep(0.01)
 

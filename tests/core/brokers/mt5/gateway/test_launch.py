@@ -10,18 +10,18 @@ import sys
 
 import pytest
 
-from quarterdeck.core.brokers.base import ModuleCall
+from quarterdeck.core.brokers.base import TerminalCall
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
-from quarterdeck.core.brokers.mt5.gateway import wire
+from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
 from quarterdeck.core.brokers.mt5.gateway.launch import start_local_gateway
-from quarterdeck.core.brokers.mt5.gateway.local import LocalTerminal
-from quarterdeck.core.brokers.mt5.gateway_client import Deadlines, GatewayTerminal
-from quarterdeck.core.brokers.mt5.servertime import ServerClock
-from quarterdeck.core.model.effects import AskBook
+from quarterdeck.core.brokers.mt5.gateway.local_terminal import LocalTerminal
+from quarterdeck.core.brokers.mt5.gateway_client import CallTimeouts, GatewayTerminal
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.model.effects import QueryBook
 from quarterdeck.core.model.errors import BrokerError
-from quarterdeck.core.model.inputs import Filled, UnknownFate
+from quarterdeck.core.model.inputs import Filled, Unconfirmed
 from quarterdeck.core.model.reads import Known, Unknown
-from quarterdeck.core.pipes.frames import framed
+from quarterdeck.core.pipes.framing import pack_frame
 from tests.conftest import CHECKOUT
 from tests.core.brokers.mt5.gateway.far import FarTerminal, FastClock
 from tests.core.brokers.mt5.gateway.line import alive, posix, until
@@ -30,13 +30,13 @@ from tests.core.brokers.mt5.kit import submit
 pytestmark = [pytest.mark.processes]
 
 
-async def test_a_gateway_process_killed_or_frozen_leaves_a_known_state_and_ends_with_its_parent():
+async def test_killed_or_frozen_gateway_leaves_known_state_and_ends():
     far = FarTerminal(FastClock(200.0))
     gateway = await start_local_gateway(far.command)
     client = GatewayTerminal(
         gateway.address,
         gateway.token,
-        Deadlines(read_s=0.4, send_s=0.4, start_s=5.0),
+        CallTimeouts(read_s=0.4, send_s=0.4, start_s=5.0),
         far.clock,
         retry_min_s=1.0,
         retry_max_s=4.0,
@@ -44,7 +44,7 @@ async def test_a_gateway_process_killed_or_frozen_leaves_a_known_state_and_ends_
     broker = Mt5Broker(client, far.rig.policy, far.clock, server_clock=ServerClock("new_york_plus_7"))
     await broker.connect()
     await broker.select(("EURUSD",))
-    assert (await broker.perform(AskBook(why="test")))[-1].known
+    assert (await broker.execute_request(QueryBook(why="test")))[-1].known
     if sys.platform != "win32":
         os.kill(gateway.process.pid, signal.SIGSTOP)
         assert isinstance(await broker.account(), Unknown)
@@ -53,8 +53,8 @@ async def test_a_gateway_process_killed_or_frozen_leaves_a_known_state_and_ends_
     gateway.process.kill()
     await gateway.process.wait()
     assert isinstance(await broker.account(), Unknown)
-    fate = (await broker.perform(submit()))[0].fate
-    assert not isinstance(fate, Filled | UnknownFate)
+    fate = (await broker.execute_request(submit()))[0].order_outcome
+    assert not isinstance(fate, Filled | Unconfirmed)
     await client.close()
     far.close()
 
@@ -78,7 +78,7 @@ async def known(broker):
 
 DYING_FRONT = """
 import os, signal, subprocess, sys
-child = subprocess.Popen([sys.executable, "-m", "quarterdeck.core.brokers.mt5.gateway.child", *sys.argv[2:]], stdin=-1, stdout=-1)
+child = subprocess.Popen([sys.executable, "-m", "quarterdeck.core.brokers.mt5.gateway.terminal_child", *sys.argv[2:]], stdin=-1, stdout=-1)
 child.stdout.read(int.from_bytes(child.stdout.read(4), "big"))
 os.kill(child.pid, signal.SIGSTOP)
 child.stdin.write(bytes.fromhex(sys.argv[1]))
@@ -91,9 +91,11 @@ os._exit(0)
 @posix
 def test_an_order_of_a_front_that_died_meanwhile_never_enters():
     far = FarTerminal(FastClock())
-    order = wire.Ask(1, (ModuleCall("order_send", ({"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0},)),), 5.0)
+    order = gateway_protocol.CallBatch(
+        1, (TerminalCall("order_send", ({"action": 1, "symbol": "EURUSD", "volume": 0.1, "type": 0},)),), 5.0
+    )
     front = subprocess.run(
-        [sys.executable, "-c", DYING_FRONT, framed(wire.encode(order)).hex(), *far.command],
+        [sys.executable, "-c", DYING_FRONT, pack_frame(gateway_protocol.encode(order)).hex(), *far.command],
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,
         check=True,
@@ -113,14 +115,14 @@ async def test_a_module_that_is_not_there_is_said():
     assert "Windows" in refused.value.what_to_do
 
 
-async def test_a_start_does_not_wait_for_a_gateway_that_cannot_serve():
+async def test_start_does_not_wait_for_a_broken_gateway():
     slept = []
 
     async def sleep(seconds):
         slept.append(seconds)
 
     far = FarTerminal(FastClock())
-    deadlines = Deadlines(read_s=5.0, send_s=5.0, start_s=5.0)
+    deadlines = CallTimeouts(read_s=5.0, send_s=5.0, start_s=5.0)
     terminal = LocalTerminal(("MetaTrader5",), deadlines, FastClock(), retry_min_s=1.0, retry_max_s=1.0)
     broker = Mt5Broker(terminal, far.rig.policy, FastClock(), sleep=sleep)
     with pytest.raises(BrokerError, match="MetaTrader5 package cannot be imported"):

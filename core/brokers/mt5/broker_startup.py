@@ -1,0 +1,194 @@
+"""From "nothing" to "ready to trade": connect, resolve symbols, wait for quotes, find the server's clock.
+
+Promises: bounded by the start's time limit; what is missing is named with a remedy. A symbol whose tick value is far from what
+`order_calc_profit` says gets a tick value of 0, which sizing refuses (row E1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import structs
+
+from quarterdeck.core.brokers.base import TerminalCall
+from quarterdeck.core.brokers.mt5 import mt5_constants as mt5
+from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, instrument_of
+from quarterdeck.core.brokers.mt5.server_time import OffsetSample, ServerClock, measured_offset, recognise_clock, week_opens
+from quarterdeck.core.brokers.mt5.symbol_names import ResolvedSymbol, resolve
+from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed, TerminalSession
+from quarterdeck.core.model.broker_account import Account
+from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.market_data import Instrument
+
+_POLL_S = 0.25
+_SAMPLE_SECONDS = 6.0
+_SAMPLES_WANTED = 4
+_H1_BARS = 60 * 24 * 5
+"""Sixty weeks: both American and both European switches lie in them."""
+_PROBE_TICKS = 200
+"""Enough for the cents to vanish, few enough for a rate that moves with the price."""
+
+
+class BrokerStartup:
+    """The steps of a start over one session."""
+
+    def __init__(self, session: TerminalSession) -> None:
+        """Shares the adapter's session."""
+        self._session = session
+        self._offered: tuple[Mapping[str, Any], ...] = ()
+
+    async def connected(self) -> tuple[Account, Mapping[str, Any]]:
+        """The account and the terminal's info once the terminal has a line to its broker. Raises BrokerError."""
+        session = self._session
+        deadline_s = session.clock.monotonic_s() + session.policy.start_timeout_s
+        wait_s = session.policy.retry_min_s
+        while True:
+            try:
+                account = await session.open()
+                info = await session.read("terminal_info")
+                if info["connected"]:
+                    return account, info
+                why, remedy = "the terminal has no line to its trade server", "look at the terminal's Journal tab, or wait"
+            except ReadFailed as error:
+                why, remedy = str(error), error.what_to_do
+            if session.clock.monotonic_s() + wait_s >= deadline_s:
+                raise BrokerError(
+                    f"no broker within {session.policy.start_timeout_s:g} s: {why}",
+                    what_to_do=remedy or "check that the terminal runs, is logged in and connected, and shows no dialog",
+                )
+            await session.sleep(wait_s)
+            wait_s = min(wait_s * 2.0, session.policy.retry_max_s)
+
+    @staticmethod
+    def warnings_of_terminal(info: Mapping[str, Any]) -> tuple[str, ...]:
+        """Switches of the terminal that will have orders refused."""
+        found = []
+        if not info["trade_allowed"]:
+            found.append("the terminal's Algo Trading button is off: orders will be refused (10027); switch it on")
+        if info["tradeapi_disabled"]:
+            found.append(
+                "the terminal bars trading by Python programs: clear 'Disable algorithmic trading via external Python API' "
+                "under Tools > Options > Expert Advisors"
+            )
+        return tuple(found)
+
+    async def available_symbols(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """Those of the plain names that this broker has. Raises BrokerError."""
+        await self._load_offered()
+        return tuple(name for name in symbols if self._resolved(name) is not None)
+
+    async def select(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+        """Instruments of the plain names, selected and quoted. Raises BrokerError naming all that are missing."""
+        session = self._session
+        await self._load_offered()
+        resolved = {name: self._resolved(name) for name in symbols}
+        missing = [name for name, found in resolved.items() if found is None]
+        if missing:
+            raise BrokerError(
+                f"the broker has no {', '.join(missing)}",
+                what_to_do="take them out of desk.pairs, or set account.symbol_suffix to what this broker appends",
+            )
+        names = {plain: found.broker for plain, found in resolved.items() if found is not None}
+        try:
+            for broker_name in names.values():
+                await session.read("symbol_select", broker_name, True)
+            records = await self._quoted(names)
+        except ReadFailed as error:
+            raise BrokerError(
+                f"symbols could not be selected: {error}", what_to_do="look at the terminal's Market Watch"
+            ) from error
+        instruments = []
+        for plain, broker_name in names.items():
+            try:
+                instrument = instrument_of(records[plain], plain, session.policy.pips)
+            except InvalidRecord as error:
+                raise BrokerError(f"the broker's specification cannot be: {error}", what_to_do="take the pair out") from error
+            instruments.append(await self._with_sound_tick_value(instrument, broker_name, float(records[plain]["bid"])))
+            session.instruments[plain] = instruments[-1]
+            session.broker_names[plain] = broker_name
+            session.plain_names[broker_name] = plain
+        return tuple(instruments)
+
+    async def measured_clock(self) -> tuple[ServerClock | None, bool]:
+        """The server's clock from changing ticks and sixty weeks of weekly opens; and whether ticks confirm it."""
+        session = self._session
+        calls = [TerminalCall("symbol_info_tick", (name,)) for name in session.broker_names.values()]
+        last: dict[str, int] = {}
+        samples: list[OffsetSample] = []
+        for _ in range(round(_SAMPLE_SECONDS / _POLL_S)):
+            try:
+                replies = await session.read_many(calls)
+            except ReadFailed:
+                break
+            seen = session.clock.utc_ns()
+            for call, reply in zip(calls, replies, strict=True):
+                if reply.value is None:
+                    continue
+                name, stamp = call.args[0], int(reply.value["time_msc"])
+                if last.get(name, stamp) != stamp:
+                    samples.append(OffsetSample(stamp, seen))
+                last[name] = stamp
+            if len(samples) >= _SAMPLES_WANTED:
+                break
+            await session.sleep(_POLL_S)
+        return recognise_clock(await self._weeks(), measured_offset(samples), session.clock.utc_ns())
+
+    async def _weeks(self) -> list[int]:
+        """Server epochs of the weekly opens; of the first symbol that has history."""
+        for name in self._session.broker_names.values():
+            try:
+                rates = await self._session.read("copy_rates_from_pos", name, mt5.TIMEFRAMES["H1"], 0, _H1_BARS)
+            except ReadFailed:
+                continue
+            opens = week_opens(rates["time"].astype("int64"))
+            if len(opens):
+                return [int(item) for item in opens]
+        return []
+
+    async def _load_offered(self) -> None:
+        if self._offered:
+            return
+        try:
+            self._offered = tuple(await self._session.read("symbols_get"))
+        except ReadFailed as error:
+            raise BrokerError(f"the broker's symbols could not be read: {error}", what_to_do="try again in a minute") from error
+
+    def _resolved(self, plain: str) -> ResolvedSymbol | None:
+        return resolve(plain, self._offered, self._session.policy.symbol_suffix)
+
+    async def _quoted(self, names: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+        """Records of all symbols once each has a price. Raises ReadFailed naming those that got none in time."""
+        session = self._session
+        deadline_s = session.clock.monotonic_s() + session.policy.start_timeout_s
+        calls = [TerminalCall("symbol_info", (name,)) for name in names.values()]
+        while True:
+            replies = await session.read_many(calls)
+            records: dict[str, Mapping[str, Any]] = {
+                plain: reply.value for plain, reply in zip(names, replies, strict=True) if isinstance(reply.value, dict)
+            }
+            silent = [plain for plain in names if plain not in records or not float(records[plain]["bid"]) > 0.0]
+            if not silent:
+                return records
+            if session.clock.monotonic_s() + _POLL_S >= deadline_s:
+                raise ReadFailed(f"no price for {', '.join(silent)}")
+            await session.sleep(_POLL_S)
+
+    async def _with_sound_tick_value(self, instrument: Instrument, broker_name: str, price: float) -> Instrument:
+        """The instrument as it is, or with tick values of 0 where the broker's own calculation is too far from them."""
+        gap = await tick_value_gap(self._session, instrument, broker_name, price)
+        if gap is None or gap <= self._session.policy.tick_value_gap_max_fraction:
+            return instrument
+        return structs.replace(instrument, tick_value_profit_money=0.0, tick_value_loss_money=0.0)
+
+
+async def tick_value_gap(session: TerminalSession, instrument: Instrument, broker_name: str, price: float) -> float | None:
+    """How far the tick value is from `order_calc_profit` over many ticks, as a fraction; None where it cannot be told."""
+    far = price + _PROBE_TICKS * instrument.tick_size
+    try:
+        profit = float(await session.read("order_calc_profit", mt5.ORDER_BUY, broker_name, 1.0, float(price), float(far)))
+    except ReadFailed:
+        return None
+    told = (instrument.tick_value_profit_money + instrument.tick_value_loss_money) / 2.0
+    expected = profit / _PROBE_TICKS
+    return None if expected <= 0.0 else abs(told - expected) / expected

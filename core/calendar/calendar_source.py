@@ -1,0 +1,118 @@
+"""All calendars of the settings together, cut to what the desk needs, as one `Calendar`.
+
+Promises: available means that the events reach to now, however old they are; the age travels with them. A file is read again when
+it changed. Does not: raise for a feed that is down, or a file that went bad while running: that is the calendar's `why`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from quarterdeck.core.calendar.calendar_file import read_calendar
+from quarterdeck.core.calendar.feed_download import CalendarFeed, FetchPolicy, Opener, open_url
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import Calendar, NewsEvent
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
+
+AHEAD_NS = 8 * DAY_NS
+BEHIND_NS = DAY_NS
+_REACH_NS = 6 * 3_600 * NS_PER_S
+"""A week's last release is followed by hours that nothing is announced for."""
+_AGAIN_NS = 3_600 * NS_PER_S
+"""Without a feed there is still the window to move along with the market's time."""
+
+
+def calendar_at(events: Sequence[NewsEvent], at_utc_ns: UtcNs, *, fetched_utc_ns: UtcNs, why: str = "") -> Calendar:
+    """The calendar as known at an instant: the last day and eight days ahead; not available when nothing reaches to now."""
+    last = max((event.at_utc_ns for event in events), default=0)
+    if last + _REACH_NS < at_utc_ns:
+        return Calendar(available=False, why=why or "it ends before now", fetched_utc_ns=fetched_utc_ns)
+    near = tuple(event for event in events if at_utc_ns - BEHIND_NS <= event.at_utc_ns <= at_utc_ns + AHEAD_NS)
+    return Calendar(available=True, events=near, why=why, fetched_utc_ns=fetched_utc_ns)
+
+
+class CalendarSource:
+    """The files and feeds of the settings."""
+
+    def __init__(
+        self,
+        *,
+        files: Sequence[Path],
+        urls: Sequence[str] = (),
+        policy: FetchPolicy | None = None,
+        cache: Path | None = None,
+        opener: Opener = open_url,
+    ) -> None:
+        """Feeds need a `policy`; `cache` is the folder in which they keep what they fetched. Nothing is read yet."""
+        self._files = {path: _File(path) for path in files}
+        self._feeds = [] if policy is None else [CalendarFeed(url, policy=policy, cache=cache, opener=opener) for url in urls]
+        self._merged: tuple[NewsEvent, ...] = ()
+        self._stale = True
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is any calendar to read."""
+        return bool(self._files or self._feeds)
+
+    def due_utc_ns(self, at_utc_ns: UtcNs) -> UtcNs:
+        """When to read again: at the earliest feed's time, at the latest in an hour."""
+        return min([at_utc_ns + _AGAIN_NS, *(max(feed.due_utc_ns, at_utc_ns + NS_PER_S) for feed in self._feeds)])
+
+    def read_files(self, at_utc_ns: UtcNs) -> Calendar:
+        """The calendar out of files alone, for recorded days.
+
+        Raises:
+            DataError: when a file is missing, damaged or of no known format.
+        """
+        for held in self._files.values():
+            self._stale |= held.refresh()
+        return self._cut(at_utc_ns, "")
+
+    async def read(self, at_utc_ns: UtcNs) -> Calendar:
+        """The calendar out of files and feeds; feeds are asked when their time has come, all at once. Nothing is raised."""
+        troubles = []
+        for held in self._files.values():
+            try:
+                self._stale |= await asyncio.to_thread(held.refresh)
+            except DataError as error:
+                troubles.append(error.one_line())
+        changed = await asyncio.gather(*(feed.refresh(at_utc_ns) for feed in self._feeds))
+        self._stale |= any(changed)
+        troubles += [feed.error for feed in self._feeds if feed.error]
+        return self._cut(at_utc_ns, "; ".join(troubles))
+
+    def _cut(self, at_utc_ns: UtcNs, why: str) -> Calendar:
+        if not self.configured:
+            return Calendar(available=False, why="no calendar is set (news.urls, news.files)")
+        if self._stale or not self._merged:
+            every = [event for held in self._files.values() for event in held.events]
+            every += [event for feed in self._feeds for event in feed.events]
+            self._merged = tuple(sorted(dict.fromkeys(every), key=lambda event: (event.at_utc_ns, event.currency, event.title)))
+            self._stale = False
+        fetched = [feed.fetched_utc_ns for feed in self._feeds if feed.fetched_utc_ns]
+        return calendar_at(self._merged, at_utc_ns, fetched_utc_ns=min(fetched) if fetched else at_utc_ns, why=why)
+
+
+class _File:
+    """One file with its events, read again when its time or size changed; a bad version keeps the last good one."""
+
+    def __init__(self, path: Path) -> None:
+        self.events: tuple[NewsEvent, ...] = ()
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+
+    def refresh(self) -> bool:
+        """True when it was read anew. Raises DataError when it is missing or damaged."""
+        try:
+            facts = self._path.stat()
+        except OSError as error:
+            self._seen = None
+            raise DataError(f"{self._path}: {error.strerror}", what_to_do="check news.files in settings.toml") from error
+        now = (facts.st_mtime_ns, facts.st_size)
+        if now == self._seen:
+            return False
+        self.events = read_calendar(self._path)
+        self._seen = now
+        return True

@@ -1,0 +1,163 @@
+"""One weekly feed over HTTP: asked seldom, kept on disk, never asked again at once after a refusal.
+
+Why: the feeds are free and refuse whoever asks too often; a restart must not lose the week.
+Promises: what was fetched last stays usable, with its age, whatever happens to the line; failures wait twice as long each time.
+Does not: read a clock (instants come in), or decide whether an old calendar is good enough (`core.calendar.calendar_source`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from quarterdeck.core.calendar.calendar_file import BYTES_MAX, parse_calendar
+from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.inputs import NewsEvent
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
+
+
+class HttpResponse(Struct, frozen=True, kw_only=True):
+    """What a server said: `status` 200 with a body, 304 for "not changed", anything else a refusal."""
+
+    status: int
+    body: bytes = b""
+    etag: str = ""
+    retry_after_s: float = 0.0
+
+
+Opener = Callable[[str, Mapping[str, str], float], HttpResponse]
+"""(address, headers, deadline in seconds) to an answer; runs in a thread. Raises OSError when the line fails."""
+
+
+class FetchPolicy(Struct, frozen=True, kw_only=True):
+    """How often to ask, and how long to wait after failures, seconds."""
+
+    refresh_s: float
+    retry_min_s: float
+    retry_max_s: float
+    timeout_s: float
+
+
+class FeedCacheInfo(Struct, kw_only=True):
+    """What stands on disk beside the body."""
+
+    url: str
+    fetched_utc_ns: UtcNs
+    etag: str = ""
+
+
+def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
+    """Ask over HTTP or HTTPS with the standard library. Raises OSError when the line fails, ValueError for another scheme."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError("only http and https are asked")
+    # a desk without an address to ask never loads what asks
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    request = urllib.request.Request(url, headers=dict(headers))
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as reply:
+            body = reply.read(BYTES_MAX + 1)
+            if reply.length:
+                raise OSError(f"{url}: the answer broke off after {len(body)} bytes")
+            return HttpResponse(status=reply.status, body=body, etag=reply.headers.get("ETag", ""))
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            waited = refusal.headers.get("Retry-After", "")
+            return HttpResponse(status=refusal.code, retry_after_s=float(waited) if waited.isdigit() else 0.0)
+    except http.client.HTTPException as error:
+        raise OSError(f"{url}: {type(error).__name__}") from error
+
+
+class CalendarFeed:
+    """One address with its cache. `events` is what was fetched last; `error` is empty after a good answer."""
+
+    def __init__(self, url: str, *, policy: FetchPolicy, cache: Path | None, opener: Opener = open_url) -> None:
+        """Read the cache, if there is one; a damaged cache is as good as none."""
+        self.url = url
+        self.policy = policy
+        self.events: tuple[NewsEvent, ...] = ()
+        self.fetched_utc_ns: UtcNs = 0
+        self.error = "not fetched yet"
+        self.failures = 0
+        self.due_utc_ns: UtcNs = 0
+        self._etag = ""
+        self._opener = opener
+        name = hashlib.sha256(url.encode()).hexdigest()[:16]
+        self._body = None if cache is None else cache / f"calendar-{name}.body"
+        self._meta = None if cache is None else cache / f"calendar-{name}.json"
+        self._read_cache()
+
+    async def refresh(self, at_utc_ns: UtcNs) -> bool:
+        """Ask if it is time to; True when the events may have changed. Nothing is raised: `error` says what went wrong."""
+        if at_utc_ns < self.due_utc_ns:
+            return False
+        headers = {"User-Agent": "quarterdeck", "Accept-Encoding": "identity"}
+        if self._etag:
+            headers["If-None-Match"] = self._etag
+        try:
+            answer = await asyncio.to_thread(self._opener, self.url, headers, self.policy.timeout_s)
+            return self._take(answer, at_utc_ns)
+        except (OSError, ValueError) as error:
+            self._failed(str(error) or type(error).__name__, at_utc_ns)
+        except DataError as error:
+            self._failed(str(error), at_utc_ns)
+        return False
+
+    def _take(self, answer: HttpResponse, at_utc_ns: UtcNs) -> bool:
+        """Raises DataError when the body is no calendar."""
+        if answer.status == 304:
+            self._succeeded(at_utc_ns)
+            return False
+        if answer.status != 200:
+            self._failed(f"{self.url} answered {answer.status}", at_utc_ns, answer.retry_after_s)
+            return False
+        self.events = parse_calendar(answer.body, self.url)
+        self._etag = answer.etag
+        self._succeeded(at_utc_ns)
+        self._write_cache(answer.body)
+        return True
+
+    def _succeeded(self, at_utc_ns: UtcNs) -> None:
+        self.error, self.failures = "", 0
+        self.fetched_utc_ns = at_utc_ns
+        self.due_utc_ns = at_utc_ns + round(self.policy.refresh_s * NS_PER_S)
+
+    def _failed(self, why: str, at_utc_ns: UtcNs, retry_after_s: float = 0.0) -> None:
+        wait_s = min(self.policy.retry_min_s * 2.0 ** min(self.failures, 30), self.policy.retry_max_s)
+        self.error = why
+        self.failures += 1
+        self.due_utc_ns = at_utc_ns + round(max(wait_s, retry_after_s) * NS_PER_S)
+
+    def _read_cache(self) -> None:
+        if self._body is None or self._meta is None:
+            return
+        try:
+            kept = msgspec.json.decode(self._meta.read_bytes(), type=FeedCacheInfo)
+            self.events = parse_calendar(self._body.read_bytes(), str(self._body))
+        except (OSError, msgspec.DecodeError, DataError):
+            self.events = ()
+            return
+        self.fetched_utc_ns, self._etag, self.error = kept.fetched_utc_ns, kept.etag, ""
+        self.due_utc_ns = kept.fetched_utc_ns + round(self.policy.refresh_s * NS_PER_S)
+
+    def _write_cache(self, body: bytes) -> None:
+        """A cache that cannot be written costs a fetch after the next start, nothing else."""
+        if self._body is None or self._meta is None:
+            return
+        kept = FeedCacheInfo(url=self.url, fetched_utc_ns=self.fetched_utc_ns, etag=self._etag)
+        try:
+            self._body.parent.mkdir(parents=True, exist_ok=True)
+            for path, data in ((self._body, body), (self._meta, msgspec.json.encode(kept))):
+                part = path.with_suffix(path.suffix + ".part")
+                part.write_bytes(data)
+                part.replace(path)
+        except OSError:
+            self._etag = ""

@@ -1,0 +1,102 @@
+"""The account, the line to the broker, the calendar, and the shell's own troubles: what stands behind every entry.
+
+Promises: an account that is not the one of the start halts the desk; a line that is down stops entries, never care.
+"""
+
+from __future__ import annotations
+
+from quarterdeck.core.desk import breaker_watch
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.equity import balance_read, revalue_all
+from quarterdeck.core.desk.memory_limits import EVENTS_MAX
+from quarterdeck.core.desk.trading_state import add_reason, block_pair, drop_reason, unblock_pair
+from quarterdeck.core.filters.news_window import update_schedule
+from quarterdeck.core.model.broker_account import Account
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.inputs import AccountRead, Calendar, ConnectionState, EngineFault, ServerClockRule
+
+
+def on_account(ctx: Context, read: AccountRead) -> None:
+    """Take the account as read."""
+    state, new = ctx.state, read.account
+    old = state.account
+    state.account = new
+    if old is None or old.currency != new.currency or old.currency_digits != new.currency_digits:
+        ctx.forget_valuers()
+        ctx.valuation_changed = True
+    first = old is None
+    balance_read(ctx, new.balance_money, first=first)
+    revalue_all(ctx)
+    if old is not None and _who(old) != _who(new):
+        text = f"the account changed under our feet: {old.login} {old.server} became {new.login} {new.server}"
+        add_reason(ctx, "account_changed", text, alert="critical")
+    if new.trade_allowed and new.experts_allowed:
+        drop_reason(ctx, "not_allowed")
+    else:
+        what = "trading" if not new.trade_allowed else "trading by programs"
+        add_reason(ctx, "not_allowed", f"the account does not allow {what}")
+    if not state.breakers.day_started_utc_ns:
+        breaker_watch.begin_account(ctx)
+    breaker_watch.check_equity(ctx)
+    ctx.wake_changed = True
+
+
+def _who(account: Account) -> tuple[int, str, str, bool]:
+    return account.login, account.server, account.currency, account.hedging
+
+
+def on_connection(ctx: Context, told: ConnectionState) -> None:
+    """The line to the broker, or to one symbol, went down or came back."""
+    ctx.wake_changed = True
+    if told.symbol:
+        if told.is_connected:
+            unblock_pair(ctx, told.symbol, "feed")
+        else:
+            block_pair(ctx, told.symbol, "feed", told.why or "no quotes", "its quotes come again")
+    elif told.is_connected:
+        if drop_reason(ctx, "feed", "the line to the broker is back"):
+            ctx.emit(Alert(kind="connection", level="info", text="the line to the broker is back"))
+            ctx.query_book("the line came back")
+    else:
+        if "feed" not in ctx.state.reasons:
+            ctx.emit(Alert(kind="connection", level="critical", text=f"the line to the broker is down: {told.why}"))
+        add_reason(ctx, "feed", f"the line to the broker is down: {told.why}", alert="")
+
+
+def on_calendar(ctx: Context, told: Calendar) -> None:
+    """The calendar as known now."""
+    state = ctx.state
+    state.calendar_received = True
+    state.news = update_schedule(state.news, told, ctx.now)
+    if len(state.news.planned) > EVENTS_MAX:
+        ctx.note("calendar_long", f"{len(state.news.planned)} events; all are kept", level="warning")
+    update_calendar_reason(ctx)
+    ctx.wake_changed = True
+
+
+def update_calendar_reason(ctx: Context) -> None:
+    """Without a calendar the desk follows `news.no_calendar_action`."""
+    state = ctx.state
+    if state.news.available or ctx.settings.news.no_calendar_action == "trade":
+        drop_reason(ctx, "calendar")
+    else:
+        add_reason(ctx, "calendar", f"no calendar: {state.news.why}")
+
+
+def on_engine_fault(ctx: Context, told: EngineFault) -> None:
+    """The shell's own health changed; a halt it reports stays until it is over and the operator resumes."""
+    ctx.wake_changed = True
+    if told.active:
+        ctx.state.engine_faults[told.kind] = True
+        add_reason(ctx, told.kind, told.why or told.kind, alert="critical")
+        return
+    ctx.state.engine_faults.pop(told.kind, None)
+    if told.kind in ("account_changed", "law_broken"):
+        ctx.note(told.kind, f"{told.why or 'the trouble is over'}; halted until you resume", level="warning")
+        return
+    drop_reason(ctx, told.kind, told.why or f"the trouble with the {told.kind} is over")
+
+
+def on_server_clock(ctx: Context, told: ServerClockRule) -> None:
+    """The rule of the server's clock, for showing broker time."""
+    ctx.state.broker_offset_s = told.offset_s

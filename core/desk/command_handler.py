@@ -1,0 +1,151 @@
+"""The operator's word: each command is carried out or refused with the reason, and answered once it is so.
+
+Promises: nothing here adds risk; loosening a stop is the operator's right and is noted; what cannot be done says why.
+Does not: check settings (the shell validated them before `SettingsChanged`).
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from quarterdeck.core.desk import breaker_watch, broker_book, flatten, orders_in_flight, position_closing, shutdown, stops
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.desk_state import ManagedPosition
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.risk_reservation import release
+from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason
+from quarterdeck.core.model.commands import (
+    Acknowledge,
+    CloseGroup,
+    ClosePosition,
+    Flatten,
+    MoveStop,
+    Pause,
+    ResetDrawdown,
+    Resolve,
+    Resume,
+    SetSettings,
+    StopEngine,
+)
+from quarterdeck.core.model.effects import CommandDone
+from quarterdeck.core.model.inputs import CommandReceived
+
+
+def execute_command(ctx: Context, told: CommandReceived) -> None:
+    """Carry out one command."""
+    command = told.command
+    answer: tuple[bool, str] | None
+    match command:
+        case Pause():
+            add_reason(ctx, "paused", f"paused by {told.origin}", alert="info")
+            answer = True, "paused: no new entries, care goes on"
+        case Resume():
+            answer = _resume(ctx)
+        case Flatten():
+            flatten.start(ctx, "flatten", scope=command.scope, halt=True, command_id=told.command_id)
+            answer = None
+        case ClosePosition():
+            answer = _close(ctx, command)
+        case CloseGroup():
+            answer = _close_group(ctx, command)
+        case MoveStop():
+            answer = _move_stop(ctx, command)
+        case SetSettings():
+            answer = True, "taken over with the settings that follow"
+        case ResetDrawdown():
+            breaker_watch.reset_drawdown(ctx)
+            answer = True, "the peak starts again from today's equity"
+        case Acknowledge():
+            answer = _acknowledge(ctx, command.what)
+        case Resolve():
+            answer = _resolve(ctx, command)
+        case StopEngine():
+            shutdown.begin(ctx, command, told.command_id)
+            answer = None
+        case other:
+            assert_never(other)
+    ctx.wake_changed = True
+    if answer is not None:
+        ctx.emit(CommandDone(command_id=told.command_id, ok=answer[0], text=answer[1]))
+
+
+def _resume(ctx: Context) -> tuple[bool, str]:
+    gone = [code for code in OPERATORS if code in ctx.state.reasons and code not in ctx.state.engine_faults]
+    for code in gone:
+        drop_reason(ctx, code, f"{code}: resumed")
+    position_closing.due(ctx)
+    left = list(ctx.state.reasons)
+    if left:
+        ways = "; ".join(f"{code}: {ctx.state.reasons[code].clears_when}" for code in left)
+        return bool(gone), f"{'resumed, but' if gone else 'nothing to resume;'} entries still wait for {ways}"
+    return True, "active"
+
+
+def _close(ctx: Context, command: ClosePosition) -> tuple[bool, str]:
+    position = ctx.state.positions.get(command.position_id)
+    if position is None:
+        foreign = ctx.state.external_positions.get(command.position_id)
+        text = "is not ours: left alone" if foreign is not None else "is not open"
+        return False, f"position {command.position_id} {text}"
+    position_closing.start_close(ctx, position.position_id, "command", lots=command.lots, urgent=True)
+    position_closing.release_close(ctx, position.position_id)
+    return True, f"closing {command.lots or position.lots:g} of #{position.ticket} {position.symbol}"
+
+
+def _close_group(ctx: Context, command: CloseGroup) -> tuple[bool, str]:
+    name = command.name.upper()
+
+    def fits(position: ManagedPosition) -> bool:
+        spec = ctx.spec(position.symbol)
+        if command.which == "losers":
+            return (position.net_money or 0.0) < 0.0
+        if command.which == "winners":
+            return (position.net_money or 0.0) > 0.0
+        if command.which == "currency":
+            return spec is not None and name in spec.currencies
+        return position.symbol.upper() == name
+
+    found = [one for one in ctx.state.positions.values() if one.lots > LOTS_NOISE and fits(one)]
+    for position in found:
+        position_closing.start_close(ctx, position.position_id, "command", urgent=True)
+    what = f"{command.which} {command.name}".strip()
+    return bool(found), f"closing {len(found)} ({what})" if found else f"nothing of ours fits: {what}"
+
+
+def _move_stop(ctx: Context, command: MoveStop) -> tuple[bool, str]:
+    position = ctx.state.positions.get(command.position_id)
+    if position is None:
+        return False, f"position {command.position_id} is not open, or not ours"
+    trouble = stops.move_by_operator(ctx, position, command.stop_price)
+    if trouble:
+        return False, trouble
+    looser = stops.tighter(position.side, position.stop_price, command.stop_price)
+    text = f"stop of #{position.ticket} from {position.stop_price} to {command.stop_price}" + (", looser" if looser else "")
+    ctx.note("stop_by_operator", text, symbol=position.symbol, ticket=position.ticket, level="warning" if looser else "info")
+    return True, text
+
+
+def _acknowledge(ctx: Context, what: str) -> tuple[bool, str]:
+    if what == "foreign_no_stop":
+        count = broker_book.acknowledge_external(ctx)
+        return count > 0, f"{count} acknowledged"
+    for pair in ctx.state.pairs.values():
+        if what == f"{pair.symbol}:no_stop" and pair.block_reasons.pop("no_stop", None) is not None:
+            return True, f"{pair.symbol} may be entered again"
+    return False, f"{what!r} cannot be acknowledged"
+
+
+def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
+    """The operator's word on an order of unknown fate (law 6)."""
+    order = ctx.state.orders.get(command.client_id)
+    if order is None or order.order_status != "unknown":
+        return False, f"{command.client_id} has no unknown fate"
+    if command.outcome == "filled" and command.position_id not in ctx.state.positions:
+        order.position_id = command.position_id
+        ctx.query_book(f"{command.client_id} is said to be position {command.position_id}")
+        return True, f"the book is read for position {command.position_id}; it is taken over once it is there"
+    orders_in_flight.close_request(ctx, order, command.position_id)
+    release(ctx, order.client_id, by="operator")
+    ctx.note("resolved", f"{command.client_id}: {command.outcome} by the operator's word", symbol=order.symbol, level="warning")
+    ctx.query_book(f"{command.client_id} was resolved")
+    return True, f"{command.client_id} is {command.outcome}"

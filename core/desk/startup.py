@@ -1,0 +1,92 @@
+"""How a desk begins: from nothing, or with the state of a past one; and when it is ready to enter.
+
+Promises: a state restored within the same run is taken over as it is (an audit goes on from a checkpoint); one of an earlier
+run is taken over with every request in flight of unknown fate, to be asked after, and the book to be read (law 6).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from quarterdeck.core.desk import entry_evaluation, orders_in_flight
+from quarterdeck.core.desk.context import Context
+from quarterdeck.core.desk.desk_state import DeskState
+from quarterdeck.core.desk.trading_state import add_reason, drop_reason
+from quarterdeck.core.model.errors import invariant
+from quarterdeck.core.model.inputs import SequencedInput, Started
+from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.settings_loader import settings_from_tape
+
+_RUN_ID_MAX = 8
+
+
+def settings_of(raw: msgspec.Raw) -> Settings:
+    """The typed tree from its plain data, whichever version wrote it."""
+    return settings_from_tape(bytes(raw))
+
+
+def started_context(stamped: SequencedInput, told: Started) -> Context:
+    """A fresh desk of a run. A second `Started` begins anew, with nothing of the first but the order of its inputs."""
+    invariant(
+        0 < len(told.run_id) <= _RUN_ID_MAX and told.run_id.isascii(), "a run id has 1 to 8 ASCII characters", run_id=told.run_id
+    )
+    settings = settings_of(told.settings)
+    state = DeskState(seq=stamped.seq, at_utc_ns=stamped.at_utc_ns, run_id=told.run_id, mode=told.mode, started=True)
+    named = settings.strategy
+    state.strategy = f"{named.name} in {named.file}" if named.file else named.name
+    ctx = Context(state, settings)
+    for symbol in ctx.pairs:
+        ctx.pair(symbol)
+    add_reason(ctx, "starting", "account, instruments and book are being read", alert="")
+    return ctx
+
+
+def restore_run(ctx: Context, past: DeskState) -> Context:
+    """Take over a past state under the settings of this run."""
+    now = ctx.state
+    same_run = past.run_id == now.run_id
+    past.seq, past.at_utc_ns = now.seq, max(now.at_utc_ns, past.at_utc_ns if same_run else 0)
+    past.run_id, past.mode, past.started = now.run_id, now.mode, True
+    if past.strategy and past.strategy != now.strategy:
+        past.results_r.clear()  # another strategy's results say nothing about this one's size
+    past.strategy = now.strategy
+    fresh = Context(past, ctx.settings)
+    fresh.now = now.at_utc_ns
+    if same_run:
+        return fresh
+    fresh.pending_effects.extend(ctx.pending_effects)
+    _recover(fresh)
+    return fresh
+
+
+def _recover(ctx: Context) -> None:
+    """What a new run cannot take for granted: the line, the book, and every request that was in flight."""
+    state = ctx.state
+    state.book_known = None
+    state.book_asked_utc_ns = state.book_retry_utc_ns = 0
+    state.engine_faults.clear()
+    for code in ("feed", "journal", "degraded", "clock", "terminal", "stopping", "book_unknown"):
+        drop_reason(ctx, code, f"{code}: a new run")
+    state.stop = None
+    for pair in state.pairs.values():
+        pair.block_reasons.pop("feed", None)
+        pair.block_reasons.pop("no_stop", None)
+        pair.tick_value_expected_money = None
+    for symbol in ctx.pairs:
+        ctx.pair(symbol)
+    state.round.judged = True
+    entry_evaluation.reject_all_waiting(ctx, "restart")
+    add_reason(ctx, "starting", "account, instruments and book are being read", alert="")
+    for order in list(state.orders.values()):
+        order.order_status = "in_flight"
+        orders_in_flight.mark_unconfirmed(ctx, order, "the run that sent it ended before its fate was proven")
+    state.book_asked_utc_ns = 0
+    state.book_retry_utc_ns = ctx.now
+
+
+def ready(ctx: Context) -> None:
+    """Entries may begin once account, instruments and book are known."""
+    state = ctx.state
+    if state.account is None or state.book_known is not True or not all(symbol in state.instruments for symbol in ctx.pairs):
+        return
+    drop_reason(ctx, "starting", "account, instruments and book are read")

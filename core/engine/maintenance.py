@@ -1,0 +1,88 @@
+"""What falls due while a run goes on: checkpoints, pruning, the calendar's next reading, a setting that goes back by itself.
+
+Promises: each start and each broker midnight leaves a checkpoint, money that is not made up one every hour besides, so that a
+restart replays little. Does not: end a run or trade; the desk books what is posted here like any input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from quarterdeck.core.calendar.calendar_source import CalendarSource
+from quarterdeck.core.clock.time_zones import NEW_YORK, next_local_time
+from quarterdeck.core.model.inputs import Calendar
+from quarterdeck.core.model.units import H1_NS, NS_PER_S, S_PER_HOUR, UtcNs
+
+if TYPE_CHECKING:
+    from quarterdeck.core.engine.engine import Engine
+
+_DAY_START_S = 17 * S_PER_HOUR
+_CALENDAR_WAIT_MIN_S = 1.0
+
+
+class Maintenance:
+    """Looks at the time after every step (or second) of the drive."""
+
+    def __init__(self, engine: Engine, *, made_up: bool) -> None:
+        """`made_up` money needs no checkpoint to come back to."""
+        self.calendar = Calendar(available=False, why="not read yet")
+        self._engine = engine
+        self._made_up = made_up
+        self._midnight_utc_ns: UtcNs = 0
+        self._hour_utc_ns: UtcNs = 0
+
+    def begin(self, at_utc_ns: UtcNs) -> None:
+        """The run begins: the state that it begins with is kept."""
+        self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
+        self._checkpoint("start")
+
+    def run_due(self, at_utc_ns: UtcNs) -> None:
+        """Do what is due by now."""
+        engine = self._engine
+        change = engine.runtime_settings.due(at_utc_ns)
+        if change is not None:
+            engine.run_loop.post(change)
+        if at_utc_ns >= self._midnight_utc_ns:
+            self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
+            self._checkpoint("broker midnight")
+            if engine.venue.terminal is not None:
+                self.take_calendar(self._market_calendar())
+            if not self._made_up:
+                engine.journal.prune()
+        elif at_utc_ns >= self._hour_utc_ns and not self._made_up:
+            self._checkpoint("hour")
+
+    def _checkpoint(self, why: str) -> None:
+        engine = self._engine
+        at = engine.runner.at_utc_ns
+        engine.journal.checkpoint(at, engine.desk.checkpoint(), why)
+        self._hour_utc_ns = (max(at, self._hour_utc_ns) // H1_NS + 1) * H1_NS
+
+    # ---------------------------------------------------------------------------------------------------- calendar
+    async def first_calendar(self) -> Calendar:
+        """What the desk knows of news at the start (C4)."""
+        source = self._engine.venue.calendar
+        self.calendar = self._market_calendar() if source is None else await source.read(self._engine.clock.utc_ns())
+        return self.calendar
+
+    async def keep_calendar(self, source: CalendarSource) -> None:
+        """Read the calendar again whenever a feed's time has come, for ever."""
+        clock = self._engine.clock
+        while True:
+            now = clock.utc_ns()
+            await asyncio.sleep(max((source.due_utc_ns(now) - now) / NS_PER_S, _CALENDAR_WAIT_MIN_S))
+            self.take_calendar(await source.read(clock.utc_ns()))
+
+    def take_calendar(self, calendar: Calendar) -> None:
+        """Tell the desk, if it is another calendar than before."""
+        before, self.calendar = self.calendar, calendar
+        if (before.available, before.events, before.why) != (calendar.available, calendar.events, calendar.why):
+            self._engine.run_loop.post(calendar)
+
+    def _market_calendar(self) -> Calendar:
+        """The calendar of a market that makes its own time, as of now."""
+        news = self._engine.venue.news() if self._engine.venue.news is not None else None
+        if news is None:
+            return Calendar(available=False, why="no calendar is set that reaches these days (news.files)")
+        return Calendar(available=True, events=news, fetched_utc_ns=self._engine.runner.at_utc_ns)

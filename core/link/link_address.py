@@ -1,0 +1,79 @@
+"""Where an engine's link is found: a Unix socket in the home, or a loopback port with a token on Windows.
+
+A socket path longer than 100 bytes does not fit the system's limit; the socket then stands in a private folder that link.json
+names. Promises: the socket and link.json can be used by their owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from quarterdeck.core.model.errors import EngineNotRunningError
+
+SOCKET_NAME = "link.sock"
+PLACE_NAME = "link.json"
+_PATH_BYTES_MAX = 100
+
+
+class LinkAddress(Struct, frozen=True, kw_only=True):
+    """How to reach the engine; either a socket path or a port."""
+
+    pid: int
+    socket: str = ""
+    port: int = 0
+    token: str = ""
+
+
+def choose_address(home: Path) -> LinkAddress:
+    """Where a starting engine should listen; makes the private folder where one is needed."""
+    pid = os.getpid()
+    if sys.platform == "win32":
+        return LinkAddress(pid=pid, token=secrets.token_urlsafe(32))
+    path = home.resolve() / SOCKET_NAME
+    if len(os.fsencode(path)) <= _PATH_BYTES_MAX:
+        return LinkAddress(pid=pid, socket=str(path))
+    return LinkAddress(pid=pid, socket=str(Path(tempfile.mkdtemp(prefix="quarterdeck-")) / SOCKET_NAME))
+
+
+def clear_socket(place: LinkAddress) -> None:
+    """Take away what a dead engine left at the same path; the home's lock has said that it is dead."""
+    Path(place.socket).unlink(missing_ok=True)
+
+
+def publish_address(home: Path, place: LinkAddress) -> None:
+    """Write link.json atomically, readable by the owner alone."""
+    path = home / PLACE_NAME
+    beside = path.with_suffix(".tmp")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(place))
+    beside.replace(path)
+
+
+def find_address(home: Path) -> LinkAddress:
+    """Where the engine of this home listens. Raises NoEngineError when none has said so."""
+    try:
+        return msgspec.json.decode((home / PLACE_NAME).read_bytes(), type=LinkAddress)
+    except (OSError, msgspec.DecodeError) as error:
+        raise EngineNotRunningError(f"no engine runs in {home}", what_to_do="start one with `quarterdeck run`") from error
+
+
+def remove_address(home: Path, place: LinkAddress) -> None:
+    """Take link.json and the socket away, if they are still this engine's."""
+    try:
+        if find_address(home) == place:
+            (home / PLACE_NAME).unlink(missing_ok=True)
+    except EngineNotRunningError:
+        pass
+    if place.socket:
+        path = Path(place.socket)
+        path.unlink(missing_ok=True)
+        if path.parent != home.resolve():
+            path.parent.rmdir()

@@ -1,0 +1,227 @@
+"""Rules of funded accounts, as parameters: daily and overall loss, trailing or static, with buffers before the breach.
+
+Why: such an account ends with the first breach; the desk must stop short of it, not at it.
+Promises: every limit is an equity floor in money; the nearest one decides. Does not: name a firm, or know clocks.
+Units: money in account currency, shares as fractions.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.units import Lots, Money, UtcNs
+
+PropFirmAction = Literal["go", "reduce_only", "close"]
+_NOISE = 1e-9
+
+
+class PropFirmPolicy(Struct, frozen=True, kw_only=True):
+    """The account's rules. A loss in money, where given, replaces the one in percent."""
+
+    day_loss_fraction: float
+    """Of the day's base."""
+    overall_loss_fraction: float
+    """Of the starting balance."""
+    day_loss_money: Money | None
+    overall_loss_money: Money | None
+    day_base: Literal["greater", "balance", "equity"]
+    overall_base: Literal["static", "trailing_balance", "trailing_equity"]
+    trailing_locks_at_starting_balance: bool
+    """A trailing floor stops rising at the starting balance."""
+    reduce_only_buffer_fraction: float
+    close_buffer_fraction: float
+    lots_max: Lots
+    """0 is no cap."""
+    best_day_max_fraction: float
+    """1 is no rule."""
+
+
+class PropFirmState(Struct, frozen=True, kw_only=True):
+    """All that must survive a restart."""
+
+    starting_balance_money: Money = 0.0
+    high_water_money: Money = 0.0
+    day_started_utc_ns: UtcNs = 0
+    day_base_money: Money = 0.0
+    day_balance_money: Money = 0.0
+    """Balance when the day began."""
+    best_day_money: Money = 0.0
+    """Best result of a finished day."""
+
+
+class PropFirmLimit(Struct, frozen=True, kw_only=True):
+    """One loss limit: the equity at which it is breached, what is left, and that as a share of what was allowed."""
+
+    name: Literal["funded_day", "funded_overall"]
+    floor_money: Money
+    left_money: Money
+    left_fraction: float
+
+
+def start(*, starting_balance_money: Money, balance_money: Money) -> PropFirmState:
+    """The state of an account seen for the first time; a starting balance of 0 takes the balance seen."""
+    first = starting_balance_money or balance_money
+    return PropFirmState(starting_balance_money=first, high_water_money=first)
+
+
+def begin_day(
+    state: PropFirmState, policy: PropFirmPolicy, *, day_started_utc_ns: UtcNs, balance_money: Money, equity_money: Money
+) -> PropFirmState:
+    """Close the day behind and set the base of the new one; the same day changes nothing."""
+    if day_started_utc_ns <= state.day_started_utc_ns:
+        return state
+    bases = {"greater": max(balance_money, equity_money), "balance": balance_money, "equity": equity_money}
+    finished = balance_money - state.day_balance_money if state.day_started_utc_ns else 0.0
+    return replace(
+        state,
+        day_started_utc_ns=day_started_utc_ns,
+        day_base_money=bases[policy.day_base],
+        day_balance_money=balance_money,
+        best_day_money=max(state.best_day_money, finished),
+    )
+
+
+def raise_high_water(state: PropFirmState, policy: PropFirmPolicy, *, balance_money: Money, equity_money: Money) -> PropFirmState:
+    """Raise the high-water mark of a trailing limit."""
+    if policy.overall_base == "static":
+        return state
+    seen = balance_money if policy.overall_base == "trailing_balance" else equity_money
+    return replace(state, high_water_money=seen) if seen > state.high_water_money else state
+
+
+def shift_prop_firm_bases(state: PropFirmState, amount_money: Money) -> PropFirmState:
+    """A deposit or withdrawal moves every base by its amount."""
+    return replace(
+        state,
+        starting_balance_money=state.starting_balance_money + amount_money,
+        high_water_money=state.high_water_money + amount_money,
+        day_base_money=state.day_base_money + amount_money,
+        day_balance_money=state.day_balance_money + amount_money,
+    )
+
+
+def limits(state: PropFirmState, policy: PropFirmPolicy, *, equity_money: Money) -> tuple[PropFirmLimit, PropFirmLimit]:
+    """The daily and the overall limit as they stand at this equity."""
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    return (
+        _limit("funded_day", day_floor, day, equity_money),
+        _limit("funded_overall", overall_floor, overall, equity_money),
+    )
+
+
+def _floors(state: PropFirmState, policy: PropFirmPolicy) -> tuple[Money, Money, Money, Money]:
+    """Where the daily limit is breached and the loss that it allows, and the same of the overall one."""
+    day = policy.day_loss_fraction * state.day_base_money if policy.day_loss_money is None else policy.day_loss_money
+    overall = (
+        policy.overall_loss_fraction * state.starting_balance_money
+        if policy.overall_loss_money is None
+        else policy.overall_loss_money
+    )
+    from_money = state.starting_balance_money if policy.overall_base == "static" else state.high_water_money
+    overall_floor = from_money - overall
+    if policy.overall_base != "static" and policy.trailing_locks_at_starting_balance:
+        overall_floor = min(overall_floor, state.starting_balance_money)
+    return state.day_base_money - day, day, overall_floor, overall
+
+
+def _left_fraction(floor_money: Money, allowed: Money, equity_money: Money) -> float:
+    return (equity_money - floor_money) / allowed if allowed > 0.0 else 0.0
+
+
+def _limit(
+    name: Literal["funded_day", "funded_overall"], floor_money: Money, allowed: Money, equity_money: Money
+) -> PropFirmLimit:
+    share = _left_fraction(floor_money, allowed, equity_money)
+    return PropFirmLimit(name=name, floor_money=floor_money, left_money=equity_money - floor_money, left_fraction=share)
+
+
+def within_buffers(state: PropFirmState, policy: PropFirmPolicy, *, equity_money: Money) -> bool:
+    """Whether no limit demands anything at this equity: what `check_limits` calls `go`."""
+    buffer = _buffer_fraction(policy)
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    if not _left_fraction(day_floor, day, equity_money) > buffer:
+        return False
+    return _left_fraction(overall_floor, overall, equity_money) > buffer
+
+
+def check_limits(
+    state: PropFirmState, policy: PropFirmPolicy, *, equity_money: Money
+) -> tuple[PropFirmAction, tuple[Check, ...]]:
+    """What this equity demands: go on, no more entries, or close all; with the share left of each limit."""
+    action: PropFirmAction = "go"
+    checks = []
+    for limit in limits(state, policy, equity_money=equity_money):
+        left = limit.left_fraction
+        buffer = policy.reduce_only_buffer_fraction
+        checks.append(_limit_check(limit, left, buffer, passed=left > buffer))
+        if left <= policy.close_buffer_fraction:
+            action = "close"
+        elif left <= policy.reduce_only_buffer_fraction and action == "go":
+            action = "reduce_only"
+    return action, tuple(checks)
+
+
+def _limit_check(limit: PropFirmLimit, value: float | None, threshold: float, *, passed: bool) -> Check:
+    return Check(limit.name, value, threshold, passed, f"breached at equity {limit.floor_money:.2f}, {limit.left_money:.2f} left")
+
+
+def entry_checks(
+    state: PropFirmState,
+    policy: PropFirmPolicy,
+    *,
+    equity_money: Money,
+    balance_money: Money,
+    all_stops_money: Money | None,
+    lots_after: Lots,
+) -> tuple[Check, ...]:
+    """Whether an entry keeps the rules even if everything open and the entry itself gap through their stops.
+
+    `all_stops_money` is the figure of `exposure.all_stops_check` with the candidate in it; `lots_after` all lots with it.
+    """
+    checks = []
+    for limit in limits(state, policy, equity_money=equity_money):
+        fits = all_stops_money is not None and all_stops_money < limit.left_money
+        checks.append(_limit_check(limit, all_stops_money, limit.left_money, passed=fits))
+    if policy.lots_max > 0.0:
+        checks.append(Check("funded_lots", lots_after, policy.lots_max, lots_after <= policy.lots_max + 1e-9))
+    if policy.best_day_max_fraction < 1.0:
+        checks.append(best_day_check(state, policy, balance_money=balance_money))
+    return tuple(checks)
+
+
+def best_day_check(state: PropFirmState, policy: PropFirmPolicy, *, balance_money: Money) -> Check:
+    """Whether today's closed profit is still a small enough share of all profit; without a profit there is nothing to share."""
+    total = balance_money - state.starting_balance_money
+    today = balance_money - state.day_balance_money
+    if total <= 0.0 or today <= 0.0 or total <= today:
+        return Check("funded_best_day", None, policy.best_day_max_fraction, True, "nothing to share yet")
+    share = today / total
+    return Check(
+        "funded_best_day",
+        share,
+        policy.best_day_max_fraction,
+        share < policy.best_day_max_fraction,
+        f"today {today:.2f} of {total:.2f}, best day before {state.best_day_money:.2f}",
+    )
+
+
+def quiet_above_money(state: PropFirmState, policy: PropFirmPolicy) -> Money:
+    """Equity above which an account is `within_buffers` for certain: a little more than it takes, so that no rounding counts."""
+    buffer = _buffer_fraction(policy)
+    day_floor, day, overall_floor, overall = _floors(state, policy)
+    if day <= 0.0 or overall <= 0.0:
+        return inf
+    return max(
+        day_floor + buffer * day + _NOISE * (abs(day_floor) + day),
+        overall_floor + buffer * overall + _NOISE * (abs(overall_floor) + overall),
+    )
+
+
+def _buffer_fraction(policy: PropFirmPolicy) -> float:
+    """The part of a limit that must be left for nothing to be demanded."""
+    return max(policy.reduce_only_buffer_fraction, policy.close_buffer_fraction)

@@ -1,0 +1,152 @@
+"""One feed: asked seldom, kept on disk, patient with refusals; against answers put in by hand and a real local server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from quarterdeck.core.calendar.feed_download import CalendarFeed, FetchPolicy, HttpResponse, open_url
+
+S = 1_000_000_000
+POLICY = FetchPolicy(refresh_s=3600.0, retry_min_s=10.0, retry_max_s=60.0, timeout_s=5.0)
+BODY = b'[{"title":"NFP","country":"USD","date":"2024-06-07T08:30:00-04:00","impact":"High"}]'
+URL = "https://feed.example/week.json"
+
+
+class Line:
+    """Gives the answers in order and remembers what was asked."""
+
+    def __init__(self, *answers: HttpResponse | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[Mapping[str, str]] = []
+
+    def __call__(self, url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
+        self.asked.append(headers)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def test_asked_once_an_hour_and_not_sent_again_when_unchanged() -> None:
+    line = Line(HttpResponse(status=200, body=BODY, etag='"a"'), HttpResponse(status=304))
+    feed = CalendarFeed(URL, policy=POLICY, cache=None, opener=line)
+    assert await feed.refresh(100 * S)
+    assert [event.title for event in feed.events] == ["NFP"]
+    assert not await feed.refresh(3_699 * S)
+    assert len(line.asked) == 1
+    assert not await feed.refresh(3_700 * S)
+    assert line.asked[1]["If-None-Match"] == '"a"'
+    assert (feed.fetched_utc_ns, feed.error) == (3_700 * S, "")
+    assert len(feed.events) == 1
+
+
+async def test_retry_wait_doubles_and_cached_events_are_kept() -> None:
+    line = Line(
+        HttpResponse(status=200, body=BODY),
+        OSError("line down"),
+        HttpResponse(status=503),
+        HttpResponse(status=200, body=b"<html></html>"),
+    )
+    feed = CalendarFeed(URL, policy=POLICY, cache=None, opener=line)
+    await feed.refresh(0)
+    at = 3_600 * S
+    for why, wait_s in (("line down", 10), ("answered 503", 20), ("a web page came", 40)):
+        assert not await feed.refresh(at)
+        assert why in feed.error
+        assert feed.due_utc_ns == at + wait_s * S
+        assert len(feed.events) == 1
+        assert feed.fetched_utc_ns == 0
+        at = feed.due_utc_ns
+
+
+async def test_retry_after_is_respected_and_waits_are_bounded() -> None:
+    line = Line(HttpResponse(status=429, retry_after_s=900.0), *[OSError("x")] * 5)
+    feed = CalendarFeed(URL, policy=POLICY, cache=None, opener=line)
+    await feed.refresh(0)
+    assert feed.due_utc_ns == 900 * S
+    for _ in range(5):
+        at = feed.due_utc_ns
+        await feed.refresh(at)
+    assert feed.due_utc_ns == at + 60 * S
+
+
+async def test_a_restart_finds_the_week_on_disk_with_its_age(tmp_path: Path) -> None:
+    first = CalendarFeed(URL, policy=POLICY, cache=tmp_path / "cache", opener=Line(HttpResponse(status=200, body=BODY, etag="e")))
+    await first.refresh(50 * S)
+    line = Line(HttpResponse(status=304))
+    again = CalendarFeed(URL, policy=POLICY, cache=tmp_path / "cache", opener=line)
+    assert again.events == first.events
+    assert (again.fetched_utc_ns, again.error) == (50 * S, "")
+    assert not await again.refresh(60 * S)
+    await again.refresh(3_650 * S)
+    assert line.asked[0]["If-None-Match"] == "e"
+
+
+def test_a_damaged_cache_is_as_good_as_none(tmp_path: Path) -> None:
+    feed = CalendarFeed(URL, policy=POLICY, cache=tmp_path, opener=Line())
+    (tmp_path / "x").mkdir()
+    for path in (feed._body, feed._meta):
+        assert path is not None
+        path.write_bytes(b"\x00rubbish")
+    assert CalendarFeed(URL, policy=POLICY, cache=tmp_path, opener=Line()).events == ()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path == "/week.json":
+            unchanged = self.headers.get("If-None-Match") == '"v1"'
+            self.send_response(304 if unchanged else 200)
+            self.send_header("ETag", '"v1"')
+            self.end_headers()
+            if not unchanged:
+                self.wfile.write(BODY)
+        elif self.path == "/busy":
+            self.send_response(429)
+            self.send_header("Retry-After", "120")
+            self.end_headers()
+        else:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"[")
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{running.server_port}"
+    running.shutdown()
+    thread.join()
+    running.server_close()
+
+
+async def test_over_a_real_line(server: str) -> None:
+    feed = CalendarFeed(f"{server}/week.json", policy=POLICY, cache=None)
+    assert await feed.refresh(0)
+    assert len(feed.events) == 1
+    assert not await feed.refresh(3_600 * S)
+    assert feed.error == ""
+    busy = CalendarFeed(f"{server}/busy", policy=POLICY, cache=None)
+    await busy.refresh(0)
+    assert busy.due_utc_ns == 120 * S
+    short = CalendarFeed(f"{server}/short", policy=POLICY, cache=None)
+    await short.refresh(0)
+    assert "broke off after 1 bytes" in short.error
+
+
+async def test_nobody_there_and_other_schemes() -> None:
+    feed = CalendarFeed("http://127.0.0.1:9/none", policy=POLICY, cache=None)
+    await feed.refresh(0)
+    assert feed.error
+    with pytest.raises(ValueError, match="only http"):
+        open_url("file:///etc/passwd", {}, 1.0)

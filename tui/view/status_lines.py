@@ -1,0 +1,273 @@
+"""The lines that are always in sight: where the money is, what the desk may do and why, and everything that must not be missed.
+
+Promises: at 80 columns all of it fits in three lines without scrolling; each figure carries its word, and nothing is told by
+colour alone. Does not: format panels.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quarterdeck.core.model.snapshot import DeskView, EngineHealth, ReasonView, Snapshot
+from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.tui.screen_state import ViewModel
+from quarterdeck.tui.view import number_format
+from quarterdeck.tui.view.lines import Chip, Glyphs, Line, Span, chips, clean, clip, fit, plain_of, spread, width_of
+
+HEADER_LINES: Final = 3
+WIDTH_MIN: Final = 60
+HEIGHT_MIN: Final = 14
+MODE_WORDS: Final = {"real": "REAL MONEY", "demo": "DEMO", "paper": "PAPER", "replay": "REPLAY", "simulated": "SIMULATED"}
+STATE_WORDS: Final = {"STARTING": "STARTING", "ACTIVE": "ACTIVE", "REDUCE_ONLY": "REDUCE ONLY", "HALTED": "HALTED"}
+SIMULATED_MODES: Final = ("replay", "simulated")
+_LABEL_MIN: Final = 12
+QUOTE_FRESH_NS: Final = 10 * NS_PER_S
+QUOTE_OLD_NS: Final = 60 * NS_PER_S
+
+
+def header(sight: ViewModel, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    """The three status lines, and a fourth while feed or journal is down."""
+    snapshot = sight.snapshot
+    if snapshot is None:
+        return _without_snapshot(sight, width, glyphs)
+    desk, engine = snapshot.desk, snapshot.engine
+    gap = Span(f" {glyphs.divider} ", "muted")
+    account = _account(desk, width)
+    first = spread(_state_line(sight, snapshot, width - width_of(account) - 1, glyphs), account, width, glyphs)
+    second = chips(_money_chips(desk, whole=False), width, gap)
+    if width_of(second) > width:
+        second = clip(chips(_money_chips(desk, whole=True), width, gap), width, glyphs)
+    third = clip(chips(_care_chips(desk, engine), width, gap), width, glyphs)
+    if sight.stale:
+        first = _lost_line(sight, desk, width, glyphs)
+    alarm = _alarm_line(engine)
+    return (first, second, third, clip(alarm, width, glyphs)) if alarm else (first, second, third)
+
+
+def too_small(sight: ViewModel, width: int, height: int, glyphs: Glyphs) -> Line:
+    """One line for a terminal that cannot hold the desk: the most vital words first."""
+    words = []
+    if sight.snapshot is not None:
+        desk = sight.snapshot.desk
+        day = number_format.pct(number_format.share(desk.day_result_money, desk.day_base_money), 1, sign=True)
+        words = ["LOST" if sight.stale else STATE_WORDS[desk.state], f"{len(desk.positions)}pos", day]
+    words.append(f"needs {WIDTH_MIN}x{HEIGHT_MIN}, has {width}x{height}")
+    return (Span(fit(" ".join(words), width, glyphs)),) if width > 0 else ()
+
+
+def mode_span(mode: str) -> Span:
+    """Where the money is, as a block that cannot be overlooked."""
+    return Span(f" {MODE_WORDS.get(mode, mode.upper())} ", "real" if mode == "real" else "unreal")
+
+
+def state_span(desk: DeskView) -> Span:
+    """The trading state as a word."""
+    return Span(f" {STATE_WORDS[desk.state]} ", {"ACTIVE": "good", "STARTING": "accent"}.get(desk.state, "alarm"))
+
+
+def most_severe_reason(reasons: tuple[ReasonView, ...]) -> ReasonView | None:
+    """The reason that holds most: halts before restrictions, the oldest first."""
+    return min(reasons, key=lambda reason: (reason.state != "HALTED", reason.since_utc_ns), default=None)
+
+
+def _state_line(sight: ViewModel, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
+    """Mode, state, and what must be said of it; the reason is cut before its age and the count of the others are."""
+    desk, engine = snapshot.desk, snapshot.engine
+    spans = [mode_span(desk.mode), Span(" "), state_span(desk), Span(" "), *_equity(desk)]
+    if engine.replay_fraction is not None:
+        spans.insert(1, Span(f" {number_format.pct(engine.replay_fraction, 0)}{speed_words(engine)}", "accent"))
+    if sight.frozen:
+        spans.insert(0, Span(" FROZEN VIEW ", "warn"))
+    if desk.flatten is not None and not desk.flatten.done:
+        spans += [Span(" FLATTENING ", "alarm"), Span(f" {clean(desk.flatten.text)} ")]
+    reason = most_severe_reason(desk.reasons)
+    if reason is not None:
+        more = f" (+{len(desk.reasons) - 1})" if len(desk.reasons) > 1 else ""
+        ending = f" since {number_format.moment(reason.since_utc_ns, '%H:%M')}{more}"
+        text = clean(reason.text)
+        room = max(width - width_of(tuple(spans)) - len(ending), 8)
+        spans.append(Span((fit(text, room, glyphs) if len(text) > room else text) + ending, "warn"))
+    if sight.flash:
+        spans.append(Span(f"  {clean(sight.flash)}", "accent"))
+    room = width - width_of(tuple(spans)) - 2
+    if reason is None and not sight.flash and engine.market and desk.mode in SIMULATED_MODES and room > _LABEL_MIN:
+        label = clean(engine.market)  # its end is its name: `... the sterling crash of 2016-10-06`
+        spans.append(Span(f" {label if len(label) <= room else glyphs.ellipsis + label[1 - room :]}", "muted"))
+    return tuple(spans)
+
+
+def _lost_line(sight: ViewModel, desk: DeskView, width: int, glyphs: Glyphs) -> Line:
+    """What is lost and since when, the last state and equity known; why it is lost gives way before they do."""
+    since = number_format.span(sight.silent_s * NS_PER_S)
+    what = f" ENGINE SILENT for {since}" if sight.link.up else f" LINK LOST, figures {since} old"
+    known = (Span(f" last {STATE_WORDS[desk.state]} ", "warn"), *_equity(desk))
+    why = "" if sight.link.up else clean(sight.link.why)
+    room = width - width_of((mode_span(desk.mode), *known)) - len(what) - 4
+    if why and room > 3:
+        what = f"{what}: {why if len(why) <= room else fit(why, room, glyphs)}"
+    return clip((mode_span(desk.mode), Span(" "), Span(f"{what} ", "alarm"), *known), width, glyphs)
+
+
+def _equity(desk: DeskView) -> Line:
+    account = desk.account
+    currency, digits = (account.currency, account.currency_digits) if account is not None else ("", 2)
+    return (Span("eq ", "muted"), Span(f"{number_format.money(desk.equity_money, digits)} {currency} ".rstrip() + " ", "strong"))
+
+
+def _account(desk: DeskView, width: int) -> Line:
+    if desk.account is None or width < 110:
+        return ()
+    return (Span(f"{desk.account.login}@{clean(desk.account.server)}", "muted"),)
+
+
+def _alarm_line(engine: EngineHealth) -> Line:
+    words = [] if engine.connection_up else [f" FEED DOWN {clean(engine.connection_reason)} "]
+    words += [] if engine.journal_writable else [" JOURNAL NOT WRITABLE: no entries "]
+    return tuple(Span(text, "alarm") for text in words)
+
+
+def _money_chips(desk: DeskView, *, whole: bool) -> list[Chip]:
+    """Figures of money and risk; `whole` leaves decimals out where the account is too large for the line."""
+    digits = 0 if whole else desk.account.currency_digits if desk.account is not None else 2
+    day = desk.day_result_money
+    fraction = number_format.share(day, desk.day_base_money)
+    room = None if day is None or desk.day_limit_money is None else desk.day_limit_money + day
+    tight = room is not None and desk.day_limit_money is not None and room < 0.2 * desk.day_limit_money
+    risk = desk.risk
+    equity = desk.equity_money
+    used = None if risk.open_money is None else risk.open_money + risk.reserved_money
+    full = used is not None and risk.cap_money is not None and used >= 0.9 * risk.cap_money
+    return [
+        Chip(
+            (
+                Span("day ", "muted"),
+                Span(
+                    f"{number_format.money(day, digits, sign=True)} {number_format.pct(fraction, sign=True)}",
+                    number_format.role_of(day),
+                ),
+                Span(" limit in ", "muted"),
+                Span(number_format.money(room, digits), "alarm" if room is not None and room <= 0 else "warn" if tight else ""),
+            )
+        ),
+        Chip(
+            (
+                Span("risk ", "muted"),
+                Span(
+                    "+".join(
+                        number_format.pct(number_format.share(part, equity), 1) for part in (risk.open_money, risk.reserved_money)
+                    ),
+                    "warn" if full else "",
+                ),
+                Span(" of ", "muted"),
+                Span(number_format.pct(number_format.share(risk.cap_money, equity), 1)),
+            )
+        ),
+        Chip(_agreement(desk)),
+        Chip((Span("drawdown ", "muted"), Span(number_format.pct(desk.drawdown_fraction, 1))), 2),
+        Chip((Span("balance ", "muted"), Span(number_format.money(desk.balance_money, digits))), 3),
+        Chip(
+            (
+                Span("today ", "muted"),
+                Span(f"{number_format.plural(desk.entries_today, 'entry', 'entries')}, {desk.trades_today} closed"),
+            ),
+            4,
+        ),
+    ]
+
+
+def _agreement(desk: DeskView) -> Line:
+    if desk.positions_match is None:
+        return (Span("book unknown", "warn"),)
+    return (Span("book agrees", "muted"),) if desk.positions_match else (Span("BOOK DIFFERS", "alarm"),)
+
+
+def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
+    count = len(desk.positions)
+    age_ns = desk.at_utc_ns - desk.oldest_quote_utc_ns if desk.oldest_quote_utc_ns > 0 else None
+    shut = all(not pair.session_open for pair in desk.pairs) and bool(desk.pairs)
+    old = age_ns is not None and age_ns > QUOTE_OLD_NS and not shut
+    clock = number_format.moment(desk.at_utc_ns)
+    row = [
+        Chip(
+            (
+                Span("bar ", "muted"),
+                Span(number_format.countdown(desk.next_bar_utc_ns - desk.at_utc_ns) if desk.next_bar_utc_ns else "?"),
+            )
+        ),
+        Chip(_quote_age(age_ns, shut=shut, old=old)),
+        Chip((Span(f"{clock}Z", "muted"),), 1),
+        Chip(
+            (
+                Span(f"{count} pos"),
+                Span(f" {desk.positions_without_stop} no stop", "alarm" if desk.positions_without_stop else "muted"),
+                Span(f" {desk.unconfirmed_orders} unknown", "alarm" if desk.unconfirmed_orders else "muted"),
+            )
+        ),
+        Chip(_news(desk)),
+    ]
+    if desk.pending_orders_ours:
+        row.append(Chip((Span(number_format.plural(desk.pending_orders_ours, "order"), "warn"),), 1))
+    row.append(Chip((Span(number_format.moment(desk.at_utc_ns, "%a %d %b"), "muted"),), 4))
+    if desk.server_offset_s:
+        row.append(Chip((Span(f"broker {number_format.moment(desk.at_utc_ns, '%H:%M', desk.server_offset_s)}", "muted"),), 5))
+    if engine.broker_round_trip_ms is not None:
+        row.append(Chip((Span(f"round trip {engine.broker_round_trip_ms:.0f} ms", "muted"),), 6))
+    if desk.external_count:
+        row.append(Chip((Span(f"{desk.external_count} not ours", "warn"),), 4))
+    return row
+
+
+def speed_words(engine: EngineHealth) -> str:
+    """How fast a replay runs, in words."""
+    if engine.replay_speed is None:
+        return ""
+    return " paused" if engine.replay_speed == 0 else f" x{engine.replay_speed:g}"
+
+
+def _quote_age(age_ns: int | None, *, shut: bool, old: bool) -> Line:
+    if age_ns is None:
+        return (Span("no quote", "warn"),)
+    if shut:
+        return (Span("market closed", "muted"),)
+    age = "<10s" if age_ns < QUOTE_FRESH_NS else number_format.span(age_ns)
+    return (Span("quote ", "muted"), Span(f"{age}{' STALE' if old else ''}", "alarm" if old else ""))
+
+
+def _news(desk: DeskView) -> Line:
+    if not desk.calendar_available:
+        return (Span("NO CALENDAR", "warn"),)
+    event = desk.next_news
+    if event is None:
+        return (Span("no red news", "muted"),)
+    left = event.at_utc_ns - desk.at_utc_ns
+    near = left < 30 * 60 * NS_PER_S
+    return (
+        Span("red ", "muted"),
+        Span(f"{clean(event.currency)} {number_format.long_span(left) if left > 0 else 'now'}", "warn" if near else ""),
+    )
+
+
+def _without_snapshot(sight: ViewModel, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
+    what = "waiting for the engine's first word" if sight.link.up else clean(sight.link.why)
+    waited = f", {number_format.span(sight.silent_s * NS_PER_S)}" if sight.silent_s else ""
+    word = Span(" ATTACHED ", "accent") if sight.link.up else Span(" NO ENGINE ", "alarm")
+    return (clip((word, Span(f" {what}{waited}")), width, glyphs), (), ())
+
+
+def title_words(sight: ViewModel) -> str:
+    """What the terminal's own title shows, so that a window in the background is noticed."""
+    if sight.snapshot is None:
+        return "Quarterdeck"
+    desk = sight.snapshot.desk
+    state = "LINK LOST" if sight.stale else STATE_WORDS[desk.state]
+    return (
+        f"{MODE_WORDS.get(desk.mode, desk.mode)} {state} {number_format.money(desk.day_result_money, 0, sign=True)} Quarterdeck"
+    )
+
+
+def vital_words(sight: ViewModel) -> str:
+    """The three lines as one text: what `monitor --plain` and tests compare."""
+    return " / ".join(plain_of(line) for line in header(sight, 400, _WORDS) if width_of(line))
+
+
+_WORDS: Final = Glyphs("^", "v", "-", "~", "#", ".", "|", "-", "-", ">", "*", True)
