@@ -41,7 +41,7 @@ def backtested(
     news = None if market.news is None else tuple(_made("model.inputs", "NewsEvent", one) for one in market.news)
     other = _module("backtest.recorded_days").RecordedDays(market.recording, label=market.label, rates=market.rates, news=news)
     run = _module("backtest.backtester").Backtest(other, settings, strategy, every_bar=every_bar, columns=columns)
-    result: BacktestResult = run.go(watcher)
+    result: BacktestResult = run.run_once(watcher)
     return msgspec.structs.replace(result, trades=tuple(_trade(one) for one in result.trades))
 
 

@@ -34,3 +34,37 @@ def test_keys_are_keys() -> None:
 
 def test_two_pastes_in_one_packet_are_two() -> None:
     assert heard(f"{START}one{END}{START}\x1btwo{END}q") == ("onetwo", ["q"])
+
+
+LETTERS = [*"FpqrRQcCmuwhnxvzMHSfbBdt019?/.>< ]}~", "\r", "\t", "\x7f", "\x10", "ä", "為"]
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_escape_and_a_key_in_one_packet_are_two_keys(letter: str) -> None:
+    alone = heard(letter)[1]
+    assert heard(f"\x1b{letter}") == ("", ["escape", *alone])
+    assert heard("\x1b", letter) == ("", ["escape", *alone])
+    assert heard(f"a\x1b{letter}\x1b\x1b{letter}b")[1] == ["a", "escape", *alone, "escape", "escape", *alone, "b"]
+
+
+@pytest.mark.parametrize("opener", ["[", "O"])
+def test_a_sequence_that_never_comes_was_two_keys(opener: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = PasteSafeParser()
+    keys = [event.key for event in parser.feed(f"\x1b{opener}") if isinstance(event, events.Key)]
+    assert keys == [], "an arrow may still come"
+    monkeypatch.setattr("textual._parser.get_time", lambda: float("inf"))
+    keys = [event.key for event in parser.tick() if isinstance(event, events.Key)]
+    assert keys == ["escape", *heard(opener)[1]]
+    assert [event.key for event in parser.feed("F")] == ["F"]  # type: ignore[attr-defined]
+
+
+def test_sequences_stay_sequences_behind_escape() -> None:
+    assert heard("\x1b\x1b[A", "\x1b[20~", "\x1bOP", "\x1b[1;5C")[1] == ["escape", "up", "f9", "f1", "ctrl+right"]
+    assert heard("\x1b", "[", "A", "\x1b", "F")[1] == ["up", "escape", "F"]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 1000])
+def test_escape_then_flatten_works_however_it_is_cut(cut: int) -> None:
+    whole = f"\x1bF\x1b[B\x1bF{START}x{END}\x1bF"
+    pieces = [whole[at : at + cut] for at in range(0, len(whole), cut)]
+    assert heard(*pieces) == ("x", ["escape", "F", "down", "escape", "F", "escape", "F"])

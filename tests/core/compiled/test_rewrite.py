@@ -52,11 +52,11 @@ def test_structs_keep_what_structs_do() -> None:
 def test_named_tuples_and_data_classes_become_plain_ones() -> None:
     names = run(
         "from typing import NamedTuple\nfrom dataclasses import dataclass\n"
-        "class Step(NamedTuple):\n    at: int\n    price: float = 0.0\nclass Pair(NamedTuple):\n    one: int\n"
+        "class MarketStep(NamedTuple):\n    at: int\n    price: float = 0.0\nclass Pair(NamedTuple):\n    one: int\n"
         "@dataclass(slots=True)\nclass Row:\n    lots: float\n    note: str = ''\n"
     )
-    assert names["Step"](5) == names["Step"](5, 0.0)
-    assert not isinstance(names["Step"](5), tuple)
+    assert names["MarketStep"](5) == names["MarketStep"](5, 0.0)
+    assert not isinstance(names["MarketStep"](5), tuple)
     assert isinstance(names["Pair"](5), tuple)
     assert names["Row"](2.0).lots == 2.0
 
