@@ -221,10 +221,8 @@ def _sized(
         if allowed <= 0.0 < by_risk:
             return _refused(cap.name, candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost)
     if lots < spec.volume_min_lots - _CENT_NOISE:
-        least = (
-            _loss_money(candidate, valuer, rates, spec.volume_min_lots, stop_price) or 0.0
-        ) + spec.volume_min_lots * commission
-        needed = least / policy.risk_fraction
+        least = _loss_money(candidate, valuer, rates, spec.volume_min_lots, stop_price) or 0.0
+        needed = (least + spec.volume_min_lots * commission) / policy.risk_fraction
         steps.append(Check("minimum_lots", lots, spec.volume_min_lots, False, f"equity of {needed:.2f} would suffice"))
         return _refused(reason, candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost, needed=needed)
     steps.append(Check("minimum_lots", lots, spec.volume_min_lots, True))

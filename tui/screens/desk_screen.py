@@ -95,15 +95,12 @@ class DeskScreen(Page):
     def compose_content(self) -> Iterable[Widget]:
         """Panels and charts; the looks of this size are put on first: later they would be worked out for every widget again."""
         self.update_classes(self._looks(), update=False)
+        budget, log = Panel("Risk budget", 4, cursor=False, id="risk"), Panel("Log", 5, follow_end=True, cursor=False, id="log")
         yield Horizontal(
             Vertical(
                 Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, newest_first=True, id="signals"), id="top"),
                 Panel("Positions", 3, id="positions"),
-                Horizontal(
-                    Panel("Risk budget", 4, cursor=False, id="risk"),
-                    Panel("Log", 5, follow_end=True, cursor=False, id="log"),
-                    id="bottom",
-                ),
+                Horizontal(budget, log, id="bottom"),
                 id="left",
             ),
             Vertical(ChartPanel(id="candles"), ChartPanel(id="equity"), id="charts"),
