@@ -19,7 +19,7 @@ def test_backtest_ends_with_its_screen_or_when_stopped(terminal: Terminal, ship:
     assert os.getpriority(os.PRIO_PROCESS, child) > 0
     ship.until_it_trades_on()
     terminal.press("X")
-    terminal.until("stopped by hand", no_answer=["running "])
+    terminal.until("stopped by hand", without=["running "])
     until(lambda: not alive(child), lambda: f"{child} computes on")
     reports = ship.root / "reports"
     assert not reports.exists() or not list(reports.iterdir())

@@ -31,7 +31,7 @@ def test_a_watch_over_recorded_days(terminal: Terminal, home: Home, recorded_dat
 def held_with_an_open_position(terminal: Terminal) -> None:
     """Let the replay run until a position is open, and hold it there."""
     for _ in range(20):
-        terminal.until("[1-9] pos", no_answer=["paused"])
+        terminal.until("[1-9] pos", without=["paused"])
         terminal.press("Space")
         if re.search("[1-9] pos", terminal.until("% paused")):
             return
@@ -61,7 +61,7 @@ def tweaked(terminal: Terminal, home: Home) -> None:
     terminal.press("y")
     until(lambda: "risk_per_trade_pct = 0.5 " in home.does("set", "risk.risk_per_trade_pct").stdout, lambda: terminal.text)
     terminal.press("Escape")
-    terminal.until("Pairs", no_answer=["Parameters"])
+    terminal.until("Pairs", without=["Parameters"])
 
 
 def paused_and_resumed(terminal: Terminal) -> None:
@@ -70,33 +70,33 @@ def paused_and_resumed(terminal: Terminal) -> None:
     terminal.press("r")
     terminal.until("Cancel")
     terminal.press("Enter")
-    terminal.until("REDUCE ONLY", no_answer=["Cancel"])
+    terminal.until("REDUCE ONLY", without=["Cancel"])
     terminal.press("r")
     terminal.until("Cancel")
     terminal.press("y")
-    terminal.until("ACTIVE", no_answer=["REDUCE ONLY", "Cancel"])
+    terminal.until("ACTIVE", without=["REDUCE ONLY", "Cancel"])
 
 
 def explained(terminal: Terminal) -> None:
     terminal.press("?")
     terminal.until("Help", "Steering the desk", "FLATTEN")
     terminal.press("Escape")
-    terminal.until("Pairs", no_answer=["Steering the desk"])
+    terminal.until("Pairs", without=["Steering the desk"])
     terminal.press("w")
     terminal.until("Why not: [A-Z]{6}", "refused|entered|none")
     terminal.press("Escape")
-    terminal.until("Pairs", no_answer=["Why not"])
+    terminal.until("Pairs", without=["Why not"])
 
 
 def flattened(terminal: Terminal) -> None:
     terminal.press("F")
     terminal.until("FLATTEN: close everything", "Closes 1 position", "type flat to start")
     terminal.press("y", "Enter")
-    terminal.until("Pairs", "[1-9] pos", no_answer=["close everything"])
+    terminal.until("Pairs", "[1-9] pos", without=["close everything"])
     terminal.press("F", "f", "l", "a", "t")
     terminal.until("flat, verified", "0 pos")
     terminal.press("Escape")
-    terminal.until("HALTED", "flat, verified", "Pairs", no_answer=["close everything"])
+    terminal.until("HALTED", "flat, verified", "Pairs", without=["close everything"])
 
 
 def left_and_come_back(terminal: Terminal, home: Home) -> None:

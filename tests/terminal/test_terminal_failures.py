@@ -75,7 +75,7 @@ def test_ten_thousand_lines_at_once_freeze_neither_engine_nor_screen(terminal: T
             terminal.press("?")
             terminal.until("Steering the desk")
             terminal.press("Escape")
-            terminal.until("5 Log", no_answer=["Steering the desk"])
+            terminal.until("5 Log", without=["Steering the desk"])
         terminal.until(f"line {FLOODS * FLOOD_LINES}")
         terminal.press("p")
         until(lambda: engine.commands, lambda: terminal.text)

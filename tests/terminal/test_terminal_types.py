@@ -56,12 +56,12 @@ def test_every_terminal_starts_steers_and_leaves_the_desk(
     terminal.press("F", "f", "l", "a", "t")
     terminal.until("flat, verified")
     terminal.press("Escape")
-    terminal.until("SIMULATED +HALTED", no_answer=["close everything"])
+    terminal.until("SIMULATED +HALTED", without=["close everything"])
     resumed(terminal)
     terminal.press("?")
     terminal.until("Help", "Steering the desk")
     terminal.press("Escape")
-    terminal.until(*VITAL, no_answer=["Steering the desk"])
+    terminal.until(*VITAL, without=["Steering the desk"])
     terminal.press("q")
     assert terminal.until_ended() == 0
     home.until_it_trades_on()
@@ -79,13 +79,13 @@ def tweaked_and_taken_back(terminal: Terminal) -> None:
     terminal.press("A")
     terminal.until("Cancel")
     terminal.press("y")
-    terminal.until("Parameters", no_answer=["Cancel", "edit waits"])
+    terminal.until("Parameters", without=["Cancel", "edit waits"])
     terminal.press("U")
     terminal.until("Cancel", "1.0")
     terminal.press("y")
-    terminal.until("Parameters", no_answer=["Cancel"])
+    terminal.until("Parameters", without=["Cancel"])
     terminal.press("Escape")
-    terminal.until(*VITAL, no_answer=["Parameters"])
+    terminal.until(*VITAL, without=["Parameters"])
 
 
 def paused_and_resumed(terminal: Terminal) -> None:
@@ -98,14 +98,14 @@ def resumed(terminal: Terminal) -> None:
     terminal.press("r")
     terminal.until("Cancel")
     terminal.press("y")
-    terminal.until("SIMULATED +ACTIVE", no_answer=["Cancel"])
+    terminal.until("SIMULATED +ACTIVE", without=["Cancel"])
 
 
 def test_terminal_resizes_to_nothing_and_back_under_load(terminal: Terminal, ship: Home) -> None:
     terminal.open(*ship.words("monitor"))
     terminal.until(*VITAL)
     terminal.resize(20, 5)
-    terminal.until("ACTIVE|REDUCE|HALTED", no_answer=["FLATTEN"])
+    terminal.until("ACTIVE|REDUCE|HALTED", without=["FLATTEN"])
     terminal.resize(1, 1)
     until(lambda: terminal.size == (1, 1), lambda: str(terminal.size))
     chance = random.Random(7)
@@ -114,7 +114,7 @@ def test_terminal_resizes_to_nothing_and_back_under_load(terminal: Terminal, shi
     terminal.resize(120, 40)
     terminal.until(*VITAL[2:], "1 Pairs", "2 Signals", "3 Positions", "4 Risk budget", "5 Log")
     terminal.resize(80, 24)
-    terminal.until(*VITAL, no_answer=["Risk budget"])
+    terminal.until(*VITAL, without=["Risk budget"])
     ship.until_it_trades_on()
     terminal.press("q")
     assert terminal.until_ended() == 0
@@ -139,11 +139,11 @@ def test_babble_and_pasted_words_order_nothing(terminal: Terminal, ship: Home) -
     terminal.paste("flat")
     terminal.send(b"\x1b[<32;NaN;NaNM\x1b[200;1;1Z\xff\xfe\xc3(\xe9\x1b[M\xff\xff\xff\x1b]52;c;AAAA\x07\x9b\x1bP1+R\x1b\\")
     terminal.press("Escape")
-    terminal.until(*VITAL, no_answer=["close everything"])
+    terminal.until(*VITAL, without=["close everything"])
     terminal.press("?")
     terminal.until("Steering the desk")
     terminal.press("Escape")
-    terminal.until(*VITAL, no_answer=["Steering the desk"])
+    terminal.until(*VITAL, without=["Steering the desk"])
     terminal.press("q")
     assert terminal.until_ended() == 0
     after = ship.status()
