@@ -1,7 +1,7 @@
 # Each target is a function of tools/make.py; `make help` lists them. PYTHON names the Python to build on; ARGS go to the target.
 PYTHON ?=
 RUNNER = $(or $(PYTHON),python3)
-TARGETS = setup dev run test lint types laws soak bench golden-update docs fmt lock help
+TARGETS = setup dev run test lint types laws windows soak bench golden-update docs fmt lock help
 
 .DEFAULT_GOAL := test
 .PHONY: $(TARGETS)

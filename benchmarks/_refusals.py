@@ -33,6 +33,10 @@ ELSEWHERE = {
     "leverage": "a rate that goes missing", "equity": "an account with nothing in it", "tick_value": "a broker's wrong figure",
     "signal_age": "a scan that takes too long", "stop": "a stop beyond its entry; the spread against it is refused first",
     "limit_lots": "a broker with a limit of volume", "maximum_lots": "a broker whose largest volume is nothing",
+    "conversion_rate": "a conversion rate that is old", "spike": "a quote out of all proportion",
+    "requests_day": "a day of very many requests", "quotes_silent": "quotes that stop", "backlog": "more inputs than are taken",
+    "not_owner": "another engine on the account", "journal_damaged": "a damaged journal",
+    "unexplained_money": "a balance that no deal explains",
 }  # fmt: skip
 """What needs more than a market; tests of the desk, of the engine and of whole days bring it."""
 

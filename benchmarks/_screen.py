@@ -96,7 +96,7 @@ class PacedClient(FakeClient):
 async def live(paint_per_s: float) -> None:
     """Until the screen is left; twice a second it says what it cost so far."""
     feed = PacedClient(paced=True)
-    app = DeskApp(feed, msgspec.structs.replace(shipped_settings().ui, paint_per_s=paint_per_s))
+    app = DeskApp(feed, msgspec.structs.replace(shipped_settings().ui, max_fps=paint_per_s))
     telling = asyncio.create_task(feed.tell())
     spent = asyncio.create_task(_spent())
     await app.run_async(mouse=False)

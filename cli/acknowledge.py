@@ -12,9 +12,12 @@ from quarterdeck.core.model.commands import Acknowledge
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="REASON", help="The reason as `quarterdeck status` shows it.")],
+    what: Annotated[str, typer.Argument(metavar="REASON", help="The reason as `quarterdeck status` shows it, or `alerts`.")],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that you have seen it, for instance a position of somebody else's without a stop."""
+    """Say that you have seen it, for instance a position of somebody else's without a stop.
+
+    `acknowledge alerts` ends the reminders of all that is wrong now; what goes wrong later is told again.
+    """
     run_command(Acknowledge(what=what), home, as_json=as_json)

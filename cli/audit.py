@@ -30,12 +30,19 @@ def command(
 ) -> None:
     """Feed the tape of a run to a fresh desk, from the journal alone, and compare every decision.
 
-    Ends with 0 when all agree and the tape is whole, else with 9. With --set the fresh desk gets other settings: the first
-    difference is then the first decision that they change.
+    Ends with 0 when all agree and the tape is whole, else with 9. A run that an older version recorded by older rules ends
+    with 0 when its tape is whole; decisions that today's rules change are listed. With --set the fresh desk gets other
+    settings: the first difference is then the first decision that they change.
     """
     changes = parse_settings(values or [])
     factory: DeskFactory = (lambda: _OtherDesk(Desk(), changes)) if changes else Desk
-    result = audit(resolve_home(home).journal, factory, run=number, progress=_progress if sys.stderr.isatty() else None)
+    result = audit(
+        resolve_home(home).journal,
+        factory,
+        run=number,
+        other_settings=bool(changes),
+        progress=_progress if sys.stderr.isatty() else None,
+    )
     for line in result.lines():
         print(line)
     if as_json:

@@ -5,8 +5,10 @@ Promises: the column at fault is named with a bar and both values; the same bars
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -19,17 +21,27 @@ from quarterdeck.cli.output import print_json
 from quarterdeck.core.backtest.backtest_settings import settings_for_backtest
 from quarterdeck.core.brokers.simulator.instruments import instrument
 from quarterdeck.core.brokers.simulator.terminal_builder import seeded_terminal
-from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.data.recording import load_recording
 from quarterdeck.core.data.resample import bars_of_ticks, resample_bars
 from quarterdeck.core.data.series import PairData, TickSeries
+from quarterdeck.core.engine.strategy_process import StrategyProcess
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.errors import CheckFailedError, DataError, UsageError
-from quarterdeck.core.scan.plan import ScanPlan, scan_plan_for
+from quarterdeck.core.scan.plan import scan_plan_for
 from quarterdeck.core.settings.home import Home, resolve_home
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.strategy.strategy_loader import class_names, load_strategy
-from quarterdeck.core.study.strategy_checks import WARMUP_TOLERANCE, StrategyCheck, check_lookahead, check_warmup
+from quarterdeck.core.study.cuts import SIGNAL
+from quarterdeck.core.study.file_access import watched
+from quarterdeck.core.study.strategy_checks import (
+    WARMUP_TOLERANCE,
+    CheckedPair,
+    Live,
+    StrategyCheck,
+    check_lookahead_all,
+    check_warmup,
+)
 
 GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
 StrategyOption: TypeAlias = Annotated[
@@ -43,7 +55,7 @@ DataOption: TypeAlias = Annotated[
 RowsOption: TypeAlias = Annotated[int, typer.Option("--rows", min=2, max=100_000, help="How many bars are tried, per pair.")]
 _ROWS = 60
 _COLUMNS_SHOWN = 12
-Check = Callable[[ScanPlan, str, Candles], StrategyCheck]
+Check = Callable[[Sequence[CheckedPair]], list[StrategyCheck]]
 
 
 @GROUP.callback(invoke_without_command=True)
@@ -72,7 +84,12 @@ def lookahead(
     """
     settings, place = _settings(strategy, name, pairs, values, home)
     candles = _candles(settings, data, first, last)
-    _run(settings, place, candles, lambda plan, symbol, m15: check_lookahead(plan, instrument(symbol), m15, rows=rows), as_json)
+
+    def check(pairs: Sequence[CheckedPair]) -> list[StrategyCheck]:
+        with _live(settings, place) as live:
+            return check_lookahead_all(pairs, rows=rows, live=live)
+
+    _run(settings, place, candles, check, as_json)
 
 
 @GROUP.command("warmup")
@@ -98,8 +115,8 @@ def warmup(
     settings, place = _settings(strategy, name, pairs, values, home)
     candles = _candles(settings, data, first, last)
 
-    def check(plan: ScanPlan, symbol: str, m15: Candles) -> StrategyCheck:
-        return check_warmup(plan, instrument(symbol), m15, rows=rows, tolerance=tolerance)
+    def check(pairs: Sequence[CheckedPair]) -> list[StrategyCheck]:
+        return [check_warmup(one.plan, one.instrument, one.m15, rows=rows, tolerance=tolerance) for one in pairs]
 
     _run(settings, place, candles, check, as_json)
 
@@ -152,37 +169,76 @@ def _quarters(pair: PairData) -> Candles:
     return series.bid if series.timeframe == "M15" else resample_bars(series, "M15").bid
 
 
+@contextmanager
+def _live(settings: Settings, place: Home) -> Iterator[Live | None]:
+    """The process that answers for a file's strategy beside a live market; None where the shipped one needs none."""
+    if not settings.strategy.file:
+        yield None
+        return
+    with asyncio.Runner() as runner:
+        process = StrategyProcess(settings, place.root, WallClock())
+        runner.run(process.start())
+        try:
+            yield lambda look: runner.run(process.ask(look))
+        finally:
+            runner.run(process.stop())
+
+
 def _run(settings: Settings, place: Home, candles: dict[str, Candles], check: Check, as_json: bool) -> None:
-    loaded = load_strategy(settings, place.root)
-    found: dict[str, StrategyCheck] = {}
-    for symbol, m15 in candles.items():
-        if sys.stderr.isatty():
-            print(f"\r{symbol} ({len(found) + 1} of {len(candles)})  ", end="\r", file=sys.stderr, flush=True)
-        found[symbol] = check(scan_plan_for(loaded, settings, symbol), symbol, m15)
-        print("\n".join(_lines(symbol, found[symbol], m15)))
+    if sys.stderr.isatty():
+        print(f"\rchecking {', '.join(candles)} ...", end="\r", file=sys.stderr, flush=True)
+    with redirect_stdout(sys.stderr):  # what a strategy prints is no part of the answer
+        with watched() as opened:
+            loaded = load_strategy(settings, place.root)
+        pairs = [
+            CheckedPair(plan=scan_plan_for(loaded, settings, symbol), instrument=instrument(symbol), m15=m15)
+            for symbol, m15 in candles.items()
+        ]
+        found = dict(zip(candles, check(pairs), strict=True))
+    for what in opened if settings.strategy.file else ():
+        print(f"note: {loaded.name} {what} when it is loaded; what it reads there cannot be checked")
+    for symbol, result in found.items():
+        print("\n".join(_lines(symbol, result, candles[symbol])))
     if as_json:
         print_json(_plain(loaded.name, found))
     failed = [symbol for symbol, result in found.items() if not result.passed]
     if failed:
         columns = dict.fromkeys(column for symbol in failed for column in found[symbol].causes)
         at_fault = f" in {', '.join(columns)}" if columns else ""
-        raise CheckFailedError(f"{loaded.name} {_FAILED[found[failed[0]].check]}{at_fault} ({', '.join(failed)})")
+        raise CheckFailedError(
+            f"{loaded.name} {_what_failed([found[symbol] for symbol in failed])}{at_fault} ({', '.join(failed)})"
+        )
 
 
-_FAILED = {"lookahead": "looks ahead", "warmup": "hangs on how much past it sees (its warm-up is too short, or it looks ahead)"}
+def _what_failed(failed: Sequence[StrategyCheck]) -> str:
+    """What the failed checks show, in the order of what is known for certain."""
+    if any(result.memory for result in failed):
+        return "answers from its memory of other calls, which it does not have live,"
+    if not any(result.faults for result in failed):
+        return "fails"
+    if failed[0].check == "warmup":
+        return "hangs on how much past it sees (its warm-up is too short, or it looks ahead)"
+    if all(column.startswith(SIGNAL) for result in failed for column in result.causes):
+        return "answers otherwise live than in a backtest (it looks ahead or remembers, or its warm-up is too short)"
+    return "looks ahead"
 
 
 def _lines(symbol: str, result: StrategyCheck, m15: Candles) -> list[str]:
     over = f"{result.rows_tried} of {len(m15):,} bars tried, {iso(int(m15.open_utc_ns[0]))[:10]} to {_last_day(m15)}"
+    over += f", {result.live_rows:,} asked as live" if result.live_rows else ""
     if result.check == "warmup":
         over += f"; worst drift {result.worst_drift:.2g}, tolerance {result.tolerance:.2g}"
     lines = [f"{symbol}: {'passes' if result.passed else 'FAILS'}: {result.strategy}, {over}"]
     if result.error:
         lines.append(f"  error   {result.error}")
+    lines += [f"  memory  {sentence}" for sentence in result.memory]
     first = {fault.column: fault for fault in reversed(result.faults)}
     for column in result.columns[:_COLUMNS_SHOWN]:
         fault = first[column]
-        seen = f" when seen to {iso(fault.seen_to_utc_ns)[:16]}" if result.check == "lookahead" else " from the declared warm-up"
+        seen = " from the declared warm-up"
+        if result.check == "lookahead":
+            live = column.startswith(SIGNAL)
+            seen = " when asked as live" if live else f" when seen to {iso(fault.seen_to_utc_ns)[:16]}"
         bar = iso(fault.bar_open_utc_ns)[:16]
         lines.append(f"  {column:<24} bar {bar}: {fault.was:.10g} becomes {fault.becomes:.10g}{seen}")
     more = len(result.columns) - _COLUMNS_SHOWN

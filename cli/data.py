@@ -27,8 +27,10 @@ from quarterdeck.cli.output import print_json, print_table
 from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.data.catalogue import catalogue
 from quarterdeck.core.data.download import FEED, DownloadResult, download
+from quarterdeck.core.data.evidence import SPREAD_UNITS
 from quarterdeck.core.data.importing import ImportResult, import_files
 from quarterdeck.core.data.series import PERIODS
+from quarterdeck.core.data.stamp_forms import DATE_ORDERS
 from quarterdeck.core.data.verify import verify
 from quarterdeck.core.model.errors import CheckFailedError, DataError, UsageError
 from quarterdeck.core.settings.home import prepare, resolve_home
@@ -55,22 +57,41 @@ def import_(
         typer.Option("--clock", metavar="CLOCK", help="utc, new_york_plus_7, eet, est, new_york, utc+2, or a zone. [detected]"),
     ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Take --clock although the week's open contradicts it.")] = False,
+    dates: Annotated[
+        str, typer.Option("--dates", metavar="ORDER", help="dmy, mdy or ymd, where days and months are not told apart.")
+    ] = "",
+    spread_unit: Annotated[
+        str, typer.Option("--spread-unit", metavar="UNIT", help="points, pips or price, where the column does not tell.")
+    ] = "",
     into: IntoOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring files of prices into the store: MT5 exports, HistData, Dukascopy (bi5 and CSV), and our own.
+    """Bring files of prices into the store: exports of terminals, archives and spreadsheets, JSON, Dukascopy's bi5, and our own.
 
-    Times become UTC, and the clock they came on is proved by the hour at which the week opens. Lines are put in order; doubles
-    and bad ones are left out and counted. Files of one pair and period are laid together, later named over earlier.
+    What a file means is proved by what it says and holds: columns, stamps, clock (the hour at which the week opens), scale and
+    the unit of a spread. Where nothing decides, the import ends with the option that does. Lines are put in order; doubles and
+    bad ones are left out and counted. Files of one pair and period are laid together, later named over earlier.
     """
     if period and period not in PERIODS:
         raise UsageError(f"--period {period!r} is no period", what_to_do=f"choose {', '.join(PERIODS)}")
+    for word, option, known in ((dates, "--dates", DATE_ORDERS), (spread_unit, "--spread-unit", SPREAD_UNITS)):
+        if word and word not in known:
+            raise UsageError(f"{option} {word!r} is not known", what_to_do=f"choose {', '.join(known)}")
     symbol = parse_pairs(pair)[0] if pair else ""
     files = found_files(sources, importable, f"they end in {', '.join(FOREIGN)}")
     store = _store(into, home, make=True)
     with file_meter(len(files)) as seen:
-        done = import_files(seen(files), store, symbol=symbol, period=period, clock=clock, force=force)
+        done = import_files(
+            seen(files),
+            store,
+            symbol=symbol,
+            period=period,
+            clock=clock,
+            force=force,
+            date_order=dates,
+            spread_unit=spread_unit,
+        )
     for path, item in zip(files, done, strict=True):
         print("\n".join(imported_lines(path, item)))
     print(f"{len(files)} file{'s' * (len(files) != 1)} in {store}; use it with --data {store} or --replay {store}")
@@ -213,6 +234,7 @@ def _imported(path: Path, item: ImportResult) -> dict[str, Any]:
         "left_out": dict(item.left_out),
         "clock": None if item.clock is None else item.clock.clock,
         "clock_proved": item.clock is None or item.clock.proved,
+        "clock_origin": "said" if item.clock is None else item.clock.origin,
         "notes": list(item.notes),
     }
 

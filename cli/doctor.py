@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -13,23 +14,25 @@ import typer
 from quarterdeck.cli.engine_client import NotReached, with_engine
 from quarterdeck.cli.option_parsing import parse_pairs, parse_settings
 from quarterdeck.cli.options import HomeOption, JsonOption, PairsOption, SetOption
-from quarterdeck.cli.output import print_json, warn
+from quarterdeck.cli.output import print_json, say, warn
 from quarterdeck.core.brokers.base import Terminal
 from quarterdeck.core.brokers.mt5.doctor import LIMIT_S, DoctorFinding, DoctorRequirements, examine, verdict_of
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy, policy_from
+from quarterdeck.core.brokers.mt5.recording import RecordingTerminal
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.mt5.terminal_choice import open_terminal
-from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.clock.wall import Clock, WallClock
 from quarterdeck.core.engine.alerting import apprise_sender
 from quarterdeck.core.engine.live_doctor import DoctorClock, doctor_requirements
 from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.link.messages import DoctorQuery, DoctorReply, QueryFailed
-from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError
+from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError, StorageError
 from quarterdeck.core.settings.home import Home, resolve_home
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.secrets import URLS_VARIABLE, read_secrets
-from quarterdeck.core.settings.settings_loader import load_settings
+from quarterdeck.core.settings.settings_loader import LoadedSettings, load_settings
+from quarterdeck.core.settings.version import code_version
 from quarterdeck.core.strategy.strategy_loader import load_strategy
 from quarterdeck.core.study.slippage import measured_slippage
 
@@ -38,6 +41,8 @@ _ANSWER_S = 15.0
 _LIMIT_S_MIN, _LIMIT_S_MAX = 5.0, 3600.0
 _WIDE = 60
 _SLIPPAGE_NOISE_PIPS = 0.05
+Line = Callable[[Terminal, Clock], Terminal]
+"""What stands between an examination and its terminal."""
 _MARKS = {"ok": "ok  ", "warn": "WARN", "unknown": "????", "fail": "FAIL"}
 
 
@@ -51,30 +56,34 @@ def command(
             "--limit-s", min=_LIMIT_S_MIN, max=_LIMIT_S_MAX, help="Seconds it may take; what is left then is told as unknown."
         ),
     ] = LIMIT_S,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="FILE", help="Write every call and answer there, without login, name and folders."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Examine terminal, account, symbols, candles, quotes, clock and a checked (never sent) order.
 
-    Asks the running engine of the home; without one, or when pairs or settings are given, it looks by itself. Ends with 0 when
-    nothing fails and all was examined, with 9 otherwise.
+    Asks the running engine of the home; without one, with --record, or when pairs or settings are given, it looks by itself. Ends
+    with 0 when nothing fails and all was examined, with 9 otherwise.
     """
     place = resolve_home(home)
     given = parse_settings(changes or [])
     if pairs is not None:
         given = (*given, ("desk.pairs", parse_pairs(pairs)))
-    findings = None if given else _of_engine(place, limit_s)
+    findings = None if given or record is not None else _of_engine(place, limit_s)
     running = findings is not None
     if findings is None:
-        findings = asyncio.run(_examined(load_settings(place.root, given).settings, place, limit_s))
+        findings = _looked_at(load_settings(place.root, given).settings, place, limit_s, record)
     else:
         warn("this is what the running engine sees")
     findings = (*findings, *slippage(load_settings(place.root, given).settings, place))
     if alert:
-        findings = (*findings, alerted(load_settings(place.root, given).settings, place))
+        findings = (*findings, alerted(load_settings(place.root, given), place))
     verdict = verdict_of(findings)
     for finding in findings:
-        print("\n".join(lines(finding)))
+        say("\n".join(lines(finding)))
     if as_json:
         print_json({"verdict": verdict, "running": running, "findings": [_plain(finding) for finding in findings]})
     if verdict == "fail":
@@ -110,13 +119,14 @@ def slippage(settings: Settings, place: Home) -> tuple[DoctorFinding, ...]:
     )
 
 
-def alerted(settings: Settings, place: Home) -> DoctorFinding:
+def alerted(loaded: LoadedSettings, place: Home) -> DoctorFinding:
     """Whether a test alert reached every service."""
-    urls = read_secrets(place.secrets).alert_urls or settings.alerts.urls
+    urls = read_secrets(place.secrets, alert_urls=loaded.alert_urls).alert_urls
     if not urls:
-        remedy = f"put addresses into {URLS_VARIABLE}, into secrets.toml (alert_urls) or into alerts.urls"
+        remedy = f"put addresses into {URLS_VARIABLE}, or into secrets.toml as alert_urls"
         return DoctorFinding(name="alerts", verdict="fail", text="no service is named", remedy=remedy)
-    refused = apprise_sender(urls)("Quarterdeck: test", f"[info] a test alert from {place.root.name}")
+    answers = [send("Quarterdeck: test", f"[info] a test alert from {place.root.name}", "info") for send in apprise_sender(urls)]
+    refused = [answer for answer in answers if answer]
     if not refused:
         return DoctorFinding(name="alerts", verdict="ok", text=f"taken by {len(urls)} of {len(urls)}", remedy="")
     return DoctorFinding(
@@ -161,14 +171,30 @@ def _step_by_step(limit_s: float) -> Callable[[str], None]:
     return lambda step: _at_work(f"{clock.monotonic_s() - begun_s:3.0f} of {limit_s:g} s  {step}")
 
 
-async def _examined(settings: Settings, place: Home, limit_s: float) -> tuple[DoctorFinding, ...]:
+def _looked_at(settings: Settings, place: Home, limit_s: float, record: Path | None) -> tuple[DoctorFinding, ...]:
+    if record is None:
+        return asyncio.run(_examined(settings, place, limit_s, lambda terminal, _clock: terminal))
+    try:
+        with record.open("w", encoding="utf-8", newline="\n") as file:
+            found = asyncio.run(
+                _examined(
+                    settings, place, limit_s, lambda terminal, clock: RecordingTerminal(terminal, file, clock, code_version())
+                )
+            )
+    except OSError as error:
+        raise StorageError(f"{record}: cannot be written: {error.strerror}", what_to_do="name another file") from error
+    warn(f"recorded in {record}; read it before you send it to anybody: balance, positions and history are in it")
+    return found
+
+
+async def _examined(settings: Settings, place: Home, limit_s: float, line: Line) -> tuple[DoctorFinding, ...]:
     wanted = doctor_requirements(settings, load_strategy(settings, place.root))
     if settings.desk.mode == "simulated":
-        return await _of_simulated(settings, wanted, limit_s)
+        return await _of_simulated(settings, wanted, limit_s, line)
     clock = WallClock()
     password = read_secrets(place.secrets).password or None
     policy = policy_from(settings, password=password if settings.desk.mode == "live" else None)
-    terminal = open_terminal(settings, place.root, clock)
+    terminal = line(open_terminal(settings, place.root, clock), clock)
     try:
         return await examine(terminal, policy, wanted, clock, limit_s=limit_s, on_step=_step_by_step(limit_s))
     finally:
@@ -176,13 +202,13 @@ async def _examined(settings: Settings, place: Home, limit_s: float) -> tuple[Do
         await terminal.close()
 
 
-async def _of_simulated(settings: Settings, wanted: DoctorRequirements, limit_s: float) -> tuple[DoctorFinding, ...]:
+async def _of_simulated(settings: Settings, wanted: DoctorRequirements, limit_s: float, line: Line) -> tuple[DoctorFinding, ...]:
     from quarterdeck.core.brokers.simulator.terminal_builder import seeded_terminal
     from quarterdeck.core.engine.simulated_venues import MarketClock
 
     simulated = seeded_terminal(settings)
     clock = DoctorClock(MarketClock(simulated), WallClock())
-    terminal: Terminal = InProcessTerminal(simulated.module)
+    terminal = line(InProcessTerminal(simulated.module), clock)
     policy: Mt5Policy = policy_from(settings, mode="simulated")
     server = ServerClock("new_york_plus_7")
     return await examine(terminal, policy, wanted, clock, server_clock=server, limit_s=limit_s)

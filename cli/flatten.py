@@ -11,7 +11,7 @@ import typer
 
 from quarterdeck.cli.engine_client import with_engine
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.output import print_json, warn
+from quarterdeck.cli.output import print_json, say, warn
 from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.link.messages import LinkState
 from quarterdeck.core.model.commands import Flatten
@@ -43,14 +43,14 @@ def command(
     end = with_engine(resolve_home(home).root, lambda client: _flatten(client, scope, wait_s), watch=True)
     left = list(end.left_open)
     if as_json:
-        print(end.text)
+        say(end.text)
         print_json({"flat": end.done and not left, "text": end.text, "left": left})
     if not end.done or left:
         raise CheckFailedError(
             f"not flat: {end.text}{': ' + ', '.join(left) if left else ''}", what_to_do="see `quarterdeck status`"
         )
     if not as_json:
-        print(end.text)
+        say(end.text)
 
 
 def _agree() -> None:

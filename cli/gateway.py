@@ -12,9 +12,11 @@ from quarterdeck.cli.options import FaultOption, HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
 from quarterdeck.core.brokers.mt5.gateway.gateway_server import GatewayOptions
 from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_NAME, token_of
-from quarterdeck.core.brokers.mt5.gateway.module_loader import REAL, SIMULATED
+from quarterdeck.core.brokers.mt5.gateway.module_loader import REAL, REPLAYED, SIMULATED
 from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening, serve_gateway
+from quarterdeck.core.brokers.mt5.recording import read_recording
 from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.settings.home import resolve_home
 from quarterdeck.core.settings.version import code_version
 
@@ -29,6 +31,13 @@ def command(
     ] = None,
     key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its private key, PEM.")] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Host the simulated terminal instead.")] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option("--replay", metavar="FILE", help="Serve what `doctor --record` wrote; takes no orders."),
+    ] = None,
+    no_lease: Annotated[
+        bool, typer.Option("--no-lease", help="Let several engines trade at once; simulated terminal only.")
+    ] = False,
     fault: FaultOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -38,6 +47,8 @@ def command(
     The token stands in the home's gateway.token; copy that file into the engine's home and set account.gateway there. Ends with
     Ctrl-C. Nothing listens beyond this machine without a certificate.
     """
+    if no_lease and not simulated:
+        raise UsageError("--no-lease would let two engines trade a real terminal", what_to_do="leave it out, or add --simulated")
     place = resolve_home(home)
     place.root.mkdir(parents=True, exist_ok=True)
     options = GatewayOptions(
@@ -47,8 +58,15 @@ def command(
         certificate=certificate,
         key=key,
         version=code_version(),
+        home=place.root,
+        lease=not no_lease,
     )
+    if replay is not None and simulated:
+        raise UsageError("--replay and --simulated name two different modules", what_to_do="give one of them")
     hosted = (SIMULATED, str(place.root), *(fault or ())) if simulated else (REAL,)
+    if replay is not None:
+        read_recording(replay)  # what is wrong with the file is told here, not by the child
+        hosted = (REPLAYED, str(replay.absolute()))
 
     def announce(listening: GatewayListening) -> None:
         scheme = "wss" if listening.tls else "ws"

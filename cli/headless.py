@@ -13,14 +13,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from quarterdeck.cli import summary_text
-from quarterdeck.cli.output import print_json, warn
+from quarterdeck.cli.output import print_json, say, warn
 from quarterdeck.cli.start_record import EXIT_RESTART, RESTART_WORD, record_start
-from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.engine.engine import Engine, RunEnd
 from quarterdeck.core.engine.engine_process import StartupPipe
+from quarterdeck.core.engine.preflight import check_start
 from quarterdeck.core.engine.run_lifecycle import StartedRun, run_to_end, start_run
 from quarterdeck.core.engine.run_request import RunRequest
 from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.model.plain_text import plain_text
 from quarterdeck.core.model.snapshot import LogLine
 from quarterdeck.core.study.summary import SummaryCounter
 
@@ -37,6 +39,24 @@ def run_headless(wish: RunRequest, *, as_json: bool) -> int:
     except QuarterdeckError as error:
         pipe.failed(error.one_line(), error.exit_code)
         raise
+
+
+def check_here(wish: RunRequest) -> int:
+    """Check what a start needs, in this process, and start nothing. Raises the QuarterdeckError that it would end with."""
+    pipe = StartupPipe()
+
+    def step(text: str) -> None:
+        pipe.step(text)
+        warn(text)
+
+    try:
+        asyncio.run(check_start(wish, WallClock(), step))
+    except QuarterdeckError as error:
+        pipe.failed(error.one_line(), error.exit_code)
+        raise
+    pipe.ready()
+    print("it can start: settings, strategy and the way to the broker are in order")
+    return 0
 
 
 async def _run(wish: RunRequest, pipe: StartupPipe, *, as_json: bool) -> int:
@@ -84,7 +104,7 @@ async def _say_progress(engine: Engine) -> None:
 
 def _show(line: LogLine) -> None:
     if line.level in _SHOWN_LEVELS:
-        print(f"{iso(line.at_utc_ns)} {line.level} {line.kind} {line.text}", file=sys.stderr, flush=True)
+        print(plain_text(f"{iso(line.at_utc_ns)} {line.level} {line.kind} {line.text}"), file=sys.stderr, flush=True)
 
 
 def _tell_end(ready: StartedRun, end: RunEnd, tally: SummaryCounter, *, as_json: bool) -> None:
@@ -92,7 +112,7 @@ def _tell_end(ready: StartedRun, end: RunEnd, tally: SummaryCounter, *, as_json:
     account = ready.engine.desk.view().account
     currency = account.currency if account is not None else ready.loaded.settings.simulation.currency
     seed = f", seed {venue.seed}"
-    print(f"{venue.label}{'' if seed in venue.label else seed}: {end.why}")
+    say(f"{venue.label}{'' if seed in venue.label else seed}: {end.why}")
     if venue.faults is not None:
         struck = ", ".join(f"{name} {count}" for name, count in sorted(venue.faults.drawn.items()))
         print(f"faults that struck: {struck or 'none'}")

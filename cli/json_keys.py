@@ -18,9 +18,9 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
         "init": "home settings strategy kept",
         "run": f"{_RESULT} clean ended currency mode home",
         "status": (
-            "running ok wrong mode state reasons run_id pid market_time equity_money day_result_money open_risk_money "
-            "all_stops_money all_stops_weekend_money positions foreign without_stop unknown_fates tape_seq tape_bytes_day "
-            "replay_fraction scanning last"
+            "running ok wrong mode state reasons run_id pid market_time equity_money day_result_money day_loss_money "
+            "open_risk_money all_stops_money all_stops_weekend_money positions foreign without_stop unknown_fates tape_seq "
+            "tape_bytes_day replay_fraction scanning calendar_available calendar_why parts alarms last"
         ),
         "pause": _ORDER,
         "resume": _ORDER,
@@ -31,10 +31,10 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
         "acknowledge": _ORDER,
         "stop": _ORDER,
         "resolve": _ORDER,
-        "why": "run refusals bars",
+        "why": "run refusals bars unjudged",
         "audit": (
             "run_id run recorded_by inputs decisions agree first_difference first_decision changed findings pruned_before_seq "
-            "states states_agree agrees"
+            "states states_agree older_rules agrees"
         ),
         "report": "mode account server currency runs performance by_pair by_hour by_confidence by_exit results refusals errors",
         "restart": "before after pid",
@@ -52,7 +52,7 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
         "data download": "store pairs",
         "check lookahead": _CHECK,
         "check warmup": _CHECK,
-        "optimize": "finished goal trials judged best neighbours falls standing days walked page study",
+        "optimize": "finished goal trials judged best neighbours falls standing luck days walked page study",
         "compile": "compiled folder took_s",
         "selftest": "ok wrong elapsed_s digest signals trades refusals made_by",
         "whatif": (

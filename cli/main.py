@@ -6,12 +6,14 @@ Promises: `--help` imports no subcommand; whatever an operator can mend ends in 
 
 from __future__ import annotations
 
-from quarterdeck.cli.program_entry import EXIT_INTERRUPTED, exit_on_interrupt, raise_on_interrupt
+from quarterdeck.cli.program_entry import EXIT_INTERRUPTED, exit_on_interrupt, raise_on_interrupt, speak_utf8
 
 if __name__ == "__main__":
+    speak_utf8()
     exit_on_interrupt()  # before all that takes time to import
 
 # isort: split
+import errno
 import importlib
 import os
 import sys
@@ -101,7 +103,15 @@ class LazyGroup(TyperGroup):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code."""
+    """Run one command line and return its exit code. Whatever it writes is this user's alone."""
+    before = os.umask(0o077)
+    try:
+        return _run(arguments)
+    finally:
+        os.umask(before)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     given = with_current_words(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         code = typer.main.get_command(_application()).main(given, prog_name=PROGRAM, standalone_mode=False)
@@ -120,6 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _unread()
         raise
     except OSError as error:
+        if _reader_left(error):
+            return _unread()
         where = f" ({error.filename})" if error.filename else ""
         return _say(f"the system refused: {error.strerror or error}{where}", StorageError.exit_code)
     if code == EXIT_INTERRUPTED:  # typer has caught Ctrl-C
@@ -145,6 +157,11 @@ def _top(
 
         print(f"{PROGRAM} {code_version()}")
         raise typer.Exit
+
+
+def _reader_left(error: OSError) -> bool:
+    """Windows tells a writer that nobody reads by "invalid argument"."""
+    return sys.platform == "win32" and error.errno == errno.EINVAL and error.filename is None and not sys.stdout.isatty()
 
 
 def _unread() -> int:

@@ -35,4 +35,4 @@ def command(
 def _follow(home: Path) -> int:
     from quarterdeck.tui.plain import follow_engine
 
-    return with_engine(home, lambda client: follow_engine(client, lambda line: print(line, flush=True)), watch=True)
+    return with_engine(home, lambda client: follow_engine(client, lambda line: print(line, flush=True)), watch=True, brief=False)

@@ -142,6 +142,8 @@ def _tell(found: Any) -> None:
             [[f"          {key}", f"{value:g}" if isinstance(value, float) else str(value)] for key, value in best.values.items()]
         )
         print(_neighbours(found))
+        for one in found.luck:
+            print(f"luck      {one.name}: {one.value}; {one.text}")
     for line in found.walk_lines:
         print(line)
     print(f"page      {found.page}")

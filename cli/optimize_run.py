@@ -26,9 +26,9 @@ from quarterdeck.core.backtest.optimize import (
     worker_pool,
 )
 from quarterdeck.core.backtest.recorded_days import DataRequest, load_market
-from quarterdeck.core.backtest.search_page import has_cliff, search_page, stability_text
+from quarterdeck.core.backtest.search_page import LuckLine, has_cliff, luck, search_page, stability_text
 from quarterdeck.core.backtest.search_space import Dimension, parse_dimension
-from quarterdeck.core.backtest.search_store import SearchSpec, SearchStore, Trial
+from quarterdeck.core.backtest.search_store import SearchSpec, SearchStore, Trial, earlier_trials
 from quarterdeck.core.backtest.trial import GOALS, TrialJob
 from quarterdeck.core.backtest.walk_forward import WalkForwardResult, WalkForwardWindow, walk_forward, walk_forward_windows
 from quarterdeck.core.clock.wall import WallClock
@@ -69,6 +69,8 @@ class OptimizeDone(Struct, frozen=True, kw_only=True):
     falls: int
     standing: str
     """What the neighbours say of the best, in words; empty where none was looked at."""
+    luck: list[LuckLine]
+    """How much of the best may be luck."""
     days: str
     """Of what data and days the best is."""
     walked: list[WalkForwardResult]
@@ -154,9 +156,9 @@ def _searched(
     near: list[Neighbour] = []
     with suppress(SearchStopped):
         near = neighbours(asked, best, workers) if best is not None and finished else []
-    page = wish.study.with_suffix(".html")
+    page, earlier = wish.study.with_suffix(".html"), earlier_trials(wish.study, study.head)
     try:
-        page.write_text(search_page(study, near, walked, _title(asked.space)), encoding="utf-8", newline="\n")
+        page.write_text(search_page(study, near, walked, _title(asked.space), earlier), encoding="utf-8", newline="\n")
     except OSError as error:
         raise StorageError(
             f"{page}: cannot be written: {error.strerror or error}", what_to_do="check space and rights"
@@ -170,6 +172,7 @@ def _searched(
         neighbours=len(near),
         falls=sum(has_cliff(best.goal if best is not None else None, one.goal) for one in near),
         standing=stability_text(near, best) if best is not None and near else "",
+        luck=luck(study, near, earlier),
         days=study.head.data,
         walked=walked,
         page=str(page),

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from quarterdeck.core.model.plain_text import plain_text
+
 
 def print_json(result: Mapping[str, Any] | msgspec.Struct) -> None:
     """Print `result` as one JSON object on one line; the last thing a command prints."""
@@ -28,7 +30,12 @@ def print_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Non
 
 def warn(text: str) -> None:
     """Say something on stderr that is not an error."""
-    print(f"quarterdeck: {text}", file=sys.stderr, flush=True)
+    print(f"quarterdeck: {plain_text(text)}", file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """A result that holds words of others (a broker, a gateway, an engine): no terminal obeys what stands in it."""
+    print(plain_text(text))
 
 
 def has_terminal() -> bool:

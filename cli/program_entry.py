@@ -7,12 +7,23 @@ nothing that takes time.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
 EXIT_INTERRUPTED = 130
+_ODD_LETTERS = "backslashreplace" if sys.platform == "win32" else "surrogateescape"
+"""How a name that is no valid text is written: on POSIX as the bytes that it is."""
+
+
+def speak_utf8() -> None:
+    """Redirected output is UTF-8 on every system; a terminal keeps its encoding, and what that lacks is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors=_ODD_LETTERS)
 
 
 def exit_on_interrupt() -> None:
@@ -33,6 +44,7 @@ def _exchange(before: Callable[[int, FrameType | None], object], after: Callable
 
 def main() -> int:
     """What the installed command calls."""
+    speak_utf8()
     exit_on_interrupt()
     from quarterdeck.cli.main import main as run
 

@@ -63,6 +63,9 @@ def _exposure(record: AccountPerformance) -> list[str]:
         back = f"recovered {iso(fall.recovered_utc_ns)[:10]}" if fall.recovered_utc_ns else "not recovered"
         dates = f"{iso(fall.peak_utc_ns)[:10]} to {iso(fall.bottom_utc_ns)[:10]}, {back}"
         found.append(f"drawdown    {fall.fraction:.2%}, {fall.money:,.2f} ({dates})")
+    inside = record.performance.drawdown_inside_fraction
+    if inside is not None:
+        found.append(f"            {inside:.2%} at most inside bars, if all that was open had its worst at once")
     if span is not None:
         found.append(f"exposure    in the market {span.any_fraction:.1%} of the time, at most {span.positions_max} positions")
     return found

@@ -13,23 +13,33 @@ from quarterdeck.core.model.errors import UsageError
 
 
 def command(
-    order: Annotated[str, typer.Argument(metavar="ID", help="The order's id, as `quarterdeck status` shows it.")],
+    order: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The order's id, as `quarterdeck status` shows it; `money`: what no deal explains; or a deal's ticket.",
+        ),
+    ],
     absent: Annotated[bool, typer.Option("--not-executed", help="It surely did not execute; its risk is released.")] = False,
     position: Annotated[
         int | None, typer.Option("--position", metavar="TICKET", min=1, help="It executed and is this position.")
     ] = None,
+    result: Annotated[bool, typer.Option("--result", help="The money is a result of trading.")] = False,
+    transfer: Annotated[bool, typer.Option("--transfer", help="The money, or that deal, is a deposit or withdrawal.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what became of an order of unknown fate.
+    """Say what became of an order of unknown fate, or what money is that no deal explains.
 
-    Look into the terminal first: your word frees the risk it holds, or adopts the position.
+    Look into the terminal first: your word frees the risk an order holds, adopts the position, or books the money.
     """
-    if absent == (position is not None):
-        raise UsageError("say what became of it", what_to_do="either --not-executed or --position TICKET")
-    word = (
-        Resolve(client_id=order, outcome="absent")
-        if absent
-        else Resolve(client_id=order, outcome="filled", position_id=position or 0)
-    )
+    if sum((absent, position is not None, result, transfer)) != 1:
+        raise UsageError(
+            "say what became of it",
+            what_to_do="one of --not-executed and --position TICKET for an order, --result and --transfer for money",
+        )
+    if position is not None:
+        word = Resolve(client_id=order, outcome="filled", position_id=position)
+    else:
+        word = Resolve(client_id=order, outcome="absent" if absent else "result" if result else "transfer")
     run_command(word, home, as_json=as_json)

@@ -6,7 +6,7 @@ runs already is attached to. Without a terminal the run goes on headless and say
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from quarterdeck.cli.options import FaultOption, FromOption, HomeOption, JsonOpt
 from quarterdeck.cli.output import has_terminal, warn
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.settings.home import resolve_home
+
+if TYPE_CHECKING:
+    from quarterdeck.core.engine.run_request import RunRequest
 
 
 def command(
@@ -38,6 +41,9 @@ def command(
     yes_real: Annotated[
         int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Your word that this real account may be traded.")
     ] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check settings, strategy and the way to the broker; start nothing.")
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,20 +72,29 @@ def command(
         faults=tuple(fault or ()),
         yes_real=yes_real,
     )
+    if check:
+        from quarterdeck.cli.headless import check_here
+
+        raise typer.Exit(check_here(wish))
     if not no_ui and not has_terminal():
         warn("no terminal here: going on without a screen")
         no_ui = True
+    raise typer.Exit(_shown(wish, no_ui=no_ui, in_process=in_process, as_json=as_json))
+
+
+def _shown(wish: RunRequest, *, no_ui: bool, in_process: bool, as_json: bool) -> int:
+    """Run without a screen, with one in this process, or with one over a process of the engine's own."""
     if no_ui:
         from quarterdeck.cli.headless import run_headless
 
-        raise typer.Exit(run_headless(wish, as_json=as_json))
+        return run_headless(wish, as_json=as_json)
     if in_process:
         from quarterdeck.cli.screen_in_process import screen_in_process
 
-        raise typer.Exit(screen_in_process(wish, as_json=as_json))
+        return screen_in_process(wish, as_json=as_json)
     from quarterdeck.cli.screen_attached import screen_with_engine
 
-    raise typer.Exit(screen_with_engine(wish, as_json=as_json))
+    return screen_with_engine(wish, as_json=as_json)
 
 
 def _check(*, no_ui: bool, in_process: bool, replay: list[str], of_replay: bool) -> None:

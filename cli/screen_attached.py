@@ -15,10 +15,11 @@ from quarterdeck.cli.engine_client import NotReached, with_engine
 from quarterdeck.cli.output import warn
 from quarterdeck.cli.start_record import start_arguments
 from quarterdeck.core.engine.engine_process import start_engine
+from quarterdeck.core.engine.journal_queries import JournalQueries
 from quarterdeck.core.engine.run_request import RunRequest, settings_for_run
 from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.model.errors import AlreadyRunningError
-from quarterdeck.core.settings.home import prepare
+from quarterdeck.core.settings.home import Home, prepare
 from quarterdeck.core.settings.schema import UiSection
 from quarterdeck.core.settings.settings_loader import load_settings
 
@@ -71,7 +72,8 @@ def _load_the_screen() -> None:
 async def _attached(home: Path, ui: UiSection, *, mouse: bool = True) -> int:
     from quarterdeck.tui.app import show_screen
 
-    client = SocketClient(home, client="screen", watch=True)
+    answers = JournalQueries(Home(home).journal, Home(home).logs, lambda: None)
+    client = SocketClient(home, client="screen", watch=True, past=answers.answer)
     await client.start()
     try:
         return await show_screen(client, ui, mouse=mouse, home=home)

@@ -28,7 +28,7 @@ from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.engine.engine import Engine, RunEnd
 from quarterdeck.core.engine.run_lifecycle import StartedRun, run_to_end
 from quarterdeck.core.engine.simulated_venues import simulated_venue
-from quarterdeck.core.model.errors import CheckFailedError, StorageError, UsageError
+from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, StorageError, UsageError
 from quarterdeck.core.model.snapshot import LogLine
 from quarterdeck.core.model.units import DAY_NS
 from quarterdeck.core.settings.home import Home, prepare
@@ -138,7 +138,7 @@ def expected_result() -> SelftestExpectation:
     """What came with this installation. Raises StorageError when it is damaged."""
     try:
         return msgspec.json.decode(_EXPECTED.read_bytes(), type=SelftestExpectation)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise StorageError(f"{_EXPECTED}: {error}", what_to_do="install Quarterdeck again") from error
 
 

@@ -1,7 +1,8 @@
 """`quarterdeck service`: hand the engine to the system's supervisor; it outlives the login and comes back after a crash.
 
-Linux: a systemd service of this user. Windows: a scheduled task of this user, because the terminal needs his session. What is
-installed is a shipped text with three names filled in; `show` prints it without touching anything.
+Linux: a systemd service of this user. Windows: a scheduled task of this user, which runs `service keep` (`cli.supervise`): at the
+user's log-on, because the terminal needs a session, or at boot for an engine whose gateway is elsewhere. What is installed is a
+shipped text with the names filled in; `show` prints it without touching anything.
 """
 
 from __future__ import annotations
@@ -25,11 +26,22 @@ from quarterdeck.core.settings.packaged_files import shipped_text
 
 _UNIT = "quarterdeck.service"
 _TASK = "Quarterdeck"
-Action = Literal["show", "install", "remove"]
+_TOOLS_ENCODING = "oem" if sys.platform == "win32" else "utf-8"
+"""In which the system's own commands speak."""
+Action = Literal["show", "install", "remove", "keep"]
 
 
 def command(
-    action: Annotated[Action, typer.Argument(help="show: print what would be installed. install, remove: do it.")] = "show",
+    action: Annotated[
+        Action,
+        typer.Argument(
+            help="show: print what would be installed. install, remove: do it. keep: run the engine, and again after a crash."
+        ),
+    ] = "show",
+    at_boot: Annotated[
+        bool,
+        typer.Option("--at-boot", help="Windows: run whether or not anybody is logged on. Not beside the MetaTrader 5 terminal."),
+    ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,11 +51,15 @@ def command(
     """
     place = resolve_home(home)
     windows = sys.platform == "win32"
-    text = task_text(place) if windows else unit_text(place)
+    if action == "keep":
+        from quarterdeck.cli.supervise import keep_running
+
+        raise typer.Exit(keep_running(("run", "--no-ui", "--home", str(place.root))))
+    text = task_text(place, at_boot=at_boot) if windows else unit_text(place)
     if action == "show":
         print(text, end="")
     elif windows:
-        _windows(action, place, text)
+        _windows(action, place, text, at_boot=at_boot)
     else:
         _systemd(action, place, text)
     if as_json:
@@ -55,9 +71,20 @@ def unit_text(home: Home) -> str:
     return _filled("deploy/quarterdeck.service", home, lambda text: text.replace("%", "%%"))
 
 
-def task_text(home: Home) -> str:
-    """The task of the Windows Task Scheduler for this home."""
-    return _filled("deploy/windows-task.xml", home, escape)
+def task_text(home: Home, *, at_boot: bool = False) -> str:
+    """The task of the Windows Task Scheduler for this home: at the user's log-on, or at boot without any session."""
+    user = escape("\\".join(part for part in (os.environ.get("USERDOMAIN"), os.environ.get("USERNAME")) if part))
+    trigger = "<BootTrigger>" if at_boot else "<LogonTrigger>"
+    whose = "" if at_boot else f"<UserId>{user}</UserId>"
+    text = _filled("deploy/windows-task.xml", home, escape)
+    filled = {
+        "@TRIGGER@": f"{trigger}<Enabled>true</Enabled>{whose}{trigger.replace('<', '</')}",
+        "@USER@": user,
+        "@LOGON@": "S4U" if at_boot else "InteractiveToken",
+    }
+    for mark, value in filled.items():
+        text = text.replace(mark, value)
+    return text
 
 
 def unit_path(environ: dict[str, str] | None = None) -> Path:
@@ -99,21 +126,22 @@ def _systemd(action: Action, place: Home, text: str) -> None:
     print(f"stopped and removed {path}")
 
 
-def _windows(action: Action, place: Home, text: str) -> None:
+def _windows(action: Action, place: Home, text: str, *, at_boot: bool) -> None:
     if action == "install":
         file = prepare(place).root / "service-task.xml"
         file.write_text(text, encoding="utf-16")
         _call("schtasks", "/Create", "/F", "/TN", _TASK, "/XML", str(file))
         _call("schtasks", "/Run", "/TN", _TASK)
-        print(f"installed the task {_TASK} and started it")
+        when = "at boot" if at_boot else "when you log on; MetaTrader 5 needs that session"
+        print(f"installed the task {_TASK} and started it; it starts {when}")
         return
     _call("schtasks", "/Delete", "/F", "/TN", _TASK)
-    print(f"removed the task {_TASK}; an engine that runs goes on until `quarterdeck flatten` or its end")
+    print(f"removed the task {_TASK}; an engine that runs goes on until `quarterdeck stop`")
 
 
 def _call(*words: str) -> None:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, capture_output=True, encoding=_TOOLS_ENCODING, errors="replace", check=False)
     except OSError as error:
         what = f"{words[0]} cannot be started: {error.strerror}"
         raise StorageError(what, what_to_do="use another supervisor, with what `quarterdeck service show` prints") from error

@@ -15,7 +15,7 @@ import typer
 from quarterdeck.cli.engine_client import NotReached, ask_engine, send_command
 from quarterdeck.cli.option_parsing import parse_assignment
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.output import print_json, print_table, warn
+from quarterdeck.cli.output import print_json, print_table, say, warn
 from quarterdeck.core.link.messages import SettingsQuery, SettingsReply
 from quarterdeck.core.model.commands import SetSettings
 from quarterdeck.core.model.errors import SettingsError, UsageError
@@ -87,7 +87,7 @@ def _change(place: Home, texts: dict[str, str], minutes: float | None, as_json: 
         if minutes is not None:
             raise
         said, running = _override(place, values, own), False
-    print(said)
+    say(said)
     if as_json:
         print_json({"changed": values, "running": running, "text": said})
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.errors import UNREADABLE, StorageError
+from quarterdeck.core.settings.files import replace_file
 from quarterdeck.core.settings.home import Home
 from quarterdeck.core.settings.settings_loader import toml_text
 
@@ -68,7 +69,7 @@ def record_start(wish: RunRequest) -> StartRecord:
     beside = path.with_suffix(".tmp")
     try:
         beside.write_bytes(msgspec.json.encode(record))
-        beside.replace(path)
+        replace_file(beside, path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}", what_to_do="free or unlock the home folder") from error
     return record
@@ -78,7 +79,7 @@ def last_start(home: Home) -> StartRecord | None:
     """How the engine of this home was started last; None where that is not known."""
     try:
         return msgspec.json.decode(_path(home).read_bytes(), type=StartRecord)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE):
         return None
 
 

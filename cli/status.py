@@ -11,19 +11,19 @@ from typing import Any
 
 import msgspec
 
-from quarterdeck.cli.engine_client import NotReached, with_engine
+from quarterdeck.cli.engine_client import NotReached, Unreachable, with_engine
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.output import print_json
+from quarterdeck.cli.output import print_json, say
 from quarterdeck.core.clock.wall import WallClock, iso
+from quarterdeck.core.journal.heartbeat import Problem, problems_of
 from quarterdeck.core.link.link_client import SocketClient
-from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError
-from quarterdeck.core.model.snapshot import DeskView, EngineHealth, Snapshot
+from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
+from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
 from quarterdeck.core.settings.home import Home, resolve_home
 
 _SNAPSHOT_S = 10.0
 _FRESH_NS = 3 * NS_PER_S
-_OPERATORS_OWN = ("paused", "flat")
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -33,40 +33,22 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """
     place = resolve_home(home)
     try:
-        snapshot = with_engine(place.root, _fresh_snapshot, watch=True)
+        snapshot = with_engine(place.root, fresh_snapshot, watch=True)
     except NotReached as error:
         last = last_heartbeat(place)
         if as_json:
             print_json({"running": False, "last": last})
-        raise EngineNotRunningError(f"{error}{_said(last)}", what_to_do=error.what_to_do) from error
-    wrong = problems(snapshot)
-    print("\n".join(lines(snapshot, wrong)))
+        raise EngineNotRunningError(str(error), what_to_do=error.what_to_do) from error
+    except Unreachable as error:
+        if as_json:
+            print_json({"running": True, "ok": False, "wrong": [str(error)], "last": last_heartbeat(place)})
+        raise
+    wrong = [_wrong(problem) for problem in problems_of(snapshot)]
+    say("\n".join(lines(snapshot, wrong)))
     if as_json:
         print_json({"running": True, "ok": not wrong, "wrong": wrong, **figures(snapshot)})
     if wrong:
         raise CheckFailedError("; ".join(wrong))
-
-
-def problems(snapshot: Snapshot) -> list[str]:
-    """What is wrong, worst first, each in one phrase; what the operator himself stopped is not."""
-    desk, engine = snapshot.desk, snapshot.engine
-    found = [
-        f"{reason.code}: {reason.text or reason.clears_when}" for reason in desk.reasons if reason.code not in _OPERATORS_OWN
-    ]
-    known = {reason.code for reason in desk.reasons}
-    if desk.positions_without_stop:
-        found.append(f"{desk.positions_without_stop} without a stop at the broker")
-    if desk.unconfirmed_orders and "unknown_fate" not in known:
-        found.append(f"{desk.unconfirmed_orders} of unknown fate")
-    if desk.positions_match is False:
-        found.append("desk and broker do not agree")
-    if not engine.connection_up and "feed" not in known:
-        found.append(f"feed down: {engine.connection_reason}")
-    if not engine.journal_writable and "journal" not in known:
-        found.append("the journal cannot be written")
-    if not engine.scanning_up and "degraded" not in known:
-        found.append(f"no scanning machine answers; {engine.scanning}")
-    return found
 
 
 def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
@@ -74,9 +56,10 @@ def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
     text = [_run(snapshot), _account(snapshot.desk), _holdings(snapshot.desk), _machine(snapshot.engine)]
     if snapshot.engine.scanning:
         text.append(f"scanning: {snapshot.engine.scanning}")
+    text.append("; ".join(map(_part, snapshot.engine.parts)))
     unknown = [order for order in snapshot.desk.orders if order.order_status == "unknown"]
     text += [f"unknown: {order.client_id} {order.what} {order.symbol} {order.lots:g}" for order in unknown]
-    return text + ([f"wrong: {what}" for what in wrong] or ["all is well"])
+    return [line for line in text if line] + ([f"wrong: {what}" for what in wrong] or ["all is well"])
 
 
 def figures(snapshot: Snapshot) -> dict[str, Any]:
@@ -91,6 +74,7 @@ def figures(snapshot: Snapshot) -> dict[str, Any]:
         "market_time": iso(desk.at_utc_ns),
         "equity_money": desk.equity_money,
         "day_result_money": desk.day_result_money,
+        "day_loss_money": desk.day_loss_money,
         "open_risk_money": desk.risk.open_money,
         "all_stops_money": desk.risk.gap_risk_money,
         "all_stops_weekend_money": desk.risk.weekend_gap_risk_money,
@@ -102,6 +86,10 @@ def figures(snapshot: Snapshot) -> dict[str, Any]:
         "tape_bytes_day": engine.tape_bytes_day,
         "replay_fraction": engine.replay_fraction,
         "scanning": engine.scanning,
+        "calendar_available": desk.calendar_available,
+        "calendar_why": engine.calendar_why,
+        "parts": {part.name: {"ok": part.ok, "age_s": part.age_s, "text": part.text} for part in engine.parts},
+        "alarms": [msgspec.to_builtins(alarm) for alarm in engine.alarms],
     }
 
 
@@ -111,7 +99,7 @@ def last_heartbeat(place: Home) -> dict[str, Any] | None:
     try:
         beat = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         age_s = WallClock().utc_ns() / NS_PER_S - path.stat().st_mtime
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *UNREADABLE):
         return None
     return {**beat, "age_s": round(max(age_s, 0.0))}
 
@@ -129,13 +117,30 @@ def _account(desk: DeskView) -> str:
     risk = (
         f"open risk {_money(desk.risk.open_money)} + reserved {_money(desk.risk.reserved_money)} of {_money(desk.risk.cap_money)}"
     )
-    return f"equity {_money(desk.equity_money)}{currency}, day {_money(desk.day_result_money, sign=True)}, {risk}"
+    day = f"day {_money(desk.day_result_money, sign=True)}"
+    if desk.day_loss_money is not None and desk.day_limit_money is not None:
+        day += f" ({_money(-desk.day_loss_money, sign=True)} of -{_money(desk.day_limit_money)} as the daily loss limit counts)"
+    return f"equity {_money(desk.equity_money)}{currency}, {day}, {risk}"
 
 
 def _holdings(desk: DeskView) -> str:
     book = "unknown" if desk.positions_match is None else "agrees" if desk.positions_match else "DOES NOT AGREE"
+    barred = [f"no entries in {pair.symbol}: {pair.entries_blocked}" for pair in desk.pairs if pair.entries_blocked]
     counts = f"without stop {desk.positions_without_stop}; unknown fate {desk.unconfirmed_orders}"
-    return f"positions {_ours(desk)} ours, {desk.external_count} not ours; {counts}; book {book}"
+    return f"positions {_ours(desk)} ours, {desk.external_count} not ours; {counts}; book {book}" + "".join(
+        f"; {one}" for one in barred
+    )
+
+
+def _wrong(problem: Problem) -> str:
+    return problem.text if problem.text.startswith(problem.kind) else f"{problem.kind}: {problem.text}"
+
+
+def _part(part: PartView) -> str:
+    age = "" if part.age_s is None else f" {_span(round(part.age_s))} ago"
+    if not part.ok:
+        return f"{part.name} WRONG{age}"
+    return f"{part.name}{age}" if age else f"{part.name} -"
 
 
 def _machine(engine: EngineHealth) -> str:
@@ -144,7 +149,8 @@ def _machine(engine: EngineHealth) -> str:
     return f"feed {feed}; {tape}; journal {engine.journal_lag_ms:.0f} ms behind; loop {engine.loop_lag_ms:.0f} ms late"
 
 
-async def _fresh_snapshot(client: SocketClient) -> Snapshot:
+async def fresh_snapshot(client: SocketClient) -> Snapshot:
+    """The desk as it is now, for who watches. Raises VerdictError when the engine shows nothing."""
     # The first one may be what the last watcher saw, long ago.
     clock = WallClock()
     try:
@@ -156,13 +162,6 @@ async def _fresh_snapshot(client: SocketClient) -> Snapshot:
     except TimeoutError as error:
         what = f"the engine answers, and shows nothing for {_SNAPSHOT_S:g} s"
         raise CheckFailedError(what, what_to_do="look at its log; it may still be starting") from error
-
-
-def _said(last: dict[str, Any] | None) -> str:
-    if not last:
-        return ""
-    ended = f", ended: {last['ended_why']}" if last.get("ended_why") else ""
-    return f"; the last heartbeat is {_span(last['age_s'])} old and said {last.get('state', 'nothing')}{ended}"
 
 
 def _ours(desk: DeskView) -> int:

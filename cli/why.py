@@ -9,11 +9,12 @@ import typer
 
 from quarterdeck.cli.option_parsing import parse_pairs
 from quarterdeck.cli.options import HomeOption, JsonOption
-from quarterdeck.cli.output import print_json
+from quarterdeck.cli.output import print_json, say
+from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.settings.home import resolve_home
 from quarterdeck.core.study.queries import last_judged_bars
-from quarterdeck.core.study.why_not import BarVerdicts, bar_verdicts, parse_bar, refusals_per_reason
+from quarterdeck.core.study.why_not import BarVerdicts, bar_verdicts, parse_bar, refusals_per_reason, unjudged
 
 
 def command(
@@ -31,21 +32,28 @@ def command(
     """Show what became of a bar, or of the last candidates: the verdict, and every vote and check with its threshold."""
     symbol = parse_pairs(pair)[0] if pair else ""
     with TapeReader(resolve_home(home).journal) as reader:
-        run = reader.run(number)
-        refused = refusals_per_reason(reader, run, symbol=symbol)
+        run, missing = reader.run(number), ""
         if bar:
-            stories = list(bar_verdicts(reader, symbol, parse_bar(bar), run=number))
+            stories = [
+                story for story in bar_verdicts(reader, symbol, parse_bar(bar), run=number) if story.found or story.judgements
+            ]
+            if not stories:
+                reason_why = unjudged(reader, symbol, parse_bar(bar), run=number)
+                run, missing = reason_why.run or run, reason_why.text
         else:
             found = last_judged_bars(reader, run, symbol=symbol, reason=reason, count=last, candidates_only=not everything)
             stories = [story for name, opened in found for story in bar_verdicts(reader, name, opened, run=run.run)]
+        refused = refusals_per_reason(reader, run, symbol=symbol)
     for story in stories:
-        print("\n".join(story.lines()) + "\n")
-    if not stories:
+        say("\n".join(story.lines()) + "\n")
+    if missing:
+        say(f"{symbol}, bar of {iso(parse_bar(bar))}: {missing}")
+    elif not stories:
         print(f"no bar of run {run.run} ({run.run_id}) fits")
     shown = ", ".join(f"{word} {count}" for word, count in refused.items()) or "nothing"
     print(f"refused in run {run.run} ({run.run_id}, {run.mode}): {shown}")
     if as_json:
-        print_json({"run": run.run, "refusals": refused, "bars": [_plain(story) for story in stories]})
+        print_json({"run": run.run, "refusals": refused, "unjudged": missing, "bars": [_plain(story) for story in stories]})
 
 
 def _plain(story: BarVerdicts) -> dict[str, object]:

@@ -16,6 +16,8 @@ import hypothesis
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+collect_ignore = ["tui/test_driver.py"] if sys.platform == "win32" else []
+"""Modules that need what Windows lacks as soon as they are imported."""
 GOLDEN = CHECKOUT / "tests" / "golden"
 
 hypothesis.settings.register_profile("quarterdeck", deadline=None, derandomize=True, database=None, print_blob=False)
@@ -31,13 +33,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the soak tests out unless asked for; they are deselected, so that a skip keeps meaning "something is missing"."""
-    if config.getoption("--soak"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("soak")]
+    """Leave the soak tests out unless asked for, and what belongs to the other kind of system.
+
+    They are deselected, so that a skip keeps meaning "something is missing".
+    """
+    kinds = [] if config.getoption("--soak") else ["soak"]
+    kinds.append("posix" if sys.platform == "win32" else "windows")
+    left_out = [item for item in items if any(item.get_closest_marker(kind) for kind in kinds)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
 
 
 def missing(reason: str) -> NoReturn:

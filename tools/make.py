@@ -67,6 +67,12 @@ def laws(environment: Environment, arguments: Sequence[str]) -> int:
     return _python(environment, "-m", "pytest", "-q", "tests/laws", "tests/test_code_rules.py", *arguments)
 
 
+def windows(environment: Environment, arguments: Sequence[str]) -> int:
+    """The Windows group of tests, on a Windows Python under Wine; `quick` for a part of five minutes."""
+    environment.ensure(dev=True)
+    return _python(environment, "-m", "tools.windows", *arguments)
+
+
 def soak(environment: Environment, arguments: Sequence[str]) -> int:
     """The long tests: more seeds, more kill points, more examples."""
     environment.ensure(dev=True)
@@ -113,7 +119,7 @@ def lock(environment: Environment, _arguments: Sequence[str]) -> int:
 
 TARGETS: dict[str, Callable[[Environment, Sequence[str]], int]] = {
     target.__name__.replace("_", "-"): target
-    for target in (setup, dev, run, test, lint, types, laws, soak, bench, golden_update, docs, fmt, lock)
+    for target in (setup, dev, run, test, lint, types, laws, windows, soak, bench, golden_update, docs, fmt, lock)
 }
 
 

@@ -9,7 +9,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from quarterdeck.core.link.messages import ReplayControl
-from quarterdeck.core.model.commands import Pause
+from quarterdeck.core.model.commands import Acknowledge, Pause
 from quarterdeck.core.model.snapshot import DeskView, PositionView
 from quarterdeck.tui.palette import Palette
 from quarterdeck.tui.screens.backtest_page import BacktestPage
@@ -78,7 +78,11 @@ class Actions:
         """Ask, then resume."""
         self._app.push_screen(resume_dialog(self._app.glyphs))
 
-    def do_rearm(self) -> None:
+    def do_acknowledge(self) -> None:
+        """End the reminders of all that is wrong now."""
+        self._app.run_worker(self._app.send_command(Acknowledge(what="alerts"), "seen"), exit_on_error=False)
+
+    def do_reset_drawdown(self) -> None:
         """Ask, then accept a drawdown."""
         self._app.push_screen(reset_drawdown_dialog(self._app.glyphs))
 

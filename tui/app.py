@@ -260,6 +260,8 @@ class DeskApp(HardenedApp):
                 return desk is None or all(reason.code != "paused" for reason in desk.reasons)
             case "resume":
                 return desk is not None and bool(desk.reasons)
+            case "acknowledge":
+                return snapshot is not None and any(not alarm.acknowledged for alarm in snapshot.engine.alarms)
             case "close" | "close_group" | "move_stop":
                 return desk is not None and bool(desk.positions)
             case "resolve":

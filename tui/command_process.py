@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from quarterdeck.core.model.errors import UNREADABLE
 from quarterdeck.tui.view.backtest_report import BacktestReport, backtest_report_of
 from quarterdeck.tui.view.lines import clean
 
@@ -134,7 +135,7 @@ def _progress(text: str) -> CommandProgress | None:
         left = "" if row["left_s"] is None else f", {row['left_s']:.0f} s left"
         name = f"{row['name']} " if row["name"] else ""
         return CommandProgress(float(row["progress"]), clean(f"{name}{row['at']}{left}"))
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+    except (*UNREADABLE, KeyError, TypeError):
         return None
 
 
@@ -149,7 +150,7 @@ async def _answer(process: asyncio.subprocess.Process) -> dict[str, Any]:
     last = bytes(said).strip().rpartition(b"\n")[2]
     try:
         return msgspec.json.decode(last, type=dict[str, Any]) if last.startswith(b"{") else {}
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return {}
 
 
@@ -166,5 +167,5 @@ def _reports(folder: Path) -> tuple[BacktestReport, ...]:
 def _report(path: Path) -> BacktestReport | None:
     try:
         return backtest_report_of(path.parent.name, msgspec.json.decode(path.read_bytes(), type=dict[str, Any]))
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError):
+    except (OSError, *UNREADABLE, KeyError, TypeError):
         return None

@@ -43,6 +43,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("pause", "p,f8", "pause", "No new entries from now on; stops, care and closes go on", "engine", 2),
     Action("resume", "r,f7", "resume", "Take the pause back; asks first", "engine", 3, danger=True),
+    Action("acknowledge", "a", "seen", "You have seen what is wrong: nobody is reminded of it any more", "engine"),
     Action("tweak", "t,f2", "tweak", "Parameters: look, change, apply for a time, undo", "engine", 4),
     Action("close", "c", "close", "Close the chosen position, or half of it; asks first", "desk", 8, danger=True),
     Action("close_group", "C", "close some", "Close losers, winners, one currency or one pair; asks first", "desk", danger=True),

@@ -32,6 +32,11 @@ class ViewModel(NamedTuple):
         """Whether the figures on the screen are not today's word."""
         return not self.link.up or self.silent_s >= SILENT_WARN_S
 
+    @property
+    def finished(self) -> bool:
+        """Whether a replay is over: its last figures are its result, and nothing is lost."""
+        return self.link.ended and self.snapshot is not None and self.snapshot.engine.replay_fraction is not None
+
 
 class SentCommand(NamedTuple):
     """A command from this screen and what became of it; `ok` is None while nothing is known."""
@@ -77,7 +82,7 @@ class ScreenState:
                 self.link = event
                 self.silent_s = 0 if event.up else self.silent_s
             case LinkBye():
-                self.link = LinkState(up=False, why=f"engine ended: {event.why}", mode=self.link.mode)
+                self.link = LinkState(up=False, why=f"engine ended: {event.why}", mode=self.link.mode, ended=True)
 
     def fill_log(self, lines: tuple[LogLine, ...]) -> None:
         """Put older lines, fetched when the screen attached, before those that came since."""

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
-from quarterdeck.core.backtest.random_entry_test import compare_with_random_entries
+from quarterdeck.core.backtest.random_entry_test import compare_with_random_entries, day_of, market_days
 from quarterdeck.core.backtest.result import BacktestResult
 from quarterdeck.core.backtest.result_tables import equity_points
 from quarterdeck.core.backtest.stress_runs import StressRuns
@@ -75,15 +75,32 @@ def _enough(result: BacktestResult) -> DiagnosisFinding:
     count, middle, spread = len(results), metrics.mean(results) or 0.0, metrics.deviation(results)
     if spread is None or spread == 0.0:
         return DiagnosisFinding(name="Enough trades?", level="warning", text=f"{count}: far too few.", value=float(count))
-    error = spread / math.sqrt(count)
+    alone, by_day = spread / math.sqrt(count), _error_by_day(result)
+    error = max(alone, by_day)
     clear = abs(middle) >= 2.0 * error
     level: FindingLevel = "warning" if count < _FEW else "doubt" if count < _SOME or not clear else "fine"
     needed = (
-        "" if middle == 0.0 else f"; to tell that mean from zero would take about {math.ceil((2.0 * spread / middle) ** 2):,}"
+        ""
+        if middle == 0.0
+        else f"; to tell that mean from zero would take about {math.ceil(count * (2.0 * error / middle) ** 2):,}"
     )
     told = ", more than two errors from zero" if clear else f": it may as well be nothing{needed}"
-    text = f"{count} trades, mean {middle:+.3f} R with a standard error of {error:.3f} R{told}."
+    counted = ", by day" if by_day > alone else ""
+    text = f"{count} trades, mean {middle:+.3f} R with a standard error of {error:.3f} R{counted}{told}."
     return DiagnosisFinding(name="Enough trades?", level=level, text=text, value=float(count))
+
+
+def _error_by_day(result: BacktestResult) -> float:
+    """Standard error of the mean result, trades of one day counted as one cluster: what happens at once is no second witness.
+
+    Source: Liang and Zeger (1986), the sandwich estimator of a mean, with D/(D-1) for D days. 0 on one day.
+    """
+    starts = market_days(result.from_utc_ns, result.to_utc_ns)
+    results = np.array(results_r(result))
+    days = day_of(starts, np.array([trade.opened_utc_ns for trade in result.trades], dtype=np.int64))
+    sums = np.bincount(days, weights=results - results.mean())
+    count = len(np.unique(days))
+    return float(np.sqrt((sums**2).sum() * count / (count - 1))) / len(results) if count > 1 else 0.0
 
 
 def _to_the_end(result: BacktestResult) -> DiagnosisFinding:
@@ -103,7 +120,7 @@ def _to_the_end(result: BacktestResult) -> DiagnosisFinding:
 
 
 def random_entry_finding(result: BacktestResult, candles: Mapping[str, Candles]) -> DiagnosisFinding:
-    """Whether entries at random times, with the same stops, targets and time-out, would have done as well."""
+    """Whether the same entries on random days, with the same stops, targets and time-out, would have done as well."""
     name = "Better than chance?"
     found = compare_with_random_entries(result, candles)
     if found is None:
@@ -116,8 +133,8 @@ def random_entry_finding(result: BacktestResult, candles: Mapping[str, Candles])
         else "warning"
     )
     text = (
-        f"With first stop, target and time-out alone these entries make {found.mean_r:+.3f} R a trade; entries at random times "
-        f"of the same hours, as many bought, make {found.random_mean_r:+.3f} R. "
+        f"With first stop, target and time-out alone these entries make {found.mean_r:+.3f} R a trade; the same entries on "
+        f"random days, each day's together, make {found.random_mean_r:+.3f} R. "
         f"{100.0 * found.share_of_random_runs_as_good:.1f} % of {found.draws} random sets were as good."
     )
     return DiagnosisFinding(name=name, level=level, text=text, value=found.share_of_random_runs_as_good)

@@ -21,7 +21,7 @@ from quarterdeck.core.brokers.mt5.trade_requests import (
     open_request,
     stops_problem,
 )
-from quarterdeck.core.brokers.simulator.ledger_rows import DEAL_BUY, DEAL_SELL, LedgerDeal, LedgerPosition
+from quarterdeck.core.brokers.simulator.ledger_rows import DEAL_BUY, DEAL_CREDIT, DEAL_SELL, LedgerDeal, LedgerPosition
 from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.brokers.simulator.trade_server import MqlTradeResult, execute, refusal, request_of
 from quarterdeck.core.engine.lockstep import broker_inputs, run_without_loop
@@ -197,7 +197,8 @@ def _position_of(held: LedgerPosition, profit_money: Money) -> BrokerPosition:
 
 
 def _deal_of(row: LedgerDeal) -> Deal:
-    trade = row.kind in (DEAL_BUY, DEAL_SELL)
+    trade, credit = row.kind in (DEAL_BUY, DEAL_SELL), row.kind == DEAL_CREDIT
+    whole = row.profit_money + row.commission_money + row.swap_money + row.fee_money
     return Deal(
         deal_ticket=row.ticket,
         order_ticket=row.order,
@@ -213,7 +214,9 @@ def _deal_of(row: LedgerDeal) -> Deal:
         commission_money=row.commission_money if trade else 0.0,
         fee_money=row.fee_money if trade else 0.0,
         swap_money=row.swap_money if trade else 0.0,
-        balance_money=0.0 if trade else row.profit_money + row.commission_money + row.swap_money,
+        balance_money=0.0 if trade or credit else whole,
+        deal_type=row.kind,
+        credit_money=whole if credit else 0.0,
         magic=row.magic,
         comment=row.comment,
         rule=row.rule,

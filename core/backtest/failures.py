@@ -10,6 +10,7 @@ from quarterdeck.core.engine.lockstep import BarScanner
 from quarterdeck.core.model.market_data import Bar
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import M15_NS, UtcNs
+from quarterdeck.core.scan.plan import STRATEGY_ERROR
 
 FailuresByBar = Mapping[UtcNs, str]
 """What went wrong, by the open of the bar."""
@@ -26,7 +27,7 @@ class FailureCounter:
     def on_bar(self, symbol: str, bar: Bar) -> Signal | NoSignal:
         """Its answer."""
         found = self._scanner.on_bar(symbol, bar)
-        if isinstance(found, NoSignal) and found.withheld.startswith("strategy "):
+        if isinstance(found, NoSignal) and found.withheld.startswith(STRATEGY_ERROR):
             self.failures.setdefault(symbol, {})[bar.open_utc_ns] = found.withheld
         return found
 

@@ -232,7 +232,15 @@ def _batch(asked: SearchRequest, study: SearchStore, workers: WorkerPool, count:
     values = [_values(asked.space, proposal.params) for proposal in proposals]
     for place, (one, found) in enumerate(zip(values, _answered(asked.job, values, study, workers), strict=True)):
         study.add(
-            Trial(number=first + place, values=one, goal=found.goal, figures=found.figures, digest=found.digest, why=found.why)
+            Trial(
+                number=first + place,
+                values=one,
+                goal=found.goal,
+                figures=found.figures,
+                digest=found.digest,
+                why=found.why,
+                daily=found.daily,
+            )
         )
 
 
@@ -240,7 +248,7 @@ def _answered(job: TrialJob, values: Sequence[dict[str, Any]], study: SearchStor
     """Jobs with these values, answered in order; what was tried before has its answer already."""
     known: dict[bytes, TrialOutcome] = {}
     for trial in study.trials:
-        outcome = TrialOutcome(goal=trial.goal, figures=trial.figures, digest=trial.digest, why=trial.why)
+        outcome = TrialOutcome(goal=trial.goal, figures=trial.figures, digest=trial.digest, why=trial.why, daily=trial.daily)
         known[msgspec.json.encode(trial.values, order="sorted")] = outcome
     keys = [msgspec.json.encode(one, order="sorted") for one in values]
     fresh = {key: one for key, one in zip(keys, values, strict=True) if key not in known}

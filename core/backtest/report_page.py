@@ -17,7 +17,7 @@ from quarterdeck.core.backtest.svg_charts import bar_chart, equity_chart
 from quarterdeck.core.brokers.simulator.instruments import instrument
 from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.model.effects import TradeClosed
-from quarterdeck.core.study.metrics import TradeFigures
+from quarterdeck.core.study.metrics import TimeInMarket, TradeFigures
 
 _SHOWN_TRADES = 10
 _MONTHS_DRAWN = 36
@@ -66,7 +66,9 @@ def _head(result: BacktestResult, title: str) -> str:
         ("result", f"{total.result_money:+,.2f} {result.currency}", f"{share:+.2f} % of {result.start_money:,.0f}"),
         ("trades", f"{trades.trades}", "" if trades.win_fraction is None else f"{100 * trades.win_fraction:.0f} % won"),
         ("expectancy", _maybe(trades.expectancy_r, "{:+.3f} R"), f"profit factor {_maybe(trades.profit_factor, '{:.2f}')}"),
-        ("drawdown", "none" if fall is None else f"{100 * fall.fraction:.2f} %", f"worst day {total.worst_day_money:+,.2f}"),
+        ("drawdown", "none" if fall is None else f"{100 * fall.fraction:.2f} %", _inside(shown.drawdown_inside_fraction)),
+        ("worst day", f"{total.worst_day_money:+,.2f} {result.currency}", "the account's own day, when marked"),
+        ("exposure", *_exposure(shown.time_in_market)),
         ("Sharpe", _maybe(shown.sharpe, "{:.2f}"), f"Sortino {_maybe(shown.sortino, '{:.2f}')}, {shown.days} days"),
         ("costs", f"{total.costs_r:+.1f} R", f"commission {total.commission_money:,.0f}, swap {total.swap_money:+,.0f}"),
     ]
@@ -79,6 +81,16 @@ def _head(result: BacktestResult, title: str) -> str:
         f"{escape(result.path)}. Digest <code>{total.digest}</code></p>{partial}"
         f'<div class="tiles">{tiles}</div></header>'
     )
+
+
+def _inside(fraction: float | None) -> str:
+    return "" if fraction is None else f"at most {100 * fraction:.2f} % inside bars"
+
+
+def _exposure(span: TimeInMarket | None) -> tuple[str, str]:
+    if span is None:
+        return "none", ""
+    return f"{100 * span.any_fraction:.1f} %", f"at most {span.positions_max} positions, {span.positions_mean:.2f} on average"
 
 
 def _findings(findings: Sequence[DiagnosisFinding]) -> str:

@@ -19,6 +19,7 @@ from quarterdeck.core.desk.desk_state import DeskState, encoded
 from quarterdeck.core.engine.simulated_venues import REPLAY_RUN_ID
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import NS_PER_MS, UtcNs
+from quarterdeck.core.risk.balance import BalanceState
 from quarterdeck.core.settings.schema import Settings
 
 _FIRST_TICKET = 60_000_001
@@ -40,7 +41,9 @@ def restored_desk(state: DeskState, settings: Settings) -> bytes:
     state.early_deal_costs.clear()
     state.early_deal_lots.clear()
     state.pending.clear()
-    state.balance_ahead_money = 0.0
+    state.balance, state.balance_ahead_money = BalanceState(), 0.0
+    state.deal_money.clear()
+    state.results_without_trade.clear()
     return encoded(state)
 
 

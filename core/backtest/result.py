@@ -18,9 +18,10 @@ from msgspec import Struct
 
 from quarterdeck.core.desk.held import HeldMark
 from quarterdeck.core.model.effects import Effect, EquityMarked, PositionOpened, TradeClosed, Verdict
-from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import Money, Price, PriceDistance, UtcNs
+from quarterdeck.core.settings.files import replace_file
 from quarterdeck.core.study.summary import Summary, SummaryCounter
 
 RESULT_NAME = "result.json.gz"
@@ -170,7 +171,7 @@ def write_result(folder: Path, result: BacktestResult) -> Path:
     draft = folder / f".{RESULT_NAME}"
     try:
         draft.write_bytes(gzip.compress(msgspec.json.encode(result), compresslevel=5, mtime=0))
-        draft.replace(path)
+        replace_file(draft, path)
     except OSError:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -187,7 +188,7 @@ def read_result(folder: Path) -> BacktestResult:
     path = folder.with_name(RESULT_NAME) if folder.is_file() else folder / RESULT_NAME
     try:
         return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=BacktestResult)
-    except (gzip.BadGzipFile, zlib.error, msgspec.MsgspecError, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, *UNREADABLE, EOFError) as error:
         raise DataError(f"{path}: is no result of a backtest: {error}", what_to_do="run it again with this version") from error
     except OSError as error:
         why = error.strerror or str(error)

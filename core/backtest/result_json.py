@@ -17,6 +17,7 @@ from quarterdeck.core.backtest import result_tables
 from quarterdeck.core.backtest.compare import headline_figures
 from quarterdeck.core.backtest.diagnosis import DiagnosisFinding
 from quarterdeck.core.backtest.result import BacktestResult
+from quarterdeck.core.model.errors import UNREADABLE
 
 RESULT_JSON_NAME = "essentials.json"
 POINTS_MAX = 400
@@ -65,7 +66,7 @@ def read_findings(folder: Path) -> list[DiagnosisFinding]:
     """What was found when the report in that folder was written; nothing where it does not say."""
     try:
         return msgspec.json.decode((folder / RESULT_JSON_NAME).read_bytes(), type=_Findings).findings
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE):
         return []
 
 

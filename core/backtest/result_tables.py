@@ -13,7 +13,7 @@ from msgspec import Struct
 from quarterdeck.core.backtest.result import BacktestResult
 from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
 from quarterdeck.core.study import metrics
-from quarterdeck.core.study.metrics import EquityPoint, Performance, TradeFigures
+from quarterdeck.core.study.metrics import EquityMark, EquityPoint, Performance, TradeFigures
 
 LONDON = "Europe/London"
 """Hours are told on London's clock: the trade's day turns around it."""
@@ -33,23 +33,32 @@ class MonthRow(Struct, frozen=True, kw_only=True):
 
 def equity_points(result: BacktestResult) -> list[EquityPoint]:
     """The equity of a run from its start to its end, in order of time."""
-    points = [EquityPoint(result.from_utc_ns, result.start_money)]
-    points.extend(
-        EquityPoint(mark.at_utc_ns, mark.equity_money) for mark in result.equity if mark.at_utc_ns >= result.from_utc_ns
-    )
-    return points
+    marks = [
+        EquityMark(mark.at_utc_ns, mark.equity_money, mark.drawdown_fraction)
+        for mark in result.equity
+        if mark.at_utc_ns >= result.from_utc_ns
+    ]
+    return metrics.marked_points(marks, EquityPoint(result.from_utc_ns, result.start_money))
 
 
 def performance(result: BacktestResult) -> Performance:
     """All metrics of a run, days as its own settings begin them."""
+    day_start_s, day_zone = _day(result)
+    return metrics.performance(result.trades, equity_points(result), day_start_s=day_start_s, day_zone=day_zone)
+
+
+def daily_returns(result: BacktestResult) -> tuple[float, ...]:
+    """Return of each day of the range on which the market was open: the same days for every run over it."""
+    points = equity_points(result)
+    points.append(EquityPoint(max(result.to_utc_ns - 1, points[-1].at_utc_ns), points[-1].equity_money))
+    day_start_s, day_zone = _day(result)
+    return metrics.daily_returns(points, (), day_start_s=day_start_s, day_zone=day_zone, open_days_alone=True)
+
+
+def _day(result: BacktestResult) -> tuple[int, str]:
     limits = result.settings["breakers"]
     hours, minutes = limits["day_start"].split(":")
-    return metrics.performance(
-        result.trades,
-        equity_points(result),
-        day_start_s=int(hours) * 3600 + int(minutes) * 60,
-        day_zone=limits["day_zone"],
-    )
+    return int(hours) * 3600 + int(minutes) * 60, limits["day_zone"]
 
 
 def months(result: BacktestResult) -> list[MonthRow]:

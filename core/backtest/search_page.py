@@ -11,11 +11,14 @@ from html import escape
 from itertools import combinations
 from typing import Any
 
+from msgspec import Struct
+
 from quarterdeck.core.backtest.optimize import Neighbour
 from quarterdeck.core.backtest.page_style import STYLE
 from quarterdeck.core.backtest.search_space import Dimension
 from quarterdeck.core.backtest.search_store import SearchStore, Trial
 from quarterdeck.core.backtest.walk_forward import WalkForwardResult
+from quarterdeck.core.study import overfitting
 
 _WORDS = {
     "result_money": "result, account currency",
@@ -31,6 +34,8 @@ _WORDS = {
 }
 _CELLS = 8
 _MAPS_MAX = 6
+_TRADES_FEW = 30
+_SURE = 0.95
 _MORE = """
 .cell{stroke:var(--paper);stroke-width:2}.axis{font-weight:600}.dot{fill:var(--sea);opacity:.75}.dot.off{fill:var(--soft);opacity:.5}
 .dot.best{fill:var(--warn);opacity:1}.none{fill:none;stroke:var(--line)}.mark{fill:none;stroke:var(--warn);stroke-width:2.5}
@@ -38,8 +43,10 @@ _MORE = """
 """
 
 
-def search_page(study: SearchStore, near: Sequence[Neighbour], walked: Sequence[WalkForwardResult], title: str) -> str:
-    """The whole page."""
+def search_page(
+    study: SearchStore, near: Sequence[Neighbour], walked: Sequence[WalkForwardResult], title: str, earlier: int = 0
+) -> str:
+    """The whole page; `earlier` counts the trials of other studies on the same data."""
     best = study.best
     judged = sum(trial.goal is not None for trial in study.trials)
     told = f"<p>{len(study.trials)} trials, {judged} judged; goal: {escape(study.head.goal)}. {escape(study.head.data)}</p>"
@@ -50,6 +57,8 @@ def search_page(study: SearchStore, near: Sequence[Neighbour], walked: Sequence[
         parts.append(_section(f"Best: {_number(best.goal)} (trial {best.number})", _table(["parameter", "value"], rows)))
         parts.append(_section("Its figures", _table(["figure", "value"], figures)))
         parts.append(_section("Its neighbours", _neighbours(near, best)))
+        rows = [[line.name, line.value, line.text] for line in luck(study, near, earlier)]
+        parts.append(_section("How much of it is luck", _table(["question", "answer", "what it says"], rows, left=(2,))))
     parts.append(_section("Trials in order", _dots(study.trials, study.head.goal, best)))
     maps = "".join(_heat(study.trials, one, other, best) for one, other in list(combinations(study.head.space, 2))[:_MAPS_MAX])
     if maps:
@@ -66,6 +75,57 @@ def search_page(study: SearchStore, near: Sequence[Neighbour], walked: Sequence[
     )
 
 
+class LuckLine(Struct, frozen=True, kw_only=True):
+    """One question about the best of many trials, its answer and what that says."""
+
+    name: str
+    value: str
+    text: str
+
+
+def luck(study: SearchStore, near: Sequence[Neighbour], earlier: int = 0) -> list[LuckLine]:
+    """Trades of the winner, deflated Sharpe ratio and probability of overfitting; nothing without a best trial."""
+    best = study.best
+    if best is None:
+        return []
+    different = study.different
+    complete = [trial.daily for trial in different if trial.daily]
+    tried = len(different) + len(near) + earlier
+    trades = int(best.figures.get("trades") or 0)
+    few = (
+        f"the winner made {trades} trades: too few to tell skill from luck" if trades < _TRADES_FEW else "enough to look further"
+    )
+    counted = f"{len(different)} here, {len(near)} neighbours, {earlier} in earlier studies on these data"
+    ideas = f"{overfitting.clusters(complete)} clusters whose daily results differ" if complete else "daily results were not kept"
+    lines = [
+        LuckLine(name="Trades of the winner", value=f"{trades}", text=few),
+        LuckLine(name="Trials on these data", value=f"{tried}", text=f"{counted}; {ideas}"),
+    ]
+    found = overfitting.deflated_sharpe(best.daily, complete, tried) if best.daily else None
+    if found is None:
+        text = "needs daily results of two trials at least; an older study has none"
+        lines.append(LuckLine(name="Deflated Sharpe ratio", value="not computable", text=text))
+    else:
+        sure = "above what luck gives" if found.probability >= _SURE else "luck alone may give as much"
+        text = (
+            f"probability that there is skill: Sharpe {found.sharpe_daily:.4f} a day over {found.days} days, where the best of "
+            f"{tried} trials without skill shows {found.expected_max_daily:.4f}; {sure}"
+        )
+        lines.append(LuckLine(name="Deflated Sharpe ratio", value=f"{100 * found.probability:.1f} %", text=text))
+    share = overfitting.overfitting_probability(complete)
+    if share is None:
+        least = overfitting.BLOCKS * overfitting.DAYS_A_BLOCK_MIN
+        text = f"needs daily results of four trials on the same {least} days; there are {len(complete)} trials"
+        lines.append(LuckLine(name="Probability of overfitting", value="not computable", text=text))
+    else:
+        text = (
+            f"how often the best of one half of the days is in the lower half on the others ({len(complete)} trials, "
+            f"{overfitting.BLOCKS} blocks); a coin has 50 %"
+        )
+        lines.append(LuckLine(name="Probability of overfitting", value=f"{100 * share:.1f} %", text=text))
+    return lines
+
+
 def has_cliff(best: float | None, near: float | None) -> bool:
     """Whether a neighbour loses half of the best goal, or cannot be judged at all."""
     if best is None:
@@ -79,6 +139,8 @@ def stability_text(near: Sequence[Neighbour], best: Trial) -> str:
     better = sum(one.goal is not None and best.goal is not None and one.goal > best.goal for one in near)
     words = [f"{falls} of {len(near)} neighbours fall off: {'a lonely peak' if 2 * falls > len(near) else 'it stands'}"]
     words += [f"{better} of them fare better, so more trials would find better"] if better else []
+    trades = best.figures.get("trades")
+    words += [f"it made {trades:.0f} trades only"] if trades is not None and trades < _TRADES_FEW else []
     words += ["even the best of all loses"] if (best.figures.get("result_r") or 0.0) < 0.0 else []
     return "; ".join(words)
 
@@ -225,11 +287,12 @@ def _section(title: str, inside: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{inside}</section>"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th{' class=text' if not place else ''}>{escape(name)}</th>" for place, name in enumerate(head))
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = ()) -> str:
+    text = (0, *left)
+    top = "".join(f"<th{' class=text' if place in text else ''}>{escape(name)}</th>" for place, name in enumerate(head))
     body = "".join(
         "<tr>"
-        + "".join(f"<td{' class=text' if not place else ''}>{escape(cell)}</td>" for place, cell in enumerate(row))
+        + "".join(f"<td{' class=text' if place in text else ''}>{escape(cell)}</td>" for place, cell in enumerate(row))
         + "</tr>"
         for row in rows
     )

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from quarterdeck.core.backtest.search_space import Dimension
-from quarterdeck.core.model.errors import StorageError, UsageError
+from quarterdeck.core.model.errors import UNREADABLE, StorageError, UsageError
 from quarterdeck.core.model.renamed_keys import current_key
 
 
@@ -41,6 +41,8 @@ class Trial(Struct, frozen=True, kw_only=True):
     figures: dict[str, float | None]
     digest: str
     why: str = ""
+    daily: tuple[float, ...] = ()
+    """Return of each open day; empty where the run did not come to its end, or in a study of an older version."""
 
 
 def _with_current_keys(head: SearchSpec) -> SearchSpec:
@@ -65,6 +67,11 @@ class SearchStore:
             self._append(self._path, trial)
 
     @property
+    def different(self) -> list[Trial]:
+        """The trials, each combination of values once."""
+        return list({msgspec.json.encode(trial.values, order="sorted"): trial for trial in reversed(self.trials)}.values())[::-1]
+
+    @property
     def best(self) -> Trial | None:
         """The first of those with the highest goal."""
         judged = [trial for trial in self.trials if trial.goal is not None]
@@ -80,7 +87,7 @@ class SearchStore:
             return
         try:
             head = _with_current_keys(msgspec.json.decode(lines[0], type=SearchSpec))
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise UsageError(f"{path}: is no study", what_to_do="name another file with --study") from error
         if head != msgspec.json.decode(msgspec.json.encode(self.head), type=SearchSpec):
             raise UsageError(
@@ -95,7 +102,7 @@ class SearchStore:
                 trial = msgspec.json.decode(line, type=Trial)
                 values = {current_key(key): value for key, value in trial.values.items()}
                 self.trials.append(replace(trial, values=values))
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 raise UsageError(f"{path}: line {number} is no trial", what_to_do="remove it and all after it") from error
 
     def _append(self, path: Path, row: Struct) -> None:
@@ -109,3 +116,32 @@ class SearchStore:
         except OSError as error:
             what = f"{path}: cannot be written: {error.strerror or error}"
             raise StorageError(what, what_to_do="check space and rights") from error
+
+
+def earlier_trials(path: Path, head: SearchSpec) -> int:
+    """Different trials that other studies beside this file made on the same folders and on days that overlap.
+
+    A file that cannot be read, or is no study, has none.
+    """
+    folders, span = _data(head.data)
+    found = 0
+    for other in sorted(path.parent.glob(f"*{path.suffix}")):
+        if other == path:
+            continue
+        try:
+            lines = other.read_bytes().splitlines()
+            theirs = msgspec.json.decode(lines[0], type=SearchSpec) if lines else head
+            values = {msgspec.json.encode(msgspec.json.decode(line, type=Trial).values, order="sorted") for line in lines[1:]}
+        except (OSError, msgspec.MsgspecError):
+            continue
+        their_folders, their_span = _data(theirs.data)
+        if their_folders == folders and span[0] <= their_span[1] and their_span[0] <= span[1]:
+            found += len(values)
+    return found
+
+
+def _data(data: str) -> tuple[str, tuple[str, str]]:
+    """Folders and days of `FOLDERS: DAY to DAY`; an open end is before or after every day."""
+    folders, _, days = data.rpartition(": ")
+    first, _, last = days.partition(" to ")
+    return folders, ("0000" if first == "begin" else first, "9999" if last == "end" else last)

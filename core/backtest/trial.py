@@ -18,6 +18,7 @@ from msgspec import Struct
 from quarterdeck.core.backtest.backtest_settings import with_changes
 from quarterdeck.core.backtest.compare import headline_figures
 from quarterdeck.core.backtest.recorded_days import DataRequest, RecordedDays, load_market
+from quarterdeck.core.backtest.result_tables import daily_returns
 from quarterdeck.core.backtest.search_space import with_searched_values
 from quarterdeck.core.compiled.load import backtested
 from quarterdeck.core.engine.scanner_setup import history_bars
@@ -34,6 +35,8 @@ GOALS = {
     "sqn": "mean result by its deviation, times the root of the trades (at most 100)",
 }
 _MARKETS_KEPT = 3
+_DAILY_DIGITS = 9
+"""A millionth of a thousandth of equity: far under a cent of any account."""
 
 
 class TrialJob(Struct, frozen=True, kw_only=True):
@@ -57,6 +60,8 @@ class TrialOutcome(Struct, frozen=True, kw_only=True):
     figures: dict[str, float | None]
     digest: str
     why: str = ""
+    daily: tuple[float, ...] = ()
+    """Return of each open day of the range; empty where the run did not come to its end."""
 
 
 def evaluate(job: bytes) -> bytes:
@@ -78,14 +83,14 @@ def run_job(job: TrialJob) -> TrialOutcome:
     market = _market(job, settings, strategy)
     result = backtested(market, settings, strategy)
     figures = headline_figures(result)
+    daily = tuple(round(one, _DAILY_DIGITS) for one in daily_returns(result))
     trades = [trade.result_r for trade in result.trades]
     if len(trades) < job.trades_min:
         why = f"{len(trades)} trades, {job.trades_min} are wanted"
-        return TrialOutcome(goal=None, figures=figures, digest=result.summary.digest, why=why)
+        return TrialOutcome(goal=None, figures=figures, digest=result.summary.digest, why=why, daily=daily)
     goal = _goal(job.goal, trades, figures, 100.0 * result.summary.result_money / result.start_money)
-    return TrialOutcome(
-        goal=goal, figures=figures, digest=result.summary.digest, why="" if goal is not None else "cannot be judged"
-    )
+    why = "" if goal is not None else "cannot be judged"
+    return TrialOutcome(goal=goal, figures=figures, digest=result.summary.digest, why=why, daily=daily)
 
 
 def _goal(name: str, results: list[float], figures: dict[str, float | None], result_pct: float) -> float | None:

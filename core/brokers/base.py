@@ -7,7 +7,8 @@ Symbols are the plain names of settings ("EURUSD"); what the broker calls them (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from quarterdeck.core.model.effects import BrokerRequest
 from quarterdeck.core.model.inputs import BrokerBook, Input, ServerClockRule
 from quarterdeck.core.model.market_data import Instrument, Quote
 from quarterdeck.core.model.reads import Known, Unknown
-from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.model.units import Money, UtcNs
 
 
 class CallReply(Struct, frozen=True):
@@ -71,6 +72,10 @@ class TerminalError(Exception):
         self.what_to_do = what_to_do
         self.lasting = lasting
 
+    def one_line(self) -> str:
+        """What, and what to do about it."""
+        return f"{self}; {self.what_to_do}" if self.what_to_do else str(self)
+
 
 class ReplyLost(TerminalError):
     """The call may or may not have been carried out."""
@@ -78,6 +83,10 @@ class ReplyLost(TerminalError):
 
 class CallNotSent(TerminalError):
     """The call was surely not carried out."""
+
+
+class TerminalNotOwned(CallNotSent):
+    """The call was surely not carried out: another engine trades this account (law 16)."""
 
 
 class Connected(Struct, frozen=True, kw_only=True):
@@ -104,6 +113,11 @@ class Broker(Protocol):
 
     async def select(self, symbols: Sequence[str]) -> tuple[Instrument, ...]:
         """Resolve names (suffixes mapped), put them into Market Watch, wait for quotes. Raises BrokerError naming the missing."""
+        ...
+
+    @property
+    def symbol_warnings(self) -> tuple[str, ...]:
+        """What should be read about the symbols that were selected, each one line."""
         ...
 
     async def available_symbols(self, symbols: Iterable[str]) -> tuple[str, ...]:
@@ -134,11 +148,18 @@ class Broker(Protocol):
         """Deals not handed out before, oldest first."""
         ...
 
-    def resume_deals(self, from_utc_ns: UtcNs, known_tickets: Iterable[int] = (), not_before_utc_ns: UtcNs = 0) -> None:
+    def resume_deals(
+        self,
+        from_utc_ns: UtcNs,
+        known_tickets: Iterable[int] = (),
+        not_before_utc_ns: UtcNs = 0,
+        known_money: Mapping[int, Money] = MappingProxyType({}),
+    ) -> None:
         """Say before `connect` what the journal already holds: hand out deals from that instant on, without these.
 
         With the tickets of the hour before, late deals of that hour are found as well, none older than `not_before_utc_ns` (the
-        first start of the journal on this account).
+        first start of the journal on this account). With the tickets of the week before and the money of each, late deals of that
+        week are found, and deals that the broker changed since.
         """
         ...
 

@@ -1,7 +1,7 @@
 """One calendar file or answer of a feed, in any known format, to events in UTC.
 
 Formats, told apart by what they hold: the weekly JSON and XML of ForexFactory, its monthly XML variant, our own CSV
-(`time_utc,currency,impact,event,...,all_day`), a ForexFactory scrape (`Date,Time,Currency,Event,Impact`), and daily listings of
+(`time_utc,currency,impact,event,...,all_day`), tables of other people (`Date,Time,Currency,Event,Impact`), and daily listings of
 Investing.com.
 Promises: all or nothing: an entry that cannot be understood is an error with file, line and remedy. Plain or gzipped.
 Does not: fetch, merge, or cut; results and forecasts are not read.
@@ -14,8 +14,10 @@ import io
 import zlib
 from pathlib import Path
 
+from quarterdeck.core.calendar.clocks import AUTO
 from quarterdeck.core.calendar.csv_formats import from_csv, from_listing
 from quarterdeck.core.calendar.feeds import from_json, from_xml
+from quarterdeck.core.data.text import encoding_of
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.inputs import NewsEvent
 
@@ -23,8 +25,8 @@ BYTES_MAX = 64 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 
 
-def read_calendar(path: Path) -> tuple[NewsEvent, ...]:
-    """Events of a file, in order of time, without doubles.
+def read_calendar(path: Path, clock: str = AUTO) -> tuple[NewsEvent, ...]:
+    """Events of a file, in order of time, without doubles; `clock` is that of tables whose times have no zone.
 
     Raises:
         DataError: when the file is missing, damaged or of no known format; names file and line.
@@ -33,16 +35,18 @@ def read_calendar(path: Path) -> tuple[NewsEvent, ...]:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}", what_to_do="check news.files in settings.toml") from error
-    return parse_calendar(data, str(path))
+    return parse_calendar(data, str(path), clock)
 
 
-def parse_calendar(data: bytes, name: str) -> tuple[NewsEvent, ...]:
+def parse_calendar(data: bytes, name: str, clock: str = AUTO) -> tuple[NewsEvent, ...]:
     """Events of a file's bytes, in order of time, without doubles; `name` is what errors call it.
 
     Raises:
         DataError: when the bytes are damaged or of no known format.
     """
     plain = _unpacked(data, name)
+    if encoding_of(plain[:4096]).startswith("utf-16"):
+        plain = plain.decode(encoding_of(plain[:4096]), "replace").removeprefix("\ufeff").encode()
     head = plain[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
         raise DataError(f"{name}: is empty", what_to_do="fetch it again")
@@ -53,7 +57,7 @@ def parse_calendar(data: bytes, name: str) -> tuple[NewsEvent, ...]:
     elif head[:1] in (b"#", b"|"):
         events = from_listing(plain, name)
     else:
-        events = from_csv(plain, name)
+        events = from_csv(plain, name, clock)
     unique = dict.fromkeys(events)
     return tuple(sorted(unique, key=lambda event: (event.at_utc_ns, event.currency, event.title)))
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quarterdeck.core.calendar.calendar_file import read_calendar
+from quarterdeck.core.calendar.clocks import AUTO
 from quarterdeck.core.calendar.feed_download import CalendarFeed, FetchPolicy, Opener, open_url
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.inputs import Calendar, NewsEvent
@@ -44,9 +45,16 @@ class CalendarSource:
         policy: FetchPolicy | None = None,
         cache: Path | None = None,
         opener: Opener = open_url,
+        files_clock: str = AUTO,
     ) -> None:
-        """Feeds need a `policy`; `cache` is the folder in which they keep what they fetched. Nothing is read yet."""
-        self._files = {path: _File(path) for path in files}
+        """Name the calendars; nothing is read yet.
+
+        Feeds need a `policy`; `cache` is the folder in which they keep what they fetched; `files_clock` is the clock of tables
+        whose times have no zone.
+        """
+        self.unusable = ""
+        """Why a calendar that is named cannot be used; empty where all of them can."""
+        self._files = {path: _File(path, files_clock) for path in files}
         self._feeds = [] if policy is None else [CalendarFeed(url, policy=policy, cache=cache, opener=opener) for url in urls]
         self._merged: tuple[NewsEvent, ...] = ()
         self._stale = True
@@ -78,10 +86,14 @@ class CalendarSource:
                 self._stale |= await asyncio.to_thread(held.refresh)
             except DataError as error:
                 troubles.append(error.one_line())
+        unusable = list(troubles)
         changed = await asyncio.gather(*(feed.refresh(at_utc_ns) for feed in self._feeds))
         self._stale |= any(changed)
         troubles += [feed.error for feed in self._feeds if feed.error]
-        return self._cut(at_utc_ns, "; ".join(troubles))
+        unusable += [feed.error for feed in self._feeds if feed.error and not feed.events]
+        calendar = self._cut(at_utc_ns, "; ".join(troubles))
+        self.unusable = "; ".join(unusable) or ("" if calendar.available or not self.configured else calendar.why)
+        return calendar
 
     def _cut(self, at_utc_ns: UtcNs, why: str) -> Calendar:
         if not self.configured:
@@ -98,9 +110,9 @@ class CalendarSource:
 class _File:
     """One file with its events, read again when its time or size changed; a bad version keeps the last good one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: str) -> None:
         self.events: tuple[NewsEvent, ...] = ()
-        self._path = path
+        self._path, self._clock = path, clock
         self._seen: tuple[int, int] | None = None
 
     def refresh(self) -> bool:
@@ -113,6 +125,6 @@ class _File:
         now = (facts.st_mtime_ns, facts.st_size)
         if now == self._seen:
             return False
-        self.events = read_calendar(self._path)
+        self.events = read_calendar(self._path, self._clock)
         self._seen = now
         return True

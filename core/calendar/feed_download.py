@@ -17,9 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.calendar.calendar_file import BYTES_MAX, parse_calendar
-from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.settings.files import replace_file
 
 
 class HttpResponse(Struct, frozen=True, kw_only=True):
@@ -142,7 +143,7 @@ class CalendarFeed:
         try:
             kept = msgspec.json.decode(self._meta.read_bytes(), type=FeedCacheInfo)
             self.events = parse_calendar(self._body.read_bytes(), str(self._body))
-        except (OSError, msgspec.DecodeError, DataError):
+        except (OSError, *UNREADABLE, DataError):
             self.events = ()
             return
         self.fetched_utc_ns, self._etag, self.error = kept.fetched_utc_ns, kept.etag, ""
@@ -158,6 +159,6 @@ class CalendarFeed:
             for path, data in ((self._body, body), (self._meta, msgspec.json.encode(kept))):
                 part = path.with_suffix(path.suffix + ".part")
                 part.write_bytes(data)
-                part.replace(path)
+                replace_file(part, path)
         except OSError:
             self._etag = ""

@@ -56,6 +56,8 @@ def _entries(text: str, name: str) -> Iterator[tuple[int, Any]]:
             entry, at = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
             raise DataError(f"{name}: line {error.lineno}: {error.msg}", what_to_do=_AGAIN) from error
+        except RecursionError as error:
+            raise DataError(f"{name}: line {line}: lists within lists without an end", what_to_do=_AGAIN) from error
         yield line, entry
         at = _skip(text, at)
         if text[at : at + 1] == ",":

@@ -3,38 +3,80 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from quarterdeck.core.model.currencies import currency_of
+from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import NS_PER_S
 
 Impact = Literal["high", "medium", "low", "holiday"]
 
-PLAIN_IMPACTS: Mapping[str, Impact] = {
-    "high": "high",
-    "medium": "medium",
-    "moderate": "medium",
-    "low": "low",
-    "holiday": "holiday",
-    "non-economic": "low",
-    "": "low",
+_WORDS: Mapping[Impact, str] = {
+    "high": "high|high impact|high impact expected|high volatility expected|red|h|strong|hoch|alta|élevé|***|★★★|!!!",
+    "medium": (
+        "medium|moderate|med|mid|medium impact|medium impact expected|moderate volatility expected|orange|m|mittel|media|moyen"
+        "|**|★★|!!"
+    ),
+    "low": (
+        "low|low impact|low impact expected|low volatility expected|yellow|l|niedrig|baja|faible|non-economic|non economic|none"
+        "|grey|gray|*|★|!|"
+    ),
+    "holiday": "holiday|bank holiday|feiertag",
 }
+PLAIN_IMPACTS: Mapping[str, Impact] = {word: impact for impact, words in _WORDS.items() for word in words.split("|")}
 SCRAPED_IMPACTS: Mapping[str, Impact] = {"high": "high", "medium": "medium", "non-economic": "low", "low": "holiday"}
 """One scraper of ForexFactory read the colours wrongly: each of its "Low" is a bank holiday or a change of clocks."""
+_ALWAYS_HIGH = re.compile(r"non-?\s?farm (?:employment change|payrolls)|^(?:core )?cpi (?:m/m|\(mom\))", re.IGNORECASE)
+_NO_RELEASE = re.compile(r"holiday|daylight|clock", re.IGNORECASE)
 
-_TWELVE_HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*([ap])m", re.IGNORECASE)
-_TWENTY_FOUR_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_TWELVE_HOURS = re.compile(r"(\d{1,2}):(\d{2})(?::\d{2})?\s*([ap])\.?m\.?", re.IGNORECASE)
+_TWENTY_FOUR_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?")
 
 
 def impact_of(word: str, meanings: Mapping[str, Impact] = PLAIN_IMPACTS) -> Impact:
     """Raises ValueError for a word without a meaning."""
     found = meanings.get(word.strip().lower())
     if found is None:
-        raise ValueError(f"impact {word!r} is none of {', '.join(sorted(word for word in meanings if word))}")
+        raise ValueError(f"impact {word!r} is none of high, medium, low, holiday")
     return found
+
+
+def impact_words(impacts: Sequence[str], titles: Sequence[str]) -> Mapping[str, Impact]:
+    """The meanings that a table's words have: the plain ones, unless it shows the words of the scraper that mixed them up.
+
+    That one has "Non-Economic" and no holiday, and what it calls low are holidays and changes of clocks.
+    """
+    words = [word.strip().lower() for word in impacts]
+    low = [title for word, title in zip(words, titles, strict=True) if word == "low"]
+    if "non-economic" not in words or "holiday" in words or not low:
+        return PLAIN_IMPACTS
+    shown = sum(_NO_RELEASE.search(title) is not None for title in low)
+    return SCRAPED_IMPACTS if shown >= 0.8 * len(low) else PLAIN_IMPACTS
+
+
+def ranked_impacts(
+    impacts: Sequence[str], titles: Sequence[str], currencies: Sequence[str], name: str
+) -> Mapping[str, Impact] | None:
+    """The meanings of impacts that are ranks from 1 to 3; None where they are words. American payrolls and prices are high.
+
+    Raises:
+        DataError: where nothing tells whether 1 or 3 is high.
+    """
+    words = {word.strip() for word in impacts}
+    if not words or not words <= {"0", "1", "2", "3"}:
+        return None
+    rows = zip(impacts, titles, currencies, strict=True)
+    known = {word.strip() for word, title, currency in rows if currency == "USD" and _ALWAYS_HIGH.search(title)}
+    if known == {"3"}:
+        return {"0": "holiday", "1": "low", "2": "medium", "3": "high"}
+    if known == {"1"}:
+        return {"0": "holiday", "1": "high", "2": "medium", "3": "low"}
+    what = f"{name}: impacts are numbers, and no payrolls or consumer prices tell whether 1 or 3 is high"
+    raise DataError(what, what_to_do="write high, medium and low")
 
 
 def time_of_day(text: str) -> tuple[int, int] | None:
@@ -74,13 +116,10 @@ def release(day: date, clock: str, zone: ZoneInfo, currency: str, impact: Impact
 def event(
     moment: datetime, currency: str, impact: Impact, title: str, *, all_day: bool = False, tentative: bool = False
 ) -> NewsEvent:
-    """An event at an instant. Raises ValueError for a currency that is no word."""
-    code = currency.strip()
-    if not code.isalpha() or not 2 <= len(code) <= 4:
-        raise ValueError(f"{currency!r} is no currency")
+    """An event at an instant. Raises ValueError for a currency that nobody knows."""
     return NewsEvent(
         at_utc_ns=int(moment.timestamp()) * NS_PER_S,
-        currency="All" if code.lower() == "all" else code.upper(),
+        currency=currency_of(currency),
         impact=impact,
         title=title.strip(),
         all_day=all_day,

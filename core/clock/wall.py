@@ -9,6 +9,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+_BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+"""Linux alone has it; the monotonic clock of Windows counts a suspended machine's time by itself."""
+
 
 class Clock(Protocol):
     """Wall time for deadlines, the link, heartbeats and the watchdog."""
@@ -32,6 +35,10 @@ class WallClock:
     def monotonic_s(self) -> float:
         """Seconds that never go back; only differences mean anything."""
         return time.monotonic()
+
+    def elapsed_s(self) -> float:
+        """As `monotonic_s`, and the time counts in which the machine was suspended, where the system counts it."""
+        return time.clock_gettime(_BOOT_CLOCK) if _BOOT_CLOCK is not None else time.monotonic()
 
 
 def iso(utc_ns: int) -> str:

@@ -26,6 +26,7 @@ from quarterdeck.core.data.resample import bars_of_ticks, resample_bars
 from quarterdeck.core.data.series import BarSeries, TickSeries
 from quarterdeck.core.model.errors import DataError, StorageError
 from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
+from quarterdeck.core.settings.files import replace_file
 
 FEED = "https://datafeed.dukascopy.com/datafeed"
 _TRIES = 4
@@ -158,7 +159,7 @@ def _put(path: Path, raw: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(raw)
-        draft.replace(path)
+        replace_file(draft, path)
     except OSError as error:
         raise StorageError(
             f"{path}: cannot be written: {error.strerror or error}", what_to_do="check space and rights"

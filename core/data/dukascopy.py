@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from quarterdeck.core.data.csv_table import read_text
-from quarterdeck.core.data.series import point_price
+from quarterdeck.core.data.json_tables import json_value
 from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.model.currencies import METALS, pair_range, quote_decimals
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S
 
@@ -83,7 +84,7 @@ def decode_bi5(raw: bytes, symbol: str, hour_utc: datetime, origin: str) -> Tick
     if (ticks["ms"] >= _HOUR_MS).any():
         raise DataError(f"{origin}: holds a tick outside its hour", what_to_do=_AGAIN)
     start_ns = int(hour_utc.timestamp()) * NS_PER_S
-    per_price = round(1.0 / _scale(symbol))
+    per_price = _per_price(symbol, float(np.median(ticks["bid"])))
     return TickBatch(
         start_ns + ticks["ms"].astype(np.int64) * NS_PER_MS,
         ticks["bid"].astype(np.float64) / per_price,
@@ -99,11 +100,6 @@ def read_json(path: Path) -> TickBatch:
     """
     try:
         answer = json.loads(read_text(path))
-        if not isinstance(answer, dict) or "times" not in answer:
-            raise DataError(
-                f"{path}: layout not recognised: a JSON file is an answer of Dukascopy's feed, this is none",
-                what_to_do="export bars or ticks as CSV",
-            )
         times, bids, asks = (np.array(answer[name], np.int64) for name in ("times", "bids", "asks"))
         start, multiplier, bid, ask = (answer[name] for name in ("timestamp", "multiplier", "bid", "ask"))
         per_price = round(1.0 / float(multiplier))
@@ -116,5 +112,16 @@ def read_json(path: Path) -> TickBatch:
     return TickBatch(at, points[0] / per_price, points[1] / per_price)
 
 
-def _scale(symbol: str) -> float:
-    return 0.001 if symbol.startswith(("XAU", "XAG")) else point_price(symbol)
+def is_feed_answer(path: Path) -> bool:
+    """Whether a JSON file is an answer of the newer feed."""
+    value = json_value(path)
+    return isinstance(value, dict) and "times" in value
+
+
+def _per_price(symbol: str, usual_points: float) -> int:
+    """Points that make a price: of the two counts that the feed uses, the one with which the pair costs what it can."""
+    usual = 1_000 if symbol.startswith(METALS) or quote_decimals(symbol[:3], symbol[3:6]) <= 3 else 100_000
+    cost = pair_range(symbol)
+    if cost is None:
+        return usual
+    return next((count for count in (usual, 1_000, 100_000) if cost[0] <= usual_points / count <= cost[1]), usual)

@@ -1,8 +1,9 @@
 """Bring foreign files of prices into our store: on UTC, in order, without doubles, each line that was left out counted.
 
-Promises: what was mended is said, by kind and count; a clock that the week's open contradicts is refused; nothing is filled
-in. An import into a store that already holds the pair adds to it; where both have a bar, the newer import's stands. Bars that
-tell their costs in different ways (own ask, spread, neither) are not laid together, for the poorer would take it from the richer.
+Promises: what a file means is proved by what it says and holds, or the file is refused with the question that decides; what was
+mended is said, by kind and count; nothing is filled in. An import into a store that already holds the pair adds to it; where
+both have a bar, the newer import's stands. Bars that tell their costs in different ways (own ask, spread, neither) are not laid
+together, for the poorer would take it from the richer.
 Does not: judge gaps or outliers (`core.data.verify`).
 """
 
@@ -12,38 +13,31 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
 from quarterdeck.core.data import price_store
-from quarterdeck.core.data.dukascopy import TickBatch, hour_of_path, read_bi5, read_json
-from quarterdeck.core.data.file_timezone import TimezoneProof, detect, prove, to_utc
+from quarterdeck.core.data.assembly import Rows, bars_of, in_order, moving, ticks_of, unscaled
+from quarterdeck.core.data.dukascopy import TickBatch, hour_of_path, is_feed_answer, read_bi5, read_json
+from quarterdeck.core.data.evidence import cost_note
+from quarterdeck.core.data.file_timezone import Evidence, TimezoneProof, contradiction, detect, gather, prove, to_utc
 from quarterdeck.core.data.layouts import FileLayout, read_layout
+from quarterdeck.core.data.pair_names import pair_of, symbol_of
 from quarterdeck.core.data.price_files import merged, price_file
-from quarterdeck.core.data.series import (
-    PERIOD_NS,
-    PERIODS,
-    BarSeries,
-    Period,
-    Series,
-    TickSeries,
-    candles_of,
-    point_price,
-    price_decimals,
-)
-from quarterdeck.core.model.candles import FloatArray, IntArray
+from quarterdeck.core.data.series import PERIOD_NS, PERIODS, BarSeries, Period, Series, TickSeries, candles_of
+from quarterdeck.core.model.candles import IntArray
+from quarterdeck.core.model.currencies import pair_range
 from quarterdeck.core.model.errors import DataError
 
-_CURRENCIES = (
-    *("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD", "SEK", "NOK", "DKK", "SGD", "HKD", "MXN"),
-    *("ZAR", "TRY", "PLN", "CZK", "HUF", "CNH", "XAU", "XAG", "XPT", "XPD"),
-)
-_PAIR = re.compile(rf"(?=({'|'.join(_CURRENCIES)})[-_/]?({'|'.join(_CURRENCIES)}))")
-_SCALED_ABOVE = 2_000.0
-"""No currency pair costs so much: such prices are points."""
 _BAR_PARTS = ("open", "high", "low", "close")
+_LONG_FLAT_NS = 6 * PERIOD_NS["H1"]
+_MAKERS = (
+    # file names that archives give, and the clock that they document
+    (re.compile(r"DAT_(?:MT|ASCII|NT|MS)_|HISTDATA_COM", re.IGNORECASE), "est"),
+    (re.compile(r"^[A-Z]{6}-\d{4}_\d\d_\d\d-\d{4}_\d\d_\d\d\.csv|\d\dh_ticks\."), "utc"),
+)
 
 
 class ImportResult(Struct, frozen=True, kw_only=True):
@@ -59,37 +53,48 @@ class ImportResult(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class _Rows(NamedTuple):
-    at_ns: IntArray
-    columns: dict[str, FloatArray]
+def import_file(
+    path: Path,
+    *,
+    symbol: str = "",
+    period: str = "",
+    clock: str = "auto",
+    force: bool = False,
+    date_order: str = "",
+    spread_unit: str = "",
+) -> ImportResult:
+    """One file as a checked series; the arguments are the operator's answers where the file itself decides nothing.
 
-
-def import_file(path: Path, *, symbol: str = "", period: str = "", clock: str = "auto", force: bool = False) -> ImportResult:
-    """One file as a checked series; `symbol` and `period` where the name and the stamps do not tell, `clock` as in `data.clocks`.
-
-    `force` takes a declared clock although the week's open contradicts it.
+    `clock` is one of `data.clocks`; `force` takes it although the week's open contradicts it. `date_order` is `dmy`, `mdy` or
+    `ymd`, `spread_unit` one of `points`, `pips` and `price`.
 
     Raises:
-        DataError: unknown layout, no pair, a clock that does not fit, or nothing left after mending.
+        DataError: unknown layout, no pair, a clock that does not fit, a question that nothing decides, or nothing left.
     """
-    if path.suffix in (".bi5", ".json"):
+    if path.suffix == ".bi5" or (path.suffix == ".json" and is_feed_answer(path)):
         return _quotes(path, symbol)
-    layout = read_layout(path)
-    pair = (symbol or pair_of(path)).upper()
-    rows = _Rows(layout.wall_ns, layout.columns)
-    left_out = [("not shaped like the rest", layout.misshapen)]
-    rows, count = _sorted(rows)
+    layout = read_layout(path, symbol=symbol, date_order=date_order)
+    pair = symbol_of(path, symbol, layout.symbol)
+    lines, left_out = layout.lines, [("not shaped like the rest", layout.misshapen)]
+    rows, count = in_order(Rows(layout.wall_ns, layout.columns))
     notes = [f"{count} lines were out of order"] if count else []
     ticks = layout.kind == "ticks"
     found = "ticks" if ticks else _period(rows.at_ns, path, period)
-    proof = _clock(path, layout, rows.at_ns, 0 if ticks else PERIOD_NS[found], clock, force)
-    rows = _Rows(to_utc(rows.at_ns, proof.clock), rows.columns)
-    rows, scaled = _unscaled(rows, pair)
-    notes += [f"prices were in points, {scaled:g} each"] if scaled else []
-    series, more = _ticks(path, pair, rows) if ticks else _bars(path, pair, found, rows)
+    evidence = gather(rows.at_ns, 0 if ticks else PERIOD_NS[found], moving(rows, _LONG_FLAT_NS))
+    proof = _clock(path, layout, evidence, pair, clock, force)
+    layout = layout._replace(wall_ns=rows.at_ns[:0], columns={})
+    rows = Rows(to_utc(rows.at_ns, proof.clock), rows.columns)
+    rows, scale, said = unscaled(rows, pair, layout.decimals)
+    notes += said
+    series: Series
+    if ticks:
+        series, more = ticks_of(path, pair, rows)
+    else:
+        series, more, said = bars_of(path, pair, found, rows, layout, scale, spread_unit)
+        notes += said
     return ImportResult(
         series=series,
-        lines=layout.lines,
+        lines=lines,
         left_out=tuple(item for item in (*left_out, *more) if item[1]),
         clock=proof,
         notes=(*notes, *series.notes),
@@ -182,15 +187,6 @@ def refuse_other_costs(known: BarSeries, costs: str, newer: Path | str) -> None:
     )
 
 
-def pair_of(path: Path) -> str:
-    """The pair that a file's name, or the nearest of its folders, speaks of. Raises DataError when none does."""
-    for part in reversed(path.parts):
-        match = _PAIR.search(part.upper())
-        if match:
-            return match.group(1) + match.group(2)
-    raise DataError(f"{path}: the name tells no pair", what_to_do="give it with --pair EURUSD")
-
-
 def _quotes(path: Path, symbol: str) -> ImportResult:
     quotes: TickBatch
     if path.suffix == ".bi5":
@@ -199,22 +195,10 @@ def _quotes(path: Path, symbol: str) -> ImportResult:
         pair, quotes = symbol or pair_of(path), read_json(path)
     if not len(quotes.at_utc_ns):
         raise DataError(f"{path}: an hour without ticks", what_to_do="leave it out")
-    rows = _Rows(quotes.at_utc_ns, {"bid": quotes.bid, "ask": quotes.ask})
-    series, left_out = _ticks(path, pair.upper(), rows)
+    series, left_out = ticks_of(path, pair.upper(), Rows(quotes.at_utc_ns, {"bid": quotes.bid, "ask": quotes.ask}))
     kept = tuple(item for item in left_out if item[1])
-    return ImportResult(series=series, lines=len(quotes.at_utc_ns), left_out=kept, clock=None, notes=series.notes)
-
-
-def _sorted(rows: _Rows) -> tuple[_Rows, int]:
-    backwards = int(np.count_nonzero(np.diff(rows.at_ns) < 0))
-    if not backwards:
-        return rows, 0
-    order = np.argsort(rows.at_ns, kind="stable")
-    return _Rows(rows.at_ns[order], {name: column[order] for name, column in rows.columns.items()}), backwards
-
-
-def _kept(rows: _Rows, keep: Any) -> _Rows:
-    return _Rows(rows.at_ns[keep], {name: column[keep] for name, column in rows.columns.items()})
+    notes = (*cost_note(pair.upper(), float(np.median(quotes.bid))), *series.notes)
+    return ImportResult(series=series, lines=len(quotes.at_utc_ns), left_out=kept, clock=None, notes=notes)
 
 
 def _period(at_ns: IntArray, path: Path, declared: str) -> str:
@@ -233,101 +217,23 @@ def _period(at_ns: IntArray, path: Path, declared: str) -> str:
     return declared or found
 
 
-def _clock(path: Path, layout: FileLayout, wall_ns: IntArray, period_ns: int, clock: str, force: bool) -> TimezoneProof:
-    if clock == "auto" and not layout.clock_certain:
-        return detect(wall_ns, period_ns, layout.usual_clock)
-    proof = prove(wall_ns, period_ns, layout.usual_clock if clock == "auto" else clock)
-    if clock != "auto" and proof.weekends and not proof.proved and not force and period_ns <= PERIOD_NS["H1"]:
-        better = detect(wall_ns, period_ns, layout.usual_clock)
-        hint = f"{better.clock} fits {better.fitting} of them" if better.fitting else "no clock fits"
-        raise DataError(
-            f"{path}: {clock} fits the week's open and close on {proof.fitting} of {proof.weekends} weekends; {hint}",
-            what_to_do="leave --clock out to have it detected, or add --force",
-        )
-    return proof
-
-
-def _unscaled(rows: _Rows, symbol: str) -> tuple[_Rows, float]:
-    price = rows.columns.get("close", rows.columns.get("bid"))
-    decimals = price_decimals(symbol)
-    point = point_price(symbol)
-    metal = symbol.startswith(("XAU", "XPT", "XPD")) or symbol[:3] not in _CURRENCIES
-    scaled = price is not None and not metal and float(np.nanmedian(price)) > _SCALED_ABOVE
-    scale = round(1.0 / point) if scaled else 1
-    names = [name for name in rows.columns if name.endswith(_BAR_PARTS) or name in ("bid", "ask")]
-    prices = {name: np.round(rows.columns[name] / scale, decimals) for name in names}
-    return _Rows(rows.at_ns, {**rows.columns, **prices}), point if scaled else 0.0
-
-
-def _ticks(path: Path, symbol: str, rows: _Rows) -> tuple[TickSeries, list[tuple[str, int]]]:
-    # an MT5 export leaves the side that did not change empty
-    bid, ask = (_carried(rows.columns[name]) for name in ("bid", "ask"))
-    rows = _Rows(rows.at_ns, {"bid": bid, "ask": ask})
-    good = np.isfinite(bid) & np.isfinite(ask) & (bid > 0.0) & (ask > 0.0)
-    rows = _kept(rows, good)
-    crossed = int(np.count_nonzero(rows.columns["ask"] < rows.columns["bid"]))
-    _something(path, rows)
-    return TickSeries(
-        symbol=symbol,
-        at_utc_ns=rows.at_ns,
-        bid=rows.columns["bid"],
-        ask=np.maximum(rows.columns["bid"], rows.columns["ask"]),
-        files=(path,),
-        notes=(f"{crossed} ticks with the ask under the bid, taken as no spread",) if crossed else (),
-    ), [("without a price", int(np.count_nonzero(~good)))]
-
-
-def _carried(column: FloatArray) -> FloatArray:
-    rows = np.where(np.isnan(column), -1, np.arange(len(column)))
-    last = np.maximum.accumulate(rows) if len(rows) else rows
-    return np.where(last >= 0, column[np.maximum(last, 0)], np.nan)
-
-
-def _bars(path: Path, symbol: str, period: str, rows: _Rows) -> tuple[BarSeries, list[tuple[str, int]]]:
-    two_sided = "bid_open" in rows.columns
-    sides = ("bid_", "ask_") if two_sided else ("",)
-    left_out: list[tuple[str, int]] = []
-    prices = [rows.columns[side + part] for side in sides for part in _BAR_PARTS]
-    good = np.all([np.isfinite(column) & (column > 0.0) for column in prices], axis=0)
-    left_out.append(("without a price", int(np.count_nonzero(~good))))
-    rows = _kept(rows, good)
-    opened, high, low, close = (rows.columns[sides[0] + part] for part in _BAR_PARTS)
-    good = (high >= np.maximum(opened, close)) & (low <= np.minimum(opened, close))
-    left_out.append(("high or low does not hold the bar", int(np.count_nonzero(~good))))
-    rows = _kept(rows, good)
-    off = rows.at_ns % min(PERIOD_NS[period], PERIOD_NS["H1"]) != 0
-    left_out.append((f"no start of an {period} bar", int(np.count_nonzero(off))))
-    rows = _kept(rows, ~off)
-    again = np.append(False, np.diff(rows.at_ns) == 0)
-    left_out.append(("a second time", int(np.count_nonzero(again))))
-    rows = _kept(rows, ~again)
-    _something(path, rows)
-    columns = rows.columns
-    bid = [columns[sides[0] + part] for part in _BAR_PARTS]
-    ask = [np.maximum(columns[f"ask_{part}"], columns[f"bid_{part}"]) for part in _BAR_PARTS] if two_sided else []
-    spread = columns.get("spread_points")
-    if two_sided:
-        spread = np.rint(np.minimum(ask[0] - bid[0], ask[3] - bid[3]) / point_price(symbol))
-    volume = columns.get("tick_volume", columns.get("volume"))
-    return BarSeries(
-        symbol=symbol,
-        timeframe=_known(path, period),
-        bid=candles_of(rows.at_ns, bid, None if volume is None else np.nan_to_num(volume), spread),
-        ask=candles_of(rows.at_ns, [ask[0], np.max(ask, axis=0), np.min([ask[0], ask[2], ask[3]], axis=0), ask[3]])
-        if ask
-        else None,
-        spread_known=spread is not None,
-        files=(path,),
-    ), left_out
-
-
-def _known(path: Path, period: str) -> Period:
-    for known in PERIODS:
-        if known == period:
-            return known
-    raise DataError(f"{path}: {period} is no period", what_to_do=f"use one of {', '.join(PERIODS)}")
-
-
-def _something(path: Path, rows: _Rows) -> None:
-    if not len(rows.at_ns):
-        raise DataError(f"{path}: no line of it is usable", what_to_do="look at the file")
+def _clock(path: Path, layout: FileLayout, evidence: Evidence, pair: str, clock: str, force: bool) -> TimezoneProof:
+    """The clock of a file: declared, said by the file, or proved; refused where its weeks contradict it."""
+    if clock != "auto":
+        if layout.zoned and layout.offset and clock != "utc":
+            raise DataError(f"{path}: its stamps carry their own offsets", what_to_do="leave --clock out")
+        to_utc(evidence.slots_ns[:0], clock)
+        why = contradiction(evidence, clock)
+        if why and not force:
+            raise DataError(f"{path}: {why}", what_to_do="leave --clock out to have it detected, or add --force")
+        return prove(evidence, clock, origin="declared")
+    said = "utc" if layout.zoned or (layout.epoch and not layout.metatrader) else layout.said_clock
+    if not said and not layout.named:
+        said = next((name for pattern, name in _MAKERS if pattern.search(path.name)), "")
+    if not said:
+        return detect(path, evidence, ("new_york_plus_7",) if layout.metatrader else ())
+    why = contradiction(evidence, said) if pair_range(pair) is not None else ""
+    if why:
+        what = f"{path}: it says that its clock is {said}, but {why}"
+        raise DataError(what, what_to_do="say which clock is right with --clock, and add --force where its weeks contradict that")
+    return prove(evidence, said, origin="said")

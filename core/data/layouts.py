@@ -1,175 +1,324 @@
-"""Text files of other people as columns: MT5 exports and dumps, HistData, Dukascopy, our own, and what resembles them.
+"""Text files of other people as columns: exports of terminals, archives, spreadsheets, JSON, our own, and what resembles them.
 
-Promises: separator, quotes, header and the columns' meaning are recognised, or the file is refused with its first line; a
-line that does not have the file's shape is left out and counted. Stamps stay on the file's own clock (`core.data.file_timezone`
-knows about those).
-Does not: judge prices.
+Promises: separator, decimal sign, header and the columns' meaning are recognised by names or by what the columns hold, or the
+file is refused with its line; a line that does not have the file's shape is left out and counted. Stamps stay on the file's own
+clock (`core.data.file_timezone` knows about those). A file of any size is read in pieces.
+Does not: judge prices (`core.data.evidence`).
 """
 
 from __future__ import annotations
 
+import csv
+import re
+from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from quarterdeck.core.data.csv_table import read_text
-from quarterdeck.core.data.timestamps import days_from_civil
+from quarterdeck.core.data import fields, stamp_forms
+from quarterdeck.core.data.evidence import columns_of_prices
+from quarterdeck.core.data.headers import PARTS, SIDES, Header, kind_of, read_header
+from quarterdeck.core.data.json_tables import json_pieces
+from quarterdeck.core.data.text import header_texts, pieces
 from quarterdeck.core.model.candles import FloatArray, IntArray
 from quarterdeck.core.model.errors import DataError
-from quarterdeck.core.model.units import NS_PER_S
 
-Column = npt.NDArray[np.bytes_]
-_NAMES = {
-    "date": "date",
-    "time": "time",
-    "time_utc": "stamp",
-    "datetime": "stamp",
-    "timestamp": "stamp",
-    "gmt time": "stamp",
-    "local time": "stamp",
-    "open": "open",
-    "high": "high",
-    "low": "low",
-    "close": "close",
-    "tickvol": "tick_volume",
-    "tick_volume": "tick_volume",
-    "volume": "volume",
-    "vol": "real_volume",
-    "real_volume": "real_volume",
-    "spread": "spread_points",
-    "spread_points": "spread_points",
-    "bid": "bid",
-    "ask": "ask",
-    "last": "last",
-    "flags": "flags",
-    "": "row",
-} | {f"{side}_{part}": f"{side}_{part}" for side in ("bid", "ask") for part in ("open", "high", "low", "close")}
-_HEADERLESS: dict[tuple[str, int], tuple[tuple[str, ...], str]] = {
-    # separator and number of fields, what they are, and the clock the maker uses
-    (",", 7): (("date", "time", "open", "high", "low", "close", "volume"), "est"),
-    (";", 6): (("stamp", "open", "high", "low", "close", "volume"), "est"),
-    (",", 5): (("stamp", "bid", "ask", "bid_volume", "ask_volume"), "utc"),
-    (",", 4): (("stamp", "bid", "ask", "volume"), "est"),
-}
-_PRICES = ("open", "high", "low", "close", "bid", "ask")
-_DIGITS = 17
-_MT5_CLOCK = "new_york_plus_7"
+_SEPARATORS = "\t;|, "
+_SEPARATOR_LINE = re.compile(rb'^"?sep=(.)"?$', re.IGNORECASE)
+_HEAD_LINES = 12
+_SAMPLE_LINES = 400
+_BAD_STAMPS_MOST = 0.05
+_VOLUMES = ("tick_volume", "volume", "real_volume")
+SPREADS = ("spread_any", "spread_points", "spread_pips", "spread_price")
+_KNOWN_FORMS = (
+    "known are 2024-08-05 13:30:00, 2024.08.05 13:30, 05.08.2024 13:30, 08/05/2024 1:30 PM, 5-Aug-2024 13:30, 20240805 133000 "
+    "and seconds to nanoseconds since 1970, each also with an offset"
+)
+_KNOWN_LAYOUTS = "exports of terminals and archives are, and tables with a header such as time,open,high,low,close"
 
 
 class FileLayout(NamedTuple):
-    """A file as columns; `usual_clock` is the one its maker uses when nothing else is known."""
+    """A file as columns."""
 
     kind: Literal["bars", "bidask", "ticks"]
     wall_ns: IntArray
     columns: dict[str, FloatArray]
-    usual_clock: str
-    clock_certain: bool
-    """The file itself says that its stamps are UTC."""
+    said_clock: str
+    """The clock that the file itself names, "" where it names none."""
+    zoned: bool
+    """Every stamp carries its own offset: `wall_ns` are instants."""
+    offset: bool
+    """Some of these offsets are not zero."""
+    epoch: bool
+    """Stamps count from 1970."""
+    metatrader: bool
+    """The columns are MetaTrader's own."""
+    named: bool
+    """A header names the columns."""
+    symbol: str
+    """What the file itself calls its instrument, or ""."""
+    decimals: int
+    """Decimals that prices are written with."""
     lines: int
     misshapen: int
 
 
-def read_layout(path: Path) -> FileLayout:
+class _Table(NamedTuple):
+    """How the text of a file is cut, and what its columns are."""
+
+    separator: str
+    width: int
+    header: Header
+    named: bool
+    decimal_comma: bool
+    skipped: int
+    """Lines before the first one of prices."""
+
+
+def read_layout(path: Path, *, symbol: str = "", date_order: str = "") -> FileLayout:
     """The columns of a foreign text file.
 
+    `symbol` chooses among the instruments of a file that holds several; `date_order` is `dmy`, `mdy` or `ymd`, "" to find out.
+
     Raises:
-        DataError: when it cannot be read, or its layout is not recognised.
+        DataError: when it cannot be read, its layout is not recognised, or nothing tells days from months.
     """
-    text = read_text(path)
-    if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        text = text.decode("utf-16").encode()
-    text = text.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"").replace(b'"', b"")
-    lines = [line for line in text.split(b"\n") if line.strip()]
-    first = lines[0].decode("utf-8", "replace")
-    separator = next((sign for sign in "\t;," if sign in first), "")
-    if not separator:
-        raise _unknown(path, first)
-    names, usual, has_header = _columns(path, first, separator)
-    body = lines[1:] if has_header else lines
-    wanted = len(names) - 1
-    shaped = [line for line in body if line.count(separator.encode()) == wanted]
-    if not shaped:
-        raise _unknown(path, first)
-    fields = np.loadtxt(shaped, delimiter=separator, dtype="S40", ndmin=2, comments=None, encoding="utf-8")
-    texts = {name: np.char.strip(fields[:, at]) for at, name in enumerate(names)}
-    wall_ns, good = _stamps(path, texts, first)
-    columns = {name: _numbers(texts[name]) for name in names if name not in ("date", "time", "stamp", "row")}
-    if not good.all():
-        wall_ns, columns = wall_ns[good], {name: column[good] for name, column in columns.items()}
-    zoned = "stamp" in texts and bytes(texts["stamp"][0]).endswith((b"Z", b"+00:00"))
-    return FileLayout(
-        kind="bidask" if "bid_open" in columns else "ticks" if "bid" in columns else "bars",
-        wall_ns=wall_ns,
-        columns=columns,
-        usual_clock="utc" if zoned else usual,
-        clock_certain=zoned,
-        lines=len(body),
-        misshapen=len(body) - int(good.sum()),
-    )
+    source = json_pieces(path) if path.suffix.lower() == ".json" else pieces(path)
+    first = next(source)
+    table = _table(path, first)
+    reader = _Reader(path, table, symbol)
+    after = first.split(b"\n", table.skipped)[table.skipped] if table.skipped else first
+    for piece in chain((after,), source):
+        reader.take(piece)
+    return reader.layout(date_order)
 
 
-def _columns(path: Path, first: str, separator: str) -> tuple[list[str], str, bool]:
-    cells = [cell.strip().strip("<>").lower() for cell in first.split(separator)]
-    if any(cell in ("open", "bid", "bid_open") for cell in cells):
-        names = [_NAMES.get(cell, f"?{cell}") for cell in cells]
-        if "time" in names and "date" not in names:
-            names[names.index("time")] = "stamp"
-        elif "date" in names and "time" not in names and _is_stamp(first):
-            names[names.index("date")] = "stamp"
-        return names, _MT5_CLOCK, True
-    known = _HEADERLESS.get((separator, len(cells)))
-    if known is None or not cells[0][:4].isdigit():
-        raise _unknown(path, first)
-    return list(known[0]), known[1], False
+class _Reader:
+    """Takes pieces of a table and keeps the columns that matter."""
+
+    def __init__(self, path: Path, table: _Table, symbol: str) -> None:
+        self._path, self._table, self._symbol = path, table, _plain(symbol)
+        roles = table.header.roles
+        kind = kind_of(table.header)
+        self._wanted = [f"{side}_{part}" for side in SIDES for part in PARTS] if kind == "bidask" else []
+        if kind == "bars":
+            volume = next((name for name in _VOLUMES if name in roles), "")
+            self._wanted = [*PARTS, *((volume,) if volume else ()), *(name for name in SPREADS if name in roles)]
+        elif kind == "ticks":
+            self._wanted = ["bid", "ask"]
+        self._kind: Any = kind
+        self._dates = stamp_forms.Dates()
+        self._time_digits = 0
+        self._stamps: list[IntArray] = []
+        self._columns: dict[str, list[FloatArray]] = {name: [] for name in self._wanted}
+        self._symbols: dict[str, None] = {}
+        self._kinds: set[tuple[bool, bool]] = set()
+        self._offset = False
+        self._decimals = self._lines = self._misshapen = self._bad = 0
+        self._first_bad = ""
+
+    def take(self, piece: bytes) -> None:
+        """The next piece of whole lines."""
+        table = self._table
+        cut = fields.cut(piece, table.separator, table.width)
+        self._lines += len(cut.starts) + cut.misshapen
+        self._misshapen += cut.misshapen
+        if not len(cut.starts):
+            return
+        cut = self._of_symbol(cut)
+        letters = self._stamp_letters(cut)
+        parsed = stamp_forms.parse_forms(letters, self._dates)
+        good = parsed.good
+        if not good.all():
+            row = int(np.argmin(good))
+            self._bad += int(np.count_nonzero(~good))
+            shown = bytes(letters[row]).replace(bytes([stamp_forms.JOIN]), b" ").replace(b"\0", b"").decode("utf-8", "replace")
+            self._first_bad = self._first_bad or f"line {self._line_of(cut, row)}: {shown!r}"
+        if good.any():
+            self._kinds.add((parsed.epoch, parsed.zoned))
+        self._offset |= parsed.any_offset
+        self._stamps.append(parsed.packed[good])
+        roles = table.header.roles
+        for name in self._wanted:
+            column = fields.column(cut, roles.index(name))
+            self._columns[name].append(fields.numbers(column, decimal_comma=table.decimal_comma)[good])
+            if name in ("close", "bid", "bid_close"):
+                self._decimals = max(self._decimals, fields.decimals(column, decimal_comma=table.decimal_comma))
+
+    def layout(self, date_order: str) -> FileLayout:
+        """All that was taken."""
+        found = self._lines - self._misshapen
+        if self._bad > max(_BAD_STAMPS_MOST * found, 2) or self._bad == found > 0:
+            raise DataError(f"{self._path}: {self._first_bad} is no time of a known form", what_to_do=_KNOWN_FORMS)
+        if not found:
+            raise DataError(f"{self._path}: no line has the {self._table.width} fields of the first", what_to_do=_comma_advice())
+        if len(self._kinds) > 1:
+            what = f"{self._path}: some stamps count from 1970 or carry an offset and others do not"
+            raise DataError(what, what_to_do="split the file")
+        if len(self._symbols) > 1:
+            names = ", ".join(list(self._symbols)[:6])
+            raise DataError(f"{self._path}: holds {names}: which one is meant?", what_to_do="name it with --pair")
+        ((epoch, zoned),) = self._kinds
+        wall = _joined(self._stamps)
+        columns = {name: _joined(self._columns[name]) for name in self._wanted}
+        if not epoch:
+            self._set_days(wall, date_order)
+        return FileLayout(
+            kind=self._kind,
+            wall_ns=wall,
+            columns=columns,
+            said_clock=self._table.header.said_clock,
+            zoned=zoned,
+            offset=self._offset,
+            epoch=epoch,
+            metatrader=self._table.header.metatrader,
+            named=self._table.named,
+            symbol=next(iter(self._symbols), ""),
+            decimals=self._decimals,
+            lines=self._lines,
+            misshapen=self._misshapen + self._bad,
+        )
+
+    def _set_days(self, wall: IntArray, date_order: str) -> None:
+        days, orders = stamp_forms.dates_of(self._dates, date_order)
+        if not orders:
+            raise DataError(f"{self._path}: its dates fit no order of day, month and year", what_to_do=_KNOWN_FORMS)
+        if len(orders) > 1:
+            first, second, third, _ = self._dates.parts[0]
+            raise DataError(
+                f"{self._path}: {first:02d}, {second:02d}, {third:02d}: nothing in the file tells days from months",
+                what_to_do=f"say it with --dates {' or --dates '.join(orders)}",
+            )
+        stamp_forms.unpacked(wall, days)
+
+    def _stamp_letters(self, cut: fields.Cut) -> fields.Letters:
+        roles = self._table.header.roles
+        if "stamp" in roles:
+            return fields.column(cut, roles.index("stamp"))
+        date, time = (fields.column(cut, roles.index(name)) for name in ("date", "time"))
+        if ((time == 0) | (time - np.uint8(48) <= 9)).all():
+            self._time_digits = self._time_digits or (6 if time.shape[1] > 4 else 4)
+            time = stamp_forms.padded_time(time, self._time_digits) if time.shape[1] <= self._time_digits else time
+        return fields.beside(date, time, stamp_forms.JOIN)
+
+    def _of_symbol(self, cut: fields.Cut) -> fields.Cut:
+        roles = self._table.header.roles
+        if "pair" not in roles:
+            return cut
+        names = fields.texts(fields.column(cut, roles.index("pair")))
+        found = {name: _plain(name.decode("utf-8", "replace")) for name in set(names.tolist())}
+        if self._symbol and self._symbol in found.values() and len(found) > 1:
+            rows = np.isin(names, [name for name, plain in found.items() if plain == self._symbol])
+            cut = cut._replace(starts=cut.starts[rows], ends=cut.ends[rows])
+            found = {name: plain for name, plain in found.items() if plain == self._symbol}
+        self._symbols |= dict.fromkeys(found.values())
+        return cut
+
+    def _line_of(self, cut: fields.Cut, row: int) -> int:
+        before = int(np.count_nonzero(cut.text[: int(cut.starts[row, 0])] == ord("\n")))
+        return before + 1 + (self._table.skipped if len(self._stamps) == 0 else self._lines - len(cut.starts))
 
 
-def _is_stamp(first: str) -> bool:
-    # a lone `Date` may hold the time as well; the digits tell later, row by row
-    return "<" not in first
+def _table(path: Path, piece: bytes) -> _Table:
+    """How a text is cut and what its columns are, by its first lines."""
+    lines = piece.split(b"\n", _SAMPLE_LINES)[:_SAMPLE_LINES]
+    start, forced = 0, ""
+    directive = _SEPARATOR_LINE.match(lines[0].strip())
+    if directive:
+        start, forced = 1, directive[1].decode("ascii", "replace")
+    while start < len(lines) - 1 and (not lines[start].strip() or lines[start].lstrip()[:1] == b"#" or lines[start][:2] == b"//"):
+        start += 1
+    for at in range(start, min(start + _HEAD_LINES, len(lines))):
+        found = _named(path, lines, at, forced or _SEPARATORS)
+        if found is not None:
+            return found
+    found = _unnamed(path, lines[start:], forced or _SEPARATORS, start)
+    if found is None:
+        first = lines[start].decode("utf-8", "replace")
+        raise DataError(f"{path}: line {start + 1}: layout not recognised: {first[:80]!r}", what_to_do=_KNOWN_LAYOUTS)
+    return found
 
 
-def _stamps(path: Path, texts: dict[str, Column], first: str) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    if "stamp" in texts:
-        whole = texts["stamp"]
-    elif "time" in texts:
-        whole = np.char.add(texts["date"], texts["time"])
-    elif "date" in texts:
-        whole = texts["date"]
-    else:
-        raise _unknown(path, first)
-    if len(whole[0]) in (10, 13) and bytes(whole[0]).isdigit():
-        good = np.char.isdigit(whole)
-        unit = NS_PER_S if len(whole[0]) == 10 else NS_PER_S // 1000
-        return np.where(good, whole, b"0").astype(np.int64) * unit, good
-    for sign in (b"+00:00", b"Z", b"T", b"-", b".", b":", b" "):
-        whole = np.char.replace(whole, sign, b"")
-    good = np.char.isdigit(whole) & (np.char.str_len(whole) >= 8)
-    digits = np.char.ljust(np.where(good, whole, b"19700101"), _DIGITS, b"0").astype(f"S{_DIGITS}").astype(np.int64)
-    days, exists = days_from_civil(digits // 10**13, digits // 10**11 % 100, digits // 10**9 % 100)
-    hour, minute, second = digits // 10**7 % 100, digits // 10**5 % 100, digits // 10**3 % 100
-    good &= exists & (hour < 24) & (minute < 60) & (second < 60)
-    wall: IntArray = (((days * 24 + hour) * 60 + minute) * 60 + second) * NS_PER_S + digits % 1000 * (NS_PER_S // 1000)
-    return wall, good
+def _named(path: Path, lines: list[bytes], at: int, separators: str) -> _Table | None:
+    for text in header_texts(lines[at]):
+        for separator in separators:
+            cells = _cells(text, separator)
+            header = read_header(cells) if len(cells) > 2 else None
+            if header is None:
+                continue
+            body = [line for line in lines[at + 1 :] if line.strip()]
+            if not body:
+                raise DataError(f"{path}: has a header and no rows", what_to_do="remove the file or fetch it again")
+            width = len(cells)
+            counts = [len(_cells(line.decode("utf-8", "replace"), separator)) for line in body]
+            if not cells[-1].strip() and header.roles[-1] == "" and counts.count(width - 1) > counts.count(width):
+                width -= 1
+                header = header._replace(roles=header.roles[:-1])
+            if counts.count(width) + counts.count(width + 1) == 0:
+                what = f"{path}: line {at + 2}: {counts[0]} fields where the header has {width}"
+                raise DataError(what, what_to_do=_comma_advice())
+            comma = _decimal_comma(path, body, separator, header, width)
+            return _Table(separator, width, header, True, comma, at + 1)
+    return None
 
 
-def _numbers(texts: Column) -> FloatArray:
-    try:
-        return np.where(texts == b"", b"nan", texts).astype(np.float64)
-    except ValueError:
-        return np.array([_number(text) for text in texts.tolist()])
+def _unnamed(path: Path, lines: list[bytes], separators: str, skipped: int) -> _Table | None:
+    body = [line for line in lines if line.strip()]
+    for separator in separators:
+        counts = [len(_cells(line.decode("utf-8", "replace"), separator)) for line in body]
+        width = max(set(counts), key=counts.count, default=0)
+        if width < 3 or counts.count(width) < 0.8 * len(counts):
+            continue
+        sample = fields.cut(b"\n".join(body) + b"\n", separator, width)
+        for comma in (False, True) if separator != "," or b'"' in body[0] else (False,):
+            roles = columns_of_prices(sample, width, decimal_comma=comma)
+            if roles:
+                return _Table(separator, width, Header(roles, "", metatrader=False), False, comma, skipped)
+    return None
 
 
-def _number(text: bytes) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+def _decimal_comma(path: Path, body: list[bytes], separator: str, header: Header, width: int) -> bool:
+    """Whether prices are written with a comma before the decimals."""
+    sample = fields.cut(b"\n".join(body) + b"\n", separator, width)
+    if not len(sample.starts):
+        return False
+    prices = [at for at, role in enumerate(header.roles) if role.endswith(PARTS) or role in SIDES]
+    commas = points = late = 0
+    for at in prices:
+        letters = fields.column(sample, at)
+        has_comma, has_point = (letters == ord(",")).any(axis=1), (letters == ord(".")).any(axis=1)
+        commas, points = commas + int(has_comma.sum()), points + int(has_point.sum())
+        both = has_comma & has_point
+        if both.any():
+            late += int(np.count_nonzero(_last(letters[both], ",") > _last(letters[both], ".")))
+    if commas and points and late not in (0, commas):
+        raise DataError(f"{path}: prices with a decimal comma and with a decimal point", what_to_do="save it with one of them")
+    return commas > 0 and (not points or late == commas)
 
 
-def _unknown(path: Path, first: str) -> DataError:
-    return DataError(
-        f"{path}: line 1: layout not recognised: {first[:80]!r}",
-        what_to_do="MT5 exports, HistData, Dukascopy and CSV with a header time,open,high,low,close are",
-    )
+def _last(letters: fields.Letters, sign: str) -> IntArray:
+    places: IntArray = letters.shape[1] - 1 - (letters[:, ::-1] == ord(sign)).argmax(axis=1)
+    return places
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    whole = line.strip("\r\n")
+    if whole[:1] == '"' == whole[-1:] and whole.count('"') == 2:
+        whole = whole[1:-1]
+    return next(csv.reader([whole], delimiter=separator), [])
+
+
+def _joined(parts: list[Any]) -> Any:
+    """One array of many, letting go of them."""
+    whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    parts.clear()
+    return whole
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.upper() if letter.isalnum())
+
+
+def _comma_advice() -> str:
+    return "where a comma stands before the decimals, fields are parted by semicolons or tabs, or quoted"

@@ -1,7 +1,8 @@
 """Our own store of prices: one columnar file per pair and period, `EURUSD_M15.npz`, under the home folder's `data/`.
 
 Promises: a file is replaced whole or not at all; it is read without pickle; times are whole numbers, prices exact doubles. What
-was recorded comes back bit for bit. Does not: check prices again; nothing unchecked is written.
+was recorded comes back bit for bit; spreads come in the pair's points, whichever point they were written in.
+Does not: check prices again; nothing unchecked is written.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from quarterdeck.core.data.series import BarSeries, Period, Series, TickSeries, candles_of
+from quarterdeck.core.data.series import BarSeries, Period, Series, TickSeries, candles_of, point_price
 from quarterdeck.core.model.errors import DataError, StorageError
+from quarterdeck.core.settings.files import replace_file
 
 _BAR_PARTS = ("open", "high", "low", "close")
+_SAME_POINT = 1e-9
 _AGAIN = "import or download it again"
 
 
@@ -38,7 +41,7 @@ def write(folder: Path, series: Series) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
             np.savez_compressed(file, **_columns(series))
-        draft.replace(path)
+        replace_file(draft, path)
     except OSError as error:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -76,6 +79,7 @@ def _columns(series: Series) -> dict[str, Any]:
     }
     if series.spread_known:
         columns["spread_points"] = bid.spread_points
+        columns["point_price"] = np.float64(point_price(series.symbol))
     if series.ask is not None:
         columns |= {f"ask_{name}": getattr(series.ask, name) for name in _BAR_PARTS}
     return columns
@@ -87,6 +91,10 @@ def _series(path: Path, symbol: str, period: Period, columns: dict[str, Any]) ->
     stamps = columns["open_utc_ns"]
     asks = [columns[f"ask_{name}"] for name in _BAR_PARTS if f"ask_{name}" in columns]
     spread = columns.get("spread_points")
+    if spread is not None:
+        written = float(columns.get("point_price", _unsaid_point_price(symbol)))
+        scale = written / point_price(symbol)
+        spread = spread if abs(scale - 1.0) < _SAME_POINT else np.rint(spread * scale).astype(np.int64)
     ask = candles_of(stamps, asks) if asks else None
     return BarSeries(
         symbol=symbol,
@@ -96,3 +104,10 @@ def _series(path: Path, symbol: str, period: Period, columns: dict[str, Any]) ->
         spread_known=spread is not None,
         files=(path,),
     )
+
+
+def _unsaid_point_price(symbol: str) -> float:
+    """The point of spreads in a file that does not say: all were written so before files said it."""
+    if symbol.startswith("XAU"):
+        return 0.01
+    return 0.001 if symbol[3:6] == "JPY" else 0.00001

@@ -16,16 +16,18 @@ import numpy as np
 
 from quarterdeck.core.data.price_files import PriceFile, merged, price_files, read_series
 from quarterdeck.core.data.series import PERIODS, PairData, Recording, Series, quarter_opens
+from quarterdeck.core.data.warmup import NEWEST_QUARTERS, Missing, minute, missing_quarters
 from quarterdeck.core.model.candles import IntArray
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.money import resolve_conversion
-from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
+from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S, UtcNs
 
 _CURRENCY_LETTERS = 3
 _SCAN_PERIODS = ("ticks", "M1", "M5", "M15")
 _HOLE_NS = 4 * DAY_NS
 """Longer than a weekend with a holiday beside it."""
 _HOLES_TOLD = 3
+_DAYS_AHEAD = 60
 
 
 def load_recording(
@@ -67,6 +69,9 @@ def load_recording(
                 what_to_do="set costs.default_spread_pips, or use data that hold it",
             )
     notes = tuple(note for pair in (*traded, *helpers) for note in _notes(pair, start, end))
+    for symbol in pairs if warmup_bars else ():
+        lacking = _warm_lacks(whole[symbol], start, warmup_bars).quarters
+        notes += (f"{symbol}: {lacking} quarter hours of the warm-up had no tick",) if lacking else ()
     return Recording(pairs=traded, conversions=helpers, from_utc_ns=start, to_utc_ns=end, notes=notes)
 
 
@@ -174,6 +179,38 @@ def _all_warm(pairs: dict[str, PairData], start: UtcNs, warmup_bars: int) -> Non
             f"(data begin {_day(int(opens[0]))}){ready}",
             what_to_do="begin later, or add earlier data",
         )
+    for pair in pairs.values() if warmup_bars else ():
+        lacks = _warm_lacks(pair, start, warmup_bars)
+        if lacks.too_much:
+            raise DataError(
+                f"{pair.symbol}: the {warmup_bars} M15 bars of warm-up before {_day(start)} are not whole: {_what_lacks(lacks)}"
+                f"{_whole_from(pairs, start, warmup_bars)}",
+                what_to_do="begin later, or add the missing data",
+            )
+
+
+def _warm_lacks(pair: PairData, start: UtcNs, warmup_bars: int) -> Missing:
+    opens = _quarters(pair)
+    before = int(np.searchsorted(opens, start))
+    return missing_quarters(pair.symbol, opens, opens.item(before - warmup_bars), start)
+
+
+def _what_lacks(lacks: Missing) -> str:
+    if lacks.hole is not None:
+        return f"no data from {minute(lacks.hole[0])} to {minute(lacks.hole[1] + M15_NS)}"
+    if lacks.newest is not None:
+        return f"the quarter hour of {minute(lacks.newest)} is missing, one of the last {NEWEST_QUARTERS}"
+    return f"{lacks.quarters:,} of {lacks.expected:,} quarter hours are missing"
+
+
+def _whole_from(pairs: dict[str, PairData], start: UtcNs, warmup_bars: int) -> str:
+    """The first day from which every pair's warm-up is whole, in words; empty where none is near."""
+    for day in range(start + DAY_NS, start + _DAYS_AHEAD * DAY_NS, DAY_NS):
+        if day > _first_end(pairs):
+            break
+        if not any(_warm_lacks(pair, day, warmup_bars).too_much for pair in pairs.values()):
+            return f"; from {_day(day)} on they are"
+    return ""
 
 
 def _first_warm(pairs: dict[str, PairData], warmup_bars: int) -> UtcNs:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
+from quarterdeck.core.model.currencies import quote_decimals
 from quarterdeck.core.model.market_data import TIMEFRAME_NS
 from quarterdeck.core.model.units import DAY_NS, H1_NS, M15_NS, UtcNs
 
@@ -156,11 +157,9 @@ def quarter_opens(series: Series) -> IntArray:
 
 def price_decimals(symbol: str) -> int:
     """Decimals that prices of a pair can mean: a tenth of a point; what lies behind is noise of a conversion."""
-    return {0.001: 4, 0.01: 3}.get(point_price(symbol), 6)
+    return max(quote_decimals(symbol[:3], symbol[3:6]) + 1, 3)
 
 
 def point_price(symbol: str) -> float:
-    """The size of a point in the recorded spreads of a pair: 0.001 for yen quotes, 0.01 for gold, else 0.00001."""
-    if symbol.startswith("XAU"):
-        return 0.01
-    return 0.001 if symbol[3:6] == "JPY" else 0.00001
+    """The size of a point in the recorded spreads of a pair: 0.001 for yen quotes, 0.01 for gold, mostly 0.00001."""
+    return round(10.0 ** -quote_decimals(symbol[:3], symbol[3:6]), 5)

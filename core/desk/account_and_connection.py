@@ -5,11 +5,12 @@ Promises: an account that is not the one of the start halts the desk; a line tha
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import breaker_watch
+from quarterdeck.core.desk import breaker_watch, silence
 from quarterdeck.core.desk.context import Context
-from quarterdeck.core.desk.equity import balance_read, revalue_all
+from quarterdeck.core.desk.equity import revalue_all
 from quarterdeck.core.desk.memory_limits import EVENTS_MAX
-from quarterdeck.core.desk.trading_state import add_reason, block_pair, drop_reason, unblock_pair
+from quarterdeck.core.desk.money import account_money_read
+from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason
 from quarterdeck.core.filters.news_window import update_schedule
 from quarterdeck.core.model.broker_account import Account
 from quarterdeck.core.model.effects import Alert
@@ -20,12 +21,13 @@ def on_account(ctx: Context, read: AccountRead) -> None:
     """Take the account as read."""
     state, new = ctx.state, read.account
     old = state.account
+    if old is not None and "starting" in state.reasons:
+        breaker_watch.roll_days(ctx, ctx.now)
     state.account = new
     if old is None or old.currency != new.currency or old.currency_digits != new.currency_digits:
         ctx.forget_valuers()
         ctx.valuation_changed = True
-    first = old is None
-    balance_read(ctx, new.balance_money, first=first)
+    account_money_read(ctx, old, new)
     revalue_all(ctx)
     if old is not None and _who(old) != _who(new):
         text = f"the account changed under our feet: {old.login} {old.server} became {new.login} {new.server}"
@@ -37,7 +39,7 @@ def on_account(ctx: Context, read: AccountRead) -> None:
         add_reason(ctx, "not_allowed", f"the account does not allow {what}")
     if not state.breakers.day_started_utc_ns:
         breaker_watch.begin_account(ctx)
-    breaker_watch.check_equity(ctx)
+    breaker_watch.check_equity(ctx, broker_equity_money=new.equity_money or None)
     ctx.wake_changed = True
 
 
@@ -49,18 +51,14 @@ def on_connection(ctx: Context, told: ConnectionState) -> None:
     """The line to the broker, or to one symbol, went down or came back."""
     ctx.wake_changed = True
     if told.symbol:
-        if told.is_connected:
-            unblock_pair(ctx, told.symbol, "feed")
-        else:
-            block_pair(ctx, told.symbol, "feed", told.why or "no quotes", "its quotes come again")
+        silence.told(ctx, told)
     elif told.is_connected:
         if drop_reason(ctx, "feed", "the line to the broker is back"):
-            ctx.emit(Alert(kind="connection", level="info", text="the line to the broker is back"))
             ctx.query_book("the line came back")
     else:
         if "feed" not in ctx.state.reasons:
             ctx.emit(Alert(kind="connection", level="critical", text=f"the line to the broker is down: {told.why}"))
-        add_reason(ctx, "feed", f"the line to the broker is down: {told.why}", alert="")
+        add_reason(ctx, "feed", f"the line to the broker is down: {told.why}", alert="", told="critical")
 
 
 def on_calendar(ctx: Context, told: Calendar) -> None:
@@ -91,8 +89,8 @@ def on_engine_fault(ctx: Context, told: EngineFault) -> None:
         add_reason(ctx, told.kind, told.why or told.kind, alert="critical")
         return
     ctx.state.engine_faults.pop(told.kind, None)
-    if told.kind in ("account_changed", "law_broken"):
-        ctx.note(told.kind, f"{told.why or 'the trouble is over'}; halted until you resume", level="warning")
+    if told.kind in OPERATORS:
+        ctx.note(told.kind, f"{told.why or 'the trouble is over'}; no entries until you resume", level="warning")
         return
     drop_reason(ctx, told.kind, told.why or f"the trouble with the {told.kind} is over")
 

@@ -7,20 +7,24 @@ Units: money in account currency, shares as fractions.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from math import inf
 
 from quarterdeck.core.clock.time_zones import day_started, next_local_time
 from quarterdeck.core.desk.context import Context, QuietEquityBand
+from quarterdeck.core.desk.equity import revalue_all, unexplained_money
 from quarterdeck.core.desk.memory_limits import RESULTS_MAX, trim_list
 from quarterdeck.core.desk.open_exposure import open_risk
-from quarterdeck.core.desk.trading_state import add_reason, drop_reason
+from quarterdeck.core.desk.trading_state import BREAKERS, AlertLevel, add_reason, drop_reason
 from quarterdeck.core.model.decimals import rounded
 from quarterdeck.core.model.effects import Alert, EquityMarked
-from quarterdeck.core.model.units import Money, UtcNs
+from quarterdeck.core.model.market_data import Bar, Instrument, Quote, Side
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, Money, PriceDistance, UtcNs
 from quarterdeck.core.risk import breakers, prop_firm
 
 _NOISE = 1e-9
-_REASONS = ("day_loss", "drawdown", "losses_in_row", "entries")
+_TIMER_LATE_NS = NS_PER_S
+"""A day whose timer is late by more is begun before anything is judged."""
 
 
 def begin_account(ctx: Context) -> None:
@@ -34,20 +38,20 @@ def begin_account(ctx: Context) -> None:
     start_money = ctx.settings.prop_firm.starting_balance_money
     state.prop_firm = prop_firm.start(starting_balance_money=start_money, balance_money=state.balance_money)
     state.day_end_utc_ns = next_local_time(ctx.now, policy.day_zone, policy.day_start_s)
-    _begin_funded_day(ctx, worth)
+    _begin_funded_day(ctx, worth, ctx.now)
 
 
-def _begin_funded_day(ctx: Context, worth: Money) -> None:
+def _begin_funded_day(ctx: Context, worth: Money, at_utc_ns: UtcNs) -> None:
     """The funded account's day runs by its own zone and hour."""
     state, policy = ctx.state, ctx.account_policy
     state.prop_firm = prop_firm.begin_day(
         state.prop_firm,
         policy.prop_firm,
-        day_started_utc_ns=day_started(ctx.now, policy.prop_firm_day_zone, policy.prop_firm_day_start_s),
+        day_started_utc_ns=day_started(at_utc_ns, policy.prop_firm_day_zone, policy.prop_firm_day_start_s),
         balance_money=state.balance_money,
         equity_money=worth,
     )
-    state.prop_firm_day_end_utc_ns = next_local_time(ctx.now, policy.prop_firm_day_zone, policy.prop_firm_day_start_s)
+    state.prop_firm_day_end_utc_ns = next_local_time(at_utc_ns, policy.prop_firm_day_zone, policy.prop_firm_day_start_s)
     ctx.wake_changed = True
 
 
@@ -57,38 +61,94 @@ def next_due(ctx: Context) -> UtcNs:
     return min(state.day_end_utc_ns, state.prop_firm_day_end_utc_ns or state.day_end_utc_ns)
 
 
-def roll_day(ctx: Context) -> None:
-    """Begin the account's new day, and the funded account's, each if it is time."""
+def roll_days(ctx: Context, until_utc_ns: UtcNs) -> None:
+    """Begin every day that started by then, the account's and the funded account's, each with what was there when it did."""
     state = ctx.state
-    if not state.day_end_utc_ns or ctx.now < next_due(ctx) or "starting" in state.reasons:
-        return
-    account_day = ctx.now >= state.day_end_utc_ns
-    if ctx.now >= (state.prop_firm_day_end_utc_ns or state.day_end_utc_ns):
-        _begin_funded_day(ctx, _worth(ctx))
-        drop_reason(ctx, "funded_close", "funded_close: a new day began")
-        if not account_day:
-            check_equity(ctx)
-    if account_day:
-        _roll_account_day(ctx)
+    summary = True
+    while state.day_end_utc_ns and until_utc_ns >= next_due(ctx):
+        started = next_due(ctx)
+        if started >= (state.prop_firm_day_end_utc_ns or state.day_end_utc_ns):
+            _begin_funded_day(ctx, _day_equity(ctx, started)[0], started)
+            drop_reason(ctx, "funded_close", "funded_close: a new day began")
+        if started >= state.day_end_utc_ns:
+            _roll_account_day(ctx, started, summary=summary)
+            summary = False
+        check_equity(ctx)
 
 
-def _roll_account_day(ctx: Context) -> None:
+def _roll_account_day(ctx: Context, started_utc_ns: UtcNs, *, summary: bool) -> None:
     state, policy = ctx.state, ctx.account_policy
-    worth = _worth(ctx)
-    record_equity(ctx)
-    _tell_summary(ctx, worth)
-    started = day_started(ctx.now, policy.day_zone, policy.day_start_s)
+    worth, error = _day_equity(ctx, started_utc_ns)
+    if "starting" not in state.reasons:
+        record_equity(ctx)
+    elif error:
+        text = f"day of {_day(started_utc_ns)} UTC began with balance {state.balance_money:.2f}, equity {worth:.2f} +-{error:.2f}"
+        ctx.note("day_reconstructed", f"{text}, reconstructed from deals and bars")
+    if summary:
+        _tell_summary(ctx, worth)
     state.breakers = breakers.begin_day(
-        state.breakers, day_started_utc_ns=started, balance_money=state.balance_money, equity_money=worth
+        state.breakers,
+        day_started_utc_ns=started_utc_ns,
+        balance_money=state.balance_money,
+        equity_money=worth,
+        error_money=error,
     )
-    state.day_end_utc_ns = next_local_time(ctx.now, policy.day_zone, policy.day_start_s)
-    state.trades_today = 0
+    state.day_end_utc_ns = next_local_time(started_utc_ns, policy.day_zone, policy.day_start_s)
+    state.trades_today = state.requests_today = 0
+    for position in state.positions.values():
+        position.day_money = (position.floating_money or 0.0) + position.swap_money + position.left_money
     ctx.wake_changed = True
     standing = [trip.name for trip in state.breakers.trips]
-    for name in _REASONS:
+    for name in BREAKERS:
         if name not in standing:
             drop_reason(ctx, name, f"{name}: a new day began")
-    check_equity(ctx)
+
+
+def _day(utc_ns: UtcNs) -> str:
+    return datetime.fromtimestamp(utc_ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _day_equity(ctx: Context, started_utc_ns: UtcNs) -> tuple[Money, Money]:
+    """(equity when a day began, how far off it may be): of a day that nobody saw begin, by the last bars before it.
+
+    Where such a bar is missing, the stricter of balance and what equity was last.
+    """
+    state, worth = ctx.state, _worth(ctx)
+    if "starting" not in state.reasons:
+        return worth, 0.0
+    error = 0.0
+    for position in state.positions.values():
+        valuer, spec, quote = ctx.valuer(position.symbol), ctx.spec(position.symbol), state.quotes.get(position.symbol)
+        if valuer is None or spec is None or quote is None or _bar_missing(ctx, spec, quote.at_utc_ns, started_utc_ns):
+            return max(worth, state.balance_money), abs(worth - state.balance_money)
+        span = ctx.pair(position.symbol).missed_range_price
+        error += abs(valuer.profit_money(Side.BUY, position.lots, quote.bid, quote.bid - span, ctx.rates) or 0.0)
+    return worth, error
+
+
+def _bar_missing(ctx: Context, spec: Instrument, quoted_utc_ns: UtcNs, until_utc_ns: UtcNs) -> bool:
+    return quoted_utc_ns < until_utc_ns - M15_NS and ctx.is_open(spec, until_utc_ns - M15_NS)
+
+
+def missed_bar(ctx: Context, symbol: str, bar: Bar, spread_price: PriceDistance) -> None:
+    """A bar that closed while the desk was off: days begin on its way, equity at its extremes counts for the peak."""
+    state, closed = ctx.state, bar.open_utc_ns + M15_NS
+    if "starting" not in state.reasons:
+        return
+    roll_days(ctx, closed - 1)
+    known = state.quotes.get(symbol)
+    if known is not None and known.at_utc_ns >= closed:
+        return
+    ctx.pair(symbol).missed_range_price = bar.high - bar.low
+    for price in (bar.high, bar.low, bar.close):
+        state.quotes[symbol] = Quote(symbol=symbol, at_utc_ns=closed, bid=price, ask=price + spread_price)
+        if not state.positions and not state.external_positions:
+            continue
+        revalue_all(ctx)
+        equity = state.equity_money
+        if equity is not None and state.day_end_utc_ns:
+            state.breakers = breakers.peak_seen(state.breakers, equity)
+            funded_calm(ctx, equity)
 
 
 def _worth(ctx: Context) -> Money:
@@ -100,25 +160,37 @@ def _tell_summary(ctx: Context, worth: Money) -> None:
     state = ctx.state
     if not ctx.settings.alerts.daily_summary:
         return
-    result = worth - state.breakers.day_base_money
+    day = state.breakers
     text = (
-        f"day over: result {result:+.2f}, equity {worth:.2f}, entries {state.breakers.entries_today}, trades {state.trades_today}"
+        f"day over: result {day.day_result_money(worth):+.2f} ({-day.day_loss_money(worth):+.2f} as the daily limit counts it), "
+        f"equity {worth:.2f}, entries {day.entries_today}, trades {state.trades_today}"
     )
     ctx.emit(Alert(kind="summary", level="info", text=text))
 
 
-def check_equity(ctx: Context) -> None:
-    """Judge the equity as it is now; cheap while nothing is reached."""
+def check_equity(ctx: Context, broker_equity_money: Money | None = None) -> None:
+    """Judge the equity as it is now; cheap while nothing is reached.
+
+    A funded account's rules are judged by the broker's own equity when it is read, and by the balance as read in between.
+    """
     state = ctx.state
     equity = state.equity_money
-    if equity is None or not state.day_end_utc_ns:
+    if equity is None or not state.day_end_utc_ns or "starting" in state.reasons:
         return
-    if "funded" not in state.reasons and equity_in_quiet_band(ctx, equity):
+    if ctx.now - next_due(ctx) > _TIMER_LATE_NS:
+        roll_days(ctx, ctx.now)
+    if state.suspects:
+        # one quote out of proportion is not enough; the firm's own figure is
+        if ctx.settings.prop_firm.enabled and broker_equity_money is not None:
+            _act_on_funded(ctx, broker_equity_money)
+        return
+    unexplained = state.balance.unexplained_money != 0.0
+    if "funded" not in state.reasons and broker_equity_money is None and not unexplained and equity_in_quiet_band(ctx, equity):
         return
     if equity > state.breakers.peak_money or floor_reached(ctx, equity):
         _judge(ctx, equity)
     if ctx.settings.prop_firm.enabled:
-        _judge_funded(ctx, equity)
+        _judge_funded(ctx, equity, broker_equity_money or equity + unexplained_money(ctx))
 
 
 def equity_in_quiet_band(ctx: Context, equity: Money) -> bool:
@@ -167,13 +239,16 @@ def floor_reached(ctx: Context, equity: Money) -> bool:
 
 def _judge(ctx: Context, equity: Money) -> None:
     state = ctx.state
+    if state.suspects:
+        return  # judged with the quote that decides
     state.breakers, new = breakers.check_breakers(
         state.breakers, ctx.account_policy.breakers, at_utc_ns=ctx.now, equity_money=equity
     )
     for trip in new:
         text = f"{trip.name} reached: {_figure(trip)} against {_limit(trip)}, equity {equity:.2f}"
-        add_reason(ctx, trip.name, text, alert="")
-        ctx.emit(Alert(kind="breaker", level="critical", text=f"{text}. Way back: {state.reasons[trip.name].clears_when}."))
+        level: AlertLevel = "info" if trip.name == "entries" else "critical"  # a full day is no mishap
+        add_reason(ctx, trip.name, text, alert="", told=level)
+        ctx.emit(Alert(kind="breaker", level=level, text=f"{text}. Way back: {state.reasons[trip.name].clears_when}."))
         if ctx.settings.breakers.trip_action == "flatten" and trip.name in ("day_loss", "drawdown"):
             ctx.flatten_requested = "breaker"
 
@@ -193,12 +268,20 @@ def funded_calm(ctx: Context, equity: Money) -> bool:
     return prop_firm.within_buffers(state.prop_firm, policy, equity_money=equity)
 
 
-def _judge_funded(ctx: Context, equity: Money) -> None:
+def _judge_funded(ctx: Context, equity: Money, at_broker_money: Money) -> None:
+    """Marks rise by equity that deals explain; floors are judged by what the broker holds."""
     state, policy = ctx.state, ctx.account_policy.prop_firm
-    if funded_calm(ctx, equity):
+    if funded_calm(ctx, equity) and prop_firm.within_buffers(state.prop_firm, policy, equity_money=at_broker_money):
         drop_reason(ctx, "funded")
         return
-    action, checks = prop_firm.check_limits(state.prop_firm, policy, equity_money=equity)
+    _act_on_funded(ctx, at_broker_money)
+
+
+def _act_on_funded(ctx: Context, at_broker_money: Money) -> None:
+    state, policy = ctx.state, ctx.account_policy.prop_firm
+    action, checks = prop_firm.check_limits(state.prop_firm, policy, equity_money=at_broker_money)
+    if action == "go":
+        return
     worst = min(checks, key=lambda check: check.value or 0.0)
     text = f"{worst.name}: {worst.value or 0.0:.0%} of the limit left, {worst.note}"
     if action != "close":
@@ -217,42 +300,100 @@ def settings_changed(ctx: Context) -> None:
         drop_reason(ctx, "funded_close", "funded rules are off")
     equity = ctx.state.equity_money
     if equity is not None and ctx.state.day_end_utc_ns:
+        ctx.state.prop_firm = prop_firm.stated(ctx.state.prop_firm, ctx.settings.prop_firm.starting_balance_money)
         _judge(ctx, equity)
         check_equity(ctx)
 
 
-def entry_made(ctx: Context) -> None:
-    """An opening order became a position."""
-    ctx.state.breakers = breakers.count_entry(ctx.state.breakers)
-    equity = ctx.state.equity_money
-    if equity is not None:
-        _judge(ctx, equity)
-
-
-def trade_done(ctx: Context, result_r: float, *, of_strategy: bool) -> None:
-    """A trade is over: runs of losses, Kelly's memory where the strategy asked for it, and equity as it stands."""
+def entry_made(ctx: Context, at_utc_ns: UtcNs) -> None:
+    """An opening order became a position; one from before the day's start is no entry of today."""
     state = ctx.state
-    state.trades_today += 1
+    if at_utc_ns >= state.breakers.day_started_utc_ns:
+        state.breakers = breakers.count_entry(state.breakers)
+    if state.equity_money is not None and "starting" not in state.reasons:
+        _judge(ctx, state.equity_money)
+
+
+def begun(ctx: Context) -> None:
+    """The desk has read all that it missed: now it judges."""
+    roll_days(ctx, ctx.now)
+    equity = ctx.state.equity_money
+    if equity is not None and ctx.state.day_end_utc_ns:
+        ctx.state.prop_firm = prop_firm.stated(ctx.state.prop_firm, ctx.settings.prop_firm.starting_balance_money)
+        _judge(ctx, equity)
+        check_equity(ctx)
+
+
+def trade_done(ctx: Context, result_r: float, closed_utc_ns: UtcNs, *, of_strategy: bool) -> None:
+    """A trade is over: runs of losses, Kelly's memory where the strategy asked for it, and equity as it stands.
+
+    One that closed before the day's start, told late, is no trade of today.
+    """
+    state = ctx.state
     if of_strategy:
         state.results_r.append(result_r)
         trim_list(state.results_r, RESULTS_MAX)
-    state.breakers = breakers.trade_closed(state.breakers, result_r=result_r, scratch_r=ctx.settings.breakers.scratch_r)
+    if closed_utc_ns >= state.breakers.day_started_utc_ns:
+        state.trades_today += 1
+        scratch = ctx.settings.breakers.scratch_r
+        state.breakers = breakers.trade_closed(state.breakers, result_r=result_r, scratch_r=scratch)
     equity = state.equity_money
+    if "starting" in state.reasons:
+        return
     if equity is not None and state.day_end_utc_ns:
         _judge(ctx, equity)
     record_equity(ctx)
 
 
-def balance_operation(ctx: Context, amount_money: Money) -> None:
-    """Money that is no result came or went."""
-    ctx.state.breakers = breakers.shift_bases(ctx.state.breakers, amount_money)
-    ctx.state.prop_firm = prop_firm.shift_prop_firm_bases(ctx.state.prop_firm, amount_money)
+def deal_dated(ctx: Context, money: Money, at_utc_ns: UtcNs, seen_money: Money = 0.0) -> None:
+    """Where a deal's money is from before the start of a day that has begun, that day began with it.
+
+    `seen_money` is what its position floated when the day began.
+    """
+    state = ctx.state
+    if at_utc_ns < state.breakers.day_started_utc_ns:
+        state.breakers = breakers.dated_before(state.breakers, money, seen_money=seen_money)
+    if at_utc_ns < state.prop_firm.day_started_utc_ns:
+        state.prop_firm = prop_firm.dated_before(state.prop_firm, ctx.account_policy.prop_firm, money, seen_money=seen_money)
 
 
-def reset_drawdown(ctx: Context) -> None:
-    """The operator accepts the drawdown."""
-    ctx.state.breakers = breakers.reset_drawdown_peak(ctx.state.breakers, equity_money=_worth(ctx))
+def balance_operation(ctx: Context, amount_money: Money, equity_money: Money, dated_utc_ns: UtcNs) -> None:
+    """Money that is no result comes or goes, at an equity of `equity_money` before it; one dated before the day began with it."""
+    state = ctx.state
+    day = state.breakers
+    state.breakers = breakers.shift_bases(day, amount_money, equity_money=equity_money)
+    if dated_utc_ns < day.day_started_utc_ns:
+        state.breakers = breakers.with_day_of(state.breakers, breakers.dated_before(day, amount_money))
+    state.prop_firm = prop_firm.shift_prop_firm_bases(state.prop_firm, amount_money)
+
+
+def income(ctx: Context, amount_money: Money, equity_money: Money) -> None:
+    """Money that no trade earned comes, at an equity of `equity_money` before it: it lessens no loss of the day."""
+    ctx.state.breakers = breakers.income(ctx.state.breakers, amount_money, equity_money=equity_money)
+
+
+def judge_again(ctx: Context) -> None:
+    """The operator says that money was no result: what tripped by it alone is over."""
+    state = ctx.state
+    if state.equity_money is None:
+        return
+    state.breakers = breakers.judged_again(state.breakers, ctx.account_policy.breakers, equity_money=state.equity_money)
+    standing = [trip.name for trip in state.breakers.trips]
+    for name in ("day_loss", "drawdown"):
+        if name not in standing:
+            drop_reason(ctx, name, f"{name}: the money that tripped it was no result")
+    check_equity(ctx)
+
+
+def reset_drawdown(ctx: Context) -> tuple[bool, str]:
+    """The operator accepts the drawdown: whether there was one to accept, and the old and the new peak in words."""
+    held, worth = ctx.state.breakers, _worth(ctx)
+    if all(trip.name != "drawdown" for trip in held.trips):
+        now, limit = held.drawdown_fraction(worth), ctx.account_policy.breakers.drawdown_max_fraction
+        return False, f"the drawdown breaker has not tripped: {now:.2%} of {limit:.2%} under the peak of {held.peak_money:.2f}"
+    ctx.state.breakers = breakers.reset_drawdown_peak(held, equity_money=worth)
     drop_reason(ctx, "drawdown", "drawdown: accepted by the operator")
+    return True, f"drawdown accepted: the peak was {held.peak_money:.2f}, it is {ctx.state.breakers.peak_money:.2f} from now on"
 
 
 def record_equity(ctx: Context) -> None:
@@ -261,20 +402,21 @@ def record_equity(ctx: Context) -> None:
     equity = state.equity_money
     if equity is None:
         return
-    worth, balance, day_result, drawdown = equity_figures(ctx, equity)
+    worth, balance, day_limit, drawdown = equity_figures(ctx, equity)
     ctx.emit(
         EquityMarked(
             equity_money=worth,
             balance_money=balance,
             open_risk_money=(open_risk(ctx) or 0.0) if state.positions or state.external_positions else 0.0,
-            day_result_money=day_result,
+            day_result_money=day_limit,
             drawdown_fraction=drawdown,
+            result_money=rounded(state.breakers.day_result_money(equity), 8),
         )
     )
 
 
 def equity_figures(ctx: Context, equity: Money) -> tuple[Money, Money, Money, float]:
-    """Equity, balance, the day's result and drawdown as a share of the peak, as they are kept."""
+    """Equity, balance, the day as its limit counts it, and drawdown as a share of the peak, as they are kept."""
     state = ctx.state
-    day_result = rounded(-state.breakers.day_loss_money(equity), 8)
-    return rounded(equity, 8), rounded(state.balance_money, 8), day_result, state.breakers.drawdown_fraction(equity)
+    day_limit = rounded(-state.breakers.day_loss_money(equity), 8)
+    return rounded(equity, 8), rounded(state.balance_money, 8), day_limit, state.breakers.drawdown_fraction(equity)

@@ -7,10 +7,10 @@ Does not: book money (deals do that).
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import breaker_watch, flatten, orders_in_flight, position_closing, stops
+from quarterdeck.core.desk import breaker_watch, flatten, money, orders_in_flight, position_closing, stops
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition, OrderInFlight
-from quarterdeck.core.desk.equity import LOTS_NOISE, balance_moved, revalue, revalue_foreign, sum_equity
+from quarterdeck.core.desk.equity import LOTS_NOISE, revalue, revalue_foreign, sum_equity
 from quarterdeck.core.desk.memory_limits import GONE_MAX, trim
 from quarterdeck.core.desk.positions import (
     adopt_position,
@@ -285,11 +285,17 @@ def _settle_by_book(ctx: Context, book: BrokerBook, listed: dict[int, BrokerPosi
 
 def on_deal(ctx: Context, deal: Deal) -> None:
     """A deal of the account's history: the only way for money to arrive."""
+    if ctx.state.account is not None:
+        breaker_watch.roll_days(ctx, min(deal.at_utc_ns, ctx.now))
     if not deal_is_news(ctx, deal):
+        money.deal_changed(ctx, deal)
+        breaker_watch.check_equity(ctx)
         return
     ctx.wake_changed = True
-    if deal.balance_money != 0.0 or not deal.symbol:
-        _transfer(ctx, deal)
+    meaning = money.kind(ctx, deal)
+    if meaning != "trade":
+        money.no_trade(ctx, deal, meaning)
+        breaker_watch.check_equity(ctx)
         return
     position = ctx.state.positions.get(deal.position_id)
     if deal.entry == "in":
@@ -321,24 +327,30 @@ def _deal_in(ctx: Context, position: ManagedPosition | None, deal: Deal) -> None
     if deal.magic == ctx.magic:
         keep_early_deal(ctx, deal)
         learn_commission(ctx, deal)
+        _another_engine(ctx, deal)
     _others(ctx, deal)
+
+
+def _another_engine(ctx: Context, deal: Deal) -> None:
+    """A position was opened with our magic number by an order that is not ours: somebody else trades this account (law 16)."""
+    state = ctx.state
+    if not state.started_utc_ns or deal.at_utc_ns <= state.started_utc_ns:
+        return  # an earlier run's
+    if deal.comment in state.settled or deal.position_id in state.recently_closed:
+        return
+    for order in state.orders.values():
+        if order.kind == "open" and order.symbol == deal.symbol and order.side is deal.side:
+            return  # our own, with a comment that the broker rewrote
+    text = (
+        f"position #{deal.position_id} {deal.symbol} {deal.side.word} {deal.lots:g} was opened with our magic number, and by no "
+        f"order of this desk (comment {deal.comment!r}): another engine trades this account"
+    )
+    add_reason(ctx, "not_owner", text, alert="critical")
 
 
 def _others(ctx: Context, deal: Deal) -> None:
     """A deal in a position that the desk does not hold: its money counts, and the book is read."""
-    net = deal.profit_money + deal.commission_money + deal.fee_money + deal.swap_money
-    balance_moved(ctx, net, deal.at_utc_ns)
+    money.balance_moved(ctx, deal)
     sum_equity(ctx)
     if deal.at_utc_ns >= ctx.state.balance_read_utc_ns and deal.position_id not in ctx.state.recently_closed:
         ctx.query_book(f"deal {deal.deal_ticket} in a position that is not known")
-
-
-def _transfer(ctx: Context, deal: Deal) -> None:
-    """Deposit, withdrawal, credit, correction: no result."""
-    amount = deal.balance_money or deal.profit_money
-    if ctx.state.account is None or deal.at_utc_ns < ctx.state.balance_read_utc_ns:
-        return
-    balance_moved(ctx, amount, deal.at_utc_ns)
-    breaker_watch.balance_operation(ctx, amount)
-    sum_equity(ctx)
-    ctx.note("transfer", f"{amount:+.2f} {deal.comment}".strip())

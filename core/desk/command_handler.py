@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from quarterdeck.core.desk import breaker_watch, broker_book, flatten, orders_in_flight, position_closing, shutdown, stops
+from quarterdeck.core.desk import breaker_watch, broker_book, flatten, money, orders_in_flight, position_closing, shutdown, stops
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import ManagedPosition
 from quarterdeck.core.desk.equity import LOTS_NOISE
 from quarterdeck.core.desk.risk_reservation import release
 from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason
 from quarterdeck.core.model.commands import (
+    UNEXPLAINED_MONEY,
     Acknowledge,
     CloseGroup,
     ClosePosition,
@@ -53,8 +54,7 @@ def execute_command(ctx: Context, told: CommandReceived) -> None:
         case SetSettings():
             answer = True, "taken over with the settings that follow"
         case ResetDrawdown():
-            breaker_watch.reset_drawdown(ctx)
-            answer = True, "the peak starts again from today's equity"
+            answer = breaker_watch.reset_drawdown(ctx)
         case Acknowledge():
             answer = _acknowledge(ctx, command.what)
         case Resolve():
@@ -136,7 +136,13 @@ def _acknowledge(ctx: Context, what: str) -> tuple[bool, str]:
 
 
 def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
-    """The operator's word on an order of unknown fate (law 6)."""
+    """The operator's word on an order of unknown fate (law 6), on money that no deal explains, or on a deal's meaning."""
+    if command.outcome in ("result", "transfer"):
+        if command.client_id == UNEXPLAINED_MONEY:
+            return money.resolve_money(ctx, transfer=command.outcome == "transfer")
+        if command.client_id.isdigit() and command.outcome == "transfer":
+            return money.resolve_deal(ctx, int(command.client_id))
+        return False, f"{command.client_id} is not `{UNEXPLAINED_MONEY}`, nor the ticket of a deal that may be a transfer"
     order = ctx.state.orders.get(command.client_id)
     if order is None or order.order_status != "unknown":
         return False, f"{command.client_id} has no unknown fate"

@@ -23,12 +23,15 @@ from quarterdeck.core.desk import (
     flatten,
     held,
     market_updates,
+    money,
     orders_in_flight,
     passed,
     position_closing,
     position_management,
     shutdown,
     signal_rounds,
+    silence,
+    spikes,
 )
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import decoded, encoded
@@ -310,11 +313,15 @@ def _due(ctx: Context) -> None:
     """What the clock brings, in the order of what it may take: days, fates, ways out, and last what could come in."""
     state = ctx.state
     ctx.wake_changed = True
-    breaker_watch.roll_day(ctx)
+    if "starting" not in state.reasons:
+        breaker_watch.roll_days(ctx, ctx.now)
     orders_in_flight.due(ctx)
     if state.book_retry_utc_ns and ctx.now >= state.book_retry_utc_ns:
         state.book_retry_utc_ns = 0
         ctx.query_book("asked before, without an answer that settles it")
+    money.due(ctx)
+    silence.due(ctx)
+    market_updates.spikes_due(ctx)
     position_closing.due(ctx)
     position_management.due(ctx)
     signal_rounds.due(ctx)
@@ -344,6 +351,12 @@ def _next_due(ctx: Context) -> UtcNs:
         soonest = min(soonest, state.book_retry_utc_ns)
     if state.stop is not None and not state.stop.ended:
         soonest = min(soonest, shutdown.deadline(ctx, state.stop))
+    if state.balance.unexplained_money:
+        soonest = min(soonest, money.next_due(ctx) or _NEVER)
+    if state.suspects:
+        soonest = min(soonest, spikes.next_due(ctx))
+    if state.silent:
+        soonest = min(soonest, silence.next_due(ctx) or _NEVER)
     if not state.round.judged:
         soonest = min(soonest, state.round.deadline_utc_ns)
     if state.reevaluate_utc_ns:

@@ -19,6 +19,7 @@ from quarterdeck.core.model.market_data import Instrument, Quote, Side
 from quarterdeck.core.model.signals import Check, Features, Signal
 from quarterdeck.core.model.tape_v1 import current_checkpoint
 from quarterdeck.core.model.units import Lots, Money, Price, PriceDistance, UtcNs
+from quarterdeck.core.risk.balance import BalanceState
 from quarterdeck.core.risk.breakers import BreakerState
 from quarterdeck.core.risk.prop_firm import PropFirmState
 
@@ -31,6 +32,8 @@ class StateReason(Struct, kw_only=True):
     since_utc_ns: UtcNs
     text: str
     clears_when: str
+    told: Literal["", "info", "warning", "critical"] = ""
+    """The level of the alert that told its beginning, at which its end is told as well; empty: the end is not told."""
 
 
 class PairState(Struct, kw_only=True):
@@ -57,6 +60,8 @@ class PairState(Struct, kw_only=True):
     block_reasons: dict[str, StateReason] = {}
     commission_money_per_lot: Money | None = None
     """One side, where the account's deals showed another figure than settings assume."""
+    missed_range_price: PriceDistance = 0.0
+    """High less low of the last bar that closed while the desk was off."""
     tick_value_expected_money: Money | None = None
     """Our own figure for the broker's tick value of a loss, from the quotes of the moment it was read."""
 
@@ -138,6 +143,8 @@ class ManagedPosition(Struct, kw_only=True):
     """Equity when it was opened."""
     asked_risk_money: Money = 0.0
     """The share of the asked risk that the volume filled stands for."""
+    risk_asked: bool = False
+    """It was filled beyond its stop, so that its R is measured against the risk asked."""
     fill_judged: bool = False
     group_id: int
     latency_ms: float = 0.0
@@ -169,17 +176,37 @@ class ManagedPosition(Struct, kw_only=True):
     modify_utc_ns: UtcNs = 0
     adds: int = 0
     partly_closed: bool = False
+    shut_told: bool = False
+    """The operator knows that it was to be closed while its market is shut."""
     pending_exit: CloseReason | None = None
     """Care fell due and waits for a fresh quote, the end of rollover, or an open market."""
     volume_mismatches: int = 0
-    pending_exit_risk_money: Money | None = None
-    """Open risk when the wish was made; a rollover is waited out only while it has not grown."""
+    wish_stop_price: Price | None = None
+    wish_loss_money: Money | None = None
+    """Stop and loss at the stop when the wish was made; a rollover is waited out only while they have not grown."""
     exit_why: str = ""
     """Why we last asked for it to be closed."""
     book_opened_early_lots: Lots = 0.0
     """Volume that the broker's book showed before the deals that opened it were seen."""
     book_closed_early_lots: Lots = 0.0
     """Volume that the broker's book took away before the deal that explains it was seen."""
+    left_lots: Lots = 0.0
+    """Volume that is closed while its closing deals are still to come."""
+    left_money: Money = 0.0
+    """What that volume was worth when it was seen last."""
+    left_slippage_money: Money = 0.0
+    """How much less it may have brought."""
+    day_money: Money = 0.0
+    """What it was worth when the day began."""
+    requests_from_utc_ns: UtcNs = 0
+    requests_minute: int = 0
+    """Requests for it since that instant, of a minute at most."""
+    modify_refused: int = 0
+    """How often in a row a modification was refused."""
+    stop_missing_utc_ns: UtcNs = 0
+    """Since when the broker's book shows no stop."""
+    left_read: bool = False
+    """A balance was read since it is closed."""
     opened_deal_lots: Lots = 0.0
     """Volume whose opening deals were seen."""
     closed_deal_lots: Lots = 0.0
@@ -309,6 +336,15 @@ class FillTally(Struct, kw_only=True):
     dealt_lots: Lots = 0.0
 
 
+class SuspectQuote(Struct, kw_only=True):
+    """A quote out of proportion, and the one before it; the pair's next quote decides."""
+
+    before: Quote
+    bid: Price
+    ask: Price
+    since_utc_ns: UtcNs
+
+
 class ShutdownRequest(Struct, kw_only=True):
     """The run is to end."""
 
@@ -327,13 +363,21 @@ class DeskState(Struct, kw_only=True):
     run_id: str = ""
     mode: TradeMode = "simulated"
     started: bool = False
+    started_utc_ns: UtcNs = 0
+    """When this run began; 0 on a tape of before it was kept."""
     next_number: int = 1
     account: Account | None = None
     balance_money: Money = 0.0
+    """As its deals explain it; `balance` has the rest."""
     balance_read_utc_ns: UtcNs = 0
     """Deals older than this are part of the first balance read."""
     balance_ahead_money: Money = 0.0
-    """Money that the balance as read already holds while its deals are still to be seen."""
+    """Of checkpoints from before `balance`: money that `balance_money` held while its deals were still to be seen."""
+    balance: BalanceState = BalanceState()
+    deal_money: dict[int, float] = {}
+    """What the newest deals brought, by ticket; a broker may change one later."""
+    results_without_trade: dict[int, float] = {}
+    """Deals that are no trades and count as results, newest last; the operator may call one a transfer."""
     equity_money: Money | None = None
     instruments: dict[str, Instrument] = {}
     quotes: dict[str, Quote] = {}
@@ -390,6 +434,11 @@ class DeskState(Struct, kw_only=True):
     flatten: FlattenState | None = None
     stop: ShutdownRequest | None = None
     marked_bar_utc_ns: UtcNs = 0
+    requests_today: int = 0
+    """Requests that change something at the broker, since the day began."""
+    suspects: dict[str, SuspectQuote] = {}
+    silent: dict[str, int] = {}
+    """Symbols whose quotes have fallen silent in their trading hours, with when that was told."""
     acknowledged: dict[str, bool] = {}
     engine_faults: dict[str, bool] = {}
     """What the shell reported of itself and has not taken back."""

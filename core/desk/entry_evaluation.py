@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from quarterdeck.core.desk import entry_limits, position_closing, risk_reservation, stops
 from quarterdeck.core.desk.context import Context, PairPolicy
 from quarterdeck.core.desk.desk_state import EntryTerms, ManagedPosition, PendingSignal, SignalDecision
-from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.equity import LOTS_NOISE, entry_equity_money, shortfall_money
 from quarterdeck.core.desk.memory_limits import SIGNALS_MAX, TRADED_MAX, trim, trim_list
 from quarterdeck.core.desk.open_exposure import direction_lots, open_exposures
 from quarterdeck.core.desk.pricing import ExecutablePrices, executable
@@ -27,6 +27,7 @@ from quarterdeck.core.filters.ruling import FilterResult
 from quarterdeck.core.model.effects import Verdict
 from quarterdeck.core.model.market_data import Instrument, Quote
 from quarterdeck.core.model.signals import Check, Signal
+from quarterdeck.core.model.units import M15_NS, NS_PER_S
 from quarterdeck.core.risk import sizing
 from quarterdeck.core.risk.sizing import SizingResult
 
@@ -145,6 +146,9 @@ def _standing(ctx: Context, candidate: PendingSignal, findings: EntryChecks, own
         findings.add(Check(worst.code, None, None, False, worst.text))
     for reason in pair.block_reasons.values():
         findings.add(Check(f"barred_{reason.code}", None, None, False, reason.text))
+    for symbol in state.suspects:
+        note = f"a quote of {symbol} is out of proportion: its next one decides"
+        findings.add(Check("spike", None, None, False, note), passing=True)
     spec = ctx.spec(found.symbol)
     if spec is None or found.symbol not in ctx.pairs:
         findings.add(Check("instrument", None, None, False, "not a traded pair, or its specification is not known"))
@@ -175,6 +179,7 @@ def _filters(ctx: Context, found: Signal, findings: EntryChecks, own: PairPolicy
     early = trading_hours.early_close(ctx.now, spec, own.early_closes, no_entries_ns=own.early_close_no_entries_ns)
     if early is not None:
         findings.rule(early, expires)
+    _conversion_rates(ctx, found.symbol, findings)
     hold = own.settings.news.no_calendar_action == "hold"
     findings.rule(news_window.news_window(ctx.now, ctx.releases(spec), hold_when_unavailable=hold), expires)
     features = found.features
@@ -201,6 +206,18 @@ def _filters(ctx: Context, found: Signal, findings: EntryChecks, own: PairPolicy
     reference = abs(found.entry_price - found.stop_price)
     findings.rule(freshness.price_moved(found.entry_price, quote.bid, reference, max_fraction=moved), expires)
     return PricedSignal(spec=spec, quote=quote, prices=prices, policy=own)
+
+
+def _conversion_rates(ctx: Context, symbol: str, findings: EntryChecks) -> None:
+    """Size and risk hang on these rates as on the pair's own: an old one refuses by its name."""
+    for name in ctx.valuation_symbols(symbol):
+        quote = ctx.state.quotes.get(name)
+        if name == symbol or quote is None:
+            continue
+        age = ctx.now - quote.at_utc_ns
+        if age > M15_NS or name in ctx.state.silent:
+            note = f"{name} values {symbol} in account currency"
+            findings.add(Check("conversion_rate", age / NS_PER_S, M15_NS / NS_PER_S, False, note), passing=True)
 
 
 def _after_close(ctx: Context, candidate: PendingSignal, findings: EntryChecks) -> None:
@@ -310,8 +327,8 @@ def _sized(
 def _size(
     ctx: Context, found: Signal, priced: PricedSignal, limits: tuple[sizing.VolumeCap, ...], findings: EntryChecks
 ) -> SizingResult | None:
-    state, spec, quote = ctx.state, priced.spec, priced.quote
-    valuer, per_side, equity = ctx.valuer(found.symbol), ctx.commission_money_per_lot(found.symbol), state.equity_money
+    spec, quote = priced.spec, priced.quote
+    valuer, per_side, equity = ctx.valuer(found.symbol), ctx.commission_money_per_lot(found.symbol), entry_equity_money(ctx)
     if valuer is None or per_side is None or equity is None:
         findings.add(Check("rate", None, None, False, "a rate into the account currency is missing"))
         return None
@@ -327,13 +344,11 @@ def _size(
         tick_value_expected_money=ctx.pair(found.symbol).tick_value_expected_money,
         direction_lots=direction_lots(ctx, found.symbol, found.side) if spec.volume_limit_lots > 0.0 else 0.0,
     )
-    policy = priced.policy.sizing
+    policy, balance = priced.policy.sizing, ctx.state.balance_money + shortfall_money(ctx)
     share = entry_limits.kelly_fraction(ctx, findings.add)
     if share is not None:
         policy = replace(policy, risk_fraction=min(share, policy.risk_fraction))
-    sized = sizing.size_position(
-        asked, policy, valuer, ctx.rates, balance_money=state.balance_money, equity_money=equity, caps=limits
-    )
+    sized = sizing.size_position(asked, policy, valuer, ctx.rates, balance_money=balance, equity_money=equity, caps=limits)
     findings.checks.extend(sized.checks)
     if sized.reason:
         findings.final_failure = findings.final_failure or sized.reason

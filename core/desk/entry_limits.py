@@ -11,9 +11,10 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from quarterdeck.core.clock.time_zones import NEW_YORK, week_second
+from quarterdeck.core.desk import requests
 from quarterdeck.core.desk.context import Context, PairPolicy
 from quarterdeck.core.desk.correlations import correlation_matrix
-from quarterdeck.core.desk.equity import margin_level_pct, used_margin_money
+from quarterdeck.core.desk.equity import entry_equity_money, margin_level_pct, shortfall_money, used_margin_money
 from quarterdeck.core.desk.open_exposure import (
     OpenExposure,
     gap_fraction,
@@ -45,10 +46,11 @@ CheckSink = Callable[[Check], bool]
 def count_limits(ctx: Context, symbol: str, own: PairPolicy, take: CheckSink, *, adds: bool) -> None:
     """Breakers and counts; reservations hold their places."""
     state = ctx.state
-    equity = state.equity_money
+    equity = entry_equity_money(ctx)
     if equity is None:
         take(Check("equity", None, None, False, "equity is not known: a rate is missing"))
         return
+    take(requests.day_check(ctx))
     in_pair = pair_positions_count(ctx, symbol)
     reserved_margin = sum(held.margin_money for held in state.reservations.values())
     for check in breakers.entry_checks(
@@ -101,7 +103,7 @@ def exposure_limits(
     take: CheckSink,
 ) -> tuple[VolumeCap, ...] | None:
     """Leverage as volumes that sizing obeys; None (and a failed check) when it cannot be told."""
-    valuer, equity = ctx.valuer(spec.symbol), ctx.state.equity_money
+    valuer, equity = ctx.valuer(spec.symbol), entry_equity_money(ctx)
     held = notionals(ctx, stands)
     per_lot = None if valuer is None else valuer.notional_money(1.0, prices.entry_price, ctx.rates)
     if held is None or per_lot is None or per_lot <= 0.0 or equity is None:
@@ -139,7 +141,7 @@ def correlation(
 ) -> Lots | None:
     """How many of its lots the correlated risk of the book allows; None when it refuses."""
     settings = own.settings.correlation
-    risks, equity, own_risk = signed_risk_by_symbol(ctx, stands), ctx.state.equity_money, entry.risk_money
+    risks, equity, own_risk = signed_risk_by_symbol(ctx, stands), entry_equity_money(ctx), entry.risk_money
     if risks is None or equity is None or own_risk is None:
         take(Check("correlation", None, None, False, "the open risk of a position is not known"))
         return None
@@ -163,7 +165,7 @@ def risk_and_margin(
 ) -> tuple[Money | None, Money | None]:
     """Margin and open risk that the entry would take, checked against all that is left; (margin, risk)."""
     state, exposed, own_risk = ctx.state, entry.exposed, entry.risk_money
-    equity, account = state.equity_money, state.account
+    equity, account = entry_equity_money(ctx), state.account
     held, used = open_risk(ctx, stands), used_margin_money(ctx)
     if equity is None or account is None or exposed is None or held is None or used is None:
         take(Check("budget", None, None, False, "open risk or margin of the book is not known"))
@@ -218,7 +220,7 @@ def _gaps(
             ctx.state.prop_firm,
             ctx.account_policy.prop_firm,
             equity_money=equity,
-            balance_money=ctx.state.balance_money,
+            balance_money=ctx.state.balance_money + shortfall_money(ctx),
             all_stops_money=check.value,
             lots_after=lots + sum(one.lots for one in ctx.state.reservations.values()),
         ):

@@ -1,7 +1,7 @@
 """What the account is worth now: balance, credit and the floating result of every position by our own quotes.
 
 Promises: a missing rate makes equity None, never a smaller number; positions are revalued only when a quote that counts for them
-came. Balance moves by deals (`book_deal`), and by what the broker says when the two differ.
+came. The balance is the one that deals explain (`core.desk.money`); closed volume whose deals are still to come counts with it.
 Units: money in account currency.
 """
 
@@ -12,7 +12,6 @@ from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition
 from quarterdeck.core.model.units import Money, Price
 
 LOTS_NOISE = 1e-9
-_MONEY_NOISE = 1e-6
 
 
 def revalue(ctx: Context, position: ManagedPosition) -> None:
@@ -66,43 +65,64 @@ def sum_equity(ctx: Context) -> None:
     if account is None:
         state.equity_money = None
         return
-    total = state.balance_money + account.credit_money
+    total, left = state.balance_money + account.credit_money, False
     for position in state.positions.values():
         if position.floating_money is None:
             state.equity_money = None
             return
         total += position.floating_money + position.swap_money
+        left = left or position.left_lots > 0.0
     for foreign in state.external_positions.values():
         if foreign.floating_money is None:
             state.equity_money = None
             return
         total += foreign.floating_money + foreign.at_broker.swap_money
-    state.equity_money = total
+    state.equity_money = total + left_money(ctx) if left else total
 
 
-def balance_read(ctx: Context, balance_money: Money, *, first: bool) -> None:
-    """The broker's balance is the truth; what it holds beyond our deals is money whose deals are still to be seen."""
-    state = ctx.state
-    if first:
-        state.balance_read_utc_ns = ctx.now
-        state.balance_ahead_money = 0.0
-    else:
-        ahead = balance_money - state.balance_money + state.balance_ahead_money
-        state.balance_ahead_money = ahead if abs(ahead) > _MONEY_NOISE else 0.0
-    state.balance_money = balance_money
+def left_money(ctx: Context) -> Money:
+    """Result of volume that is closed while its deals are still to come.
+
+    Until a balance is read, what it was worth last. From then on what the balance shows: never more than that worth, and of a
+    loss no more than the floating loss and the slippage allowed for.
+    """
+    unread = 0.0
+    for position in ctx.state.positions.values():
+        if position.left_lots > 0.0 and not position.left_read:
+            unread += position.left_money
+    return unread + _shown_money(ctx, unread_too=False)
 
 
-def balance_moved(ctx: Context, net_money: Money, at_utc_ns: int) -> None:
-    """A deal's money enters the balance, unless the balance as read holds it already."""
-    state = ctx.state
-    if state.account is None or at_utc_ns < state.balance_read_utc_ns:
-        return
-    ahead = state.balance_ahead_money
-    if abs(ahead) > _MONEY_NOISE and abs(ahead - net_money) < abs(ahead):
-        rest = ahead - net_money
-        state.balance_ahead_money = rest if abs(rest) > _MONEY_NOISE else 0.0
-        return
-    state.balance_money += net_money
+def _shown_money(ctx: Context, *, unread_too: bool) -> Money:
+    """The part of the unexplained money that is the result of volume whose deals are still to come."""
+    least = most = 0.0
+    for position in ctx.state.positions.values():
+        if position.left_lots > 0.0 and (position.left_read or unread_too):
+            least += min(position.left_money, 0.0) - position.left_slippage_money
+            most += position.left_money
+    return max(min(ctx.state.balance.unexplained_money, most), least) if least else 0.0
+
+
+def unexplained_money(ctx: Context) -> Money:
+    """Money of the balance that no deal explains, and no closed trade whose deals are still to come."""
+    unexplained = ctx.state.balance.unexplained_money
+    if not unexplained:
+        return 0.0
+    shown = _shown_money(ctx, unread_too=True)
+    if unexplained < 0.0:
+        return min(unexplained - min(shown, 0.0), 0.0)
+    return max(unexplained - max(shown, 0.0), 0.0)
+
+
+def shortfall_money(ctx: Context) -> Money:
+    """Unexplained money that is missing, never above zero: for new entries it counts as lost."""
+    return min(unexplained_money(ctx), 0.0) if ctx.state.balance.unexplained_money else 0.0
+
+
+def entry_equity_money(ctx: Context) -> Money | None:
+    """Equity as an entry may count on it: without money that is missing."""
+    equity = ctx.state.equity_money
+    return None if equity is None else equity + shortfall_money(ctx)
 
 
 def used_margin_money(ctx: Context) -> Money | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from quarterdeck.core.desk import entry_evaluation, position_closing
+from quarterdeck.core.desk import entry_evaluation, position_closing, requests
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import FlattenState, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE
@@ -83,6 +83,7 @@ def _cancel(ctx: Context, now: FlattenState, order: BrokerOrder) -> None:
         order_ticket=order.ticket,
         query_utc_ns=ctx.now + ctx.account_policy.report_wait_ns,
     )
+    requests.count(ctx, None)
     ctx.emit(Cancel(client_id=client_id, order_ticket=order.ticket, symbol=order.symbol))
 
 

@@ -17,6 +17,7 @@ from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import GroupProfitPeak, ManagedPosition
 from quarterdeck.core.desk.equity import LOTS_NOISE, revalue, sum_equity
 from quarterdeck.core.desk.passed import idle
+from quarterdeck.core.desk.spikes import is_spike
 from quarterdeck.core.desk.trading_state import is_halted
 from quarterdeck.core.model.market_data import Quote
 from quarterdeck.core.model.signals import NoSignal, Signal
@@ -44,6 +45,8 @@ def steady(ctx: Context) -> bool:
     state = ctx.state
     # inside its buffer a funded account is asked at every quote
     if not state.positions or not idle(ctx) or "funded" in state.reasons or "funded_close" in state.reasons or is_halted(ctx):
+        return False
+    if state.balance.unexplained_money or state.suspects:
         return False
     for position in state.positions.values():  # noqa: SIM110 - a generator costs more than the look itself
         if not _settled(ctx, position):
@@ -73,8 +76,8 @@ def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], figures: Figur
     before = _kept(ctx, quotes)
     watched = ctx.positions_by_quote()
     for new in quotes:
-        state.quotes[new.symbol] = new
-        if new.symbol in watched and not _quiet(ctx, watched[new.symbol], figures):
+        old, state.quotes[new.symbol] = state.quotes.get(new.symbol), new
+        if new.symbol in watched and (is_spike(ctx, old, new) or not _quiet(ctx, watched[new.symbol], figures)):
             _put_back(ctx, before)
             ctx.now = then
             return False

@@ -6,15 +6,15 @@ at one bar close is learned from at the next. Does not: judge candidates (`signa
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import breaker_watch, position_management
+from quarterdeck.core.desk import breaker_watch, position_management, spikes
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import PairState
 from quarterdeck.core.desk.equity import revalue, revalue_all, revalue_foreign, sum_equity
 from quarterdeck.core.desk.memory_limits import H1_SPARE, trim_list
 from quarterdeck.core.filters.spread import QUARTERS_OF_WEEK, UsualSpreads
 from quarterdeck.core.model.inputs import BarClosed, History, Instruments
-from quarterdeck.core.model.market_data import Quote
-from quarterdeck.core.model.units import H1_NS, M15_NS
+from quarterdeck.core.model.market_data import Bar, Quote
+from quarterdeck.core.model.units import H1_NS, M15_NS, PriceDistance
 
 
 def quote(ctx: Context, new: Quote) -> None:
@@ -26,10 +26,20 @@ def quote(ctx: Context, new: Quote) -> None:
     state.quotes[new.symbol] = new
     watched = ctx.positions_by_quote()
     if new.symbol in watched:
-        _quoted(ctx, watched[new.symbol])
+        _valued(ctx, watched[new.symbol])
+        if spikes.believed(ctx, old, new):
+            _judged(ctx, watched[new.symbol])
+        else:
+            breaker_watch.check_equity(ctx)
 
 
-def _quoted(ctx: Context, position_ids: tuple[int, ...]) -> None:
+def spikes_due(ctx: Context) -> None:
+    """Suspect quotes that no other followed: what hangs on them is judged now."""
+    for symbol in spikes.confirmed_by_silence(ctx):
+        _judged(ctx, ctx.positions_by_quote().get(symbol, ()))
+
+
+def _valued(ctx: Context, position_ids: tuple[int, ...]) -> None:
     state = ctx.state
     for position_id in position_ids:
         position = state.positions.get(position_id)
@@ -38,8 +48,11 @@ def _quoted(ctx: Context, position_ids: tuple[int, ...]) -> None:
         elif position_id in state.external_positions:
             revalue_foreign(ctx, state.external_positions[position_id])
     sum_equity(ctx)
+
+
+def _judged(ctx: Context, position_ids: tuple[int, ...]) -> None:
     for position_id in position_ids:
-        position = state.positions.get(position_id)
+        position = ctx.state.positions.get(position_id)
         if position is not None:
             position_management.on_position_quote(ctx, position)
     breaker_watch.check_equity(ctx)
@@ -53,6 +66,8 @@ def bar_closed(ctx: Context, closed: BarClosed) -> None:
     opened = bar.open_utc_ns
     if opened <= pair.last_bar_utc_ns:
         return
+    if closed.late:
+        breaker_watch.missed_bar(ctx, closed.symbol, bar, _spread_of(ctx, pair, bar))
     if hole(ctx, closed.symbol, pair.last_bar_utc_ns, opened):
         pair.gap_bar_utc_ns = opened
     pair.last_bar_utc_ns = opened
@@ -67,6 +82,12 @@ def bar_closed(ctx: Context, closed: BarClosed) -> None:
     if ctx.state.positions and opened > ctx.state.marked_bar_utc_ns:
         ctx.state.marked_bar_utc_ns = opened
         breaker_watch.record_equity(ctx)
+
+
+def _spread_of(ctx: Context, pair: PairState, bar: Bar) -> PriceDistance:
+    """What a bar's prices were apart: the usual of its minute, and no less than the bar's own least."""
+    spec, usual = ctx.spec(pair.symbol), UsualSpreads(price=pair.typical_spread_price).typical(bar.open_utc_ns) or 0.0
+    return usual if spec is None else max(usual, bar.spread_points * spec.point)
 
 
 def hole(ctx: Context, symbol: str, before_utc_ns: int, opened_utc_ns: int) -> bool:

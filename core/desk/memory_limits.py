@@ -15,7 +15,9 @@ SIGNALS_MAX: Final = 64
 RESULTS_MAX: Final = 5000
 LEFT_MAX: Final = 64
 GONE_MAX: Final = 64
+DEAL_MONEY_MAX: Final = 512
 CLOSE_TRIES_ALERT: Final = 3
+MODIFY_TRIES_ALERT: Final = 3
 EVENTS_MAX: Final = 4096
 H1_SPARE: Final = 8
 """Hours kept beyond those that correlation looks at."""

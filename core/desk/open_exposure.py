@@ -148,6 +148,14 @@ def gap_losses(ctx: Context, stands: list[OpenExposure] | None = None, *, weeken
     return losses
 
 
+def gap_words(ctx: Context, position: ManagedPosition) -> str:
+    """What a position may lose until its market opens, in a sentence."""
+    exposed = managed_exposure(ctx, position)
+    fraction = gap_fraction(ctx.policy(position.symbol), weekend=True)
+    loss = None if exposed is None else gap_loss_money(exposed, ctx.rates, gap_fraction=fraction)
+    return "What a gap may cost is not known." if loss is None else f"A gap of {fraction:.1%} beyond its stop costs {loss:.2f}."
+
+
 def _reserved_gap(ctx: Context, held: Reservation, fraction: float) -> Money | None:
     valuer, per_lot = ctx.valuer(held.symbol), ctx.commission_money_per_lot(held.symbol)
     if valuer is None or per_lot is None:

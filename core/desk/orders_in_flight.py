@@ -18,7 +18,7 @@ from quarterdeck.core.desk.memory_limits import SETTLED_MAX, trim
 from quarterdeck.core.desk.positions import closed_by_report, opened_by_report
 from quarterdeck.core.desk.risk_reservation import release
 from quarterdeck.core.desk.trading_state import add_reason, block_pair, drop_reason, unblock_pair
-from quarterdeck.core.model.effects import Alert, QueryOrder
+from quarterdeck.core.model.effects import Alert, OrderSettled, QueryOrder
 from quarterdeck.core.model.inputs import Accepted, ExecutionReport, Filled, NotExecuted, OrderRejected, RequestDone, Unconfirmed
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import UtcNs
@@ -103,6 +103,9 @@ def _refused(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> OrderIn
         position_closing.close_rejected(ctx, order, fate)
     elif order.kind == "modify":
         stops.refused(ctx, order, fate)
+        position = ctx.state.positions.get(order.position_id)
+        if position is not None and stops.overdue(ctx, position):
+            position_closing.start_close(ctx, position.position_id, "no_stop", urgent=True)
     else:
         ctx.query_book_later()
     return None
@@ -145,9 +148,12 @@ def _stop_entries(ctx: Context, order: OrderInFlight, why: str) -> None:
 
 def _alert(ctx: Context, order: OrderInFlight, why: str) -> None:
     order.alert_utc_ns = ctx.now + ns(60.0 * ctx.settings.execution.alert_repeat_minutes)
-    age_s = (ctx.now - order.unknown_since_utc_ns) // 1_000_000_000
-    text = f"fate of {order.kind} {order.symbol} {order.lots:g} ({order.client_id}) unknown for {age_s} s: {why}"
+    text = f"fate of {order.kind} {order.symbol} {order.lots:g} ({order.client_id}) unknown for {_age_s(ctx, order)} s: {why}"
     ctx.emit(Alert(kind="unknown_fate", level="critical", text=text, symbol=order.symbol, ticket=order.position_id))
+
+
+def _age_s(ctx: Context, order: OrderInFlight) -> int:
+    return (ctx.now - order.unknown_since_utc_ns) // 1_000_000_000
 
 
 def _ask(ctx: Context, order: OrderInFlight) -> None:
@@ -195,6 +201,8 @@ def close_request(ctx: Context, order: OrderInFlight, position_id: int) -> None:
     task = state.closes.get(order.position_id)
     if order.kind == "close" and task is not None and task.client_id == order.client_id and order.order_status == "unknown":
         position_closing.require_book_read(ctx, task)
+    if order.order_status != "in_flight":
+        ctx.emit(OrderSettled(client_id=order.client_id))
     if order.order_status == "unknown":
         _known_again(ctx, order)
 
@@ -204,6 +212,8 @@ def _known_again(ctx: Context, order: OrderInFlight) -> None:
     unknown_in = [held.symbol for held in ctx.state.orders.values() if held.order_status == "unknown"]
     if not unknown_in:
         drop_reason(ctx, "unknown_fate", f"fate of {order.client_id} is known")
+    text = f"fate of {order.kind} {order.symbol} {order.lots:g} ({order.client_id}) is known after {_age_s(ctx, order)} s"
+    ctx.emit(Alert(kind="unknown_fate", level="critical", text=text, symbol=order.symbol, ticket=order.position_id))
     if order.symbol not in unknown_in:
         unblock_pair(ctx, order.symbol, "unknown_fate")
 

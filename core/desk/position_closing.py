@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from quarterdeck.core.desk import stops
+from quarterdeck.core.desk import requests, stops
 from quarterdeck.core.desk.context import Context, ns
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition, OrderInFlight, PendingClose
 from quarterdeck.core.desk.equity import LOTS_NOISE
 from quarterdeck.core.desk.memory_limits import CLOSE_TRIES_ALERT
+from quarterdeck.core.desk.open_exposure import gap_words
 from quarterdeck.core.desk.positions import closed_by_report
 from quarterdeck.core.desk.trading_state import is_halted
 from quarterdeck.core.model.effects import Alert, Close, CloseReason
 from quarterdeck.core.model.inputs import Filled, OrderRejected
 from quarterdeck.core.model.units import NS_PER_S, Lots, UtcNs
 
-_BACK_OFF_MAX_S = 60.0
 BY_OPERATOR: Final = ("flatten", "command", "shutdown")
 """What may leave while the desk is halted."""
 
@@ -120,6 +120,7 @@ def try_close(ctx: Context, task: PendingClose) -> None:
         why=task.why,
     )
     ctx.wake_changed = True
+    requests.count(ctx, held if isinstance(held, ManagedPosition) else None)
     ctx.emit(
         Close(
             client_id=client_id,
@@ -161,7 +162,7 @@ def _market_lets(ctx: Context, task: PendingClose) -> bool:
     spec = ctx.spec(task.symbol)
     if spec is not None and not ctx.is_open(spec, ctx.now):
         task.next_try_utc_ns = ctx.next_open(spec)
-        task.blocked = f"market closed until {_clock(task.next_try_utc_ns)}"
+        task.blocked = f"market closed until {clock_words(task.next_try_utc_ns)}"
         return False
     own = ctx.policy(task.symbol).settings.flatten
     if own.reopen_action == "ask":
@@ -213,8 +214,7 @@ def close_rejected(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> N
     if task is None or task.client_id != order.client_id:
         return
     _request_over(ctx, task)
-    wait_s = min(ctx.settings.execution.close_retry_s * 2.0 ** max(task.tries - 1, 0), _BACK_OFF_MAX_S)
-    again = ctx.now + ns(wait_s)
+    again = ctx.now + requests.wait_ns(ctx, fate, task.tries)
     if fate.kind == "not_found":
         require_book_read(ctx, task)
         ctx.query_book("a position to close is gone")
@@ -224,16 +224,18 @@ def close_rejected(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> N
         opens = ctx.next_open(spec) if spec is not None else again
         again = max(fate.retry_utc_ns or opens, again)
         task.market_closed, task.open_seen_utc_ns = True, 0
-        task.blocked = f"market closed until {_clock(again)}"
+        task.blocked = f"market closed until {clock_words(again)}"
     elif fate.kind in ("frozen", "operator", "internal_error", "refused", "no_money"):
         again = max(fate.retry_utc_ns, again)
-        task.blocked = f"{fate.reason or fate.kind} ({fate.code}), again {_clock(again)}"
+        task.blocked = f"{fate.reason or fate.kind} ({fate.code}), again {clock_words(again)}"
     else:
-        again = max(fate.retry_utc_ns, ctx.now + (0 if task.tries <= 1 else ns(wait_s)))
+        again = max(fate.retry_utc_ns, again)
         task.blocked = fate.reason if task.tries > 1 else ""
     task.next_try_utc_ns = again
     if task.tries == CLOSE_TRIES_ALERT or (task.market_closed and task.tries == 1):
-        text = f"cannot close #{task.ticket} {task.symbol} {task.lots:g}: {task.blocked or fate.reason}"
+        held = ctx.state.positions.get(task.position_id)
+        at_stake = f". {gap_words(ctx, held)}" if held is not None else ""
+        text = f"cannot close #{task.ticket} {task.symbol} {task.lots:g}: {task.blocked or fate.reason}{at_stake}"
         ctx.emit(Alert(kind="error", level="warning", text=text, symbol=task.symbol, ticket=task.ticket))
     try_close(ctx, task)
 
@@ -344,7 +346,8 @@ def _request_over(ctx: Context, task: PendingClose) -> None:
     ctx.wake_changed = True
 
 
-def _clock(at_utc_ns: UtcNs) -> str:
+def clock_words(at_utc_ns: UtcNs) -> str:
+    """An instant as a weekday and a time."""
     seconds = at_utc_ns // NS_PER_S
     days, second = divmod(seconds, 86_400)
     word = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")[days % 7]

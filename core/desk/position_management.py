@@ -1,7 +1,7 @@
 """Care of what is open: peaks, give-back, trailing stop, age, weekend, and stops that must stand. It never waits for a scan.
 
 Promises: acts on fresh quotes only, a wish that fell due before waits for the first one; a stop is only ever tightened; a
-give-back closes once per position; exits by age or care wait out the rollover unless open risk grows meanwhile.
+give-back closes once per position; exits by age or care wait out the rollover unless the loss at the stop grows meanwhile.
 Does not: send (`position_closing`, `stops` do). Units: money in account currency, net of the cost to close; prices executable.
 """
 
@@ -12,11 +12,11 @@ from quarterdeck.core.desk import position_closing, stops
 from quarterdeck.core.desk.context import Context, PairPolicy, ns
 from quarterdeck.core.desk.desk_state import ManagedPosition
 from quarterdeck.core.desk.equity import LOTS_NOISE, close_cost_money
-from quarterdeck.core.desk.open_exposure import position_risk_money
+from quarterdeck.core.desk.open_exposure import gap_words
 from quarterdeck.core.desk.trading_state import is_halted
 from quarterdeck.core.filters.news_window import closed_windows
 from quarterdeck.core.filters.trading_hours import LONG_CLOSURE_S, WEEK_CLOSE_S, next_close, next_open
-from quarterdeck.core.model.effects import CloseReason
+from quarterdeck.core.model.effects import Alert, CloseReason
 from quarterdeck.core.model.market_data import Bar, Instrument, Side
 from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, Money, Price, UtcNs
 from quarterdeck.core.risk.rounding import partial_lots
@@ -24,6 +24,8 @@ from quarterdeck.core.risk.rounding import partial_lots
 _SESSIONS_AHEAD = 8
 _NEVER = 2**63 - 1
 _LEAVES_MAX = 256
+_GROWTH_FRACTION = 0.05
+"""A loss at the stop that rose by no more than this share of the money risked has not grown."""
 
 
 def on_position_quote(ctx: Context, position: ManagedPosition) -> None:
@@ -82,9 +84,17 @@ def update_peaks_from_bar(ctx: Context, symbol: str, bar: Bar) -> None:
 def manage_position(ctx: Context, position: ManagedPosition) -> None:
     """Everything that may be due for one position, on a fresh quote."""
     task = ctx.state.closes.get(position.position_id)
-    if (task is not None and task.whole) or not ctx.quote_is_fresh(position.symbol) or is_halted(ctx):
+    if (task is not None and task.whole) or is_halted(ctx):
         return
-    policy = ctx.policy(position.symbol)
+    policy, silent = ctx.policy(position.symbol), position.symbol in ctx.state.silent
+    if not ctx.quote_is_fresh(position.symbol):
+        # what a price decides waits for a fresh one; a missing stop and the clock do not wait for quotes that fell silent
+        if silent and position.stop_missing:
+            _stop_again(ctx, position)
+        spec = ctx.spec(position.symbol)
+        if position.pending_exit is not None and spec is not None and (silent or not ctx.market_accepts_closes(spec)):
+            _carry_out(ctx, position, policy)
+        return
     if position.stop_missing:
         _stop_again(ctx, position)
     if position.pending_exit is not None:
@@ -108,13 +118,31 @@ def _carry_out(ctx: Context, position: ManagedPosition, policy: PairPolicy) -> N
     """A wish to close that fell due: at an open market, and after the rollover unless open risk has grown."""
     wish = position.pending_exit
     spec = ctx.spec(position.symbol)
-    if wish is None or spec is None or not ctx.market_accepts_closes(spec):
+    if wish is None or spec is None:
         return
-    if policy.exit_rollover.contain(ctx.now):
-        risk = position_risk_money(ctx, position)
-        if risk is None or position.pending_exit_risk_money is None or risk <= position.pending_exit_risk_money:
-            return
+    if not ctx.market_accepts_closes(spec):
+        _tell_shut(ctx, position, wish, spec)
+        return
+    if policy.exit_rollover.contain(ctx.now) and not _risk_grew(ctx, position):
+        return
     position_closing.start_close(ctx, position.position_id, wish)
+
+
+def _tell_shut(ctx: Context, position: ManagedPosition, why: CloseReason, spec: Instrument) -> None:
+    """It was to be closed and the market is shut: told once, with what a gap may cost until it opens."""
+    if position.shut_told:
+        return
+    position.shut_told = True
+    ctx.emit(
+        Alert(
+            kind="risk",
+            level="critical",
+            text=f"#{position.ticket} {position.symbol} should be closed ({why}) but its market is shut until "
+            f"{position_closing.clock_words(ctx.next_open(spec))}. {gap_words(ctx, position)} It is closed at the open.",
+            symbol=position.symbol,
+            ticket=position.ticket,
+        )
+    )
 
 
 def request_exit(ctx: Context, position: ManagedPosition, why: CloseReason) -> None:
@@ -122,9 +150,35 @@ def request_exit(ctx: Context, position: ManagedPosition, why: CloseReason) -> N
     if position.pending_exit is not None:
         return
     position.pending_exit = why
-    position.pending_exit_risk_money = position_risk_money(ctx, position)
+    position.wish_stop_price, position.wish_loss_money = position.stop_price, _loss_at_stop_money(ctx, position)
     ctx.wake_changed = True
     manage_position(ctx, position)
+
+
+def _risk_grew(ctx: Context, position: ManagedPosition) -> bool:
+    """Whether more is at stake than when the wish was made: the stop is gone or farther, or lots or conversion cost more at it.
+
+    Spread and price move nothing of it: the loss at the stop counts, from the open price. Small changes of money are none:
+    up to the greater of the account's unit and a share of the money risked.
+    """
+    if position.stop_missing:
+        return True
+    if position.wish_stop_price is not None and stops.tighter(position.side, position.wish_stop_price, position.stop_price):
+        return True
+    loss, account = _loss_at_stop_money(ctx, position), ctx.state.account
+    if loss is None or position.wish_loss_money is None:
+        return False
+    unit = 10.0**-account.currency_digits if account is not None else 0.01
+    return loss - position.wish_loss_money > max(unit, _GROWTH_FRACTION * remaining_risk_money(position))
+
+
+def _loss_at_stop_money(ctx: Context, position: ManagedPosition) -> Money | None:
+    """What the stop costs from the open price, negative where it locks a gain; None while a rate is missing."""
+    valuer = ctx.valuer(position.symbol)
+    if valuer is None:
+        return None
+    found = valuer.profit_money(position.side, position.lots, position.open_price, position.stop_price, ctx.rates)
+    return None if found is None else -found
 
 
 def remaining_risk_money(position: ManagedPosition) -> Money:
@@ -353,4 +407,8 @@ def next_due(ctx: Context) -> UtcNs | None:
                 soonest = min(soonest, max(leave, now + 1))
         elif policy.exit_rollover.contain(now):
             soonest = min(soonest, policy.exit_rollover.next_end(now))
+        elif position.symbol in ctx.state.silent:
+            spec = ctx.spec(position.symbol)
+            if spec is not None and position.position_id not in ctx.state.closes and not ctx.market_accepts_closes(spec):
+                soonest = min(soonest, ctx.next_open(spec))
     return soonest if soonest < _NEVER else None

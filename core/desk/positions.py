@@ -10,8 +10,9 @@ from __future__ import annotations
 from quarterdeck.core.desk import breaker_watch
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import EntryTerms, FillTally, GroupProfitPeak, ManagedPosition, OrderInFlight
-from quarterdeck.core.desk.equity import LOTS_NOISE, balance_moved, revalue, sum_equity
+from quarterdeck.core.desk.equity import LOTS_NOISE, left_money, revalue, sum_equity
 from quarterdeck.core.desk.memory_limits import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
+from quarterdeck.core.desk.money import balance_moved, unaccounted
 from quarterdeck.core.desk.risk_reservation import filled
 from quarterdeck.core.desk.trading_state import drop_reason
 from quarterdeck.core.model.broker_account import BrokerPosition, Deal
@@ -74,7 +75,7 @@ def _grow(
     if lots <= LOTS_NOISE:
         return position
     if order.filled_lots <= LOTS_NOISE:
-        breaker_watch.entry_made(ctx)
+        breaker_watch.entry_made(ctx, at_utc_ns)
     order.filled_lots += lots
     order.position_id = position_id
     filled(ctx, order.client_id, lots, by="filled")
@@ -237,16 +238,19 @@ def _add_volume(ctx: Context, position: ManagedPosition, order: OrderInFlight, l
 
 
 def _risk_at_fill(ctx: Context, position: ManagedPosition, ordered_lots: Lots) -> Money:
-    """Loss at the stop with commission, from the price it was filled at; the asked share where no rate is known."""
-    valuer = ctx.valuer(position.symbol)
-    lost = None
-    if valuer is not None:
-        lost = valuer.profit_money(position.side, position.lots, position.open_price, position.stop_price, ctx.rates)
-    commission = ctx.commission_money_per_lot(position.symbol)
+    """Loss at the stop with commission, from the price it was filled at.
+
+    The asked share where no rate is known, or where it was filled beyond its stop: what is left to lose there is no measure of R.
+    """
+    valuer, commission = ctx.valuer(position.symbol), ctx.commission_money_per_lot(position.symbol)
     asked = position.entry.risk_money * position.lots / ordered_lots
-    if lost is None or commission is None:
+    position.risk_asked = (position.open_price - position.stop_price) * position.side <= 0.0
+    if valuer is None or commission is None or position.risk_asked:
         return asked
-    return max(-lost + 2.0 * commission * position.lots, asked * 0.01)
+    lost = valuer.profit_money(position.side, position.lots, position.open_price, position.stop_price, ctx.rates)
+    if lost is None:
+        return asked
+    return max(-lost + valuer.commission_money(position.lots, commission), asked * 0.01)
 
 
 def _tell_opened(ctx: Context, position: ManagedPosition) -> None:
@@ -281,14 +285,16 @@ def _tell_opened(ctx: Context, position: ManagedPosition) -> None:
     )
 
 
-def reduce_lots(ctx: Context, position: ManagedPosition, lots: Lots) -> None:
-    """`lots` are no longer open; what the book took away before does not leave twice."""
+def reduce_lots(ctx: Context, position: ManagedPosition, lots: Lots, *, dealt: bool = False) -> None:
+    """`lots` are no longer open, with their deal or before it; what the book took away before does not leave twice."""
     absorbed = min(position.book_closed_early_lots, lots)
     position.book_closed_early_lots -= absorbed
     gone = min(lots - absorbed, position.lots)
     if gone <= 0.0:
         return
     keep = (position.lots - gone) / position.lots
+    if not dealt:
+        _without_deal(ctx, position, gone)
     group = ctx.state.groups.get(position.group_id)
     if group is not None:
         whole = sum(held.lots for held in ctx.state.positions.values() if held.group_id == position.group_id)
@@ -301,6 +307,32 @@ def reduce_lots(ctx: Context, position: ManagedPosition, lots: Lots) -> None:
     ctx.wake_changed = True
     revalue(ctx, position)
     sum_equity(ctx)
+
+
+def _without_deal(ctx: Context, position: ManagedPosition, gone: Lots) -> None:
+    """Volume is closed before its deals are seen: it counts with what it was worth, until they come."""
+    share = gone / position.lots
+    position.left_lots += gone
+    position.left_money += ((position.floating_money or 0.0) + position.swap_money) * share
+    position.left_read = False
+    valuer = ctx.valuer(position.symbol)
+    if valuer is None:
+        return
+    distance = abs(position.open_price - position.first_stop_price)
+    worse = ctx.policy(position.symbol).slippage.allowance(valuer.instrument, distance)
+    slipped_price = position.open_price - position.side * worse
+    slipped = valuer.profit_money(position.side, gone, position.open_price, slipped_price, ctx.rates) or 0.0
+    position.left_slippage_money += (ctx.commission_money_per_lot(position.symbol) or 0.0) * gone - slipped
+
+
+def _deal_came(position: ManagedPosition, lots: Lots) -> None:
+    """`lots` of what is closed have their deal: they no longer count with what they were worth."""
+    if position.left_lots <= 0.0:
+        return
+    kept = max(1.0 - lots / position.left_lots, 0.0)
+    position.left_lots = 0.0 if kept <= LOTS_NOISE else position.left_lots * kept
+    position.left_money *= kept if position.left_lots else 0.0
+    position.left_slippage_money *= kept if position.left_lots else 0.0
 
 
 def closed_by_report(ctx: Context, position: ManagedPosition, fate: Filled) -> None:
@@ -336,7 +368,7 @@ def book_opening_deal(ctx: Context, position: ManagedPosition, deal: Deal) -> No
     position.swap_realised_money += deal.swap_money
     position.gross_money += deal.profit_money
     learn_commission(ctx, deal)
-    balance_moved(ctx, deal.profit_money + cost + deal.swap_money, deal.at_utc_ns)
+    balance_moved(ctx, deal)
     revalue(ctx, position)
     sum_equity(ctx)
     finish_if_settled(ctx, position)
@@ -354,7 +386,8 @@ def learn_commission(ctx: Context, deal: Deal) -> None:
 
 def book_closing_deal(ctx: Context, position: ManagedPosition, deal: Deal, why: str) -> None:
     """A closing deal: volume, money, and the end of the trade once all volume is accounted for. `why` is our own reason."""
-    reduce_lots(ctx, position, fill_delta(ctx, deal.order_ticket, deal.deal_ticket, dealt=deal.lots))
+    reduce_lots(ctx, position, fill_delta(ctx, deal.order_ticket, deal.deal_ticket, dealt=deal.lots), dealt=True)
+    _deal_came(position, deal.lots)
     cost = deal.commission_money + deal.fee_money
     position.gross_money += deal.profit_money
     position.commission_money += cost
@@ -367,7 +400,8 @@ def book_closing_deal(ctx: Context, position: ManagedPosition, deal: Deal, why: 
     position.close_rule = deal.rule
     position.ambiguous = position.ambiguous or deal.rule.startswith("both_touched")
     net = deal.profit_money + cost + deal.swap_money
-    balance_moved(ctx, net, deal.at_utc_ns)
+    seen = position.day_money * min(lots / position.opened_lots, 1.0) if position.opened_lots > 0.0 else 0.0
+    balance_moved(ctx, deal, seen_money=seen)
     sum_equity(ctx)
     if position.lots <= LOTS_NOISE and position.closed_deal_lots >= position.opened_lots - LOTS_NOISE:
         finish_if_settled(ctx, position)
@@ -401,6 +435,9 @@ def closed_without_deals(ctx: Context, position: ManagedPosition) -> None:
     position.closed_utc_ns = position.closed_utc_ns or ctx.now
     text = f"#{position.ticket} {position.symbol} is closed at the broker, but its deals never came; its money is incomplete"
     ctx.emit(Alert(kind="error", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
+    if position.left_read:
+        unaccounted(ctx, left_money(ctx))
+    position.left_lots = position.left_money = position.left_slippage_money = 0.0
     finish_trade(ctx, position)
 
 
@@ -455,6 +492,7 @@ def finish_trade(ctx: Context, position: ManagedPosition) -> None:
             signal_id=position.entry.signal_id,
             confidence=position.entry.confidence,
             ambiguous=position.ambiguous,
+            risk_asked=position.risk_asked,
         )
     )
     ctx.emit(
@@ -470,4 +508,5 @@ def finish_trade(ctx: Context, position: ManagedPosition) -> None:
     if not any(held.stop_missing for held in state.positions.values()):
         drop_reason(ctx, "no_stop")
     sum_equity(ctx)
-    breaker_watch.trade_done(ctx, result_r, of_strategy=position.entry.strategy != ADOPTED)
+    closed = position.closed_utc_ns or ctx.now
+    breaker_watch.trade_done(ctx, result_r, closed, of_strategy=position.entry.strategy != ADOPTED)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from quarterdeck.core.desk import requests
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import EntryTerms, OrderInFlight, Reservation
 from quarterdeck.core.desk.equity import LOTS_NOISE
@@ -87,6 +88,7 @@ def submit(ctx: Context, ticket: EntryOrder) -> str:
         target_price=ticket.target_price,
     )
     ctx.wake_changed = True
+    requests.count(ctx, None)
     ctx.emit(_submit_effect(ctx, client_id, reservation_id, ticket))
     return client_id
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import msgspec
 
-from quarterdeck.core.desk import entry_evaluation, orders_in_flight
+from quarterdeck.core.desk import breaker_watch, entry_evaluation, orders_in_flight
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import DeskState
+from quarterdeck.core.desk.money import account_key
 from quarterdeck.core.desk.trading_state import add_reason, drop_reason
 from quarterdeck.core.model.errors import invariant
 from quarterdeck.core.model.inputs import SequencedInput, Started
+from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.risk.balance import first_read
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.settings_loader import settings_from_tape
 
@@ -32,6 +35,7 @@ def started_context(stamped: SequencedInput, told: Started) -> Context:
     )
     settings = settings_of(told.settings)
     state = DeskState(seq=stamped.seq, at_utc_ns=stamped.at_utc_ns, run_id=told.run_id, mode=told.mode, started=True)
+    state.started_utc_ns = stamped.at_utc_ns
     named = settings.strategy
     state.strategy = f"{named.name} in {named.file}" if named.file else named.name
     ctx = Context(state, settings)
@@ -45,11 +49,19 @@ def restore_run(ctx: Context, past: DeskState) -> Context:
     """Take over a past state under the settings of this run."""
     now = ctx.state
     same_run = past.run_id == now.run_id
+    if not same_run and past.at_utc_ns > now.at_utc_ns:
+        _not_ahead(past, now.at_utc_ns)
     past.seq, past.at_utc_ns = now.seq, max(now.at_utc_ns, past.at_utc_ns if same_run else 0)
     past.run_id, past.mode, past.started = now.run_id, now.mode, True
+    if past.account is not None and not past.balance.account:
+        explained = past.balance_money - past.balance_ahead_money
+        past.balance = first_read(account_key(past.account), explained)
+        past.balance_money, past.balance_ahead_money = explained, 0.0
     if past.strategy and past.strategy != now.strategy:
         past.results_r.clear()  # another strategy's results say nothing about this one's size
     past.strategy = now.strategy
+    if not same_run:
+        past.started_utc_ns = now.started_utc_ns
     fresh = Context(past, ctx.settings)
     fresh.now = now.at_utc_ns
     if same_run:
@@ -59,13 +71,33 @@ def restore_run(ctx: Context, past: DeskState) -> Context:
     return fresh
 
 
+def _not_ahead(past: DeskState, now_utc_ns: UtcNs) -> None:
+    """The last run's clock was ahead of this one's: what it did counts as done now, or no reading of the book would be later."""
+    for position in past.positions.values():
+        position.changed_utc_ns = min(position.changed_utc_ns, now_utc_ns)
+        position.modify_utc_ns = min(position.modify_utc_ns, now_utc_ns)
+        position.quoted_utc_ns = min(position.quoted_utc_ns, now_utc_ns)
+    for task in past.closes.values():
+        task.since_utc_ns = min(task.since_utc_ns, now_utc_ns)
+        task.next_try_utc_ns = min(task.next_try_utc_ns, now_utc_ns)
+        task.book_wanted_utc_ns = min(task.book_wanted_utc_ns, now_utc_ns)
+    for order in past.orders.values():
+        order.sent_utc_ns = min(order.sent_utc_ns, now_utc_ns)
+    for position_id in list(past.recently_closed):
+        past.recently_closed[position_id] = min(past.recently_closed[position_id], now_utc_ns)
+    if past.flatten is not None:
+        past.flatten.since_utc_ns = min(past.flatten.since_utc_ns, now_utc_ns)
+
+
 def _recover(ctx: Context) -> None:
     """What a new run cannot take for granted: the line, the book, and every request that was in flight."""
     state = ctx.state
     state.book_known = None
     state.book_asked_utc_ns = state.book_retry_utc_ns = 0
     state.engine_faults.clear()
-    for code in ("feed", "journal", "degraded", "clock", "terminal", "stopping", "book_unknown"):
+    state.silent.clear()
+    state.suspects.clear()
+    for code in ("feed", "quotes_silent", "journal", "degraded", "clock", "terminal", "backlog", "stopping", "book_unknown"):
         drop_reason(ctx, code, f"{code}: a new run")
     state.stop = None
     for pair in state.pairs.values():
@@ -90,3 +122,4 @@ def ready(ctx: Context) -> None:
     if state.account is None or state.book_known is not True or not all(symbol in state.instruments for symbol in ctx.pairs):
         return
     drop_reason(ctx, "starting", "account, instruments and book are read")
+    breaker_watch.begun(ctx)

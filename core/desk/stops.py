@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from quarterdeck.core.desk import requests
 from quarterdeck.core.desk.context import Context, ns
 from quarterdeck.core.desk.desk_state import ManagedPosition, OrderInFlight
+from quarterdeck.core.desk.memory_limits import MODIFY_TRIES_ALERT
 from quarterdeck.core.desk.pricing import towards_entry
 from quarterdeck.core.desk.trading_state import add_reason, block_pair, drop_reason
 from quarterdeck.core.model.effects import Alert, Modify
 from quarterdeck.core.model.errors import invariant
 from quarterdeck.core.model.inputs import OrderRejected
 from quarterdeck.core.model.market_data import Instrument, Side
-from quarterdeck.core.model.units import Price
+from quarterdeck.core.model.units import NS_PER_S, Price
 from quarterdeck.core.risk.rounding import effective_tick
 
 RESTORE: Final = "restore"
@@ -50,7 +52,7 @@ def nearest_allowed(ctx: Context, position: ManagedPosition) -> Price | None:
 def tighten(ctx: Context, position: ManagedPosition, stop_price: Price, why: str) -> bool:
     """Care wants the stop there, or as near as the broker allows; False when that is no gain or not possible now."""
     spec, allowed = ctx.spec(position.symbol), nearest_allowed(ctx, position)
-    if spec is None or allowed is None or position.modify_id or position.stop_missing:
+    if spec is None or allowed is None or position.modify_id or position.stop_missing or not requests.may_trail(ctx, position):
         return False
     wanted = stop_price if tighter(position.side, allowed, stop_price) else allowed
     # away from the market, so that rounding never brings it inside the levels
@@ -80,9 +82,9 @@ def restore(ctx: Context, position: ManagedPosition) -> None:
     """A stop that stood is gone from the broker's book: alert, no entries, and set it again."""
     text = f"stop of #{position.ticket} {position.symbol} was removed; setting {position.stop_price} again"
     if not position.stop_missing:
-        position.stop_missing = True
+        position.stop_missing, position.stop_missing_utc_ns = True, ctx.now
         ctx.emit(Alert(kind="risk", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
-    add_reason(ctx, "no_stop", text, alert="")
+    add_reason(ctx, "no_stop", text, alert="", told="critical")
     if position.modify_id or ctx.now < position.modify_utc_ns:
         return
     _send(ctx, position, position.stop_price, position.target_price, RESTORE)
@@ -121,6 +123,7 @@ def _send(ctx: Context, position: ManagedPosition, stop_price: Price, target_pri
         why=why,
     )
     ctx.wake_changed = True
+    requests.count(ctx, position)
     ctx.emit(
         Modify(
             client_id=client_id,
@@ -151,7 +154,7 @@ def changed(ctx: Context, order: OrderInFlight) -> None:
     position = ctx.state.positions.get(order.position_id)
     if position is None or position.modify_id != order.client_id or order.stop_price is None:
         return
-    position.modify_id = ""
+    position.modify_id, position.modify_refused = "", 0
     position.stop_price = order.stop_price
     position.target_price = order.target_price
     if order.why == TRAIL:
@@ -166,13 +169,26 @@ def changed(ctx: Context, order: OrderInFlight) -> None:
 
 
 def refused(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> None:
-    """A modification was surely not done; a missing stop is tried again, or the position goes where it cannot be set."""
+    """A modification was surely not done: it waits, the longer the oftener the same request was refused.
+
+    A step that fails while an older stop stands is told at the third refusal, and never closes the position.
+    """
     position = ctx.state.positions.get(order.position_id)
     if position is None or position.modify_id != order.client_id:
         return
     position.modify_id = ""
-    wait_s = min(ctx.settings.position.stop_restore_s, ctx.settings.execution.close_retry_s) or 1.0
-    position.modify_utc_ns = max(ctx.now + ns(wait_s), fate.retry_utc_ns)
+    position.modify_refused += 1
+    wait = requests.wait_ns(ctx, fate, position.modify_refused) or NS_PER_S
+    if position.stop_missing:
+        wait = min(wait, ns(min(ctx.settings.position.stop_restore_s, ctx.settings.execution.close_retry_s) or 1.0))
+    position.modify_utc_ns = max(ctx.now + wait, 0 if position.stop_missing else fate.retry_utc_ns)
+    if position.modify_refused == MODIFY_TRIES_ALERT:
+        at_stake = "NO STOP stands" if position.stop_missing else f"the stop at {position.stop_price} stands"
+        text = (
+            f"the stop of #{position.ticket} {position.symbol} cannot be moved to {order.stop_price}: "
+            f"{fate.reason} ({fate.code}), {position.modify_refused} times; {at_stake}"
+        )
+        ctx.emit(Alert(kind="error", level="warning", text=text, symbol=position.symbol, ticket=position.ticket))
     if fate.kind == "not_found":
         ctx.query_book("a position to modify is gone")
 
@@ -184,6 +200,13 @@ def absent(ctx: Context, order: OrderInFlight) -> None:
         position.modify_id = ""
         position.modify_utc_ns = ctx.now + ns(1.0)
         ctx.wake_changed = True
+
+
+def overdue(ctx: Context, position: ManagedPosition) -> bool:
+    """Whether a missing stop, refused just now, cannot be set again in time, so that the position has to go."""
+    if not position.stop_missing or position.modify_id:
+        return False
+    return position.modify_utc_ns - position.stop_missing_utc_ns > ns(ctx.settings.position.stop_restore_s)
 
 
 def beyond_stop(ctx: Context, position: ManagedPosition) -> bool:

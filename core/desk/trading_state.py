@@ -12,9 +12,11 @@ from typing import Final, Literal
 
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import StateReason
-from quarterdeck.core.model.effects import Alert, StateChanged
+from quarterdeck.core.model.effects import Alert, AlertKind, StateChanged
 
 TradingState = Literal["ACTIVE", "REDUCE_ONLY", "HALTED"]
+AlertLevel = Literal["info", "warning", "critical"]
+Level = AlertLevel | Literal[""]
 
 WAYS_BACK: Final[dict[str, tuple[Literal["REDUCE_ONLY", "HALTED"], str]]] = {
     "starting": ("REDUCE_ONLY", "account, instruments and book are read"),
@@ -33,20 +35,28 @@ WAYS_BACK: Final[dict[str, tuple[Literal["REDUCE_ONLY", "HALTED"], str]]] = {
     "kelly": ("REDUCE_ONLY", "newer trades give a positive optimum, or Kelly is switched off"),
     "no_stop": ("REDUCE_ONLY", "the stop stands at the broker again"),
     "foreign_no_stop": ("REDUCE_ONLY", "it has a stop, is gone, or `acknowledge foreign_no_stop`"),
+    "quotes_silent": ("REDUCE_ONLY", "its quotes come again"),
+    "unexplained_money": ("REDUCE_ONLY", "a deal explains it, or `resolve money`"),
     "calendar": ("REDUCE_ONLY", "the calendar is available again"),
     "stopping": ("REDUCE_ONLY", "the next start"),
     "journal": ("REDUCE_ONLY", "the journal can be written again"),
+    "journal_damaged": ("REDUCE_ONLY", "the operator has checked positions and orders, then resume"),
     "degraded": ("REDUCE_ONLY", "the engine is whole again"),
     "clock": ("REDUCE_ONLY", "the broker's clock is understood again"),
     "terminal": ("REDUCE_ONLY", "the terminal allows trading again"),
+    "backlog": ("REDUCE_ONLY", "the desk has caught up, and what was left out is read again"),
     "not_allowed": ("REDUCE_ONLY", "the account allows trading again"),
     "account_changed": ("HALTED", "the account of the start is back, then resume"),
+    "not_owner": ("HALTED", "the other engine is stopped, then resume, which takes the account back"),
     "law_broken": ("HALTED", "the operator has looked, then resume"),
 }
 """Every reason there is, how bad it is, and how it ends."""
 
-OPERATORS: Final = ("paused", "flat", "law_broken", "account_changed")
-"""What *resume* may take away; the last two only once the shell has reported them over."""
+BREAKERS: Final = ("day_loss", "drawdown", "losses_in_row", "entries")
+"""Reasons that a breaker's trip sets."""
+
+OPERATORS: Final = ("paused", "flat", "journal_damaged", "not_owner", "law_broken", "account_changed")
+"""What *resume* may take away; the last four only once the shell has reported them over."""
 
 
 def trading_state(ctx: Context) -> TradingState:
@@ -69,14 +79,17 @@ def worst_reason(ctx: Context) -> StateReason | None:
     return first
 
 
-def add_reason(ctx: Context, code: str, text: str, *, alert: Literal["info", "warning", "critical", ""] = "warning") -> None:
-    """Let `code` hold from now on; while it holds already, only its text changes."""
+def add_reason(ctx: Context, code: str, text: str, *, alert: Level = "warning", told: Level = "") -> None:
+    """Let `code` hold from now on; while it holds already, only its text changes.
+
+    Its end is told at the level of `alert`, or of `told` where the caller tells the beginning itself.
+    """
     reasons = ctx.state.reasons
     if code in reasons:
         reasons[code].text = text
         return
     state, way_back = WAYS_BACK[code]
-    reasons[code] = StateReason(code=code, state=state, since_utc_ns=ctx.now, text=text, clears_when=way_back)
+    reasons[code] = StateReason(code=code, state=state, since_utc_ns=ctx.now, text=text, clears_when=way_back, told=alert or told)
     _tell(ctx, f"{code}: {text}")
     if alert:
         ctx.emit(Alert(kind="state", level=alert, text=f"{trading_state(ctx)}: {text}. Way back: {way_back}."))
@@ -84,9 +97,14 @@ def add_reason(ctx: Context, code: str, text: str, *, alert: Literal["info", "wa
 
 def drop_reason(ctx: Context, code: str, text: str = "") -> bool:
     """Let `code` hold no more; whether it did."""
-    if ctx.state.reasons.pop(code, None) is None:
+    gone = ctx.state.reasons.pop(code, None)
+    if gone is None:
         return False
-    _tell(ctx, text or f"{code} is over")
+    said = text or f"{code} is over"
+    _tell(ctx, said)
+    if gone.told:
+        kind: AlertKind = "connection" if code == "feed" else "breaker" if code in BREAKERS else "state"
+        ctx.emit(Alert(kind=kind, level=gone.told, text=f"{trading_state(ctx)}: {said}"))
     return True
 
 

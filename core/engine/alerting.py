@@ -1,89 +1,127 @@
-"""Telling people away from the screen, through apprise: filtered by level, bounded a minute, the rest folded into one line.
+"""Telling people away from the screen, through apprise: each address has a box of its own, and what is in it is not lost.
 
-Promises: sending never delays the engine (its own task, a bounded box); a service that fails is counted and told in the log by
-its kind and place in the list (an address is a secret), never raised; what is folded fits a short message, the worst first. The
-library is imported at the first alert, for it weighs more than the engine's own start.
+Promises: sending never delays the engine (tasks of their own, bounded boxes); an alert leaves its box once its service took it,
+is tried again with back-off until then, and waits through a restart in the home; a service that fails is counted and told in the
+log by its kind and place in the list (an address is a secret), never raised, and holds up no other; what is folded fits a short
+message, the worst first. The library is imported at the first alert, for it weighs more than the engine's own start.
+Does not: decide what deserves an alert; or keep an alert that costs money for the end of the quiet hours.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
-from quarterdeck.core.clock.wall import Clock
+import msgspec
+from msgspec import Struct
+
+from quarterdeck.core.clock.wall import Clock, iso
+from quarterdeck.core.engine.alert_rules import LEVELS, is_quiet, places_for
+from quarterdeck.core.journal.heartbeat import write_whole
 from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.errors import UNREADABLE
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from quarterdeck.core.settings.schema import AlertsSection
 
-SendAlert = Callable[[str, str], Sequence[str]]
-"""(title, body) -> the services that did not take it, in words."""
-_LEVELS: tuple[Literal["info", "warning", "critical"], ...] = ("info", "warning", "critical")
+Severity = Literal["info", "warning", "critical"]
+SendAlert = Callable[[str, str, Severity], str]
+"""(title, body, worst level in it) -> who did not take it, in words; empty where it was taken. Takes its time."""
+Delivery = Callable[[str, str, Severity], Awaitable[str]]
+"""A `SendAlert` that leaves the loop alone."""
 _ALWAYS = ("summary",)
 """What has a switch of its own in the settings, whatever the least level."""
 _BOX_MAX = 200
 _WINDOW_S = 60.0
+_QUIET_LOOK_S = 30.0
+_RETRY_S = (5.0, 300.0)
+_LATE_NS = 90 * NS_PER_S
+"""An alert that leaves so much later than it was given says from when it is."""
 _BODY_LETTERS_MAX = 1_500
 """Fits a message of every chat service there is."""
+KEPT_NAME = "alerts-waiting.json"
 
 
-class AlertSender:
-    """Sends alerts to the services that settings and secrets name."""
+class Waiting(Struct, frozen=True, kw_only=True):
+    """An alert on its way to one address; the address is named by a digest."""
 
-    def __init__(
-        self, urls: Sequence[str], settings: Callable[[], AlertsSection], clock: Clock, send: SendAlert | None = None
-    ) -> None:
-        """Nobody is told without `urls`; `send` takes the library's place in tests."""
-        self.failed = 0
-        self.folded = 0
+    alert: Alert
+    given_utc_ns: UtcNs
+    address: str = ""
+
+
+class Mailbox:
+    """What waits for one address, and the loop that sends it."""
+
+    def __init__(self, name: str, send: Delivery, settings: Callable[[], AlertsSection], clock: Clock) -> None:
+        """`name` is the address's digest."""
+        self.name = name
+        self.failed = self.folded = self.dropped = 0
+        self.on_change: Callable[[], None] = lambda: None
         self.on_failure: Callable[[str], None] | None = None
-        """Told, in words, of each message that no service took."""
-        self._urls = tuple(urls)
-        self._settings = settings
-        self._clock = clock
-        self._send = send
-        self._box: deque[Alert] = deque(maxlen=_BOX_MAX)
+        self.taken_s: float | None = None
+        """When the service took one last, monotonic; None before the first."""
+        self.failing_since_s: float | None = None
+        self._send, self._settings, self._clock = send, settings, clock
+        self._box: deque[Waiting] = deque()  # bounded: `put` lets the least important go
         self._arrived = asyncio.Event()
         self._sent_s: deque[float] = deque()  # bounded: `_room` keeps a minute's allowance
+        self._sending: asyncio.Task[bool] | None = None
 
     @property
-    def active(self) -> bool:
-        """Whether there is anybody to tell."""
-        return bool(self._urls) or self._send is not None
+    def waiting(self) -> tuple[Waiting, ...]:
+        """What no service took yet, oldest first."""
+        return tuple(self._box)
 
-    def take(self, alert: Alert) -> None:
-        """Note an alert for sending, if its level is wanted."""
-        if self.active and (alert.kind in _ALWAYS or _LEVELS.index(alert.level) >= _LEVELS.index(self._settings().level_min)):
-            self._box.append(alert)
-            self._arrived.set()
+    def put(self, item: Waiting) -> None:
+        """Add one; where the box is full the oldest of the least level makes room, and that is counted."""
+        self._box.append(msgspec.structs.replace(item, address=self.name))
+        if len(self._box) > _BOX_MAX:
+            self._box.remove(min(self._box, key=lambda held: LEVELS.index(held.alert.level)))
+            self.dropped += 1
+        self._arrived.set()
+        self.on_change()
 
     async def run(self) -> None:
         """Send what comes, for ever."""
+        wait_s = _RETRY_S[0]
         while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._box:
-                await self._room()
-                await self._deliver(self._batch())
+            batch = self._batch()
+            if not batch:
+                self._arrived.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_QUIET_LOOK_S if self._box else None):
+                        await self._arrived.wait()
+                continue
+            await self._room()
+            if await self._sent(self._batch() or batch):
+                wait_s = _RETRY_S[0]
+            else:
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2.0, _RETRY_S[1])
 
-    async def drain(self, limit_s: float) -> None:
-        """Send what still waits, folded, within a time."""
-        if self._box:
-            try:
-                await asyncio.wait_for(self._deliver(list(self._box)), limit_s)
-            except TimeoutError:
-                self._lost(f"no service took it within {limit_s:g} s")
-            self._box.clear()
+    async def drain(self) -> None:
+        """Wait for what is being sent, then send all that may go now, folded, once."""
+        if self._sending is not None:
+            await asyncio.shield(self._sending)
+        rest = self._ready()
+        if rest:
+            await self._sent(rest)
 
-    def _batch(self) -> list[Alert]:
-        """One alert, or all that wait when there are more than the minute still allows."""
+    def _ready(self) -> list[Waiting]:
+        now, settings = self._clock.utc_ns(), self._settings()
+        return [item for item in self._box if not is_quiet(item.alert, now, settings)]
+
+    def _batch(self) -> list[Waiting]:
+        """One alert, or all that may go when there are more than the minute still allows."""
+        ready = self._ready()
         left = self._settings().per_minute_max - len(self._sent_s)
-        if len(self._box) <= left or len(self._box) == 1:
-            return [self._box.popleft()]
-        batch = list(self._box)
-        self._box.clear()
-        self.folded += len(batch) - 1
-        return batch
+        return ready if len(ready) > max(left, 1) else ready[:1]
 
     async def _room(self) -> None:
         """Wait until the minute allows one more message."""
@@ -92,36 +130,187 @@ class AlertSender:
             while self._sent_s and now - self._sent_s[0] >= _WINDOW_S:
                 self._sent_s.popleft()
             if len(self._sent_s) < self._settings().per_minute_max:
-                self._sent_s.append(now)
                 return
             await asyncio.sleep(_WINDOW_S - (now - self._sent_s[0]))
 
-    async def _deliver(self, batch: Sequence[Alert]) -> None:
-        worst = max(batch, key=lambda alert: _LEVELS.index(alert.level))
+    async def _sent(self, batch: list[Waiting]) -> bool:
+        """Send, to the end even where whoever waits is told to stop: else what was taken would be sent again."""
+        self._sending = asyncio.create_task(self._deliver(batch), name="deliver alerts")
+        return await asyncio.shield(self._sending)
+
+    async def _deliver(self, batch: list[Waiting]) -> bool:
+        worst = max((item.alert for item in batch), key=lambda alert: LEVELS.index(alert.level))
         title = f"Quarterdeck: {worst.kind}" if len(batch) == 1 else f"Quarterdeck: {len(batch)} alerts"
-        body = _body(batch)
-        send = self._send
-        if send is None:
-            send = self._send = await asyncio.to_thread(apprise_sender, self._urls)
-        refused = await asyncio.to_thread(send, title, body)
+        self._sent_s.append(self._clock.monotonic_s())
+        refused = await self._send(title, _body(batch, self._clock.utc_ns()), worst.level)
         if refused:
-            self._lost(f"not taken by {', '.join(refused)}")
+            self._refused(refused)
+            return False
+        for item in batch:
+            with contextlib.suppress(ValueError):  # one that made room meanwhile
+                self._box.remove(item)
+        self.folded += len(batch) - 1
+        self.taken_s, self.failing_since_s = self._clock.monotonic_s(), None
+        self.on_change()
+        return True
 
-    def _lost(self, why: str) -> None:
+    def _refused(self, who: str) -> None:
         self.failed += 1
+        if self.failing_since_s is None:
+            self.failing_since_s = self._clock.monotonic_s()
         if self.on_failure is not None:
-            self.on_failure(f"an alert was not delivered: {why} ({self.failed} so far)")
+            again = f"{len(self._box)} wait and are tried again, {self.failed} failures so far"
+            self.on_failure(f"an alert was not delivered: not taken by {who} ({again})")
 
 
-def _body(batch: Sequence[Alert]) -> str:
+class AlertSender:
+    """Sends alerts to the services that settings and secrets name."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        settings: Callable[[], AlertsSection],
+        clock: Clock,
+        *,
+        sends: Sequence[Delivery] | None = None,
+        kept: Path | None = None,
+    ) -> None:
+        """Nobody is told without `urls`; `sends` take the library's place in tests. `kept` is the file of what still waits."""
+        self.on_failure: Callable[[str], None] | None = None
+        """Told, in words, of each message that a service did not take."""
+        self._settings = settings
+        self._clock = clock
+        self._kept = kept
+        self._keeping = False
+        self._boxes = _boxes(urls, deliveries(urls) if sends is None else sends, settings, clock)
+        for box in self._boxes:
+            box.on_failure = self._told
+        self._take_up()
+        for box in self._boxes:
+            box.on_change = self._changed
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._boxes)
+
+    @property
+    def failed(self) -> int:
+        """Messages that a service did not take."""
+        return sum(box.failed for box in self._boxes)
+
+    @property
+    def folded(self) -> int:
+        """Alerts that went in one message with others."""
+        return sum(box.folded for box in self._boxes)
+
+    @property
+    def waiting(self) -> int:
+        """Alerts that the slowest service has not taken yet."""
+        return max((len(box.waiting) for box in self._boxes), default=0)
+
+    @property
+    def taken_s(self) -> float | None:
+        """When a service took one last, monotonic; None before the first."""
+        return max((box.taken_s for box in self._boxes if box.taken_s is not None), default=None)
+
+    @property
+    def failing_s(self) -> float:
+        """For how long the longest failing service has taken nothing; 0 where none fails."""
+        since = [box.failing_since_s for box in self._boxes if box.failing_since_s is not None]
+        return self._clock.monotonic_s() - min(since) if since else 0.0
+
+    def take(self, alert: Alert) -> None:
+        """Note an alert for sending, if its level is wanted."""
+        settings = self._settings()
+        if alert.kind not in _ALWAYS and LEVELS.index(alert.level) < LEVELS.index(settings.level_min):
+            return
+        item = Waiting(alert=alert, given_utc_ns=self._clock.utc_ns())
+        for place in places_for(alert, settings, len(self._boxes)):
+            self._boxes[place].put(item)
+
+    async def run(self) -> None:
+        """Send what comes, for ever."""
+        async with asyncio.TaskGroup() as group:
+            for box in self._boxes:
+                group.create_task(box.run(), name="alerts")
+
+    async def drain(self, limit_s: float) -> None:
+        """Send what still waits, folded, within a time; what no service took is kept for the next start."""
+        if not self.waiting:
+            return
+        try:
+            async with asyncio.timeout(limit_s):
+                await asyncio.gather(*(box.drain() for box in self._boxes))
+        except TimeoutError:
+            self._told(
+                f"an alert was not delivered: no service took it within {limit_s:g} s; it is tried again at the next start"
+            )
+        self._keep()
+
+    def _told(self, text: str) -> None:
+        if self.on_failure is not None:
+            self.on_failure(text)
+
+    def _changed(self) -> None:
+        """Keep what waits; a burst is written once."""
+        if self._kept is not None and not self._keeping:
+            self._keeping = True
+            asyncio.get_running_loop().call_soon(self._keep)
+
+    def _keep(self) -> None:
+        self._keeping = False
+        if self._kept is None:
+            return
+        waiting = [item for box in self._boxes for item in box.waiting]
+        if waiting:
+            write_whole(self._kept, msgspec.json.encode(waiting))
+        else:
+            with contextlib.suppress(OSError):
+                self._kept.unlink(missing_ok=True)
+
+    def _take_up(self) -> None:
+        """What an earlier run could not deliver; an address that is named no more is all others' affair."""
+        if self._kept is None or not self._boxes:
+            return
+        try:
+            waiting = msgspec.json.decode(self._kept.read_bytes(), type=list[Waiting])
+        except (OSError, *UNREADABLE):
+            return
+        known = {box.name: box for box in self._boxes}
+        for item in waiting[: _BOX_MAX * len(self._boxes)]:
+            for box in (known[item.address],) if item.address in known else self._boxes:
+                box.put(item)
+
+
+def _boxes(
+    urls: Sequence[str], sends: Sequence[Delivery], settings: Callable[[], AlertsSection], clock: Clock
+) -> tuple[Mailbox, ...]:
+    names = [hashlib.sha256(url.encode()).hexdigest()[:16] for url in urls] or [f"{place}" for place in range(len(sends))]
+    return tuple(Mailbox(name, send, settings, clock) for name, send in zip(names, sends, strict=True))
+
+
+def deliveries(urls: Sequence[str]) -> list[Delivery]:
+    """A way to each address; the library is imported in a thread when the first is used."""
+    made: list[SendAlert] = []
+
+    async def deliver(place: int, title: str, body: str, level: Severity) -> str:
+        if not made:
+            made[:] = await asyncio.to_thread(apprise_sender, tuple(urls))
+        return await asyncio.to_thread(made[place], title, body, level)
+
+    return [functools.partial(deliver, place) for place in range(len(urls))]
+
+
+def _body(batch: Sequence[Waiting], now_utc_ns: UtcNs) -> str:
     """One line an alert, the worst first where they do not all fit."""
-    lines = [_line(alert) for alert in batch]
+    lines = [_line(item, now_utc_ns) for item in batch]
     if sum(len(line) + 1 for line in lines) <= _BODY_LETTERS_MAX:
         return "\n".join(lines)
-    worst_first = sorted(batch, key=lambda alert: -_LEVELS.index(alert.level))
+    worst_first = sorted(batch, key=lambda item: -LEVELS.index(item.alert.level))
     kept, room = list[str](), _BODY_LETTERS_MAX
-    for alert in worst_first:
-        line = _line(alert)[:_BODY_LETTERS_MAX]
+    for item in worst_first:
+        line = _line(item, now_utc_ns)[:_BODY_LETTERS_MAX]
         room -= len(line) + 1
         if room < 0:
             break
@@ -130,25 +319,29 @@ def _body(batch: Sequence[Alert]) -> str:
     return "\n".join([*kept, f"and {left} more, see the log"] if left else kept)
 
 
-def _line(alert: Alert) -> str:
+def _line(item: Waiting, now_utc_ns: UtcNs) -> str:
+    alert = item.alert
     about = f"{alert.symbol} " if alert.symbol and not alert.text.startswith(alert.symbol) else ""
-    return f"[{alert.level}] {about}{alert.text}"
+    late = now_utc_ns - item.given_utc_ns > _LATE_NS
+    when = f"{iso(item.given_utc_ns)[:16].replace('T', ' ')} UTC: " if late else ""
+    return f"[{alert.level}] {when}{about}{alert.text}"
 
 
-def apprise_sender(urls: Sequence[str]) -> SendAlert:
-    """Whoever the addresses name, as one way of sending; imports the library, so not in the loop that trades."""
+def apprise_sender(urls: Sequence[str]) -> list[SendAlert]:
+    """Whoever the addresses name, each as a way of sending; imports the library, so not in the loop that trades."""
     import apprise
 
-    made = [apprise.Apprise.instantiate(url) for url in urls]
+    kinds = {"info": apprise.NotifyType.INFO, "warning": apprise.NotifyType.WARNING, "critical": apprise.NotifyType.FAILURE}
 
-    def send(title: str, body: str) -> list[str]:
-        refused = []
-        for number, service in enumerate(made, 1):
-            place = f"{number} of {len(made)}"
+    def way(number: int, url: str) -> SendAlert:
+        service, place = apprise.Apprise.instantiate(url), f"{number} of {len(urls)}"
+
+        def send(title: str, body: str, level: Severity) -> str:
             if service is None:
-                refused.append(f"address {place} (it cannot be understood)")
-            elif not service.notify(title=title, body=body):
-                refused.append(f"{service.service_name} ({place})")
-        return refused
+                return f"address {place} (it cannot be understood)"
+            taken = service.notify(title=title, body=body, notify_type=kinds[level])
+            return "" if taken else f"{service.service_name} ({place})"
 
-    return send
+        return send
+
+    return [way(number, url) for number, url in enumerate(urls, 1)]

@@ -10,27 +10,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.desk.desk import Desk
-from quarterdeck.core.engine.alerting import AlertSender
+from quarterdeck.core.engine.alerting import KEPT_NAME, AlertSender
 from quarterdeck.core.engine.crash_alerts import alert_crashed_run
 from quarterdeck.core.engine.event_publisher import EventLevel, EventListener, EventPublisher, PublishedEvent
 from quarterdeck.core.engine.health import HealthMonitor
-from quarterdeck.core.engine.latest_quotes import with_latest_quotes
+from quarterdeck.core.engine.latest_quotes import FlatOnRecord, with_latest_quotes
 from quarterdeck.core.engine.link_handler import LinkHandler
 from quarterdeck.core.engine.maintenance import Maintenance
-from quarterdeck.core.engine.recovery import RecoveredRun, confirm_real_account, recover_run
+from quarterdeck.core.engine.monitoring import Monitoring
+from quarterdeck.core.engine.ownership import Ownership
+from quarterdeck.core.engine.record_watch import RecordWatch
+from quarterdeck.core.engine.recovery import Found, confirm_real_account, recover_run
 from quarterdeck.core.engine.run_loop import LiveRunLoop, LockstepRunLoop, RunLoop
 from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.engine.runtime_settings import RuntimeSettings
 from quarterdeck.core.engine.scan_routing import ScanRouting
 from quarterdeck.core.engine.scanner_setup import history_bars, make_scanner, seed_history
 from quarterdeck.core.engine.send import OrderSender
+from quarterdeck.core.engine.silence import usual_gaps_s
 from quarterdeck.core.engine.start_sequence import (
     StartupData,
     first_inputs,
@@ -40,20 +43,20 @@ from quarterdeck.core.engine.start_sequence import (
     run_row_at_start,
     started_input,
 )
+from quarterdeck.core.engine.stopping import ShutdownPolicy, Stopping
 from quarterdeck.core.engine.strategy_process import StrategyProcess
 from quarterdeck.core.engine.systemd_notify import SystemdNotifier as SystemSupervisor
 from quarterdeck.core.engine.task_supervisor import TaskSupervisor
 from quarterdeck.core.engine.venue import Venue
-from quarterdeck.core.journal.engine_lock import EngineLock
-from quarterdeck.core.journal.heartbeat import HeartbeatWriter
+from quarterdeck.core.engine.vitals import Judged
+from quarterdeck.core.journal.engine_lock import EngineLock, home_id
 from quarterdeck.core.journal.log_file import LogFile
 from quarterdeck.core.journal.writer import JournalWriter
 from quarterdeck.core.link.link_server import LinkServer
 from quarterdeck.core.link.messages import LinkBye
-from quarterdeck.core.model.commands import StopEngine
 from quarterdeck.core.model.effects import Alert, Effect, EndRun
 from quarterdeck.core.model.errors import InvariantError, QuarterdeckError, StorageError
-from quarterdeck.core.model.inputs import CommandReceived, EngineFault
+from quarterdeck.core.model.inputs import CommandReceived
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
 from quarterdeck.core.model.units import UtcNs
 from quarterdeck.core.settings.home import Home
@@ -63,7 +66,6 @@ from quarterdeck.core.settings.version import code_version
 from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
 
 StepReporter = Callable[[str], None]
-ShutdownPolicy = Literal["settings", "flatten", "keep"]
 _CRASHED = 1
 _MADE_UP = ("simulated", "replay")
 _SNAPSHOTS_PER_S_MAX = 5.0
@@ -118,7 +120,10 @@ class Engine:
             retry_min_s=engine.retry_min_s, retry_max_s=engine.retry_max_s, on_failure=self._task_failed
         )
         self._numbers = 0
-        self._stopping: asyncio.Task[None] | None = None
+        self._flat = FlatOnRecord()
+        self._record = RecordWatch(self)
+        self._stopping = Stopping(self)
+        self._ownership: Ownership | None = None
 
     # ------------------------------------------------------------------------------------------------------ start
     async def start(self, on_step: StepReporter) -> None:
@@ -134,8 +139,10 @@ class Engine:
             clock=self.clock,
             durable=not self._made_up,
             threaded=self._real_time and not self.venue.ends,
-            on_trouble=self._journal_trouble,
+            on_trouble=self._record.trouble,
+            on_left_out=self._record.left_out,
         )
+        self.publisher.keep = self.journal.alert
         opening = await self._open(on_step)
         account = opening.connected.account
         if self.venue.live:
@@ -143,9 +150,14 @@ class Engine:
         if self.venue.mode in ("real", "demo"):  # a paper account is its home's alone
             confirm_real_account(self.home.journal, account, self.venue.yes_real)
             self._owner.hold_account(account.server, account.login)
-        past = None if self._made_up else recover_run(self.home.journal, account, self.venue.mode, on_step)
+        if self.venue.lease is not None:
+            on_step("taking the account's lease at the gateway")
+            self._ownership = Ownership(self.venue.lease, home_id(self.home), self._owner.shown(), self.clock)
+            await self._ownership.begin()
+        found = Found() if self._made_up else recover_run(self.home, account, self.venue.mode, on_step)
+        past = found.past
         if past is not None:
-            self.venue.broker.resume_deals(past.until_utc_ns, past.known_deals, past.first_utc_ns)
+            self.venue.broker.resume_deals(past.until_utc_ns, past.known_deals, past.first_utc_ns, past.known_deals)
         self.journal.begin_run(run_row_at_start(self.venue, account, self.strategy.hash, self.clock.utc_ns()))
         self.runner = DeskRunner(self.desk, self.journal, self.venue.from_utc_ns or self.clock.utc_ns())
         self.runner.listen(self._hear)
@@ -153,28 +165,30 @@ class Engine:
         self.maintenance = Maintenance(self, made_up=self._made_up)
         self.run_loop = self._make_drive()
         self.health = HealthMonitor(self.venue, self.clock, self.run_loop.pacer, str(self.home.root))
-        self.heart = HeartbeatWriter(self.home.heartbeat, self.journal)
-        await self._first(opening, past, on_step)
+        self.monitoring = Monitoring(self, self._record)
+        await self._first(opening, found, on_step)
         on_step("opening the link")
         self.link = LinkServer(self.home.root, self.side, on_watcher=self._publish)
         await self.link.start()
         self.publisher.watchers.append(self._to_link)
         self.health.ready = True
         alert_crashed_run(self, None if past is None else past.died_utc_ns)
-        self._beat()
+        await self.journal.written()  # who is told of this run finds it in the journal
+        self.monitoring.beat()
         self._system.notify_systemd("READY=1", f"STATUS={self.venue.label}")
 
     def _alert_sender(self) -> AlertSender:
         """Nobody is told of days long past."""
-        urls = () if self.venue.ends else self._secrets.alert_urls or self.runtime_settings.settings.alerts.urls
-        sender = AlertSender(urls, lambda: self.runtime_settings.settings.alerts, self.clock)
-        sender.on_failure = lambda text: self._say("warning", "alert", text)
+        urls = () if self.venue.ends else self._secrets.alert_urls
+        kept = self.home.root / KEPT_NAME
+        sender = AlertSender(urls, lambda: self.runtime_settings.settings.alerts, self.clock, kept=kept)
+        sender.on_failure = lambda text: self.say("warning", "alert", text)
         return sender
 
     async def _open(self, on_step: StepReporter) -> StartupData:
         settings, broker = self.runtime_settings.settings, self.venue.broker
         for note in self.venue.notes:
-            self._say("warning", "data", note)
+            self.say("warning", "data", note)
         live = self.venue.terminal is None
         opening = await open_broker_in_time(
             broker,
@@ -185,7 +199,7 @@ class Engine:
             limit_s=settings.engine.broker_start_timeout_s if live else None,
         )
         for warning in opening.connected.warnings:
-            self._say("warning", "broker", warning)
+            self.say("warning", "broker", warning)
         return opening
 
     def _make_drive(self) -> RunLoop:
@@ -194,10 +208,10 @@ class Engine:
             return LockstepRunLoop(self, performer)
         return LiveRunLoop(self, performer, self._supervisor)
 
-    async def _first(self, opening: StartupData, past: RecoveredRun | None, on_step: StepReporter) -> None:
-        settings = self.runtime_settings.settings
+    async def _first(self, opening: StartupData, found: Found, on_step: StepReporter) -> None:
+        settings, past = self.runtime_settings.settings, found.past
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
-        self.scans = self._scan_side.made(self.scanner)
+        self.scans = Judged(self._scan_side.made(self.scanner), self.monitoring.vitals.judged)
         histories = seed_history(self.scanner, opening, settings)
         started = started_input(
             settings,
@@ -214,10 +228,11 @@ class Engine:
             restored=None if past is None else past.state,
             histories=histories,
             calendar=await self.maintenance.first_calendar(),
+            late=() if past is None else late_bars(opening, past.until_utc_ns),
         )
-        if past is not None:
-            inputs += late_bars(opening, past.until_utc_ns)
+        inputs += found.inputs()
         self.history_ends = newest_bar_opens(opening)
+        self.usual_gaps_s = {symbol: usual_gaps_s(candles) for symbol, candles in opening.history.items()}
         await self.run_loop.begin(inputs)
         await self._scan_side.start(on_step)
         self.maintenance.begin(self.runner.at_utc_ns)
@@ -227,13 +242,17 @@ class Engine:
         """Live until the desk says that it is done, the market is over, or a promise broke."""
         keep = self._supervisor.keep
         keep("drive", self.run_loop.run, essential=self.venue.terminal is not None)
-        keep("heartbeat", self._beating)
+        keep("heartbeat", self.monitoring.beating)
         if self._real_time:
             keep("snapshots", self._publishing)
             keep("loop lag", self.health.watch_loop)
+            keep("link", self.monitoring.keeping_link)
             keep("watchdog", lambda: self._system.watch(lambda: not self.runner.broken))
         if self.publisher.alerts.active:
             keep("alerts", self.publisher.alerts.run)
+        ownership = self._ownership
+        if ownership is not None:
+            keep("lease", lambda: ownership.keep(self))
         source = self.venue.calendar
         if source is not None:
             keep("calendar", lambda: self.maintenance.keep_calendar(source))
@@ -242,34 +261,24 @@ class Engine:
             return _broken_off(self._supervisor.fatal.result())
         return self.ended.result()
 
-    def stop(self, policy: ShutdownPolicy = "settings", why: str = "signal") -> None:
-        """Ask the desk to end the run by a policy; what takes longer than the limit is left with its stops at the broker."""
-        if self._stopping is None:
-            self._stopping = asyncio.create_task(self._stop(policy, why), name="stop")
+    def stop(self, policy: ShutdownPolicy = "settings", why: str = "signal") -> CommandReceived | None:
+        """See `Stopping.ask`."""
+        self._system.notify_systemd("STOPPING=1")
+        return self._stopping.ask(policy, why)
 
     def reload(self) -> None:
         """Read the operator's file again (SIGHUP); a bad file changes nothing and is said."""
         try:
             changed = self.runtime_settings.reload("settings.toml was read again")
         except QuarterdeckError as error:
-            self._say("error", "setting", error.one_line())
+            self.say("error", "setting", error.one_line())
         else:
             self.run_loop.post(changed)
 
-    async def _stop(self, policy: ShutdownPolicy, why: str) -> None:
-        self._numbers += 1
-        self._system.notify_systemd("STOPPING=1")
-        command = StopEngine(policy=policy, why=why)
-        self.run_loop.post(CommandReceived(command_id=f"stop-{self._numbers}", origin=why, command=command))
-        self.run_loop.skip_pacing()
-        limit_s = self.runtime_settings.settings.engine.shutdown_timeout_s
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self.ended), limit_s)
-        if not self.ended.done():
-            left = len(self.desk.view().positions)
-            text = f"stopped with {left} positions open; their stops stand"
-            self.publisher.publish_alert(self.runner.at_utc_ns, Alert(kind="crash", level="critical", text=text))
-            self.end(RunEnd(clean=False, why=f"{why}; not flat within {limit_s:g} s, {left} positions keep their stops"))
+    def end_badly(self, why: str, exit_code: int = 0) -> None:
+        """The run is over, and not as it should be; may be called from any thread."""
+        end = RunEnd(clean=False, why=why, exit_code=exit_code)
+        self.ended.get_loop().call_soon_threadsafe(self.end, end)
 
     def end(self, end: RunEnd) -> None:
         """The run is over; the first word holds."""
@@ -287,11 +296,13 @@ class Engine:
                 self._publish()
         if hasattr(self, "publisher"):
             await self.publisher.alerts.drain(_LAST_ALERTS_S)
+            if hasattr(self, "link"):
+                await self.journal.written()  # answers that wait for it leave before the goodbye
             self.publisher.publish_event(LinkBye(why=end.why))
         if hasattr(self, "link"):
             await self.link.stop(end.why)
-        if hasattr(self, "heart"):
-            self.heart.stopped(self.clock.utc_ns(), end.why, clean=end.clean)
+        if hasattr(self, "monitoring"):
+            self.monitoring.heart.stopped(self.health.wall_utc_ns(), end.why, clean=end.clean)
         with contextlib.suppress(OSError):
             await self.venue.broker.close()
         if hasattr(self, "journal"):
@@ -316,28 +327,22 @@ class Engine:
             why = effect.why.removesuffix(": keep") if self.venue.ends else effect.why
             self.end(RunEnd(clean=effect.clean, why=why))
 
-    def _say(self, level: EventLevel, kind: str, text: str) -> None:
+    def say(self, level: EventLevel, kind: str, text: str) -> None:
+        """A line of the engine's own, now."""
         self.publisher.publish_text(self.runner.at_utc_ns if hasattr(self, "runner") else self.clock.utc_ns(), level, kind, text)
 
+    def tell(self, alert: Alert) -> None:
+        """An alert of the engine's own, now."""
+        self.publisher.publish_alert(self.runner.at_utc_ns, alert)
+
     def _task_failed(self, name: str, error: BaseException, failures: int) -> None:
-        text = f"{name}: {type(error).__name__}: {error}"
+        text = self.publisher.cleaned(f"{name}: {type(error).__name__}: {error}")
         self.health.count_error(type(error).__name__)
         self.journal.error("task", text)
         if failures == self.runtime_settings.settings.engine.alert_after_failures or isinstance(error, InvariantError):
-            alert = Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)")
-            self.publisher.publish_alert(self.runner.at_utc_ns, alert)
+            self.tell(Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)"))
         else:
-            self._say("error", "task", text)
-
-    def _journal_trouble(self, active: bool, why: str) -> None:
-        """From whichever thread found out. Recorded days without a record are worth nothing: that run ends."""
-        if not hasattr(self, "run_loop"):
-            return
-        if self.venue.ends and active:
-            text = f"{why}; make room on the disk, then run it again"
-            self.end(RunEnd(clean=False, why=text, exit_code=StorageError.exit_code))
-        else:
-            self.run_loop.post_threadsafe(EngineFault(kind="journal", active=active, why=why))
+            self.say("error", "task", text)
 
     # ----------------------------------------------------------------------------------------------------- telling
     def watch(self, watcher: EventListener) -> None:
@@ -360,8 +365,10 @@ class Engine:
         at_utc_ns, quotes = self.run_loop.newest_quotes()
         snapshot = self.snapshot()
         age_max_s = self.runtime_settings.settings.filters.quote_age_max_s
-        shown = msgspec.structs.replace(snapshot, desk=with_latest_quotes(snapshot.desk, quotes, at_utc_ns, age_max_s))
-        self.publisher.publish_event(shown)
+        desk = self._flat.shown(snapshot.desk, self.journal.holds)
+        self.publisher.publish_event(
+            msgspec.structs.replace(snapshot, desk=with_latest_quotes(desk, quotes, at_utc_ns, age_max_s))
+        )
 
     def snapshot(self) -> Snapshot:
         """The desk and the machine now."""
@@ -370,16 +377,10 @@ class Engine:
         self.health.count_queue(self.journal.queued)
         self.health.feed_up, self.health.feed_why = self.run_loop.feed_status
         journal = (self.journal.writable, self.journal.bytes_a_day)
+        desk = self.desk.view()
+        self.monitoring.look(desk)
         health = self.health.view(self.runner.at_utc_ns, self.runner.seq, journal)
-        return Snapshot(number=self._numbers, desk=self.desk.view(), engine=health)
-
-    async def _beating(self) -> None:
-        while True:
-            await asyncio.sleep(self.runtime_settings.settings.engine.heartbeat_s)
-            self._beat()
-
-    def _beat(self) -> None:
-        self.heart.beat(self.snapshot())
+        return Snapshot(number=self._numbers, desk=desk, engine=health)
 
 
 def _broken_off(error: BaseException) -> RunEnd:

@@ -22,6 +22,8 @@ from quarterdeck.core.model.errors import QuarterdeckError, StorageError
 READY_HANDLE = "QUARTERDECK_READY_HANDLE"
 """Environment variable that carries the pipe's write end to the child."""
 LOGS_NAME = "logs"
+_BREAKAWAY = 0x01000000
+"""`subprocess.CREATE_BREAKAWAY_FROM_JOB`, which Windows alone has."""
 
 
 class StartupMessage(Struct, frozen=True, kw_only=True):
@@ -56,7 +58,7 @@ def start_engine(
     read_end, write_end = os.pipe()
     os.set_inheritable(write_end, True)
     try:
-        process = _spawn(home, arguments, write_end)
+        process = _spawn(home, arguments, write_end, on_step)
     finally:
         os.close(write_end)
     meanwhile()
@@ -113,7 +115,7 @@ class StartupPipe:
                 return
 
 
-def _spawn(home: Path, arguments: Sequence[str], write_end: int) -> subprocess.Popen[bytes]:
+def _spawn(home: Path, arguments: Sequence[str], write_end: int, on_step: Callable[[str], None]) -> subprocess.Popen[bytes]:
     logs = home / LOGS_NAME
     try:
         logs.mkdir(parents=True, exist_ok=True)
@@ -131,15 +133,26 @@ def _spawn(home: Path, arguments: Sequence[str], write_end: int) -> subprocess.P
         startup = subprocess.STARTUPINFO()
         startup.lpAttributeList = {"handle_list": [handle]}
         options["startupinfo"] = startup
-        options["creationflags"] = (
-            subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_BREAKAWAY_FROM_JOB
-        )
+        options["creationflags"] = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     else:
         handle = write_end
         options["pass_fds"] = (write_end,)
         options["start_new_session"] = True
+    options["env"] = {**os.environ, "PYTHONPATH": paths, READY_HANDLE: str(handle)}
     with output:
-        return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": paths, READY_HANDLE: str(handle)}, **options)
+        if sys.platform == "win32":
+            return _outside_the_job(command, options, on_step)
+        return subprocess.Popen(command, **options)
+
+
+def _outside_the_job(command: Sequence[str], options: dict[str, Any], on_step: Callable[[str], None]) -> subprocess.Popen[bytes]:
+    """Start a process that the starter's job does not end; inside the job where that lets nobody out."""
+    inside = options["creationflags"]
+    try:
+        return subprocess.Popen(command, **{**options, "creationflags": inside | _BREAKAWAY})
+    except PermissionError:
+        on_step("the engine shares the job of this terminal, which lets no process out: it ends when that job ends")
+        return subprocess.Popen(command, **options)
 
 
 def _descriptor(handle: int) -> int:

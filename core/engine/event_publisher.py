@@ -10,6 +10,8 @@ import logging
 from collections.abc import Callable
 from typing import Literal
 
+import msgspec
+
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.engine.alerting import AlertSender
 from quarterdeck.core.engine.loglines import is_duplicate_line, log_line
@@ -31,10 +33,17 @@ class EventPublisher:
         """Speaks into `log` from here on, and takes over what libraries log."""
         self.alerts = alerts
         self.watchers: list[EventListener] = []
+        self.keep: Callable[[UtcNs, Alert], None] | None = None
+        """Where the engine's own alerts are recorded."""
         self._log = log
         self._on_line = on_line
         self._library = LibraryLog(log, clock)
         logging.getLogger().addHandler(self._library)
+
+    @property
+    def log_failures(self) -> int:
+        """Lines that could not be written to the log."""
+        return self._log.failures
 
     def publish_effect(self, at_utc_ns: UtcNs, effect: Effect, beside: tuple[Effect, ...] = ()) -> None:
         """What the desk decided, where it is worth a line or an alert; `beside` is the whole decision that it is a part of."""
@@ -42,11 +51,11 @@ class EventPublisher:
         if line is not None:
             self.publish_line(line)
         if isinstance(effect, Alert):
-            self.alerts.take(effect)
+            self.alerts.take(msgspec.structs.replace(effect, text=self._log.cleaned(effect.text)))
 
     def publish_line(self, line: LogLine) -> None:
-        """One line to everybody."""
-        self._log.write(line)
+        """One line to everybody, as the log file may have it: no secret and no endless text reaches a screen either."""
+        line = self._log.write(line)
         if self._on_line is not None:
             self._on_line(line)
         self.publish_event(line)
@@ -55,8 +64,15 @@ class EventPublisher:
         """One line of the engine's own."""
         self.publish_line(LogLine(at_utc_ns=at_utc_ns, level=level, kind=kind, text=text))
 
+    def cleaned(self, text: str) -> str:
+        """A text of any origin as it may be written and shown."""
+        return self._log.cleaned(text)
+
     def publish_alert(self, at_utc_ns: UtcNs, alert: Alert) -> None:
-        """An alert of the engine's own."""
+        """An alert of the engine's own: kept in the journal as those of the desk are."""
+        alert = msgspec.structs.replace(alert, text=self.cleaned(alert.text))
+        if self.keep is not None:
+            self.keep(at_utc_ns, alert)
         self.publish_effect(at_utc_ns, alert)
 
     def publish_event(self, told: PublishedEvent) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 
+from quarterdeck.core.clock.steady import SteadyClock
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.engine.replay_speed import Pacer
 from quarterdeck.core.engine.venue import Venue
-from quarterdeck.core.model.snapshot import EngineHealth
+from quarterdeck.core.model.snapshot import AlarmView, EngineHealth, PartView
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
 
 _LAG_EVERY_S = 0.25
@@ -31,11 +32,15 @@ class HealthMonitor:
         self.lag_ms = 0.0
         self.scanning = ""
         self.scanning_up = True
+        self.calendar_why = ""
+        self.parts: tuple[PartView, ...] = ()
+        self.alarms: tuple[AlarmView, ...] = ()
         self._venue = venue
         self._clock = clock
         self._pacer = pacer
         self._home = home
-        self._started_utc_ns = clock.utc_ns()
+        self._machine = clock.machine if isinstance(clock, SteadyClock) else clock
+        self._started_s = clock.monotonic_s()
         self._rate: tuple[float, int] = (clock.monotonic_s(), 0)
         self._bars_per_s: float | None = None
         self._queued_since_s: float | None = None
@@ -55,6 +60,11 @@ class HealthMonitor:
         elif self._queued_since_s is None:
             self._queued_since_s = self._clock.monotonic_s()
 
+    @property
+    def journal_lag_s(self) -> float:
+        """How long entries have been waiting for the disk."""
+        return 0.0 if self._queued_since_s is None else self._clock.monotonic_s() - self._queued_since_s
+
     def count_error(self, kind: str) -> None:
         """One more of a class (F3)."""
         self.errors[kind] = self.errors.get(kind, 0) + 1
@@ -70,20 +80,19 @@ class HealthMonitor:
     def view(self, at_utc_ns: UtcNs, seq: int, journal: tuple[bool, int] = (True, 0)) -> EngineHealth:
         """The figures now; `journal` is (writable, bytes a day)."""
         writable, bytes_day = journal
-        since_s = self._queued_since_s
-        lag_ms = 0.0 if since_s is None else round((self._clock.monotonic_s() - since_s) * 1000.0)
         span = self._venue.until_utc_ns - self._venue.from_utc_ns
         fraction = min(max((at_utc_ns - self._venue.from_utc_ns) / span, 0.0), 1.0) if self._venue.ends and span > 0 else None
+        wall_utc_ns = self.wall_utc_ns()
         return EngineHealth(
             run_id=self._venue.run_id,
             pid=os.getpid(),
-            started_utc_ns=self._started_utc_ns,
-            wall_utc_ns=self._clock.utc_ns(),
+            started_utc_ns=wall_utc_ns - round(self.up_s * NS_PER_S),
+            wall_utc_ns=wall_utc_ns,
             ready=self.ready,
             connection_up=self.feed_up,
             connection_reason=self.feed_why,
             broker_round_trip_ms=self.round_trip_ms,
-            journal_lag_ms=lag_ms,
+            journal_lag_ms=round(self.journal_lag_s * 1000.0),
             journal_writable=writable,
             tape_seq=seq,
             tape_bytes_day=bytes_day,
@@ -96,9 +105,16 @@ class HealthMonitor:
             market=self._venue.label,
             scanning=self.scanning,
             scanning_up=self.scanning_up,
+            calendar_why=self.calendar_why,
+            parts=self.parts,
+            alarms=self.alarms,
         )
 
     @property
     def up_s(self) -> float:
-        """Seconds since the start."""
-        return (self._clock.utc_ns() - self._started_utc_ns) / NS_PER_S
+        """Seconds since the start, whatever became of the machine's clock."""
+        return self._clock.monotonic_s() - self._started_s
+
+    def wall_utc_ns(self) -> UtcNs:
+        """The machine's clock, by which watchers in other processes judge how old a sign of life is."""
+        return self._machine.utc_ns()

@@ -15,7 +15,10 @@ import msgspec
 from quarterdeck.core.journal.log_file import newest_lines
 from quarterdeck.core.journal.tape_format import decode_effect, decode_input
 from quarterdeck.core.journal.tape_reader import Run, TapeReader
+from quarterdeck.core.link.limits import rows_within
 from quarterdeck.core.link.messages import (
+    BarsQuery,
+    BarsReply,
     EquityQuery,
     EquityReply,
     LogQuery,
@@ -30,9 +33,12 @@ from quarterdeck.core.link.messages import (
     VerdictsReply,
 )
 from quarterdeck.core.link.trade_queries import AccountReport, AccountReportQuery, TimelineQuery, TradeGroup, TradeTimeline
+from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.effects import Verdict
-from quarterdeck.core.model.inputs import Calendar, NewsEvent
+from quarterdeck.core.model.inputs import BarClosed, Calendar, NewsEvent
+from quarterdeck.core.model.market_data import Bar
 from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.scan.h1_bars import build_h1
 from quarterdeck.core.study.account_report import (
     HOURS_ZONE,
     AccountPerformance,
@@ -44,14 +50,13 @@ from quarterdeck.core.study.account_report import (
 from quarterdeck.core.study.metrics import TradeFigures, downsampled
 from quarterdeck.core.study.trade_timeline import timeline_of_trade
 
-_ROWS_MAX = 5_000
 _CURVE_POINTS = 400
 
 
 class JournalQueries:
-    """Answers for the run that `run` names when asked."""
+    """Answers for the run that `run` names when asked, the journal's last where it names none."""
 
-    def __init__(self, journal: Path, logs: Path, run: Callable[[], int]) -> None:
+    def __init__(self, journal: Path, logs: Path, run: Callable[[], int | None]) -> None:
         """Nothing is opened before a question comes."""
         self._journal = journal
         self._logs = logs
@@ -60,13 +65,13 @@ class JournalQueries:
     def answer(self, question: QueryBody) -> ReplyBody:
         """The answer. Raises StorageError when the journal cannot be read."""
         if isinstance(question, LogQuery):
-            return LogReply(lines=newest_lines(self._logs, min(question.count, _ROWS_MAX)))
+            return LogReply(lines=newest_lines(self._logs, rows_within(question.count)))
         with TapeReader(self._journal) as reader:
             runs = runs_of_same_account(reader, reader.run(self._run()))
             if isinstance(question, VerdictsQuery):
                 return _ledger(reader, runs, question)
             if isinstance(question, TradesQuery):
-                found = trades_of(reader, runs, question.only)[-min(question.count, _ROWS_MAX) :]
+                found = trades_of(reader, runs, question.only)[-rows_within(question.count) :]
                 return TradesReply(trades=tuple(reversed(found)))
             if isinstance(question, TimelineQuery):
                 return TradeTimeline(
@@ -75,11 +80,13 @@ class JournalQueries:
             if isinstance(question, AccountReportQuery):
                 return account_report_answer(account_performance(reader, only=question.only))
             if isinstance(question, EquityQuery):
-                points = downsampled(equity_of(reader, runs), min(question.count, _ROWS_MAX))
+                points = downsampled(equity_of(reader, runs), rows_within(question.count))
                 return EquityReply(
                     at_utc_ns=tuple(point.at_utc_ns for point in points),
                     equity_money=tuple(point.equity_money for point in points),
                 )
+            if isinstance(question, BarsQuery):
+                return _bars(reader, reader.run(self._run()), question)
         return QueryFailed(why="the journal does not know that")
 
     def setting_changes(self) -> tuple[tuple[UtcNs, str, str, str, str], ...]:
@@ -103,6 +110,26 @@ class JournalQueries:
         return tuple(found)
 
 
+def _bars(reader: TapeReader, run: Run, question: BarsQuery) -> BarsReply:
+    """The newest bars of a pair that the desk was told of, hours made of its quarters."""
+    quarters = 4 if question.timeframe == "H1" else 1
+    wanted = rows_within(question.count) * quarters
+    found: list[Bar] = []
+    # one after the other from the end: a run may hold years of other pairs
+    sql = "SELECT body FROM tape WHERE run = ? AND tag = 'bar_closed' ORDER BY seq DESC"
+    for (body,) in reader.connection.execute(sql, (run.run,)):
+        told = decode_input(body)
+        if isinstance(told, BarClosed) and told.symbol == question.symbol and told.timeframe == "M15":
+            found.append(told.bar)
+            if len(found) >= wanted:
+                break
+    bars = sorted({bar.open_utc_ns: bar for bar in found}.values(), key=lambda bar: bar.open_utc_ns)
+    if quarters > 1 and bars:
+        hours = build_h1(Candles(*([getattr(bar, name) for bar in bars] for name in Bar.__struct_fields__)))
+        bars = [hours.bar(row) for row in range(len(hours))]
+    return BarsReply(symbol=question.symbol, timeframe=question.timeframe, bars=tuple(bars))
+
+
 def _ledger(reader: TapeReader, runs: list[Run], question: VerdictsQuery) -> VerdictsReply:
     numbers = ", ".join(str(run.run) for run in runs)
     narrowed = " AND symbol = ?" if question.symbol else ""
@@ -111,7 +138,7 @@ def _ledger(reader: TapeReader, runs: list[Run], question: VerdictsQuery) -> Ver
         WHERE run IN ({numbers}) AND at_utc_ns <= ?{narrowed} ORDER BY run DESC, seq DESC, n DESC LIMIT ?) AS v
         JOIN effects AS e ON e.run = v.run AND e.seq = v.seq AND e.n = v.n ORDER BY v.run DESC, v.seq DESC, v.n DESC"""
     rows = []
-    for at, body in reader.rows(sql, *values, min(question.count, _ROWS_MAX)):
+    for at, body in reader.rows(sql, *values, rows_within(question.count)):
         effect = decode_effect(body)
         if isinstance(effect, Verdict):
             rows.append(VerdictRow(at_utc_ns=at, verdict=effect))
@@ -139,6 +166,7 @@ def account_report_answer(record: AccountPerformance) -> AccountReport:
         sortino=went.sortino,
         drawdown_fraction=fall.fraction if fall is not None else None,
         drawdown_money=fall.money if fall is not None else None,
+        drawdown_inside_fraction=went.drawdown_inside_fraction,
         in_market_fraction=span.any_fraction if span is not None else None,
         positions_max=span.positions_max if span is not None else None,
         by_pair=_groups(record.by_pair),

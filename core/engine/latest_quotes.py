@@ -1,17 +1,39 @@
 """The newest quotes laid over what the desk shows: screens want every tick, the desk is told only what it decides on (A8, tape).
 
-Promises: changes nothing but prices, spreads and ages of pairs; figures of positions and risk stay the desk's own.
+Promises: changes nothing but prices, spreads and ages of pairs; figures of positions and risk stay the desk's own. "Flat,
+verified" is shown only when the journal holds it: whoever reads it may act on it, and a crash must not take it back (law 15).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from quarterdeck.core.model.market_data import Quote
 from quarterdeck.core.model.snapshot import DeskView, PairView
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
+
+
+class FlatOnRecord:
+    """Holds back that a flatten is done until the journal holds the input that proved it."""
+
+    def __init__(self) -> None:
+        """Nothing was shown yet."""
+        self._since_utc_ns = 0
+        self._seq = 0
+
+    def shown(self, view: DeskView, holds: Callable[[int], bool]) -> DeskView:
+        """`view`, with a flatten that is done but not recorded as still under way; `holds` tells whether an input is recorded."""
+        flatten = view.flatten
+        if flatten is None or not flatten.done:
+            return view
+        if flatten.since_utc_ns != self._since_utc_ns:
+            self._since_utc_ns, self._seq = flatten.since_utc_ns, view.seq
+        if holds(self._seq):
+            return view
+        pending = msgspec.structs.replace(flatten, done=False, text="flat; writing it to the journal")
+        return msgspec.structs.replace(view, flatten=pending)
 
 
 def with_latest_quotes(view: DeskView, quotes: Mapping[str, Quote], at_utc_ns: UtcNs, quote_age_max_s: float) -> DeskView:

@@ -1,12 +1,14 @@
 """The engine as the link sees it: commands go to the desk and wait for its word, questions are answered from desk and journal.
 
-Promises: a command is answered once, with the desk's own text; a change of settings is refused with the reason before the desk
-hears of it. Questions read the journal in a thread, never in the way of the desk.
+Promises: a command is answered once, with the desk's own text, when no crash can take back what the answer says (law 15). A
+change of settings is refused with the reason before the desk hears of it. Questions read the journal in a thread, never in the
+way of the desk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ import msgspec
 
 from quarterdeck.core.engine.journal_queries import JournalQueries
 from quarterdeck.core.engine.live_doctor import doctor_requirements, run_live_doctor
+from quarterdeck.core.link.limits import rows_within
 from quarterdeck.core.link.messages import (
     LINK_VERSION,
     BarsQuery,
@@ -33,10 +36,10 @@ from quarterdeck.core.link.messages import (
     SettingsQuery,
     SettingsReply,
 )
-from quarterdeck.core.model.commands import Command, SetSettings, StopEngine
+from quarterdeck.core.model.commands import Acknowledge, Command, SetSettings, StopEngine
 from quarterdeck.core.model.effects import CommandDone, Effect, Modify
 from quarterdeck.core.model.errors import QuarterdeckError
-from quarterdeck.core.model.inputs import CommandReceived
+from quarterdeck.core.model.inputs import CommandReceived, Input
 from quarterdeck.core.model.reads import Unknown
 from quarterdeck.core.settings.settings_loader import toml_text
 
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
     from quarterdeck.core.engine.engine import Engine
 
 _COMMAND_TIMEOUT_S = 60.0
+_DOCTOR_S_MAX = 600.0
+_ALERTS = "alerts"
+"""What is acknowledged when reminders are to stop: the desk does not know of them."""
 NEWS_MAX = 5_000
 """Releases in one answer at most."""
 
@@ -65,10 +71,14 @@ class LinkHandler:
     async def command(self, command: Command, origin: str, command_id: str) -> CommandResult:
         """See `EngineSide`."""
         if isinstance(command, SetSettings):
-            return self._set(command, origin, command_id)
+            return await self._set(command, origin, command_id)
         if isinstance(command, StopEngine):
-            self._engine.stop(command.policy, command.why or origin)
-            return CommandResult(command_id=command_id, ok=True, text="stopping")
+            await self._decided(self._engine.stop(command.policy, command.why or origin))
+            return await self._acknowledged(command_id, ok=True, text="stopping")
+        if isinstance(command, Acknowledge) and command.what == _ALERTS:
+            count = self._engine.monitoring.alarms.acknowledge()
+            text = f"{count} acknowledged: nobody is reminded of them any more" if count else "there is nothing to acknowledge"
+            return CommandResult(command_id=command_id, ok=bool(count), text=text)
         future: asyncio.Future[CommandDone] = asyncio.get_running_loop().create_future()
         self._waiting[command_id] = future
         self._engine.run_loop.post(CommandReceived(command_id=command_id, origin=origin, command=command))
@@ -80,7 +90,24 @@ class LinkHandler:
             )
         finally:
             self._waiting.pop(command_id, None)
-        return CommandResult(command_id=command_id, ok=done.ok, text=done.text)
+        return await self._acknowledged(command_id, ok=done.ok, text=done.text)
+
+    async def _decided(self, item: Input | None) -> None:
+        """Wait until the desk has booked an input that was posted; None is one that was booked before."""
+        if item is None:
+            return
+        booked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._engine.runner.when_decided(item, lambda: None if booked.done() else booked.set_result(None))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(booked, _COMMAND_TIMEOUT_S)
+
+    async def _acknowledged(self, command_id: str, *, ok: bool, text: str) -> CommandResult:
+        """The answer, once the journal or its reserve holds what it says; where neither can, it is no success."""
+        journal = self._engine.journal
+        if await journal.kept():
+            return CommandResult(command_id=command_id, ok=ok, text=text)
+        unsafe = f"{text}; but this is NOT RECORDED and a crash would undo it: {journal.trouble}"
+        return CommandResult(command_id=command_id, ok=False, text=unsafe)
 
     async def answer(self, question: QueryBody) -> ReplyBody:
         """See `EngineSide`."""
@@ -108,7 +135,9 @@ class LinkHandler:
             return await self._bars(question)
         if isinstance(question, DoctorQuery):
             wanted = doctor_requirements(engine.runtime_settings.settings, engine.strategy)
-            findings = await run_live_doctor(engine.venue, wanted, engine.clock, limit_s=question.limit_s)
+            findings = await run_live_doctor(
+                engine.venue, wanted, engine.clock, limit_s=min(max(question.limit_s, 1.0), _DOCTOR_S_MAX)
+            )
             return msgspec.convert({"type": "doctor_reply", "findings": msgspec.to_builtins(findings)}, DoctorReply)
         await engine.journal.written()
         return await asyncio.to_thread(self._answers.answer, question)
@@ -124,18 +153,19 @@ class LinkHandler:
             if future is not None and not future.done():
                 future.set_result(effect)
 
-    def _set(self, command: SetSettings, origin: str, command_id: str) -> CommandResult:
+    async def _set(self, command: SetSettings, origin: str, command_id: str) -> CommandResult:
         engine = self._engine
         try:
             changed = engine.runtime_settings.change(command.changes, origin, engine.runner.at_utc_ns, command.minutes)
         except QuarterdeckError as error:
             return CommandResult(command_id=command_id, ok=False, text=error.one_line())
         engine.run_loop.post(changed)
+        await self._decided(changed)
         waits = engine.runtime_settings.pending
         said = ", ".join(
             f"{key}: {old} -> {new}" + (" from the next start on" if key in waits else "") for key, old, new in changed.changes
         )
-        return CommandResult(command_id=command_id, ok=True, text=said or "nothing changed")
+        return await self._acknowledged(command_id, ok=True, text=said or "nothing changed")
 
     def _rehearsed(self, question: PreviewQuery) -> PreviewReply:
         """The desk tries the changes on a copy; a few milliseconds, at the operator's wish alone."""
@@ -167,7 +197,7 @@ class LinkHandler:
             broker = venue.observer_broker
             await broker.connect()
             await broker.select((question.symbol,))
-        read = await broker.bars(question.symbol, question.timeframe, question.count)
+        read = await broker.bars(question.symbol, question.timeframe, rows_within(question.count))
         if isinstance(read, Unknown):
             raise ValueError(f"{question.symbol}: {read.why}")
         rows = tuple(read.value.bar(row) for row in range(len(read.value)))

@@ -1,10 +1,9 @@
 """Feeding the desk from a broker that keeps its own time: one loop a pair for quotes and bars, one for the book, one for timers.
 
 Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came;
-quotes are conflated to the newest a pair, and those of pairs that nothing is open or waiting in come at bar closes alone. A bar
-counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after; what closed while
-the line was down is read afterwards, so that no window has a hole that the broker has not. A pair whose strategy is still looking
-keeps no other waiting. Requests are performed beside each other; the terminal's own queue serves closes first.
+quotes are conflated to the newest a pair, and those of pairs that nothing is open or waiting in come at bar closes alone. What
+finds no place in the bounded inbox is read again by ticket before entries go on. Requests are performed beside each other; the
+terminal's own queue serves closes first.
 Does not: decide how fresh is fresh; the desk does.
 """
 
@@ -12,29 +11,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from quarterdeck.core.brokers.base import Broker
 from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.engine.book_news import BookNews
+from quarterdeck.core.engine.closed_bars import ClosedBars
+from quarterdeck.core.engine.inbox import Inbox
 from quarterdeck.core.engine.lockstep import AsyncBarScanner, QuoteDemand, broker_inputs
 from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
-from quarterdeck.core.engine.signal_queue import SignalQueue
+from quarterdeck.core.engine.silence import QuoteSilence
 from quarterdeck.core.engine.task_supervisor import TaskSupervisor
+from quarterdeck.core.engine.vitals import Seen
 from quarterdeck.core.model.effects import BrokerRequest, QueryBook
-from quarterdeck.core.model.inputs import BarClosed, BarMissing, ConnectionState, Input, ServerClockRule, TimerFired
+from quarterdeck.core.model.inputs import (
+    AccountRead,
+    BarClosed,
+    BrokerBook,
+    ConnectionState,
+    EngineFault,
+    Input,
+    ServerClockRule,
+    TimerFired,
+)
 from quarterdeck.core.model.market_data import Bar, Quote
 from quarterdeck.core.model.reads import Unknown
-from quarterdeck.core.model.units import H1_NS, M15_NS, NS_PER_S, UtcNs
+from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs
 from quarterdeck.core.settings.schema import Settings
 
-_INBOX_MAX = 10_000
-_BAR_POLL_S = 0.25
-_GAP_BARS_MAX = 1_000
-"""Bars read at once after the line was down; ten days of them."""
 _CLOCK_S, _CLOCK_UNSURE_S = 3_600.0, 300.0
 """The server's clock is measured anew so often; the sooner where no tick has confirmed it, or it has just moved."""
+_QUIET_READ_S = 5.0
+"""While nothing is open, account, book and deals are read so often: another engine's order must not go unseen."""
+_AGAIN_NS = 3_600 * NS_PER_S
+"""Deals are read again from so long before the first that found no place: clocks of servers differ."""
 _TIMER_MIN_S = 0.05
 """A desk that still wants to be woken is not asked more often than this."""
 
@@ -54,16 +65,14 @@ class LiveFeed:
         clock: Clock,
         supervisor: TaskSupervisor,
         on_hour: Callable[[str, Bar], None] | None = None,
+        silence: QuoteSilence | None = None,
     ) -> None:
         """`settings` is asked anew each time, so that a change takes effect while running.
 
-        `on_hour` hears the broker's closed H1 bars.
+        `on_hour` hears the broker's closed H1 bars; `silence` notices pairs whose quotes stop.
         """
-        self.bars = 0
         self.newest: dict[str, Quote] = {}
         """Newest quote of each symbol, shown or not to the desk."""
-        self.last_bar_utc_ns: dict[str, UtcNs] = {}
-        """Open of the newest bar that the scanner knows of each pair."""
         self.feed_up = True
         self.feed_why = ""
         self._outage_told = False
@@ -75,24 +84,30 @@ class LiveFeed:
         self._broker = broker
         self._runner = runner
         self._performer = performer
-        self._scans = scans
         self._settings = settings
         self._interest = interest
         self._clock = clock
         self._supervisor = supervisor
-        self._on_hour = on_hour
+        self._silence = silence
         self._symbols = settings().desk.pairs
-        self._inbox: deque[Input | str] = deque(maxlen=_INBOX_MAX)
-        """Inputs as they came; a bare text stands for the newest quote of that symbol."""
-        self._quotes: dict[str, Quote] = {}
+        self._inbox = Inbox(clock.monotonic_s)
+        self._short_since_utc_ns: UtcNs = 0
+        """Since when inputs were left out that are not read again yet; 0 while none are missing."""
         self._shown: dict[str, UtcNs] = {}
+        self._quote_s: float | None = None
+        self._answer_s: float | None = None
         self._arrived = asyncio.Event()
         self._consumed = asyncio.Event()
         self._back = asyncio.Event()
         """Set when the line is up again."""
-        self._queue = SignalQueue(settings().scan.queue_max)
+        self.closed = ClosedBars(
+            broker=broker, scans=scans, settings=settings, clock=clock, post=self.post, before=self._show_all, on_hour=on_hour
+        )
         self._changes: int | None = None
+        self._book_news = BookNews(clock)
+        self._tick_utc_ns, self._tick_seen_s = 0, 0.0
         self._performing: set[asyncio.Task[None]] = set()
+        self._reading_again: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start all loops under the supervisor."""
@@ -103,39 +118,78 @@ class LiveFeed:
         keep("server clock", self._measuring)
         for symbol in self._symbols:
             keep(f"quotes {symbol}", self._quoting(symbol))
-            keep(f"bars {symbol}", self._barring(symbol))
+            keep(f"bars {symbol}", self.closed.watching(symbol))
+
+    @property
+    def seen(self) -> Seen:
+        """What came lately, for whoever judges whether the feed works."""
+        return Seen(quote_s=self._quote_s, answer_s=self._answer_s, waiting_since_s=self._inbox.waiting_since_s)
 
     async def stop(self) -> None:
         """Wait for what is being performed; the supervisor ends the loops."""
         if self._performing:
             await asyncio.gather(*self._performing, return_exceptions=True)
 
+    def newest_tick(self) -> tuple[UtcNs, float]:
+        """The newest tick of any pair, and how many seconds ago it was first seen; (0, 0.0) before there was one."""
+        return self._tick_utc_ns, self._clock.monotonic_s() - self._tick_seen_s if self._tick_utc_ns else 0.0
+
+    def nudge(self) -> None:
+        """The clock jumped: nobody sleeps on towards an instant that is over."""
+        self.closed.nudge()
+        self._consumed.set()
+        self._back.set()
+
     def post(self, item: Input) -> None:
-        """Something for the desk; a quote takes the place of an older one that still waits."""
-        if isinstance(item, Quote):
-            if item.symbol not in self._quotes:
-                self._inbox.append(item.symbol)
-            self._quotes[item.symbol] = item
+        """Something for the desk; what finds no place is read again once the desk has caught up."""
+        if self._inbox.put(item):
+            self._book_news.told(item)
         else:
-            self._inbox.append(item)
+            self._left_out(item)
         self._arrived.set()
+
+    def _left_out(self, item: Input) -> None:
+        """Entries stop until all is read again; a bar is read with the one that follows it."""
+        if isinstance(item, BarClosed):
+            last = item.bar.open_utc_ns - M15_NS
+            self.closed.last_utc_ns[item.symbol] = min(self.closed.last_utc_ns.get(item.symbol, last), last)
+        if not self._short_since_utc_ns:
+            self._short_since_utc_ns = self._clock.utc_ns()
+            why = "more comes than the desk can take; what found no place is read again"
+            self._inbox.put_first(EngineFault(kind="backlog", active=True, why=why))
+
+    async def _read_again(self) -> None:
+        """Deals, account and book once more, by their tickets: the desk passes over what it knows already."""
+        since_utc_ns = self._short_since_utc_ns - _AGAIN_NS
+        found = None
+        while found is None:
+            await asyncio.sleep(self._settings().engine.retry_min_s)  # a flood that lasts is not fed by reading
+            found = await _news_since(self._broker, since_utc_ns)
+        self._short_since_utc_ns = 0
+        for item in found:
+            self.post(item)
+        if not self._short_since_utc_ns:
+            self.post(EngineFault(kind="backlog", active=False, why="all that was left out is read again"))
 
     async def _consume(self) -> None:
         while True:
             while self._inbox:
-                waiting = self._inbox.popleft()
-                item = self._quotes.pop(waiting) if isinstance(waiting, str) else waiting
-                effects = self._runner.feed_input(item, self._clock.utc_ns())
+                effects = self._runner.feed_input(self._inbox.take(), self._clock.utc_ns())
                 self._consumed.set()
                 for request in requests_by_urgency(effects):
                     task = asyncio.create_task(self._perform(request), name=f"perform {type(request).__name__}")
                     self._performing.add(task)
                     task.add_done_callback(self._performing.discard)
+            if self._short_since_utc_ns and (self._reading_again is None or self._reading_again.done()):
+                self._reading_again = asyncio.create_task(self._read_again(), name="read again")
+                self._performing.add(self._reading_again)
+                self._reading_again.add_done_callback(self._performing.discard)
             self._arrived.clear()
             await self._arrived.wait()
 
-    async def _perform(self, request: BrokerRequest) -> None:
-        self._told_by_broker(await self._performer.perform(request))
+    async def _perform(self, request: BrokerRequest, *, only_news: bool = False) -> None:
+        items = await self._performer.perform(request)
+        self._told_by_broker(self._book_news.news(items) if only_news else items)
 
     def _told_by_broker(self, items: Iterable[Input]) -> None:
         """To the desk, without an outage that was told already: the adapter's own word on it may come long after it is over."""
@@ -165,16 +219,17 @@ class LiveFeed:
         The whole book is asked for anew now and then, whatever was told: what a hand did in the terminal is noticed then at the
         latest.
         """
-        checked_s = self._clock.monotonic_s()
+        checked_s = read_s = self._clock.monotonic_s()
         while True:
             engine, now_s = self._settings().engine, self._clock.monotonic_s()
             if now_s - checked_s >= self._settings().execution.reconcile_s:
                 checked_s = now_s
-                self._reread("the regular check")
+                self._reread("the regular check", only_news=True)
             changes = self._broker.change_counter()
             hot, _ = self._interest.quote_interest()
-            if changes is None and hot:
-                for item in await broker_inputs(self._broker):
+            if changes is None and (hot or now_s - read_s >= _QUIET_READ_S):
+                read_s = now_s
+                for item in self._book_news.news(await broker_inputs(self._broker)):
                     self.post(item)
             elif changes is not None and changes != self._changes:
                 self._changes = changes
@@ -212,44 +267,38 @@ class LiveFeed:
                     await asyncio.sleep(engine.retry_min_s)
                     continue
                 self._line(up=True)
+                self._answer_s = self._clock.monotonic_s()
+                self._listen(names, read.value)
                 for quote in read.value:
+                    if self.newest.get(quote.symbol) != quote:
+                        self._quote_s = self._answer_s
                     self.newest[quote.symbol] = quote
-                    if quote.symbol in hot or quote.symbol in conversion:
+                    if quote.at_utc_ns > self._tick_utc_ns:
+                        self._tick_utc_ns, self._tick_seen_s = quote.at_utc_ns, self._clock.monotonic_s()
+                    # a rate that only converts is told once a second
+                    old = quote.at_utc_ns - self._shown.get(quote.symbol, 0) >= NS_PER_S
+                    if quote.symbol in hot or (quote.symbol in conversion and old):
                         self._show(quote)
                 await asyncio.sleep((engine.quote_poll_ms if symbol in hot else engine.quote_idle_ms) / 1000.0)
 
         return loop
 
-    def _barring(self, symbol: str) -> Callable[[], Awaitable[None]]:
-        async def loop() -> None:
-            while True:
-                slot = self._clock.utc_ns() // M15_NS
-                end_utc_ns = (slot + 1) * M15_NS
-                await asyncio.sleep((end_utc_ns - self._clock.utc_ns()) / NS_PER_S)
-                await self._await_bar(symbol, slot * M15_NS)
-
-        return loop
-
-    async def _await_bar(self, symbol: str, open_utc_ns: UtcNs) -> None:
-        """Ask until the broker shows the bar closed, or say that it is absent; a line that is down is waited for."""
-        scan = self._settings().scan
-        end_utc_ns = open_utc_ns + M15_NS
-        while True:
-            read = await self._broker.bars(symbol, "M15", 1)
-            now = self._clock.utc_ns()
-            over = now - end_utc_ns > (scan.bar_close_wait_s + _BAR_POLL_S) * NS_PER_S
-            bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
-            if bar is not None and bar.open_utc_ns >= open_utc_ns:
-                await self._bar(symbol, bar, late=now - end_utc_ns > scan.signal_age_max_s * NS_PER_S)
-                return
-            if over and not isinstance(read, Unknown):
-                self.post(BarMissing(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why="no tick in it"))
-                return
-            if now - end_utc_ns >= M15_NS:
-                why = read.why if isinstance(read, Unknown) else "not seen in time"
-                self.post(BarMissing(symbol=symbol, timeframe="M15", bar_open_utc_ns=open_utc_ns, why=why))
-                return
-            await asyncio.sleep(_BAR_POLL_S)
+    def _listen(self, names: Sequence[str], quotes: Sequence[Quote]) -> None:
+        """Tell the desk of pairs whose quotes fall silent, and when they come again."""
+        if self._silence is None:
+            return
+        found, rules = {quote.symbol: quote for quote in quotes}, self._settings().filters
+        for name in names:
+            told = self._silence.look(
+                name,
+                found.get(name),
+                self._clock.monotonic_s(),
+                self._clock.utc_ns(),
+                least_s=rules.silence_min_s,
+                usual_x=rules.silence_usual_x,
+            )
+            if told is not None:
+                self.post(told)
 
     def _show(self, quote: Quote) -> None:
         """To the desk, unless it has seen it."""
@@ -257,50 +306,9 @@ class LiveFeed:
             self._shown[quote.symbol] = quote.at_utc_ns
             self.post(quote)
 
-    async def _bar(self, symbol: str, bar: Bar, *, late: bool) -> None:
-        await self._fill_gap(symbol, bar.open_utc_ns)
-        self.bars += 1
+    def _show_all(self) -> None:
         for quote in tuple(self.newest.values()):
             self._show(quote)
-        self.post(BarClosed(symbol=symbol, timeframe="M15", bar=bar, late=late))
-        self._queue.offer(await self._scans.scan(symbol, bar))
-        for scanned in self._queue.take_all():
-            self.post(scanned)
-        if self._on_hour is not None and (bar.open_utc_ns + M15_NS) % H1_NS == 0:
-            await self._check_hour(symbol, bar.open_utc_ns + M15_NS - H1_NS, self._on_hour)
-
-    async def _fill_gap(self, symbol: str, open_utc_ns: UtcNs) -> None:
-        """Bars that closed while nobody could read them come late, in order, and only then the one that is on time."""
-        last = self.last_bar_utc_ns.get(symbol, 0)
-        self.last_bar_utc_ns[symbol] = max(last, open_utc_ns)
-        if not last or open_utc_ns <= last + M15_NS:
-            return
-        count = min((open_utc_ns - last) // M15_NS, _GAP_BARS_MAX)
-        read = await self._broker.bars(symbol, "M15", count)
-        until_utc_ns = self._clock.utc_ns() + int(self._settings().scan.bar_close_wait_s * NS_PER_S)
-        while isinstance(read, Unknown):
-            if self._clock.utc_ns() >= until_utc_ns:
-                return
-            await asyncio.sleep(_BAR_POLL_S)
-            read = await self._broker.bars(symbol, "M15", count)
-        for row in range(len(read.value)):
-            bar = read.value.bar(row)
-            if last < bar.open_utc_ns < open_utc_ns:
-                self.bars += 1
-                self.post(BarClosed(symbol=symbol, timeframe="M15", bar=bar, late=True))
-                self._scans.take(symbol, bar)
-
-    async def _check_hour(self, symbol: str, open_utc_ns: UtcNs, on_hour: Callable[[str, Bar], None]) -> None:
-        """Ask for the broker's own bar of the hour that is over; one that does not come in time is not compared."""
-        patience_ns = int((self._settings().scan.bar_close_wait_s + _BAR_POLL_S) * NS_PER_S)
-        until_utc_ns = self._clock.utc_ns() + patience_ns
-        while self._clock.utc_ns() <= until_utc_ns:
-            read = await self._broker.bars(symbol, "H1", 1)
-            bar = None if isinstance(read, Unknown) or not len(read.value) else read.value.bar(len(read.value) - 1)
-            if bar is not None and bar.open_utc_ns >= open_utc_ns:
-                on_hour(symbol, bar)
-                return
-            await asyncio.sleep(_BAR_POLL_S)
 
     def _line(self, *, up: bool, why: str = "") -> None:
         if up == self.feed_up:
@@ -312,7 +320,15 @@ class LiveFeed:
             self._back.set()
             self._reread("the line is back")
 
-    def _reread(self, why: str) -> None:
-        task = asyncio.create_task(self._perform(QueryBook(why=why)), name="perform AskBook")
+    def _reread(self, why: str, *, only_news: bool = False) -> None:
+        task = asyncio.create_task(self._perform(QueryBook(why=why), only_news=only_news), name="perform AskBook")
         self._performing.add(task)
         task.add_done_callback(self._performing.discard)
+
+
+async def _news_since(broker: Broker, since_utc_ns: UtcNs) -> list[Input] | None:
+    """Deals from an instant on, the account and the book; None where one of them cannot be read."""
+    broker.resume_deals(since_utc_ns)
+    found = await broker_inputs(broker)
+    kinds = {type(item) for item in found if not (isinstance(item, BrokerBook) and not item.known)}
+    return found if {AccountRead, BrokerBook} <= kinds else None

@@ -27,18 +27,20 @@ _CALENDAR_FOLDER = "calendar"
 def live_venue(settings: Settings, home: Home, secrets: Secrets, *, run_id: str, clock: Clock, yes_real: int) -> Venue:
     """The account that settings name. Raises BrokerError, UsageError (no token), StorageError (its file)."""
     policy = policy_from(settings, password=secrets.password or None, yes_real=yes_real)
+    terminal = open_terminal(settings, home.root, clock)
     return Venue(
         mode="demo",
-        broker=Mt5Broker(open_terminal(settings, home.root, clock), policy, clock),
+        broker=Mt5Broker(terminal, policy, clock),
+        lease=terminal,
         label=f"MetaTrader 5 at {_place(settings)}",
         run_id=run_id,
-        calendar=calendar_source(settings, home),
+        calendar=calendar_source(settings, home, secrets),
         live=True,
         yes_real=yes_real,
     )
 
 
-def paper_venue(settings: Settings, home: Home, *, run_id: str, clock: Clock) -> Venue:
+def paper_venue(settings: Settings, home: Home, secrets: Secrets, *, run_id: str, clock: Clock) -> Venue:
     """A paper account, kept in the home, on the feed that settings name; no order reaches it. Raises as `live_venue`."""
     terminal = open_terminal(settings, home.root, clock)
     return Venue(
@@ -46,12 +48,12 @@ def paper_venue(settings: Settings, home: Home, *, run_id: str, clock: Clock) ->
         broker=paper_broker(terminal, settings, clock, file=AccountFile(home.root, PaperAccount)),
         label=f"paper on MetaTrader 5 at {_place(settings)}",
         run_id=run_id,
-        calendar=calendar_source(settings, home),
+        calendar=calendar_source(settings, home, secrets),
     )
 
 
-def calendar_source(settings: Settings, home: Home) -> CalendarSource:
-    """The calendars that settings name; files are looked for in the home."""
+def calendar_source(settings: Settings, home: Home, secrets: Secrets) -> CalendarSource:
+    """The calendars that settings and secrets name; files are looked for in the home."""
     news, engine = settings.news, settings.engine
     policy = FetchPolicy(
         refresh_s=news.refresh_minutes * 60.0,
@@ -60,7 +62,13 @@ def calendar_source(settings: Settings, home: Home) -> CalendarSource:
         timeout_s=_FETCH_TIMEOUT_S,
     )
     files = [home.root / Path(name).expanduser() for name in news.files]
-    return CalendarSource(files=files, urls=news.urls, policy=policy, cache=home.data / _CALENDAR_FOLDER)
+    return CalendarSource(
+        files=files,
+        urls=(*news.urls, *secrets.news_urls),
+        policy=policy,
+        cache=home.data / _CALENDAR_FOLDER,
+        files_clock=news.files_clock,
+    )
 
 
 def _place(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from quarterdeck.core.model.effects import (
     Effect,
     EndRun,
     LogEvent,
+    MoneyMoved,
     PartialClose,
     PositionOpened,
     SettingApplied,
@@ -126,6 +127,9 @@ def _other_line(at_utc_ns: UtcNs, effect: Effect) -> LogLine | None:
         case CommandDone():
             text = effect.text if effect.ok else f"refused: {effect.text}"
             return LogLine(at_utc_ns=at_utc_ns, level="info" if effect.ok else "warning", kind="command", text=text)
+        case MoneyMoved():
+            text = f"{effect.kind} {effect.money:+.2f}: {effect.text}, equity {effect.equity_after_money:.2f}"
+            return LogLine(at_utc_ns=at_utc_ns, level="info", kind="money", text=text)
         case EndRun():
             return LogLine(at_utc_ns=at_utc_ns, level="info", kind="run", text=f"run ends: {effect.why}")
         case _:

@@ -1,7 +1,8 @@
 """What falls due while a run goes on: checkpoints, pruning, the calendar's next reading, a setting that goes back by itself.
 
-Promises: each start and each broker midnight leaves a checkpoint, money that is not made up one every hour besides, so that a
-restart replays little. Does not: end a run or trade; the desk books what is posted here like any input.
+Promises: each start and each broker midnight leaves a checkpoint, money that is not made up one every hour besides in which there
+was something to replay, so that a restart replays little. Does not: end a run or trade; the desk books what is posted here like
+any input.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from quarterdeck.core.calendar.calendar_source import CalendarSource
 from quarterdeck.core.clock.time_zones import NEW_YORK, next_local_time
+from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.inputs import Calendar
 from quarterdeck.core.model.units import H1_NS, NS_PER_S, S_PER_HOUR, UtcNs
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from quarterdeck.core.engine.engine import Engine
 
 _DAY_START_S = 17 * S_PER_HOUR
+_REPLAYED_MIN = 500
+"""Inputs that a restart replays in a hundredth of a second: no checkpoint is worth its place in the journal for less."""
 _CALENDAR_WAIT_MIN_S = 1.0
 
 
@@ -31,11 +35,13 @@ class Maintenance:
         self._made_up = made_up
         self._midnight_utc_ns: UtcNs = 0
         self._hour_utc_ns: UtcNs = 0
+        self._kept_seq = 0
 
     def begin(self, at_utc_ns: UtcNs) -> None:
         """The run begins: the state that it begins with is kept."""
         self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
-        self._checkpoint("start")
+        self._hour_utc_ns = (at_utc_ns // H1_NS + 1) * H1_NS
+        self.checkpoint("start")
 
     def run_due(self, at_utc_ns: UtcNs) -> None:
         """Do what is due by now."""
@@ -45,25 +51,30 @@ class Maintenance:
             engine.run_loop.post(change)
         if at_utc_ns >= self._midnight_utc_ns:
             self._midnight_utc_ns = next_local_time(at_utc_ns, NEW_YORK, _DAY_START_S)
-            self._checkpoint("broker midnight")
+            self.checkpoint("broker midnight")
             if engine.venue.terminal is not None:
                 self.take_calendar(self._market_calendar())
             if not self._made_up:
                 engine.journal.prune()
-        elif at_utc_ns >= self._hour_utc_ns and not self._made_up:
-            self._checkpoint("hour")
+        elif at_utc_ns >= self._hour_utc_ns and not self._made_up and engine.runner.seq - self._kept_seq >= _REPLAYED_MIN:
+            self.checkpoint("hour")
+        self._hour_utc_ns = max(self._hour_utc_ns, (at_utc_ns // H1_NS + 1) * H1_NS)
 
-    def _checkpoint(self, why: str) -> None:
+    def checkpoint(self, why: str) -> None:
+        """Keep the desk's state as it stands after the newest input."""
         engine = self._engine
-        at = engine.runner.at_utc_ns
-        engine.journal.checkpoint(at, engine.desk.checkpoint(), why)
-        self._hour_utc_ns = (max(at, self._hour_utc_ns) // H1_NS + 1) * H1_NS
+        self._kept_seq = engine.runner.seq
+        engine.journal.checkpoint(engine.runner.at_utc_ns, engine.desk.checkpoint(), why)
 
     # ---------------------------------------------------------------------------------------------------- calendar
     async def first_calendar(self) -> Calendar:
         """What the desk knows of news at the start (C4)."""
         source = self._engine.venue.calendar
-        self.calendar = self._market_calendar() if source is None else await source.read(self._engine.clock.utc_ns())
+        if source is None:
+            self.calendar = self._market_calendar()
+        else:
+            self.calendar = await source.read(self._engine.clock.utc_ns())
+            self._say_unusable(source)
         return self.calendar
 
     async def keep_calendar(self, source: CalendarSource) -> None:
@@ -73,12 +84,31 @@ class Maintenance:
             now = clock.utc_ns()
             await asyncio.sleep(max((source.due_utc_ns(now) - now) / NS_PER_S, _CALENDAR_WAIT_MIN_S))
             self.take_calendar(await source.read(clock.utc_ns()))
+            self._say_unusable(source)
 
     def take_calendar(self, calendar: Calendar) -> None:
         """Tell the desk, if it is another calendar than before."""
         before, self.calendar = self.calendar, calendar
         if (before.available, before.events, before.why) != (calendar.available, calendar.events, calendar.why):
             self._engine.run_loop.post(calendar)
+
+    def _say_unusable(self, source: CalendarSource) -> None:
+        """A calendar that settings name and that cannot be used is said, whatever the desk does without one."""
+        health = self._engine.health
+        before, health.calendar_why = health.calendar_why, source.unusable
+        if source.unusable and source.unusable != before:
+            policy = (
+                "entries stop"
+                if self._engine.runtime_settings.settings.news.no_calendar_action == "hold"
+                else "entries go on without it"
+            )
+            events = (
+                "The other releases still close entries" if self.calendar.available else f"No release closes entries; {policy}"
+            )
+            text = f"Calendar cannot be used: {source.unusable}. {events}. Check news.files and news.urls."
+            self._engine.publisher.publish_alert(
+                self._engine.runner.at_utc_ns, Alert(kind="calendar", level="warning", text=text)
+            )
 
     def _market_calendar(self) -> Calendar:
         """The calendar of a market that makes its own time, as of now."""

@@ -2,7 +2,9 @@
 
 The desk is the tape since the last checkpoint, fed to a fresh one (F1, G1). Promises: effects of the past are dropped, never
 performed again; what was in flight stays so, and the desk asks after it; a deal that was told is not told twice, and none that
-fell while nobody looked is missed; a real account that this home never traded wants the operator's word (C2).
+fell while nobody looked is missed; a real account that this home never traded wants the operator's word (C2). A journal that is
+not what was written (a broken checksum, a row that cannot be read, a run that is gone) is used as far as it goes and told: the
+desk then begins without entries.
 """
 
 from __future__ import annotations
@@ -10,17 +12,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.desk.desk import Desk
-from quarterdeck.core.journal.tape_reader import TapeReader, recovery_state
+from quarterdeck.core.journal.heartbeat import read_heartbeat
+from quarterdeck.core.journal.tape_reader import NewerTape, RecoveryState, Run, TapeReader, recovery_state
 from quarterdeck.core.model.broker_account import Account, TradeMode
-from quarterdeck.core.model.errors import BrokerError, InvariantError
-from quarterdeck.core.model.units import H1_NS, UtcNs
+from quarterdeck.core.model.errors import BrokerError, InvariantError, StorageError
+from quarterdeck.core.model.inputs import EngineFault, Input, Restored
+from quarterdeck.core.model.units import H1_NS, Money, UtcNs
+from quarterdeck.core.settings.home import Home
 
 StepReporter = Callable[[str], None]
-_KNOWN = """SELECT DISTINCT d.deal_ticket FROM deals AS d JOIN runs AS r ON r.run = d.run
-    WHERE r.mode = ? AND r.account = ? AND r.server = ? AND d.at_utc_ns >= ?"""
+_KNOWN = """SELECT d.deal_ticket, d.profit_money + d.commission_money + d.fee_money + d.swap_money + d.balance_money
+    FROM deals AS d JOIN runs AS r ON r.run = d.run
+    WHERE r.mode = ? AND r.account = ? AND r.server = ? AND d.at_utc_ns >= ? ORDER BY d.run, d.seq"""
+_WEEK_NS = 7 * 24 * H1_NS
+_SKIPPED_MAX = 8
+"""Damaged inputs that the desk may stumble over before the rest is given up."""
 
 
 class RecoveredRun(Struct, frozen=True, kw_only=True):
@@ -29,40 +39,116 @@ class RecoveredRun(Struct, frozen=True, kw_only=True):
     state: bytes
     until_utc_ns: UtcNs
     """The last instant that reached the journal."""
-    known_deals: tuple[int, ...]
-    """Tickets of the two hours before it; later deals are news."""
+    known_deals: dict[int, Money]
+    """Tickets of the week before it and what each moved the balance by; later deals are news, and so are changed ones."""
     died_utc_ns: UtcNs | None
     """The last word of a run that ended without one; None where the newest ended in order."""
     first_utc_ns: UtcNs
     """When this home first traded the account; what is older is not ours to book."""
 
 
-def recover_run(journal: Path, account: Account, mode: TradeMode, on_step: StepReporter) -> RecoveredRun | None:
-    """What to go on from, or None where this account has no past in this mode. Raises StorageError."""
-    with TapeReader(journal) as reader:
-        past = recovery_state(reader, mode=mode, account=account.login, server=account.server)
-        if past is None:
-            return None
-        on_step(f"restoring from {past.count} inputs since the last checkpoint")
-        desk = Desk()
-        until = 0
-        for stamped in past.inputs():
+class Found(Struct, frozen=True, kw_only=True):
+    """What a start has to go on from."""
+
+    past: RecoveredRun | None = None
+    damage: str = ""
+    """What is wrong with the journal; empty where it is what was written."""
+
+    def inputs(self) -> list[Input]:
+        """What the desk is told of the damage: no entries until the operator has looked, then `resume`."""
+        if not self.damage:
+            return []
+        why = f"the journal is damaged: {self.damage}; what it still tells was restored"
+        return [
+            EngineFault(kind="journal_damaged", active=True, why=why),
+            EngineFault(kind="journal_damaged", active=False, why="check positions and orders against the broker"),
+        ]
+
+
+def recover_run(home: Home, account: Account, mode: TradeMode, on_step: StepReporter) -> Found:
+    """What to go on from; nothing where this account has no past in this mode. Raises NewerTape."""
+    try:
+        with TapeReader(home.journal) as reader:
+            mine = [run for run in reader.runs() if (run.mode, run.account, run.server) == (mode, account.login, account.server)]
+            gone = _lost_run(home, account, mode, mine)
+            found = recovery_state(reader, mode=mode, account=account.login, server=account.server)
+            if found is None:
+                return Found(damage=gone)
+            desk, until, damage = _restored(reader, *found, on_step)
+            known = reader.rows(_KNOWN, mode, account.login, account.server, until - _WEEK_NS)
+            past = RecoveredRun(
+                state=desk.checkpoint(),
+                until_utc_ns=until,
+                known_deals={int(ticket): float(money) for ticket, money in known},
+                died_utc_ns=until if mine[-1].ended_utc_ns is None else None,
+                first_utc_ns=min(run.started_utc_ns for run in mine),
+            )
+            return Found(past=past, damage=damage or gone)
+    except NewerTape:
+        raise
+    except StorageError as error:
+        return Found(damage=error.one_line())
+
+
+def _lost_run(home: Home, account: Account, mode: TradeMode, runs: list[Run]) -> str:
+    """What the heartbeat of the last engine says of a run that the journal does not know; empty where it knows it."""
+    beat = read_heartbeat(home.heartbeat)
+    if beat is None or (beat.mode, beat.account, beat.server) != (mode, account.login, account.server):
+        return ""
+    if any(run.run_id == beat.run_id for run in runs):
+        return ""
+    return f"it does not hold run {beat.run_id}, which traded this account until {beat.wall}"
+
+
+def _restored(reader: TapeReader, run: Run, places: list[int], on_step: StepReporter) -> tuple[Desk, UtcNs, str]:
+    """A desk fed the past from the newest place that serves, the last instant it knows, and the damage met on the way.
+
+    Raises:
+        StorageError: no place serves.
+    """
+    damage = ""
+    for place in places:
+        try:
+            past = RecoveryState(reader, run, place)
+            on_step(f"restoring from {past.count} inputs since the last checkpoint")
+            fed = _fed(past)
+        except NewerTape:
+            raise
+        except StorageError as error:
+            damage = damage or str(error)
+            continue
+        if isinstance(fed, tuple):
+            return (*fed, damage or past.damage)
+        damage = damage or fed
+    raise StorageError(damage)
+
+
+def _fed(past: RecoveryState) -> tuple[Desk, UtcNs] | str:
+    """A desk fed a past; or, in words, why its checkpoint does not serve.
+
+    An input that the desk cannot book is left out where more follow: it is damaged. The last one may be what the run ended by:
+    what was known before it is what is restored.
+    """
+    skipped: set[int] = set()
+    while True:
+        desk, until, broken, why = Desk(), 0, -1, ""
+        for seq, stamped in past.inputs(skipped):
+            if broken >= 0:
+                break
             try:
                 desk.on(stamped)
-            except InvariantError:
-                break  # the last run ended by this very input; what it knew before is what is restored
-            until = stamped.at_utc_ns
-        if not until:
-            return None
-        known = reader.rows(_KNOWN, mode, account.login, account.server, until - 2 * H1_NS)
-        mine = [run for run in reader.runs() if (run.mode, run.account, run.server) == (mode, account.login, account.server)]
-        return RecoveredRun(
-            state=desk.checkpoint(),
-            until_utc_ns=until,
-            known_deals=tuple(ticket for (ticket,) in known),
-            died_utc_ns=until if mine[-1].ended_utc_ns is None else None,
-            first_utc_ns=min(run.started_utc_ns for run in mine),
-        )
+            except (InvariantError, msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+                if isinstance(stamped.input, Restored):
+                    return f"the checkpoint of run {past.run.run_id} at input {seq} does not fit: {error}"
+                broken, why = seq, f"input {seq} of run {past.run.run_id} cannot be booked: {error}"
+            else:
+                until = stamped.at_utc_ns
+        else:
+            return (desk, until) if until else "it holds nothing"
+        past.damage = past.damage or why
+        if len(skipped) == _SKIPPED_MAX:
+            return desk, until
+        skipped.add(broken)
 
 
 def confirm_real_account(journal: Path, account: Account, yes_real: int) -> None:

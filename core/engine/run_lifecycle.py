@@ -18,8 +18,10 @@ from msgspec import Struct
 
 from quarterdeck.core.brokers.simulator.demo_start import demo_terminal
 from quarterdeck.core.brokers.simulator.fault_options import fault_rates
+from quarterdeck.core.clock.steady import SteadyClock
 from quarterdeck.core.clock.wall import Clock, WallClock
-from quarterdeck.core.engine.crash_alerts import alert_failed_start
+from quarterdeck.core.engine.console import ConsoleEvents
+from quarterdeck.core.engine.crash_alerts import alert_failed_start, tell_unbuilt
 from quarterdeck.core.engine.engine import Engine, RunEnd, StepReporter
 from quarterdeck.core.engine.event_publisher import EventListener
 from quarterdeck.core.engine.run_request import RunRequest, settings_for_run
@@ -85,7 +87,7 @@ def make_venue(wish: RunRequest, loaded: LoadedSettings, strategy: LoadedStrateg
     from quarterdeck.core.engine.live_venues import live_venue, paper_venue
 
     if settings.desk.mode == "paper":
-        return paper_venue(settings, wish.home, run_id=run_id, clock=clock)
+        return paper_venue(settings, wish.home, secrets, run_id=run_id, clock=clock)
     return live_venue(settings, wish.home, secrets, run_id=run_id, clock=clock, yes_real=wish.yes_real)
 
 
@@ -101,7 +103,7 @@ async def start_run(
     signals = OsSignals()
     signals.set_handlers(lambda _: starting is not None and starting.cancel())
     try:
-        engine, loaded = await _started(wish, on_step, on_line, clock or WallClock())
+        engine, loaded = await _started(wish, on_step, on_line, clock or SteadyClock(WallClock()))
     except BaseException as error:
         signals.release()
         if isinstance(error, asyncio.CancelledError) and signals.heard:
@@ -121,10 +123,32 @@ async def start_run(
 async def _started(
     wish: RunRequest, on_step: StepReporter, on_line: Callable[[LogLine], None] | None, clock: Clock
 ) -> tuple[Engine, LoadedSettings]:
+    try:
+        engine, loaded = await _built(wish, on_step, on_line, clock)
+    except Exception as error:
+        await tell_unbuilt(wish, error, clock)
+        raise
+    try:
+        await engine.start(on_step)
+    except BaseException as error:
+        if isinstance(error, Exception) and hasattr(engine, "publisher"):
+            alert_failed_start(engine, error)
+        elif isinstance(error, Exception):
+            await tell_unbuilt(wish, error, clock)
+        await engine.close(RunEnd(clean=False, why=f"did not start: {str(error) or type(error).__name__}"))
+        raise
+    return engine, loaded
+
+
+async def _built(
+    wish: RunRequest, on_step: StepReporter, on_line: Callable[[LogLine], None] | None, clock: Clock
+) -> tuple[Engine, LoadedSettings]:
     on_step("reading settings")
     loaded = settings_for_run(wish)
     prepare(wish.home)
-    secrets = read_secrets(wish.home.secrets)
+    secrets = read_secrets(wish.home.secrets, alert_urls=loaded.alert_urls, news_urls=loaded.news_urls)
+    for note in loaded.notes:
+        on_step(note)
     if loaded.settings.strategy.file:
         on_step(f"loading the strategy {loaded.settings.strategy.file}")
     strategy, apart = await strategy_for_run(loaded.settings, wish.home.root, clock)
@@ -147,13 +171,6 @@ async def _started(
     except BaseException:
         if apart is not None:
             await apart.stop()
-        raise
-    try:
-        await engine.start(on_step)
-    except BaseException as error:
-        if isinstance(error, Exception):
-            alert_failed_start(engine, error)
-        await engine.close(RunEnd(clean=False, why=f"did not start: {str(error) or type(error).__name__}"))
         raise
     return engine, loaded
 
@@ -193,8 +210,9 @@ def _deaf(_name: str) -> None:
 class OsSignals:
     """SIGTERM, SIGINT and SIGHUP from the first step of a start to the last flush, with no gap between.
 
-    Heard where nobody obeys yet, a wish to stop is kept and obeyed then. Only the main thread hears signals; Windows has no
-    SIGHUP. What held before holds again after `release`, or when the event loop ends.
+    Heard where nobody obeys yet, a wish to stop is kept and obeyed then. Only the main thread hears signals. Windows has no
+    SIGHUP; there Ctrl-Break, a closed console, a log-off and a shutdown are wishes to stop. What held before holds again after
+    `release`, or when the event loop ends.
     """
 
     def __init__(self) -> None:
@@ -206,6 +224,7 @@ class OsSignals:
         self._hang_up: Callable[[], object] | None = None
         self._loop = asyncio.get_running_loop()
         self._before: dict[str, Any] = {}
+        self._console: ConsoleEvents | None = None
         if threading.current_thread() is threading.main_thread():
             self._take()
 
@@ -219,6 +238,9 @@ class OsSignals:
 
     def release(self) -> None:
         """Hear nothing more."""
+        if self._console is not None:
+            self._console.finished()
+            self._console = None
         for name, handler in self._before.items():
             if sys.platform != "win32":
                 with contextlib.suppress(ValueError, RuntimeError):
@@ -234,6 +256,8 @@ class OsSignals:
                 signal.signal(number, lambda *_, name=name: self._loop.call_soon_threadsafe(self._hear, name))
             else:
                 self._loop.add_signal_handler(number, self._hear, name)
+        if sys.platform == "win32":
+            self._console = ConsoleEvents(lambda name: self._loop.call_soon_threadsafe(self._hear, name))
 
     def _hear(self, name: str) -> None:
         if name == "SIGHUP":

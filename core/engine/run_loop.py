@@ -7,17 +7,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from quarterdeck.core.engine.clock_watch import ClockWatch
 from quarterdeck.core.engine.faulty_lockstep import FaultyLockstep
 from quarterdeck.core.engine.h1_check import h1_check_for
 from quarterdeck.core.engine.live_feed import LiveFeed
 from quarterdeck.core.engine.lockstep import Lockstep
 from quarterdeck.core.engine.replay_speed import Pacer
 from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
+from quarterdeck.core.engine.silence import QuoteSilence
 from quarterdeck.core.engine.task_supervisor import TaskSupervisor
+from quarterdeck.core.engine.vitals import Seen
+from quarterdeck.core.filters.trading_hours import is_open
 from quarterdeck.core.link.messages import ReplayControl
 from quarterdeck.core.model.effects import Effect, TradeClosed, Verdict
 from quarterdeck.core.model.errors import InvariantError
-from quarterdeck.core.model.inputs import Input, ServerClockRule
+from quarterdeck.core.model.inputs import Input, Instruments, ServerClockRule
 from quarterdeck.core.model.market_data import Quote
 from quarterdeck.core.model.units import UtcNs
 
@@ -38,6 +42,11 @@ class RunLoop(Protocol):
     @property
     def feed_status(self) -> tuple[bool, str]:
         """Whether quotes come, and why not."""
+        ...
+
+    @property
+    def seen(self) -> Seen | None:
+        """What the feed saw lately; None where the terminal makes its own time."""
         ...
 
     def newest_quotes(self) -> tuple[UtcNs, dict[str, Quote]]:
@@ -100,6 +109,11 @@ class LockstepRunLoop:
         """See `RunLoop`."""
         steps = self._steps
         return (steps.feed_up, steps.feed_why) if isinstance(steps, FaultyLockstep) else (True, "")
+
+    @property
+    def seen(self) -> Seen | None:
+        """See `RunLoop`."""
+        return None
 
     def newest_quotes(self) -> tuple[UtcNs, dict[str, Quote]]:
         """See `RunLoop`."""
@@ -229,12 +243,17 @@ class LiveRunLoop:
     @property
     def bars(self) -> int:
         """See `RunLoop`."""
-        return self._feed.bars
+        return self._feed.closed.count
 
     @property
     def feed_status(self) -> tuple[bool, str]:
         """See `RunLoop`."""
         return self._feed.feed_up, self._feed.feed_why
+
+    @property
+    def seen(self) -> Seen | None:
+        """See `RunLoop`."""
+        return self._feed.seen
 
     def newest_quotes(self) -> tuple[UtcNs, dict[str, Quote]]:
         """See `RunLoop`."""
@@ -250,6 +269,11 @@ class LiveRunLoop:
         """See `RunLoop`."""
         engine = self._engine
         hours = h1_check_for(engine, engine.scanner)
+        specs = {spec.symbol: spec for told in inputs if isinstance(told, Instruments) for spec in told.instruments}
+
+        def opened(symbol: str, at_utc_ns: UtcNs) -> bool:
+            return symbol in specs and is_open(specs[symbol], at_utc_ns)
+
         self._live = LiveFeed(
             broker=engine.venue.broker,
             runner=engine.runner,
@@ -260,8 +284,9 @@ class LiveRunLoop:
             clock=engine.clock,
             supervisor=self._supervisor,
             on_hour=None if hours is None else hours.compare,
+            silence=QuoteSilence(opened, engine.usual_gaps_s),
         )
-        self._live.last_bar_utc_ns.update(engine.history_ends)
+        self._live.closed.last_utc_ns.update(engine.history_ends)
         for item in inputs:
             if isinstance(item, ServerClockRule):
                 self._live.server_clock = item
@@ -273,9 +298,11 @@ class LiveRunLoop:
     async def run(self) -> None:
         """See `RunLoop`."""
         self._feed.start()
+        watch = ClockWatch(self._engine, self._feed)
         while True:
             # the pairs' own polls wake the loop as often; a longer sleep would be late after the machine was suspended
             await asyncio.sleep(1.0)
+            watch.look()
             self._engine.maintenance.run_due(self._engine.clock.utc_ns())
             self._engine.health.round_trip_ms = self._feed.round_trip_ms
 

@@ -51,10 +51,15 @@ class DeskRunner:
         """All that the newest decision came to, for outlets that look at its parts together."""
         self._tape = tape
         self._outlets: list[EffectListener] = []
+        self._awaited: dict[int, tuple[Input, Callable[[], None]]] = {}
 
     def listen(self, outlet: EffectListener) -> None:
         """Tell `outlet` each effect from now on, in order."""
         self._outlets.append(outlet)
+
+    def when_decided(self, item: Input, then: Callable[[], None]) -> None:
+        """Call `then` once, when this very input and its decisions are on the tape."""
+        self._awaited[id(item)] = (item, then)
 
     def feed_input(self, item: Input, at_utc_ns: UtcNs) -> tuple[Effect, ...]:
         """Feed one input at an instant of market time (a slightly older one counts as now) and return the effects.
@@ -83,4 +88,6 @@ class DeskRunner:
             for effect in effects:
                 for outlet in self._outlets:
                     outlet(self.at_utc_ns, effect)
+        if self._awaited and (awaited := self._awaited.pop(id(item), None)) is not None:
+            awaited[1]()
         return effects

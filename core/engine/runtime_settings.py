@@ -38,6 +38,10 @@ KeyValue = tuple[str, str]
 """(dotted key, value as written in TOML)"""
 
 
+_MINUTES_MAX = 525_600
+"""A year; what is to hold for longer is set for good."""
+
+
 class RuntimeSettings:
     """The settings in force and what may change them."""
 
@@ -84,6 +88,10 @@ class RuntimeSettings:
             SettingsError: with the reason; nothing was changed.
             StorageError: overrides.toml cannot be written; nothing was changed.
         """
+        if minutes is not None and not 0.0 < minutes <= _MINUTES_MAX:
+            raise SettingsError(
+                f"{minutes:g} minutes: must be above 0 and at most {_MINUTES_MAX:,}", what_to_do="set it for good"
+            )
         values = tuple((key, parse_value(key, text, self.own)) for key, text in changes)
         fixed = [key for key, _ in values if _waits(key, self.own)]
         if fixed and minutes is not None:

@@ -19,6 +19,7 @@ from quarterdeck.core.brokers.mt5.policy import policy_from
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.simulator.fault_options import FaultyTerminal, fault_words
 from quarterdeck.core.brokers.simulator.faults import FaultRates, Faults
+from quarterdeck.core.brokers.simulator.instruments import without_swap
 from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS
 from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.brokers.simulator.terminal_builder import crash_terminal, recorded_terminal, seeded_terminal
@@ -132,7 +133,7 @@ def recorded_venue(
         until_utc_ns=recording.to_utc_ns,
         speed=speed,
         news=lambda: near_news,
-        notes=(*recording.notes, *said, *_notes(faults)),
+        notes=(*recording.notes, *said, *_notes(settings, faults)),
         ends=True,
     )
 
@@ -177,7 +178,7 @@ def crash_venue(settings: Settings, speed: float | None, rates: FaultRates | Non
         until_utc_ns=CRASH_UTC_NS + _CRASH_HOURS_AFTER * H1_NS,
         speed=speed,
         news=terminal.news,
-        notes=_notes(faults),
+        notes=_notes(settings, faults),
         ends=True,
     )
 
@@ -207,7 +208,7 @@ def simulated_venue(
         from_utc_ns=terminal.now_utc_ns,
         speed=speed,
         news=terminal.news,
-        notes=_notes(faults),
+        notes=_notes(settings, faults),
     )
 
 
@@ -220,6 +221,7 @@ def simulated_broker(settings: Settings, terminal: SimulatedTerminal, mode: Trad
         MarketClock(terminal),
         sleep=_no_wait if troubled is None else troubled.sleep,
         server_clock=ServerClock(_SERVER_RULE),
+        deal_rule=terminal.ledger.deal_rule,
     )
 
 
@@ -236,8 +238,13 @@ def faults_of(rates: FaultRates | None, seed: int) -> Faults | None:
     return None if rates is None or rates == FaultRates() else Faults(rates, seed)
 
 
-def _notes(faults: Faults | None) -> tuple[str, ...]:
-    return () if faults is None else (f"the simulated broker misbehaves as it was told to: {fault_words(faults.rates)}",)
+def _notes(settings: Settings, faults: Faults | None) -> tuple[str, ...]:
+    notes = [] if faults is None else [f"the simulated broker misbehaves as it was told to: {fault_words(faults.rates)}"]
+    charged = [symbol for symbol in settings.desk.pairs if for_pair(settings, symbol).costs.swap]
+    unknown = without_swap(charged)
+    if unknown:
+        notes.append(f"no swap rate was recorded for {', '.join(unknown)}: no swap is charged there")
+    return tuple(notes)
 
 
 def _label(terminal: SimulatedTerminal, faults: Faults | None) -> str:
@@ -248,7 +255,8 @@ def file_news(settings: Settings, home: Home) -> tuple[NewsEvent, ...] | None:
     """Events of the calendar files that settings name, relative ones in the home; None where none is named. Raises DataError."""
     if not settings.news.files:
         return None
-    events = [event for name in settings.news.files for event in read_calendar(home.root / Path(name).expanduser())]
+    clock = settings.news.files_clock
+    events = [event for name in settings.news.files for event in read_calendar(home.root / Path(name).expanduser(), clock)]
     return tuple(sorted(dict.fromkeys(events), key=lambda event: (event.at_utc_ns, event.currency, event.title)))
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from quarterdeck.core.brokers.base import Broker, Connected
 from quarterdeck.core.data.recording import conversion_pairs
@@ -28,6 +28,7 @@ from quarterdeck.core.model.inputs import (
     History,
     Input,
     Instruments,
+    NewDeal,
     Restored,
     ServerClockRule,
     Started,
@@ -63,6 +64,7 @@ async def open_broker(
     account = connected.account
     on_step(f"account {account.login} on {account.server}: {account.mode}, {account.currency} {account.balance_money:.2f}")
     instruments = await broker.select((*pairs, *await _rates(broker, pairs, account.currency)))
+    connected = structs.replace(connected, warnings=(*connected.warnings, *broker.symbol_warnings))
     clock = await broker.server_clock_rule()
     history: dict[str, Candles] = {}
     h1: dict[str, Candles] = {}
@@ -105,20 +107,38 @@ async def first_inputs(
     restored: bytes | None,
     histories: Sequence[History],
     calendar: Calendar | None,
+    late: Sequence[BarClosed] = (),
 ) -> list[Input]:
-    """All that the desk is told before the first quote, in order."""
+    """All that the desk is told before the first quote, in order.
+
+    A desk with a past lives through what it missed before it judges anything: deals and `late` bars in order of time, and only
+    then the account and the book as they are now.
+    """
     inputs: list[Input] = [started]
     if restored is not None:
         inputs.append(Restored(state=msgspec.Raw(restored)))
     inputs += [opening.clock, Instruments(instruments=opening.instruments), *histories]
-    inputs.append(AccountRead(account=opening.connected.account))
-    inputs += await broker_inputs(broker)
+    news = await broker_inputs(broker)
+    account = AccountRead(account=opening.connected.account)
+    if restored is None:
+        inputs += [account, *late, *news]
+    else:
+        missed: list[NewDeal | BarClosed] = [told for told in news if isinstance(told, NewDeal)]
+        missed += late
+        missed.sort(key=_happened_utc_ns)
+        inputs += missed
+        inputs += [account] if not any(isinstance(told, AccountRead) for told in news) else []
+        inputs += [told for told in news if not isinstance(told, NewDeal)]
     if calendar is not None:
         inputs.append(calendar)
     return inputs
 
 
-def late_bars(opening: StartupData, since_utc_ns: UtcNs) -> list[Input]:
+def _happened_utc_ns(told: NewDeal | BarClosed) -> UtcNs:
+    return told.deal.at_utc_ns if isinstance(told, NewDeal) else told.bar.open_utc_ns + M15_NS
+
+
+def late_bars(opening: StartupData, since_utc_ns: UtcNs) -> list[BarClosed]:
     """M15 bars that closed since the desk last heard of any: peaks, hours and holes follow from them, entries do not."""
     found = [
         (int(candles.open_utc_ns[row]), place, BarClosed(symbol=symbol, timeframe="M15", bar=candles.bar(row), late=True))

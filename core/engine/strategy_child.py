@@ -16,8 +16,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from quarterdeck.core.engine import strategy_messages as wire
 from quarterdeck.core.engine.memory_limit import limit_memory
 from quarterdeck.core.model.errors import SettingsError
@@ -70,13 +68,7 @@ def _take(pipe: ChildPipe, waiting: queue.Queue[wire.ToChild]) -> None:
 
 
 def _send(pipe: ChildPipe, message: wire.FromChild) -> None:
-    try:
-        data = wire.encode(message)
-    except (TypeError, ValueError, msgspec.MsgspecError) as error:
-        # a strategy may put anything into its votes; what cannot be sent is its own mistake
-        sys.stderr.write(f"the answer cannot be sent: {error}\n")
-        os._exit(1)
-    pipe.send(data)
+    pipe.send(wire.encode(message))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Promises: the file is read, tried and asked in that process alone; one question is inside at a time; past its limit, at its end or
 at an odd answer the process (and what it started) is killed, a new one is started after a back-off, and the question's answer is
 a `NoSignal` that says why; questions behind it wait for the new process, but never longer than they were given. What it prints
-becomes log lines, so many between two answers; more is left in the pipe, where printing blocks until the limit ends it. The
+becomes log lines, so many bytes between two answers; more is read, counted and dropped, so printing never blocks a strategy. The
 process ends with the engine, however that ends.
 Does not: decide what an answer is worth, or write it anywhere.
 """
@@ -40,7 +40,8 @@ _LATE_GRACE_S = 0.25
 _ENDING_S = 2.0
 _LAST_WORDS_S = 0.25
 _PRINTED_BYTES_MAX = 16_384
-"""What it may print between two answers."""
+"""What is kept of that which it prints between two answers."""
+_READ_BYTES = 65_536
 _LINE_LETTERS_MAX = 300
 _LINES_KEPT = 200
 _SECRET_PREFIX = "QUARTERDECK_"
@@ -87,10 +88,10 @@ class StrategyProcess:
         """Processes lost in a row, without an answer between."""
         self._rows: dict[str, int] = {}
         self._waiting_lines: list[str] = []
-        self._may_print = asyncio.Event()
         self._printed_bytes = 0
-        self._ending = False
-        """The process was killed: what is left in its pipe is only read away."""
+        """Since the last question."""
+        self._unended = b""
+        """The line that it has begun to print."""
         self.limit_s: float | None = None
         """Longest a strategy may take; None gives up only after `strategy.load_timeout_s`, and then ends the run."""
         self.wait_s = self._section.load_timeout_s
@@ -171,7 +172,7 @@ class StrategyProcess:
         assert process is not None
         assert process.stdin is not None
         self._numbers += 1
-        self._allow_printing()
+        self._count_printing_anew()
         limit_s = self._section.load_timeout_s if self.limit_s is None else self.limit_s
         began_s = self._clock.monotonic_s()
         question = wire.StrategyQuestion(number=self._numbers, limit_s=limit_s, look=msgspec.Raw(data))
@@ -214,7 +215,7 @@ class StrategyProcess:
 
     async def _lost(self, process: Process, symbol: str, error: Exception, *, late: bool, limit_s: float) -> str:
         """The process cannot be trusted any more: end it, begin another, and say why."""
-        flooded = self._printed_bytes >= _PRINTED_BYTES_MAX
+        flooded = self._printed_bytes > _PRINTED_BYTES_MAX
         self._process = None
         self.replaced += 1
         self._failures += 1
@@ -289,8 +290,7 @@ class StrategyProcess:
             env=environment | {"PYTHONPATH": paths},
             **options,
         )
-        self._ending = False
-        self._allow_printing()
+        self._count_printing_anew()
         self._reading = asyncio.create_task(self._read_printed(process), name="strategy's words")
         try:
             async with asyncio.timeout(limit_s):
@@ -323,9 +323,6 @@ class StrategyProcess:
                 process.kill()
             else:
                 os.killpg(process.pid, signal.SIGKILL)
-        # what is still in the pipe is read, else the system's word of the end does not come through
-        self._ending = True
-        self._may_print.set()
         code: int | None = None
         with contextlib.suppress(TimeoutError):
             code = await asyncio.wait_for(process.wait(), 10.0)
@@ -337,29 +334,27 @@ class StrategyProcess:
         return code
 
     # ------------------------------------------------------------------------------------------------ what it prints
-    def _allow_printing(self) -> None:
-        self._printed_bytes = 0
-        self._may_print.set()
+    def _count_printing_anew(self) -> None:
+        dropped, self._printed_bytes = self._printed_bytes - _PRINTED_BYTES_MAX, 0
+        if dropped > 0:
+            self._line(f"... and {dropped:,} bytes more".encode())
 
     async def _read_printed(self, process: Process) -> None:
-        """Lines of the log, so many between two answers; then nothing is read until the next question."""
-        source, rest = process.stderr, b""
+        """Lines of the log. The pipe is read to its end whatever is kept of it: a full pipe would stop the strategy."""
+        source = process.stderr
         assert source is not None
-        while True:
-            await self._may_print.wait()
-            data = await source.read(4096)
-            if not data:
-                break
+        while data := await source.read(_READ_BYTES):
+            room = max(_PRINTED_BYTES_MAX - self._printed_bytes, 0)
             self._printed_bytes += len(data)
-            if self._printed_bytes >= _PRINTED_BYTES_MAX:
-                if self._ending:
-                    continue
-                self._may_print.clear()
-            *lines, rest = (rest + data).split(b"\n")
-            rest = rest[-_PRINTED_BYTES_MAX:]
+            *lines, self._unended = (self._unended + data[:room]).split(b"\n")
+            if room < len(data):
+                lines, self._unended = [*lines, self._unended], b""
+            self._unended = self._unended[-_PRINTED_BYTES_MAX:]
             for line in lines:
                 self._line(line)
-        self._line(rest)
+        self._line(self._unended)
+        self._unended = b""
+        self._count_printing_anew()
 
     def _line(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip()[:_LINE_LETTERS_MAX]

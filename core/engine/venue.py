@@ -14,6 +14,7 @@ from quarterdeck.core.brokers.base import Broker
 from quarterdeck.core.brokers.simulator.faults import Faults
 from quarterdeck.core.calendar.calendar_source import CalendarSource
 from quarterdeck.core.engine.lockstep import SteppedTerminal
+from quarterdeck.core.engine.ownership import LeaseTerminal
 from quarterdeck.core.model.broker_account import TradeMode
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import UtcNs
@@ -40,6 +41,8 @@ class Venue(Struct, kw_only=True):
     notes: tuple[str, ...] = ()
     yes_real: int = 0
     """The login that the operator named on the command line as a real account to be traded."""
+    lease: LeaseTerminal | None = None
+    """Who gives the account to one engine at a time; None where no order leaves for a broker."""
     live: bool = False
     """A broker's account: what it is (real or demo) is known once it was read."""
     faults: Faults | None = None

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from quarterdeck.core.clock.time_zones import NEW_YORK, next_local_time
 from quarterdeck.core.filters.ruling import FilterResult
+from quarterdeck.core.model.currencies import YUAN
 from quarterdeck.core.model.inputs import Calendar, NewsEvent
 from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import DAY_NS, NS_PER_S, S_PER_HOUR, S_PER_MINUTE, UtcNs
@@ -134,7 +135,11 @@ def _time(planned: ScheduledRelease) -> UtcNs:
 
 
 def _concerns(event: NewsEvent, currencies: tuple[str, str], impacts: tuple[str, ...]) -> bool:
-    return event.impact in impacts and (event.currency in currencies or event.currency.upper() == ALL_CURRENCIES)
+    if event.impact not in impacts:
+        return False
+    if event.currency in currencies or event.currency.upper() == ALL_CURRENCIES:
+        return True
+    return event.currency in YUAN and (YUAN[0] in currencies or YUAN[1] in currencies)
 
 
 def _stretches(planned: ScheduledRelease, policy: NewsPolicy) -> list[tuple[UtcNs, UtcNs]]:

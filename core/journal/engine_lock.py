@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
+import secrets
 import sys
 import threading
 from collections.abc import Mapping
@@ -21,8 +23,8 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.clock.wall import Clock, iso
-from quarterdeck.core.model.errors import AlreadyRunningError, StorageError
-from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.model.errors import UNREADABLE, AlreadyRunningError, StorageError
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from quarterdeck.core.settings.home import Home, platform_home
 
 if sys.platform == "win32":
@@ -32,8 +34,13 @@ else:
     import fcntl
 
 HOME_LOCK = "owner.lock"
+HOME_ID = "home.id"
 _TRIES = 5
 _TRY_AGAIN_S = 0.02
+_STARTED_FIELD = 19
+"""Of /proc/PID/stat, behind the command's name: ticks from the boot to the start."""
+_BOOT_SLACK_S = 5.0
+"""The boot's own instant moves with the machine's clock."""
 _HELD: set[Path] = set()
 """Locks of this very process: a POSIX record lock does not keep a process from itself."""
 
@@ -61,17 +68,19 @@ class FileLock:
             HeldError: another engine holds it; the text says who.
             StorageError: the lock's file cannot be made.
         """
-        self._path = path.resolve()
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file: FileIO | None = None if self._path in _HELD else FileIO(path, "a+")
+            self._path = _resolved(path)
+            self._file: FileIO | None = None if self._path in _HELD else FileIO(path, "a+", opener=_private)
         except OSError as error:
             remedy = "choose another home with --home DIR"
             raise StorageError(f"the lock {path} cannot be made: {error.strerror or error}", what_to_do=remedy) from error
-        if self._file is None or not _locked_soon(self._file):
+        who = holder_of(path)
+        # who removed the lock's file did not end its holder: the one that is locked then is a new file
+        living = who is not None and who.home == holder.home and _lives(who)
+        if self._file is None or living or not _locked_soon(self._file):
             if self._file is not None:
                 self._file.close()
-            who = holder_of(path)
             text = f"{what} is held by {who.shown() if who else 'another engine'}"
             raise AlreadyRunningError(text, what_to_do="attach with `quarterdeck monitor`, or stop that one first")
         _HELD.add(self._path)
@@ -89,6 +98,11 @@ class FileLock:
         _HELD.discard(self._path)
 
 
+def _resolved(path: Path) -> Path:
+    """One name for a lock, however its folder is named; Wine resolves no missing file beyond 260 letters."""
+    return path.parent.resolve() / path.name
+
+
 class EngineLock:
     """What one engine holds: its home, and the account once it is known."""
 
@@ -103,10 +117,33 @@ class EngineLock:
         what = f"the account {login} on {server}"
         self._locks.append(FileLock(account_lock(server, login), what, self._holder))
 
+    def shown(self) -> str:
+        """This engine in words, with its machine."""
+        return f"{self._holder.shown()} on {platform.node() or 'an unnamed machine'}"
+
     def release(self) -> None:
         """Let go of all, the account first."""
         while self._locks:
             self._locks.pop().release()
+
+
+def home_id(home: Home) -> str:
+    """The word that names this home at a gateway, made at the first start; a copy of the home has it as well.
+
+    Raises:
+        StorageError: it cannot be read or made.
+    """
+    path = home.root / HOME_ID
+    try:
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(16) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"{path} cannot be used: {error}", what_to_do="check the folder's rights and the disk") from error
 
 
 def account_lock(server: str, login: int, environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
@@ -119,13 +156,13 @@ def holder_of(lock: Path) -> LockHolder | None:
     """Who said last that he holds a lock; None when nobody did. He may be gone: see `is_held`."""
     try:
         return msgspec.json.decode(_beside(lock).read_bytes(), type=LockHolder)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE):
         return None
 
 
 def is_held(lock: Path) -> bool:
     """Whether a living process holds the lock."""
-    if lock.resolve() in _HELD:
+    if _resolved(lock) in _HELD:
         return True
     if not lock.exists():
         return False
@@ -134,6 +171,28 @@ def is_held(lock: Path) -> bool:
             return not _locked(file)
     except OSError:
         return False
+
+
+def _private(name: str, flags: int) -> int:
+    """Open for this user alone: whoever may read a file may lock it as well."""
+    return os.open(name, flags, 0o600)
+
+
+def _lives(holder: LockHolder) -> bool:
+    """Whether the process that said it holds still runs: its number may have been given to another one since."""
+    if holder.pid == os.getpid() or not is_alive(holder.pid):
+        return False
+    try:
+        words = Path(f"/proc/{holder.pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ").rstrip()
+        if not words.endswith(holder.command.partition(" ")[2]):
+            return False
+        fields = Path(f"/proc/{holder.pid}/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()
+        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+        boot_s = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+        began_s = boot_s + int(fields[_STARTED_FIELD]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration):
+        return True
+    return began_s <= holder.since_utc_ns / NS_PER_S + _BOOT_SLACK_S
 
 
 def _locked_soon(file: FileIO) -> bool:

@@ -8,6 +8,7 @@ Does not: judge trading; a reason that the operator set is told, and is no fault
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,8 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError
-from quarterdeck.core.model.snapshot import Snapshot
+from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
+from quarterdeck.core.model.snapshot import PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
 
 _ROOM_BYTES = 4096
@@ -25,8 +26,12 @@ _HISTORY_NS = 60 * NS_PER_S
 _LATE_BEATS = 4
 _LATE_S_MIN = 20.0
 _LOOP_LATE_MS = 2_000.0
-_OPERATORS = ("starting", "paused", "flatten", "flat", "stopping")
-"""Reasons of the trading state that are somebody's wish and no fault."""
+_NO_FAULT = ("starting", "paused", "flatten", "flat", "stopping", "entries")
+"""Reasons of the trading state that are somebody's wish, or tell that the day's count is full: no fault."""
+
+
+_REASON_OF = {"data": "feed"}
+"""A part whose failure the desk tells as a reason of another name."""
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -36,6 +41,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     text: str
     since_utc_ns: UtcNs = 0
     """0 where the beginning is not known."""
+    of_part: bool = False
+    """A part of the engine fails at its work: no reason of the desk's, so that nobody else tells of it."""
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
@@ -67,6 +74,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
     loop_lag_ms: float = 0.0
     tape_bytes_day: int = 0
     errors: dict[str, int] = {}
+    parts: tuple[PartView, ...] = ()
+    """Each part of the engine with the age of its last work."""
     ended: Literal["", "clean", "failed"] = ""
     ended_why: str = ""
 
@@ -148,7 +157,7 @@ def heartbeat_of(snapshot: Snapshot, before_utc_ns: UtcNs = 0) -> Heartbeat:
         server="" if account is None else account.server,
         state=desk.state,
         reasons=tuple(reason.code for reason in desk.reasons),
-        problems=_problems(snapshot),
+        problems=problems_of(snapshot),
         market_utc_ns=desk.at_utc_ns,
         tape_seq=engine.tape_seq,
         equity_money=desk.equity_money,
@@ -160,6 +169,7 @@ def heartbeat_of(snapshot: Snapshot, before_utc_ns: UtcNs = 0) -> Heartbeat:
         loop_lag_ms=engine.loop_lag_ms,
         tape_bytes_day=engine.tape_bytes_day,
         errors=dict(engine.errors),
+        parts=engine.parts,
     )
 
 
@@ -167,7 +177,7 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
     """The heartbeat of a home; None where there is none that can be read."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Heartbeat)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, *UNREADABLE):
         return None
 
 
@@ -183,14 +193,17 @@ def heartbeat_status(beat: Heartbeat | None, now_utc_ns: UtcNs, *, alive: bool |
     age_s = max(0.0, (now_utc_ns - beat.wall_utc_ns) / NS_PER_S)
     if beat.ended:
         how = "ended" if beat.ended == "clean" else "ended badly"
-        return HeartbeatStatus(EngineNotRunningError.exit_code, f"not running: {what} {how} {_span(age_s)} ago: {beat.ended_why}")
+        return HeartbeatStatus(
+            EngineNotRunningError.exit_code, f"not running: {what} {how} {span_words(age_s)} ago: {beat.ended_why}"
+        )
     late = age_s > max(_LATE_BEATS * beat.every_s, _LATE_S_MIN)
     if alive is False or (late and alive is None):
         return HeartbeatStatus(
-            EngineNotRunningError.exit_code, f"not running: {what} gave its last sign {_span(age_s)} ago and did not end in order"
+            EngineNotRunningError.exit_code,
+            f"not running: {what} gave its last sign {span_words(age_s)} ago and did not end in order",
         )
     if late:
-        return HeartbeatStatus(CheckFailedError.exit_code, f"stuck: {what} lives and has given no sign for {_span(age_s)}")
+        return HeartbeatStatus(CheckFailedError.exit_code, f"stuck: {what} lives and has given no sign for {span_words(age_s)}")
     reasons = f" ({', '.join(beat.reasons)})" if beat.reasons else ""
     line = f"{what} {beat.state}{reasons}, {beat.positions} positions"
     if beat.problems:
@@ -200,12 +213,25 @@ def heartbeat_status(beat: Heartbeat | None, now_utc_ns: UtcNs, *, alive: bool |
     return HeartbeatStatus(0, f"{line}; well")
 
 
+def last_word(beat: Heartbeat | None, now_utc_ns: UtcNs) -> str:
+    """What the newest heartbeat said and how old it is, with what was open then; empty where there is none."""
+    if beat is None:
+        return ""
+    ended = f", ended: {beat.ended_why}" if beat.ended_why else ""
+    age = span_words(max(0.0, (now_utc_ns - beat.wall_utc_ns) / NS_PER_S))
+    text = f"the last heartbeat is {age} old and said {beat.state}{ended}"
+    if not beat.positions or beat.mode in ("replay", "simulated"):
+        return text
+    return f"{text}; {beat.positions} positions were open, which only their stops at the broker protect while no engine runs"
+
+
 def write_whole(path: Path, body: bytes) -> bool:
-    """Replace a file in one step; False when neither that nor overwriting it works."""
+    """Replace a file in one step, readable by this user alone; False when neither that nor overwriting it works."""
     padded = body + b"\n" + b" " * (-(len(body) + 1) % _ROOM_BYTES)
     beside = path.with_name(path.name + ".new")
     try:
-        beside.write_bytes(padded)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(padded)
         beside.replace(path)
     except OSError:
         # a full disk, or on Windows a reader that holds the file open
@@ -220,12 +246,13 @@ def write_whole(path: Path, body: bytes) -> bool:
     return True
 
 
-def _problems(snapshot: Snapshot) -> tuple[Problem, ...]:
+def problems_of(snapshot: Snapshot) -> tuple[Problem, ...]:
+    """What is wrong, each once: reasons of the trading state, facts of the book, and parts that did not do their work."""
     desk, engine = snapshot.desk, snapshot.engine
     found = [
         Problem(kind=reason.code, text=reason.text or reason.code, since_utc_ns=reason.since_utc_ns)
         for reason in desk.reasons
-        if reason.code not in _OPERATORS
+        if reason.code not in _NO_FAULT
     ]
     known = {problem.kind for problem in found}
     facts = (
@@ -234,14 +261,21 @@ def _problems(snapshot: Snapshot) -> tuple[Problem, ...]:
         ("unknown_fate", desk.unconfirmed_orders > 0, f"{desk.unconfirmed_orders} orders of unknown fate"),
         ("no_stop", desk.positions_without_stop > 0, f"{desk.positions_without_stop} positions without a stop at the broker"),
         ("book", desk.positions_match is False, "desk and broker do not hold the same"),
+        ("calendar", bool(engine.calendar_why), f"calendar: {engine.calendar_why}"),
         ("scanning", not engine.scanning_up, f"no scanning machine answers; {engine.scanning}"),
         ("loop", engine.loop_lag_ms > _LOOP_LATE_MS, f"the event loop is {engine.loop_lag_ms / 1000.0:.1f} s late"),
     )
     found += [Problem(kind=kind, text=text) for kind, wrong, text in facts if wrong and kind not in known]
+    known = {problem.kind for problem in found}
+    for part in engine.parts:
+        if not part.ok and _REASON_OF.get(part.name, part.name) not in known:
+            age = "" if part.age_s is None else f" for {span_words(part.age_s)}"
+            found.append(Problem(kind=part.name, text=f"{part.name}: {part.text}{age}", of_part=True))
     return tuple(found)
 
 
-def _span(seconds: float) -> str:
+def span_words(seconds: float) -> str:
+    """A span in the largest unit of which there are two."""
     for size, word in ((86_400.0, "days"), (3_600.0, "h"), (60.0, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {word}"

@@ -20,6 +20,8 @@ from quarterdeck.core.model.units import UtcNs
 
 Row = tuple[Any, ...]
 _NO_FATE = ("", None, None)
+SETTLED = "settled"
+"""Fate of an order that no report settled; a report's own word takes its place."""
 
 
 class TapePlace(Struct, frozen=True):
@@ -120,6 +122,10 @@ def _cancel(batch: RowBatch, at: TapePlace, it: fx.Cancel) -> None:
     batch.add("intents", (*row, None, None, 0.0, 0, f"order {it.order_ticket}", *_NO_FATE))
 
 
+def _settled(batch: RowBatch, at: TapePlace, it: fx.OrderSettled) -> None:
+    batch.fates.append((SETTLED, at.at_utc_ns, None, it.client_id))
+
+
 def _verdict(batch: RowBatch, at: TapePlace, it: fx.Verdict) -> None:
     side = None if it.side is None else int(it.side)
     row = (at.run, at.seq, at.n, at.at_utc_ns, it.symbol, it.strategy, it.bar_open_utc_ns, it.outcome, it.reason, side)
@@ -175,6 +181,7 @@ _EFFECT_ROWS: dict[type, Callable[[RowBatch, TapePlace, Any], None]] = {
     fx.Modify: _modify,
     fx.Close: _close,
     fx.Cancel: _cancel,
+    fx.OrderSettled: _settled,
     fx.Verdict: _verdict,
     fx.PositionOpened: _opened,
     fx.TradeClosed: _trade,

@@ -15,7 +15,8 @@ from quarterdeck.core.model.errors import StorageError
 
 APPLICATION_ID = 0x51444B4A
 """Marks the file as ours in SQLite's header: "QDKJ"."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: the state of a checkpoint may be packed."""
 _PAGE_BYTES = 8192
 _BUSY_S = 10.0
 
@@ -86,7 +87,7 @@ _INDEXES = (
 )
 
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: dict[int, Migration] = {}
+MIGRATIONS: dict[int, Migration] = {1: lambda _connection: None}
 """From version n to n + 1, run in one transaction with the new version number; every version ever shipped keeps its step."""
 
 

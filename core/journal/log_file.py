@@ -1,8 +1,9 @@
 """The log file: one line an event, `key=value`, so that `grep pair=EURUSD` and `grep ticket=123` do what they say (B3).
 
 Promises: files rotate by size and their number is bounded; repeats of one kind within a minute are folded into a count, but the
-newest word on a state is always written; secrets never appear; a disk that will not serve is counted, never raised.
-Does not: decide what is worth a line (`core.engine.loglines`).
+newest word on a state is always written; secrets never appear; a disk that will not serve is counted, never raised. A text is
+cut before anything else is done with it, and cleaning takes time linear in what is left, so no word is long enough to stop the
+loop. Does not: decide what is worth a line (`core.engine.loglines`).
 
     at=2024-08-05T13:30:00.000Z level=info kind=fill pair=EURUSD ticket=123 text="opened buy 0.50 at 1.08515"
 """
@@ -21,6 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from quarterdeck.core.clock.wall import Clock, iso
+from quarterdeck.core.model.plain_text import plain_text
 from quarterdeck.core.model.snapshot import LogLine
 from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S, UtcNs
 from quarterdeck.core.settings.schema import JournalSection
@@ -34,11 +36,16 @@ _STATE_KINDS = ("state", "alert.state", "alert.connection")
 _TEXT_MAX = 2_000
 _TAIL_CHUNK = 65_536
 _HIDDEN = "***"
+_MORE = "..."
 _NAMED_SECRET = re.compile(
-    r"(?i)\b(pass(?:word|wd|phrase)?|token|secret|api[_-]?key|authorization)(\"?\s*[=:]\s*)(\"[^\"]*\"|\S+)"
+    r"(?i)\b(pass(?:word|wd|phrase)?|token|secret|api[_-]?key|authorization)(\"?\s*[=:]\s*(?:(?:bearer|basic)\s+)?)(\"[^\"]*\"|\S+)"
 )
-_USER_IN_URL = re.compile(r"([a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE)
-_ALERT_URL = re.compile(r"\b(?!(?:https?|wss?|file)://)([a-z][a-z0-9+.-]*)://\S+", re.IGNORECASE)
+_USER_IN_URL = re.compile(r"(?<=[a-z0-9+.-])://[^\s/@]+@", re.IGNORECASE)
+_ALERT_URL = re.compile(r"(?<=[a-z0-9+.-])(?<!\bhttps)(?<!\bhttp)(?<!\bwss)(?<!\bws)(?<!\bfile)://\S+", re.IGNORECASE)
+"""Both begin at the `://`: a search for the scheme before it would look at each letter of a long word again and again."""
+_HALF_USER = re.compile(r"://[^\s/@]+\Z")
+_LINE_BYTES_MAX = 8 * _TEXT_MAX
+"""A longer line of the file is none of ours."""
 _DIGITS = re.compile(r"\d+")
 _FIELDS = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
@@ -105,11 +112,13 @@ class LogFile:
         """Texts that shall never appear from now on; those of three letters and less are passed over."""
         self._secrets += tuple(secret for secret in secrets if len(secret) > 3)
 
-    def write(self, line: LogLine) -> None:
-        """Write a line, or count it with its like; below the least level nothing happens."""
+    def write(self, line: LogLine) -> LogLine:
+        """Write a line, or count it with its like; below the least level nothing is written. Returns what may be shown of it."""
+        line = msgspec.structs.replace(line, text=self.cleaned(line.text), symbol=self.cleaned(line.symbol))
         if LEVELS[line.level] >= self.least:
             for ready in self._folder.take(line):
                 self._put(ready)
+        return line
 
     def close(self) -> None:
         """Write the counts held back and let go of the file."""
@@ -120,8 +129,7 @@ class LogFile:
         self._file = None
 
     def _put(self, line: LogLine) -> None:
-        open_text = msgspec.structs.replace(line, text=self.redacted(line.text))
-        data = (shown(open_text) + "\n").encode("utf-8", "replace")
+        data = (shown(line) + "\n").encode("utf-8", "replace")
         try:
             if self._file is None or self._size + len(data) > self._size_max:
                 self._open(len(data))
@@ -131,13 +139,25 @@ class LogFile:
         except OSError:
             self.failures += 1
 
-    def redacted(self, text: str) -> str:
-        """A text without what looks like, or was named as, a secret."""
+    def cleaned(self, text: str) -> str:
+        """A text as it may be written and shown: cut to its bound, without what looks like, or was named as, a secret."""
+        if len(text) > _TEXT_MAX:
+            text = self._without_half(text[:_TEXT_MAX]) + _MORE
+        text = plain_text(text)
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
         text = _NAMED_SECRET.sub(rf"\1\2{_HIDDEN}", text)
-        text = _USER_IN_URL.sub(rf"\1{_HIDDEN}@", text)
-        return _ALERT_URL.sub(rf"\1://{_HIDDEN}", text)
+        text = _USER_IN_URL.sub(f"://{_HIDDEN}@", text)
+        return _ALERT_URL.sub(f"://{_HIDDEN}", text)
+
+    def _without_half(self, text: str) -> str:
+        """A cut text without the beginning of a secret at its end, which nothing would know again."""
+        for secret in self._secrets:
+            for length in range(min(len(secret) - 1, len(text)), 0, -1):
+                if text.endswith(secret[:length]):
+                    text = text[:-length]
+                    break
+        return _HALF_USER.sub(f"://{_HIDDEN}", text)
 
     def _open(self, coming: int) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,16 +199,16 @@ class LibraryLog(logging.Handler):
 
 def shown(line: LogLine) -> str:
     """A line as it stands in the file, without its end."""
-    text = line.text if len(line.text) <= _TEXT_MAX else line.text[:_TEXT_MAX] + "..."
     pair = f" pair={line.symbol}" if line.symbol else ""
     ticket = f" ticket={line.ticket}" if line.ticket else ""
-    return (
-        f"at={iso(line.at_utc_ns)} level={line.level} kind={line.kind}{pair}{ticket} text={json.dumps(text, ensure_ascii=False)}"
-    )
+    text = json.dumps(line.text, ensure_ascii=False)
+    return f"at={iso(line.at_utc_ns)} level={line.level} kind={line.kind}{pair}{ticket} text={text}"
 
 
 def parsed(text: str) -> LogLine | None:
     """A line of the file as an event; None for what is none (a torn line, a foreign one)."""
+    if len(text) > _LINE_BYTES_MAX:
+        return None
     fields = dict(_FIELDS.findall(text))
     try:
         moment = datetime.fromisoformat(fields["at"])

@@ -3,7 +3,7 @@
 Why: quotes are nine tenths of a tape's rows; as rows they would cost ten times as much, and nobody looks at one alone.
 Promises: what was packed is unpacked equal to the bit, with its own sequence number, so that order among other inputs is exact;
 a quote that cannot be packed so (off its grid, ask under bid, times finer than a millisecond, a tick nine minutes old) is left to
-the caller, to be kept as an ordinary row.
+the caller, to be kept as an ordinary row. A block that is closed is compressed to a third or less; `unpack` reads both.
 
 One record, little endian: symbol u8, distance from the last record's sequence number u8, bid in units of the last digit u32,
 spread in the same units u16, then 40 bits: milliseconds since the last record's stamp (20), and stamp minus tick time in
@@ -14,6 +14,7 @@ round(units * point, digits) gives.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from zlib import crc32
 
@@ -28,6 +29,9 @@ _RECORD = struct.Struct("<BBIHIB")
 _BLOCK_HEAD = struct.Struct("<qq")
 _LAG_ZERO = 1 << 19
 _FIELD_MAX = 1 << 20
+_LEVEL = 6
+_ZLIB = 0x78
+"""First byte of every zlib stream."""
 
 
 class QuoteGrid:
@@ -73,7 +77,18 @@ class QuoteGrid:
 class QuoteBlock:
     """The block being filled: immutable once full, rewritten as a whole until then."""
 
-    __slots__ = ("_last_ms", "base_utc_ms", "body", "chain", "first_seq", "last_seq", "last_utc_ns", "row_id")
+    __slots__ = (
+        "_last_ms",
+        "base_utc_ms",
+        "body",
+        "chain",
+        "closed",
+        "first_seq",
+        "kept_bytes",
+        "last_seq",
+        "last_utc_ns",
+        "row_id",
+    )
 
     def __init__(self, row_id: int, first_seq: int, at_utc_ns: int) -> None:
         self.row_id = row_id
@@ -82,13 +97,20 @@ class QuoteBlock:
         self.last_utc_ns = at_utc_ns
         self.body = bytearray()
         self.chain = 0
+        self.closed = False
+        self.kept_bytes = 0
+        """What the journal's file holds of it."""
 
     def copy(self) -> QuoteBlock:
         """A copy that further quotes do not change."""
         twin = QuoteBlock(self.row_id, self.first_seq, self.last_utc_ns)
         twin.last_seq, twin.base_utc_ms, twin._last_ms = self.last_seq, self.base_utc_ms, self._last_ms
-        twin.body, twin.chain = bytearray(self.body), self.chain
+        twin.body, twin.chain, twin.kept_bytes = bytearray(self.body), self.chain, self.kept_bytes
         return twin
+
+    def stored(self) -> bytes:
+        """The records as the journal keeps them."""
+        return zlib.compress(self.body, _LEVEL) if self.closed else bytes(self.body)
 
     def add(self, seq: int, at_utc_ns: int, units: tuple[int, int, int], tick_utc_ns: int, chain: int) -> int | None:
         """Add a quote and return the chain after it; None when it does not fit here (another block may take it)."""
@@ -109,12 +131,24 @@ class QuoteBlock:
         return self.chain
 
 
+def _records(body: bytes) -> bytes:
+    """The records of a block, compressed or not. Raises ValueError for a compressed one that was changed."""
+    # a record begins with its symbol and, the first of a block, with a step of 0, which no zlib stream has there
+    if len(body) < 2 or body[0] != _ZLIB or body[1] == 0:
+        return body
+    try:
+        return zlib.decompress(body)
+    except zlib.error as error:
+        raise ValueError(f"a block of quotes was changed ({error})") from error
+
+
 def unpack(
     first_seq: int, base_utc_ms: int, body: bytes, symbols: dict[int, tuple[str, int]]
 ) -> Iterator[tuple[SequencedInput, bytes]]:
     """Quotes of a block with their seq and stamp, and what each adds to the chain; `symbols` gives (name, digits) by number."""
     seq, stamp_ms = first_seq, base_utc_ms
     opening = _BLOCK_HEAD.pack(first_seq, base_utc_ms)
+    body = _records(body)
     for place in range(0, len(body) - len(body) % QUOTE_BYTES, QUOTE_BYTES):
         record = body[place : place + QUOTE_BYTES]
         index, step, low, spread, times_low, times_high = _RECORD.unpack(record)

@@ -1,12 +1,14 @@
 """Inputs and effects as bytes: MessagePack maps with their tag inside, the same everywhere.
 
-Promises: what is decoded is equal to what was encoded; a field that an older tape does not have takes its default.
+Promises: what is decoded is equal to what was encoded; a field that an older tape does not have takes its default. A checkpoint's
+state is packed with a checksum, so that a changed one is noticed; one that an older version left unpacked is taken as it is.
 Does not: decide how bodies are stored, or pack quotes (`core.journal.quote_blocks`).
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from functools import cache
 from typing import Any, TypeVar
 
@@ -25,6 +27,9 @@ _INPUTS: msgspec.msgpack.Decoder[Input] = msgspec.msgpack.Decoder(Input)
 _EFFECTS: msgspec.msgpack.Decoder[Effect] = msgspec.msgpack.Decoder(Effect)
 _OUTCOMES: msgspec.msgpack.Decoder[OrderOutcome] = msgspec.msgpack.Decoder(OrderOutcome)
 _PLACE = struct.Struct("<qq")
+_LEVEL = 6
+_PACKED = zlib.compress(b"", _LEVEL)[:1]
+"""First byte of every zlib stream; a state that is not packed is a map of MessagePack and begins otherwise."""
 
 encode = _ENCODER.encode
 """Any model struct as bytes."""
@@ -69,6 +74,21 @@ def _decoded(decoder: msgspec.msgpack.Decoder[_Kind], body: bytes) -> _Kind:
 def tags_of(*kinds: type[Struct]) -> tuple[str, ...]:
     """Every tag under which a journal may hold these kinds: today's and that of tape version 1."""
     return tuple(tag for kind in kinds for tag in every_tag(tag_of(kind)))
+
+
+def pack_state(state: bytes) -> bytes:
+    """A checkpoint's state as the journal keeps it: a zlib stream, which carries its own checksum."""
+    return zlib.compress(state, _LEVEL)
+
+
+def unpack_state(body: bytes) -> bytes:
+    """The state of a checkpoint. Raises ValueError where it was changed or cut."""
+    if not body.startswith(_PACKED):
+        return body
+    try:
+        return zlib.decompress(body)
+    except zlib.error as error:
+        raise ValueError(f"its checksum does not fit ({error})") from error
 
 
 @cache

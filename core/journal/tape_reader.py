@@ -8,7 +8,7 @@ Does not: judge decisions (`core.study.audit`). Reads while an engine writes.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from heapq import merge
 from pathlib import Path
 from types import TracebackType
@@ -20,8 +20,8 @@ from msgspec import Struct
 
 from quarterdeck.core.journal.journal_schema import open_readonly, storage_error
 from quarterdeck.core.journal.journal_store import UNCHAINED
-from quarterdeck.core.journal.quote_blocks import QUOTE_BYTES, unpack
-from quarterdeck.core.journal.tape_format import chain_bytes, decode_input
+from quarterdeck.core.journal.quote_blocks import unpack
+from quarterdeck.core.journal.tape_format import chain_bytes, decode_input, unpack_state
 from quarterdeck.core.model.broker_account import TradeMode
 from quarterdeck.core.model.errors import StorageError
 from quarterdeck.core.model.inputs import Input, Restored, SequencedInput
@@ -31,6 +31,14 @@ TAPE_VERSION = 2
 """Rises when a tag or field is renamed, re-used or given a new meaning; `_READERS` keeps a reader for each older one."""
 _READERS: dict[int, Callable[[bytes], Input]] = {1: decode_input, 2: decode_input}
 _FETCH = 1_000
+
+
+class NewerTape(StorageError):
+    """A tape that only a newer Quarterdeck reads: nothing is wrong with it, and nothing may go on without it."""
+
+
+OnDamage = Callable[[StorageError], None]
+"""Told of each row of the tape, or block of quotes, that cannot be decoded."""
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -131,40 +139,39 @@ class TapeReader:
         rows = self.rows(sql, run.run, seq)
         if not rows:
             raise StorageError(f"run {run.run} has no checkpoint at {seq}", what_to_do="name one that the journal lists")
-        at, started_body, state = rows[0]
+        at, started_body, packed = rows[0]
+        try:
+            state = unpack_state(packed)
+            started = _reader(run)(started_body) if started_body else None
+        except (msgspec.MsgspecError, ValueError) as error:
+            what = f"the checkpoint of run {run.run_id} at input {seq} in {self.path} is damaged: {error}"
+            raise StorageError(what, what_to_do="restore the journal from a copy, or begin at another checkpoint") from error
         restored = SequencedInput(seq=seq, at_utc_ns=at, input=Restored(state=msgspec.Raw(state)))
-        if not started_body:
+        if started is None:
             return TapeSegment((restored,), seq, state)
-        started = _reader(run)(started_body)
         return TapeSegment((SequencedInput(seq=seq - 1, at_utc_ns=at, input=started), restored), seq, state)
 
     def inputs_after(self, run: Run, after_seq: int) -> int:
-        """How many inputs the tape holds after `after_seq`. Raises StorageError."""
-        ((rows,),) = self.rows("SELECT count(*) FROM tape WHERE run = ? AND seq > ?", run.run, after_seq)
-        sql = f"SELECT coalesce(sum(length(body)), 0) / {QUOTE_BYTES} FROM quote_blocks WHERE run = ? AND first_seq > ?"
-        ((packed,),) = self.rows(sql, run.run, after_seq)
-        straddling = "SELECT first_seq, base_utc_ms, body FROM quote_blocks WHERE run = ? AND first_seq <= ? AND last_seq > ?"
-        symbols = self._symbols(run)
-        for first_seq, base, body in self.rows(straddling, run.run, after_seq, after_seq):
-            packed += sum(stamped.seq > after_seq for stamped, _ in unpack(first_seq, base, body, symbols))
-        return int(rows) + int(packed)
+        """How many inputs the tape holds after `after_seq`, had none been left out. Raises StorageError."""
+        return max(self._last_seq(run) - after_seq, 0)
 
-    def entries(self, run: Run, after_seq: int = 0) -> Iterator[TapeEntry]:
-        """Inputs with their effects, in order, from the one after `after_seq` up to now's last. Raises StorageError."""
+    def entries(self, run: Run, after_seq: int = 0, on_damage: OnDamage | None = None) -> Iterator[TapeEntry]:
+        """Inputs with their effects, in order, from the one after `after_seq` up to now's last.
+
+        What cannot be decoded raises, or is passed over where `on_damage` is told of it. Raises StorageError.
+        """
         try:
-            yield from self._entries(run, after_seq)
+            yield from self._entries(run, after_seq, on_damage or _raise)
         except sqlite3.Error as error:
             raise storage_error(self.path, error, "read") from error
-        except (msgspec.MsgspecError, KeyError, ValueError) as error:
-            what = f"the tape of run {run.run} in {self.path} cannot be decoded: {error}"
-            raise StorageError(what, what_to_do="audit another run, or restore the journal from a copy") from error
 
-    def _entries(self, run: Run, after_seq: int) -> Iterator[TapeEntry]:
+    def _entries(self, run: Run, after_seq: int, on_damage: OnDamage) -> Iterator[TapeEntry]:
         # commits are whole and in order: all up to the last input that is there now is there, whatever is added meanwhile
         until = self._last_seq(run)
         effects = _Effects(_pages(self.connection, _EFFECT_ROWS, run.run, (after_seq, _N_MAX)))
         chain = self._chain_at(run, after_seq)
-        for stamped, link, expected in merge(self._ordinary(run, after_seq), self._quotes(run, after_seq), key=_seq_of):
+        rows, quotes = self._ordinary(run, after_seq, on_damage), self._quotes(run, after_seq, on_damage)
+        for stamped, link, expected in merge(rows, quotes, key=_seq_of):
             if stamped.seq > until:
                 break
             if chain is not None:
@@ -175,18 +182,32 @@ class TapeReader:
                 chain = None if expected == UNCHAINED else expected
             yield TapeEntry(stamped, *effects.of(stamped.seq, intact=intact))
 
-    def _ordinary(self, run: Run, after_seq: int) -> Iterator[_Linked]:
+    def _ordinary(self, run: Run, after_seq: int, on_damage: OnDamage) -> Iterator[_Linked]:
         decode = _reader(run)
         for seq, at, expected, body in _pages(self.connection, _TAPE_ROWS, run.run, (after_seq,)):
-            yield SequencedInput(seq=seq, at_utc_ns=at, input=decode(body)), chain_bytes(seq, at, body), expected
+            try:
+                stamped, link = SequencedInput(seq=seq, at_utc_ns=at, input=decode(body)), chain_bytes(seq, at, body)
+            except (msgspec.MsgspecError, ValueError, TypeError) as error:
+                on_damage(self._damage(run, seq, error))
+                continue
+            yield stamped, link, expected
 
-    def _quotes(self, run: Run, after_seq: int) -> Iterator[_Linked]:
+    def _quotes(self, run: Run, after_seq: int, on_damage: OnDamage) -> Iterator[_Linked]:
         symbols = self._symbols(run)
         ((first,),) = self.rows(_BLOCK_BEFORE, run.run, after_seq, after_seq)
         for first_seq, last_seq, base, expected, body in _pages(self.connection, _BLOCK_ROWS, run.run, (first,)):
-            for stamped, record in unpack(first_seq, base, body, symbols):
+            try:
+                unpacked = list(unpack(first_seq, base, body, symbols))
+            except (LookupError, ValueError, TypeError) as error:
+                on_damage(self._damage(run, last_seq, error))
+                continue
+            for stamped, record in unpacked:
                 if stamped.seq > after_seq:
                     yield stamped, record, expected if stamped.seq == last_seq else None
+
+    def _damage(self, run: Run, seq: int, error: Exception) -> StorageError:
+        what = f"the tape of run {run.run_id} in {self.path} cannot be decoded at input {seq}: {error}"
+        return StorageError(what, what_to_do="audit another run, or restore the journal from a copy")
 
     def _last_seq(self, run: Run) -> int:
         ((row,),) = self.rows("SELECT coalesce(max(seq), 0) FROM tape WHERE run = ?", run.run)
@@ -214,29 +235,43 @@ class TapeReader:
 class RecoveryState:
     """What recovery needs: the past of the last run of an account, to be fed to a fresh desk whose effects are dropped."""
 
-    def __init__(self, reader: TapeReader, run: Run, segment: TapeSegment) -> None:
+    def __init__(self, reader: TapeReader, run: Run, after_seq: int) -> None:
+        """The past from the checkpoint at `after_seq` on, 0 for the run's beginning. Raises StorageError for a damaged one."""
         self.run = run
-        self.segment = segment
-        self.count = reader.inputs_after(run, segment.after_seq)
+        self.segment = reader.segment(run, after_seq)
+        self.count = reader.inputs_after(run, after_seq)
         """Inputs after the segment's start."""
-        self.beyond_gap: list[TapeEntry] = []
-        """Filled while `inputs` runs: what a crash in a time without a writable journal left in the reserve, not next in line."""
+        self.damage = ""
+        """Filled while `inputs` runs: the first place at which the tape is not what was written, empty where it is."""
         self._reader = reader
 
-    def inputs(self) -> Iterator[SequencedInput]:
-        """The segment's prefix and then the tape, in order and without a gap. Raises StorageError."""
-        yield from self.segment.prefix
-        last = self.segment.after_seq
-        for entry in self._reader.entries(self.run, last):
-            if entry.stamped.seq == last + 1:
-                last += 1
-                yield entry.stamped
-            else:
-                self.beyond_gap.append(entry)
+    def inputs(self, without: Collection[int] = ()) -> Iterator[tuple[int, SequencedInput]]:
+        """The segment's prefix and then the tape, in order, each with its number on the tape; but for those `without`.
+
+        The inputs are numbered anew where some are missing: what a crash in a time without a writable journal left in the reserve
+        follows without a gap, and so does what lies behind a row that cannot be read.
+        """
+        for stamped in self.segment.prefix:
+            yield stamped.seq, stamped
+        seen = given = self.segment.after_seq
+        for entry in self._reader.entries(self.run, seen, lambda error: self._found(str(error))):
+            seen = entry.stamped.seq
+            if not entry.intact:
+                self._found(f"the checksum of run {self.run.run_id} does not fit at or just before input {seen}")
+            if seen not in without:
+                given += 1
+                yield seen, entry.stamped if seen == given else msgspec.structs.replace(entry.stamped, seq=given)
+        if self.run.last_seq is not None and seen < self.run.last_seq:
+            self._found(f"the tape of run {self.run.run_id} ends at input {seen} of {self.run.last_seq}")
+
+    def _found(self, what: str) -> None:
+        self.damage = self.damage or what
 
 
-def recovery_state(reader: TapeReader, *, mode: str, account: int, server: str) -> RecoveryState | None:
-    """The newest past of an account in one mode; None when there is none. A run that died before it was restored is passed over.
+def recovery_state(reader: TapeReader, *, mode: str, account: int, server: str) -> tuple[Run, list[int]] | None:
+    """The newest run that is a past of an account in one mode, and where it can be taken up, the newest place first.
+
+    A place is a checkpoint's input, or 0 for the run's own beginning. A run that died before it was restored is passed over.
 
     Raises:
         StorageError: the journal cannot be read.
@@ -244,12 +279,11 @@ def recovery_state(reader: TapeReader, *, mode: str, account: int, server: str) 
     runs = [run for run in reader.runs() if (run.mode, run.account, run.server) == (mode, account, server)]
     for place in range(len(runs) - 1, -1, -1):
         run = runs[place]
-        marks = reader.checkpoints(run)
-        start = marks[-1].seq if marks else 0
-        segment = reader.segment(run, start)
-        if not marks and (run.tape_from_seq > 1 or not _has_past(reader, run, is_first=place == 0)):
+        marks = [mark.seq for mark in reversed(reader.checkpoints(run))]
+        whole = run.tape_from_seq <= 1
+        if not marks and not (whole and _has_past(reader, run, is_first=place == 0)):
             continue
-        return RecoveryState(reader, run, segment)
+        return run, [*marks, 0] if whole else marks
     return None
 
 
@@ -263,7 +297,7 @@ def _reader(run: Run) -> Callable[[bytes], Input]:
     reader = _READERS.get(run.tape_version)
     if reader is None:
         what = f"run {run.run} has a tape of version {run.tape_version}, this Quarterdeck reads up to {TAPE_VERSION}"
-        raise StorageError(what, what_to_do="read it with the Quarterdeck that wrote it")
+        raise NewerTape(what, what_to_do="read it with the Quarterdeck that wrote it")
     return reader
 
 
@@ -278,6 +312,10 @@ _BLOCK_ROWS = (
     1,
 )
 _BLOCK_BEFORE = """SELECT coalesce((SELECT max(first_seq) - 1 FROM quote_blocks WHERE run = ? AND first_seq <= ?), ?)"""
+
+
+def _raise(error: StorageError) -> None:
+    raise error
 
 
 def _seq_of(found: _Linked) -> int:

@@ -4,7 +4,9 @@ Why: an order may only leave when its intent is safe (law 5), and a disk must ne
 Promises: `append` only queues, for microseconds; `flush` returns True when all that was appended is in the file (and through the
 disk's cache when durable), False when the journal cannot be written: then nothing that adds risk may be sent, and the requests
 appended are in the reserve. What could not be written is kept and written when there is room, with the reserve as its witness
-through a crash. The queue is bounded; what it cannot hold in a long failure is left out as a visible gap.
+through a crash. The queue is bounded; what it cannot hold in a long failure is left out as a visible gap. An entry that can never
+be written is left out and told, and blocks none behind it (law 15). A journal whose file was taken away counts as one that cannot
+be written.
 Does not: perform, decide, or read what it wrote. One event loop or thread appends.
 
 Threads: with `threaded` a thread of its own commits every `group_commit_ms`, and at once for a flush; a queue that has grown long
@@ -15,6 +17,7 @@ interpreter's lock, and a second thread would only make it stutter.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections import deque
@@ -23,13 +26,23 @@ from pathlib import Path
 
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.journal import retention
+from quarterdeck.core.journal.files import JournalFiles
 from quarterdeck.core.journal.journal_rows import REQUESTS
 from quarterdeck.core.journal.journal_schema import storage_error
-from quarterdeck.core.journal.journal_store import Checkpoint, ErrorRow, HeartbeatRow, JournalEntry, JournalStore, NewRun
+from quarterdeck.core.journal.journal_store import (
+    ENTRY_ERRORS,
+    AlertRow,
+    Checkpoint,
+    ErrorRow,
+    HeartbeatRow,
+    JournalEntry,
+    JournalStore,
+    NewRun,
+)
 from quarterdeck.core.journal.reserve_file import ReserveFile, ReserveRecord
 from quarterdeck.core.journal.tape_format import encode
-from quarterdeck.core.model.effects import Effect
-from quarterdeck.core.model.errors import InvariantError
+from quarterdeck.core.model.effects import Alert, Effect
+from quarterdeck.core.model.errors import InvariantError, StorageError
 from quarterdeck.core.model.inputs import CommandReceived, ExecutionReport, NewDeal, SequencedInput
 from quarterdeck.core.model.units import DAY_NS, H1_NS, UtcNs
 from quarterdeck.core.settings.schema import JournalSection
@@ -46,6 +59,8 @@ _KEPT_INPUTS = (ExecutionReport, NewDeal, CommandReceived)
 Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
 OnTrouble = Callable[[bool, str], None]
 """Told (active, why) when the journal stops being writable and when it is again; called from whichever thread found out."""
+OnLeftOut = Callable[[str], None]
+"""Told of each entry that can never be written; called from whichever thread found out."""
 
 
 class JournalWriter:
@@ -60,6 +75,7 @@ class JournalWriter:
         durable: bool,
         threaded: bool = True,
         on_trouble: OnTrouble | None = None,
+        on_left_out: OnLeftOut | None = None,
     ) -> None:
         """Open or make the journal and its reserve, and complete it from the reserve of a crashed run.
 
@@ -70,7 +86,8 @@ class JournalWriter:
         """
         self._store = JournalStore(path, durable=durable, clock=clock)
         self._settings, self._clock, self._durable, self._threaded = settings, clock, durable, threaded
-        self._on_trouble = on_trouble
+        self._on_trouble, self._on_left_out = on_trouble, on_left_out
+        self._files = JournalFiles(path)
         self._pending: deque[JournalEntry] = deque()  # bounded: `_relieve` writes it, or drops beyond twice _QUEUE_MAX
         self._inline_at = _INLINE_THREADED if threaded else _INLINE_ALONE
         self._lock = threading.Lock()
@@ -79,14 +96,18 @@ class JournalWriter:
         self._awake = not threaded
         self._closing = threading.Event()
         self._pruning: Iterator[tuple[str, int]] | None = None
-        self._last_seq = self._reserved_seq = self._first_utc_ns = self._last_utc_ns = 0
+        self._last_seq = self._first_utc_ns = self._last_utc_ns = 0
+        self.reserve_holds = False
+        """While the journal cannot be written: whether all that must survive a crash is in the reserve."""
         self.trouble = ""
         """Why the journal cannot be written; empty while it can."""
+        self._alerts = 0
+        """Numbers the engine's own alerts, over runs as well: by the clock, and never twice the same."""
         self.dropped = 0
         """Inputs that a long failure left out of the tape."""
         try:
-            self._reserve = ReserveFile(path.with_name(path.name + RESERVE_SUFFIX), settings.reserve_kib * 1024)
-            self.completed = self._complete()
+            self._reserve = _LastResort(path.with_name(path.name + RESERVE_SUFFIX), settings.reserve_kib * 1024)
+            self.completed = self._reserve.hand_over(self._store)
             """Inputs that were found in the reserve of a crashed run and are now in the journal."""
         except BaseException:
             self._store.close()
@@ -124,7 +145,8 @@ class JournalWriter:
                 number = self._store.begin_run(run)
         except sqlite3.Error as error:
             raise storage_error(self._store.path, error, "written") from error
-        self._last_seq = self._reserved_seq = self._first_utc_ns = self._last_utc_ns = 0
+        self._last_seq = self._first_utc_ns = self._last_utc_ns = 0
+        self._reserve.begin_run()
         return number
 
     def append(self, stamped: SequencedInput, effects: Sequence[Effect] = ()) -> None:
@@ -145,9 +167,22 @@ class JournalWriter:
         """Queue an error that the desk knows nothing of."""
         self._queue(ErrorRow(self._clock.utc_ns(), kind, level, text, symbol, ticket))
 
+    def alert(self, at_utc_ns: UtcNs, alert: Alert) -> None:
+        """Queue an alert of the engine's own; those of the desk are in its effects."""
+        self._alerts = max(self._alerts + 1, self._clock.utc_ns())
+        self._queue(AlertRow(at_utc_ns, -self._alerts, alert))
+
     def heartbeat(self, wall_utc_ns: UtcNs, body: bytes, *, ok: bool, state: str) -> None:
         """Queue a heartbeat for the history."""
         self._queue(HeartbeatRow(wall_utc_ns, ok, state, body))
+
+    def holds(self, seq: int) -> bool:
+        """Whether the inputs up to `seq` are safe already; without `durable` they count as safe when they were appended."""
+        return self._store.written_seq >= seq or (not self._durable and self.writable)
+
+    async def kept(self) -> bool:
+        """Wait until no crash takes back an order, a report or a command appended so far: by the file, else by the reserve."""
+        return await self.flush() or self.reserve_holds
 
     async def flush(self) -> bool:
         """Wait until all that was appended is safe; False when it is not. Without `durable` it answers without waiting."""
@@ -157,6 +192,8 @@ class JournalWriter:
         """Wait until all that was appended can be read in the file; False when it cannot be written."""
         if not self._threaded:
             return self.flush_blocking()
+        if self._closing.is_set():
+            return self.writable and not self._pending
         loop = asyncio.get_running_loop()
         done: asyncio.Future[bool] = loop.create_future()
         self._waiters.append((loop, done))
@@ -167,6 +204,14 @@ class JournalWriter:
     def flush_blocking(self) -> bool:
         """Write all that was appended in the caller's thread; False when it cannot be written (requests are in the reserve)."""
         return self._write_pending()
+
+    def check_file(self) -> None:
+        """Have looked after the journal's file, whether or not there is anything to write."""
+        if self._threaded:
+            self._hurry.set()
+            self._wake.set()
+        else:
+            self._write_pending()
 
     def catch_up(self) -> None:
         """Where no thread writes, write what waits: somebody is about to read the file, or the market stands still."""
@@ -266,10 +311,11 @@ class JournalWriter:
     def _write_pending(self) -> bool:
         try:
             with self._lock:
+                self._files.check()
                 self._write_all()
                 if self.trouble:
                     self._reserve.clear()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StorageError) as error:
             self._failed(error)
             return False
         if self.trouble:
@@ -283,44 +329,82 @@ class JournalWriter:
         while left:
             entries = [pending.popleft() for _ in range(min(left, _BATCH))]
             left -= len(entries)
+            written = 0
             try:
-                self._store.write(entries)
+                try:
+                    self._store.write(entries)
+                except ENTRY_ERRORS:
+                    for entry in entries:
+                        self._tell_left_out(self._store.write_alone(entry))
+                        written += 1
             except BaseException:
-                pending.extendleft(reversed(entries))
+                pending.extendleft(reversed(entries[written:]))
                 raise
 
-    def _failed(self, error: sqlite3.Error) -> None:
+    def _failed(self, error: sqlite3.Error | StorageError) -> None:
         with self._lock:
             newly = not self.trouble
-            self.trouble = str(storage_error(self._store.path, error, "written"))
-            self._to_reserve()
+            known = error if isinstance(error, StorageError) else storage_error(self._store.path, error, "written")
+            self.trouble = str(known)
+            self.reserve_holds = self._reserve.record(self._store.run, tuple(self._pending))
         if newly:
             self._tell(active=True)
 
-    def _to_reserve(self) -> None:
-        kept: list[ReserveRecord] = []
-        for entry in tuple(self._pending):
-            if isinstance(entry, tuple) and entry[0].seq > self._reserved_seq and _matters(entry):
-                stamped, effects = entry
-                bodies = tuple(encode(effect) for effect in effects)
-                kept.append(ReserveRecord(self._store.run, stamped.seq, stamped.at_utc_ns, encode(stamped.input), bodies))
-        if kept and self._reserve.record(kept):
-            self._reserved_seq = kept[-1].seq
-
-    def _complete(self) -> int:
-        records = self._reserve.read()
-        if not records:
-            return 0
-        try:
-            added = self._store.complete(records)
-        except sqlite3.Error as error:
-            raise storage_error(self._store.path, error, "completed from its reserve") from error
-        self._reserve.clear()
-        return added
+    def _tell_left_out(self, what: str) -> None:
+        if what and self._on_left_out is not None:
+            self._on_left_out(what)
 
     def _tell(self, *, active: bool) -> None:
         if self._on_trouble is not None:
             self._on_trouble(active, self.trouble)
+
+
+class _LastResort:
+    """The reserve, filled from the queue while the journal cannot be written and handed over at the next start."""
+
+    def __init__(self, path: Path, size_bytes: int) -> None:
+        """Raises StorageError."""
+        self._file = ReserveFile(path, size_bytes)
+        self._seq = 0
+
+    def begin_run(self) -> None:
+        """Sequence numbers begin anew."""
+        self._seq = 0
+
+    def record(self, run: int, pending: Sequence[JournalEntry]) -> bool:
+        """Record what matters of the queue and is not recorded yet; whether all that matters is safe."""
+        kept: list[ReserveRecord] = []
+        for entry in pending:
+            if isinstance(entry, tuple) and entry[0].seq > self._seq and _matters(entry):
+                stamped, effects = entry
+                with contextlib.suppress(*ENTRY_ERRORS):  # what has no encoding blocks none behind it
+                    bodies = tuple(encode(effect) for effect in effects)
+                    kept.append(ReserveRecord(run, stamped.seq, stamped.at_utc_ns, encode(stamped.input), bodies))
+        if kept and not self._file.record(kept):
+            return False
+        if kept:
+            self._seq = kept[-1].seq
+        return True
+
+    def hand_over(self, store: JournalStore) -> int:
+        """Complete the journal of a run that crashed; gives the inputs added. Raises StorageError."""
+        records = self._file.read()
+        if not records:
+            return 0
+        try:
+            added = store.complete(records)
+        except sqlite3.Error as error:
+            raise storage_error(store.path, error, "completed from its reserve") from error
+        self._file.clear()
+        return added
+
+    def clear(self) -> None:
+        """The journal holds all of it now."""
+        self._file.clear()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
 
 def _matters(entry: JournalEntry) -> bool:

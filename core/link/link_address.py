@@ -6,6 +6,7 @@ names. Promises: the socket and link.json can be used by their owner alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -15,7 +16,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from quarterdeck.core.model.errors import EngineNotRunningError
+from quarterdeck.core.model.errors import UNREADABLE, EngineNotRunningError
+from quarterdeck.core.settings.files import replace_file
 
 SOCKET_NAME = "link.sock"
 PLACE_NAME = "link.json"
@@ -54,26 +56,32 @@ def publish_address(home: Path, place: LinkAddress) -> None:
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(place))
-    beside.replace(path)
+    replace_file(beside, path)
 
 
 def find_address(home: Path) -> LinkAddress:
     """Where the engine of this home listens. Raises NoEngineError when none has said so."""
+    place = published_place(home)
+    if place is None:
+        raise EngineNotRunningError(f"no engine runs in {home}", what_to_do=f"start one with `quarterdeck run --home {home}`")
+    return place
+
+
+def published_place(home: Path) -> LinkAddress | None:
+    """What link.json says; None where there is none that can be read."""
     try:
         return msgspec.json.decode((home / PLACE_NAME).read_bytes(), type=LinkAddress)
-    except (OSError, msgspec.DecodeError) as error:
-        raise EngineNotRunningError(f"no engine runs in {home}", what_to_do="start one with `quarterdeck run`") from error
+    except (OSError, *UNREADABLE):
+        return None
 
 
 def remove_address(home: Path, place: LinkAddress) -> None:
     """Take link.json and the socket away, if they are still this engine's."""
-    try:
-        if find_address(home) == place:
-            (home / PLACE_NAME).unlink(missing_ok=True)
-    except EngineNotRunningError:
-        pass
+    if published_place(home) == place:
+        (home / PLACE_NAME).unlink(missing_ok=True)
     if place.socket:
         path = Path(place.socket)
         path.unlink(missing_ok=True)
         if path.parent != home.resolve():
-            path.parent.rmdir()
+            with contextlib.suppress(OSError):  # taken away already, or something of others lies in it
+                path.parent.rmdir()

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,9 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 
+from quarterdeck.core.link.limits import REQUEST_BYTES_MAX
 from quarterdeck.core.link.link_address import LinkAddress, find_address
+from quarterdeck.core.link.link_server import reply_or_error
 from quarterdeck.core.link.messages import (
     LINK_VERSION,
     MESSAGE_BYTES_MAX,
@@ -38,7 +41,7 @@ from quarterdeck.core.link.messages import (
     ReplyBody,
 )
 from quarterdeck.core.model.commands import Command
-from quarterdeck.core.model.errors import EngineNotRunningError
+from quarterdeck.core.model.errors import UNREADABLE, EngineNotRunningError, UsageError
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
 
 _LOG_LINES_MAX = 2_000
@@ -54,7 +57,11 @@ class LinkClient(Protocol):
         ...
 
     async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult:
-        """Give a command and wait for what became of it. Raises NoEngineError when the line is down or silent."""
+        """Give a command and wait for what became of it.
+
+        Raises:
+            NoEngineError: the line is down or silent. UsageError: the command has too many letters to travel.
+        """
         ...
 
     async def ask(self, question: QueryBody, *, timeout_s: float = 10.0) -> ReplyBody:
@@ -102,11 +109,24 @@ class EventBox:
 class SocketClient:
     """Reaches the engine of a home over its socket; with `watch` it reconnects until closed."""
 
-    def __init__(self, home: Path, *, client: str, watch: bool) -> None:
-        """Nothing is opened before `start`."""
+    def __init__(
+        self,
+        home: Path,
+        *,
+        client: str,
+        watch: bool,
+        brief: bool = False,
+        past: Callable[[QueryBody], ReplyBody] | None = None,
+    ) -> None:
+        """Nothing is opened before `start`. `brief` is a command, which takes no screen's place.
+
+        `past` answers once the engine has said goodbye, from what it left behind; it is asked in a thread.
+        """
         self._home = home
         self._client = client
         self._watch = watch
+        self._brief = brief
+        self._past = past
         self._events = EventBox()
         self._waiting: dict[str, asyncio.Future[CommandResult | QueryReply]] = {}
         self._ids = (f"{client}-{os.getpid()}-{number}" for number in itertools.count(1))
@@ -136,6 +156,9 @@ class SocketClient:
 
     async def ask(self, question: QueryBody, *, timeout_s: float = 10.0) -> ReplyBody:
         """See `LinkClient.ask`."""
+        past = self._past
+        if self._line is None and self._goodbye and past is not None:
+            return await reply_or_error(lambda: asyncio.to_thread(past, question))
         query_id = next(self._ids)
         result = await self._exchange(query_id, QueryMessage(query_id=query_id, question=question), timeout_s)
         return result.body if isinstance(result, QueryReply) else QueryFailed(why=result.text)
@@ -168,22 +191,25 @@ class SocketClient:
     async def _write(self, message: CommandMessage | QueryMessage | ReplayControl) -> None:
         if self._line is None:
             raise EngineNotRunningError("the line to the engine is down", what_to_do="wait, or see `quarterdeck status`")
+        data = msgspec.msgpack.encode(message)
+        if len(data) > REQUEST_BYTES_MAX:
+            raise UsageError(f"that is {len(data):,} bytes, at most {REQUEST_BYTES_MAX:,} travel", what_to_do="say it shorter")
         try:
-            await self._line.send(msgspec.msgpack.encode(message))
+            await self._line.send(data)
         except ConnectionClosed as error:
             raise EngineNotRunningError("the line to the engine broke", what_to_do=_SEE_STATUS) from error
 
     async def _open(self) -> LinkWelcome:
         place = find_address(self._home)
-        hello = LinkHello(version=LINK_VERSION, client=self._client, watch=self._watch, token=place.token)
+        hello = LinkHello(version=LINK_VERSION, client=self._client, watch=self._watch, token=place.token, brief=self._brief)
         try:
             line = await _connect(place)
             await line.send(msgspec.msgpack.encode(hello))
             first = _decoder.decode(await asyncio.wait_for(line.recv(decode=False), 5.0))
-        except (OSError, TimeoutError, WebSocketException, InvalidHandshake, EOFError, msgspec.DecodeError) as error:
+        except (OSError, TimeoutError, WebSocketException, InvalidHandshake, EOFError, *UNREADABLE) as error:
             raise EngineNotRunningError(
                 f"the engine of {self._home} does not answer ({type(error).__name__})",
-                what_to_do="start one with `quarterdeck run`",
+                what_to_do=f"start one with `quarterdeck run --home {self._home}`",
             ) from error
         if not isinstance(first, LinkWelcome):
             why = first.why if isinstance(first, LinkBye) else "it answered in another language"
@@ -229,7 +255,7 @@ class SocketClient:
                 self._take(_decoder.decode(raw if isinstance(raw, bytes) else raw.encode()))
         except ConnectionClosed as error:
             return f"line lost ({type(error).__name__})"
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             await line.close()
             return f"garbled message: {error}"
         return "the engine closed the line"

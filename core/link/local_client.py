@@ -5,8 +5,17 @@ from __future__ import annotations
 import itertools
 
 from quarterdeck.core.link.link_client import EventBox
-from quarterdeck.core.link.link_server import EngineSide, reply_or_error
-from quarterdeck.core.link.messages import CommandResult, LinkBye, LinkEvent, LinkState, QueryBody, ReplayControl, ReplyBody
+from quarterdeck.core.link.link_server import EngineSide, obeyed, reply_or_error
+from quarterdeck.core.link.messages import (
+    CommandMessage,
+    CommandResult,
+    LinkBye,
+    LinkEvent,
+    LinkState,
+    QueryBody,
+    ReplayControl,
+    ReplyBody,
+)
 from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
 
@@ -33,7 +42,7 @@ class LocalClient:
 
     async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult:
         """See `LinkClient.send`."""
-        return await self._engine.command(command, "screen", next(self._ids))
+        return await obeyed(self._engine, CommandMessage(command_id=next(self._ids), command=command), "screen")
 
     async def ask(self, question: QueryBody, *, timeout_s: float = 10.0) -> ReplyBody:
         """See `LinkClient.ask`."""

@@ -32,6 +32,8 @@ class LinkHello(Struct, frozen=True, kw_only=True, tag="hello"):
     client: str
     watch: bool
     token: str = ""
+    brief: bool = False
+    """A command, which leaves by itself: watching or not, it takes no screen's place and no screen takes its own."""
 
 
 class CommandMessage(Struct, frozen=True, kw_only=True, tag="command"):

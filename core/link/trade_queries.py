@@ -163,3 +163,5 @@ class AccountReport(Struct, frozen=True, kw_only=True, tag="account_report"):
     at_utc_ns: tuple[UtcNs, ...]
     equity_money: tuple[Money, ...]
     """Equity over time, thinned so that no peak and no trough is lost."""
+    drawdown_inside_fraction: float | None = None
+    """Deepest drawdown with the worst points inside bars; None from an engine that does not tell."""

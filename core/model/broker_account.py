@@ -81,7 +81,7 @@ DealEntry = Literal["in", "out", "inout", "out_by"]
 class Deal(Struct, frozen=True, kw_only=True):
     """One deal of the account's history: the only source of realised money.
 
-    `balance_money` is non-zero for deals that are no trades (deposit, withdrawal, credit, correction); their symbol is empty.
+    Deals that are no trades (deposit, charge, credit) have an empty symbol and `balance_money` or `credit_money`.
     """
 
     deal_ticket: int
@@ -101,5 +101,9 @@ class Deal(Struct, frozen=True, kw_only=True):
     balance_money: Money = 0.0
     magic: int = 0
     comment: str = ""
+    deal_type: int = -1
+    """The broker's number of its kind (0 buy, 1 sell, 2 balance, 3 credit, ...); -1 on a tape that did not tell it."""
+    credit_money: Money = 0.0
+    """What it moves the credit by; the balance stays."""
     rule: str = ""
     """How a simulated fill inside a bar was decided (`tick`, `gap`, `both_touched_stop_first`, ...); empty from a real broker."""

@@ -62,11 +62,19 @@ class Acknowledge(Struct, frozen=True, kw_only=True, tag="acknowledge"):
 
 
 class Resolve(Struct, frozen=True, kw_only=True, tag="resolve"):
-    """The operator's word on an order of unknown fate: it surely did not execute, or it is the position named."""
+    """The operator's word on an order of unknown fate: it surely did not execute, or it is the position named.
+
+    With `UNEXPLAINED_MONEY` as id: money that no deal explains is a result or a transfer. With a deal's ticket as id: that deal,
+    booked as a result because its meaning is not known, is a transfer.
+    """
 
     client_id: str
-    outcome: Literal["absent", "filled"]
+    outcome: Literal["absent", "filled", "result", "transfer"]
     position_id: int = 0
+
+
+UNEXPLAINED_MONEY = "money"
+"""Id under which `Resolve` takes the operator's word on money that no deal explains."""
 
 
 class StopEngine(Struct, frozen=True, kw_only=True, tag="stop"):

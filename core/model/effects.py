@@ -105,7 +105,19 @@ class QueryOrder(Struct, frozen=True, kw_only=True, tag="query_order"):
 
 
 AlertKind = Literal[
-    "fill", "close", "breaker", "state", "unknown_fate", "connection", "risk", "flatten", "crash", "summary", "error"
+    "fill",
+    "close",
+    "breaker",
+    "state",
+    "unknown_fate",
+    "connection",
+    "risk",
+    "flatten",
+    "crash",
+    "summary",
+    "error",
+    "calendar",
+    "money",
 ]
 
 
@@ -152,6 +164,12 @@ class ReservationReleased(Struct, frozen=True, kw_only=True, tag="reservation_re
     reservation_id: str
     client_id: str
     release_cause: str
+
+
+class OrderSettled(Struct, frozen=True, kw_only=True, tag="order_settled"):
+    """An order that was unconfirmed is settled: by its report, a deal, the broker's book or the operator's word."""
+
+    client_id: str
 
 
 class PositionOpened(Struct, frozen=True, kw_only=True, tag="position_opened"):
@@ -212,6 +230,8 @@ class TradeClosed(Struct, frozen=True, kw_only=True, tag="trade_closed"):
     signal_id: str
     confidence: float
     ambiguous: bool = False
+    risk_asked: bool = False
+    """R is measured against the risk asked, because it was filled beyond its stop."""
 
 
 class SettingApplied(Struct, frozen=True, kw_only=True, tag="setting_applied"):
@@ -248,7 +268,27 @@ class EquityMarked(Struct, frozen=True, kw_only=True, tag="equity"):
     balance_money: Money
     open_risk_money: Money
     day_result_money: Money
+    """As the day's loss limit counts it: from the greater of balance and equity at the day's start."""
     drawdown_fraction: float
+    result_money: Money | None = None
+    """The day's result in money, transfers and income aside; adds up over days. None on tapes that did not tell it."""
+
+
+class MoneyMoved(Struct, frozen=True, kw_only=True, tag="money_moved"):
+    """Money came or went without a trade: what it counts as, and what equity was before and after it.
+
+    A transfer or a change of credit is no result; `income` is shown apart and lessens no loss; `result` counts as any loss does.
+    """
+
+    kind: Literal["transfer", "credit", "income", "result"]
+    money: Money
+    equity_before_money: Money
+    equity_after_money: Money
+    at_utc_ns: UtcNs
+    """When the desk booked it."""
+    deal_ticket: int = 0
+    """0 where no deal tells of it."""
+    text: str = ""
 
 
 class EndRun(Struct, frozen=True, kw_only=True, tag="end_run"):
@@ -272,6 +312,7 @@ JournalEvent = (
     | CommandDone
     | LogEvent
     | EquityMarked
+    | MoneyMoved
     | EndRun
 )
 """Effects for the journal, the log, the link and people."""
@@ -286,6 +327,7 @@ Effect = (
     | Verdict
     | StateChanged
     | ReservationReleased
+    | OrderSettled
     | PositionOpened
     | PartialClose
     | TradeClosed
@@ -293,5 +335,6 @@ Effect = (
     | CommandDone
     | LogEvent
     | EquityMarked
+    | MoneyMoved
     | EndRun
 )

@@ -16,7 +16,15 @@ Exit code 0 is success, 1 an unexpected crash, 130 an interruption.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+from quarterdeck.core.model.plain_text import plain_text
+
+UNREADABLE: Final = (ValueError, RecursionError)
+"""What decoders of JSON, MessagePack and TOML raise for bytes that are none.
+
+Their own errors are not enough: broken UTF-8 and deep nesting raise others.
+"""
 
 
 class QuarterdeckError(Exception):
@@ -31,8 +39,8 @@ class QuarterdeckError(Exception):
 
     def one_line(self) -> str:
         """What, where and what to do, on one line."""
-        text = " ".join(str(self).split())
-        remedy = " ".join(self.what_to_do.split())
+        text = plain_text(" ".join(str(self).split()))
+        remedy = plain_text(" ".join(self.what_to_do.split()))
         return f"{text}; {remedy}" if remedy else text
 
 

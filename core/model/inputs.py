@@ -214,7 +214,17 @@ class TimerFired(Struct, frozen=True, kw_only=True, tag="timer"):
 class EngineFault(Struct, frozen=True, kw_only=True, tag="engine_fault"):
     """The shell's own health changed in a way that concerns trading: journal not writable, task looping, law broken before."""
 
-    kind: Literal["journal", "degraded", "account_changed", "law_broken", "clock", "terminal"]
+    kind: Literal[
+        "journal",
+        "journal_damaged",
+        "not_owner",
+        "degraded",
+        "account_changed",
+        "law_broken",
+        "clock",
+        "terminal",
+        "backlog",
+    ]
     active: bool
     why: str = ""
 

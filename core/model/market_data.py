@@ -16,6 +16,10 @@ from quarterdeck.core.model.units import H1_NS, M15_NS, Lots, Price, UtcNs
 Timeframe = Literal["M1", "M5", "M15", "H1"]
 TIMEFRAME_NS: dict[str, int] = {"M1": M15_NS // 15, "M5": M15_NS // 3, "M15": M15_NS, "H1": H1_NS}
 
+_METALS = ("XAU", "XAG", "XPT", "XPD")
+_QUARTER_S, _TRADING_DAYS = 900, 5
+_BARS_A_DAY, _METAL_BARS_A_DAY = 96, 92
+
 
 class Side(IntEnum):
     """Direction of a signal, a position or a deal; the value is the sign of its exposure."""
@@ -75,6 +79,17 @@ class Instrument(Struct, frozen=True, kw_only=True):
     def currencies(self) -> tuple[str, str]:
         """Base and profit currency."""
         return (self.base_currency, self.profit_currency)
+
+    @property
+    def m15_bars_a_day(self) -> int:
+        """M15 bars between one hour of a day and the same hour of the next: 96, or fewer where the session pauses each day.
+
+        A broker that tells no sessions of a metal pauses it for an hour.
+        """
+        if self.sessions:
+            open_s = sum(end - start for start, end in self.sessions)
+            return max(round(open_s / _TRADING_DAYS / _QUARTER_S), 1)
+        return _METAL_BARS_A_DAY if self.base_currency in _METALS else _BARS_A_DAY
 
 
 class Quote(Struct, frozen=True, kw_only=True, tag="quote"):

@@ -234,6 +234,10 @@ class Valuer(Struct, frozen=True, kw_only=True):
         rate = _profit_rate(path, rates, side, self.pair_name, close_price, self.by_deal, amount >= 0.0)
         return None if rate is None else round_half_away(amount * rate, self.account_digits)
 
+    def commission_money(self, lots: Lots, per_lot_money: Money) -> Money:
+        """What a position of `lots` pays to open and to close, positive; each deal's `per_lot_money` is rounded for itself."""
+        return 2.0 * round_half_away(lots * per_lot_money, self.account_digits)
+
     def margin_money(self, side: Side, lots: Lots, price: Price, leverage: float, rates: QuoteLookup) -> Money | None:
         """Margin of a lone position opened at `price`, account currency, margin rate 1; None while a quote is missing."""
         amount = _margin_amount(self.instrument, lots, price, leverage, self.instrument.contract_size)

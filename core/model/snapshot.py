@@ -170,8 +170,11 @@ class DeskView(Struct, frozen=True, kw_only=True):
     equity_money: Money | None
     balance_money: Money | None
     day_result_money: Money | None
+    """What the day brought in money, transfers and income aside; adds up over days."""
     day_base_money: Money | None
     day_limit_money: Money | None
+    day_loss_money: Money | None = None
+    """As the daily loss limit counts it, from `day_base_money`; negative is a gain."""
     """Loss of the day at which the breaker trips, positive."""
     drawdown_fraction: float | None
     pairs: tuple[PairView, ...]
@@ -193,6 +196,33 @@ class DeskView(Struct, frozen=True, kw_only=True):
     pending_orders_ours: int = 0
     external_count: int = 0
     server_offset_s: int = 0
+
+    @property
+    def peak_money(self) -> Money | None:
+        """The equity that the drawdown is counted from; None while equity is not known."""
+        if self.equity_money is None or self.drawdown_fraction is None or self.drawdown_fraction >= 1.0:
+            return None
+        return self.equity_money / (1.0 - self.drawdown_fraction)
+
+
+class PartView(Struct, frozen=True, kw_only=True):
+    """A part of the engine: whether it did its work lately, and how long ago."""
+
+    name: str
+    ok: bool
+    age_s: float | None = None
+    """Seconds since it did its work last; None where that is not known, or it has none to do."""
+    text: str = ""
+    """What is wrong, or why it has nothing to do."""
+
+
+class AlarmView(Struct, frozen=True, kw_only=True):
+    """Something that is wrong, for how long, and whether somebody has seen it."""
+
+    kind: str
+    text: str
+    age_s: float
+    acknowledged: bool = False
 
 
 class EngineHealth(Struct, frozen=True, kw_only=True):
@@ -224,6 +254,10 @@ class EngineHealth(Struct, frozen=True, kw_only=True):
     """Which machines scan, or why none does; empty where this machine was told to scan."""
     scanning_up: bool = True
     """False while machines should scan and none answers."""
+    calendar_why: str = ""
+    """Why a calendar that settings name cannot be used; empty where all can, or none is named."""
+    parts: tuple[PartView, ...] = ()
+    alarms: tuple[AlarmView, ...] = ()
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, tag="snapshot"):

@@ -18,6 +18,8 @@ from quarterdeck.core.model.units import Money, UtcNs
 
 ResetRule = Literal["day", "operator", "itself"]
 """How a breaker comes back: at the day's start, by the operator's word, or when its figure is good again."""
+_EMPTY_MONEY = 1e-6
+"""Equity under which an account holds no money, and a share of it means nothing."""
 
 
 class BreakerPolicy(Struct, frozen=True, kw_only=True):
@@ -49,11 +51,30 @@ class BreakerState(Struct, frozen=True, kw_only=True):
 
     day_started_utc_ns: UtcNs = 0
     day_base_money: Money = 0.0
-    """The greater of balance and equity when the day began, moved by deposits and withdrawals since."""
+    """The greater of balance and equity when the day began, scaled by transfers since."""
     peak_money: Money = 0.0
     consecutive_losses: int = 0
     entries_today: int = 0
     trips: tuple[BreakerTrip, ...] = ()
+    day_equity_money: Money | None = None
+    """Equity when the day began; None where it was not kept."""
+    day_balance_money: Money | None = None
+    """Balance when the day began; None where it was not kept."""
+    day_scale: float = 1.0
+    """By how much transfers and income scaled the day's base since."""
+    day_error_money: Money = 0.0
+    """How far off `day_equity_money` may be, reconstructed from bars because nobody saw the day begin; 0 where it was seen."""
+    day_moved_money: Money = 0.0
+    """Transfers, credit and income since then: equity that no trade made."""
+    empty_base_x: float = 0.0
+    empty_peak_x: float = 0.0
+    """Base and peak as multiples of equity before a withdrawal of everything; 0 while there is money."""
+
+    def day_result_money(self, equity_money: Money) -> Money:
+        """What the day brought in money, transfers and income aside; adds up over days."""
+        if self.day_equity_money is None:
+            return -self.day_loss_money(equity_money)
+        return equity_money - self.day_equity_money - self.day_moved_money
 
     def day_loss_money(self, equity_money: Money) -> Money:
         """Loss since the day's base; negative is a gain."""
@@ -78,7 +99,9 @@ class BreakerStatus(Struct, frozen=True, kw_only=True):
     """How much more it takes, in the figure's own unit; 0 or less when it is reached."""
 
 
-def begin_day(state: BreakerState, *, day_started_utc_ns: UtcNs, balance_money: Money, equity_money: Money) -> BreakerState:
+def begin_day(
+    state: BreakerState, *, day_started_utc_ns: UtcNs, balance_money: Money, equity_money: Money, error_money: Money = 0.0
+) -> BreakerState:
     """The state of a new day: base, entries and runs afresh, trips that rearm by day gone; the same day changes nothing."""
     if day_started_utc_ns <= state.day_started_utc_ns:
         return state
@@ -89,14 +112,94 @@ def begin_day(state: BreakerState, *, day_started_utc_ns: UtcNs, balance_money: 
         peak_money=max(state.peak_money, equity_money),
         consecutive_losses=0,
         entries_today=0,
+        day_equity_money=equity_money,
+        day_balance_money=balance_money,
+        day_scale=1.0,
+        day_error_money=error_money,
+        day_moved_money=0.0,
+        empty_base_x=min(state.empty_base_x, 1.0),
         trips=tuple(trip for trip in state.trips if trip.resets_by != "day"),
     )
 
 
-def shift_bases(state: BreakerState, amount_money: Money) -> BreakerState:
-    """A deposit, withdrawal or credit: base and peak move by its amount, so that it is no result."""
+def shift_bases(state: BreakerState, amount_money: Money, *, equity_money: Money) -> BreakerState:
+    """A deposit, withdrawal or change of credit at an equity of `equity_money` before it: it changes no percentage.
+
+    Base and peak are scaled by equity after / equity before; after a withdrawal of everything, with the next deposit.
+    """
+    after = equity_money + amount_money
+    moved = state.day_moved_money + amount_money
+    if equity_money > _EMPTY_MONEY and after > _EMPTY_MONEY:
+        scale = after / equity_money
+        return replace(
+            state,
+            day_base_money=state.day_base_money * scale,
+            peak_money=state.peak_money * scale,
+            day_scale=state.day_scale * scale,
+            day_moved_money=moved,
+        )
+    if equity_money > _EMPTY_MONEY:
+        return replace(
+            state,
+            day_base_money=0.0,
+            peak_money=0.0,
+            day_moved_money=moved,
+            empty_base_x=state.day_base_money / equity_money,
+            empty_peak_x=state.peak_money / equity_money,
+        )
+    if after <= _EMPTY_MONEY:
+        return replace(state, day_moved_money=moved)
     return replace(
-        state, day_base_money=state.day_base_money + amount_money, peak_money=max(state.peak_money + amount_money, 0.0)
+        state,
+        day_base_money=after * (state.empty_base_x or 1.0),
+        peak_money=after * (state.empty_peak_x or 1.0),
+        day_moved_money=moved,
+        empty_base_x=0.0,
+        empty_peak_x=0.0,
+    )
+
+
+def income(state: BreakerState, amount_money: Money, *, equity_money: Money) -> BreakerState:
+    """Money that no trade earned, at an equity of `equity_money` before it: the day's loss stays the share that it was."""
+    scale = (equity_money + amount_money) / equity_money if equity_money > _EMPTY_MONEY else 1.0
+    return replace(
+        state,
+        day_base_money=state.day_base_money * scale,
+        day_scale=state.day_scale * scale,
+        day_moved_money=state.day_moved_money + amount_money,
+    )
+
+
+def dated_before(state: BreakerState, money: Money, *, seen_money: Money = 0.0) -> BreakerState:
+    """A deal from before the day's start comes late: the day began with its money, not with `seen_money` that floated then."""
+    if state.day_balance_money is None or state.day_equity_money is None or state.empty_base_x:
+        return state
+    balance, equity = state.day_balance_money + money, state.day_equity_money + money - seen_money
+    return replace(
+        state,
+        day_balance_money=balance,
+        day_equity_money=equity,
+        day_base_money=max(balance, equity) * state.day_scale,
+    )
+
+
+def with_day_of(state: BreakerState, other: BreakerState) -> BreakerState:
+    """`state` with the day's own figures of `other`."""
+    return replace(
+        state,
+        day_base_money=other.day_base_money,
+        day_balance_money=other.day_balance_money,
+        day_equity_money=other.day_equity_money,
+        day_scale=other.day_scale,
+        day_moved_money=other.day_moved_money,
+    )
+
+
+def judged_again(state: BreakerState, policy: BreakerPolicy, *, equity_money: Money) -> BreakerState:
+    """Take back the trips of equity that do not hold any more, because money that made them was no result."""
+    reached = {name for name, value, threshold, _ in _figures(state, policy, equity_money) if _reached(value, threshold)}
+    return replace(
+        state, trips=tuple(trip for trip in state.trips if trip.name not in ("day_loss", "drawdown") or trip.name in reached)
     )
 
 
@@ -117,12 +220,16 @@ def reset_drawdown_peak(state: BreakerState, *, equity_money: Money) -> BreakerS
     return replace(state, peak_money=max(equity_money, 0.0), trips=tuple(trip for trip in state.trips if trip.name != "drawdown"))
 
 
+def peak_seen(state: BreakerState, equity_money: Money) -> BreakerState:
+    """Raise the peak, judging nothing."""
+    return replace(state, peak_money=equity_money) if equity_money > state.peak_money else state
+
+
 def check_breakers(
     state: BreakerState, policy: BreakerPolicy, *, at_utc_ns: UtcNs, equity_money: Money
 ) -> tuple[BreakerState, tuple[BreakerTrip, ...]]:
     """Raise the peak, trip what is reached, and return the new state with the trips that are new."""
-    if equity_money > state.peak_money:
-        state = replace(state, peak_money=equity_money)
+    state = peak_seen(state, equity_money)
     standing = tuple(trip.name for trip in state.trips)
     new = tuple(
         BreakerTrip(name=name, since_utc_ns=at_utc_ns, value=value, threshold=threshold, resets_by=rearm)

@@ -52,6 +52,10 @@ class PropFirmState(Struct, frozen=True, kw_only=True):
     """Balance when the day began."""
     best_day_money: Money = 0.0
     """Best result of a finished day."""
+    stated_start_money: Money = 0.0
+    """The starting balance that settings stated when it was taken; 0 where the first balance seen was."""
+    day_equity_money: Money | None = None
+    """Equity when the day began; None where it was not kept."""
 
 
 class PropFirmLimit(Struct, frozen=True, kw_only=True):
@@ -66,7 +70,19 @@ class PropFirmLimit(Struct, frozen=True, kw_only=True):
 def start(*, starting_balance_money: Money, balance_money: Money) -> PropFirmState:
     """The state of an account seen for the first time; a starting balance of 0 takes the balance seen."""
     first = starting_balance_money or balance_money
-    return PropFirmState(starting_balance_money=first, high_water_money=first)
+    return PropFirmState(starting_balance_money=first, high_water_money=first, stated_start_money=starting_balance_money)
+
+
+def stated(state: PropFirmState, starting_balance_money: Money) -> PropFirmState:
+    """Settings state another starting balance than before: it holds at once. 0 states none."""
+    if starting_balance_money in (0.0, state.stated_start_money):
+        return state
+    return replace(
+        state,
+        starting_balance_money=starting_balance_money,
+        high_water_money=max(state.high_water_money, starting_balance_money),
+        stated_start_money=starting_balance_money,
+    )
 
 
 def begin_day(
@@ -75,14 +91,34 @@ def begin_day(
     """Close the day behind and set the base of the new one; the same day changes nothing."""
     if day_started_utc_ns <= state.day_started_utc_ns:
         return state
-    bases = {"greater": max(balance_money, equity_money), "balance": balance_money, "equity": equity_money}
     finished = balance_money - state.day_balance_money if state.day_started_utc_ns else 0.0
     return replace(
         state,
         day_started_utc_ns=day_started_utc_ns,
-        day_base_money=bases[policy.day_base],
+        day_base_money=_day_base_money(policy, balance_money, equity_money),
         day_balance_money=balance_money,
+        day_equity_money=equity_money,
         best_day_money=max(state.best_day_money, finished),
+    )
+
+
+def _day_base_money(policy: PropFirmPolicy, balance_money: Money, equity_money: Money) -> Money:
+    if policy.day_base == "balance":
+        return balance_money
+    return equity_money if policy.day_base == "equity" else max(balance_money, equity_money)
+
+
+def dated_before(state: PropFirmState, policy: PropFirmPolicy, money: Money, *, seen_money: Money = 0.0) -> PropFirmState:
+    """A deal from before the day's start comes late: the day began with its money, not with `seen_money` that floated then."""
+    if state.day_equity_money is None:
+        return state
+    balance, equity = state.day_balance_money + money, state.day_equity_money + money - seen_money
+    moved = state.day_base_money - _day_base_money(policy, state.day_balance_money, state.day_equity_money)
+    return replace(
+        state,
+        day_balance_money=balance,
+        day_equity_money=equity,
+        day_base_money=_day_base_money(policy, balance, equity) + moved,
     )
 
 

@@ -175,6 +175,10 @@ def _loss_money(candidate: SizingInput, valuer: Valuer, rates: QuoteLookup, lots
     return None if profit is None else -profit
 
 
+def _commission_money(candidate: SizingInput, valuer: Valuer, lots: Lots) -> Money:
+    return valuer.commission_money(lots, 0.5 * candidate.commission_money_per_lot)
+
+
 def _cost_check(candidate: SizingInput, policy: SizingPolicy, stop_price: Price, loss: Money) -> Check:
     distance = (candidate.entry_price - stop_price) * candidate.side
     spread_share = (candidate.ask - candidate.bid) / distance
@@ -222,13 +226,14 @@ def _sized(
             return _refused(cap.name, candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost)
     if lots < spec.volume_min_lots - _CENT_NOISE:
         least = _loss_money(candidate, valuer, rates, spec.volume_min_lots, stop_price) or 0.0
-        needed = (least + spec.volume_min_lots * commission) / policy.risk_fraction
+        needed = (least + _commission_money(candidate, valuer, spec.volume_min_lots)) / policy.risk_fraction
         steps.append(Check("minimum_lots", lots, spec.volume_min_lots, False, f"equity of {needed:.2f} would suffice"))
         return _refused(reason, candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost, needed=needed)
     steps.append(Check("minimum_lots", lots, spec.volume_min_lots, True))
     if lots != by_risk:
         risked = _loss_money(candidate, valuer, rates, lots, stop_price) or 0.0
-    risk = risked + lots * commission
+    paid = _commission_money(candidate, valuer, lots)
+    risk = risked + paid
     low = risk < policy.effective_risk_warn_fraction * asked
     only = "only " if low else ""
     steps.append(
@@ -242,7 +247,7 @@ def _sized(
         risk_money=risk,
         asked_risk_money=asked,
         loss_money_per_lot=loss,
-        commission_money=lots * commission,
+        commission_money=paid,
         cost_fraction=cost,
         equity_needed_money=0.0,
         checks=tuple(steps),
@@ -261,7 +266,7 @@ def _lots_within(
     while steps > 0:
         lots = lots_of_steps(spec, steps)
         loss = _loss_money(candidate, valuer, rates, lots, stop_price)
-        if loss is not None and loss + lots * candidate.commission_money_per_lot <= asked + _CENT_NOISE:
+        if loss is not None and loss + _commission_money(candidate, valuer, lots) <= asked + _CENT_NOISE:
             fitting = floor_lots(spec, lots)
             return fitting, loss if fitting == lots else _loss_money(candidate, valuer, rates, fitting, stop_price) or 0.0
         steps -= 1

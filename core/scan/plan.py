@@ -17,6 +17,7 @@ from quarterdeck.core.model.signals import Features, NoSignal, Signal
 from quarterdeck.core.model.units import UtcNs
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.settings_loader import for_pair
+from quarterdeck.core.strategy.answers import decision_of, warmup_of
 from quarterdeck.core.strategy.guarded_call import CallFailure, call_guarded
 from quarterdeck.core.strategy.indicators import recursive_bars
 from quarterdeck.core.strategy.interface import Columns, Decision, Strategy
@@ -70,28 +71,31 @@ class ScanPlan(Struct, frozen=True, kw_only=True):
 def scan_plan_for(loaded: LoadedStrategy, settings: Settings, symbol: str) -> ScanPlan:
     """How one pair is scanned under the settings that hold for it."""
     loaded = loaded.of(symbol)
-    h1_rows = max(loaded.strategy.warmup_h1_bars, _H1_ROWS_MIN)
+    m15_bars, h1_bars = warmup_of(loaded.strategy)
     days = for_pair(settings, symbol).filters.atr_percentile_days
     return ScanPlan(
         loaded=loaded,
-        m15_rows=max(loaded.strategy.warmup_bars, recursive_bars(wilder=ATR_BARS)),
-        h1_rows=h1_rows,
+        m15_rows=max(m15_bars, recursive_bars(wilder=ATR_BARS)),
+        h1_rows=max(h1_bars, _H1_ROWS_MIN),
         percentile_rows=max(days * _M15_A_WEEK // _DAYS_A_WEEK, 1),
     )
 
 
 def scan_row(
-    loaded: LoadedStrategy, instrument: Instrument, columns: Columns, row: int, *, candidate: bool, figures: AtrFigures
+    loaded: LoadedStrategy,
+    instrument: Instrument,
+    columns: Columns,
+    row: int,
+    *,
+    bar_open_utc_ns: UtcNs,
+    candidate: bool,
+    figures: AtrFigures,
 ) -> Signal | NoSignal:
     """What the strategy says at one row, with the figures measured there."""
-    opened: UtcNs = columns.m15.open_utc_ns.item(row)
-    decision = call_guarded("", loaded.strategy.decide, columns, row, instrument)
+    opened = bar_open_utc_ns
+    decision = call_guarded("", decided, loaded.strategy, columns, row, instrument)
     if isinstance(decision, CallFailure):
         return withheld_answer(loaded, instrument.symbol, opened, f"{STRATEGY_ERROR}{decision.error}", figures)
-    if not isinstance(decision, Decision):
-        return withheld_answer(
-            loaded, instrument.symbol, opened, f"decide answered {type(decision).__name__}, no Decision", figures
-        )
     features = Features(
         atr_m15_price=figures[0],
         atr_h1_price=figures[1],
@@ -111,7 +115,7 @@ def scan_row(
         )
     wrong = "decides where its candidates() finds nothing" if not candidate else _nonsense(decision)
     if wrong:
-        return withheld_answer(loaded, instrument.symbol, opened, f"strategy {wrong}", figures)
+        return withheld_answer(loaded, instrument.symbol, opened, f"{STRATEGY_ERROR}{wrong}", figures)
     return Signal(
         symbol=instrument.symbol,
         strategy=loaded.name,
@@ -126,6 +130,11 @@ def scan_row(
         features=features,
         exit_now=decision.exit_now,
     )
+
+
+def decided(strategy: Strategy, columns: Columns, row: int, instrument: Instrument) -> Decision:
+    """The strategy's decision in plain values. Raises what the strategy does, and WrongAnswer."""
+    return decision_of(strategy.decide(columns, row, instrument))
 
 
 def withheld_answer(
@@ -146,13 +155,11 @@ def withheld_answer(
 def _nonsense(decision: Decision) -> str:
     if not 0.0 <= decision.confidence <= 1.0:
         return f"gives a confidence of {decision.confidence:g}, outside 0..1"
+    stop, entry, target = decision.stop_price, decision.entry_price, decision.target_price
+    finite = all(map(math.isfinite, (stop, entry, target)))
     if decision.exit_now:
-        return ""
+        return "" if finite else f"gives {stop:g}, {entry:g} and {target:g} for stop, entry and target, which are no prices"
     side = 1.0 if decision.side is Side.BUY else -1.0
-    stop, entry, target = (side * price for price in (decision.stop_price, decision.entry_price, decision.target_price))
-    if not (math.isfinite(stop) and math.isfinite(target) and stop < entry < target and decision.entry_price > 0.0):
-        return (
-            f"gives a stop of {decision.stop_price:g}, an entry of {decision.entry_price:g} and a target of "
-            f"{decision.target_price:g}, which do not lie in that order"
-        )
+    if not (finite and side * stop < side * entry < side * target and entry > 0.0):
+        return f"gives a stop of {stop:g}, an entry of {entry:g} and a target of {target:g}, which do not lie in that order"
     return ""

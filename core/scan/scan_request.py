@@ -20,6 +20,7 @@ from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import UtcNs
 from quarterdeck.core.scan.plan import STRATEGY_ERROR, AtrFigures, scan_row, withheld_answer
+from quarterdeck.core.strategy.answers import candidates_of, columns_of
 from quarterdeck.core.strategy.guarded_call import CallFailure, call_guarded
 from quarterdeck.core.strategy.interface import BoolArray, Columns, Strategy
 from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
@@ -63,16 +64,17 @@ def answer_request(loaded: LoadedStrategy, look: ScanRequest) -> Signal | NoSign
         return look.no_answer(loaded, f"{STRATEGY_ERROR}{found.error}")
     columns, candidates = found
     candidate = bool(candidates[-1])
-    return scan_row(loaded, look.instrument, columns, len(look.m15) - 1, candidate=candidate, figures=look.figures)
+    last, opened = len(look.m15) - 1, look.bar_open_utc_ns
+    return scan_row(loaded, look.instrument, columns, last, bar_open_utc_ns=opened, candidate=candidate, figures=look.figures)
 
 
 def prepare_columns(strategy: Strategy, m15: Candles, h1: Candles, instrument: Instrument) -> tuple[Columns, BoolArray]:
-    """The strategy's columns over these bars, and where it finds something. Raises what it does, and ValueError for nonsense."""
-    columns: Any = strategy.prepare(m15, h1, instrument)
-    candidates = np.asarray(strategy.candidates(columns), dtype=np.bool_)
-    if not isinstance(columns, Columns) or candidates.shape != m15.close.shape:
-        raise ValueError("prepare() gives Columns, and candidates() one truth value for each M15 bar")
-    return columns, candidates
+    """The strategy's columns over these bars, and where it finds something. Raises what the strategy does, and WrongAnswer."""
+    # it gets candles of its own over the same bars: what it puts into them reaches nobody else
+    own = m15[:]
+    opened = own.open_utc_ns
+    columns = columns_of(strategy.prepare(own, h1[:], instrument), opened)
+    return columns, candidates_of(strategy.candidates(columns), m15)
 
 
 def encode_request(look: ScanRequest) -> bytes:

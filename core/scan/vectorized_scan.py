@@ -76,7 +76,15 @@ class VectorizedScan:
             return answer_request(self._plan.loaded, self._look(row))
         candidate = self.has_candidate(row)
         figures = self.figures(row) if ranked else self._measured(row, _UNRANKED)
-        found = scan_row(self._plan.loaded, self._instrument, self._columns, row, candidate=candidate, figures=figures)
+        found = scan_row(
+            self._plan.loaded,
+            self._instrument,
+            self._columns,
+            row,
+            bar_open_utc_ns=self.m15.open_utc_ns.item(row),
+            candidate=candidate,
+            figures=figures,
+        )
         if candidate and isinstance(found, NoSignal) and found.withheld:
             self.failures[row] = found.withheld
         return found

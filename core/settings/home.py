@@ -8,7 +8,9 @@ Does not: read settings, or lock the home (the engine's fence does).
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -16,12 +18,16 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.errors import SettingsError, StorageError
 from quarterdeck.core.settings.packaged_files import shipped_root
+from quarterdeck.core.settings.toml_file import toml_file_text
 
 HOME_VARIABLE = "QUARTERDECK_HOME"
 _OURS = frozenset({"desk", "account", "simulation", "strategy", "risk", "breakers", "care", "position", "execution", "engine"})
 _PROBE = ".write-probe"
+_OTHERS = 0o077
+_OWN_FILES = ("journal.sqlite*", "*.json", "*.toml", "owner.lock", "start-failed")
+"""What the program writes into a home beside its folders, and the operator's settings."""
 
 
 class Home(Struct, frozen=True):
@@ -107,8 +113,12 @@ def platform_home(environ: Mapping[str, str], platform: str) -> Path:
 def is_quarterdeck_settings(path: Path) -> bool:
     """Whether `path` is a settings file of ours; a broken one that says so counts, else other settings would trade."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = toml_file_text(path)
+    except SettingsError:
+        # one in another encoding is still a settings file: reading it names what is wrong
+        plain = path.read_bytes().replace(b"\0", b"").lower()
+        return b"quarterdeck" in plain or any(f"[{section}]".encode() in plain for section in _OURS)
+    except OSError:
         return False
     if "quarterdeck" in text.lower():
         return True
@@ -119,7 +129,7 @@ def is_quarterdeck_settings(path: Path) -> bool:
 
 
 def prepare(home: Home) -> Home:
-    """Create the home folder for this user alone and prove that it can be written.
+    """Create the home folder for this user alone, or close one to others, and prove that it can be written.
 
     Raises:
         StorageError: when it cannot be created or written, with the system's reason.
@@ -127,6 +137,7 @@ def prepare(home: Home) -> Home:
     remedy = f"choose another with --home DIR or {HOME_VARIABLE}"
     try:
         home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _close_to_others(home)
         probe = home.root / f"{_PROBE}-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
@@ -134,3 +145,16 @@ def prepare(home: Home) -> Home:
         reason = error.strerror or type(error).__name__
         raise StorageError(f"the home folder {home.root} cannot be written: {reason}", what_to_do=remedy) from error
     return home
+
+
+def _close_to_others(home: Home) -> None:
+    """Take from other users what an older version or a loose umask left them; what is not ours is left alone."""
+    if sys.platform == "win32":
+        return
+    ours = [home.root, home.logs, *home.logs.glob("*")]
+    ours += [path for pattern in _OWN_FILES for path in home.root.glob(pattern)]
+    for path in ours:
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            if found.st_uid == os.getuid() and found.st_mode & _OTHERS and not stat.S_ISLNK(found.st_mode):
+                path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)

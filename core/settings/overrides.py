@@ -7,6 +7,7 @@ note. Written atomically, so a crash leaves the old file or the new one. Does no
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,9 +18,11 @@ import tomli_w
 from msgspec import Struct
 from msgspec.structs import replace
 
-from quarterdeck.core.model.errors import SettingsError, StorageError
+from quarterdeck.core.model.errors import UNREADABLE, SettingsError, StorageError
 from quarterdeck.core.model.renamed_keys import current_key
 from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
+from quarterdeck.core.settings.files import replace_file
+from quarterdeck.core.settings.toml_file import toml_file_text
 
 OVERRIDES_NAME = "overrides.toml"
 
@@ -53,9 +56,9 @@ def read_overrides(path: Path, file_value: Callable[[str], Any]) -> tuple[dict[s
     if not path.is_file():
         return {}, ()
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8")).get("override", {})
+        content = tomllib.loads(toml_file_text(path)).get("override", {})
         found = {current_key(key): Override(row["value"], row.get("replaced")) for key, row in content.items()}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, KeyError, TypeError, AttributeError) as error:
+    except (*UNREADABLE, OSError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{path}: damaged: {error}", what_to_do="delete it to go back to settings.toml") from error
     held: dict[str, Override] = {}
     notes: list[str] = []
@@ -77,10 +80,10 @@ def read_returns(path: Path) -> tuple[TimedOverride, ...]:
     if not path.is_file():
         return ()
     try:
-        rows = tomllib.loads(path.read_text(encoding="utf-8")).get("return", [])
+        rows = tomllib.loads(toml_file_text(path)).get("return", [])
         found = msgspec.convert(rows, tuple[TimedOverride, ...])
         return tuple(replace(row, values={current_key(key): value for key, value in row.values.items()}) for row in found)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, msgspec.ValidationError) as error:
+    except (*UNREADABLE, OSError) as error:
         raise SettingsError(f"{path}: damaged: {error}", what_to_do="delete it to go back to settings.toml") from error
 
 
@@ -96,7 +99,8 @@ def write_overrides(path: Path, overrides: dict[str, Override], returns: Sequenc
         content["return"] = [msgspec.to_builtins(item) for item in returns]
     beside = path.with_suffix(".tmp")
     try:
-        beside.write_bytes(b"# Written by quarterdeck; `quarterdeck set` changes it.\n" + tomli_w.dumps(content).encode())
-        beside.replace(path)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(b"# Written by quarterdeck; `quarterdeck set` changes it.\n" + tomli_w.dumps(content).encode())
+        replace_file(beside, path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}", what_to_do="free or unlock the home folder") from error

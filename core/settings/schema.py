@@ -57,6 +57,13 @@ class AccountSection(Section, frozen=True):
     magic: Annotated[int, number("Number that marks orders and positions as ours", "", 1, 2**62, "next start")]
     manage_external_positions: Annotated[bool, choice("Care for positions opened by hand as for our own", "at once")]
     low_balance_warn_usd: Annotated[float, number("Warn at the start below the worth of so much", "USD", 0, 1e9, "next start")]
+    unexplained_wait_s: Annotated[
+        float, number("A balance lower than its deals explain stops entries after", "s", 0, 3600, "at once")
+    ]
+    result_words: Annotated[
+        tuple[str, ...],
+        words("A balance operation counts as a result if a word of its comment begins with one of these", "at once"),
+    ]
     terminal_path: Annotated[str, words("Path of terminal64.exe; empty: the only terminal there is", "next start")]
     gateway: Annotated[str, words("Address of a gateway (ws://, wss://); empty: the terminal on this machine", "next start")]
     symbol_suffix: Annotated[str, words("What the broker appends to pair names; empty: found out", "next start")]
@@ -155,6 +162,13 @@ class FiltersSection(Section, frozen=True):
     atr_percentile_max: Annotated[float, number("Wildest allowed, in the pair's own past", "percentile", 0, 100)]
     atr_percentile_days: Annotated[int, number("How far back that past goes", "days", 5, 250, "next start")]
     quote_age_max_s: Annotated[float, number("Oldest quote to trade on", "s", 1, 3600)]
+    silence_min_s: Annotated[float, number("A pair's quotes are silent after, at least", "s", 5, 3600, "at once")]
+    silence_usual_x: Annotated[
+        float, number("and after so many times its usual longest gap of that hour", "x", 1, 100, "at once")
+    ]
+    silence_all_minutes: Annotated[
+        float, number("Silence of a pair with open risk stops all entries after", "minutes", 0, 1440, "at once")
+    ]
     opposite_signal_action: Annotated[
         Literal["ignore", "close", "reverse"],
         choice("A candidate against an own position in that pair: ignore it, close the position, or close and reverse"),
@@ -173,6 +187,7 @@ class NewsSection(Section, frozen=True):
     no_calendar_action: Annotated[Literal["trade", "hold"], choice("What to do without a calendar", "at once")]
     urls: Annotated[tuple[str, ...], words("Weekly calendars over HTTP, JSON or XML", "next start")]
     files: Annotated[tuple[str, ...], words("Calendar files, CSV, JSON or XML", "next start")]
+    files_clock: Annotated[str, words("Clock of tables without a zone: auto (proved), utc, new_york, eet, utc+8", "next start")]
     refresh_minutes: Annotated[float, number("Fetch again after", "minutes", 5, 1440, "at once")]
     tighten_stops: Annotated[bool, choice("Tighten stops ahead of such a release", "at once")]
 
@@ -233,6 +248,9 @@ class BreakersSection(Section, frozen=True):
     margin_level_min_pct: Annotated[float, number("Margin level", "%", 0, 100_000, "at once")]
     day_start: Annotated[str, words("Start of the day", "next start", _CLOCK)]
     day_zone: Annotated[str, words("Time zone of the day", "next start")]
+    spike_spread_x: Annotated[float, number("A quote waits for the next one above a spread of", "x usual", 2, 1000, "at once")]
+    spike_atr_x: Annotated[float, number("or above a jump of", "x ATR(M15)", 0.5, 1000, "at once")]
+    spike_wait_s: Annotated[float, number("It counts without a next one after", "s", 0, 60, "at once")]
     trip_action: Annotated[Literal["stop", "flatten"], choice("Tripping stops entries, or closes everything too", "at once")]
 
 
@@ -332,6 +350,18 @@ class ExecutionSection(Section, frozen=True):
     alert_repeat_minutes: Annotated[float, number("Alert about it again every", "minutes", 0.5, 1440, "at once")]
     reconcile_s: Annotated[float, number("Read the broker's book again every", "s", 1, 3600, "at once")]
     close_retry_s: Annotated[float, number("Try a refused close again after", "s", 0.1, 600, "at once")]
+    close_retry_max_s: Annotated[float, number("and at most so far apart while the market moves away", "s", 0.1, 60, "at once")]
+    refused_waits_s: Annotated[
+        tuple[float, ...],
+        words("Waits after a refusal that the same request cannot cure, first to last and so on", "at once", unit="s"),
+    ]
+    requests_per_minute_max: Annotated[
+        int, number("Requests that change one position, a minute", "requests", 1, 10_000, "at once")
+    ]
+    requests_per_day_max: Annotated[
+        int,
+        number("Requests of a day; past 80 % no entries and no trail steps", "requests", 1, 1_000_000, "at once"),
+    ]
 
 
 class EngineSection(Section, frozen=True):
@@ -367,10 +397,20 @@ class JournalSection(Section, frozen=True):
 class AlertsSection(Section, frozen=True):
     """Who is told outside the screen."""
 
-    urls: Annotated[tuple[str, ...], words("Apprise URLs; better kept in secrets.toml", "next start")]
+    urls: Annotated[tuple[str, ...], words("Apprise URLs; they are secrets, and belong into secrets.toml", "next start")]
     level_min: Annotated[Literal["info", "warning", "critical"], choice("Least level that is sent", "at once")]
     per_minute_max: Annotated[int, number("Alerts a minute at most; the rest is folded", "", 1, 600, "at once")]
     daily_summary: Annotated[bool, choice("Send a summary at the end of the day", "at once")]
+    remind_minutes: Annotated[
+        float, number("Remind of a critical state that lasts, unless acknowledged, every", "minutes", 5, 1440, "at once")
+    ]
+    quiet_hours: Annotated[
+        str, words("Hours in which alerts wait that cost no money, e.g. `Europe/Berlin 22:00-07:00`; empty: none", "at once")
+    ]
+    routes: Annotated[
+        tuple[str, ...],
+        words("Kinds of alert and the places of the addresses that get them, e.g. `fill,close 2`; others go to all", "at once"),
+    ]
 
 
 class UiSection(Section, frozen=True):

@@ -2,6 +2,7 @@
 
     QUARTERDECK_PASSWORD        the account's password, where the terminal is not logged in already
     QUARTERDECK_ALERT_URLS      where alerts go, separated by blanks
+    QUARTERDECK_NEWS_URLS       calendars whose address holds a token, separated by blanks
     QUARTERDECK_REDIS_PASSWORD  the password of the Redis at scan.redis
 
 Does not: keep the gateway's token (`core.brokers.mt5.gateway.gateway_token` makes and keeps that).
@@ -18,9 +19,11 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.settings.toml_file import toml_file_text
 
 PASSWORD_VARIABLE = "QUARTERDECK_PASSWORD"
 URLS_VARIABLE = "QUARTERDECK_ALERT_URLS"
+NEWS_VARIABLE = "QUARTERDECK_NEWS_URLS"
 REDIS_VARIABLE = "QUARTERDECK_REDIS_PASSWORD"
 _OTHERS = 0o077
 
@@ -31,6 +34,7 @@ class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     password: str = ""
     alert_urls: tuple[str, ...] = ()
     redis_password: str = ""
+    news_urls: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Never the texts."""
@@ -40,11 +44,19 @@ class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def texts(self) -> tuple[str, ...]:
         """All of them, for whoever must keep them out of a log."""
-        return tuple(text for text in (self.password, self.redis_password, *self.alert_urls) if text)
+        return tuple(text for text in (self.password, self.redis_password, *self.alert_urls, *self.news_urls) if text)
 
 
-def read_secrets(path: Path, environ: Mapping[str, str] | None = None) -> Secrets:
+def read_secrets(
+    path: Path,
+    environ: Mapping[str, str] | None = None,
+    *,
+    alert_urls: tuple[str, ...] = (),
+    news_urls: tuple[str, ...] = (),
+) -> Secrets:
     """The secrets of a home; `path` is its secrets.toml, which need not exist.
+
+    `alert_urls` and `news_urls` are those that stand in settings.toml: of alerts they count where nothing else names any.
 
     Raises:
         SettingsError: others may read the file, it cannot be read, or it says what it should not.
@@ -54,8 +66,9 @@ def read_secrets(path: Path, environ: Mapping[str, str] | None = None) -> Secret
     urls = tuple(environ.get(URLS_VARIABLE, "").split())
     return Secrets(
         password=environ.get(PASSWORD_VARIABLE, "") or filed.password,
-        alert_urls=urls or filed.alert_urls,
+        alert_urls=urls or filed.alert_urls or alert_urls,
         redis_password=environ.get(REDIS_VARIABLE, "") or filed.redis_password,
+        news_urls=tuple(dict.fromkeys((*environ.get(NEWS_VARIABLE, "").split(), *filed.news_urls, *news_urls))),
     )
 
 
@@ -63,10 +76,10 @@ def _filed(path: Path) -> Secrets:
     try:
         if sys.platform != "win32" and path.stat().st_mode & _OTHERS:
             raise SettingsError(f"{path}: others may read it", what_to_do=f"run `chmod 600 {path}`")
-        return msgspec.toml.decode(path.read_bytes(), type=Secrets)
+        return msgspec.toml.decode(toml_file_text(path), type=Secrets)
     except (msgspec.DecodeError, ValueError) as error:
         raise SettingsError(
-            f"{path}: {error}", what_to_do="it takes `password`, `alert_urls` and `redis_password` only"
+            f"{path}: {error}", what_to_do="it takes `password`, `alert_urls`, `news_urls` and `redis_password` only"
         ) from error
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check its rights") from error

@@ -19,18 +19,22 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.clock.time_zones import known_zone
-from quarterdeck.core.model.errors import SettingsError
+from quarterdeck.core.model.errors import UNREADABLE, SettingsError
 from quarterdeck.core.model.renamed_keys import current_key, current_tree
+from quarterdeck.core.settings.addresses import ALERT_URLS, NEWS_URLS, place_of_secret, secrets_in
+from quarterdeck.core.settings.alert_routes import KINDS, alert_route
 from quarterdeck.core.settings.overrides import OVERRIDES_NAME, Override, read_overrides
 from quarterdeck.core.settings.packaged_files import shipped_text
 from quarterdeck.core.settings.parameters import OWN, TABLES, Parameter, parameters, sections, table_annotation
 from quarterdeck.core.settings.schema import Settings
+from quarterdeck.core.settings.toml_file import toml_file_text
 
 SETTINGS_NAME = "settings.toml"
 Tree = dict[str, Any]
 StrategyParameters = tuple[Parameter, ...]
 """A strategy's own parameters, where they are known; a tree alone tells nothing of them."""
 _OF_THE_STRATEGY = ("name", "file", "time_limit_ms", "load_timeout_s", "memory_max_mb")
+_KEY_LETTERS_MAX, _VALUE_LETTERS_MAX = 200, 4_000
 _HOURS = r"([01]\d|2[0-4]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d"
 
 
@@ -43,6 +47,9 @@ class LoadedSettings(Struct, frozen=True):
     """Shipped values and the operator's file, without overrides."""
     overrides: dict[str, Override]
     notes: tuple[str, ...]
+    alert_urls: tuple[str, ...] = ()
+    """Addresses that stand in a file of settings although they are secrets: used, and in no tree."""
+    news_urls: tuple[str, ...] = ()
 
 
 def load_settings(home: Path, extra: Iterable[tuple[str, Any]] = ()) -> LoadedSettings:
@@ -59,10 +66,34 @@ def load_settings(home: Path, extra: Iterable[tuple[str, Any]] = ()) -> LoadedSe
         _refuse(str(path), mistakes(mine))
     overrides, notes = read_overrides(home / OVERRIDES_NAME, lambda key: look_up(file_tree, key))
     tree = with_values(file_tree, ((key, item.value) for key, item in overrides.items()))
+    lifted = {key: secrets_in(key, look_up(tree, key)) for key in (ALERT_URLS, NEWS_URLS)}
+    file_tree, tree = _without_secrets(file_tree), _without_secrets(tree)
+    notes += tuple(f"{key} holds secrets in a file of settings: {place_of_secret(key)}" for key, found in lifted.items() if found)
     extra_tree = with_values({}, ((current_key(key), value) for key, value in extra))
-    _refuse("--set", mistakes(extra_tree))
+    _refuse("--set", [*mistakes(extra_tree), *_secret_mistakes(extra_tree)])
     tree = merged(tree, extra_tree)
-    return LoadedSettings(validated(tree, str(path if mine else SETTINGS_NAME)), tree, file_tree, overrides, (*renamed, *notes))
+    settings = validated(tree, str(path if mine else SETTINGS_NAME))
+    _refuse(str(path), _secret_mistakes(tree))
+    return LoadedSettings(settings, tree, file_tree, overrides, (*renamed, *notes), lifted[ALERT_URLS], lifted[NEWS_URLS])
+
+
+def _without_secrets(tree: Tree) -> Tree:
+    """A tree as it may be written: without the addresses of alert services, and those of calendars that carry a secret."""
+    for key in (ALERT_URLS, NEWS_URLS):
+        found = secrets_in(key, look_up(tree, key))
+        if found:
+            tree = with_values(tree, ((key, [text for text in look_up(tree, key) if text not in found]),))
+    return tree
+
+
+def _secret_mistakes(tree: Tree) -> list[str]:
+    """Values that hold a secret, by key alone: the text is told to nobody."""
+    found = []
+    for key in parameters():
+        value = look_up(tree, key)
+        if secrets_in(key, list(value.values()) if isinstance(value, dict) else value):
+            found.append(f"{key}: a secret has no place in the settings; {place_of_secret(key)}")
+    return found
 
 
 def shipped_tree() -> Tree:
@@ -127,8 +158,8 @@ def _known_sections(tree: Tree) -> Tree:
 def read_toml(path: Path) -> Tree:
     """A TOML file as plain data. Raises SettingsError naming file, place and remedy."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(toml_file_text(path))
+    except UNREADABLE as error:
         raise SettingsError(f"{path}: not valid TOML: {error}", what_to_do="mend that line") from error
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check the file's rights") from error
@@ -228,17 +259,32 @@ def parse_value(key: str, text: str, own: StrategyParameters = ()) -> Any:
     Raises:
         SettingsError: unknown key, or a value that is not allowed.
     """
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
+    if len(key) > _KEY_LETTERS_MAX or len(text) > _VALUE_LETTERS_MAX:
+        what = f"{key[:_KEY_LETTERS_MAX]}: a value of {len(text):,} letters under a key of {len(key):,}"
+        raise SettingsError(what, what_to_do=f"at most {_VALUE_LETTERS_MAX:,} and {_KEY_LETTERS_MAX} are taken")
+    value = _typed(key, text)
     row = parameters(own).get(".".join(key.split(".")[2:]) if key.startswith("pair.") else key)
     if row is not None and row.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if row is not None and row.kind == "list" and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
-    _refuse(key, mistakes(with_values({}, [(key, value)]), own))
+    tree = with_values({}, [(key, value)])
+    _refuse(key, _secret_mistakes(tree) or mistakes(tree, own))
     return value
+
+
+def _typed(key: str, text: str) -> Any:
+    """The one value that `text` is in TOML, else the text itself."""
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    except UNREADABLE as error:
+        raise SettingsError(f"{key}: not a value: {type(error).__name__}", what_to_do="write it as settings.toml does") from error
+    if found.keys() != {"value"}:
+        more = ", ".join(sorted(found.keys() - {"value"}))
+        raise SettingsError(f"{key}: the value has further lines of TOML in it ({more})", what_to_do="set one key at a time")
+    return found["value"]
 
 
 def for_pair(settings: Settings, symbol: str) -> Settings:
@@ -264,7 +310,8 @@ def toml_text(value: Any) -> str:
 
 
 def _value_mistakes(row: Parameter, value: Any) -> list[str]:
-    return [] if row.takes(value) else [f"{row.key} = {toml_text(value)}: must be {row.allowed}"]
+    seen = "***" if secrets_in(row.key, value) else toml_text(value)
+    return [] if row.takes(value) else [f"{row.key} = {seen}: must be {row.allowed}"]
 
 
 def _table_mistakes(name: str, content: Any, own: StrategyParameters) -> list[str]:
@@ -324,6 +371,14 @@ def _unreadable_times(tree: Tree) -> list[str]:
             for text in own.get("position", {}).get("early_closes", ())
             if not _early_close(text)
         ]
+    quiet = tree["alerts"]["quiet_hours"]
+    if quiet and not _hours_of_a_city(quiet):
+        found.append(f"alerts.quiet_hours = {toml_text(quiet)}: must read like Europe/Berlin 22:00-07:00, or be empty")
+    found += [
+        f"alerts.routes = {toml_text(text)}: must read like `fill,close,summary 2`; kinds are {', '.join(KINDS)}"
+        for text in tree["alerts"]["routes"]
+        if not _route(text)
+    ]
     zone, funded_zone = tree["breakers"]["day_zone"], tree["prop_firm"]["day_zone"]
     if not known_zone(zone):
         found.append(f"breakers.day_zone = {toml_text(zone)}: must be a time zone such as America/New_York")
@@ -341,6 +396,14 @@ def _early_close(text: str) -> bool:
     except ValueError:
         return False
     return len(day) == len("2026-12-25") and re.fullmatch(r"(0\d|1[0-6]):[0-5]\d", clock) is not None
+
+
+def _route(text: str) -> bool:
+    try:
+        alert_route(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _hours_of_a_city(text: str) -> bool:

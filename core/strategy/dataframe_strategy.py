@@ -17,6 +17,7 @@ from msgspec import Struct
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.signals import Check
+from quarterdeck.core.strategy.answers import bars_of
 from quarterdeck.core.strategy.interface import BoolArray, Columns, Decision
 
 _H1_BARS = 250
@@ -49,8 +50,8 @@ class DataFrameStrategy:
     def __init__(self, kind: Any, parameters: Struct) -> None:
         """`kind` is the rule's class."""
         self._rule: DataFrameRule = kind(parameters)
-        self.warmup_bars: int = getattr(self._rule, "warmup_bars", _M15_BARS)
-        self.warmup_h1_bars: int = getattr(self._rule, "warmup_h1_bars", _H1_BARS)
+        declared = (getattr(self._rule, "warmup_bars", _M15_BARS), getattr(self._rule, "warmup_h1_bars", _H1_BARS))
+        self.warmup_bars, self.warmup_h1_bars = bars_of(*declared)
 
     def prepare(self, m15: Candles, h1: Candles, instrument: Instrument) -> Columns:
         """The bars alone; frames are made row by row."""
@@ -70,7 +71,8 @@ class DataFrameStrategy:
             return Decision(votes=(Check("window", float(row + 1), float(self.warmup_bars), False, "bars"),))
         m15 = to_dataframe(columns.m15[row + 1 - self.warmup_bars : row + 1])
         h1 = to_dataframe(columns.h1[last_h1 + 1 - self.warmup_h1_bars : last_h1 + 1])
-        return self._rule.on_frames(m15, h1, instrument) or Decision()
+        found = self._rule.on_frames(m15, h1, instrument)
+        return Decision() if found is None else found
 
 
 def to_dataframe(candles: Candles) -> Any:

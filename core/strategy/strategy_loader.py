@@ -32,6 +32,7 @@ from quarterdeck.core.settings.parameters import Parameter, declared_parameters
 from quarterdeck.core.settings.schema import Settings, StrategySection
 from quarterdeck.core.settings.settings_loader import for_pair
 from quarterdeck.core.strategy import indicators, interface, rolling, trend
+from quarterdeck.core.strategy.answers import candidates_of, columns_of, decision_of, warmup_of
 from quarterdeck.core.strategy.dataframe_strategy import DataFrameStrategy, is_dataframe_rule
 from quarterdeck.core.strategy.guarded_call import CallFailure, call_guarded
 from quarterdeck.core.strategy.interface import Strategy
@@ -74,7 +75,7 @@ def load_strategy(settings: Settings, home: Path | None = None) -> LoadedStrateg
     section = settings.strategy
     kind, source = _class(section, home)
     parameters = checked_parameters(kind.Parameters, section.parameters)
-    strategy = _tried(kind, parameters, section)
+    strategy = _tried(kind, parameters, section, home)
     name = str(kind.name)
     others = {
         symbol: checked_parameters(kind.Parameters, for_pair(settings, symbol).strategy.parameters)
@@ -88,7 +89,7 @@ def load_strategy(settings: Settings, home: Path | None = None) -> LoadedStrateg
         own=bool(section.file),
         parameters=declared_parameters(kind.Parameters),
     )
-    pairs = {symbol: replace(plain, strategy=_tried(kind, mine, section)) for symbol, mine in others.items()}
+    pairs = {symbol: replace(plain, strategy=_tried(kind, mine, section, home)) for symbol, mine in others.items()}
     return replace(plain, pairs=pairs) if pairs else plain
 
 
@@ -133,6 +134,11 @@ def template_text() -> str:
     return (Path(__file__).parent / _TEMPLATE).read_text(encoding="utf-8")
 
 
+def _path(section: StrategySection, home: Path | None) -> Path:
+    path = Path(section.file).expanduser()
+    return path if path.is_absolute() or home is None else home / path
+
+
 def _class(section: StrategySection, home: Path | None) -> tuple[Any, bytes]:
     if not section.file:
         if section.name != TrendStrategy.name:
@@ -141,8 +147,7 @@ def _class(section: StrategySection, home: Path | None) -> tuple[Any, bytes]:
                 what_to_do="name the file of your own in strategy.file",
             )
         return TrendStrategy, b"".join(_source(module) for module in (trend, rolling, indicators, interface))
-    path = Path(section.file).expanduser()
-    path = path if path.is_absolute() or home is None else home / path
+    path = _path(section, home)
     module, source = _read(path)
     classes = _classes(module)
     named = [item for name, item in classes.items() if section.name in (name, getattr(item, "name", None))]
@@ -182,7 +187,9 @@ def _complete(kind: Any, path: Path) -> Any:
     missing = [name for name in wanted if not hasattr(kind, name)]
     if not missing and not (isinstance(kind.Parameters, type) and issubclass(kind.Parameters, Struct)):
         missing = ["Parameters as a msgspec.Struct"]
-    other = [name for name in getattr(kind, "timeframes", ()) if name not in _TIMEFRAMES]
+    wanted_bars = getattr(kind, "timeframes", ())
+    wanted_bars = wanted_bars if isinstance(wanted_bars, tuple | list) else (wanted_bars,)
+    other = [name for name in wanted_bars if name not in _TIMEFRAMES]
     if other:
         raise SettingsError(
             f"{path}: {kind.__name__} wants bars of {', '.join(map(str, other))}; there are {' and '.join(_TIMEFRAMES)}",
@@ -204,7 +211,7 @@ def _executed(path: Path, source: bytes) -> ModuleType:
     sys.modules[name] = module  # annotations are looked up there
     done = call_guarded(str(path), _run, source, module)
     if isinstance(done, CallFailure):
-        raise SettingsError(f"{path}: line {done.line}: {done.error}", what_to_do=_remedy(done.error))
+        raise SettingsError(f"{path}: line {done.line}: {done.error}", what_to_do=_beside(path, done) or _remedy(done.error))
     return module
 
 
@@ -222,10 +229,10 @@ def _run(source: bytes, module: ModuleType) -> None:
     exec(compile(source, str(module.__file__), "exec"), module.__dict__)  # impure: the operator's own file
 
 
-def _tried(kind: Any, parameters: Struct, section: StrategySection) -> Strategy:
+def _tried(kind: Any, parameters: Struct, section: StrategySection, home: Path | None) -> Strategy:
     strategy = _made(kind, parameters, section)
     if section.file:
-        _try(strategy, section.file)
+        _try(strategy, _path(section, home))
     return strategy
 
 
@@ -233,39 +240,48 @@ def _made(kind: Any, parameters: Struct, section: StrategySection) -> Strategy:
     made = (
         call_guarded("", DataFrameStrategy, kind, parameters) if is_dataframe_rule(kind) else call_guarded("", kind, parameters)
     )
-    bars = made if isinstance(made, CallFailure) else call_guarded("", lambda: (made.warmup_bars, made.warmup_h1_bars))
+    bars = made if isinstance(made, CallFailure) else call_guarded("", warmup_of, made)
     if isinstance(bars, CallFailure):
         raise SettingsError(f"strategy {section.name}: {bars.error}", what_to_do="mend the strategy")
-    if not all(type(count) is int and count >= 0 for count in bars):
-        raise SettingsError(
-            f"strategy {section.name}: warmup_bars and warmup_h1_bars are {bars}", what_to_do="give whole numbers"
-        )
     strategy: Strategy = made
     return strategy
 
 
-def _try(strategy: Strategy, file: str) -> None:
+def _try(strategy: Strategy, path: Path) -> None:
     """Ask the same question twice: a strategy that remembers, draws lots or looks at a clock gives itself away."""
     answers = [call_guarded("", _trial, strategy) for _ in range(2)]
     for answer in answers:
         if isinstance(answer, CallFailure):
-            raise SettingsError(f"{file}: fails on a trial window: {answer.error}", what_to_do="mend the strategy")
+            raise SettingsError(
+                f"{path}: fails on a trial window: {answer.error}", what_to_do=_beside(path, answer) or "mend the strategy"
+            )
     if answers[0] != answers[1]:
         raise SettingsError(
-            f"{file}: answers differently when asked the same twice",
+            f"{path}: answers differently when asked the same twice",
             what_to_do="keep nothing between calls; use no chance and no clock",
         )
 
 
+def _beside(path: Path, failed: CallFailure) -> str:
+    """What to do about an import of a module that lies beside the strategy's file; empty where that is not the failure."""
+    name = failed.module.partition(".")[0]
+    beside = next((path.parent / one for one in (f"{name}.py", name) if name and (path.parent / one).exists()), None)
+    if beside is None:
+        return ""
+    return (
+        f"{beside.name} lies beside it, but a strategy is one file (its hash names all that runs): move that code into it, "
+        f"or install {name} as a package"
+    )
+
+
 def _trial(strategy: Strategy) -> bytes:
-    m15, h1 = trial_candles(strategy.warmup_bars + _TRIED_ROWS, max(strategy.warmup_h1_bars, 1))
-    columns = strategy.prepare(m15, h1, TRIAL_INSTRUMENT)
-    found = np.asarray(strategy.candidates(columns)).tolist()
-    if len(found) != len(m15):
-        raise ValueError(f"candidates() gives {len(found):,} truth values for {len(m15):,} M15 bars")
+    m15_bars, h1_bars = warmup_of(strategy)
+    m15, h1 = trial_candles(m15_bars + _TRIED_ROWS, max(h1_bars, 1))
+    columns = columns_of(strategy.prepare(m15[:], h1[:], TRIAL_INSTRUMENT), m15.open_utc_ns)
+    found = candidates_of(strategy.candidates(columns), m15).tolist()
     last = list(range(len(m15) - _TRIED_ROWS, len(m15)))
     rows = [row for row, at in enumerate(found) if at][-_TRIED_ROWS:] + last
-    return msgspec.json.encode((found, [strategy.decide(columns, row, TRIAL_INSTRUMENT) for row in rows]))
+    return msgspec.json.encode((found, [decision_of(strategy.decide(columns, row, TRIAL_INSTRUMENT)) for row in rows]))
 
 
 TRIAL_INSTRUMENT = Instrument(

@@ -15,6 +15,7 @@ from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.errors import InvariantError
 from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.settings.parameters import Parameter
+from quarterdeck.core.strategy.answers import warmup_of
 from quarterdeck.core.strategy.interface import Columns
 from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
 
@@ -70,7 +71,7 @@ def strategy_declaration(loaded: LoadedStrategy) -> StrategyDeclaration:
 
 
 def _bars(loaded: LoadedStrategy) -> tuple[int, int]:
-    return int(loaded.strategy.warmup_bars), int(loaded.strategy.warmup_h1_bars)
+    return warmup_of(loaded.strategy)
 
 
 def strategy_proxy(told: StrategyDeclaration) -> LoadedStrategy:

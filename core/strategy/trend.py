@@ -33,7 +33,7 @@ from quarterdeck.core.strategy.rolling import (
     window_mean,
 )
 
-_BARS_A_DAY = 96
+_BARS_A_DAY_MAX = 96
 _REGIMES: tuple[Regime, ...] = ("low", "normal", "high")
 _PARTS = ("trend", "path", "alignment", "pullback", "trigger")
 _PART_NOTE = "how well it is met, 0 to 1; the threshold is its weight"
@@ -95,7 +95,7 @@ class TrendStrategy:
         """M15 bars that the last row needs, itself included."""
         p = self._p
         recursive = recursive_bars(ema=max(p.m15_fast_bars, p.m15_slow_bars), wilder=max(p.m15_atr_bars, p.m15_rsi_bars))
-        usual = p.regime_days * _BARS_A_DAY + p.regime_bars + 1
+        usual = p.regime_days * _BARS_A_DAY_MAX + p.regime_bars + 1
         return max(recursive + max(p.pullback_bars, p.break_bars + 2), usual)
 
     @property
@@ -105,12 +105,11 @@ class TrendStrategy:
         return max(p.h1_slope_bars, p.h1_path_bars, p.h1_atr_bars) + 2
 
     def prepare(self, m15: Candles, h1: Candles, instrument: Instrument) -> Columns:
-        """All figures as columns; the instrument's own numbers are not needed, since everything is in ranges."""
-        del instrument
+        """All figures as columns; of the instrument only its day is needed, since everything is in ranges."""
         columns = Columns(m15, h1)
         self._trend(columns)
         self._trigger(columns)
-        self._regime(columns)
+        self._regime(columns, instrument.m15_bars_a_day)
         self._confidence(columns)
         return columns
 
@@ -190,11 +189,11 @@ class TrendStrategy:
             place = np.where(rising, m15.close - m15.low, m15.high - m15.close) / span
         columns["place"] = np.where(span > 0.0, place, 0.5)
 
-    def _regime(self, columns: Columns) -> None:
+    def _regime(self, columns: Columns, bars_a_day: int) -> None:
         p = self._p
         now = window_mean(true_range(columns.m15), p.regime_bars)
         with np.errstate(divide="ignore", invalid="ignore"):
-            columns["volatility"] = ratio = now / lagged_mean(now, _BARS_A_DAY, p.regime_days)
+            columns["volatility"] = ratio = now / lagged_mean(now, bars_a_day, p.regime_days)
         low, high, known = ratio < p.regime_low_x, ratio > p.regime_high_x, np.isfinite(ratio)
         for name in ("stop", "target"):
             calm, normal, wild = (getattr(p, f"{name}_{regime}_x_atr") for regime in _REGIMES)

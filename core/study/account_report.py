@@ -16,12 +16,13 @@ from msgspec import Struct
 from quarterdeck.core.journal.tape_format import decode_effect, decode_input
 from quarterdeck.core.journal.tape_reader import Run, TapeReader
 from quarterdeck.core.link.trade_queries import TradeFilter
-from quarterdeck.core.model.effects import TradeClosed
+from quarterdeck.core.model.effects import MoneyMoved, TradeClosed
 from quarterdeck.core.model.inputs import Started
 from quarterdeck.core.model.units import S_PER_HOUR, S_PER_MINUTE
 from quarterdeck.core.settings.settings_loader import Tree, shipped_tree
 from quarterdeck.core.study import metrics
-from quarterdeck.core.study.metrics import BalanceOperation, EquityPoint, Performance, TradeFigures
+from quarterdeck.core.study.metrics import BalanceOperation, EquityMark, EquityPoint, Performance, TradeFigures
+from quarterdeck.core.study.queries import effects_of
 from quarterdeck.core.study.why_not import refusals_per_reason
 
 SIMULATED_MODES = ("replay", "simulated")
@@ -121,20 +122,46 @@ def trades_of(reader: TapeReader, runs: list[Run], only: TradeFilter) -> list[Tr
 
 
 def equity_of(reader: TapeReader, runs: list[Run]) -> list[EquityPoint]:
-    """Equity as the runs marked it, in order of time. Raises StorageError."""
+    """Equity from the start of the first run on, as the runs marked it, with every peak that the marks tell of.
+
+    Raises StorageError.
+    """
     found = []
     for run in runs:
-        rows = reader.rows("SELECT at_utc_ns, equity_money FROM equity WHERE run = ? ORDER BY seq", run.run)
-        found += [EquityPoint(int(at), float(equity)) for at, equity in rows]
-    return sorted(found, key=lambda point: point.at_utc_ns)
+        rows = reader.rows("SELECT at_utc_ns, equity_money, drawdown_fraction FROM equity WHERE run = ? ORDER BY seq", run.run)
+        found += [EquityMark(int(at), float(equity), float(fall)) for at, equity, fall in rows]
+    marks = sorted(found, key=lambda mark: mark.at_utc_ns)
+    first = metrics.marked_points(marks[:1])
+    if not first:
+        return []
+    # a run's own start is on the machine's clock; the tape's first input is on the market's
+    began = reader.rows("SELECT at_utc_ns FROM tape WHERE run = ? ORDER BY seq LIMIT 1", runs[0].run)
+    at = min([int(row[0]) for row in began] + [first[0].at_utc_ns])
+    # the first peak known already holds the money that came or went before it
+    moved = [one.at_utc_ns for one in _transfers(reader, runs) if at < one.at_utc_ns <= first[0].at_utc_ns]
+    start = EquityPoint(max([at, *moved]), first[0].equity_money)
+    return metrics.marked_points(marks, start if start.at_utc_ns < first[0].at_utc_ns else None)
 
 
 def _transfers(reader: TapeReader, runs: list[Run]) -> list[BalanceOperation]:
-    found: dict[int, BalanceOperation] = {}
+    """As the desk booked them; deals of a run that did not tell count as transfers from the moment at which the desk saw them."""
+    found: list[BalanceOperation] = []
+    seen: set[int] = set()
     for run in runs:
-        sql = "SELECT deal_ticket, at_utc_ns, balance_money FROM deals WHERE run = ? AND balance_money != 0 ORDER BY seq"
-        found.update({int(ticket): BalanceOperation(int(at), float(money)) for ticket, at, money in reader.rows(sql, run.run)})
-    return sorted(found.values(), key=lambda transfer: transfer.at_utc_ns)
+        moved = [effect for effect in effects_of(reader, run, MoneyMoved) if isinstance(effect, MoneyMoved)]
+        found += [
+            BalanceOperation(one.at_utc_ns, one.money, one.equity_before_money)
+            for one in moved
+            if one.kind in ("transfer", "credit")
+        ]
+        seen.update(one.deal_ticket for one in moved)
+        sql = """SELECT d.deal_ticket, coalesce(t.at_utc_ns, d.at_utc_ns), d.balance_money FROM deals AS d
+            LEFT JOIN tape AS t ON t.run = d.run AND t.seq = d.seq WHERE d.run = ? AND d.balance_money != 0 ORDER BY d.seq"""
+        for ticket, at, money in reader.rows(sql, run.run):
+            if int(ticket) not in seen:
+                seen.add(int(ticket))
+                found.append(BalanceOperation(int(at), float(money)))
+    return sorted(found, key=lambda transfer: transfer.at_utc_ns)
 
 
 def _day(reader: TapeReader, run: Run) -> tuple[int, str]:

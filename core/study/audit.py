@@ -21,7 +21,7 @@ from msgspec import Struct
 from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.desk.desk_state import decoded, encoded
 from quarterdeck.core.journal.tape_format import decode_effect, encode, same_effect, tag_of
-from quarterdeck.core.journal.tape_reader import Run, TapeEntry, TapeReader
+from quarterdeck.core.journal.tape_reader import TAPE_VERSION, Run, TapeEntry, TapeReader
 from quarterdeck.core.model.effects import Effect, TradeClosed, Verdict
 from quarterdeck.core.model.errors import StorageError
 from quarterdeck.core.model.inputs import Input, SequencedInput
@@ -99,16 +99,21 @@ class AuditResult(Struct, frozen=True, kw_only=True):
     """Checkpoints passed."""
     states_agree: int
     """Checkpoints at which the fresh desk's state was the same to the byte; another version's may differ and decide the same."""
+    older_rules: bool
+    """The tape is of an older version whose rules were other ones: decisions that differ are no fault of the record."""
 
     @property
     def agrees(self) -> bool:
-        """Whether every decision agrees and the tape is whole."""
-        return self.first_difference is None
+        """Whether the tape is whole and every decision agrees that was made by today's rules."""
+        return not self.findings or (self.older_rules and self.findings.keys() <= {"decision"})
 
     def lines(self) -> tuple[str, ...]:
         """For people."""
         head = f"run {self.run_id}, recorded by {self.recorded_by}"
         found = [f"{head}: {self.agree} of {self.decisions} decisions agree, {self.inputs} inputs"]
+        if self.older_rules and self.agrees:
+            what = "no input is missing or altered"
+            found.append(f"its rules are older: {what}, and what differs below is what today's rules decide otherwise")
         if self.pruned_before_seq > 1:
             found.append(f"inputs before {self.pruned_before_seq} are pruned and were not audited")
         if self.first_difference is not None:
@@ -124,22 +129,30 @@ class AuditResult(Struct, frozen=True, kw_only=True):
         return plain | {"agrees": self.agrees}
 
 
-def audit(path: Path, factory: DeskFactory, *, run: int | None = None, progress: AuditProgress | None = None) -> AuditResult:
-    """Audit a run of the journal at `path`, the last one unless named.
+def audit(
+    path: Path,
+    factory: DeskFactory,
+    *,
+    run: int | None = None,
+    other_settings: bool = False,
+    progress: AuditProgress | None = None,
+) -> AuditResult:
+    """Audit a run of the journal at `path`, the last one unless named. With `other_settings` every difference is a finding.
 
     Raises:
         StorageError: no such journal or run, a tape that cannot be decoded, or one pruned throughout.
     """
     with TapeReader(path) as reader:
-        return _Audit(reader, reader.run(run), factory).result(progress)
+        return _Audit(reader, reader.run(run), factory, other_settings=other_settings).result(progress)
 
 
 class _Audit:
     """One pass over one run."""
 
-    def __init__(self, reader: TapeReader, run: Run, factory: DeskFactory) -> None:
+    def __init__(self, reader: TapeReader, run: Run, factory: DeskFactory, *, other_settings: bool) -> None:
         self._reader = reader
         self._run = run
+        self._older_rules = run.tape_version < TAPE_VERSION and not other_settings
         self._factory = factory
         self._marks = {mark.seq for mark in reader.checkpoints(run)}
         self._desk: AuditedDesk | None = None
@@ -177,6 +190,7 @@ class _Audit:
             pruned_before_seq=start + 1,
             states=self._states,
             states_agree=self._states_agree,
+            older_rules=self._older_rules,
         )
 
     def _start(self) -> int:

@@ -25,6 +25,8 @@ DAYS_MIN = 20
 DAYS_A_YEAR = 252
 R_STEP = 0.5
 R_STEPS_MAX = 20
+_SAME_PEAK = 1e-9
+"""Peaks that differ by less are one: the mark's share of it is a rounded number."""
 
 
 class TradeFigures(Struct, frozen=True, kw_only=True):
@@ -151,7 +153,34 @@ class BalanceOperation(Struct, frozen=True):
     """A deposit (positive), withdrawal or credit; no result."""
 
     at_utc_ns: UtcNs
+    """When the desk booked it: equity points from then on hold it."""
     money: Money
+    before_money: Money | None = None
+    """Equity just before it; None where only the point before it tells."""
+
+
+class EquityMark(Struct, frozen=True):
+    """Equity as it was kept, and how far below its peak it stood; the peak may lie between two marks, or before the first."""
+
+    at_utc_ns: UtcNs
+    equity_money: Money
+    drawdown_fraction: float
+
+
+def marked_points(marks: Sequence[EquityMark], start: EquityPoint | None = None) -> list[EquityPoint]:
+    """Marks as a curve that holds every peak they tell of, so that its deepest drawdown is the deepest one marked.
+
+    `start` is where the account began, where that is known.
+    """
+    points = [] if start is None else [start]
+    highest = -math.inf if start is None else start.equity_money
+    for mark in marks:
+        peak = mark.equity_money / (1.0 - mark.drawdown_fraction) if mark.drawdown_fraction < 1.0 else highest
+        if mark.drawdown_fraction > 0.0 and peak > highest * (1.0 + _SAME_PEAK):
+            points.append(EquityPoint(mark.at_utc_ns, peak))
+        points.append(EquityPoint(mark.at_utc_ns, mark.equity_money))
+        highest = max(highest, peak, mark.equity_money)
+    return points
 
 
 class Drawdown(Struct, frozen=True, kw_only=True):
@@ -165,32 +194,48 @@ class Drawdown(Struct, frozen=True, kw_only=True):
 
 
 def daily_returns(
-    points: Sequence[EquityPoint], transfers: Sequence[BalanceOperation], *, day_start_s: int, day_zone: str
+    points: Sequence[EquityPoint],
+    transfers: Sequence[BalanceOperation],
+    *,
+    day_start_s: int,
+    day_zone: str,
+    open_days_alone: bool = False,
 ) -> tuple[float, ...]:
     """Return of each account day from the first point's to the last one's; a day without a point keeps its equity.
 
-    Transfers are taken out of the day in which equity first shows them: (end - transfers) / start - 1.
-    The first day begins with the first point.
+    Time-weighted: a transfer ends one stretch of the day and begins the next, and the day's return chains over them.
+    The first day begins with the first point. With `open_days_alone` what changes while the market is closed counts to the next
+    open day, so that two runs over the same days have as many returns.
     """
     if len(points) < 2:
         return ()
-    returns, row, moved, before = [], 0, 0, points[0].equity_money
+    flows = [transfer for transfer in transfers if transfer.at_utc_ns > points[0].at_utc_ns]
+    returns, row, moved, equity, growth = [], 0, 0, points[0].equity_money, 1.0
     start = day_started(points[0].at_utc_ns, day_zone, day_start_s)
     while start <= points[-1].at_utc_ns:
         end = next_local_time(start, day_zone, day_start_s)
-        after = before
-        while row < len(points) and points[row].at_utc_ns < end:
-            after = points[row].equity_money
-            row += 1
-        flow = 0.0
-        while row and moved < len(transfers) and transfers[moved].at_utc_ns <= points[row - 1].at_utc_ns:
-            if transfers[moved].at_utc_ns > points[0].at_utc_ns:
-                flow += transfers[moved].money
-            moved += 1
-        if not _closed_throughout(start, end) or after != before:
-            returns.append((after - flow) / before - 1.0 if before > 0.0 else 0.0)
-        before, start = after, end
+        begun = equity
+        while (row < len(points) and points[row].at_utc_ns < end) or (moved < len(flows) and flows[moved].at_utc_ns < end):
+            if moved < len(flows) and (row >= len(points) or flows[moved].at_utc_ns <= points[row].at_utc_ns):
+                before = _before(flows[moved], equity)
+                growth *= before / begun if begun > 0.0 else 1.0
+                begun = equity = before + flows[moved].money
+                moved += 1
+            else:
+                equity = points[row].equity_money
+                row += 1
+        growth *= equity / begun if begun > 0.0 else 1.0
+        closed = _closed_throughout(start, end)
+        if not (closed and open_days_alone):
+            if growth != 1.0 or not closed:
+                returns.append(growth - 1.0)
+            growth = 1.0
+        start = end
     return tuple(returns)
+
+
+def _before(transfer: BalanceOperation, equity_money: Money) -> Money:
+    return equity_money if transfer.before_money is None else transfer.before_money
 
 
 def sharpe(returns: Sequence[float]) -> float | None:
@@ -210,28 +255,89 @@ def sortino(returns: Sequence[float]) -> float | None:
 
 
 def drawdown(points: Sequence[EquityPoint], transfers: Sequence[BalanceOperation] = ()) -> Drawdown | None:
-    """The deepest drawdown; a transfer moves the peak by its amount, as the breaker does. None without points."""
+    """The deepest drawdown; a transfer scales the peak, as the breaker does, so it changes no share. None without points."""
     if not points:
         return None
-    peak, peak_at, moved = points[0].equity_money, points[0].at_utc_ns, 0
-    worst = Drawdown(fraction=0.0, money=0.0, peak_utc_ns=peak_at, bottom_utc_ns=peak_at, recovered_utc_ns=peak_at)
-    for point in points:
-        while moved < len(transfers) and transfers[moved].at_utc_ns <= point.at_utc_ns:
-            if transfers[moved].at_utc_ns > points[0].at_utc_ns:
-                peak += transfers[moved].money
-            moved += 1
-        if point.equity_money >= peak:
-            if worst.recovered_utc_ns == 0:
-                worst = _recovered(worst, point.at_utc_ns)
-            peak, peak_at = point.equity_money, point.at_utc_ns
-        elif peak > 0.0 and 1.0 - point.equity_money / peak > worst.fraction:
-            worst = Drawdown(
-                fraction=1.0 - point.equity_money / peak,
-                money=peak - point.equity_money,
-                peak_utc_ns=peak_at,
+    fall = _Fall(points, transfers)
+    fall.until(points[-1].at_utc_ns)
+    return fall.worst
+
+
+class _Fall:
+    """The deepest fall so far along a curve, and the peak it is measured from."""
+
+    def __init__(self, points: Sequence[EquityPoint], transfers: Sequence[BalanceOperation]) -> None:
+        """Begin at the first point; both are in order of time."""
+        first = points[0]
+        self._points = points
+        self._flows = [transfer for transfer in transfers if transfer.at_utc_ns > first.at_utc_ns]
+        self._row = self._moved = 0
+        self.peak, self._peak_at, self._equity = first.equity_money, first.at_utc_ns, first.equity_money
+        at = first.at_utc_ns
+        self.worst = Drawdown(fraction=0.0, money=0.0, peak_utc_ns=at, bottom_utc_ns=at, recovered_utc_ns=at)
+
+    def until(self, at_utc_ns: UtcNs) -> None:
+        """Go on to an instant; a transfer comes before a point at its own instant."""
+        while self._row < len(self._points) and self._points[self._row].at_utc_ns <= at_utc_ns:
+            point = self._points[self._row]
+            self._transfers(point.at_utc_ns)
+            self._point(point)
+            self._row += 1
+        self._transfers(at_utc_ns)
+
+    def _transfers(self, at_utc_ns: UtcNs) -> None:
+        """Equity before each counts as a point; the peak is scaled with equity."""
+        while self._moved < len(self._flows) and self._flows[self._moved].at_utc_ns <= at_utc_ns:
+            transfer = self._flows[self._moved]
+            before = _before(transfer, self._equity)
+            self._point(EquityPoint(transfer.at_utc_ns, before))
+            after = before + transfer.money
+            self.peak = self.peak * after / before if before > 0.0 and after > 0.0 else max(after, 0.0)
+            self._equity = after
+            self._moved += 1
+
+    def _point(self, point: EquityPoint) -> None:
+        self._equity = equity = point.equity_money
+        if equity >= self.peak:
+            if self.worst.recovered_utc_ns == 0:
+                self.worst = _recovered(self.worst, point.at_utc_ns)
+            self.peak, self._peak_at = equity, point.at_utc_ns
+        elif self.peak > 0.0 and 1.0 - equity / self.peak > self.worst.fraction:
+            self.worst = Drawdown(
+                fraction=1.0 - equity / self.peak,
+                money=self.peak - equity,
+                peak_utc_ns=self._peak_at,
                 bottom_utc_ns=point.at_utc_ns,
                 recovered_utc_ns=0,
             )
+
+
+def drawdown_inside(
+    points: Sequence[EquityPoint], trades: Sequence[TradeClosed], transfers: Sequence[BalanceOperation] = ()
+) -> float | None:
+    """The deepest drawdown with the worst points between two marks, as a share of the peak; None without points.
+
+    Trades keep their worst money, not its instant: what was open together is taken at its worst together, so it is a bound. The
+    balance begins with the first point.
+    """
+    marked = drawdown(points, transfers)
+    if marked is None:
+        return None
+    start, fall = points[0], _Fall(points, transfers)
+    steps = [(trade.closed_utc_ns, trade.net_money) for trade in trades]
+    steps += [(one.at_utc_ns, one.money) for one in transfers if one.at_utc_ns > start.at_utc_ns]
+    steps.sort()
+    balance, done, worst = start.equity_money, 0, marked.fraction
+    open_now: list[TradeClosed] = []
+    for trade in sorted(trades, key=lambda one: (one.opened_utc_ns, one.position_id)):
+        opened = trade.opened_utc_ns
+        while done < len(steps) and steps[done][0] <= opened:
+            balance += steps[done][1]
+            done += 1
+        fall.until(opened)
+        open_now = [one for one in open_now if one.closed_utc_ns > opened] + [trade]
+        lowest = balance + math.fsum(min(one.worst_money, 0.0) for one in open_now)
+        worst = max(worst, 1.0 - lowest / fall.peak if fall.peak > 0.0 else 0.0)
     return worst
 
 
@@ -282,6 +388,8 @@ class Performance(Struct, frozen=True, kw_only=True):
     sortino: float | None
     drawdown: Drawdown | None
     time_in_market: TimeInMarket | None
+    drawdown_inside_fraction: float | None = None
+    """With the worst points inside bars; see `drawdown_inside`."""
 
 
 def performance(
@@ -302,6 +410,7 @@ def performance(
         sortino=sortino(returns),
         drawdown=drawdown(points, transfers),
         time_in_market=time_in_market(trades, from_utc_ns=span[0], to_utc_ns=span[1]),
+        drawdown_inside_fraction=drawdown_inside(points, trades, transfers),
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.journal.journal_schema import storage_error
 from quarterdeck.core.journal.tape_format import decode_effect, decode_input, tags_of
 from quarterdeck.core.journal.tape_reader import Run, TapeReader
 from quarterdeck.core.model.effects import Effect
-from quarterdeck.core.model.errors import StorageError
+from quarterdeck.core.model.errors import UNREADABLE, StorageError
 from quarterdeck.core.model.inputs import Input
 from quarterdeck.core.model.units import UtcNs
 
@@ -32,7 +31,7 @@ def effects_of(reader: TapeReader, run: Run, *kinds: type[Struct]) -> Iterator[E
             yield decode_effect(body)
     except sqlite3.Error as error:
         raise storage_error(reader.path, error, "read") from error
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         what = f"the effects of run {run.run} in {reader.path} cannot be decoded: {error}"
         raise StorageError(what, what_to_do="read it with the Quarterdeck that wrote it") from error
 
@@ -51,7 +50,7 @@ def inputs_with_tag(
             yield int(at), decode_input(body)
     except sqlite3.Error as error:
         raise storage_error(reader.path, error, "read") from error
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         what = f"the tape of run {run.run} in {reader.path} cannot be decoded: {error}"
         raise StorageError(what, what_to_do="read it with the Quarterdeck that wrote it") from error
 

@@ -13,10 +13,11 @@ from typing import Any
 from msgspec import Struct
 
 from quarterdeck.core.clock.wall import iso
-from quarterdeck.core.journal.tape_format import decode_effect, decode_input
+from quarterdeck.core.journal.tape_format import decode_effect, decode_input, tags_of
 from quarterdeck.core.journal.tape_reader import Run, TapeReader
 from quarterdeck.core.model.effects import Verdict
 from quarterdeck.core.model.errors import StorageError, UsageError
+from quarterdeck.core.model.inputs import BarClosed, BarMissing, ConnectionState
 from quarterdeck.core.model.signals import Check, NoSignal, Signal
 from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs
 
@@ -102,6 +103,66 @@ def bar_verdicts(reader: TapeReader, symbol: str, bar_open_utc_ns: UtcNs, *, run
     return tuple(_story(reader, found, symbol, bar_open_utc_ns) for found in reader.runs() if found.run in judged)
 
 
+class Unjudged(Struct, frozen=True):
+    """Why nobody judged a bar: the run that lived then, None where none did, and what it recorded of that time."""
+
+    run: Run | None
+    text: str
+
+
+def unjudged(reader: TapeReader, symbol: str, bar_open_utc_ns: UtcNs, *, run: int | None = None) -> Unjudged:
+    """Why a pair's bar was not judged, in the run named or in the one that lived when it closed.
+
+    Raises:
+        StorageError: the journal cannot be read, or holds no such run.
+    """
+    closed_utc_ns = bar_open_utc_ns + M15_NS
+    spans = [(one, *_span_of(reader, one)) for one in ([reader.run(run)] if run is not None else reader.runs())]
+    lived = [one for one, first, last in spans if first <= closed_utc_ns <= last + M15_NS]
+    if not lived:
+        before = max((last for _, _, last in spans if 0 < last < closed_utc_ns), default=0)
+        after = min((first for _, first, _ in spans if first > closed_utc_ns), default=0)
+        known = [f"the last input before it is of {iso(before)}"] if before else []
+        known += [f"the next run began at {iso(after)}"] if after else []
+        return Unjudged(None, "; ".join(["no engine ran when it closed", *known]))
+    return Unjudged(lived[-1], _recorded(reader, lived[-1], symbol, bar_open_utc_ns))
+
+
+def _span_of(reader: TapeReader, run: Run) -> tuple[UtcNs, UtcNs]:
+    """Market time of a run's first and last input; zeros where its tape is empty."""
+    ends = "SELECT at_utc_ns FROM tape WHERE run = ?1 ORDER BY seq {} LIMIT 1"
+    found = [reader.rows(ends.format(order), run.run) for order in ("ASC", "DESC")]
+    first, last = (int(rows[0][0]) if rows else 0 for rows in found)
+    return first, last
+
+
+def _recorded(reader: TapeReader, run: Run, symbol: str, bar_open_utc_ns: UtcNs) -> str:
+    """What the tape says of a bar that got no answer: it was absent, it came late, or the line was down."""
+    closed_utc_ns = bar_open_utc_ns + M15_NS
+    tags = tags_of(BarMissing, BarClosed)
+    sql = f"SELECT at_utc_ns, body FROM tape WHERE run = ? AND at_utc_ns >= ? AND tag IN ({_marks(tags)}) ORDER BY seq"
+    for at, body in reader.rows(sql, run.run, bar_open_utc_ns, *tags):
+        told = _decoded(decode_input, body, reader, run)
+        if isinstance(told, BarMissing) and (told.symbol, told.bar_open_utc_ns) == (symbol, bar_open_utc_ns):
+            return f"there was no such bar: {told.why or 'no tick in it'}"
+        if isinstance(told, BarClosed) and (told.symbol, told.bar.open_utc_ns) == (symbol, bar_open_utc_ns):
+            late = f"it was read late, at {iso(at)}, when no entry could follow from it any more"
+            return late if told.late else "the strategy was asked and its answer is not recorded"
+    tags = tags_of(ConnectionState)
+    sql = (
+        f"SELECT at_utc_ns, body FROM tape WHERE run = ? AND at_utc_ns <= ? AND tag IN ({_marks(tags)}) ORDER BY seq DESC LIMIT 1"
+    )
+    for at, body in reader.rows(sql, run.run, closed_utc_ns, *tags):
+        told = _decoded(decode_input, body, reader, run)
+        if isinstance(told, ConnectionState) and not told.is_connected:
+            return f"the line to the broker was down since {iso(at)}: {told.why}; the strategy was never asked"
+    return "the pair's bar is not recorded: the strategy was never asked"
+
+
+def _marks(values: tuple[str, ...]) -> str:
+    return ", ".join("?" * len(values))
+
+
 def refusals_per_reason(reader: TapeReader, run: Run, *, symbol: str = "") -> dict[str, int]:
     """Refused and still waiting candidates by reason, each bar counted once by its last verdict, the most frequent first."""
     sql = """SELECT reason, count(*) FROM (
@@ -165,7 +226,10 @@ def _decoded(decode: Any, body: bytes, reader: TapeReader, run: Run) -> Any:
 
 def _found_line(found: Signal | NoSignal) -> str:
     if isinstance(found, NoSignal):
-        return f"the strategy {found.strategy} found nothing{': ' + found.withheld if found.withheld else ''}"
+        if not found.withheld:
+            return f"the strategy {found.strategy} found nothing"
+        failed = found.withheld.startswith(("strategy ", "decide "))
+        return f"the strategy {found.strategy} {'failed' if failed else 'was not asked'}: {found.withheld}"
     prices = f"entry {found.entry_price:g}, stop {found.stop_price:g}, target {found.target_price:g} (bid)"
     return f"the strategy {found.strategy} found {found.side.word} with confidence {found.confidence:.2f}: {prices}"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from quarterdeck.cli.main import main
+from tests.core.study import peeking
 
 PEEKING = """
 import numpy as np
@@ -111,3 +112,12 @@ def test_wrong_wishes_are_one_line(words: list[str], code: int, reason: str, run
     assert found == code
     assert error.count("\n") == 1
     assert reason in error
+
+
+def test_memory_of_the_future_is_named_as_memory(tmp_path: Path, run: Any) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(peeking.PEEKING["a default argument's memory"])
+    code, said, error = run("lookahead", *FEW, "--strategy", str(file))
+    assert code == 9
+    assert "memory  it answers otherwise about the same bars once it has seen later ones (score" in said
+    assert "mine answers from its memory of other calls, which it does not have live, in score (EURUSD)" in error

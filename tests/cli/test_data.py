@@ -60,7 +60,7 @@ def test_folders_of_several_makers_and_a_zip(
     samples: Path, home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told(["import", str(samples / "dukascopy"), *home], capsys)
-    said, _ = told(["import", str(samples / "quirks"), *home], capsys)
+    said, _ = told(["import", str(samples / "quirks"), "--clock", "new_york_plus_7", *home], capsys)
     assert "left out  201 a second time" in said
     assert "prices were in points" in said
     zipped = tmp_path / "HISTDATA_COM_ASCII_GBPUSD_M1_202601.zip"

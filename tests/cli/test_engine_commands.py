@@ -9,10 +9,13 @@ import msgspec
 import pytest
 
 from quarterdeck.cli.main import main
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.engine.vitals import PARTS
 from quarterdeck.core.model.commands import (
     Acknowledge,
     CloseGroup,
     ClosePosition,
+    Command,
     Flatten,
     MoveStop,
     Pause,
@@ -22,7 +25,7 @@ from quarterdeck.core.model.commands import (
     SetSettings,
     StopEngine,
 )
-from quarterdeck.core.model.snapshot import FlattenView, ReasonView
+from quarterdeck.core.model.snapshot import FlattenView, PartView, ReasonView
 from tests.cli.fake_engine import ScriptedEngine, running, snapshot
 
 
@@ -44,8 +47,7 @@ def engine() -> ScriptedEngine:
         (["close", "usd"], CloseGroup(which="currency", name="USD")),
         (["close", "EURUSD"], CloseGroup(which="symbol", name="EURUSD")),
         (["move-stop", "55", "1.0850"], MoveStop(position_id=55, stop_price=1.085)),
-        (["reset-drawdown"], ResetDrawdown()),
-        (["rearm"], ResetDrawdown()),
+        (["rearm", "--yes"], ResetDrawdown()),
         (["acknowledge", "foreign_no_stop"], Acknowledge(what="foreign_no_stop")),
         (["stop", "--keep"], StopEngine(policy="keep", why="stop command")),
         (["set", "risk.risk_per_trade_pct=0.5"], SetSettings(changes=(("risk.risk_per_trade_pct", "0.5"),))),
@@ -62,6 +64,27 @@ def test_the_order_arrives_as_given(
         assert main([*words, "--home", str(tmp_path), "--json"]) == 0
     assert engine.commands == [command]
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["text"] == f"{type(command).__name__} done"
+
+
+@pytest.mark.parametrize(("typed", "code", "given"), [("rearm", 0, [ResetDrawdown()]), ("yes", 2, [])])
+def test_rearm_shows_both_peaks_and_asks(
+    tmp_path: Path,
+    engine: ScriptedEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    code: int,
+    given: list[Command],
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("quarterdeck.cli.reset_drawdown.typer.prompt", lambda text, err: asked.append(text) or typed)
+    tripped = ReasonView(code="drawdown", state="REDUCE_ONLY", since_utc_ns=0, text="10 %", clears_when="rearm")
+    view = snapshot(state="REDUCE_ONLY", reasons=(tripped,))
+    deep = msgspec.structs.replace(view, desk=msgspec.structs.replace(view.desk, drawdown_fraction=0.2))
+    with running(tmp_path, engine, deep):
+        assert main(["rearm", "--home", str(tmp_path)]) == code
+    assert "20.00%" in asked[0]
+    assert "from 12,500.00 to 10,000.00" in asked[0]
+    assert engine.commands == given
 
 
 def test_a_refusal_is_a_verdict_with_its_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +167,8 @@ def test_status_names_what_is_wrong(tmp_path: Path, engine: ScriptedEngine, caps
     with running(tmp_path, engine, view):
         assert main(["status", "--home", str(tmp_path)]) == 9
     assert capsys.readouterr().err == (
-        "quarterdeck: day_loss: lost 5.1 % of 5 %; 1 without a stop at the broker; desk and broker do not agree\n"
+        "quarterdeck: day_loss: lost 5.1 % of 5 %; no_stop: 1 positions without a stop at the broker; "
+        "book: desk and broker do not hold the same\n"
     )
 
 
@@ -161,6 +185,27 @@ def test_status_says_who_scans_and_that_the_machines_are_gone(
         assert ("no scanning machine answers; here" in said.err) is not up
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_that_fails_is_exit_nine(
+    tmp_path: Path, engine: ScriptedEngine, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    rest = snapshot()
+    parts = tuple(PartView(name=one, ok=one != name, age_s=95.0, text="it sleeps" if one == name else "") for one in PARTS)
+    ill = msgspec.structs.replace(rest, engine=msgspec.structs.replace(rest.engine, parts=parts))
+    with running(tmp_path, engine, ill):
+        assert main(["status", "--home", str(tmp_path)]) == 9
+    said = capsys.readouterr()
+    assert f"{name}: it sleeps for 95 s" in said.err
+    assert f"{name} WRONG 1 min ago" in said.out
+    assert "all is well" not in said.out
+
+
+def test_a_full_daily_count_is_information(tmp_path: Path, engine: ScriptedEngine) -> None:
+    full = ReasonView(code="entries", state="REDUCE_ONLY", since_utc_ns=0, text="10 against 10", clears_when="the day's start")
+    with running(tmp_path, engine, snapshot(state="REDUCE_ONLY", reasons=(full,))):
+        assert main(["status", "--home", str(tmp_path)]) == 0
+
+
 def test_a_pause_of_the_operators_own_is_no_fault(tmp_path: Path, engine: ScriptedEngine) -> None:
     paused = ReasonView(code="paused", state="REDUCE_ONLY", since_utc_ns=0, text="", clears_when="resume")
     with running(tmp_path, engine, snapshot(state="REDUCE_ONLY", reasons=(paused,))):
@@ -168,7 +213,18 @@ def test_a_pause_of_the_operators_own_is_no_fault(tmp_path: Path, engine: Script
 
 
 def test_status_without_an_engine_tells_the_last_heartbeat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "heartbeat.json").write_text(json.dumps({"state": "ACTIVE"}))
+    now = WallClock().utc_ns()
+    beat = {
+        "wall_utc_ns": now,
+        "wall": "",
+        "pid": 1,
+        "run_id": "r1",
+        "home": "",
+        "ready": True,
+        "mode": "demo",
+        "state": "ACTIVE",
+    }
+    (tmp_path / "heartbeat.json").write_text(json.dumps(beat))
     assert main(["status", "--home", str(tmp_path), "--json"]) == 8
     said = capsys.readouterr()
     assert "the last heartbeat is 0 s old and said ACTIVE" in said.err

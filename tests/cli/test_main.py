@@ -10,11 +10,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import msgspec
 import pytest
 
 from quarterdeck.cli import main as cli_main
+from quarterdeck.cli import service
 from quarterdeck.cli.main import SUBCOMMANDS, main
 from quarterdeck.cli.service import task_text, unit_text
 from quarterdeck.core.model import errors
@@ -212,6 +214,29 @@ def test_service_fills_in_the_names(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "my home &amp; 100%" in task_text(Home(home))
 
 
+@pytest.mark.parametrize(
+    ("at_boot", "trigger", "logon"), [(False, "LogonTrigger", "InteractiveToken"), (True, "BootTrigger", "S4U")]
+)
+def test_the_windows_task_names_user_session_and_priority(
+    at_boot: bool, trigger: str, logon: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("USERDOMAIN", "DESK")
+    monkeypatch.setenv("USERNAME", "Jörg & Łódź")
+    text = task_text(Home(tmp_path), at_boot=at_boot)
+    task = ET.fromstring(text.partition("?>")[2])
+    place = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+
+    def said(path: str) -> list[str | None]:
+        return [found.text for found in task.findall(path, place)]
+
+    assert said("t:Principals/t:Principal/t:UserId") == ["DESK\\Jörg & Łódź"]
+    assert said(f"t:Triggers/t:{trigger}/t:UserId") == ([] if at_boot else ["DESK\\Jörg & Łódź"])
+    assert said(f"t:Triggers/t:{trigger}/t:Enabled") == ["true"]
+    assert said("t:Principals/t:Principal/t:LogonType") == [logon]
+    assert said("t:Settings/t:Priority") == ["5"]
+    assert said("t:Actions/t:Exec/t:Arguments") == [f'service keep --home "{tmp_path}"']
+
+
 CTRL_C_AT_AN_IMPORT = """
 import builtins, os, signal, sys
 imports = builtins.__import__
@@ -267,10 +292,11 @@ def test_a_service_that_systemd_never_saw_leaves_nothing_behind(
 
 def test_a_reader_who_has_had_enough_is_no_failure() -> None:
     command = [sys.executable, "-c", "import sys; from quarterdeck.cli.program_entry import main; sys.exit(main())", "set"]
-    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.communicate()[1] == b""
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
     assert process.returncode == 0
 
 
@@ -292,3 +318,19 @@ def test_a_text_is_emptied_by_an_empty_value(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out.startswith('account.gateway = ""')
     assert main(["set", "risk.risk_per_trade_pct=", *home]) == 3
     assert "risk.risk_per_trade_pct" in one_line(capsys)
+
+
+@pytest.mark.parametrize("folder", ["Jörg ñ", "Łódź", "日本"])
+def test_redirected_output_is_utf8_whatever_the_system_speaks(folder: str, tmp_path: Path) -> None:
+    home = tmp_path / folder
+    narrow = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "quarterdeck.cli.main", "init", "--home", str(home)]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, **narrow}, cwd=CHECKOUT, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert folder in done.stdout.decode()
+
+
+def test_what_a_tool_of_the_system_says_is_told_in_any_encoding() -> None:
+    said = "import sys; sys.stderr.buffer.write(b'Zugriff verweigert: M\\x81ller'); sys.exit(5)"
+    with pytest.raises(errors.StorageError, match=r"Zugriff verweigert: M.ller"):
+        service._call(sys.executable, "-c", said)

@@ -10,9 +10,10 @@ import pytest
 from quarterdeck.cli.main import main
 from quarterdeck.core.journal.writer import JournalWriter
 from quarterdeck.core.model.effects import Verdict
-from quarterdeck.core.model.inputs import SequencedInput, TimerFired
-from quarterdeck.core.model.market_data import Side
-from quarterdeck.core.model.signals import Check
+from quarterdeck.core.model.inputs import BarClosed, BarMissing, ConnectionState, Input, SequencedInput, TimerFired
+from quarterdeck.core.model.market_data import Bar, Side
+from quarterdeck.core.model.signals import Check, NoSignal
+from quarterdeck.core.model.units import M15_NS
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings, new_run
 
 
@@ -47,3 +48,42 @@ def test_a_refusal_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_without_a_journal_one_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", "--home", str(tmp_path)]) == 6
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def outage_journal(home: Path) -> None:
+    """A run in which one bar was withheld, one came late behind an outage, one was absent; then none lives."""
+    withheld = NoSignal(
+        symbol="EURUSD", strategy="trend", strategy_hash="", bar_open_utc_ns=MONDAY_NS, withheld="warming up: 300 of 1000 bars"
+    )
+    bar = Bar(open_utc_ns=MONDAY_NS + M15_NS, open=1.0, high=1.1, low=0.9, close=1.0)
+    told: list[tuple[int, Input]] = [
+        (MONDAY_NS + M15_NS, withheld),
+        (MONDAY_NS + M15_NS + 1, ConnectionState(is_connected=False, why="the gateway does not answer")),
+        (MONDAY_NS + 4 * M15_NS, ConnectionState(is_connected=True)),
+        (MONDAY_NS + 4 * M15_NS + 1, BarClosed(symbol="EURUSD", timeframe="M15", bar=bar, late=True)),
+        (MONDAY_NS + 4 * M15_NS + 2, BarMissing(symbol="EURUSD", timeframe="M15", bar_open_utc_ns=MONDAY_NS + 3 * M15_NS)),
+    ]
+    writer = JournalWriter(home / "journal.sqlite", journal_settings(), clock=Watch(), durable=False, threaded=False)
+    writer.begin_run(new_run())
+    for seq, (at, item) in enumerate(told, 1):
+        writer.append(SequencedInput(seq=seq, at_utc_ns=at, input=item), ())
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("instant", "said"),
+    [
+        ("2024-08-05T00:00", "the strategy trend was not asked: warming up: 300 of 1000 bars"),
+        ("2024-08-05T00:15", "it was read late, at 2024-08-05T01:00:00.000Z"),
+        ("2024-08-05T00:30", "the line to the broker was down since 2024-08-05T00:15:00.000Z: the gateway does not answer"),
+        ("2024-08-05T00:45", "there was no such bar: no tick in it"),
+        ("2024-08-06T00:00", "no engine ran when it closed; the last input before it is of 2024-08-05T01:00:00.000Z"),
+        ("2024-08-04T00:00", "no engine ran when it closed; the next run began at 2024-08-05T00:15:00.000Z"),
+    ],
+)
+def test_an_outage_is_told_as_what_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str], instant: str, said: str) -> None:
+    outage_journal(tmp_path)
+    assert main(["why", "EURUSD", instant, "--home", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert said in text
+    assert "found nothing" not in text

@@ -73,11 +73,15 @@ def quarterdeck(*words: str | Path, limits: Any = None, **environ: str) -> Done:
 
 
 # -------------------------------------------------------------------------------------------------------- candle files
+OPEN_QUARTERS = (*[range(96)] * 4, range(84), range(0), range(84, 96))
+"""By weekday: to Friday 21:00 and from Sunday 21:00."""
+
+
 def candle_lines(seed: int, weeks: int = 4, start: float = 1.1) -> list[str]:
-    """Lines of quarter hours, Monday to Friday, of a random walk."""
+    """Lines of quarter hours of a random walk, from Monday on without the hours that the market is closed over the weekend."""
     rng, price, lines = random.Random(seed), start, []
     for day in (MONDAY + timedelta(days=n) for n in range(7 * weeks)):
-        for quarter in range(96 if day.weekday() < 5 else 0):
+        for quarter in OPEN_QUARTERS[day.weekday()]:
             opened, close = price, price * (1.0 + rng.gauss(0.0, 0.0004))
             high, low = max(opened, close) * 1.0001, min(opened, close) * 0.9999
             stamp = f"{day + timedelta(minutes=15 * quarter):%Y-%m-%dT%H:%M:%SZ}"

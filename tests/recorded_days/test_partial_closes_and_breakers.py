@@ -94,6 +94,7 @@ def test_a_tripped_breaker_stays_tripped_through_whatever_follows(acts: list[str
     play = Play(shipped_settings(("breakers.day_loss_max_pct", 5.0), ("breakers.drawdown_max_pct", 5.0))).start()
     play.enter("EURUSD")
     play.quote("EURUSD", 1.0650)
+    play.quote("EURUSD", 1.0650)  # one quote so far away is not believed alone
     assert {"day_loss", "drawdown"} <= play.desk._ctx.state.reasons.keys()
     for name in acts:
         play = ACTS[name](play)

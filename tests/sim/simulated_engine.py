@@ -34,6 +34,7 @@ from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedSe
 from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.brokers.simulator.terminal_builder import SEEDED_START_UTC_NS, account_terms
 from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
+from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.data.recording import conversion_pairs
 from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.engine.engine import Engine, RunEnd
@@ -153,7 +154,7 @@ class World:
         self.runs += 1
         self.dead.clear()
         self.buried = False
-        clock = VirtualClock(self.loop)
+        clock = self.clock()
         policy = policy_from(self.settings, mode=self.mode)
         broker = Mt5Broker(self.line(), policy, clock, server_clock=ServerClock("new_york_plus_7"))
         venue = Venue(mode=self.mode, broker=broker, label="world", run_id=f"w{self.runs}", news=lambda: ())
@@ -172,6 +173,10 @@ class World:
             await engine.start(lambda _: None)
         self._task = asyncio.create_task(engine.run())
         return engine
+
+    def clock(self) -> Clock:
+        """The engine's clock."""
+        return VirtualClock(self.loop)
 
     def line(self) -> Terminal:
         """The engine's way to the terminal."""
@@ -291,7 +296,7 @@ class World:
         if not self.dead.is_set():
             self._die()
         self.dies_at = None
-        live = getattr(getattr(engine, "drive", None), "_live", None)
+        live = getattr(getattr(engine, "run_loop", None), "_live", None)
         tasks = [*(() if self._task is None else (self._task,)), *(() if live is None else live._performing)]
         for task in tasks:
             task.cancel()
@@ -347,14 +352,14 @@ class World:
             and self.desk_lots() == self.ledger_lots()
         )
 
-    def by_hand(self, symbol: str, side: Side, lots: float = 0.1) -> int:
+    def by_hand(self, symbol: str, side: Side, lots: float = 0.1, *, magic: int = 0, comment: str = "by hand") -> int:
         """Somebody opens a position in the terminal, with a stop far away; its ticket."""
         ledger = self.terminal.ledger
         bid, ask, _ = ledger.quotes[symbol]
         price = ask if side is Side.BUY else bid
         kind = ORDER_BUY if side is Side.BUY else ORDER_SELL
         stop = price - side * 0.01 * price
-        order = LedgerOrder(0, symbol, kind, lots, price, stop, 0.0, self.now_utc_ns, 0, "by hand", REASON_CLIENT)
+        order = LedgerOrder(0, symbol, kind, lots, price, stop, 0.0, self.now_utc_ns, magic, comment, REASON_CLIENT)
         done = ledger.fill(ledger.new_order(order), lots, price, "market")
         assert done.position is not None
         self.foreign[done.position.ticket] = symbol

@@ -13,8 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from quarterdeck.cli.status import problems
-from quarterdeck.core.journal.heartbeat import Heartbeat
+from quarterdeck.core.journal.heartbeat import Heartbeat, problems_of
 from quarterdeck.core.model.candles import FloatArray, IntArray
 from quarterdeck.core.model.effects import StateChanged, Submit
 from quarterdeck.core.model.market_data import Instrument, Side
@@ -120,7 +119,7 @@ def _is_said(world: World) -> None:
     assert beat.state == "REDUCE_ONLY"
     assert "day_loss" in " ".join(beat.reasons)
     assert not beat.ok
-    assert any("loss" in text for text in problems(engine.snapshot())), problems(engine.snapshot())
+    assert "day_loss" in [problem.kind for problem in problems_of(engine.snapshot())]
     lines = "".join(path.read_text(encoding="utf-8") for path in sorted(world.home.logs.glob("*")) if path.is_file())
     assert "day_loss" in lines or "loss of the day" in lines
     tripped = [at for at, effect in world.effects if isinstance(effect, StateChanged) and "day_loss" in effect.reasons]

@@ -37,7 +37,7 @@ class PaperWorld(World):
         clock = VirtualClock(self.loop)
         self.home.root.mkdir(parents=True, exist_ok=True)
         with patch("quarterdeck.core.engine.live_venues.open_terminal", lambda *_: FeedOnly(self)):
-            venue = paper_venue(self.settings, self.home, run_id=f"p{self.runs}", clock=clock)
+            venue = paper_venue(self.settings, self.home, Secrets(), run_id=f"p{self.runs}", clock=clock)
         venue.calendar, venue.news = None, lambda: ()
         engine = Engine(
             home=self.home,

@@ -52,6 +52,7 @@ async def test_what_goes_wrong_is_the_command_s_own_line(acting) -> None:
         await ran(acting("sys.exit(3)"))
 
 
+@pytest.mark.posix
 async def test_command_stops_at_its_time_limit_or_on_cancel(acting, tmp_path: Path) -> None:
     commands = acting("open('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)")
     with pytest.raises(CommandFailed, match="its time"):
@@ -86,6 +87,7 @@ async def test_a_command_that_babbles_is_stopped(acting, monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="priorities are Windows' own there")
+@pytest.mark.posix
 async def test_it_stands_behind_the_engine_in_the_queue(acting) -> None:
     answer, _ = await ran(acting("time.sleep(0.3); print(json.dumps(dict(nice=os.nice(0))))"))
     assert answer["nice"] >= 10

@@ -14,8 +14,8 @@ from textual.dom import DOMNode
 
 import quarterdeck.tui
 from quarterdeck.core.link.messages import ReplayControl
-from quarterdeck.core.model.commands import CloseGroup, MoveStop, Pause
-from quarterdeck.core.model.snapshot import OrderView
+from quarterdeck.core.model.commands import Acknowledge, CloseGroup, MoveStop, Pause
+from quarterdeck.core.model.snapshot import AlarmView, OrderView
 from quarterdeck.tui.app import DeskApp
 from quarterdeck.tui.keys import ACTIONS
 from quarterdeck.tui.palette import Palette
@@ -38,6 +38,9 @@ UNKNOWN = OrderView(
 )
 REPLAY: dict[str, Any] = {"engine": demo_engine(replay_fraction=0.25, replay_speed=120.0)}
 PAUSED: dict[str, Any] = {"reasons": (paused_reason(),), "state": "REDUCE_ONLY"}
+ALARMED: dict[str, Any] = {
+    "engine": demo_engine(alarms=(AlarmView(kind="journal", text="the journal cannot be written", age_s=5.0),))
+}
 CROWDED: dict[str, Any] = {"positions": (*demo_positions(), foreign_position())}
 
 
@@ -74,6 +77,7 @@ CASES: dict[str, Case] = {
     "flatten": Case(on(FlattenDialog)),
     "pause": Case(lambda ship: ship.client.sent == [Pause()]),
     "resume": Case(on(ChoiceDialog), desk=PAUSED),
+    "acknowledge": Case(lambda ship: ship.client.sent == [Acknowledge(what="alerts")], desk=ALARMED),
     "tweak": Case(on(SettingsPage)),
     "close": Case(on(ChoiceDialog), ("3",)),
     "close_group": Case(on(ChoiceDialog)),

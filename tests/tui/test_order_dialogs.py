@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from quarterdeck.core.link.messages import CommandResult, LinkBye, LinkState
 from quarterdeck.core.model.commands import CloseGroup, ClosePosition, Flatten, MoveStop, Pause, Resolve, Resume, StopEngine
 from quarterdeck.core.model.market_data import Side
@@ -239,3 +241,27 @@ async def test_orders_wait_without_blocking_the_screen(bridge):
         client.hold.set()
         await ship.settle()
         assert "pause: done" in ship.text
+
+
+async def test_a_replay_that_is_over_is_finished_and_nothing_is_lost(bridge) -> None:
+    snapshot = demo_snapshot(2)
+    replay = msgspec.structs.replace(snapshot, engine=msgspec.structs.replace(snapshot.engine, replay_fraction=1.0))
+    async with bridge(client=FakeClient([LinkState(up=True, mode="replay")])) as ship:
+        await ship.give(
+            replay, LinkBye(why="the market's data are over"), LinkState(up=False, why="engine ended: over", ended=True)
+        )
+        assert "FINISHED" in ship.text
+        assert "LINK LOST" not in ship.text
+        await ship.press("F")
+        assert "The replay is over" in ship.text
+        await ship.press("f", "l", "a", "t", "enter")
+        assert ship.client.sent == []
+
+
+async def test_an_engine_that_ended_takes_no_order_and_says_what_protects(bridge) -> None:
+    async with bridge(client=FakeClient([LinkState(up=True, mode="demo")])) as ship:
+        await ship.give(demo_snapshot(2), LinkBye(why="SIGTERM"))
+        assert "ENGINE ENDED" in ship.text
+        await ship.press("F")
+        assert "No order can be sent" in ship.text
+        assert "Stops stay at the broker" in ship.text

@@ -38,12 +38,14 @@ class FlattenDialog(WordDialog):
 
     @property
     def accepts_word(self) -> bool:
-        """Whether the word can start it: not yet sent, or it never arrived."""
-        return not self.sent or self.failed
+        """Whether the word can start it: there is an engine, and it was not yet sent, or never arrived."""
+        return not self.host.memory.link.ended and (not self.sent or self.failed)
 
     def lines(self) -> Sequence[Line]:
         """The preview, or the progress."""
         desk = self.desk
+        if self.host.memory.link.ended:
+            return self._over()
         if desk is None:
             body: list[Line] = [(Span("Nothing is known of the book yet; the engine closes what it finds.", "warn"),)]
         elif self.accepts_word:
@@ -60,6 +62,19 @@ class FlattenDialog(WordDialog):
         if self.accepts_word:
             return [*body, (), self.word_line("start")]
         return [*body, (), (Span("[ Enter, Esc: leave; the flatten goes on ]", "mark"),)]
+
+    def _over(self) -> Sequence[Line]:
+        """There is nobody to order anything of, and what that means for what was open."""
+        sight = self.host.memory.sight
+        if sight.finished:
+            text = "The replay is over: nothing is open, and nothing can be closed."
+        else:
+            text = (
+                f"The {sight.link.why}. No order can be sent. Stops stay at the broker; close the positions in the terminal, or "
+                "start the engine again with `quarterdeck run`."
+            )
+        role = "muted" if sight.finished else "alarm"
+        return [*((Span(part, role),) for part in wrapped(text, self.width)), (), (Span("[ Esc: leave ]", "mark"),)]
 
     def agreed(self) -> None:
         """Read the book anew, and order it."""

@@ -315,4 +315,6 @@ class HealthPage(ListPage):
         snapshot = self.host.memory.snapshot
         if snapshot is None:
             return PanelContent((), [(Span("Nothing heard of the engine yet.", "muted"),)])
-        return page_contents.health(snapshot.engine, tuple(self.host.memory.orders), width, self.glyphs)
+        link = self.host.memory.link
+        over = f"no, {link.why}" if link.ended else ""
+        return page_contents.health(snapshot.engine, tuple(self.host.memory.orders), width, self.glyphs, over)

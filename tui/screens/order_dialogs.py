@@ -39,7 +39,11 @@ def reset_drawdown_dialog(glyphs: Glyphs) -> ChoiceDialog:
     """Accepting a drawdown."""
 
     def preview(desk: DeskView, width: int, rows: int) -> Sequence[Line]:
-        text = f"Drawdown {number_format.pct(desk.drawdown_fraction)}. Rearming counts the next drawdown from today's equity."
+        old, new = number_format.money(desk.peak_money), number_format.money(desk.equity_money)
+        down = number_format.pct(desk.drawdown_fraction)
+        text = f"Drawdown {down}. The peak goes from {old} to {new}; the next drawdown counts from it."
+        if all(reason.code != "drawdown" for reason in desk.reasons):
+            text = f"The drawdown breaker has not tripped ({down}): there is nothing to rearm."
         return [(Span(part),) for part in wrapped(text, width)]
 
     return ChoiceDialog("Reset after a drawdown", [Choice("reset", preview, ResetDrawdown(), "reset")])

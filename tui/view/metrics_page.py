@@ -78,7 +78,12 @@ def _figures(record: AccountReport, room: int, glyphs: Glyphs) -> list[Line]:
         ("extremes", f"best {_r(record.best_r)}, worst {_r(record.worst_r)}", ""),
         ("profit factor", _number(record.profit_factor), ""),
         ("Sharpe", f"{_number(record.sharpe)}, Sortino {_number(record.sortino)} over {record.days} days (- under 20)", ""),
-        ("drawdown", f"{_pct(record.drawdown_fraction, 2)}, {number_format.money(record.drawdown_money)} {record.currency}", ""),
+        (
+            "drawdown",
+            f"{_pct(record.drawdown_fraction, 2)}, {number_format.money(record.drawdown_money)} {record.currency}"
+            + ("" if record.drawdown_inside_fraction is None else f"; inside bars {_pct(record.drawdown_inside_fraction, 2)}"),
+            "",
+        ),
         (
             "in the market",
             f"{_pct(record.in_market_fraction, 1)} of the time, at most "

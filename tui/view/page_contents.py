@@ -10,8 +10,8 @@ from quarterdeck.core.link.messages import CalendarReply, VerdictRow
 from quarterdeck.core.link.trade_queries import TimelineStep, TradeFilter
 from quarterdeck.core.model.effects import TradeClosed
 from quarterdeck.core.model.signals import Check
-from quarterdeck.core.model.snapshot import EngineHealth
-from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.model.snapshot import EngineHealth, PartView
+from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from quarterdeck.tui.screen_state import SentCommand
 from quarterdeck.tui.view import number_format
 from quarterdeck.tui.view.lines import Column, Glyphs, Line, PanelContent, Span, clean, clip, fit, table, wrapped
@@ -196,8 +196,8 @@ def _holidays(answer: CalendarReply) -> str:
     return ", bank holidays close their day" if "holiday" in answer.impacts else ", bank holidays close nothing"
 
 
-def health(engine: EngineHealth, orders: Sequence[SentCommand], width: int, glyphs: Glyphs) -> PanelContent:
-    """The machine, then what was ordered from this screen."""
+def health(engine: EngineHealth, orders: Sequence[SentCommand], width: int, glyphs: Glyphs, over: str = "") -> PanelContent:
+    """The machine, then what was ordered from this screen; `over` says that the run has ended, and why."""
     up = engine.wall_utc_ns - engine.started_utc_ns
     trip = "?" if engine.broker_round_trip_ms is None else f"{engine.broker_round_trip_ms:.0f} ms"
     facts = [
@@ -207,7 +207,7 @@ def health(engine: EngineHealth, orders: Sequence[SentCommand], width: int, glyp
             "" if engine.ready else "warn",
         ),
         ("market", engine.market, ""),
-        ("ready", "yes" if engine.ready else "NOT YET", "" if engine.ready else "warn"),
+        ("ready", over or ("yes" if engine.ready else "NOT YET"), "" if engine.ready and not over else "warn"),
         ("feed", "up" if engine.connection_up else f"DOWN: {engine.connection_reason}", "" if engine.connection_up else "alarm"),
         ("broker", f"round trip {trip}", ""),
         ("journal", "writable" if engine.journal_writable else "NOT WRITABLE", "" if engine.journal_writable else "alarm"),
@@ -221,6 +221,11 @@ def health(engine: EngineHealth, orders: Sequence[SentCommand], width: int, glyp
     if engine.replay_fraction is not None:
         rate = "" if engine.bars_per_s is None else f", {engine.bars_per_s:,.0f} bars/s"
         facts.append(("replay", f"{number_format.pct(engine.replay_fraction, 1)}{rate}", ""))
+    facts += [(part.name, _part(part), "" if part.ok else "alarm") for part in engine.parts]
+    facts += [
+        (f"alarm: {alarm.kind}", f"{alarm.text}{', seen' if alarm.acknowledged else ''}", "" if alarm.acknowledged else "alarm")
+        for alarm in engine.alarms
+    ]
     facts += [(f"errors: {name}", str(count), "warn" if count else "") for name, count in engine.errors]
     body: list[Line] = [
         clip((Span(fit(name, 14, glyphs) + " ", "muted"), Span(clean(text), role)), width, glyphs) for name, text, role in facts
@@ -232,6 +237,12 @@ def health(engine: EngineHealth, orders: Sequence[SentCommand], width: int, glyp
     if not orders:
         body.append((Span("nothing yet", "muted"),))
     return PanelContent((), body, (), f"run {engine.run_id}")
+
+
+def _part(part: PartView) -> str:
+    """When a part did its work last, and what is wrong with it."""
+    age = "" if part.age_s is None else f"{number_format.long_span(round(part.age_s * NS_PER_S))} ago"
+    return ", ".join(text for text in ("" if part.ok else "WRONG", age, part.text) if text) or "well"
 
 
 def _outcome(row: VerdictRow) -> str:

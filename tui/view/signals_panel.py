@@ -22,6 +22,8 @@ COLUMNS: Final = (
     Column("why", 10, stretch=True),
 )
 OUTCOME_ROLES: Final = {"entered": "good", "refused": "", "waiting": "accent"}
+_FIGURE: Final = re.compile(r"[-+]?(\d|inf|nan)")
+"""How a text begins that is a number first, of whichever sign."""
 _AT_AN_HOUR: Final = re.compile(r"([0-9.]+) against [0-9.]+ (.+)")
 
 
@@ -83,4 +85,4 @@ def verdict_words(signal: SignalView) -> str:
     if clock is not None:  # 6.75 against 7 are hours of a day
         hour = float(clock[1])
         return f"{name}: {int(hour):02d}:{round(hour % 1 * 60):02d}, entries {clock[2]}"
-    return f"{name} {signal.text}" if signal.text[:1].isdigit() and signal.outcome != "entered" else signal.text or name
+    return f"{name} {signal.text}" if _FIGURE.match(signal.text) and signal.outcome != "entered" else signal.text or name

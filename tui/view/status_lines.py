@@ -40,7 +40,7 @@ def header(sight: ViewModel, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     third = clip(chips(_care_chips(desk, engine), width, gap), width, glyphs)
     if sight.stale:
         first = _lost_line(sight, desk, width, glyphs)
-    alarm = _alarm_line(engine)
+    alarm = () if sight.finished else _alarm_line(engine)
     return (first, second, third, clip(alarm, width, glyphs)) if alarm else (first, second, third)
 
 
@@ -50,7 +50,7 @@ def too_small(sight: ViewModel, width: int, height: int, glyphs: Glyphs) -> Line
     if sight.snapshot is not None:
         desk = sight.snapshot.desk
         day = number_format.pct(number_format.share(desk.day_result_money, desk.day_base_money), 1, sign=True)
-        words = ["LOST" if sight.stale else STATE_WORDS[desk.state], f"{len(desk.positions)}pos", day]
+        words = [over_word(sight, "LOST") if sight.stale else STATE_WORDS[desk.state], f"{len(desk.positions)}pos", day]
     words.append(f"needs {WIDTH_MIN}x{HEIGHT_MIN}, has {width}x{height}")
     return (Span(fit(" ".join(words), width, glyphs)),) if width > 0 else ()
 
@@ -96,9 +96,16 @@ def _state_line(sight: ViewModel, snapshot: Snapshot, width: int, glyphs: Glyphs
     return tuple(spans)
 
 
+def over_word(sight: ViewModel, lost: str) -> str:
+    """Why the figures go on no more: the replay is over, the engine has ended, or, in the word given, the line is lost."""
+    return "FINISHED" if sight.finished else "ENGINE ENDED" if sight.link.ended else lost
+
+
 def _lost_line(sight: ViewModel, desk: DeskView, width: int, glyphs: Glyphs) -> Line:
     """What is lost and since when, the last state and equity known; why it is lost gives way before they do."""
     since = number_format.span(sight.silent_s * NS_PER_S)
+    if sight.link.ended:
+        return _over_line(sight, desk, width, glyphs)
     what = f" ENGINE SILENT for {since}" if sight.link.up else f" LINK LOST, figures {since} old"
     known = (Span(f" last {STATE_WORDS[desk.state]} ", "warn"), *_equity(desk))
     why = "" if sight.link.up else clean(sight.link.why)
@@ -106,6 +113,18 @@ def _lost_line(sight: ViewModel, desk: DeskView, width: int, glyphs: Glyphs) -> 
     if why and room > 3:
         what = f"{what}: {why if len(why) <= room else fit(why, room, glyphs)}"
     return clip((mode_span(desk.mode), Span(" "), Span(f"{what} ", "alarm"), *known), width, glyphs)
+
+
+def _over_line(sight: ViewModel, desk: DeskView, width: int, glyphs: Glyphs) -> Line:
+    """The run is over: that is told of a replay as of something done, of a live engine as of an alarm."""
+    known = (
+        (Span(" last ", "muted"), *_equity(desk)) if sight.finished else (Span(f" last {desk.state} ", "warn"), *_equity(desk))
+    )
+    word = f" {over_word(sight, '')} "
+    why = clean(sight.link.why).removeprefix("engine ended: ")
+    room = max(width - width_of((mode_span(desk.mode), *known)) - len(word) - 3, 0)
+    spans = (mode_span(desk.mode), Span(" "), Span(word, "good" if sight.finished else "alarm"), *known)
+    return clip((*spans, Span(fit(why, room, glyphs) if len(why) > room else why, "muted")), width, glyphs)
 
 
 def _equity(desk: DeskView) -> Line:
@@ -123,6 +142,8 @@ def _account(desk: DeskView, width: int) -> Line:
 def _alarm_line(engine: EngineHealth) -> Line:
     words = [] if engine.connection_up else [f" FEED DOWN {clean(engine.connection_reason)} "]
     words += [] if engine.journal_writable else [" JOURNAL NOT WRITABLE: no entries "]
+    said = {"data": not engine.connection_up, "journal": not engine.journal_writable}
+    words += [f" {part.name.upper()}: {clean(part.text)} " for part in engine.parts if not part.ok and not said.get(part.name)]
     return tuple(Span(text, "alarm") for text in words)
 
 
@@ -131,7 +152,8 @@ def _money_chips(desk: DeskView, *, whole: bool) -> list[Chip]:
     digits = 0 if whole else desk.account.currency_digits if desk.account is not None else 2
     day = desk.day_result_money
     fraction = number_format.share(day, desk.day_base_money)
-    room = None if day is None or desk.day_limit_money is None else desk.day_limit_money + day
+    loss = desk.day_loss_money if desk.day_loss_money is not None else None if day is None else -day
+    room = None if loss is None or desk.day_limit_money is None else desk.day_limit_money - loss
     tight = room is not None and desk.day_limit_money is not None and room < 0.2 * desk.day_limit_money
     risk = desk.risk
     equity = desk.equity_money
@@ -259,7 +281,7 @@ def title_words(sight: ViewModel) -> str:
     if sight.snapshot is None:
         return "Quarterdeck"
     desk = sight.snapshot.desk
-    state = "LINK LOST" if sight.stale else STATE_WORDS[desk.state]
+    state = over_word(sight, "LINK LOST") if sight.stale else STATE_WORDS[desk.state]
     return (
         f"{MODE_WORDS.get(desk.mode, desk.mode)} {state} {number_format.money(desk.day_result_money, 0, sign=True)} Quarterdeck"
     )

@@ -17,8 +17,9 @@ from msgspec import Struct
 from quarterdeck.core.brokers.simulator.books import LedgerSnapshot
 from quarterdeck.core.brokers.simulator.faults import PendingFaults
 from quarterdeck.core.brokers.simulator.ledger_rows import AccountTerms
-from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.errors import UNREADABLE, BrokerError
 from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.files import replace_file
 
 _VERSION = 1
 ANEW = "move it away to begin with a fresh account"
@@ -86,7 +87,7 @@ class AccountFile(Generic[SavedAccountType]):
             kept = msgspec.msgpack.decode(self.path.read_bytes(), type=self._kind)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.MsgspecError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise BrokerError(f"{name} cannot be read: {error}", what_to_do=ANEW) from error
         books = kept.books
         held = (books.login, books.server, books.currency, books.hedging)
@@ -106,7 +107,7 @@ class AccountFile(Generic[SavedAccountType]):
             if self._stamp() not in (None, self._ours):
                 draft.unlink()
                 return False
-            draft.replace(self.path)
+            replace_file(draft, self.path)
             self._ours = self._stamp()
         except OSError:
             return False

@@ -11,7 +11,8 @@ Does not: decide anything about trading. Reads are here; orders in `order_execut
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, assert_never
 
 from quarterdeck.core.brokers.base import CallReply, Connected, Terminal, TerminalCall
@@ -45,9 +46,14 @@ from quarterdeck.core.model.inputs import (
 )
 from quarterdeck.core.model.market_data import Instrument, Quote
 from quarterdeck.core.model.reads import Known, Unknown
-from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.model.units import Money, UtcNs
 
+_SELECT_AGAIN_S = 60.0
 _ACCOUNT, _POSITIONS, _ORDERS = TerminalCall("account_info"), TerminalCall("positions_get"), TerminalCall("orders_get")
+
+
+def _unsaid(_ticket: int) -> str:
+    return ""
 
 
 class Mt5Broker:
@@ -61,10 +67,14 @@ class Mt5Broker:
         *,
         sleep: Sleep = asyncio.sleep,
         server_clock: ServerClock | None = None,
+        deal_rule: Callable[[int], str] = _unsaid,
     ) -> None:
-        """`server_clock` is given where its rule is known (a simulated terminal, an earlier measurement); else it is measured."""
+        """`server_clock` is given where its rule is known (a simulated terminal, an earlier measurement); else it is measured.
+
+        `deal_rule` says by ticket how a simulated terminal found the price of a deal.
+        """
         self._session = TerminalSession(terminal, policy, clock, sleep)
-        self._deals = DealHistory(self._session)
+        self._deals = DealHistory(self._session, deal_rule)
         self._fates = OrderReconciler(self._session, self._deals)
         self._bars = BarReader(self._session)
         self._opening = BrokerStartup(self._session)
@@ -74,6 +84,8 @@ class Mt5Broker:
         self._clock_confirmed = self._clock_moved = False
         self._hedging = True
         self._tick_calls: dict[str, TerminalCall] = {}
+        self._selected_s: dict[str, float] = {}
+        """When a symbol that had no tick was selected again."""
 
     @property
     def session(self) -> TerminalSession:
@@ -115,6 +127,11 @@ class Mt5Broker:
         """Resolve names, put them into Market Watch, wait for quotes. Raises BrokerError naming the missing."""
         self._tick_calls.clear()
         return await self._opening.select(symbols)
+
+    @property
+    def symbol_warnings(self) -> tuple[str, ...]:
+        """What should be read about the symbols that were selected."""
+        return tuple(text for text in self._session.misnamed.values() if text)
 
     async def available_symbols(self, symbols: Iterable[str]) -> tuple[str, ...]:
         """Those of the plain names that this broker has; for choosing conversion pairs. Raises BrokerError."""
@@ -162,10 +179,20 @@ class Mt5Broker:
         session = self._session
         try:
             replies = await session.read_many([self._tick_call(symbol) for symbol in symbols])
+            for symbol, reply in zip(symbols, replies, strict=True):
+                if reply.value is None:
+                    await self._select_again(symbol)
             found = [self._quote(symbol, reply) for symbol, reply in zip(symbols, replies, strict=True)]
         except (ReadFailed, InvalidRecord) as error:
             return session.unknown(error)
         return Known(tuple(quote for quote in found if quote is not None), session.clock.utc_ns())
+
+    async def _select_again(self, symbol: str) -> None:
+        """A symbol without a tick may have vanished from Market Watch; tried once a minute."""
+        now_s = self._session.clock.monotonic_s()
+        if now_s >= self._selected_s.get(symbol, -_SELECT_AGAIN_S) + _SELECT_AGAIN_S:
+            self._selected_s[symbol] = now_s
+            await self._session.read("symbol_select", self._broker_name(symbol), True)
 
     async def bars(self, symbol: str, timeframe: str, count: int) -> Known[Candles] | Unknown:
         """The last `count` closed bars, oldest first."""
@@ -188,9 +215,15 @@ class Mt5Broker:
             return self._session.unknown(error)
         return Known(deals, self._session.clock.utc_ns())
 
-    def resume_deals(self, from_utc_ns: UtcNs, known_tickets: Iterable[int] = (), not_before_utc_ns: UtcNs = 0) -> None:
-        """Hand out deals from that instant on, without these, and late ones of the hour before where tickets are given."""
-        self._deals.resume(from_utc_ns, known_tickets, not_before_utc_ns)
+    def resume_deals(
+        self,
+        from_utc_ns: UtcNs,
+        known_tickets: Iterable[int] = (),
+        not_before_utc_ns: UtcNs = 0,
+        known_money: Mapping[int, Money] = MappingProxyType({}),
+    ) -> None:
+        """Hand out deals from that instant on, without these, and late or changed ones of the week that they are known of."""
+        self._deals.resume(from_utc_ns, known_tickets, not_before_utc_ns, known_money)
 
     async def deals_of(self, position_id: int) -> Known[tuple[Deal, ...]] | Unknown:
         """The whole history of one position, oldest first."""

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from quarterdeck.core.brokers.base import TerminalCall
 from quarterdeck.core.brokers.mt5 import mt5_constants as mt5
-from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, instrument_of
+from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, instrument_of, misnamed
 from quarterdeck.core.brokers.mt5.server_time import OffsetSample, ServerClock, measured_offset, recognise_clock, week_opens
 from quarterdeck.core.brokers.mt5.symbol_names import ResolvedSymbol, resolve
 from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed, TerminalSession
@@ -106,6 +106,7 @@ class BrokerStartup:
                 raise BrokerError(f"the broker's specification cannot be: {error}", what_to_do="take the pair out") from error
             instruments.append(await self._with_sound_tick_value(instrument, broker_name, float(records[plain]["bid"])))
             session.instruments[plain] = instruments[-1]
+            session.misnamed[plain] = misnamed(records[plain], plain)
             session.broker_names[plain] = broker_name
             session.plain_names[broker_name] = plain
         return tuple(instruments)

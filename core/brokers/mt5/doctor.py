@@ -279,6 +279,10 @@ class _Examination:
             return
         self.selected[symbol] = instrument
         name = self._session.broker_names[symbol]
+        misnamed = self._session.misnamed.get(symbol, "")
+        if misnamed:
+            remedy = "tell the broker; no setting is needed"
+            self.add(f"currencies of {symbol}", "warn", misnamed, remedy=remedy)
         called = "" if name == symbol else f"called {name}, "
         tradable = instrument.trade_mode == "full"
         self.add(

@@ -4,7 +4,8 @@ Why: on Linux the terminal is elsewhere, on Windows its module must not live in 
 is a line that is gone, and what matters is whether the call may have been carried out.
 Promises: never blocks the loop; `CallNotSent` only for what surely did not leave or that the gateway says did not enter the
 module; everything else without an answer is `ReplyLost`. A line that is silent past a call's time is dropped and opened anew
-with growing pauses [retry_min..retry_max]; what waits is bounded. The token goes to loopback or through TLS, nowhere else.
+with growing pauses [retry_min..retry_max]; what waits is bounded. The token never leaves: each side proves that it knows it, the
+gateway first, so that whoever listens on its port learns nothing. Orders go to loopback or through TLS, nowhere else.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost, TerminalCall
+from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost, TerminalCall, TerminalNotOwned
 from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
 from quarterdeck.core.brokers.mt5.gateway.allowed_calls import kind_of
 from quarterdeck.core.brokers.mt5.gateway.gateway_token import is_loopback
+from quarterdeck.core.brokers.mt5.gateway.proof import new_nonce, proof_of, proves
 from quarterdeck.core.brokers.mt5.policy import Secret
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.errors import BrokerError
@@ -35,6 +37,9 @@ PING_S, PONG_S = 5.0, 5.0
 OPEN_S = 5.0
 _GRACE_S = 2.0
 _MODULE_HUNG = "try again; where it comes back, restart the terminal and look for a dialog that waits for an answer"
+_SAME_VERSION = "use the same Quarterdeck on both sides"
+_COPY_TOKEN = "copy gateway.token from the gateway's home into this one"
+_STRANGER = "it has another token than ours, or is no gateway"
 _BULK_X = 6.0
 """Long tables take so much longer than a quote."""
 
@@ -71,7 +76,7 @@ class _Line:
     def __init__(self, socket: ClientConnection, welcome: gateway_protocol.GatewayWelcome) -> None:
         self.socket = socket
         self.welcome = welcome
-        self.waiting: dict[int, asyncio.Future[gateway_protocol.CallResult]] = {}
+        self.waiting: dict[int, asyncio.Future[gateway_protocol.CallResult | gateway_protocol.LeaseAnswer]] = {}
         self.reader: asyncio.Task[None] | None = None
 
     def fail(self, why: str) -> None:
@@ -99,7 +104,7 @@ class GatewayTerminal:
         """`address` is ws://127.0.0.1:PORT or wss://HOST:PORT; `tls` replaces the system's trust for a certificate of one's own.
 
         Raises:
-            BrokerError: an address that would send the token in the clear.
+            BrokerError: an address that would send orders in the clear.
         """
         check_address(address)
         self._address = address
@@ -114,6 +119,8 @@ class GatewayTerminal:
         self._not_before_s = 0.0
         self._down = _Down("")
         self._number = 0
+        self._lease = 0
+        self._refused: asyncio.Queue[str] = asyncio.Queue(maxsize=1)
         self._closed = False
 
     @property
@@ -138,20 +145,58 @@ class GatewayTerminal:
         self._closed = True
         await self._drop("closed")
 
+    async def acquire_lease(self, home_id: str, who: str) -> str:
+        """See `LeaseTerminal`."""
+        found = await self._asked_lease(home_id, who, 0)
+        if found.number:
+            self._lease = found.number
+            with contextlib.suppress(asyncio.QueueEmpty):
+                self._refused.get_nowait()  # of a lease that is no more
+        return "" if found.number else found.why
+
+    async def renew_lease(self) -> str:
+        """See `LeaseTerminal`."""
+        found = await self._asked_lease("", "", self._lease)
+        return "" if found.number else found.why
+
+    async def refused(self) -> str:
+        """See `LeaseTerminal`."""
+        return await self._refused.get()
+
+    async def _asked_lease(self, home_id: str, who: str, number: int) -> gateway_protocol.LeaseAnswer:
+        line = await self._open_line()
+        self._number += 1
+        ask = gateway_protocol.AskLease(self._number, home_id, who, number)
+        answer = await self._exchanged(line, ask, self._deadlines.read_s)
+        if not isinstance(answer, gateway_protocol.LeaseAnswer):
+            await self._drop("an answer to something else")
+            raise ReplyLost("an answer to something else")
+        return answer
+
     async def _ask(self, calls: tuple[TerminalCall, ...]) -> tuple[CallReply, ...]:
         line = await self._open_line()
         if len(line.waiting) >= PENDING_MAX:
             raise CallNotSent("too many calls are waiting for the gateway")
         self._number += 1
         deadline_s = max(self._deadlines.of(call.name) for call in calls)
-        ask = gateway_protocol.CallBatch(self._number, calls, deadline_s)
-        future: asyncio.Future[gateway_protocol.CallResult] = asyncio.get_running_loop().create_future()
+        answer = await self._exchanged(line, gateway_protocol.CallBatch(self._number, calls, deadline_s, self._lease), deadline_s)
+        if not isinstance(answer, gateway_protocol.CallResult):
+            await self._drop("an answer to something else")
+            raise ReplyLost("an answer to something else")
+        return await self._replies(answer, len(calls))
+
+    async def _exchanged(
+        self, line: _Line, ask: gateway_protocol.CallBatch | gateway_protocol.AskLease, deadline_s: float
+    ) -> gateway_protocol.CallResult | gateway_protocol.LeaseAnswer:
+        future: asyncio.Future[gateway_protocol.CallResult | gateway_protocol.LeaseAnswer] = (
+            asyncio.get_running_loop().create_future()
+        )
         line.waiting[ask.id] = future
         try:
             # twice: it may wait as long behind other calls as it may take itself
             async with asyncio.timeout(2.0 * deadline_s + _GRACE_S):
                 await line.socket.send(gateway_protocol.encode(ask))
-                answer = await future
+                return await future
         except ConnectionClosed as error:
             raise ReplyLost(f"the line to the gateway broke: {error}") from error
         except TimeoutError as error:
@@ -161,11 +206,14 @@ class GatewayTerminal:
             line.waiting.pop(ask.id, None)
             if future.done() and not future.cancelled():
                 future.exception()  # a line that broke while the question left has told so twice
-        return await self._replies(answer, len(calls))
 
     async def _replies(self, answer: gateway_protocol.CallResult, count: int) -> tuple[CallReply, ...]:
         if answer.status == "not_sent":
             raise CallNotSent(answer.why)
+        if answer.status == "not_owner":
+            with contextlib.suppress(asyncio.QueueFull):
+                self._refused.put_nowait(answer.why)
+            raise TerminalNotOwned(answer.why, what_to_do="stop that engine, then `quarterdeck resume` here")
         if answer.status == "lost":
             raise ReplyLost(answer.why, what_to_do=_MODULE_HUNG)
         try:
@@ -202,7 +250,6 @@ class GatewayTerminal:
         async with asyncio.timeout(OPEN_S):
             socket = await connect(
                 self._address,
-                additional_headers={"Authorization": f"Bearer {self._token.reveal}"},
                 ssl=self._tls,
                 max_size=gateway_protocol.ANSWER_BYTES_MAX,
                 compression=None,
@@ -214,15 +261,28 @@ class GatewayTerminal:
                 user_agent_header=None,
             )
             try:
-                await socket.send(gateway_protocol.encode(gateway_protocol.GatewayHello(gateway_protocol.PROTOCOL)))
-                first = gateway_protocol.from_front(_bytes(await socket.recv()))
+                first = await self._greeted(socket)
             except BaseException:
                 socket.transport.abort()
                 raise
         if isinstance(first, gateway_protocol.GatewayWelcome):
             return _Line(socket, first)
         socket.transport.abort()
-        raise CallNotSent(first.why if isinstance(first, gateway_protocol.GatewayBye) else "it did not say welcome", lasting=True)
+        raise _refused(first)
+
+    async def _greeted(self, socket: ClientConnection) -> gateway_protocol.FromFront:
+        """The front's answer to our proof, or its goodbye. Nothing is proved to whoever has not proved it first."""
+        nonce = new_nonce()
+        await socket.send(gateway_protocol.encode(gateway_protocol.GatewayHello(gateway_protocol.PROTOCOL, nonce=nonce)))
+        first = gateway_protocol.from_front(_bytes(await socket.recv()))
+        if isinstance(first, gateway_protocol.GatewayBye):
+            return first
+        if not isinstance(first, gateway_protocol.Challenge) or not proves(
+            first.proof, proof_of(self._token, "gateway", nonce, first.nonce)
+        ):
+            raise CallNotSent(_STRANGER, what_to_do=_COPY_TOKEN, lasting=True)
+        await socket.send(gateway_protocol.encode(gateway_protocol.Proof(proof_of(self._token, "client", nonce, first.nonce))))
+        return gateway_protocol.from_front(_bytes(await socket.recv()))
 
     def _not_reached(self) -> CallNotSent:
         down = self._down
@@ -237,8 +297,10 @@ class GatewayTerminal:
                 if isinstance(message, gateway_protocol.GatewayBye):
                     why = message.why
                     break
-                future = line.waiting.get(message.id) if isinstance(message, gateway_protocol.CallResult) else None
-                if future is not None and isinstance(message, gateway_protocol.CallResult) and not future.done():
+                if isinstance(message, gateway_protocol.GatewayWelcome | gateway_protocol.Challenge):
+                    continue
+                future = line.waiting.get(message.id)
+                if future is not None and not future.done():
                     future.set_result(message)
         except MalformedMessage as error:
             why = f"garbled message: {error}"
@@ -273,7 +335,7 @@ class GatewayTerminal:
 
 
 def check_address(address: str) -> None:
-    """Raises BrokerError for an address that is none, or that would send the token in the clear."""
+    """Raises BrokerError for an address that is none, or that would send orders in the clear."""
     parts = urlsplit(address)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise BrokerError(
@@ -281,7 +343,7 @@ def check_address(address: str) -> None:
         )
     if parts.scheme == "ws" and not is_loopback(parts.hostname):
         raise BrokerError(
-            f"account.gateway = {address!r} would send the token in the clear",
+            f"account.gateway = {address!r} would send orders in the clear, where others can read and change them",
             what_to_do="use wss:// with the gateway's --certificate and --key, or an SSH tunnel to 127.0.0.1",
         )
 
@@ -292,10 +354,21 @@ def _bytes(data: str | bytes) -> bytes:
     return data
 
 
+def _refused(word: gateway_protocol.FromFront) -> CallNotSent:
+    """A front that did not say welcome."""
+    if not isinstance(word, gateway_protocol.GatewayBye):
+        return CallNotSent("it did not say welcome", what_to_do=_SAME_VERSION, lasting=True)
+    if word.why == gateway_protocol.WRONG_TOKEN:
+        return CallNotSent("it refuses the token", what_to_do=_COPY_TOKEN, lasting=True)
+    if word.why == gateway_protocol.TOO_MANY:
+        return CallNotSent("it serves too many already", what_to_do="end other engines and doctors that use it")
+    return CallNotSent(word.why, what_to_do=_SAME_VERSION, lasting=True)
+
+
 def _reason(error: BaseException) -> _Down:
     match error:
         case InvalidStatus() if error.response.status_code == HTTPStatus.UNAUTHORIZED:
-            return _Down("it refuses the token", "copy gateway.token from the gateway's home into this one", lasting=True)
+            return _Down("it wants the token in the clear: it is an older version", _SAME_VERSION, lasting=True)
         case InvalidStatus() if error.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
             return _Down("it serves too many already", "end other engines and doctors that use it")
         case InvalidStatus():
@@ -312,6 +385,6 @@ def _reason(error: BaseException) -> _Down:
         case OSError():
             return _Down(str(error), "correct account.gateway; look at the network between here and there")
         case CallNotSent():
-            return _Down(str(error), "use the same Quarterdeck on both sides", lasting=error.lasting)
+            return _Down(str(error), error.what_to_do, lasting=error.lasting)
         case _:
-            return _Down(str(error) or type(error).__name__, "use the same Quarterdeck on both sides")
+            return _Down(str(error) or type(error).__name__, _SAME_VERSION)

@@ -8,6 +8,7 @@ Does not: bound a call in time. The real module never releases the interpreter; 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ import numpy as np
 
 from quarterdeck.core.brokers.base import CallReply, TerminalCall
 
+_FAILED, _INIT_FAILED = -1, -10003
+_INIT_WORDS = "IPC initialize failed"
+_CODE_PAGE = "mbcs" if sys.platform == "win32" else "cp1252"
 _PLAIN = (bool, int, float, str, type(None), np.ndarray)
 
 
@@ -45,7 +49,10 @@ class InProcessTerminal:
             value = function(*args, **kwargs) if kwargs else function(*args)
         except (SystemError, TypeError, ValueError, OverflowError) as error:
             return CallReply(None, -2, f"{type(error).__name__}: {error}")
-        code, text = self._last_error()
+        try:
+            code, text = self._last_error()
+        except UnicodeDecodeError as error:
+            code, text = _undecoded(error.object)
         return CallReply(value if value is None or value is True else plain(value), code, text)
 
     def changes(self) -> int | None:
@@ -55,6 +62,15 @@ class InProcessTerminal:
     async def close(self) -> None:
         """Shut the module's connection."""
         self._module.shutdown()
+
+
+def _undecoded(text: bytes) -> tuple[int, str]:
+    """The error pair whose text the module wrote in the machine's code page and read back as UTF-8.
+
+    Only a failed `initialize` puts a path into its text, so the text tells the code.
+    """
+    said = text.decode(_CODE_PAGE, errors="replace")
+    return (_INIT_FAILED if said.startswith(_INIT_WORDS) else _FAILED, said)
 
 
 _record_names: dict[type, tuple[str, ...]] = {}

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost
+from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost, TerminalNotOwned
 from quarterdeck.core.brokers.mt5.deal_history import DealHistory
 from quarterdeck.core.brokers.mt5.order_results import OrderTiming, SendResult, check_rejection, fill_from_deals, send_result
 from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, position_of, quote_of
@@ -33,6 +33,8 @@ from quarterdeck.core.model.effects import Cancel, Close, Modify, Submit
 from quarterdeck.core.model.inputs import Accepted, Filled, OrderOutcome, OrderRejected, RequestDone, Unconfirmed
 from quarterdeck.core.model.market_data import Instrument, Quote, Side
 
+NOT_OWNER = 20_001
+"""Code of a refusal by the gateway, beyond all of the terminal's own: another engine holds the account's lease."""
 REQUOTES_MAX = 2
 """Fresh prices tried after the broker said that one moved on, within the deviation the desk allowed."""
 
@@ -251,6 +253,10 @@ class OrderExecutor:
         before_s = session.clock.monotonic_s()
         try:
             reply = await session.terminal.call("order_send", request)
+        except TerminalNotOwned as error:
+            return SendResult(
+                outcome="refused", proven_outcome=OrderRejected(kind="operator", code=NOT_OWNER, reason=error.one_line())
+            )
         except CallNotSent as error:
             session.mark_down(f"order_send: {error}")
             return SendResult(outcome="refused", proven_outcome=OrderRejected(kind="retry", code=0, reason=f"not sent: {error}"))

@@ -298,6 +298,9 @@ class _LatePaper:
     def changes(self) -> int | None:
         return None if self._paper is None else self._paper.changes()
 
+    def deal_rule(self, ticket: int) -> str:
+        return "" if self._paper is None else self._paper.simulated.ledger.deal_rule(ticket)
+
     async def close(self) -> None:
         await (self._feed if self._paper is None else self._paper).close()
 
@@ -314,7 +317,8 @@ def paper_broker(
 
     `connect` raises BrokerError as any adapter's, and when the feed's clock cannot be told or `file` holds another account.
     """
-    return Mt5Broker(_LatePaper(feed, settings, clock, sleep, file), policy_from(settings, mode="paper"), clock, sleep=sleep)
+    line = _LatePaper(feed, settings, clock, sleep, file)
+    return Mt5Broker(line, policy_from(settings, mode="paper"), clock, sleep=sleep, deal_rule=line.deal_rule)
 
 
 async def _opened(feed: Terminal, settings: Settings, clock: Clock, sleep: Sleep, file: PaperFile | None) -> PaperTerminal:

@@ -16,6 +16,8 @@ from quarterdeck.core.brokers.mt5 import mt5_constants as mt5
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.model.broker_account import Account, BrokerOrder, BrokerPosition, Deal, DealEntry, DealReason, TradeMode
 from quarterdeck.core.model.candles import Candles
+from quarterdeck.core.model.currencies import CURRENCIES
+from quarterdeck.core.model.deal_kinds import MOVES_CREDIT
 from quarterdeck.core.model.market_data import Instrument, Quote, Side
 from quarterdeck.core.model.pips import pip_price
 
@@ -65,12 +67,26 @@ _REASONS: dict[int, DealReason] = {
 _BUY_TYPES = (0, 2, 4, 6)
 
 
+def misnamed(record: ModuleRecord, plain: str) -> str:
+    """What a broker's record says of a symbol's currencies where its own name says others; "" where they agree.
+
+    A currency of the record that nobody knows (one of a cent account, say) contradicts nothing.
+    """
+    told = (str(record["currency_base"]).upper(), str(record["currency_profit"]).upper())
+    own = (plain[:3].upper(), plain[3:].upper())
+    if own == told or not all(code in CURRENCIES for code in (*own, *told)):
+        return ""
+    return f"{plain}: the broker's record says {told[0]} and {told[1]}; the name's own currencies hold for news and exposure"
+
+
 def instrument_of(record: ModuleRecord, plain: str, pips: Mapping[str, float]) -> Instrument:
     """A symbol's specification under its plain name. Raises Unreadable where sizes or steps are not positive."""
     point, contract, step = float(record["point"]), float(record["trade_contract_size"]), float(record["volume_step"])
     if not (point > 0.0 and contract > 0.0 and step > 0.0):
         raise InvalidRecord(f"{plain}: point {point}, contract size {contract}, volume step {step}")
     base, profit, digits = str(record["currency_base"]), str(record["currency_profit"]), int(record["digits"])
+    if misnamed(record, plain):
+        base, profit = plain[:3].upper(), plain[3:].upper()
     return Instrument(
         symbol=plain,
         base_currency=base,
@@ -204,14 +220,16 @@ def order_of(record: ModuleRecord, plain: str, clock: ServerClock) -> BrokerOrde
     )
 
 
-def deal_of(record: ModuleRecord, plain: str, clock: ServerClock, *, simulated: bool = False) -> Deal:
-    """A deal of the history; what is no trade (deposit, credit, charge) becomes `balance_money` without a symbol.
+def deal_of(record: ModuleRecord, plain: str, clock: ServerClock, *, rule: str = "") -> Deal:
+    """A deal of the history; what is no trade moves balance (deposit, charge, its fee included) or credit, without a symbol.
 
-    A simulated terminal writes into `external_id` how it found the price; a real broker uses that field for its own.
+    `rule` is how a simulated terminal found the price; a broker does not say.
     """
     kind = int(record["type"])
     trade = kind in (mt5.DEAL_BUY, mt5.DEAL_SELL)
+    credit = kind in MOVES_CREDIT
     profit = _money(record["profit"], "profit")
+    whole = profit + sum(_money(record[part], part) for part in ("commission", "swap", "fee"))
     entry = int(record["entry"])
     return Deal(
         deal_ticket=int(record["ticket"]),
@@ -228,10 +246,12 @@ def deal_of(record: ModuleRecord, plain: str, clock: ServerClock, *, simulated: 
         commission_money=_money(record["commission"], "commission") if trade else 0.0,
         fee_money=_money(record["fee"], "fee") if trade else 0.0,
         swap_money=_money(record["swap"], "swap") if trade else 0.0,
-        balance_money=0.0 if trade else profit + _money(record["commission"], "commission") + _money(record["swap"], "swap"),
+        balance_money=0.0 if trade or credit else whole,
+        deal_type=kind,
+        credit_money=whole if credit else 0.0,
         magic=int(record["magic"]),
         comment=str(record["comment"]),
-        rule=str(record["external_id"]) if simulated else "",
+        rule=rule,
     )
 
 

@@ -44,6 +44,8 @@ class LastErrorCode(Struct, frozen=True, kw_only=True):
     kind: RejectKind = "retry"
     """For a send that was not sent."""
     on_read: ReadOutcome
+    on_start: ReadOutcome | None = None
+    """What it calls for as the answer to `initialize`, where that is something else than after a read."""
     meaning: str
     what_to_do: str = ""
 
@@ -167,7 +169,9 @@ LAST_ERRORS: dict[int, LastErrorCode] = {
             name="INVALID_VERSION",
             on_send="not_sent",
             kind="operator",
-            on_read="stop",
+            # without a connection the module knows no build of the terminal, and answers `symbols_get` as to one that is too old
+            on_read="connect",
+            on_start="stop",
             meaning="terminal and Python package do not fit",
             what_to_do="update the terminal and the MetaTrader5 package",
         ),

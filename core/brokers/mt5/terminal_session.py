@@ -54,6 +54,8 @@ class TerminalSession:
         self.server = ServerClock("new_york_plus_7")
         self.filling = FillingMemory()
         self.instruments: dict[str, Instrument] = {}
+        self.misnamed: dict[str, str] = {}
+        """What is to be said of symbols whose record names other currencies than their name."""
         self.broker_names: dict[str, str] = {}
         self.plain_names: dict[str, str] = {}
         self.claimed: dict[int, str] = {}
@@ -130,7 +132,7 @@ class TerminalSession:
         if reply.value is not True:
             trouble = last_error(reply.error_code)
             words = f"{trouble.number} {trouble.meaning} ({reply.error_text})"
-            if trouble.on_read in ("stop", "internal_error"):
+            if (trouble.on_start or trouble.on_read) in ("stop", "internal_error"):
                 raise BrokerError(f"the terminal refuses: {words}", what_to_do=trouble.what_to_do)
             self.mark_down(words)
             raise ReadFailed(words, what_to_do=trouble.what_to_do)

@@ -1,15 +1,17 @@
 """How the module reads its arguments: strictly in some places, carelessly in others, with its own texts.
 
 Why: half of the pitfalls users report are arguments that the real module refuses silently; the simulation must refuse the same.
-Promises: what is wrong raises `BadArgument` with the module's text (the caller turns it into None or False and last_error -2), or
-`SystemError` where the real one leaves an exception set.
+Promises: what is wrong raises `BadArgument` with the module's text; `face.Line` answers None or False and last_error -2, or
+raises SystemError where the real module leaves an exception set. tests/core/brokers/mt5/module_calls.py compares both modules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from quarterdeck.core.brokers.simulator.trade_server import MqlTradeRequest
 
@@ -20,14 +22,32 @@ PATH_UNITS_MAX = 257
 _U32_MAX = 2**32 - 1
 _U64_MAX = 2**64 - 1
 _I32_MAX = 2**31 - 1
+_I64_MAX = 2**63 - 1
+_OUT_OF_RANGE_S = -(2**31)
+"""What the processor makes of a float that fits no 32 bits, and of NaN."""
 
 _U32_KEYS = ("action", "type", "type_filling", "type_time")
-_U64_KEYS = ("magic", "order", "deviation", "expiration", "position", "position_by")
 _FLOAT_KEYS = ("volume", "price", "stoplimit", "sl", "tp")
+_TEXT_KEYS = ("symbol", "comment")
+INVALID = "Invalid arguments"
+_UNNAMED = "Unnamed arguments not allowed"
+_COUNT = "Invalid number of arguments"
+_PLACES = ("1st", "2nd", "3rd")
 
 
 class BadArgument(Exception):
     """An argument the module refuses; the text is what `last_error` says."""
+
+    def __init__(self, text: str = INVALID, *, pending: bool = False) -> None:
+        """`pending`: the module leaves the exception of a conversion set, so that the call ends in a SystemError."""
+        super().__init__(text)
+        self.pending = pending
+
+
+class Overflown(int):
+    """An instant whose conversion overflowed: the module goes on with -1 and leaves the exception set."""
+
+    __slots__ = ()
 
 
 def exception_set(function: str) -> SystemError:
@@ -45,87 +65,208 @@ def is_text(value: Any, units_max: int = STRING_UNITS_MAX) -> bool:
     return isinstance(value, str) and units(value) <= units_max
 
 
-def symbol_argument(args: tuple[Any, ...], count: int) -> str:
-    """First of exactly `count` positional arguments, a symbol. Raises BadArgument."""
-    if len(args) != count:
-        raise BadArgument("Invalid number of arguments" if count > 1 else "Invalid arguments")
-    if not is_text(args[0]):
-        raise BadArgument("Invalid 1st unnamed argument" if count > 1 else "Invalid arguments")
-    return str(args[0])
+def symbol_of(value: Any) -> str:
+    """A symbol by its place. Raises BadArgument."""
+    if not is_text(value):
+        raise BadArgument
+    return str(value)
 
 
-def whole(function: str, value: Any, *, signed: bool = True) -> int:
-    """An `int` that fits 32 bits. Raises SystemError for anything else, as the module does."""
+def only_symbol(args: tuple[Any, ...]) -> str:
+    """The one argument of a function that takes a symbol. Raises BadArgument."""
+    return symbol_of(counted(args, 1)[0])
+
+
+def counted(args: tuple[Any, ...], least: int, most: int | None = None) -> tuple[Any, ...]:
+    """Positional arguments if they are as many as wanted. Raises BadArgument."""
+    if not least <= len(args) <= (least if most is None else most):
+        raise BadArgument
+    return args
+
+
+def whole(value: Any) -> int:
+    """A whole number that fits signed 32 bits; numpy's integers pass, no float does. Raises BadArgument (pending)."""
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise BadArgument(pending=True) from error
+    if not -_I32_MAX - 1 <= number <= _I32_MAX:
+        raise BadArgument(pending=True)
+    return number
+
+
+def action(value: Any) -> int:
+    """The side of a calculation: an `int` of any size, of which the module looks at the lower 32 bits. Raises BadArgument."""
     if not isinstance(value, int):
-        raise exception_set(function)
-    low, high = (-_I32_MAX - 1, _I32_MAX) if signed else (0, _U32_MAX)
-    if not low <= value <= high:
-        raise exception_set(function)
-    return int(value)
+        raise BadArgument(pending=True)
+    return int(value) & _U32_MAX
 
 
-def number(function: str, value: Any) -> float:
-    """An `int` or `float`. Raises SystemError for anything else."""
-    if isinstance(value, (int, float)):
-        return float(value)
-    raise exception_set(function)
+def number(value: Any) -> float:
+    """Whatever Python turns into a float without reading text. Raises BadArgument (pending)."""
+    try:
+        return math.ldexp(value, 0)
+    except (TypeError, OverflowError) as error:
+        raise BadArgument(pending=True) from error
 
 
-def ticket(function: str, name: str, value: Any) -> int:
-    """A ticket given by keyword. Raises BadArgument (kind) or SystemError (negative, too large)."""
-    if not isinstance(value, int):
-        raise BadArgument(f'Invalid "{name}" argument')
-    if not 0 <= value <= _U64_MAX:
-        raise exception_set(function)
-    return int(value)
+def truth(value: Any) -> bool:
+    """Whether it is true. Raises BadArgument (pending)."""
+    try:
+        return bool(value)
+    except Exception as error:  # an object's own __bool__ may raise anything
+        raise BadArgument(pending=True) from error
 
 
-def moment(value: Any, text: str) -> int:
-    """Whole seconds of the server's clock from an int, float or datetime. Raises BadArgument.
+def moments(*values: Any) -> tuple[int, ...]:
+    """Whole seconds of the server's clock, each from an int, float or datetime. Raises BadArgument."""
+    found: list[int] = []
+    for value in values:
+        try:
+            found.append(_moment(value))
+        except BadArgument as wrong:
+            raise BadArgument(pending=wrong.pending or overflown(found)) from wrong
+    return tuple(found)
 
-    Zero counts as not given; the real module then uses bytes it never set, so it is refused here.
-    """
+
+def overflown(values: Iterable[int]) -> bool:
+    """Whether the conversion of one of these instants overflowed."""
+    return any(isinstance(value, Overflown) for value in values)
+
+
+def _moment(value: Any) -> int:
     if isinstance(value, datetime):
-        value = value.timestamp()
-    if not isinstance(value, (int, float)):
-        raise BadArgument(text)
-    seconds = int(value)
-    if seconds == 0 or not -_I32_MAX - 1 <= seconds <= _I32_MAX:
-        raise BadArgument(text)
-    return seconds
+        try:
+            value = value.timestamp()
+        except (OverflowError, OSError, ValueError) as error:
+            raise BadArgument(pending=True) from error
+    if isinstance(value, float):
+        return int(value) if -_I32_MAX - 2 < value < _I32_MAX + 1 else _OUT_OF_RANGE_S
+    if not isinstance(value, int):
+        raise BadArgument
+    return int(value) if -_I32_MAX - 1 <= value <= _I32_MAX else Overflown(-1)
 
 
-def trade_request(function: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> MqlTradeRequest:
-    """The one dictionary, or the fields as keywords. Raises BadArgument or SystemError."""
-    fields: Mapping[str, Any] = kwargs
+def ticket(name: str, value: Any) -> int:
+    """A ticket given by keyword. Raises BadArgument (pending where it is negative or too large)."""
+    return _unsigned(f'Invalid "{name}" argument', value, _U64_MAX)
+
+
+def selection(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """What `positions_get` and `orders_get` are to list: ticket before symbol before group, None for all. Raises BadArgument."""
     if args:
+        raise BadArgument(_UNNAMED)
+    if "ticket" in kwargs:
+        return ("ticket", ticket("ticket", kwargs["ticket"]))
+    if "symbol" in kwargs:
+        return ("symbol", _text('Invalid "symbol" argument', kwargs["symbol"], STRING_UNITS_MAX))
+    return ("group", group(kwargs["group"])) if "group" in kwargs else None
+
+
+class HistoryWish(NamedTuple):
+    """What a history function is to list: a span with a group, or what has a ticket in a field."""
+
+    moments: tuple[int, ...] = ()
+    group: str | None = None
+    field: str = ""
+    ticket: int = 0
+
+
+def history(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> HistoryWish:
+    """Two dates (then group), or ticket, or position. Raises BadArgument."""
+    if len(args) == 2:
+        span = moments(*args)
+        try:
+            return HistoryWish(moments=span, group=group(kwargs["group"]) if "group" in kwargs else None)
+        except BadArgument as wrong:
+            raise BadArgument(str(wrong), pending=overflown(span)) from wrong
+    for key, field in (("ticket", "ticket"), ("position", "position_id")):
+        if key in kwargs:
+            if args:
+                raise BadArgument(_UNNAMED)
+            return HistoryWish(field=field, ticket=ticket(key, kwargs[key]))
+    raise BadArgument
+
+
+def symbols(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The mask of `symbols_get`. Raises BadArgument."""
+    if len(args) > 1:
+        raise BadArgument(_COUNT)
+    mask = _text("Invalid 1st unnamed argument", args[0], GROUP_UNITS_MAX) if args else "*"
+    return group(kwargs["group"]) if "group" in kwargs else mask
+
+
+def group(value: Any) -> str:
+    """A mask of names given by keyword. Raises BadArgument."""
+    return _text('Invalid "group" argument', value, GROUP_UNITS_MAX)
+
+
+def login(args: tuple[Any, ...], kwargs: Mapping[str, Any], places: tuple[str, ...]) -> dict[str, Any]:
+    """Arguments of `initialize` (one place, its path) or `login` (login, password, server). Raises BadArgument."""
+    if len(args) > len(places):
+        raise BadArgument(_COUNT)
+    given = {
+        name: _login_field(name, f"Invalid {place} unnamed argument", value)
+        for name, place, value in zip(places, _PLACES, args, strict=False)
+    }
+    for name in ("login", "server", "password", "timeout", "path"):
+        if name in kwargs and (name != "path" or "path" in places):
+            given[name] = _login_field(name, f'Invalid "{name}" argument', kwargs[name])
+    if "login" in places and not given.get("login"):
+        raise BadArgument('Invalid "login" argument')
+    return given
+
+
+def _login_field(name: str, text: str, value: Any) -> Any:
+    if name in ("login", "timeout"):
+        return _unsigned(text, value, _U64_MAX if name == "login" else _U32_MAX)
+    return _text(text, value, PATH_UNITS_MAX if name == "path" else PASSWORD_UNITS_MAX)
+
+
+def trade_request(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> MqlTradeRequest:
+    """The one dictionary, or the fields as keywords. Raises BadArgument."""
+    fields: Mapping[str, Any] = kwargs
+    if args or not kwargs:
         if kwargs:
-            raise BadArgument("Unnamed arguments not allowed")
-        if len(args) != 1 or not isinstance(args[0], dict):
-            raise BadArgument("Invalid arguments")
+            raise BadArgument(_UNNAMED)
+        if len(args) != 1:
+            raise BadArgument(_COUNT)
+        if not isinstance(args[0], dict):
+            raise BadArgument
         fields = args[0]
     values: list[Any] = []
     for key, default in MqlTradeRequest._field_defaults.items():
         if key not in fields:
             values.append(default)
             continue
-        values.append(_field(function, key, fields[key]))
+        values.append(_field(key, fields[key]))
     return MqlTradeRequest(*values)
 
 
-def _field(function: str, key: str, value: Any) -> Any:
+def _field(key: str, value: Any) -> Any:
+    text = f'Invalid "{key}" argument'
     if key in _FLOAT_KEYS:
         if not isinstance(value, float):
-            raise BadArgument(f'Invalid "{key}" argument')
+            raise BadArgument(text)
         return float(value)
-    if key in _U32_KEYS or key in _U64_KEYS:
-        if not isinstance(value, int):
-            raise BadArgument(f'Invalid "{key}" argument')
-        if not 0 <= value <= (_U32_MAX if key in _U32_KEYS else _U64_MAX):
-            raise exception_set(function)
-        return int(value)
-    if not is_text(value):
-        raise BadArgument(f'Invalid "{key}" argument')
+    if key in _TEXT_KEYS:
+        return _text(text, value, STRING_UNITS_MAX)
+    if key == "expiration":
+        return _unsigned(text, value, _I64_MAX, least=-_I64_MAX - 1)
+    return _unsigned(text, value, _U32_MAX if key in _U32_KEYS else _U64_MAX)
+
+
+def _unsigned(text: str, value: Any, most: int, least: int = 0) -> int:
+    if not isinstance(value, int):
+        raise BadArgument(text)
+    if not least <= value <= most:
+        raise BadArgument(text, pending=True)
+    return int(value)
+
+
+def _text(text: str, value: Any, units_max: int) -> str:
+    if not is_text(value, units_max):
+        raise BadArgument(text)
     return str(value)
 
 

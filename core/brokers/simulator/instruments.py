@@ -1,15 +1,16 @@
 """Specifications of the symbols that the simulated broker offers.
 
 Why: sizing, margin and swap need a broker's figures before a broker is there. Sizes and digits are the retail standard; swap
-points are those a demo server showed on one day (2025-11-10), of crosses without such a record they are estimated from their
-legs.
-Promises: every pair of two currencies has a specification; a figure that nobody recorded is no swap rather than an invented one.
+points are those a demo server showed on one day (2025-11-10).
+Guarantees: every pair of two currencies has a specification; where no swap rate was recorded, crosses and metals among them, none
+is charged, and `without_swap` names the symbols.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from quarterdeck.core.model.currencies import quote_decimals
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.pips import pip_price
@@ -24,10 +25,8 @@ _SWAP_POINTS: dict[str, tuple[float, float]] = {
     "USDCAD": (3.36, -9.22),
     "USDCHF": (5.58, -13.15),
     "EURGBP": (-8.62, 1.83),
-    "EURJPY": (5.2, -13.6),
-    "GBPJPY": (16.4, -32.8),
 }
-"""(long, short) per night; the last two are estimates from their legs."""
+"""(long, short) per night, as recorded."""
 
 _NAMES = {
     "AUD": "Australian Dollar",
@@ -42,10 +41,6 @@ _NAMES = {
     "XAG": "Silver",
 }
 _METAL_SIZE = {"XAU": 100.0, "XAG": 5_000.0}
-_METAL_DIGITS = {"XAU": 2, "XAG": 3}
-_METAL_SWAP = {"XAU": (-38.6, 22.1), "XAG": (-5.1, 1.4)}
-_YEN_DIGITS = 3
-_FX_DIGITS = 5
 _LOT_UNITS = 100_000.0
 
 GOLD_SESSIONS: tuple[tuple[int, int], ...] = tuple(
@@ -64,8 +59,8 @@ def instrument(symbol: str) -> Instrument:
     if len(symbol) < 6 or not (base + profit).isalpha() or not (base + profit).isupper():
         raise DataError(f"{symbol!r} is not a pair of two currencies", what_to_do="name pairs like EURUSD or XAUUSD")
     metal = base in _METAL_SIZE
-    digits = _METAL_DIGITS[base] if metal else _YEN_DIGITS if profit == "JPY" else _FX_DIGITS
-    long_points, short_points = _METAL_SWAP[base] if metal else _SWAP_POINTS.get(base + profit, (0.0, 0.0))
+    digits = quote_decimals(base, profit)
+    long_points, short_points = _SWAP_POINTS.get(base + profit, (0.0, 0.0))
     size = _METAL_SIZE.get(base, _LOT_UNITS)
     return Instrument(
         symbol=symbol,
@@ -94,6 +89,11 @@ def instrument(symbol: str) -> Instrument:
 def instruments(symbols: Iterable[str]) -> tuple[Instrument, ...]:
     """Specifications of several symbols, in their order. Raises DataError."""
     return tuple(instrument(symbol) for symbol in symbols)
+
+
+def without_swap(symbols: Iterable[str]) -> tuple[str, ...]:
+    """Those of these symbols for which no swap rate was recorded: the simulated broker charges none. Raises DataError."""
+    return tuple(spec.symbol for spec in instruments(symbols) if spec.swap_mode == 0)
 
 
 def description(spec: Instrument) -> str:

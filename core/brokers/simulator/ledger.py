@@ -25,6 +25,7 @@ from quarterdeck.core.brokers.simulator.ledger_rows import (
     FILLED,
     PLACED,
     REASON_CLIENT,
+    REASON_EXPERT,
     AccountTerms,
     LedgerDeal,
     LedgerOrder,
@@ -222,7 +223,7 @@ class Ledger:
         """Close two opposite positions against each other; the first carries the profit, at the other's open price."""
         lots = min(one.lots, other.lots)
         order = self.new_order(
-            LedgerOrder(0, one.symbol, CLOSE_BY, lots, 0.0, 0.0, 0.0, self.now_utc_ns, magic, comment, REASON_CLIENT)
+            LedgerOrder(0, one.symbol, CLOSE_BY, lots, 0.0, 0.0, 0.0, self.now_utc_ns, magic, comment, REASON_EXPERT)
         )
         order.position_by_id = other.position_id
         made = []
@@ -312,6 +313,11 @@ class Ledger:
             self.exposed[symbol] = left
         else:
             del self.exposed[symbol]
+
+    def deal_rule(self, ticket: int) -> str:
+        """How the price of a deal was found; empty for a ticket that is not here."""
+        place = ticket - _FIRST_DEAL
+        return self.deals[place].rule if 0 <= place < len(self.deals) else ""
 
     def _deal_ticket(self) -> int:
         return _FIRST_DEAL + len(self.deals)

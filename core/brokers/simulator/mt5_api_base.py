@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from quarterdeck.core.brokers.simulator import argument_parsing
 from quarterdeck.core.brokers.simulator.argument_parsing import BadArgument
 from quarterdeck.core.brokers.simulator.faults import Faults
 from quarterdeck.core.brokers.simulator.ledger import Ledger
@@ -16,8 +17,15 @@ from quarterdeck.core.brokers.simulator.module_constants import ERROR_TEXTS
 from quarterdeck.core.brokers.simulator.rate_arrays import RateArrays
 from quarterdeck.core.brokers.simulator.terminal_state import TerminalState
 
+A = TypeVar("A")
 T = TypeVar("T")
 OK = (1, "Success")
+NOTHING_SAID = (0, "")
+"""The error pair before the first call."""
+
+
+class TerminalRefuses(Exception):
+    """Arguments that the module passes on and the terminal does not take; no `BadArgument`, for the module has been left."""
 
 
 class ApiConnection:
@@ -29,7 +37,7 @@ class ApiConnection:
         self.arrays = arrays
         self.state = state
         self.faults = faults
-        self.error: tuple[int, str] = OK
+        self.error: tuple[int, str] = NOTHING_SAID
 
     def begin_call(self, name: str) -> bool:
         """Each call resets the error pair, needs the pipe, and may meet a fault."""
@@ -49,17 +57,50 @@ class ApiConnection:
         """Whether the terminal has its trade server."""
         return self.state.connected and not self.faults.server_lost(self.ledger.now_utc_ns)
 
-    def run_read(self, name: str, read: Callable[[], T]) -> T | None:
-        """Do a call that ends in None where its arguments are wrong or its symbol is unknown."""
+    def answer(self, name: str, arguments: Callable[[], A], read: Callable[[A], T], refused: Any = None) -> T | Any:
+        """Do a call: first its arguments, then the connection, then the terminal's part; `refused` is the answer to a failure.
+
+        Raises:
+            SystemError: a conversion left its exception set, as in the module.
+        """
+        try:
+            given = arguments()
+        except BadArgument as wrong:
+            return self.refuse(name, wrong, refused)
+        return self.ask(name, lambda: read(given), refused)
+
+    def ask(self, name: str, read: Callable[[], T], refused: Any = None) -> T | Any:
+        """The terminal's part of a call; `refused` where there is no connection, no such symbol, or the terminal will not."""
         if not self.begin_call(name):
-            return None
+            return refused
         try:
             return read()
-        except BadArgument as wrong:
-            self.fail(-2, str(wrong))
+        except TerminalRefuses:
+            self.fail(-2)
         except KeyError:
             self.fail(-4)
-        return None
+        return refused
+
+    def answer_dated(self, name: str, arguments: Callable[[], A], read: Callable[[A], T], moments: Callable[[A], Any]) -> T | Any:
+        """As `answer`, for a call whose instants may overflow: the module makes the call and raises after it."""
+        found: list[int] = []
+
+        def parsed() -> A:
+            given = arguments()
+            found.extend(moments(given))
+            return given
+
+        value = self.answer(name, parsed, read)
+        if argument_parsing.overflown(found):
+            raise argument_parsing.exception_set(name)
+        return value
+
+    def refuse(self, name: str, wrong: BadArgument, refused: Any) -> Any:
+        """Set the error pair for a wrong argument. Raises SystemError where the module leaves an exception set."""
+        self.error = (-2, str(wrong))
+        if wrong.pending:
+            raise argument_parsing.exception_set(name) from wrong
+        return refused
 
     def fail(self, code: int, text: str = "") -> Any:
         """Set the error pair; None, the module's answer to most of what goes wrong."""
@@ -76,3 +117,10 @@ class ApiConnection:
         if symbol not in self.ledger.instruments:
             raise KeyError(symbol)
         return symbol
+
+
+def given(moments: tuple[int, ...]) -> tuple[int, ...]:
+    """The instants of a call. Raises TerminalRefuses for 0: the module takes it for "not given" and sends bytes it never set."""
+    if 0 in moments:
+        raise TerminalRefuses
+    return moments

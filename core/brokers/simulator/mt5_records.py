@@ -8,9 +8,9 @@ process border is caught by a test here and not by a crash at a broker.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from typing import Any, Self
 
+_MISSING: Any = object()
 _TYPES = {"i": int, "f": float, "s": str, "b": bool}
 
 
@@ -23,12 +23,28 @@ class StructSequence(tuple[Any, ...]):
     n_unnamed_fields: int = 0
     _names: tuple[str, ...] = ()
 
-    def __new__(cls, sequence: Iterable[Any] = ()) -> Self:
-        """Take one sequence with exactly as many items as there are fields."""
-        values = tuple(sequence)
+    def __new__(cls, sequence: Any = _MISSING, unnamed: Any = None) -> Self:
+        """Take one sequence with exactly as many items as there are fields, and ignore a dictionary beside it.
+
+        Raises:
+            TypeError: it is none, or one of another length.
+        """
+        if unnamed is not None and not isinstance(unnamed, dict):
+            raise TypeError(f"{cls.__name__}() takes a dict as second arg, if any")
+        if sequence is _MISSING:
+            raise TypeError("structseq() missing required argument 'sequence' (pos 1)")
+        try:
+            values = tuple(sequence)
+        except TypeError as error:
+            raise TypeError("constructor requires a sequence") from error
         if len(values) != cls.n_fields:
             raise TypeError(f"{cls.__name__}() takes a {cls.n_fields}-sequence ({len(values)}-sequence given)")
         return tuple.__new__(cls, values)
+
+    def __init_subclass__(cls) -> None:
+        """A record type is nobody's base."""
+        if StructSequence not in cls.__bases__:
+            raise TypeError(f"type '{cls.__bases__[0].__name__}' is not an acceptable base type")
 
     def _asdict(self) -> dict[str, Any]:
         return dict(zip(self._names, self, strict=True))
@@ -49,8 +65,12 @@ def _record(name: str, fields: str) -> type[StructSequence]:
         "n_sequence_fields": len(names),
         "_names": names,
     }
-    attributes.update({field: property(operator.itemgetter(place)) for place, field in enumerate(names)})
+    attributes.update({field: property(operator.itemgetter(place), _read_only) for place, field in enumerate(names)})
     return type(name, (StructSequence,), attributes)
+
+
+def _read_only(_record: Any, _value: Any) -> None:
+    raise AttributeError("readonly attribute")
 
 
 def types_of(fields: str) -> tuple[type, ...]:

@@ -1,8 +1,6 @@
 """The ledger's rows and the terminal's state as the module's records.
 
-Promises: field order and types of `mt5_records`; all times on the server's clock; a deal's `external_id` carries the rule that
-found
-a simulated price (a real broker leaves it empty or uses it for its own).
+Promises: field order and types of `mt5_records`; all times on the server's clock; `external_id` is empty.
 """
 
 from __future__ import annotations
@@ -12,15 +10,7 @@ from typing import Any
 from quarterdeck.core.brokers.simulator import mt5_records
 from quarterdeck.core.brokers.simulator.instruments import description, plain_pair
 from quarterdeck.core.brokers.simulator.ledger import Ledger
-from quarterdeck.core.brokers.simulator.ledger_rows import (
-    FILL_FOK,
-    ORDER_BUY,
-    ORDER_SELL,
-    PLACED,
-    LedgerDeal,
-    LedgerOrder,
-    LedgerPosition,
-)
+from quarterdeck.core.brokers.simulator.ledger_rows import PLACED, LedgerDeal, LedgerOrder, LedgerPosition
 from quarterdeck.core.brokers.simulator.rate_arrays import TICK_FLAGS_BOTH, RateArrays, day_range
 from quarterdeck.core.brokers.simulator.terminal_state import BUILD, TerminalState
 from quarterdeck.core.brokers.simulator.trade_server import MqlTradeRequest, MqlTradeResult
@@ -107,7 +97,7 @@ def deal(ledger: Ledger, row: LedgerDeal) -> Any:
     return mt5_records.TradeDeal(
         (
             row.ticket, row.order, ms // 1_000, ms, row.kind, row.entry, row.magic, row.position_id, row.reason, row.lots,
-            row.price, row.commission_money, row.swap_money, row.profit_money, row.fee_money, row.symbol, row.comment, row.rule,
+            row.price, row.commission_money, row.swap_money, row.profit_money, row.fee_money, row.symbol, row.comment, "",
         )
     )  # fmt: skip
 
@@ -165,18 +155,3 @@ def symbol(ledger: Ledger, state: TerminalState, arrays: RateArrays, spec: Instr
             spec.symbol, "", f"{'Metals' if spec.calc_mode == 'cfd_leverage' else 'Forex'}\\{plain_pair(spec)}",
         )
     )  # fmt: skip
-
-
-def helper_request(side: Side, symbol_name: str, lots: float, price: float, comment: str, ticket: int) -> dict[str, Any]:
-    """What the module's `Buy`, `Sell` and `Close` send: fill-or-kill by omission, deviation 10, no magic."""
-    return {
-        "action": 1,
-        "symbol": symbol_name,
-        "volume": lots,
-        "type": ORDER_BUY if side is Side.BUY else ORDER_SELL,
-        "type_filling": FILL_FOK,
-        "price": price,
-        "deviation": 10,
-        "comment": comment,
-        **({"position": ticket} if ticket else {}),
-    }

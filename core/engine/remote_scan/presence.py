@@ -10,6 +10,7 @@ import msgspec
 
 from quarterdeck.core.engine.remote_scan.address import RedisClient
 from quarterdeck.core.engine.remote_scan.scan_messages import PresenceRecord
+from quarterdeck.core.model.errors import UNREADABLE
 
 EVERY_S = 1.0
 GONE_S = 5.0
@@ -29,7 +30,7 @@ async def announce_presence(client: RedisClient, prefix: str, me: PresenceRecord
         if isinstance(text, bytes) and len(text) <= _BYTES_MAX:
             try:
                 seen.append(msgspec.json.decode(text, type=PresenceRecord))
-            except msgspec.DecodeError:
+            except UNREADABLE:
                 continue  # not ours: it is gone in seconds
     return tuple(seen)
 

@@ -24,7 +24,7 @@ from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.effects import TradeClosed
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import DAY_NS, M15_NS
-from tests.core.backtest import sample_runs
+from tests.core.backtest import sample_runs, unskilled
 
 
 @pytest.fixture(scope="module")
@@ -229,24 +229,28 @@ def test_always_buying_in_a_rising_market_is_no_skill(base: BacktestResult) -> N
 
 
 @pytest.mark.slow
-def test_a_coin_is_called_skilled_as_seldom_as_chance_allows(base: BacktestResult) -> None:
+@pytest.mark.parametrize("clustered", [False, True], ids=["single", "clustered"])
+@pytest.mark.parametrize(
+    ("count", "bars", "least", "most"), [(12, 1_000, 0, 4), pytest.param(400, 1_500, 10, 32, marks=pytest.mark.soak)]
+)
+def test_no_skill_is_called_skill_as_seldom_as_chance_allows(
+    base: BacktestResult, clustered: bool, count: int, bars: int, least: int, most: int
+) -> None:
     called = 0
-    for salt in range(40):
-        rng = np.random.default_rng(salt)
-        candles = sample_runs.candles("EURUSD", 100 + salt, 1_500, holes=False)
-        rows = np.sort(rng.choice(np.arange(100, 1_400), 60, replace=False)).tolist()
-        entered = tuple(
-            EntryRecord(
-                row, "EURUSD", side, candles.open_utc_ns.item(row), price, price - side * 0.002, price + side * 0.003, 0.00002
-            )
-            for row in rows
-            for side in (Side.BUY if rng.random() < 0.5 else Side.SELL,)
-            for price in (candles.open.item(row),)
-        )
-        found = compare_with_random_entries(judged(base, entered, candles), {"EURUSD": candles})
-        assert found is not None
-        called += found.share_of_random_runs_as_good <= 0.05
-    assert called <= 6, "two of forty are to be expected; more than six come once in a hundred"
+    for seed in range(count):
+        candles = unskilled.markets(seed, bars)
+        entered = unskilled.entries(seed, candles, clustered=clustered)
+        found = compare_with_random_entries(unskilled.result(base, entered, candles), candles)
+        called += found is not None and found.share_of_random_runs_as_good <= 0.05
+    assert least <= called <= most, "99 % of what one in twenty gives"
+
+
+def test_trades_of_one_day_are_one_witness_of_the_mean(base: BacktestResult) -> None:
+    # two trades a day with one result: half as many witnesses, an error larger by the root of two
+    pairs = [result for result in [1.0, -0.9] * 20 for _ in range(2)]
+    text = finding(diagnose(with_trades(base, pairs), {}), "Enough").text
+    assert "standard error of 0.152 R, by day" in text
+    assert np.std(pairs, ddof=1) / np.sqrt(len(pairs)) == pytest.approx(0.107, abs=0.001)
 
 
 def judged(base: BacktestResult, entered: tuple[EntryRecord, ...], candles: Candles) -> BacktestResult:

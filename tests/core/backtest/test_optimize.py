@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from quarterdeck.core.backtest import optimize
 from quarterdeck.core.backtest.backtest_settings import plain_tree
 from quarterdeck.core.backtest.optimize import Neighbour, SearchRequest, evaluate_values, neighbours, search
-from quarterdeck.core.backtest.search_page import search_page, stability_text
+from quarterdeck.core.backtest.search_page import luck, search_page, stability_text
 from quarterdeck.core.backtest.search_space import Dimension, parse_dimension, with_searched_values
-from quarterdeck.core.backtest.search_store import SearchSpec, SearchStore, Trial
+from quarterdeck.core.backtest.search_store import SearchSpec, SearchStore, Trial, earlier_trials
 from quarterdeck.core.backtest.trial import TrialJob, TrialOutcome, evaluate
 from quarterdeck.core.backtest.walk_forward import walk_forward, walk_forward_windows
 from quarterdeck.core.model.errors import SettingsError, UsageError
@@ -186,6 +187,53 @@ def test_what_stands_around_the_best_is_said() -> None:
     assert "1 of them fare better, so more trials" in stability_text(near(1.2, 0.9), best)
     won = msgspec.structs.replace(best, figures={"result_r": 4.0})
     assert stability_text(near(0.9, 0.8), won) == "0 of 2 neighbours fall off: it stands"
+
+
+def trial(number: int, daily: np.ndarray, *, trades: float = 200.0) -> Trial:
+    figures = {"trades": trades, "result_r": 1.0}
+    return Trial(
+        number=number, values={"a": number}, goal=float(daily.mean()), figures=figures, digest="", daily=tuple(daily.tolist())
+    )
+
+
+def test_the_page_says_how_much_of_the_best_is_luck() -> None:
+    rng = np.random.default_rng(3)
+    study = SearchStore(None, msgspec.structs.replace(head(), space=()))
+    for number in range(20):
+        study.add(trial(number, rng.normal(0.0, 0.01, 300)))
+    study.add(msgspec.structs.replace(study.trials[4], number=20))  # proposed twice, tried once
+    lines = {line.name: line for line in luck(study, [], earlier=480)}
+    assert lines["Trials on these data"].value == "500"
+    assert float(lines["Deflated Sharpe ratio"].value.split()[0]) < 60.0
+    assert 20.0 < float(lines["Probability of overfitting"].value.split()[0]) < 90.0
+    text = search_page(study, [], [], "Search", 480)
+    assert "How much of it is luck" in text
+    assert "480 in earlier studies on these data" in text
+
+
+def test_a_winner_with_few_trades_is_called_one() -> None:
+    study = SearchStore(None, msgspec.structs.replace(head(), space=()))
+    study.add(trial(0, np.full(300, 0.001), trades=6.0))
+    lines = {line.name: line for line in luck(study, [])}
+    assert "the winner made 6 trades: too few" in lines["Trades of the winner"].text
+    assert {lines[name].value for name in ("Deflated Sharpe ratio", "Probability of overfitting")} == {"not computable"}
+    assert "it made 6 trades only" in stability_text([], study.trials[0])
+
+
+def test_trials_of_other_studies_on_the_same_days_are_counted(tmp_path: Path) -> None:
+    def study(name: str, data: str, count: int) -> SearchSpec:
+        told = msgspec.structs.replace(head(), data=data)
+        made = SearchStore(tmp_path / name, told)
+        for number in range(count):
+            made.add(trial(number // 2, np.zeros(3)))
+        return told
+
+    mine = study("mine.jsonl", "/data: 2024-01-01 to 2024-06-30", 4)
+    study("overlapping.jsonl", "/data: 2024-06-30 to end", 6)
+    study("later.jsonl", "/data: 2024-07-01 to 2024-12-31", 8)
+    study("elsewhere.jsonl", "/other: begin to end", 8)
+    (tmp_path / "notes.jsonl").write_text("none\n")
+    assert earlier_trials(tmp_path / "mine.jsonl", mine) == 3
 
 
 def test_windows_do_not_overlap_and_judge_what_was_not_searched() -> None:

@@ -116,7 +116,7 @@ def test_times_that_are_no_times(clock: str, all_day: bool, tentative: bool) -> 
         (b"", "is empty"),
         (b"\x1f\x8b\x00rubbish", "damaged gzip"),
         (b"a,b,c\n1,2,3\n", "line 1: no calendar known"),
-        ((OWN + "2024-06-07T12:30:00Z,USD,high,NFP,0,0\nyesterday,USD,high,x,0,0\n").encode(), "line 3: Invalid isoformat"),
+        ((OWN + "2024-06-07T12:30:00Z,USD,high,NFP,0,0\nyesterday,USD,high,x,0,0\n").encode(), "line 3: 'yesterday' is no time"),
         ((OWN + "2024-06-07T12:30:00Z,USD,enormous,NFP,0,0\n").encode(), "line 2: impact 'enormous'"),
         ((OWN + "2024-06-07T12:30:00Z,US$,high,NFP,0,0\n").encode(), "line 2: 'US$' is no currency"),
         ((OWN + "2024-06-07T12:30:00Z,USD\n").encode(), "line 2: 2 fields instead of 6"),
@@ -167,3 +167,8 @@ def test_countdowns_are_left_out_and_a_missing_file_is_named(tmp_path: Path) -> 
 def test_whatever_comes_is_events_or_a_data_error(data: bytes, start: bytes) -> None:
     with contextlib.suppress(DataError):
         parse_calendar(start + data, "file")
+
+
+def test_nesting_without_an_end_is_refused_by_line() -> None:
+    with pytest.raises(DataError, match="line 2: lists within lists"):
+        parse_calendar(b"[\n" + b"[" * 100_000, "calendar.json")

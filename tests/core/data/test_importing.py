@@ -5,38 +5,41 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quarterdeck.core.data.importing import import_file, import_files, pair_of, write_merged
+from quarterdeck.core.data.importing import import_file, import_files, write_merged
 from quarterdeck.core.data.price_files import price_files, read_series
 from quarterdeck.core.data.recording import load_candles
 from quarterdeck.core.data.series import BarSeries, TickSeries
 from quarterdeck.core.model.errors import DataError
 
+SERVER = "new_york_plus_7"
 SAMPLES = [
-    # file, pair, period, rows, left out, clock, weekends
-    ("mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv", "EURUSD", "M15", 2400, 0, "new_york_plus_7", 4),
-    ("mt5_export/EURUSD_ticks_20250925_2330_rendered.csv", "EURUSD", "ticks", 1032, 0, "new_york_plus_7", 0),
-    ("histdata/DAT_MT_GBPUSD_M1_20260102.csv", "GBPUSD", "M1", 1436, 0, "est", 0),
-    ("histdata/DAT_ASCII_GBPUSD_M1_20260102_rendered.csv", "GBPUSD", "M1", 1436, 0, "est", 0),
-    ("mt5_copy_rates/EURGBP_M5_epoch_head1500.csv", "EURGBP", "M5", 1500, 0, "new_york_plus_7", 1),
-    ("mt5_copy_rates/GBPUSD_M15_float_noise_head800.csv", "GBPUSD", "M15", 800, 0, "new_york_plus_7", 2),
-    ("quirks/EURUSD_H4_points_scaled_head800.csv", "EURUSD", "H4", 800, 0, "new_york_plus_7", 0),
-    ("quirks/EURUSD_M1_quoted_tabs_head800.csv", "EURUSD", "M1", 800, 0, "new_york_plus_7", 0),
-    ("quirks/USDCAD_M15_duplicates_server_time.csv", "USDCAD", "M15", 600, 201, "new_york_plus_7", 1),
-    ("dukascopy/EURUSD_2014-01-01--22h_ticks.csv", "EURUSD", "ticks", 882, 0, "utc", 0),
-    ("dukascopy/EURUSD_M15_node_style_head500.csv", "EURUSD", "M15", 500, 0, "utc", 1),
+    # file, pair, period, rows, left out, clock, weekends, of them fitting, the operator's word
+    ("mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv", "EURUSD", "M15", 2400, 0, SERVER, 4, 4, "auto"),
+    ("mt5_export/EURUSD_ticks_20250925_2330_rendered.csv", "EURUSD", "ticks", 1032, 0, SERVER, 0, 0, SERVER),
+    ("histdata/DAT_MT_GBPUSD_M1_20260102.csv", "GBPUSD", "M1", 1436, 0, "est", 0, 0, "auto"),
+    ("histdata/DAT_ASCII_GBPUSD_M1_20260102_rendered.csv", "GBPUSD", "M1", 1436, 0, "est", 0, 0, "auto"),
+    ("mt5_copy_rates/EURGBP_M5_epoch_head1500.csv", "EURGBP", "M5", 1500, 0, SERVER, 1, 1, "auto"),
+    ("mt5_copy_rates/GBPUSD_M15_float_noise_head800.csv", "GBPUSD", "M15", 800, 0, SERVER, 2, 2, "auto"),
+    ("quirks/EURUSD_H4_points_scaled_head800.csv", "EURUSD", "H4", 800, 0, SERVER, 28, 27, "auto"),
+    ("quirks/EURUSD_M1_quoted_tabs_head800.csv", "EURUSD", "M1", 800, 0, SERVER, 0, 0, SERVER),
+    ("quirks/USDCAD_M15_duplicates_server_time.csv", "USDCAD", "M15", 600, 201, SERVER, 1, 1, "auto"),
+    ("dukascopy/EURUSD_2014-01-01--22h_ticks.csv", "EURUSD", "ticks", 882, 0, "utc", 0, 0, "auto"),
+    ("dukascopy/EURUSD_M15_node_style_head500.csv", "EURUSD", "M15", 500, 0, "utc", 1, 1, "auto"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("name", "pair", "period", "rows", "left_out", "clock", "weekends"), SAMPLES, ids=[row[0] for row in SAMPLES]
+    ("name", "pair", "period", "rows", "left_out", "clock", "weekends", "fitting", "word"),
+    SAMPLES,
+    ids=[row[0] for row in SAMPLES],
 )
-def test_every_known_layout_is_recognised(recorded_data, name, pair, period, rows, left_out, clock, weekends):
-    done = import_file(recorded_data / "raw_samples" / name)
+def test_every_known_layout_is_recognised(recorded_data, name, pair, period, rows, left_out, clock, weekends, fitting, word):
+    done = import_file(recorded_data / "raw_samples" / name, clock=word)
     assert (done.series.symbol, done.series.timeframe, len(done.series)) == (pair, period, rows)
     assert sum(count for _, count in done.left_out) == left_out
     assert done.lines == rows + left_out
     assert done.clock is not None
-    assert (done.clock.clock, done.clock.weekends, done.clock.fitting) == (clock, weekends, weekends)
+    assert (done.clock.clock, done.clock.weekends, done.clock.fitting) == (clock, weekends, fitting)
 
 
 @pytest.mark.parametrize("declared", ["M5", "H1"])
@@ -70,7 +73,11 @@ def test_server_time_export_matches_recorded_bars_across_clock_changes(recorded_
 
 
 def test_exported_ticks_match_and_fill_in_the_unchanged_side(recorded_data):
-    done = import_file(recorded_data / "raw_samples/mt5_export/EURUSD_ticks_20250925_2330_rendered.csv")
+    export = recorded_data / "raw_samples/mt5_export/EURUSD_ticks_20250925_2330_rendered.csv"
+    with pytest.raises(DataError, match="nothing in the file proves its clock") as asked:
+        import_file(export)
+    assert "--clock" in asked.value.what_to_do
+    done = import_file(export, clock=SERVER)
     known = load_candles(recorded_data / "ticks", "EURUSD", "ticks").between(done.series.first_utc_ns, done.series.end_utc_ns)
     assert isinstance(done.series, TickSeries)
     assert isinstance(known, TickSeries)
@@ -107,13 +114,15 @@ def test_hours_of_bi5_and_json_are_read(recorded_data):
     assert (newer.ask >= newer.bid).all()
 
 
-def test_an_index_needs_its_name_and_finds_its_own_clock(recorded_data):
+def test_an_index_needs_its_name_and_its_clock(recorded_data):
     folder = recorded_data / "raw_samples/mt5_export"
     with pytest.raises(DataError, match="the name tells no pair"):
         import_file(folder / "US30m_H1_head1500.csv")
-    hourly = import_file(folder / "US30m_H1_head1500.csv", symbol="US30M")
+    with pytest.raises(DataError, match="fit its weeks alike"):
+        import_file(folder / "US30m_H1_head1500.csv", symbol="US30M")
+    hourly = import_file(folder / "US30m_H1_head1500.csv", symbol="US30M", clock="utc")
     assert hourly.clock is not None
-    assert (hourly.clock.clock, hourly.clock.fitting, hourly.clock.weekends) == ("utc", 12, 13)
+    assert hourly.clock.words.startswith("utc (declared), ")
     assert hourly.series.bid.close[0] > 37_000
     daily = import_file(folder / "US30m_Daily_202401010000_202509080000.csv", symbol="US30M", clock="utc")
     assert (daily.series.timeframe, len(daily.series)) == ("D1", 527)
@@ -243,16 +252,10 @@ def test_a_damaged_hour_is_refused(tmp_path, recorded_data):
         import_file(tmp_path / "EURUSD.json")
 
 
-def test_names_tell_the_pair(tmp_path):
-    assert pair_of(tmp_path / "DAT_MT_GBPUSD_M1.csv") == "GBPUSD"
-    assert pair_of(tmp_path / "ticks-EUR-USD-2026.json") == "EURUSD"
-    assert pair_of(tmp_path / "XAUUSD" / "2024.csv") == "XAUUSD"
-
-
 def test_a_name_that_no_store_would_find_again_is_refused(recorded_data, tmp_path):
     path = recorded_data / "raw_samples" / "mt5_export" / "US30m_H1_head1500.csv"
     with pytest.raises(DataError, match=r"US30_H1\.npz would not be found again"):
-        import_files([path], tmp_path / "store", symbol="US30")
+        import_files([path], tmp_path / "store", symbol="US30", clock="utc")
     assert not (tmp_path / "store").exists()
-    import_files([path], tmp_path / "store", symbol="US30.M")
+    import_files([path], tmp_path / "store", symbol="US30.M", clock="utc")
     assert [file.symbol for file in price_files(tmp_path / "store")] == ["US30.M"]

@@ -12,6 +12,7 @@ from quarterdeck.core.data import price_store
 from quarterdeck.core.data.price_files import PriceFile, price_file, price_files, read_series
 from quarterdeck.core.data.series import BarSeries, TickSeries
 from quarterdeck.core.model.errors import DataError, StorageError
+from quarterdeck.core.model.units import M15_NS
 
 HEADER = "time_utc,open,high,low,close,tick_volume,spread_points\n"
 GOOD = HEADER + (
@@ -140,3 +141,17 @@ def test_a_damaged_store_is_named(tmp_path):
     series = read_series(put(tmp_path, GOOD))
     with pytest.raises(StorageError, match="cannot be written"):
         price_store.write(tmp_path / "file", series)
+
+
+@pytest.mark.parametrize(("symbol", "written", "points"), [("EURUSD", 12, 12), ("USDHUF", 30_000, 300), ("XAUUSD", 25, 25)])
+def test_older_stores_are_read_in_the_points_of_today(tmp_path: Path, symbol: str, written: int, points: int) -> None:
+    stamps = np.arange(4, dtype=np.int64) * M15_NS
+    path = price_store.store_path(tmp_path, symbol, "M15")
+    prices = {name: np.full(4, 360.0) for name in ("open", "high", "low", "close")}
+    np.savez_compressed(path, open_utc_ns=stamps, tick_volume=np.ones(4, np.int64), spread_points=np.full(4, written), **prices)
+    series = price_store.read(path, symbol, "M15")
+    assert isinstance(series, BarSeries)
+    assert series.bid.spread_points.tolist() == [points] * 4
+    again = price_store.read(price_store.write(tmp_path / "again", series), symbol, "M15")
+    assert isinstance(again, BarSeries)
+    assert again.bid.spread_points.tolist() == [points] * 4

@@ -224,7 +224,8 @@ class Play:
         """Go on to the next bar close, with fresh quotes."""
         self.at = self.at - self.at % M15_NS + M15_NS
         for symbol in self.settings.desk.pairs:
-            self.quote(symbol, quotes.get(symbol))
+            for _ in range(2 if symbol in quotes else 1):  # a second quote confirms a jump
+                self.quote(symbol, quotes.get(symbol))
 
     # ----------------------------------------------------------------------------------------------------------- broker
     def book(self, *, known: bool = True, why: str = "") -> list[Effect]:

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from quarterdeck.core.desk import breaker_watch
 from quarterdeck.core.model.commands import ResetDrawdown, Resume
-from quarterdeck.core.model.effects import Alert, Close, EquityMarked, Verdict
+from quarterdeck.core.model.effects import Alert, Close, CommandDone, Effect, EquityMarked, Verdict
+from quarterdeck.core.model.inputs import ConnectionState
 from quarterdeck.core.model.units import NS_PER_S
 from quarterdeck.core.risk import prop_firm
 from quarterdeck.core.settings.settings_loader import shipped_settings
@@ -15,6 +16,11 @@ from tests.core.desk.playbook import Play, only
 
 BIG = (("risk.risk_per_trade_pct", 4.0), ("exposure.position_max_x_equity", 90.0), ("exposure.currency_max_x_equity", 90.0),
        ("exposure.total_max_x_equity", 90.0), ("exposure.gap_risk_max_pct", 90.0), ("correlation.risk_max_pct", 50.0))  # fmt: skip
+
+
+def move(play: Play, bid: float) -> list[Effect]:
+    """The euro at a price that a second quote confirms."""
+    return play.quote("EURUSD", bid) + play.quote("EURUSD", bid)
 
 
 def lose(play: Play, money: float, symbol: str = "EURUSD") -> None:
@@ -27,7 +33,7 @@ def test_daily_loss_includes_floating_pnl_and_holds_until_next_day() -> None:
                                  ("breakers.drawdown_max_pct", 50.0), ("risk.risk_per_trade_pct", 2.0)))  # fmt: skip
     play.start()
     position = play.enter()
-    effects = play.quote("EURUSD", 1.0800)
+    effects = move(play, 1.0800)
     assert [e.kind for e in effects if isinstance(e, Alert)] == ["breaker"]
     assert play.desk.view().reasons[0].code == "day_loss"
     assert not [e for e in effects if isinstance(e, Close)], "the position keeps its stop"
@@ -87,7 +93,7 @@ def test_tripping_may_flatten() -> None:
                                  ("risk.open_risk_max_pct", 20.0), ("risk.risk_per_trade_pct", 2.0),
                                  ("breakers.trip_action", "flatten"))).start()  # fmt: skip
     position = play.enter()
-    effects = play.quote("EURUSD", 1.0800)
+    effects = move(play, 1.0800)
     close = only(effects, Close)
     assert (close.position_id, close.why) == (position, "breaker")
     play.close(close, 1.08, -310.0)
@@ -101,7 +107,7 @@ def test_day_starts_1700_new_york_from_greater_balance_or_equity() -> None:
         shipped_settings(("position.time_exit_hours", 0.0), ("position.trail_x_atr", 0.0), ("position.profit_retrace_pct", 100.0))
     ).start()
     play.enter()
-    play.quote("EURUSD", 1.0890)
+    move(play, 1.0890)
     at = play.at + 9 * 3600 * NS_PER_S
     assert play.desk.wake_at() == at
     effects = play.wait(9 * 3600)
@@ -118,9 +124,9 @@ def test_prop_firm_rules_stop_entries_then_close_before_the_limit() -> None:
              ("prop_firm.close_buffer_pct", 20.0), ("exposure.position_max_x_equity", 1.0))  # fmt: skip
     play = Play(shipped_settings(*rules)).start()
     position = play.enter()
-    play.quote("EURUSD", 1.0760)
+    move(play, 1.0760)
     assert [reason.code for reason in play.desk.view().reasons] == ["funded"]
-    effects = play.quote("EURUSD", 1.0700)
+    effects = move(play, 1.0700)
     assert only(effects, Close).why == "funded_rule"
     assert next(iter(play.desk.view().reasons)).code == "funded_close", "its way back is the one that holds now"
     assert only(effects, Close).position_id == position
@@ -176,7 +182,7 @@ def test_a_funded_account_has_a_day_of_its_own() -> None:
              ("position.trail_x_atr", 0.0), ("position.profit_retrace_pct", 100.0), ("exposure.position_max_x_equity", 1.0))  # fmt: skip
     play = Play(shipped_settings(*rules)).start()
     play.enter()
-    play.quote("EURUSD", 1.0760)
+    move(play, 1.0760)
     assert [reason.code for reason in play.desk.view().reasons] == ["funded"]
     # noon in UTC is 14:00 in Prague in August: midnight there is ten hours ahead, the account's own day an hour nearer
     assert play.desk.wake_at() == play.at + 9 * 3600 * NS_PER_S
@@ -198,3 +204,50 @@ def test_prop_firm_day_defaults_to_the_account_day() -> None:
     state = play.desk._ctx.state
     assert state.prop_firm_day_end_utc_ns == state.day_end_utc_ns
     assert state.prop_firm.day_started_utc_ns == state.breakers.day_started_utc_ns
+
+
+def test_rearm_is_refused_until_the_drawdown_trips_and_tells_both_peaks() -> None:
+    play = Play(shipped_settings(*BIG, ("breakers.drawdown_max_pct", 3.0), ("breakers.day_loss_max_pct", 50.0))).start()
+    lose(play, 100.0)
+    refused = only(play.command(ResetDrawdown()), CommandDone)
+    before = play.desk.view()
+    assert not refused.ok
+    assert f"has not tripped: {before.drawdown_fraction:.2%} of 3.00% under the peak of {before.peak_money:.2f}" in refused.text
+    lose(play, 300.0, "GBPUSD")
+    done = only(play.command(ResetDrawdown()), CommandDone)
+    assert done.ok
+    assert (
+        done.text
+        == f"drawdown accepted: the peak was {before.peak_money:.2f}, it is {play.desk.view().equity_money:.2f} from now on"
+    )
+
+
+def test_an_end_is_told_at_the_level_of_its_beginning() -> None:
+    play = Play(shipped_settings(*BIG, ("breakers.drawdown_max_pct", 3.0), ("breakers.day_loss_max_pct", 50.0))).start()
+    lose(play, 400.0)
+    told = [one for one in play.command(ResetDrawdown()) if isinstance(one, Alert)]
+    assert [(one.kind, one.level) for one in told] == [("breaker", "critical")]
+    play.give(ConnectionState(is_connected=False, why="gone"))
+    back = only(play.give(ConnectionState(is_connected=True)), Alert)
+    assert (back.kind, back.level, "back" in back.text) == ("connection", "critical", True)
+
+
+def test_a_full_day_is_information() -> None:
+    play = Play(shipped_settings(("breakers.entries_per_day_max", 1))).start()
+    play.enter()
+    (told,) = [one for one in play.said if isinstance(one, Alert) and one.kind == "breaker"]
+    assert told.level == "info"
+
+
+def test_a_stated_starting_balance_holds_at_once_and_after_a_restart() -> None:
+    rules = (("prop_firm.enabled", True), ("prop_firm.overall_loss_pct", 10.0), ("breakers.drawdown_max_pct", 90.0))
+    play = Play(shipped_settings(*rules)).start()
+    play.change(*rules, ("prop_firm.starting_balance_money", 11_000.0))
+    state = play.desk._ctx.state
+    assert prop_firm.limits(state.prop_firm, play.desk._ctx.account_policy.prop_firm, equity_money=10_000.0)[
+        1
+    ].floor_money == pytest.approx(9_900.0)
+    assert [reason.code for reason in play.desk.view().reasons] == ["funded"]
+    later = Play(shipped_settings(*rules, ("prop_firm.starting_balance_money", 10_500.0)), run_id="r2", at=play.at)
+    later.start(restored=play.desk.checkpoint())
+    assert later.desk._ctx.state.prop_firm.starting_balance_money == 10_500.0

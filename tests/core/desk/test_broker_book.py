@@ -117,7 +117,9 @@ def test_a_deposit_is_no_result() -> None:
         deal_ticket=5, order_ticket=0, position_id=0, symbol="", side=1, entry="in", reason="other", lots=0.0, price=0.0,
         at_utc_ns=play.at, balance_money=5_000.0,
     )  # fmt: skip
-    play.give(NewDeal(deal=deposit))
+    told = only(play.give(NewDeal(deal=deposit)), Alert)
+    assert (told.kind, told.level) == ("money", "warning")
+    assert told.text.startswith("Deposit +5000.00 (balance, deal 5). Equity 15000.00.")
     view = play.desk.view()
     assert (view.balance_money, view.equity_money, view.day_result_money) == (15_000.0, 15_000.0, 0.0)
     play.give(AccountRead(account=account(balance_money=15_000.0)))

@@ -107,7 +107,7 @@ def test_move_stop_may_loosen_and_says_so() -> None:
         (Resolve(client_id="r1-9", outcome="absent"), False),
         (Acknowledge(what="nothing"), False),
         (Acknowledge(what="foreign_no_stop"), False),
-        (ResetDrawdown(), True),
+        (ResetDrawdown(), False),
         (SetSettings(changes=(("risk.risk_per_trade_pct", "0.5"),)), True),
     ],
 )

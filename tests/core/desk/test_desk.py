@@ -50,5 +50,7 @@ def test_restored_account_is_reported_while_the_halt_stays() -> None:
     play = Play().start()
     play.give(EngineFault(kind="account_changed", active=True, why="the terminal changed from 1 to 2"))
     told = play.give(EngineFault(kind="account_changed", active=False, why="the account is back"))
-    assert [effect.text for effect in told if isinstance(effect, LogEvent)] == ["the account is back; halted until you resume"]
+    assert [effect.text for effect in told if isinstance(effect, LogEvent)] == [
+        "the account is back; no entries until you resume"
+    ]
     assert play.desk.view().state == "HALTED"

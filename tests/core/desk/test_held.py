@@ -100,7 +100,7 @@ def test_answer_depending_on_missing_figures_requests_them() -> None:
     assert play.desk.pass_quotes(at, [quote(1.0855, at)], figures), "no trail yet: ATR decides nothing"
     assert not asked
     at += HALF_MINUTE
-    assert not play.desk.pass_quotes(at, [quote(1.0890, at)], figures)
+    assert not play.desk.pass_quotes(at, [quote(1.0880, at)], figures)
     assert asked == ["EURUSD"]
 
 

@@ -56,7 +56,8 @@ def test_it_stops_entries_in_all_pairs_or_in_its_own() -> None:
         verdicts = {one.symbol: one.reason for one in found if isinstance(one, Verdict)}
         assert [verdicts["GBPUSD"]] == reasons
         assert verdicts["EURUSD"] in ("unknown_fate", "barred_unknown_fate")
-        play.report(order.client_id, NotExecuted(why="not there"))
+        known = [one for one in play.report(order.client_id, NotExecuted(why="not there")) if isinstance(one, Alert)]
+        assert [(one.kind, one.level) for one in known] == [("unknown_fate", "critical")], "its end is told as its beginning was"
         assert not play.desk.view().reasons
         assert not play.desk.view().pairs[0].entries_blocked
 

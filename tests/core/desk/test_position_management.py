@@ -65,7 +65,7 @@ def test_half_below_minimum_volume_is_skipped_or_fully_closed() -> None:
         tiny = (("risk.risk_per_trade_pct", 0.05), ("kelly.risk_min_pct", 0.01), ("position.profit_retrace_from_equity_pct", 0.0))
         play, _ = opened(NO_TRAIL, *tiny, ("position.profit_retrace_below_min_lot", choice))
         assert play.desk.view().positions[0].lots == 0.01
-        closes = [e for e in walk(play, 1.0890, 1.0860) if isinstance(e, Close)]
+        closes = [e for e in walk(play, 1.0870, 1.0890, 1.0865) if isinstance(e, Close)]
         assert [e.lots for e in closes] == ([] if lots is None else [lots])
 
 
@@ -148,6 +148,42 @@ def test_age_waits_out_the_rollover_unless_open_risk_grows() -> None:
         assert play.desk.wake_at() == MONDAY + (22 * 3600 + 5 * 60) * NS_PER_S
         play.at = play.desk.wake_at() or 0
         assert only(play.quote("EURUSD", bid), Close).why == "age"
+
+
+def due_in_the_rollover(*changes: tuple[str, object]) -> tuple[Play, int]:
+    """A position whose age is over at 17:15 New York."""
+    play, position = opened(NO_TRAIL, ("filters.entry_hours", []), *changes, at=MONDAY + (17 * 3600 + 15 * 60) * NS_PER_S)
+    play.at = MONDAY + (21 * 3600 + 16 * 60) * NS_PER_S
+    assert not [e for e in play.quote("EURUSD", 1.0850) if isinstance(e, Close)]
+    return play, position
+
+
+def with_stop(play: Play, position: int, stop_price: float | None) -> list[Effect]:
+    held = play.held[position]
+    play.held[position] = type(held)(**{**{f: getattr(held, f) for f in held.__struct_fields__}, "stop_price": stop_price})
+    return [*play.book(), *play.quote("EURUSD", 1.0850, after_s=30.0)]
+
+
+@pytest.mark.parametrize(("bid", "spread"), [(1.0850, 0.0020), (1.0860, 0.0001), (1.0825, 0.0001), (1.0821, 0.0030)])
+def test_no_price_or_spread_hurries_an_exit_in_the_rollover(bid: float, spread: float) -> None:
+    play, _ = due_in_the_rollover()
+    for _again in range(3):
+        assert not [e for e in play.quote("EURUSD", bid, spread=spread, after_s=60.0) if isinstance(e, Close)]
+
+
+def test_a_farther_stop_ends_the_wait_for_the_rollover() -> None:
+    play, position = due_in_the_rollover()
+    assert only(with_stop(play, position, 1.0810), Close).why == "age"
+
+
+def test_a_nearer_stop_keeps_an_exit_waiting() -> None:
+    play, position = due_in_the_rollover()
+    assert not [e for e in with_stop(play, position, 1.0830) if isinstance(e, Close)]
+
+
+def test_a_missing_stop_ends_the_wait_for_the_rollover() -> None:
+    play, position = due_in_the_rollover()
+    assert [e for e in with_stop(play, position, None) if isinstance(e, Close)]
 
 
 def test_positions_leave_before_the_weekend() -> None:

@@ -28,6 +28,7 @@ def winner(*changes: tuple[str, object], peak: float = 1.0900, now: float = 1.08
     position = play.enter()
     play.book()
     play.quote("EURUSD", peak, after_s=5)
+    play.quote("EURUSD", peak)
     play.next_bar(EURUSD=now)
     return play, position
 

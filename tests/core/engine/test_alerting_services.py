@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socketserver
 import threading
@@ -76,10 +77,9 @@ def smtp() -> Iterator[socketserver.ThreadingTCPServer]:
 def test_over_http_each_service_answers_for_itself(http: ThreadingHTTPServer, caplog: pytest.LogCaptureFixture) -> None:
     place = f"json://me:{PASSWORD}@127.0.0.1:{http.server_port}"
     with caplog.at_level(logging.INFO):
-        refused = apprise_sender((f"{place}/good", f"{place}/bad", "nobody://knows"))(
-            "Quarterdeck: fill", "[info] EURUSD buy 0.10"
-        )
-    assert refused == ["JSON (2 of 3)", "address 3 of 3 (it cannot be understood)"]
+        ways = apprise_sender((f"{place}/good", f"{place}/bad", "nobody://knows"))
+        refused = [send("Quarterdeck: fill", "[info] EURUSD buy 0.10", "info") for send in ways]
+    assert refused == ["", "JSON (2 of 3)", "address 3 of 3 (it cannot be understood)"]
     assert len(http.bodies) == 2  # type: ignore[attr-defined]
     assert "[info] EURUSD buy 0.10" in http.bodies[0]  # type: ignore[attr-defined]
     assert PASSWORD not in "".join(refused) + caplog.text
@@ -88,7 +88,8 @@ def test_over_http_each_service_answers_for_itself(http: ThreadingHTTPServer, ca
 def test_by_mail(smtp: socketserver.ThreadingTCPServer) -> None:
     port = smtp.server_address[1]
     address = f"mailto://127.0.0.1:{port}?from=desk@example.com&to=operator@example.com&mode=insecure"
-    assert apprise_sender((address,))("Quarterdeck: breaker", "[critical] day's loss reached") == []
+    (send,) = apprise_sender((address,))
+    assert send("Quarterdeck: breaker", "[critical] day's loss reached", "critical") == ""
     assert "Subject: Quarterdeck: breaker" in smtp.mails[0]  # type: ignore[attr-defined]
     assert "operator@example.com" in smtp.mails[0]  # type: ignore[attr-defined]
 
@@ -96,4 +97,12 @@ def test_by_mail(smtp: socketserver.ThreadingTCPServer) -> None:
 def test_nobody_there_is_one_refusal(http: ThreadingHTTPServer) -> None:
     http.shutdown()
     http.server_close()
-    assert apprise_sender((f"json://127.0.0.1:{http.server_port}/good",))("t", "b") == ["JSON (1 of 1)"]
+    (send,) = apprise_sender((f"json://127.0.0.1:{http.server_port}/good",))
+    assert send("t", "b", "info") == "JSON (1 of 1)"
+
+
+@pytest.mark.parametrize(("level", "kind"), [("info", "info"), ("warning", "warning"), ("critical", "failure")])
+def test_the_service_is_told_how_bad_it_is(http: ThreadingHTTPServer, level: str, kind: str) -> None:
+    (send,) = apprise_sender((f"json://127.0.0.1:{http.server_port}/good",))
+    assert send("t", "b", level) == ""  # type: ignore[arg-type]
+    assert json.loads(http.bodies[0])["type"] == kind  # type: ignore[attr-defined]

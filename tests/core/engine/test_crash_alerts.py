@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from quarterdeck.core.engine.crash_alerts import START_FAILED_NAME, alert_crashed_run, alert_failed_start
+from quarterdeck.core.engine.run_lifecycle import start_run
+from quarterdeck.core.engine.run_request import RunRequest
 from quarterdeck.core.journal.log_file import newest_lines
 from quarterdeck.core.model.effects import Alert
-from quarterdeck.core.model.errors import AlreadyRunningError, BrokerError, StorageError
+from quarterdeck.core.model.errors import AlreadyRunningError, BrokerError, QuarterdeckError, StorageError
 from quarterdeck.core.model.snapshot import LogLine
 from quarterdeck.core.model.units import NS_PER_S
+from quarterdeck.core.settings.home import Home
 from tests.sim.eager_scanner import EagerScanner
 from tests.sim.simulated_engine import World, pip_sizes
 
@@ -51,7 +54,7 @@ class Starting:
     """As much of an engine as a start that fails has."""
 
     def __init__(self, home: Path, *, urls: bool = True, made_up: bool = False) -> None:
-        self.home = SimpleNamespace(root=home)
+        self.home = Home(home)
         self.venue = SimpleNamespace(terminal=object() if made_up else None)
         self.now_s = 1_000_000
         self.clock = SimpleNamespace(utc_ns=lambda: self.now_s * NS_PER_S)
@@ -81,6 +84,57 @@ def test_unattended_failed_start_is_alerted_once_an_hour(tmp_path: Path) -> None
     again.now_s += 1
     alert_crashed_run(again, None)  # type: ignore[arg-type]
     assert failed(again) == 2, "it was up in between"
+
+
+def test_another_reason_is_told_at_once(tmp_path: Path) -> None:
+    engine = Starting(tmp_path)
+    assert failed(engine, BrokerError("no terminal")) == 1
+    assert failed(engine, BrokerError("no terminal")) == 1
+    assert failed(engine, StorageError("the disk is full")) == 2
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    bodies: list[str] = []
+
+    def taken(title: str, body: str, level: str) -> str:
+        bodies.append(f"{title} {level} {body}")
+        return ""
+
+    monkeypatch.setattr("quarterdeck.core.engine.alerting.apprise_sender", lambda urls: [taken for _ in urls])
+    monkeypatch.setenv("QUARTERDECK_ALERT_URLS", "json://127.0.0.1:9")
+    monkeypatch.setattr("sys.stderr", None)
+    return bodies
+
+
+LIVE = '[desk]\nmode = "live"\n[account]\ngateway = "ws://127.0.0.1:9"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LIVE + "[risk]\nrisk_per_trade_pct = 500.0\n", "risk_per_trade_pct"),
+        (LIVE + '[strategy]\nfile = "gone.py"\nname = "Mine"\n', "gone.py"),
+        (LIVE, "there is no token for the gateway"),
+        ("[[[", "not valid TOML"),
+    ],
+    ids=["settings", "strategy", "way to the broker", "no settings at all"],
+)
+async def test_a_start_that_fails_at_its_first_steps_is_told(tmp_path: Path, sent: list[str], text: str, said: str) -> None:
+    (tmp_path / "settings.toml").write_text(text)
+    with pytest.raises(QuarterdeckError):
+        await start_run(RunRequest(home=Home(tmp_path)), on_step=lambda _: None)
+    (body,) = sent
+    assert "critical" in body
+    assert "the engine did not start, nothing is in care" in body
+    assert said in body
+
+
+async def test_a_market_that_is_made_up_alerts_nobody(tmp_path: Path, sent: list[str]) -> None:
+    (tmp_path / "settings.toml").write_text('[strategy]\nfile = "gone.py"\nname = "Mine"\n')
+    with pytest.raises(QuarterdeckError):
+        await start_run(RunRequest(home=Home(tmp_path)), on_step=lambda _: None)
+    assert sent == []
 
 
 def test_attended_or_simulated_runs_send_no_crash_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.core.engine import engine_process
 from quarterdeck.core.engine.engine_process import EngineStartFailed, start_engine
 
 
@@ -17,3 +18,19 @@ def test_current_folder_is_not_on_the_engines_import_path(tmp_path: Path, monkey
     monkeypatch.chdir(elsewhere)
     with pytest.raises(EngineStartFailed, match="the engine ended with code 0 before it was ready"):
         start_engine(tmp_path / "home", ["--help"], lambda _step: None)
+
+
+def test_a_job_that_lets_no_process_out_still_gets_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags: list[int] = []
+
+    def started(command: list[str], *, creationflags: int) -> list[str]:
+        flags.append(creationflags)
+        if creationflags & engine_process._BREAKAWAY:
+            raise PermissionError(13, "access is denied")
+        return command
+
+    monkeypatch.setattr(engine_process.subprocess, "Popen", started)
+    steps: list[str] = []
+    assert engine_process._outside_the_job(["engine"], {"creationflags": 8}, steps.append) == ["engine"]
+    assert flags == [8 | 0x01000000, 8]
+    assert ["lets no process out" in step for step in steps] == [True]

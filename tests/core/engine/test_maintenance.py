@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.core.calendar.calendar_source import CalendarSource
 from quarterdeck.core.engine.maintenance import Maintenance
 from quarterdeck.core.link.messages import CalendarQuery, CalendarReply
+from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.inputs import Calendar, NewsEvent
 from quarterdeck.core.model.units import H1_NS, NS_PER_S, UtcNs
 from tests.sim.simulated_engine import World
@@ -27,7 +29,7 @@ class Stage:
         self.pruned = 0
         self.news: tuple[NewsEvent, ...] | None = (EVENT,)
         self.change: Any = None
-        runner = SimpleNamespace(at_utc_ns=TUESDAY_8)
+        runner = SimpleNamespace(at_utc_ns=TUESDAY_8, seq=10)
         engine: Any = SimpleNamespace(
             runner=runner,
             desk=SimpleNamespace(checkpoint=lambda: b"state"),
@@ -43,8 +45,9 @@ class Stage:
     def _prune(self) -> None:
         self.pruned += 1
 
-    def live_until(self, hours: int) -> None:
+    def live_until(self, hours: int, inputs_an_hour: int = 4_000) -> None:
         for quarter in range(4 * hours):
+            self.runner.seq += inputs_an_hour // 4
             self.runner.at_utc_ns = TUESDAY_8 + (quarter + 1) * H1_NS // 4
             self.maintenance.run_due(self.runner.at_utc_ns)
 
@@ -81,6 +84,28 @@ async def test_a_calendar_is_told_when_it_is_another() -> None:
     assert not (await stage.maintenance.first_calendar()).available
 
 
+@pytest.mark.parametrize(("policy", "rest"), [("trade", "entries go on without it"), ("hold", "entries stop")])
+async def test_a_calendar_that_cannot_be_used_is_said_whatever_the_policy(tmp_path: Path, policy: str, rest: str) -> None:
+    told: list[tuple[UtcNs, Alert]] = []
+    stage = Stage(made_up=False)
+    engine = stage.maintenance._engine
+    missing = tmp_path / "missing.json"
+    engine.venue.calendar = CalendarSource(files=[missing])  # type: ignore[misc]
+    engine.clock = SimpleNamespace(utc_ns=lambda: TUESDAY_8)  # type: ignore[assignment]
+    engine.health = SimpleNamespace(calendar_why="")  # type: ignore[assignment]
+    engine.publisher = SimpleNamespace(publish_alert=lambda at, alert: told.append((at, alert)))  # type: ignore[assignment]
+    engine.runtime_settings.settings = SimpleNamespace(news=SimpleNamespace(no_calendar_action=policy))  # type: ignore[misc]
+    await stage.maintenance.first_calendar()
+    assert f"{missing}: No such file" in engine.health.calendar_why
+    ((_, alert),) = told
+    assert (alert.kind, alert.level) == ("calendar", "warning")
+    assert rest in alert.text
+    missing.write_text('[{"title":"CPI","country":"USD","date":"2025-01-07T08:30:00-05:00","impact":"High"}]')
+    await stage.maintenance.first_calendar()
+    assert engine.health.calendar_why == ""
+    assert len(told) == 1
+
+
 def test_the_news_page_hears_which_impacts_close(tmp_path: Path) -> None:
     world = World(tmp_path / "home", seed=3, history_days=30, desk__pairs=["EURUSD"], news__impacts=["high", "holiday"])
 
@@ -92,3 +117,18 @@ def test_the_news_page_hears_which_impacts_close(tmp_path: Path) -> None:
         return answer
 
     assert world.run(look).impacts == ("high", "holiday")
+
+
+def test_a_machine_that_slept_leaves_one_checkpoint_and_goes_on() -> None:
+    stage = Stage(made_up=False)
+    stage.runner.seq += 4_000
+    woken_utc_ns = TUESDAY_8 + 65 * 60 * NS_PER_S
+    for second in range(30):
+        stage.maintenance.run_due(woken_utc_ns + second * NS_PER_S)  # no input has come since
+    assert [why for _, why in stage.kept] == ["start", "hour"]
+
+
+def test_an_hour_with_little_in_it_leaves_no_checkpoint() -> None:
+    stage = Stage(made_up=False)
+    stage.live_until(8, inputs_an_hour=60)
+    assert [why for _, why in stage.kept] == ["start"]

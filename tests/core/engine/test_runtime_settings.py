@@ -176,3 +176,11 @@ def test_a_wish_is_judged_like_a_change_and_changes_nothing(tmp_path: Path) -> N
         tuned.preview_settings([(KEY, "50")])
     assert tuned.settings.risk.risk_per_trade_pct == 1.0
     assert not (tmp_path / "overrides.toml").exists()
+
+
+@pytest.mark.parametrize("minutes", [float("nan"), float("inf"), 1e300, 0.0, -1.0])
+def test_a_time_that_no_clock_can_hold_is_refused(tmp_path: Path, minutes: float) -> None:
+    held = tuning(tmp_path)
+    with pytest.raises(SettingsError, match="minutes"):
+        held.change([("risk.risk_per_trade_pct", "0.5")], "test", 0, minutes)
+    assert held.overridden == ()

@@ -53,7 +53,9 @@ def with_process(
         ("while True: pass", "took more than 1000 ms (strategy.time_limit_ms)", "StrategyLate"),
         ("import time; time.sleep(3600)", "took more than 1000 ms", "StrategyLate"),
         ("import os; os._exit(3)", "ended (exit code 3)", "StrategyEnded"),
-        ("import ctypes; ctypes.string_at(0)", "the strategy's process ended (", "StrategyEnded"),
+        pytest.param(
+            "import ctypes; ctypes.string_at(0)", "the strategy's process ended (", "StrategyEnded", marks=pytest.mark.posix
+        ),
         ("[print('x' * 1000) for _ in range(10**9)]", "printed more than", "StrategyLate"),
         ("import os; [os.write(fd, b'nonsense' * 9) for fd in (4, 5)]", "answered nonsense", "StrategyGarbled"),
     ],
@@ -114,6 +116,19 @@ def test_hang_location_and_printed_lines_are_logged(tmp_path: Path) -> None:
         assert any("mine.py" in line and "misbehave" in line for line in lines)
 
     with_process(tmp_path, "print('looking at GBPUSD')\n            while True: pass", work)
+
+
+def test_printing_megabytes_changes_no_answer(tmp_path: Path) -> None:
+    async def work(own: StrategyProcess, troubles: list[StrategyFailure], lines: list[str]) -> None:
+        first = own.pid
+        for _ in range(3):
+            assert isinstance(await own.ask(question("GBPUSD")), Signal)
+        assert (own.pid, troubles) == (first, [])
+        assert any(line.startswith("... and ") and line.endswith(" bytes more") for line in lines)
+        assert sum(map(len, lines)) < 5 * 16_384
+
+    loud = "[print('x' * 99) for _ in range(10_000)]"
+    with_process(tmp_path, loud, work, top=loud)
 
 
 def test_repeated_crashes_back_off_and_no_request_waits_forever(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from quarterdeck.core.journal.engine_lock import HOME_LOCK, EngineLock, account_lock, holder_of, is_alive, is_held
+from quarterdeck.core.journal.engine_lock import HOME_LOCK, EngineLock, LockHolder, account_lock, holder_of, is_alive, is_held
 from quarterdeck.core.model.errors import AlreadyRunningError, StorageError
 from quarterdeck.core.settings.home import Home
 from tests.core.journal.tapes import Watch
@@ -70,6 +72,29 @@ def test_another_process_is_named_and_its_death_lets_go(tmp_path: Path) -> None:
     assert holder_of(tmp_path / HOME_LOCK) is not None
     owner.release()
     assert holder_of(tmp_path / HOME_LOCK) is None
+
+
+@pytest.mark.processes
+def test_a_removed_lock_lets_nobody_in_beside_its_living_holder(tmp_path: Path) -> None:
+    with hold(tmp_path) as child:
+        assert heard(child) == "held"
+        (tmp_path / HOME_LOCK).unlink()
+        with pytest.raises(AlreadyRunningError, match=f"pid {child.pid} "):
+            EngineLock(Home(tmp_path), Watch())
+        copy = tmp_path.with_name(tmp_path.name + "-copy")
+        shutil.copytree(tmp_path, copy)
+        EngineLock(Home(copy), Watch()).release()  # what the copied file says is not about the copy
+        child.kill()
+        child.wait()
+        EngineLock(Home(tmp_path), Watch()).release()
+
+
+def test_a_number_given_to_another_process_holds_nothing(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        long_ago = LockHolder(pid=other.pid, since_utc_ns=1, command="quarterdeck", home=str(tmp_path))
+        (tmp_path / "owner.json").write_bytes(msgspec.json.encode(long_ago))
+        EngineLock(Home(tmp_path), Watch()).release()
+        other.communicate(b"\n")
 
 
 @pytest.mark.processes

@@ -21,7 +21,7 @@ from quarterdeck.core.model.units import NS_PER_S
 from tests.core.journal.tapes import MONDAY_NS, example
 
 WELL = {"positions_without_stop": 0, "unconfirmed_orders": 0, "positions_match": True, "reasons": (), "state": "ACTIVE"}
-SOUND = {"connection_up": True, "journal_writable": True, "loop_lag_ms": 1.0, "ready": True}
+SOUND = {"connection_up": True, "journal_writable": True, "loop_lag_ms": 1.0, "calendar_why": "", "ready": True}
 
 
 def snapshot(wall_s: float = 0.0, desk: dict[str, Any] | None = None, engine: dict[str, Any] | None = None) -> Snapshot:
@@ -71,6 +71,7 @@ def test_history_holds_changes_and_one_a_minute(tmp_path: Path) -> None:
         ({"positions_match": False}, {}, "book"),
         ({}, {"connection_up": False, "connection_reason": "line lost"}, "feed"),
         ({}, {"journal_writable": False}, "journal"),
+        ({}, {"calendar_why": "week.json: No such file"}, "calendar"),
         ({}, {"loop_lag_ms": 9000.0}, "loop"),
         ({"reasons": (reason("day_loss"),)}, {}, "day_loss"),
     ],
@@ -146,10 +147,10 @@ def test_without_room_for_a_second_file_the_first_is_overwritten(tmp_path: Path,
     assert write_whole(path, b'{"a": 1}')
     size = path.stat().st_size
 
-    def full(self: Path, data: bytes) -> int:
+    def full(*_: Any) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("quarterdeck.core.journal.heartbeat.os.open", full)
     assert write_whole(path, b'{"a": 2}')
     assert path.read_bytes().startswith(b'{"a": 2}')
     assert path.stat().st_size == size

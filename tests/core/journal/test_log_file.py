@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from quarterdeck.core.journal.log_file import LOG_NAME, LibraryLog, LogFile, RepeatFilter, newest_lines, parsed, shown
 from quarterdeck.core.model.snapshot import LogLine
 from quarterdeck.core.model.units import NS_PER_MS
+from tests.core.bounded import MILLION, little_work
 from tests.core.journal.tapes import MONDAY_NS, Watch, journal_settings
 
 
@@ -154,6 +155,7 @@ def test_a_market_that_begins_again_earlier_is_no_trouble() -> None:
         "login with password=hunter22 failed",
         'sent {"password": "hunter22"}',
         "Authorization: hunter22",
+        "Authorization: Bearer hunter22",
         "via https://me:hunter22@host/path",
         "via tgram://hunter22/12345",
         "plain hunter22 in the middle",
@@ -165,6 +167,38 @@ def test_secrets_never_appear(tmp_path: Path, text: str) -> None:
     log.close()
     assert "hunter22" not in text_of(tmp_path)
     assert "***" in text_of(tmp_path)
+
+
+@pytest.mark.parametrize("word", ["a", "a.", "a:", "a://", "://", "password ", "a=", "@", 'token="', "a+", " "])
+def test_a_word_of_any_length_costs_linear_time(tmp_path: Path, word: str) -> None:
+    log = log_file(tmp_path)
+    with little_work():
+        shown_line = log.write(line(word * MILLION, level="error"))
+        log.write(line(word * 900, level="error", symbol=word * MILLION))
+        log.close()
+    assert len(shown_line.text) < 3_000
+    assert len(text_of(tmp_path)) < 20_000
+
+
+@pytest.mark.parametrize("secret", ["tgram://hunter22/12345", "hunter22-and-more", "https://me:hunter22@host/"])
+@pytest.mark.parametrize("kept", range(4, 22, 3))
+def test_a_cut_leaves_no_half_of_a_secret(tmp_path: Path, secret: str, kept: int) -> None:
+    log = log_file(tmp_path, secrets=("hunter22-and-more",))
+    said = log.write(line("x" * (1_999 - kept) + " " + secret * 9, level="error")).text
+    log.close()
+    assert "hunter" not in said
+
+
+def test_what_screens_are_shown_is_what_the_file_holds(tmp_path: Path) -> None:
+    log = log_file(tmp_path, log_level="ERROR")
+    assert log.write(line("via tgram://hunter22/12345")).text == "via tgram://***"
+    log.close()
+
+
+def test_a_foreign_line_of_any_length_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / LOG_NAME).write_text("a" * MILLION + '\nat=2024-08-05T00:00:00.000Z level=info kind=a text="whole"\n')
+    with little_work():
+        assert [found.text for found in newest_lines(tmp_path, 5)] == ["whole"]
 
 
 def test_secrets_learned_later_are_hidden_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 
 import pytest
@@ -135,3 +136,19 @@ def test_digits_that_change_get_a_new_number() -> None:
 
     assert known.learn((msgspec.structs.replace(changed, digits=4, point=0.0001),)) == [2]
     assert known.units(Quote(symbol="EURUSD", at_utc_ns=0, bid=1.085, ask=1.0851)) == (2, 10850, 1)
+
+
+def test_a_block_of_quotes_survives_closing_bit_for_bit() -> None:
+    rng = random.Random(5)
+    block, chain, seq, stamp = QuoteBlock(1, 1, 10**18), 0, 1, 10**18
+    for _ in range(200):
+        seq, stamp = seq + rng.choice((1, 2, 3)), stamp + rng.randrange(1000) * 1_000_000
+        found = block.add(seq, stamp, (rng.randrange(3), 110_000 + rng.randrange(500), rng.randrange(30)), stamp, chain)
+        assert found is not None
+        chain = found
+    symbols = {0: ("EURUSD", 5), 1: ("GBPUSD", 5), 2: ("USDCAD", 5)}
+    raw = list(unpack(1, block.base_utc_ms, block.stored(), symbols))
+    size = len(block.stored())
+    block.closed = True
+    assert list(unpack(1, block.base_utc_ms, block.stored(), symbols)) == raw
+    assert len(block.stored()) < size

@@ -18,7 +18,8 @@ from tests.core.journal.tapes import SmallDesk, Watch, day, example, journal_set
 
 
 def past(reader: TapeReader, **whose: Any) -> RecoveryState | None:
-    return recovery_state(reader, **({"mode": "replay", "account": 7, "server": "Sim"} | whose))
+    found = recovery_state(reader, **({"mode": "replay", "account": 7, "server": "Sim"} | whose))
+    return None if found is None else RecoveryState(reader, found[0], found[1][0])
 
 
 def crashed(path: Path, inputs: list[SequencedInput], run: NewRun | None = None, checkpoint_at: int = 0) -> SmallDesk:
@@ -44,12 +45,12 @@ def test_fresh_desk_fed_the_tape_equals_the_dead_one(tmp_path: Path, checkpoint_
         assert found.count == len(inputs) - checkpoint_at
         fresh = SmallDesk()
         fed = 0
-        for stamped in found.inputs():
+        for _, stamped in found.inputs():
             fresh.on(stamped)
             fed += 1
     assert fed == found.count + (2 if checkpoint_at else 0)
     assert fresh.checkpoint() == dead.checkpoint()
-    assert found.beyond_gap == []
+    assert found.damage == ""
 
 
 def test_the_same_effects_follow_from_a_checkpoint(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from quarterdeck.core.journal.journal_schema import open_readonly
 from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.journal.writer import RESERVE_SUFFIX, JournalWriter
-from quarterdeck.core.model.effects import Close, LogEvent, Submit
+from quarterdeck.core.model.effects import Alert, Close, LogEvent, OrderSettled, Submit
 from quarterdeck.core.model.errors import InvariantError, StorageError
 from quarterdeck.core.model.inputs import (
     ConnectionState,
@@ -174,6 +174,23 @@ def test_errors_carry_their_kind_wherever_they_come_from(tmp_path: Path) -> None
     ]
 
 
+def test_alerts_of_the_engine_and_of_the_desk_share_a_table(tmp_path: Path) -> None:
+    journal = writer(tmp_path / "j")
+    dead = Alert(kind="crash", level="critical", text="it did not start")
+    journal.alert(MONDAY_NS, dead)
+    journal.begin_run(new_run())
+    journal.append(timer(1), (Alert(kind="breaker", level="critical", text="day's loss", symbol="EURUSD"),))
+    for _ in range(2):
+        journal.alert(MONDAY_NS, Alert(kind="error", level="critical", text="strategy: too slow"))
+    journal.close()
+    assert rows(tmp_path / "j", "SELECT kind, level, text FROM alerts ORDER BY run, kind") == [
+        ("crash", "critical", "it did not start"),
+        ("breaker", "critical", "day's loss"),
+        ("error", "critical", "strategy: too slow"),
+        ("error", "critical", "strategy: too slow"),
+    ]
+
+
 def test_first_account_read_names_the_run_account(tmp_path: Path) -> None:
     journal = writer(tmp_path / "j")
     journal.begin_run(new_run(account=0, server="", currency=""))
@@ -298,7 +315,7 @@ async def test_closes_on_full_disk_survive_a_crash_in_reserve(tmp_path: Path, fu
 
 async def test_a_full_reserve_stops_nothing(tmp_path: Path, full_disk: type[Full]) -> None:
     journal = writer(tmp_path / "j", durable=True)
-    journal._reserve._size = 300
+    journal._reserve._file._size = 300
     journal.begin_run(new_run())
     full_disk.full = True
     for seq in range(1, 6):
@@ -375,3 +392,20 @@ def test_no_journal_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="there is no journal") as caught:
         TapeReader(tmp_path / "j")
     assert "\n" not in caught.value.one_line()
+
+
+def test_an_order_that_no_report_settled_is_settled_in_the_journal(tmp_path: Path) -> None:
+    journal = writer(tmp_path / "j")
+    journal.begin_run(new_run())
+    unknown = ExecutionReport(client_id="r1-9", order_outcome=Unconfirmed(why="no answer"))
+    journal.append(timer(1), (close_order(),))
+    journal.append(SequencedInput(seq=2, at_utc_ns=MONDAY_NS, input=unknown))
+    journal.append(timer(3), (OrderSettled(client_id="r1-9"),))
+    journal.append(SequencedInput(seq=4, at_utc_ns=MONDAY_NS, input=unknown))  # an answer from before, late
+    journal.catch_up()
+    assert rows(tmp_path / "j", "SELECT fate FROM intents") == [("settled",)]
+    filled = Filled(order_ticket=1, position_id=4, deal_ticket=2, lots=0.1, price=1.1)
+    journal.append(SequencedInput(seq=5, at_utc_ns=MONDAY_NS, input=ExecutionReport(client_id="r1-9", order_outcome=filled)))
+    journal.append(timer(6), (OrderSettled(client_id="r1-9"),))
+    journal.close()
+    assert rows(tmp_path / "j", "SELECT fate FROM intents") == [("filled",)]

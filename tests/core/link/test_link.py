@@ -103,6 +103,60 @@ async def test_too_many_screens_keep_no_command_out(engine, monkeypatch: pytest.
         await one.close()
 
 
+async def test_screens_leave_a_watching_command_its_place(engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, server, home = engine
+    monkeypatch.setattr("quarterdeck.core.link.link_server._CLIENTS_MAX", 2)
+    screens = [await opened(home, watch=True) for _ in range(2)]
+    flatten = SocketClient(home, client="command", watch=True, brief=True)
+    await flatten.start()
+    server.publish(demo_snapshot(5))
+    while not isinstance(event := await flatten.next(), Snapshot):
+        pass
+    assert event.number == 5
+    for one in (flatten, *screens):
+        await one.close()
+
+
+async def test_commands_that_never_leave_keep_no_command_out(engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    side, _, home = engine
+    monkeypatch.setattr("quarterdeck.core.link.link_server._COMMANDS_MAX", 3)
+    idle = [await opened(home, watch=False) for _ in range(8)]
+    assert (await idle[-1].send(Pause())).ok
+    client = await opened(home, watch=False)
+    assert (await client.send(Pause())).ok
+    assert len(side.commands) == 2
+    for one in (client, *idle):
+        await one.close()
+
+
+@pytest.mark.parametrize("removed", [("link.sock",), ("link.json",), ("link.sock", "link.json")])
+async def test_a_link_whose_files_are_removed_is_published_again(engine, removed: tuple[str, ...]) -> None:
+    side, server, home = engine
+    before = await opened(home, watch=True)
+    assert not await server.restored(), "nothing is amiss"
+    for name in removed:
+        (home / name).unlink()
+    assert await server.restored()
+    after = await opened(home, watch=False)
+    assert (await after.send(Pause())).ok
+    assert (await before.send(Pause())).ok, "who was there goes on undisturbed"
+    assert len(side.commands) == 2
+    assert not await server.restored()
+    assert open_to_others(find_address(home).socket) == 0
+    for one in (before, after):
+        await one.close()
+
+
+async def test_a_socket_of_another_in_our_place_is_replaced(engine) -> None:
+    _, server, home = engine
+    (home / "link.sock").unlink()
+    (home / "link.sock").write_text("not a socket")
+    assert await server.restored()
+    client = await opened(home, watch=False)
+    assert (await client.send(Pause())).ok
+    await client.close()
+
+
 async def test_a_question_that_has_no_answer_says_why(engine) -> None:
     _, _, home = engine
     client = await opened(home, watch=False)
@@ -247,11 +301,33 @@ async def test_goodbye_reaches_watchers_and_is_no_lost_connection(engine) -> Non
 async def test_a_line_that_breaks_without_a_goodbye_is_lost(engine) -> None:
     _, server, home = engine
     client = await opened(home, watch=True)
-    for line in tuple(server._server.connections):
+    for line in tuple(server._servers[-1].connections):
         line.transport.abort()
     heard = []
     while not (heard and isinstance(heard[-1], LinkState) and not heard[-1].up):
         heard.append(await asyncio.wait_for(client.next(), 10))
     assert not heard[-1].ended
     assert "line lost" in heard[-1].why
+    await client.close()
+
+
+async def test_once_the_engine_said_goodbye_its_journal_answers(engine) -> None:
+    _, server, home = engine
+    asked: list[QueryBody] = []
+
+    def past(question: QueryBody) -> ReplyBody:
+        asked.append(question)
+        return LogReply(lines=())
+
+    client = SocketClient(home, client="screen", watch=True, past=past)
+    await client.start()
+    await client.ask(LogQuery())
+    assert asked == [], "a living engine answers for itself"
+    await server.stop("the market's data are over")
+    while not (isinstance(event := await client.next(), LinkState) and event.ended):
+        pass
+    assert isinstance(await client.ask(LogQuery()), LogReply)
+    assert asked == [LogQuery()]
+    with pytest.raises(EngineNotRunningError):
+        await client.send(Pause())
     await client.close()

@@ -86,10 +86,10 @@ def test_drawdown_counts_from_the_peak_and_waits_for_the_operator() -> None:
 
 
 def test_deposits_and_withdrawals_are_no_results() -> None:
-    state = shift_bases(fresh(), -5_000.0)
+    state = shift_bases(fresh(), -5_000.0, equity_money=10_000.0)
     assert (state.day_base_money, state.peak_money) == (5_000.0, 5_000.0)
     assert check_breakers(state, POLICY, at_utc_ns=DAY, equity_money=5_000.0)[1] == ()
-    rich = shift_bases(fresh(), 5_000.0)
+    rich = shift_bases(fresh(), 5_000.0, equity_money=10_000.0)
     assert rich.drawdown_fraction(15_000.0) == 0.0
     assert rich.day_loss_money(15_000.0) == 0.0
 

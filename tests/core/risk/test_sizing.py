@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from decimal import ROUND_HALF_UP, Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -208,7 +211,7 @@ def test_rounded_size_stays_within_risk_and_next_step_exceeds(
     if found.lots < 100.0:
         more = valuer(name, currency).profit_money(side, round(found.lots + 0.01, 2), entry, found.stop_price, BOARD)
         assert more is not None
-        assert -more + (found.lots + 0.01) * commission > asked - 1e-9
+        assert -more + by_hand(round(found.lots + 0.01, 2), commission, currency) > asked - 1e-9
 
 
 @given(st.floats(10.0, 5_000.0), st.floats(0.0, 500.0), st.integers(50, 900), st.integers(0, 300))
@@ -217,3 +220,33 @@ def test_more_equity_never_reduces_lots_wider_stop_never_increases(asked: float,
     far = replace(near, stop_price=round(near.stop_price - farther * 1e-5, 5))
     assert sized(near, asked + extra).lots >= sized(near, asked).lots
     assert sized(far, asked).lots <= sized(near, asked).lots
+
+
+def by_hand(lots: float, per_lot: float, currency: str) -> float:
+    """Commission of two deals, each rounded to the account's unit as the trade server does."""
+    unit = Decimal(1) if currency == "JPY" else Decimal("0.01")
+    one = (Decimal(repr(lots)) * Decimal(repr(per_lot)) / 2).quantize(unit, ROUND_HALF_UP)
+    return float(2 * one)
+
+
+@pytest.mark.parametrize("count", [1_500, pytest.param(20_000, marks=pytest.mark.soak)])
+def test_random_sizings_never_lose_more_than_asked(count: int) -> None:
+    dice = random.Random(20_260)
+    free = replace(POLICY, round_trip_cost_max_fraction=100.0)
+    traded = 0
+    for _ in range(count):
+        name, currency, side = dice.choice(list(QUOTES)), dice.choice(["USD", "EUR", "GBP", "JPY"]), dice.choice([BUY, SELL])
+        unit = 100.0 if currency == "JPY" else 1.0
+        asked, per_lot = round(unit * dice.uniform(1.0, 500.0), 2), round(unit * dice.uniform(0.0, 20.0), 2)
+        entry = QUOTES[name][0]
+        wanted = candidate(name, side, entry, entry - side * dice.randint(20, 900) * pair(name).point, commission=per_lot)
+        found = sized(wanted, asked, policy=free, currency=currency)
+        if found.reason:
+            continue
+        traded += 1
+        lost = valuer(name, currency).profit_money(side, found.lots, entry, found.stop_price, BOARD)
+        assert lost is not None
+        paid = by_hand(found.lots, per_lot, currency)
+        assert found.risk_money == pytest.approx(-lost + paid)
+        assert -lost + paid <= asked + 1e-6
+    assert traded > count // 2

@@ -73,3 +73,21 @@ def test_unwritable_home_is_named_with_the_reason(tmp_path: Path) -> None:
         prepare(Home(tmp_path / "file" / "home"))
     assert str(tmp_path / "file" / "home") in caught.value.one_line()
     assert "--home DIR" in caught.value.one_line()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are of another kind there")
+def test_a_home_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.logs.mkdir(parents=True)
+    written = [home.journal, home.heartbeat, home.overrides, home.root / "owner.lock", home.logs / "engine.log"]
+    for path in written:
+        path.write_text("x")
+        path.chmod(0o644)
+    home.root.chmod(0o755)
+    outside = tmp_path / "elsewhere"
+    outside.write_text("not ours to change")
+    outside.chmod(0o644)
+    (home.root / "linked.json").symlink_to(outside)
+    prepare(home)
+    assert [path.stat().st_mode & 0o077 for path in (home.root, home.logs, *written)] == [0] * 7
+    assert outside.stat().st_mode & 0o077 == 0o044

@@ -9,6 +9,7 @@ import pytest
 
 from quarterdeck.core.model.errors import SettingsError
 from quarterdeck.core.settings.secrets import Secrets, read_secrets
+from quarterdeck.core.settings.settings_loader import load_settings, parse_value
 
 
 def written(tmp_path: Path, text: str, mode: int = 0o600) -> Path:
@@ -42,3 +43,47 @@ def test_no_way_of_printing_shows_them() -> None:
     secrets = Secrets(password="hunter2", alert_urls=("tgram://token",))
     assert "hunter2" not in f"{secrets} {secrets!r}"
     assert secrets.texts() == ("hunter2", "tgram://token")
+
+
+CANARY = "canary-5f3a"
+HOLDERS = [
+    ("alerts.urls", f'["tgram://{CANARY}/12345"]'),
+    ("alerts.urls", f"tgram://{CANARY}/12345"),
+    ("news.urls", f'["https://me:{CANARY}@feed.example/week.json"]'),
+    ("news.urls", f'["https://feed.example/week.json?api_key={CANARY}"]'),
+    ("account.gateway", f"wss://me:{CANARY}@gateway.example:8443"),
+    ("account.gateway", f"wss://gateway.example:8443/?token={CANARY}"),
+    ("scan.redis", f"redis://:{CANARY}@127.0.0.1:6379/0"),
+    ("strategy.file", f"https://me:{CANARY}@files.example/mine.py"),
+]
+
+
+@pytest.mark.parametrize(("key", "text"), HOLDERS)
+def test_a_secret_is_refused_where_it_would_be_written_and_not_repeated(tmp_path: Path, key: str, text: str) -> None:
+    with pytest.raises(SettingsError, match="a secret has no place in the settings") as set_alone:
+        parse_value(key, text)
+    value = [text.strip('[]"')] if key.endswith("urls") else text
+    with pytest.raises(SettingsError, match="a secret has no place in the settings") as extra:
+        load_settings(tmp_path, [(key, value)])
+    assert CANARY not in set_alone.value.one_line() + extra.value.one_line()
+    assert "secrets.toml" in set_alone.value.one_line() or "leave" in set_alone.value.one_line()
+
+
+@pytest.mark.parametrize("key", ["alerts.urls", "news.urls"])
+def test_a_secret_in_an_older_file_is_used_and_written_nowhere(tmp_path: Path, key: str) -> None:
+    section, name = key.split(".")
+    urls = f'["json://a/{CANARY}"]' if section == "alerts" else f'["https://me:{CANARY}@a.example", "https://b.example"]'
+    (tmp_path / "settings.toml").write_text(f"[{section}]\n{name} = {urls}\n")
+    loaded = load_settings(tmp_path)
+    assert CANARY not in repr(loaded.tree) + repr(loaded.file_tree) + repr(loaded.settings) + "".join(loaded.notes)
+    assert any(key in note for note in loaded.notes)
+    secrets = read_secrets(tmp_path / "secrets.toml", {}, alert_urls=loaded.alert_urls, news_urls=loaded.news_urls)
+    assert CANARY in "".join(secrets.texts())
+    assert loaded.settings.news.urls == (("https://b.example",) if section == "news" else ())
+
+
+def test_a_wrong_type_of_address_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(f'[alerts]\nurls = "tgram://{CANARY}/1"\n')
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path)
+    assert CANARY not in caught.value.one_line()

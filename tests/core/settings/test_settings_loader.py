@@ -30,6 +30,7 @@ from quarterdeck.core.settings.settings_loader import (
     validated,
     with_values,
 )
+from tests.core.bounded import little_work
 
 
 def test_shipped_settings_contain_exactly_every_parameter_with_meaning() -> None:
@@ -218,3 +219,20 @@ def test_a_list_of_certain_words_names_them() -> None:
     assert mistakes(with_values({}, [("news.impacts", ["high", "holiday"])])) == []
     (told,) = mistakes(with_values({}, [("news.impacts", ["holidays"])]))
     assert told.endswith("must be a list of high, medium, low, holiday")
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("ui.theme", '"lean"\n[risk]\nrisk_per_trade_pct = 5'),
+        ("ui.theme", '"lean"\nmode = "live"'),
+        ("ui.theme", "[" * 3_000),
+        ("ui.theme", "a" * 1_000_000),
+        ("a." * 500_000, "1"),
+        ("risk.risk_per_trade_pct", "9" * 3_900 + "e9"),
+    ],
+)
+def test_one_key_takes_one_value_of_bounded_length(key: str, text: str) -> None:
+    with little_work(), pytest.raises(SettingsError) as caught:
+        parse_value(key, text)
+    assert len(caught.value.one_line()) < 6_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from quarterdeck.core.data.recording import load_candles
 from quarterdeck.core.model.candles import Candles
@@ -96,3 +97,17 @@ def test_it_trades_on_every_recorded_pair_and_both_sides(recorded_data):
         assert min(sides.count(Side.BUY), sides.count(Side.SELL)) >= 5
         total += len(good)
     assert 100 <= total <= 400
+
+
+def test_gold_is_compared_with_its_own_days():
+    # 92 bars a day, each day alike: by its own day the market is exactly as usual at every hour
+    hour = np.tile(np.arange(92) / 92.0, 20)
+    stamps = np.arange(len(hour)) * 900 * 10**9
+    level = np.full(len(hour), 2000.0)
+    gold = Candles(stamps, level, level + 1.0 + hour, level, level)
+    spec = replace(instrument("XAUUSD"), base_currency="XAU")
+    assert (spec.m15_bars_a_day, instrument("EURUSD").m15_bars_a_day) == (92, 96)
+    assert replace(spec, sessions=((0, 5 * 72_000),)).m15_bars_a_day == 80
+    columns = STRATEGY.prepare(gold, build_h1(gold), spec)
+    assert columns["volatility"][-500:] == pytest.approx(1.0)
+    assert abs(STRATEGY.prepare(gold, build_h1(gold), instrument())["volatility"][-500:] - 1.0).max() > 0.01

@@ -73,6 +73,17 @@ def test_simulated_market_is_reported_one_run_at_a_time(tmp_path: Path) -> None:
         assert account_performance(reader).runs == (2,)
 
 
+def test_drawdown_counts_from_the_start_of_the_run(tmp_path: Path) -> None:
+    first = msgspec.structs.replace(marked(9_900.0), drawdown_fraction=0.01)
+    path = journal(tmp_path, [("demo", [row(0), row(1, first), row(2, marked(10_050.0))])])
+    with TapeReader(path) as reader:
+        record = account_performance(reader)
+    assert record.performance.drawdown is not None
+    assert record.performance.drawdown.fraction == pytest.approx(0.01)
+    assert record.equity[0].equity_money == pytest.approx(10_000.0)
+    assert record.equity[0].at_utc_ns == MONDAY_NS + 12 * H1_NS
+
+
 def test_a_deposit_is_no_result(tmp_path: Path) -> None:
     deposit = Deal(
         deal_ticket=1, order_ticket=0, position_id=0, symbol="", side=Side.BUY, entry="in", reason="other", lots=0.0, price=0.0,

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zlib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ def tape(tmp_path: Path) -> Path:
 
 def changed(path: Path, sql: str, *values: Any) -> int:
     connection = open_writable(path, durable=False)
+    connection.create_function("packed", 1, zlib.compress)
+    connection.create_function("unpacked", 1, zlib.decompress)
     count = connection.execute(sql, values).rowcount
     connection.close()
     return count
@@ -88,7 +91,8 @@ def test_edited_threshold_is_found_at_the_first_differing_decision(tape: Path) -
 def test_a_quote_changed_is_found(tape: Path) -> None:
     (first, body) = _rows(tape, "SELECT first_seq, body FROM quote_blocks ORDER BY first_seq LIMIT 1")[0]
     # the third quote's spread becomes so large that no entry may follow from it
-    spoiled = body[: 2 * 13 + 6] + b"\xff\x0f" + body[2 * 13 + 8 :]
+    body = zlib.decompress(body)
+    spoiled = zlib.compress(body[: 2 * 13 + 6] + b"\xff\x0f" + body[2 * 13 + 8 :])
     assert changed(tape, "UPDATE quote_blocks SET body = ? WHERE first_seq = ?", spoiled, first) == 1
     result = examined(tape)
     assert result.first_difference is not None
@@ -265,7 +269,8 @@ def test_the_real_desk_goes_on_from_any_checkpoint(replayed: Path) -> None:
     ("change", "kind"),
     [
         (
-            "UPDATE quote_blocks SET body = CAST(substr(body, 1, 2) || x'10000000' || substr(body, 7) AS BLOB) WHERE id = 3",
+            """UPDATE quote_blocks SET body =
+                packed(CAST(substr(unpacked(body), 1, 2) || x'10000000' || substr(unpacked(body), 7) AS BLOB)) WHERE id = 3""",
             "altered",
         ),
         ("DELETE FROM tape WHERE seq = (SELECT min(seq) FROM signals)", "gap"),

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from quarterdeck.core.model.effects import TradeClosed, Verdict
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.study.metrics import (
     BalanceOperation,
+    EquityMark,
     EquityPoint,
     by_confidence,
     by_exit,
@@ -24,6 +26,8 @@ from quarterdeck.core.study.metrics import (
     distribution,
     downsampled,
     drawdown,
+    drawdown_inside,
+    marked_points,
     performance,
     refusals,
     sharpe,
@@ -132,7 +136,7 @@ def test_days_follow_the_account_and_deposits_are_no_returns() -> None:
     ]
     transfers = [BalanceOperation(utc("2024-06-05 20:00"), 10_000.0), BalanceOperation(utc("2024-06-07 10:00"), 5_000.0)]
     returns = daily_returns(points, transfers, day_start_s=START, day_zone=NEW_YORK)
-    assert returns == pytest.approx((0.01, -100 / 10_100, 0.02))
+    assert returns == pytest.approx((0.01, -100 / 15_100, 0.02))
 
 
 def test_late_recognised_deposit_is_excluded_from_that_days_return() -> None:
@@ -174,6 +178,45 @@ def test_deepest_drawdown_with_its_days() -> None:
     assert still is not None
     assert still.recovered_utc_ns == 0
     assert drawdown([]) is None
+
+
+def test_a_peak_before_the_first_mark_counts() -> None:
+    # 10,000 at the start, the first mark after a loss of 1 %, and a peak of 10,200 between the third mark and the fourth
+    marks = [
+        EquityMark(10, 9_900.0, 0.01),
+        EquityMark(20, 10_050.0, 0.0),
+        EquityMark(30, 10_100.0, 0.0),
+        EquityMark(40, 9_996.0, 0.02),
+    ]
+    points = marked_points(marks)
+    assert [round(point.equity_money, 6) for point in points] == [10_000.0, 9_900.0, 10_050.0, 10_100.0, 10_200.0, 9_996.0]
+    deepest = drawdown(points)
+    assert deepest is not None
+    assert deepest.fraction == pytest.approx(max(mark.drawdown_fraction for mark in marks))
+    assert drawdown(points[:2]).fraction == pytest.approx(0.01)  # type: ignore[union-attr]
+    assert marked_points(marks[:1], EquityPoint(0, 10_000.0)) == [EquityPoint(0, 10_000.0), EquityPoint(10, 9_900.0)]
+
+
+def test_the_worst_inside_bars_takes_what_was_open_together() -> None:
+    begin = utc("2024-06-05 00:00")
+    points = [EquityPoint(begin, 10_000.0), EquityPoint(begin + 40 * 3600 * 10**9, 10_010.0)]
+    first = replace(trade(0.05, opened="2024-06-05 10:00", hours=4.0), worst_money=-80.0, net_money=5.0)
+    second = replace(trade(0.05, opened="2024-06-05 11:00", hours=1.0), worst_money=-60.0, net_money=5.0)
+    later = replace(trade(0.05, opened="2024-06-05 20:00", hours=1.0), worst_money=-100.0, net_money=0.0)
+    assert drawdown_inside(points, [second, first, later]) == pytest.approx(140.0 / 10_000.0)
+    assert drawdown_inside(points, [later]) == pytest.approx(0.01)
+    assert drawdown_inside([], []) is None
+
+
+def test_returns_of_open_days_are_as_many_in_every_run() -> None:
+    begin, end = utc("2024-06-03 22:00"), utc("2024-06-17 20:00")
+    quiet = [EquityPoint(begin, 100.0), EquityPoint(end, 100.0)]
+    weekend = [EquityPoint(begin, 100.0), EquityPoint(utc("2024-06-08 12:00"), 110.0), EquityPoint(end, 110.0)]
+    day = {"day_start_s": 17 * 3600, "day_zone": "America/New_York"}
+    both = [daily_returns(points, (), open_days_alone=True, **day) for points in (quiet, weekend)]  # type: ignore[arg-type]
+    assert len(both[0]) == len(both[1]) == 10
+    assert sum(both[1]) == pytest.approx(0.1)
+    assert len(daily_returns(weekend, (), **day)) == 11  # type: ignore[arg-type]
 
 
 def test_a_withdrawal_is_no_drawdown_and_a_deposit_hides_none() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 import numpy as np
 import pytest
@@ -15,10 +17,12 @@ from quarterdeck.core.strategy.interface import Columns, Decision
 from quarterdeck.core.strategy.rolling import onto_m15
 from quarterdeck.core.strategy.strategy_loader import LoadedStrategy, load_strategy, template_text
 from quarterdeck.core.strategy.trend import TrendParameters, TrendStrategy
-from quarterdeck.core.study.strategy_checks import check_lookahead, check_warmup
+from quarterdeck.core.study import strategy_checks
 from tests.core.scan.random_walks import instrument, walk
 
 SETTINGS = shipped_settings()
+check_lookahead = partial(strategy_checks.check_lookahead, rows=30)
+check_warmup = strategy_checks.check_warmup
 M15 = walk(31, 2600)
 
 
@@ -150,7 +154,7 @@ def test_candidates_of_another_length_are_an_error_and_no_crash(check):
 
     found = check(plan(Short(TrendParameters())), instrument(), M15)
     assert not found.passed
-    assert "one truth value for each M15 bar" in found.error
+    assert "truth values for" in found.error
 
 
 @pytest.mark.parametrize("check", [check_lookahead, check_warmup])
@@ -161,7 +165,7 @@ def test_the_shipped_strategy_and_the_template_are_honest(check, tmp_path):
         found = check(scan_plan_for(loaded, SETTINGS, "EURUSD"), instrument(), walk(32, 5200))
         assert (found.faults, found.error) == ((), "")
         assert found.passed
-        assert found.rows_tried >= 30
+        assert found.rows_tried >= 15
     assert check_warmup(plan(TrendStrategy(TrendParameters())), instrument(), M15).worst_drift == 0.0
 
 

@@ -89,6 +89,12 @@ def test_lost_link_keeps_state_and_equity_at_80_columns(why):
     assert "last REDUCE ONLY eq 10,124.27 USD" in words
 
 
+@pytest.mark.parametrize("text", ["-15 against 30 USD high", "15 against 30", "-0.5", "inf against 3", "nan"])
+def test_a_refusal_keeps_its_name_whatever_the_sign(text: str) -> None:
+    signal = msgspec.structs.replace(demo_desk().signals[1], reason="news", text=text)
+    assert f"news {text}" in plain_of(signals_panel.sheet(demo_desk(signals=(signal,)), 120, ASCII).body[0])
+
+
 def test_a_verdict_names_the_check_that_spoke_it():
     signal = msgspec.structs.replace(demo_desk().signals[1], reason="pair_positions", text="2 against 1")
     assert "pair positions 2 against 1" in plain_of(signals_panel.sheet(demo_desk(signals=(signal,)), 80, ASCII).body[0])

@@ -23,8 +23,8 @@ from quarterdeck.core.settings.version import code_version
 
 
 def _say(word: GatewayListening | ChildFailed) -> None:
-    sys.stdout.write(msgspec.json.encode(word).decode() + "\n")
-    sys.stdout.flush()
+    sys.stdout.buffer.write(msgspec.json.encode(word) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def main() -> int:

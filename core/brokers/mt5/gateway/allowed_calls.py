@@ -6,6 +6,7 @@ names are the module's own (it ignores others silently). Closes come before entr
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ DEADLINE_S_MAX: dict[Kind, float] = {"start": 300.0, "order": 120.0, "check": 60
 """Longest that a client may ask for."""
 BATCH_MAX = 256
 TEXT_MAX = 2_000
+_NAME_SHOWN = 60
 _REQUEST_KEYS = frozenset(
     (
         *("action", "magic", "order", "symbol", "volume", "price", "stoplimit", "sl", "tp", "deviation", "type"),
@@ -69,7 +71,7 @@ def problem_with(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
     """Why a call may not pass; empty when it may."""
     rule = CALLS.get(name)
     if rule is None:
-        return f"{name!r} is not on the list of calls"
+        return f"{name[:_NAME_SHOWN]!r} is not on the list of calls"
     if not len(rule.args) - rule.optional <= len(args) <= len(rule.args):
         return f"{name} does not take {len(args)} arguments"
     for place, (value, wanted) in enumerate(zip(args, rule.args, strict=False)):
@@ -79,7 +81,7 @@ def problem_with(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
             return f"{name}: {wrong}"
     for key, value in kwargs.items():
         if key not in rule.kwargs:
-            return f"{name} takes no {key!r}"
+            return f"{name} takes no {key[:_NAME_SHOWN]!r}"
         if not _is(value, rule.kwargs[key]):
             return f"{name}: {key} is no {rule.kwargs[key].__name__}"
     return ""
@@ -102,7 +104,7 @@ def kind_of(name: str) -> Kind:
 
 def _is(value: Any, wanted: type) -> bool:
     if wanted is _NUMBER:
-        return type(value) in (int, float)
+        return type(value) in (int, float) and math.isfinite(value)
     if wanted is _TEXT:
         return type(value) is str and len(value) <= TEXT_MAX
     return type(value) is wanted
@@ -111,6 +113,6 @@ def _is(value: Any, wanted: type) -> bool:
 def _problem_with_request(request: dict[Any, Any]) -> str:
     unknown = [key for key in request if key not in _REQUEST_KEYS]
     if unknown:
-        return f"the request has a key {unknown[0]!r} that the module would ignore"
-    bad = [key for key, value in request.items() if type(value) not in (int, float, str)]
-    return f"the request's {bad[0]!r} is no number and no text" if bad else ""
+        return f"the request has a key {str(unknown[0])[:_NAME_SHOWN]!r} that the module would ignore"
+    bad = [key for key, value in request.items() if not _is(value, _TEXT if type(value) is str else _NUMBER)]
+    return f"the request's {bad[0]!r} is no number and no text, or too long a one" if bad else ""

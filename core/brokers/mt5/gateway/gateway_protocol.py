@@ -20,7 +20,10 @@ from quarterdeck.core.pipes.framing import FRAME_BYTES_MAX, MalformedMessage
 
 T = TypeVar("T")
 
-PROTOCOL = 1
+PROTOCOL = 2
+"""2: the token is proved, not sent; leases."""
+WRONG_TOKEN, TOO_MANY = "wrong token", "too many clients"
+"""Why a front says goodbye before its welcome."""
 CLIENT_MESSAGE_BYTES_MAX = 256 * 1024
 ANSWER_BYTES_MAX = FRAME_BYTES_MAX
 _ARRAY = 1
@@ -28,14 +31,28 @@ _FORMAT = re.compile(r"^[<|][iuf][1248]$")
 
 
 class GatewayHello(Struct, frozen=True, tag="hello"):
-    """First word of a client; its token stands in the handshake's header."""
+    """First word of a client, with a number that was never used before."""
 
     protocol: int
     client: str = ""
+    nonce: bytes = b""
+
+
+class Challenge(Struct, frozen=True, tag="challenge"):
+    """The front's answer: it proves first that it knows the token, and gives a number of its own to be proved upon."""
+
+    nonce: bytes
+    proof: bytes
+
+
+class Proof(Struct, frozen=True, tag="proof"):
+    """The client's proof that it knows the token."""
+
+    proof: bytes
 
 
 class GatewayWelcome(Struct, frozen=True, tag="welcome"):
-    """The front's answer to a good hello."""
+    """The front's answer to a good proof."""
 
     protocol: int
     gateway: str
@@ -57,9 +74,28 @@ class CallBatch(Struct, frozen=True, tag="ask"):
     id: int
     calls: tuple[TerminalCall, ...]
     deadline_s: float
+    lease: int = 0
+    """Under which an order is sent; reads need none."""
 
 
-Status = Literal["ok", "lost", "not_sent"]
+class AskLease(Struct, frozen=True, tag="ask_lease"):
+    """Take the account for a home, or prolong the lease of a `number` that was granted."""
+
+    id: int
+    home_id: str = ""
+    who: str = ""
+    number: int = 0
+
+
+class LeaseAnswer(Struct, frozen=True, tag="lease"):
+    """The number granted or prolonged; 0 and why not."""
+
+    id: int
+    number: int
+    why: str = ""
+
+
+Status = Literal["ok", "lost", "not_sent", "not_owner"]
 
 
 class CallResult(Struct, frozen=True, tag="answer"):
@@ -85,8 +121,8 @@ class ChildFailed(Struct, frozen=True, tag="unfit"):
     what_to_do: str
 
 
-ToFront = GatewayHello | CallBatch
-FromFront = GatewayWelcome | GatewayBye | CallResult
+ToFront = GatewayHello | Proof | CallBatch | AskLease
+FromFront = Challenge | GatewayWelcome | GatewayBye | CallResult | LeaseAnswer
 FromTerminalChild = ChildReady | ChildFailed | CallResult
 
 
@@ -129,7 +165,7 @@ def decode_replies(raw: Raw) -> tuple[CallReply, ...]:
     """Replies out of an `CallResult`, lists as tuples again. Raises Garbled."""
     try:
         replies = _replies.decode(raw)
-    except (msgspec.DecodeError, ValueError, TypeError) as error:
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
         raise MalformedMessage(f"replies: {error}") from error
     return tuple(
         CallReply(tuple(reply.value), reply.error_code, reply.error_text) if isinstance(reply.value, list) else reply
@@ -155,5 +191,5 @@ def from_child(data: bytes) -> FromTerminalChild:
 def _decoded(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, ValueError, TypeError) as error:
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
         raise MalformedMessage(str(error)) from error

@@ -1,16 +1,18 @@
 """The listening half of the gateway: token, versions, the closed list, limits on size, rate and number.
 
-Promises: no call without the token; no listening beyond this machine without a token and TLS; nothing that comes over the wire is
-evaluated, imported or unpickled; a client that talks too much is refused, not served late; what a client asked for before its
-line broke and that has not entered the module never enters it. Secrets are neither logged nor sent back.
+Promises: no call without a proof of the token, which itself never passes the wire; no order but under the newest lease; no
+listening beyond this machine without a token and TLS; nothing that comes over the wire is evaluated, imported or unpickled; a
+client that talks too much is refused, not served late; what a client asked for before its line broke and that has not entered the
+module never enters it. Secrets are neither logged nor sent back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
+import math
 import ssl
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -31,6 +33,8 @@ from quarterdeck.core.brokers.mt5.gateway.allowed_calls import (
     problem_with,
 )
 from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_CHARACTERS_MIN, is_loopback
+from quarterdeck.core.brokers.mt5.gateway.lease import Leases
+from quarterdeck.core.brokers.mt5.gateway.proof import new_nonce, proof_of, proves
 from quarterdeck.core.brokers.mt5.gateway.worker_supervisor import QueuedCalls, WorkerSupervisor
 from quarterdeck.core.brokers.mt5.policy import Secret
 from quarterdeck.core.clock.wall import Clock
@@ -38,6 +42,8 @@ from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.pipes.framing import MalformedMessage
 
 CLIENTS_MAX = 8
+STRANGERS_MAX, PROVE_S = 256, 3.0
+"""Lines that have not proved yet that they know the token, and how long each may take over a word of it."""
 ASKS_PER_CLIENT_MAX = 64
 CALLS_PER_S, CALLS_BURST = 2_000.0, 4_000.0
 ENTRIES_PER_S, ENTRIES_BURST = 20.0, 60.0
@@ -56,6 +62,10 @@ class GatewayOptions(Struct, frozen=True, kw_only=True):
     certificate: Path | None = None
     key: Path | None = None
     version: str = ""
+    home: Path | None = None
+    """Where the number of the lease is kept; None where gateway and engine live and die together, without a lease."""
+    lease: bool = True
+    """False lets several engines trade at once: for rehearsals on a simulated terminal."""
 
 
 def check_options(options: GatewayOptions) -> None:
@@ -99,14 +109,15 @@ class GatewayServer:
     """One listening socket over one keeper."""
 
     def __init__(self, options: GatewayOptions, keeper: WorkerSupervisor, clock: Clock) -> None:
-        """Raises UsageError for options that would listen carelessly."""
+        """Raises UsageError for options that would listen carelessly, StorageError for a lease that cannot be read."""
         check_options(options)
         self._options = options
         self._keeper = keeper
         self._clock = clock
         self._server: Server | None = None
-        self._clients = 0
+        self._clients = self._strangers = 0
         self._entries = TokenBucket(ENTRIES_PER_S, ENTRIES_BURST, clock)
+        self._leases = Leases(options.home, clock) if options.lease and options.home is not None else None
 
     @property
     def port(self) -> int:
@@ -142,19 +153,29 @@ class GatewayServer:
                 await asyncio.wait_for(self._server.wait_closed(), 5.0)
 
     async def _admit(self, line: ServerConnection, request: Request) -> Response | None:
-        given = request.headers.get_all("Authorization")
-        wanted = f"Bearer {self._options.token.reveal}"
-        if len(given) == 1 and hmac.compare_digest(given[0].encode(), wanted.encode()):
-            if self._clients < CLIENTS_MAX:
-                return None
-            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
-        await asyncio.sleep(_REFUSED_PAUSE_S)
-        return _refusal(HTTPStatus.UNAUTHORIZED, "wrong token")
+        if self._strangers < STRANGERS_MAX:
+            return None
+        return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
 
     async def _serve(self, line: ServerConnection) -> None:
+        self._strangers += 1
+        try:
+            known = await self._known(line)
+        except (ConnectionClosed, TimeoutError):
+            return
+        except MalformedMessage as error:
+            with contextlib.suppress(ConnectionClosed):
+                await line.send(gateway_protocol.encode(gateway_protocol.GatewayBye(f"garbled message: {error}")))
+            return
+        finally:
+            self._strangers -= 1
+        if known:
+            await self._serve_known(line)
+
+    async def _serve_known(self, line: ServerConnection) -> None:
         self._clients += 1
         try:
-            if await self._greeted(line):
+            if await self._welcomed(line):
                 await self._converse(line)
         except (ConnectionClosed, TimeoutError):
             return
@@ -164,8 +185,9 @@ class GatewayServer:
         finally:
             self._clients -= 1
 
-    async def _greeted(self, line: ServerConnection) -> bool:
-        hello = gateway_protocol.from_client(await asyncio.wait_for(line.recv(decode=False), PONG_S))
+    async def _known(self, line: ServerConnection) -> bool:
+        """Whether the client knows the token; the front has proved first that it does."""
+        hello = gateway_protocol.from_client(await asyncio.wait_for(line.recv(decode=False), PROVE_S))
         if not isinstance(hello, gateway_protocol.GatewayHello):
             await line.send(gateway_protocol.encode(gateway_protocol.GatewayBye("say hello first")))
             return False
@@ -175,6 +197,21 @@ class GatewayServer:
             await line.send(
                 gateway_protocol.encode(gateway_protocol.GatewayBye(f"{why}; install the same Quarterdeck on both sides"))
             )
+            return False
+        token, nonce = self._options.token, new_nonce()
+        await line.send(
+            gateway_protocol.encode(gateway_protocol.Challenge(nonce, proof_of(token, "gateway", hello.nonce, nonce)))
+        )
+        proof = gateway_protocol.from_client(await asyncio.wait_for(line.recv(decode=False), PROVE_S))
+        if isinstance(proof, gateway_protocol.Proof) and proves(proof.proof, proof_of(token, "client", hello.nonce, nonce)):
+            return True
+        await asyncio.sleep(_REFUSED_PAUSE_S)
+        await line.send(gateway_protocol.encode(gateway_protocol.GatewayBye(gateway_protocol.WRONG_TOKEN)))
+        return False
+
+    async def _welcomed(self, line: ServerConnection) -> bool:
+        if self._clients > CLIENTS_MAX:
+            await line.send(gateway_protocol.encode(gateway_protocol.GatewayBye(gateway_protocol.TOO_MANY)))
             return False
         ready = self._keeper.ready
         await line.send(
@@ -195,6 +232,9 @@ class GatewayServer:
                 if isinstance(data, str):
                     raise MalformedMessage("text instead of bytes")
                 ask = gateway_protocol.from_client(data)
+                if isinstance(ask, gateway_protocol.AskLease):
+                    await line.send(gateway_protocol.encode(await self._lease(ask)))
+                    continue
                 if not isinstance(ask, gateway_protocol.CallBatch):
                     raise MalformedMessage("hello twice")
                 refusal = self._refusal(ask, calls, len(jobs))
@@ -202,6 +242,7 @@ class GatewayServer:
                     await line.send(gateway_protocol.encode(gateway_protocol.CallResult(ask.id, "not_sent", why=refusal)))
                     continue
                 job = self._keeper.put(_bounded(ask), min(priority_of(call.name, call.args) for call in ask.calls))
+                job.not_owner = partial(self._not_owner, ask)
                 jobs.add(job)
                 task = asyncio.create_task(_answer(line, job, jobs))
                 answering.add(task)
@@ -212,9 +253,25 @@ class GatewayServer:
             for task in answering:
                 task.cancel()
 
+    async def _lease(self, ask: gateway_protocol.AskLease) -> gateway_protocol.LeaseAnswer:
+        """Grant or prolong a lease; a new owner is told only when no order of an older one is inside the module any more."""
+        if self._leases is None:
+            return gateway_protocol.LeaseAnswer(ask.id, 1)
+        found = self._leases.renew(ask.number) if ask.number else self._leases.acquire(ask.home_id, ask.who)
+        if not ask.number:
+            await self._keeper.order_over.wait()
+        return gateway_protocol.LeaseAnswer(ask.id, found.number, found.why)
+
+    def _not_owner(self, ask: gateway_protocol.CallBatch) -> str:
+        if self._leases is None or all(call.name != "order_send" for call in ask.calls):
+            return ""
+        return self._leases.problem(ask.lease)
+
     def _refusal(self, ask: gateway_protocol.CallBatch, calls: TokenBucket, under_way: int) -> str:
         if not 0 < len(ask.calls) <= BATCH_MAX:
             return f"{len(ask.calls)} calls in one message"
+        if not math.isfinite(ask.deadline_s):
+            return "a deadline that no clock reaches"
         if under_way >= ASKS_PER_CLIENT_MAX:
             return "too many calls under way"
         for call in ask.calls:

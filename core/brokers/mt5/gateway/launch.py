@@ -17,7 +17,7 @@ from quarterdeck.core.brokers.mt5.gateway.gateway_protocol import ChildFailed
 from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_VARIABLE, new_token
 from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening
 from quarterdeck.core.brokers.mt5.policy import Secret
-from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.errors import UNREADABLE, BrokerError
 
 START_S = 90.0
 
@@ -69,7 +69,7 @@ async def start_local_gateway(command: tuple[str, ...]) -> LocalGateway:
         async with asyncio.timeout(START_S):
             line = b"" if process.stdout is None else await process.stdout.readline()
         word = msgspec.json.decode(line, type=GatewayListening | ChildFailed)
-    except (TimeoutError, msgspec.DecodeError) as error:
+    except (TimeoutError, *UNREADABLE) as error:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()

@@ -48,6 +48,18 @@ class LocalTerminal:
         """Several reads. Raises TerminalLost, TerminalNotSent."""
         return await (await self._ready()).call_many(calls)
 
+    async def acquire_lease(self, home_id: str, who: str) -> str:
+        """See `LeaseTerminal`; a gateway of our own gives it to nobody else."""
+        return await (await self._ready()).acquire_lease(home_id, who)
+
+    async def renew_lease(self) -> str:
+        """See `LeaseTerminal`."""
+        return await (await self._ready()).renew_lease()
+
+    async def refused(self) -> str:
+        """See `LeaseTerminal`."""
+        return await (await self._ready()).refused()
+
     def changes(self) -> int | None:
         """Nobody counts changes over there."""
         return None

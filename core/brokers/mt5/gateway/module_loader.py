@@ -16,6 +16,7 @@ from quarterdeck.core.model.errors import BrokerError
 
 REAL = "MetaTrader5"
 SIMULATED = "quarterdeck.core.brokers.mt5.gateway.simulated_module:make"
+REPLAYED = "quarterdeck.core.brokers.mt5.gateway.replayed:make"
 
 
 def _nothing() -> None:

@@ -16,7 +16,7 @@ import itertools
 import os
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
 from quarterdeck.core.brokers.mt5.gateway.allowed_calls import ENTRIES
@@ -30,10 +30,14 @@ START_S = 60.0
 _RESTART_WAITS_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
+def _owned() -> str:
+    return ""
+
+
 class QueuedCalls:
     """An `Ask` on its way."""
 
-    __slots__ = ("answer", "ask", "given_up", "priority", "queued_s")
+    __slots__ = ("answer", "ask", "given_up", "not_owner", "priority", "queued_s")
 
     def __init__(self, ask: gateway_protocol.CallBatch, priority: int, queued_s: float) -> None:
         """`queued_s` is the monotonic moment of its arrival."""
@@ -41,6 +45,8 @@ class QueuedCalls:
         self.priority = priority
         self.queued_s = queued_s
         self.given_up = False
+        self.not_owner: Callable[[], str] = _owned
+        """Asked once more as it enters: why it may not, because another engine took the account meanwhile."""
         self.answer: asyncio.Future[gateway_protocol.CallResult] = asyncio.get_running_loop().create_future()
 
     def end(self, status: gateway_protocol.Status, why: str) -> None:
@@ -61,6 +67,9 @@ class WorkerSupervisor:
         self._numbers = itertools.count()
         self._wake = asyncio.Event()
         self._runner: asyncio.Task[None] | None = None
+        self.order_over = asyncio.Event()
+        """Cleared while an order is inside the module."""
+        self.order_over.set()
         self.ready = gateway_protocol.ChildReady("", "")
         self.replaced = 0
         """Children lost so far."""
@@ -119,11 +128,17 @@ class WorkerSupervisor:
             if job.given_up or self._waited_too_long(job):
                 job.end("not_sent", "it waited too long behind other calls")
                 continue
+            if why := job.not_owner():
+                job.end("not_owner", why)
+                continue
             if self._process is not None and self._process.returncode is not None:
                 job.end("not_sent", "the module's process had ended before this call entered it; another is started")
                 await self._replace()
                 continue
+            if job.priority <= ENTRIES:
+                self.order_over.clear()
             answer = await self._inside(job)
+            self.order_over.set()
             if isinstance(answer, str):
                 job.end("lost", answer)
                 await self._replace()

@@ -344,6 +344,21 @@ def test_a_broken_pipe_is_healed_by_the_next_read():
     assert rig.broker.take_events() == ()
 
 
+def test_a_list_of_symbols_over_a_fresh_child_heals_the_line():
+    rig = Rig()
+    rig.module.shutdown()
+    assert drive(rig.carrier.call("symbols_get")).error_code == -5
+    records = drive(rig.broker.session.read("symbols_get"))
+    assert [record["name"] for record in records][:1] == ["EURUSD"]
+
+
+def test_an_old_terminal_stops_the_start():
+    rig = Rig(connect=False)
+    rig.module.initialize = lambda **_: rig.module.symbols_total() is not None
+    with pytest.raises(BrokerError, match="do not fit"):
+        drive(rig.broker.connect())
+
+
 def test_lost_terminal_reads_unknown_and_retries_back_off():
     rig = Rig()
     rig.terminal.state.running = False

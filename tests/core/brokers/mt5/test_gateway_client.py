@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosedError
 from quarterdeck.core.brokers.base import CallNotSent, ReplyLost
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
 from quarterdeck.core.brokers.mt5.gateway import gateway_protocol, gateway_server
+from quarterdeck.core.brokers.mt5.gateway.proof import proof_of
 from quarterdeck.core.brokers.mt5.gateway_client import CallTimeouts, GatewayTerminal, _Line
 from quarterdeck.core.brokers.mt5.policy import Secret
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
@@ -82,6 +83,10 @@ async def test_half_open_connection_leaves_order_unconfirmed_then_proven():
 
 async def test_a_gateway_that_talks_nonsense_is_left():
     async def nonsense(socket):
+        hello = gateway_protocol.from_client(await socket.recv())
+        await socket.send(
+            gateway_protocol.encode(gateway_protocol.Challenge(b"n", proof_of(TOKEN, "gateway", hello.nonce, b"n")))
+        )
         await socket.recv()
         await socket.send(gateway_protocol.encode(gateway_protocol.GatewayWelcome(gateway_protocol.PROTOCOL, "x", "x", "x")))
         await socket.recv()
@@ -156,7 +161,7 @@ def starting(line, token=TOKEN):
 async def test_a_wrong_token_ends_a_start_at_once():
     async with Line() as line:
         broker, slept = starting(line, Secret("w" * 32))
-        with pytest.raises(BrokerError, match="refuses the token") as refused:
+        with pytest.raises(BrokerError, match="another token") as refused:
             await broker.connect()
         assert "gateway.token" in refused.value.what_to_do
         assert not slept

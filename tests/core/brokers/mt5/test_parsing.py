@@ -13,6 +13,7 @@ from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.simulator.rate_arrays import RATES_DTYPE
 from quarterdeck.core.model.units import NS_PER_S
 from tests.core.brokers.mt5.kit import Rig, drive
+from tests.core.brokers.simulator.kit import bare_module
 
 UTC = ServerClock("fixed", 0)
 
@@ -46,6 +47,16 @@ def test_exception_inside_the_module_is_a_failed_call():
 
     reply = drive(InProcessTerminal(Broken()).call("copy_rates_from_pos", "EURUSD", "H1", 0, 1))
     assert (reply.value, reply.error_code) == (None, -2)
+
+
+@pytest.mark.parametrize("folder", ["Müller", "Jörg ñ", "Łódź"])
+def test_an_error_text_in_the_code_page_is_told(folder):
+    path = f"C:\\Users\\{folder}\\terminal64.exe"
+    carrier = InProcessTerminal(bare_module())
+    reply = carrier.call_now("initialize", (), {"path": path})
+    assert (reply.value, reply.error_code) == (False, -10003)
+    assert reply.error_text.startswith("IPC initialize failed, Process create failed 'C:\\Users\\")
+    assert carrier.call_now("version").error_code == -10004
 
 
 def test_a_cfd_keeps_its_own_size_and_mode():
@@ -93,15 +104,17 @@ def test_what_is_no_trade_is_balance():
     rig.terminal.ledger.cash(50.0, "Bonus", credit=True)
     first, second, third = record(rig, "history_deals_get", 1, 2_145_916_800)
     deals = [deal_of(item, "", UTC) for item in (first, second, third)]
-    assert [deal.balance_money for deal in deals] == [100_000.0, -300.0, 50.0]
+    assert [deal.balance_money for deal in deals] == [100_000.0, -300.0, 0.0], "credit leaves the balance"
+    assert [(deal.deal_type, deal.credit_money) for deal in deals] == [(2, 0.0), (2, 0.0), (3, 50.0)]
     assert all(deal.profit_money == 0.0 and deal.symbol == "" for deal in deals)
 
 
-def test_price_rule_is_read_from_simulated_terminals_only():
+def test_external_id_is_empty_and_the_rule_comes_beside_it():
     rig = Rig()
-    raw = record(rig, "history_deals_get", 1, 2_145_916_800)[0] | {"external_id": "gap"}
+    raw = record(rig, "history_deals_get", 1, 2_145_916_800)[0]
+    assert raw["external_id"] == ""
     assert deal_of(raw, "", UTC).rule == ""
-    assert deal_of(raw, "", UTC, simulated=True).rule == "gap"
+    assert deal_of(raw, "", UTC, rule="gap").rule == "gap"
 
 
 def test_money_that_cannot_be_is_refused():

@@ -61,7 +61,7 @@ ERRORS = {
     -2: ("internal_error", "internal_error"),
     -3: ("retry", "again"),
     -4: ("retry", "again"),
-    -5: ("operator", "stop"),
+    -5: ("operator", "connect"),
     -6: ("operator", "stop"),
     -7: ("operator", "stop"),
     -8: ("operator", "again"),

@@ -143,7 +143,7 @@ def test_every_request_passes_the_modules_strict_types(lots, stop, deviation, st
         trade_requests.modify_request(modify(9, stop_price=stop, target_price=None), spec, broker_symbol="EURUSD", magic=7),
     ]
     for request in made:
-        argument_parsing.trade_request("order_send", (request,), {})
+        argument_parsing.trade_request((request,), {})
         for key, value in request.items():
             assert value is not None
             assert type(value) is (float if key in FLOATS else str if key in ("symbol", "comment") else int)

@@ -12,6 +12,7 @@ from quarterdeck.core.brokers.simulator.faults import Faults
 from quarterdeck.core.brokers.simulator.instruments import instrument
 from quarterdeck.core.brokers.simulator.ledger_rows import AccountTerms
 from quarterdeck.core.brokers.simulator.market_source import FormingBar, MarketStep, RangeTuple, TickColumns, TickTuple
+from quarterdeck.core.brokers.simulator.mt5_api import SimulatedMetaTrader5
 from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedServerClock
 from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.brokers.simulator.terminal_state import TerminalState
@@ -157,3 +158,11 @@ def account(**fields: Any) -> AccountTerms:
         "margin_call_level_pct": 100.0,
     }
     return AccountTerms(**{**usual, **fields})
+
+
+def bare_module() -> SimulatedMetaTrader5:
+    """A module that nothing was asked of yet, and whose terminal cannot be started."""
+    market = HandMarket({"EURUSD": USUAL["EURUSD"]})
+    state = TerminalState(running=False)
+    clock = SimulatedServerClock("new_york_plus_7")
+    return SimulatedTerminal(market, [instrument("EURUSD")], account(), clock=clock, state=state).module

@@ -155,7 +155,7 @@ def test_a_gap_in_the_quotes_passes_over_a_stop():
     assert desk.mt.positions_get(), "not before its time"
     desk.tick("EURUSD", 1.08100, 1.08115, after_s=60)
     (deal,) = desk.deals(entry=1)
-    assert (deal.price, deal.external_id) == (1.08100, "gap")
+    assert (deal.price, desk.ledger.deal_rule(deal.ticket)) == (1.08100, "gap")
 
 
 def test_figures_of_nonsense():

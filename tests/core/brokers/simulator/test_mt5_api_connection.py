@@ -104,5 +104,5 @@ def test_helpers_of_the_module():
     assert desk.mt.Buy("EURUSD", 0.2).retcode == 10009
     assert desk.mt.Sell("EURUSD", 0.1).retcode == 10009
     assert desk.mt.Close("EURUSD") is True
-    assert desk.mt.Close("EURUSD") is None
+    assert desk.mt.Close("EURUSD") is False
     assert desk.mt.positions_total() == 0

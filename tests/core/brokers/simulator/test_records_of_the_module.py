@@ -138,6 +138,14 @@ def test_positional_only_functions_reject_keywords(desk, name):
         getattr(desk.mt, name)(symbol="EURUSD")
 
 
+def test_functions_are_not_handed_the_instance_of_a_class_that_holds_them(desk):
+    held = {name: getattr(desk.mt, name) for name in FUNCTIONS if name not in ("Buy", "Sell", "Close")}
+    program = type("Program", (), held)()
+    assert program.account_info() == desk.mt.account_info()
+    assert program.symbol_info_tick("EURUSD") == desk.mt.symbol_info_tick("EURUSD")
+    assert program.positions_get() == ()
+
+
 def test_unknown_keywords_are_ignored(desk):
     desk.deal("buy", 0.1)
     assert len(desk.mt.positions_get(magic=12345)) == 1
@@ -196,7 +204,7 @@ def test_system_errors(desk):
 def test_wrong_numbers_and_kinds_of_arguments(desk):
     mt = desk.mt
     assert mt.copy_rates_from_pos("EURUSD", 15, 0) is None
-    assert mt.last_error() == (-2, "Invalid number of arguments")
+    assert mt.last_error() == (-2, "Invalid arguments")
     assert mt.symbol_info(5) is None
     assert mt.last_error()[0] == -2
     assert mt.symbols_get(group=5) is False
@@ -207,7 +215,8 @@ def test_wrong_numbers_and_kinds_of_arguments(desk):
     assert mt.history_deals_get(1) is None
     assert mt.history_deals_get(date_from=1, date_to=2) is None
     assert mt.copy_rates_from("EURUSD", 15, 0, 1) is None
-    assert mt.copy_rates_from("EURUSD", 15, 1_720_000_800_000, 1) is None
+    with pytest.raises(SystemError):
+        mt.copy_rates_from("EURUSD", 15, 1_720_000_800_000, 1)
     assert mt.copy_rates_from("EURUSD", 15, np.datetime64("2024-07-03"), 1) is None
     assert mt.last_error()[0] == -2
     assert mt.positions_get(ticket="1") is None
@@ -239,22 +248,27 @@ def test_ticket_wins_over_symbol_and_group(desk):
     assert len(desk.mt.positions_get(group="*, !EUR")) == 1
 
 
+ARGUMENTS = {
+    **dict.fromkeys(("symbol_info", "symbol_info_tick", "symbol_select"), ("EURUSD",)),
+    **dict.fromkeys(("market_book_add", "market_book_release", "market_book_get"), ("EURUSD",)),
+    **dict.fromkeys(("order_send", "order_check"), (good(),)),
+    **dict.fromkeys(("copy_rates_from", "copy_rates_from_pos", "copy_rates_range", "copy_ticks_from"), ("EURUSD", 15, 1, 1)),
+    **dict.fromkeys(("copy_ticks_range",), ("EURUSD", 1, 1, 1)),
+    **dict.fromkeys(("history_orders_total", "history_deals_total", "history_orders_get", "history_deals_get"), (1, 2)),
+    "order_calc_margin": (0, "EURUSD", 0.1, 1.0),
+    "order_calc_profit": (0, "EURUSD", 0.1, 1.0, 1.0),
+}
+
+
 def test_before_initialize_and_after_shutdown_nothing_answers(desk):
     mt = desk.mt
     assert mt.shutdown() is True
-    refusals = {"symbol_select": False}
-    arguments = {
-        "symbol_info": ("EURUSD",),
-        "symbol_info_tick": ("EURUSD",),
-        "symbol_select": ("EURUSD",),
-        "order_send": (good(),),
-        "order_check": (good(),),
-    }
+    refusals = {"symbol_select": False, "version": (0, 0, ""), "market_book_add": False, "market_book_release": False}
+    pairs = {"symbols_get": -5, "symbols_total": -5, "market_book_add": 1, "market_book_release": 1}
     for name in FUNCTIONS:
-        if name in ("initialize", "login", "shutdown", "last_error", "Buy", "Sell", "Close"):
-            continue
-        assert getattr(mt, name)(*arguments.get(name, ())) is refusals.get(name), name
-        assert mt.last_error() == (-10004, "No IPC connection"), name
+        if name not in ("initialize", "login", "shutdown", "last_error", "Buy", "Sell", "Close"):
+            assert getattr(mt, name)(*ARGUMENTS.get(name, ())) == refusals.get(name), name
+            assert mt.last_error()[0] == pairs.get(name, -10004), name
     assert mt.login(1) is False
     assert mt.last_error()[0] == -10004
 

@@ -6,9 +6,10 @@ from datetime import date
 
 import pytest
 
-from quarterdeck.core.brokers.simulator.instruments import description, instrument, plain_pair
+from quarterdeck.core.brokers.simulator.instruments import description, instrument, instruments, plain_pair, without_swap
 from quarterdeck.core.brokers.simulator.terminal_builder import account_terms, crash_terminal, recorded_terminal, seeded_terminal
 from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.engine.simulated_venues import simulated_venue
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import NS_PER_S
 from quarterdeck.core.settings.settings_loader import shipped_settings
@@ -25,6 +26,14 @@ def test_instruments():
     for wrong in ("EUR", "eurusd", "12USDX"):
         with pytest.raises(DataError):
             instrument(wrong)
+
+
+def test_symbols_without_a_recorded_swap_rate_are_named():
+    symbols = ("EURUSD", "EURJPY", "XAUUSD")
+    assert without_swap(symbols) == ("EURJPY", "XAUUSD")
+    assert [(spec.swap_long, spec.swap_short) for spec in instruments(symbols)] == [(-7.85, 3.8), (0.0, 0.0), (0.0, 0.0)]
+    notes = simulated_venue(shipped_settings(("desk.pairs", list(symbols))), run_id="r", speed=None).notes
+    assert notes == ("no swap rate was recorded for EURJPY, XAUUSD: no swap is charged there",)
 
 
 def test_a_seeded_terminal_brings_its_conversion_pairs():

@@ -60,7 +60,7 @@ def test_a_market_order_leaves_its_rows():
     assert (held.magic, held.comment, held.time, held.profit) == (7, "r1-1", SERVER_START_S, -4.5)
     deal = desk.deals()[0]
     assert (deal.ticket, deal.order, deal.position_id, deal.entry, deal.reason) == (sent.deal, sent.order, sent.order, 0, 3)
-    assert (deal.commission, deal.external_id) == (-1.05, "market")
+    assert (deal.commission, desk.ledger.deal_rule(deal.ticket)) == (-1.05, "market")
     assert desk.balance() == 9_998.95
     order = desk.mt.history_orders_get(position=sent.order)[0]
     assert (order.state, order.volume_initial, order.volume_current, order.type) == (4, 0.3, 0.0, 0)
@@ -289,4 +289,4 @@ def test_end_of_a_replay_closes_everything():
     desk.send(action=5, symbol="EURUSD", volume=0.1, type=2, price=1.08)
     desk.terminal.close_everything()
     assert (desk.mt.positions_total(), desk.mt.orders_total()) == (0, 0)
-    assert desk.deals()[-1].external_id == "end"
+    assert desk.ledger.deal_rule(desk.deals()[-1].ticket) == "end"

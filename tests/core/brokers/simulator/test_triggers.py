@@ -35,7 +35,7 @@ def test_stops_and_targets_at_ticks(order, quote, exit_):
         assert not outs
         return
     deal = outs[0]
-    assert (deal.reason, deal.price, deal.external_id) == exit_
+    assert (deal.reason, deal.price, desk.ledger.deal_rule(deal.ticket)) == exit_
     level = order["sl"] if deal.reason == 4 else order["tp"]
     assert deal.comment == f"[{'sl' if deal.reason == 4 else 'tp'} {level:.5f}]"
     assert desk.mt.positions_get() == ()
@@ -64,7 +64,7 @@ def test_ranges(order, span, target_first, exit_):
     desk.deal(order["side"], 0.1, sl=order["sl"], tp=order["tp"])
     desk.span("EURUSD", *span)
     outs = desk.deals(entry=1)
-    assert (outs[0].reason, outs[0].price, outs[0].external_id) == exit_ if exit_ else not outs
+    assert (outs[0].reason, outs[0].price, desk.ledger.deal_rule(outs[0].ticket)) == exit_ if exit_ else not outs
     assert desk.ledger.quotes["EURUSD"][:2] == (1.085, 1.08515)
 
 
@@ -196,7 +196,7 @@ def test_a_range_can_stop_out():
     desk = Desk(balance_money=1_500.0)
     desk.deal("buy", 1.0)
     desk.span("EURUSD", 1.0740, 1.0860)
-    assert desk.deals(entry=1)[0].external_id == "range_stop_out"
+    assert desk.ledger.deal_rule(desk.deals(entry=1)[0].ticket) == "range_stop_out"
 
 
 def test_the_servers_own_closes_respect_the_largest_volume():

@@ -58,7 +58,11 @@ def test_an_answer_comes_back_whole() -> None:
         assert scan_messages.decode_scan_result(scan_messages.encode_scan_result(answer)) == answer
 
 
-@pytest.mark.parametrize("text", [None, 3, {"a": 1}, "", "no base64!", "AAAA", "x" * (scan_messages.ANSWER_CHARS_MAX + 1)])
+@pytest.mark.parametrize(
+    "text",
+    [None, 3, {"a": 1}, "", "no base64!", "AAAA", "x" * (scan_messages.ANSWER_CHARS_MAX + 1)],
+    ids=["nothing", "number", "object", "empty", "no-base64", "short", "too-long"],
+)
 def test_what_is_no_answer_is_refused(text: object) -> None:
     with pytest.raises(scan_messages.BadScanMessage):
         scan_messages.decode_scan_result(text)

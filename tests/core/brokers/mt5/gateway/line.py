@@ -43,12 +43,13 @@ async def until(condition, limit_s=20.0):
 class Line:
     """A far terminal, a keeper and front in this process over a real child, a client and an adapter."""
 
-    def __init__(self, *, read_s=5.0, send_s=5.0, start_s=10.0, speed=200.0, port=0, **rig):
+    def __init__(self, *, read_s=5.0, send_s=5.0, start_s=10.0, speed=200.0, port=0, home=None, **rig):
         self.speed = speed
         self.clock = FastClock(speed)
         self.far = FarTerminal(self.clock, **rig)
         self.deadlines = CallTimeouts(read_s=read_s, send_s=send_s, start_s=start_s)
         self.port = port
+        self.home = home
         self.clients = []
 
     async def __aenter__(self):
@@ -60,7 +61,7 @@ class Line:
         return self
 
     async def open_front(self):
-        options = GatewayOptions(host="127.0.0.1", port=self.port, token=TOKEN)
+        options = GatewayOptions(host="127.0.0.1", port=self.port, token=TOKEN, home=self.home)
         self.front = GatewayServer(options, self.keeper, FastClock())
         await self.front.start()
         self.port = self.front.port

@@ -11,11 +11,13 @@ import subprocess
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from quarterdeck.core.brokers.base import CallNotSent, TerminalCall
 from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
 from quarterdeck.core.brokers.mt5.gateway.gateway_server import GatewayOptions, GatewayServer
+from quarterdeck.core.brokers.mt5.gateway.proof import proof_of
 from quarterdeck.core.brokers.mt5.gateway.worker_supervisor import WorkerSupervisor
 from quarterdeck.core.brokers.mt5.gateway_client import CallTimeouts, GatewayTerminal
 from quarterdeck.core.brokers.mt5.policy import Secret
@@ -28,17 +30,37 @@ from tests.core.brokers.mt5.gateway.line import TOKEN, Line
 pytestmark = [pytest.mark.processes]
 
 
-async def raw(port, token=TOKEN.reveal, **options):
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return await connect(f"ws://127.0.0.1:{port}", additional_headers=headers, proxy=None, compression=None, **options)
+async def raw(port, **options):
+    return await connect(f"ws://127.0.0.1:{port}", proxy=None, compression=None, **options)
+
+
+async def proved(port, token=TOKEN, side="client", nonce=b"n" * 32):
+    """A line and the front's answer to a proof with this token."""
+    socket = await raw(port)
+    await socket.send(gateway_protocol.encode(gateway_protocol.GatewayHello(gateway_protocol.PROTOCOL, nonce=nonce)))
+    challenge = gateway_protocol.from_front(await socket.recv())
+    assert challenge.proof == proof_of(TOKEN, "gateway", nonce, challenge.nonce)
+    await socket.send(gateway_protocol.encode(gateway_protocol.Proof(proof_of(token, side, nonce, challenge.nonce))))
+    return socket, gateway_protocol.from_front(await socket.recv()), challenge
 
 
 async def test_without_the_token_nobody_is_let_in():
     async with Line() as line:
         for token in ("", "wrong", TOKEN.reveal + "x", TOKEN.reveal[:-1]):
-            with pytest.raises(InvalidStatus) as caught:
-                await raw(line.port, token)
-            assert caught.value.response.status_code == 401
+            _, answer, _ = await proved(line.port, Secret(token))
+            assert answer == gateway_protocol.GatewayBye(gateway_protocol.WRONG_TOKEN)
+        _, answer, challenge = await proved(line.port, side="gateway")
+        assert answer == gateway_protocol.GatewayBye(gateway_protocol.WRONG_TOKEN), (
+            "the front's own proof, sent back, proves nothing"
+        )
+        for first in (
+            gateway_protocol.Proof(challenge.proof),
+            gateway_protocol.CallBatch(1, (TerminalCall("account_info"),), 1.0),
+            gateway_protocol.AskLease(1, "a", "b"),
+        ):
+            socket = await raw(line.port)
+            await socket.send(gateway_protocol.encode(first))
+            assert isinstance(gateway_protocol.from_front(await socket.recv()), gateway_protocol.GatewayBye)
         with pytest.raises(InvalidStatus):
             await raw(line.port, origin="http://evil.example")
         bad = GatewayTerminal(
@@ -50,10 +72,35 @@ async def test_without_the_token_nobody_is_let_in():
 
 
 async def greeted(port):
-    socket = await raw(port)
-    await socket.send(gateway_protocol.encode(gateway_protocol.GatewayHello(gateway_protocol.PROTOCOL)))
-    assert isinstance(gateway_protocol.from_front(await socket.recv()), gateway_protocol.GatewayWelcome)
+    socket, answer, _ = await proved(port)
+    assert isinstance(answer, gateway_protocol.GatewayWelcome)
     return socket
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [gateway_protocol.Challenge(b"x" * 32, b"y" * 32), gateway_protocol.GatewayWelcome(gateway_protocol.PROTOCOL, "x", "x", "x")],
+    ids=["proof", "welcome"],
+)
+async def test_whoever_listens_in_the_gateways_place_learns_no_token(answer):
+    heard: list[bytes] = []
+
+    async def stranger(socket):
+        heard.append(socket.request.headers.serialize())
+        with contextlib.suppress(ConnectionClosed):
+            heard.append(await socket.recv())
+            await socket.send(gateway_protocol.encode(answer))
+            heard.append(await socket.recv())
+
+    async with serve(stranger, "127.0.0.1", 0, compression=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        deadlines = CallTimeouts(read_s=1, send_s=1, start_s=1)
+        client = GatewayTerminal(f"ws://127.0.0.1:{port}", TOKEN, deadlines, FastClock(), retry_min_s=1, retry_max_s=1)
+        with pytest.raises(CallNotSent, match="another token"):
+            await client.call("account_info")
+        await client.close()
+    assert len(heard) == 2, "nothing is proved to whoever proved nothing"
+    assert TOKEN.reveal.encode() not in b"".join(heard)
 
 
 async def test_another_version_is_told_what_to_do():

@@ -109,12 +109,14 @@ def test_an_order_of_a_front_that_died_meanwhile_never_enters():
     far.close()
 
 
+@pytest.mark.posix
 async def test_a_module_that_is_not_there_is_said():
     with pytest.raises(BrokerError, match="MetaTrader5 package cannot be imported") as refused:
         await start_local_gateway(("MetaTrader5",))
     assert "Windows" in refused.value.what_to_do
 
 
+@pytest.mark.posix
 async def test_start_does_not_wait_for_a_broken_gateway():
     slept = []
 

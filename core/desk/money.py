@@ -1,0 +1,305 @@
+"""Money that comes and goes: deals into the balance, transfers out of the limits, and money that no deal explains.
+
+Guarantees: the balance that limits are judged by is the explained one, so a balance read before its deal is no result; a transfer
+scales the day's base and the peak, so it changes no percentage; every movement without a trade is alerted. Unexplained money
+closes nothing: a shortfall counts as lost for new entries, and after `account.unexplained_wait_s` stops them.
+Does not: hold the formulas (`core.risk.balance`, `core.risk.breakers`), or decide kinds (`core.model.deal_kinds`).
+Units: money in account currency.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from quarterdeck.core.desk import breaker_watch
+from quarterdeck.core.desk.context import Context, ns
+from quarterdeck.core.desk.equity import shortfall_money, sum_equity, unexplained_money
+from quarterdeck.core.desk.memory_limits import DEAL_MONEY_MAX, GONE_MAX, trim
+from quarterdeck.core.desk.trading_state import add_reason, drop_reason
+from quarterdeck.core.model.broker_account import Account, Deal
+from quarterdeck.core.model.deal_kinds import DealKind, balance_change, deal_type, kind_of, type_name
+from quarterdeck.core.model.effects import Alert, MoneyMoved
+from quarterdeck.core.model.units import Money, UtcNs
+from quarterdeck.core.risk import balance
+
+REASON = "unexplained_money"
+_WORDS = {"transfer": ("Deposit", "Withdrawal"), "credit": ("Credit added", "Credit removed")}
+
+
+def account_key(account: Account) -> str:
+    """Whose money a balance is."""
+    return f"{account.login} {account.server} {account.currency}"
+
+
+def account_money_read(ctx: Context, old: Account | None, new: Account) -> None:
+    """Compare balance and credit as read with what is explained; `old` is the account as read before."""
+    state, key = ctx.state, account_key(new)
+    if not state.balance.account:
+        state.balance_read_utc_ns = ctx.now
+        _take(ctx, balance.first_read(key, new.balance_money))
+    elif state.balance.account != key:
+        return
+    if old is not None and old.credit_money != new.credit_money:
+        _transferred(ctx, "credit", new.credit_money - old.credit_money, text="credit as the broker reports it")
+    for position in state.positions.values():
+        position.left_read = position.left_read or position.left_lots > 0.0
+    _compare(ctx, new.balance_money)
+
+
+def _compare(ctx: Context, balance_money: Money) -> None:
+    state = ctx.state
+    read = balance.balance_read(state.balance, balance_money, unit_money=unit_money(ctx), at_utc_ns=ctx.now)
+    decided, before = read.decided, _worth(ctx)
+    change = read.state.explained_money - state.balance.explained_money
+    if decided is not None and decided.transfer:
+        _scale(ctx, change)
+    _take(ctx, read.state)
+    _settle(ctx)
+    if decided is not None and decided.transfer and not decided.booked:
+        _tell(ctx, "transfer", change, before, "dated before the first balance was read", 0)
+
+
+def _take(ctx: Context, new: balance.BalanceState) -> None:
+    ctx.state.balance = new
+    ctx.state.balance_money = new.explained_money
+
+
+def unit_money(ctx: Context) -> Money:
+    """The smallest unit of the account's currency."""
+    account = ctx.state.account
+    return 0.01 if account is None else float(10.0**-account.currency_digits)
+
+
+def balance_moved(ctx: Context, deal: Deal, *, seen_money: Money = 0.0) -> None:
+    """The money of a trade's deal enters the balance, unless it is part of the first one, or was booked before it came.
+
+    `seen_money` is what the closed volume was worth when the day began.
+    """
+    state, money = ctx.state, balance_change(deal)
+    if state.account is None:
+        return
+    if deal.at_utc_ns < state.balance_read_utc_ns:
+        _early(ctx, money, transfer=False)
+        return
+    _keep_money(ctx, deal.deal_ticket, money)
+    _book(ctx, money)
+    breaker_watch.deal_dated(ctx, money, deal.at_utc_ns, seen_money)
+
+
+def _book(ctx: Context, money: Money) -> bool:
+    """Whether `money` is news to the balance."""
+    state = ctx.state
+    known = balance.known_before(state.balance, money, unit_money=unit_money(ctx))
+    _take(ctx, known if known is not None else balance.deal_booked(state.balance, money))
+    _settle(ctx)
+    return known is None
+
+
+def _early(ctx: Context, money: Money, *, transfer: bool) -> None:
+    """A deal dated before the first balance was read is part of it, unless the balance shows otherwise: clocks may differ."""
+    state = ctx.state
+    state.balance = balance.perhaps(state.balance, money, transfer=transfer)
+    _compare(ctx, state.balance.explained_money + state.balance.unexplained_money)
+
+
+def _keep_money(ctx: Context, ticket: int, money: Money) -> None:
+    """What a deal brought, in case the broker changes it later."""
+    ctx.state.deal_money[ticket] = money
+    trim(ctx.state.deal_money, DEAL_MONEY_MAX)
+
+
+def deal_changed(ctx: Context, deal: Deal) -> None:
+    """A deal that is booked is told again with other money: the difference is a result once the balance shows it."""
+    state = ctx.state
+    before = state.deal_money.get(deal.deal_ticket)
+    change = 0.0 if before is None else balance_change(deal) - before
+    if before is None or abs(change) <= 0.5 * unit_money(ctx):
+        return
+    state.deal_money[deal.deal_ticket] = balance_change(deal)
+    state.balance = balance.perhaps(state.balance, change)
+    text = f"Deal {deal.deal_ticket} was changed by the broker to {type_name(deal_type(deal))}: {change:+.2f}"
+    ctx.emit(Alert(kind="money", level="warning", text=f"{text}. It counts once the balance shows it.", ticket=deal.position_id))
+    _compare(ctx, state.balance.explained_money + state.balance.unexplained_money)
+    sum_equity(ctx)
+    ctx.wake_changed = True
+
+
+def kind(ctx: Context, deal: Deal) -> DealKind:
+    """What a deal means to this desk."""
+    state = ctx.state
+
+    def known(number: int) -> bool:
+        return (
+            number in state.deals
+            or number in state.positions
+            or number in state.recently_closed
+            or number in state.external_positions
+        )
+
+    return kind_of(deal, ctx.settings.account.result_words, known)
+
+
+def no_trade(ctx: Context, deal: Deal, meaning: DealKind) -> None:
+    """A deal that is no trade: a transfer, a result such as a charge, income, or a change of credit."""
+    state, money = ctx.state, balance_change(deal)
+    if state.account is None:
+        return
+    words = f"{type_name(deal_type(deal))}, deal {deal.deal_ticket} {deal.comment}".strip()
+    if meaning == "credit":
+        ctx.note("credit", f"{deal.credit_money:+.2f} ({words})")  # booked with the account as read, which holds it
+        return
+    if deal.at_utc_ns < state.balance_read_utc_ns:
+        _early(ctx, money, transfer=meaning == "transfer")
+        return
+    _keep_money(ctx, deal.deal_ticket, money)
+    if meaning == "transfer":
+        known = balance.known_before(state.balance, money, unit_money=unit_money(ctx))
+        if known is None:
+            _transferred(ctx, "transfer", money, text=words, ticket=deal.deal_ticket, dated_utc_ns=deal.at_utc_ns)
+        else:
+            _take(ctx, known)
+            _settle(ctx)
+        return
+    before = _worth(ctx)
+    if _book(ctx, money) and money:
+        if deal.at_utc_ns < state.breakers.day_started_utc_ns:
+            breaker_watch.deal_dated(ctx, money, deal.at_utc_ns)
+        elif money > 0.0:
+            breaker_watch.income(ctx, money, before)
+        if meaning == "result":
+            state.results_without_trade[deal.deal_ticket] = money
+            trim(state.results_without_trade, GONE_MAX)
+        sum_equity(ctx)
+        _tell(ctx, "income" if money > 0.0 else "result", money, before, words, deal.deal_ticket)
+
+
+def _transferred(
+    ctx: Context, what: Literal["transfer", "credit"], money: Money, *, text: str, ticket: int = 0, dated_utc_ns: UtcNs = 0
+) -> None:
+    """Money that is no result: limits are scaled by it."""
+    before = _worth(ctx)
+    breaker_watch.balance_operation(ctx, money, before, dated_utc_ns or ctx.now)
+    if what == "transfer":
+        _take(ctx, balance.deal_booked(ctx.state.balance, money))
+        _settle(ctx)
+        sum_equity(ctx)
+    _tell(ctx, what, money, before, text, ticket)
+
+
+def _scale(ctx: Context, money: Money) -> None:
+    breaker_watch.balance_operation(ctx, money, _worth(ctx), ctx.now)
+
+
+def _worth(ctx: Context) -> Money:
+    """Equity as it is judged; balance and credit while a rate is missing."""
+    state = ctx.state
+    if state.equity_money is not None:
+        return state.equity_money
+    return state.balance_money + (state.account.credit_money if state.account is not None else 0.0)
+
+
+def _tell(
+    ctx: Context, what: Literal["transfer", "credit", "income", "result"], money: Money, before: Money, text: str, ticket: int
+) -> None:
+    """Journal and alert a movement; `before` is equity without it."""
+    ctx.wake_changed = True
+    after = before + money
+    effect = MoneyMoved(
+        kind=what,
+        money=money,
+        equity_before_money=before,
+        equity_after_money=after,
+        at_utc_ns=ctx.now,
+        deal_ticket=ticket,
+        text=text,
+    )
+    ctx.emit(effect)
+    if what in _WORDS:
+        head = _WORDS[what][0 if money > 0.0 else 1]
+        tail = "The day's base and the peak are scaled with it: no limit comes nearer."
+    elif what == "income":
+        head, tail = "Income", "It lessens no loss of the day."
+    else:
+        head, tail = "Charge", "It counts as a result of the day."
+    ctx.emit(Alert(kind="money", level="warning", text=f"{head} {money:+.2f} ({text}). Equity {after:.2f}. {tail}"))
+
+
+def _settle(ctx: Context) -> None:
+    """Unexplained money asks for its deals; once all is explained, entries go on."""
+    state = ctx.state
+    ctx.wake_changed = True
+    if not state.balance.unexplained_money:
+        drop_reason(ctx, REASON, "the balance is explained by its deals")
+        return
+    if balance.untold(state.balance, unit_money(ctx)):
+        ctx.query_book_later()
+    if shortfall_money(ctx) >= 0.0:
+        drop_reason(ctx, REASON, "no money is missing any more")
+
+
+def next_due(ctx: Context) -> UtcNs:
+    """When money that no deal explains has waited long enough; 0 where none waits untold."""
+    known = ctx.state.balance
+    if not known.unexplained_money or not balance.untold(known, unit_money(ctx)):
+        return 0
+    return known.since_utc_ns + ns(ctx.settings.account.unexplained_wait_s)
+
+
+def due(ctx: Context) -> None:
+    """Tell of money that stayed without a deal; a shortfall stops entries."""
+    state = ctx.state
+    at = next_due(ctx)
+    if not at or ctx.now < at:
+        return
+    state.balance = balance.told(state.balance)
+    waiting = unexplained_money(ctx)
+    if abs(waiting) <= unit_money(ctx):
+        return  # a closed trade of ours explains it; its deals are still to come
+    text = f"{waiting:+.2f} of the balance is explained by no deal"
+    what_to_do = "`quarterdeck resolve money --transfer` or `--result` if you know what it is"
+    if waiting < 0.0:
+        add_reason(ctx, REASON, text, alert="", told="critical")
+        text = f"{text}. Entries stop, open positions are managed on."
+        ctx.emit(Alert(kind="money", level="critical", text=f"{text} Look into the terminal's history; {what_to_do}."))
+    else:
+        text = f"{text}. Limits are judged without it."
+        ctx.emit(Alert(kind="money", level="warning", text=f"{text} Look into the terminal's history; {what_to_do}."))
+
+
+def unaccounted(ctx: Context, money: Money) -> None:
+    """A trade ends without its deals: what the balance shows of it is booked as its result."""
+    if money:
+        _take(ctx, balance.booked_without_deal(ctx.state.balance, money, transfer=False))
+        _settle(ctx)
+
+
+def resolve_money(ctx: Context, *, transfer: bool) -> tuple[bool, str]:
+    """The operator's word on money that no deal explains."""
+    waiting = unexplained_money(ctx)
+    if abs(waiting) <= unit_money(ctx):
+        return False, "no money is unexplained"
+    before = _worth(ctx)
+    if transfer:
+        _scale(ctx, waiting)
+    elif waiting > 0.0:
+        breaker_watch.income(ctx, waiting, before)
+    _take(ctx, balance.booked_without_deal(ctx.state.balance, waiting, transfer=transfer))
+    _settle(ctx)
+    sum_equity(ctx)
+    what: Literal["transfer", "income", "result"] = "transfer" if transfer else "income" if waiting > 0.0 else "result"
+    _tell(ctx, what, waiting, before, "by the operator's word", 0)
+    breaker_watch.check_equity(ctx)
+    return True, f"{waiting:+.2f} is a {'transfer' if transfer else 'result'}"
+
+
+def resolve_deal(ctx: Context, ticket: int) -> tuple[bool, str]:
+    """The operator's word: a deal that was booked as a result, for its meaning is not known, is a transfer."""
+    state = ctx.state
+    money = state.results_without_trade.pop(ticket, None)
+    if money is None:
+        return False, f"deal {ticket} is no result without a trade"
+    worth = _worth(ctx)
+    breaker_watch.balance_operation(ctx, money, worth - money, ctx.now)
+    breaker_watch.judge_again(ctx)
+    _tell(ctx, "transfer", money, worth - money, f"deal {ticket} by the operator's word", ticket)
+    return True, f"deal {ticket} of {money:+.2f} is a transfer"

@@ -1,0 +1,76 @@
+"""What the engine looks at of itself while it runs: its parts, its heartbeat, what is wrong, and that it can be reached.
+
+Promises: the heartbeat, `status` and the screen tell the same, for all are made of one snapshot. Does not: trade or repair, but
+for the files that lead to the link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from quarterdeck.core.engine.alarms import Alarms
+from quarterdeck.core.engine.record_watch import RecordWatch
+from quarterdeck.core.engine.vitals import Facts, Vitals
+from quarterdeck.core.journal.heartbeat import HeartbeatWriter
+from quarterdeck.core.model.snapshot import DeskView
+
+if TYPE_CHECKING:
+    from quarterdeck.core.engine.engine import Engine
+
+_LINK_LOOK_S = 2.0
+
+
+class Monitoring:
+    """See the module."""
+
+    def __init__(self, engine: Engine, record: RecordWatch) -> None:
+        """`engine` has its health, journal and drive already; nothing is written yet. `record` looks at each beat."""
+        self.heart = HeartbeatWriter(engine.home.heartbeat, engine.journal)
+        self.vitals = Vitals(engine.clock, lambda: engine.runner.at_utc_ns)
+        self.alarms = Alarms(engine.tell, lambda: engine.runtime_settings.settings.alerts, engine.clock)
+        self._engine = engine
+        self._record = record
+
+    def look(self, desk: DeskView) -> None:
+        """Judge the parts; recorded days have none that could be late."""
+        engine = self._engine
+        engine.health.parts = () if engine.venue.ends else self.vitals.look(self._facts(desk))
+        engine.health.alarms = self.alarms.view
+
+    async def beating(self) -> None:
+        """A beat now and then, for ever."""
+        while True:
+            await asyncio.sleep(self._engine.runtime_settings.settings.engine.heartbeat_s)
+            self.beat()
+
+    def beat(self) -> None:
+        """Write the heartbeat, and tell what began to be wrong, lasts or is over."""
+        self.alarms.look(self.heart.beat(self._engine.snapshot()).problems)
+        self._record.look()
+
+    async def keeping_link(self) -> None:
+        """Nobody who takes the link's files away makes the engine unreachable."""
+        while True:
+            await asyncio.sleep(_LINK_LOOK_S)
+            if await self._engine.link.restored():
+                self._engine.say("warning", "link", "the files that lead to the engine were removed; they are there again")
+
+    def _facts(self, desk: DeskView) -> Facts:
+        engine = self._engine
+        alerts, source = engine.publisher.alerts, engine.venue.calendar
+        feed_up, feed_why = engine.run_loop.feed_status
+        return Facts(
+            desk=desk,
+            seen=engine.run_loop.seen,
+            feed_up=feed_up,
+            feed_why=feed_why,
+            journal_writable=engine.journal.writable,
+            journal_lag_s=engine.health.journal_lag_s,
+            calendar=engine.maintenance.calendar,
+            calendar_configured=source is not None and source.configured,
+            alerts_active=alerts.active,
+            alerts_failing_s=alerts.failing_s,
+            alerts_waiting=alerts.waiting,
+            alerts_taken_s=alerts.taken_s,
+        )

@@ -1,0 +1,1 @@
+"""Charts, which aiomql imports and this test does not draw."""

@@ -1,0 +1,148 @@
+"""An engine without the account's lease is halted, closes nothing, and asks again only when the operator resumed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from quarterdeck.core.brokers.mt5.gateway.lease import Leases
+from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
+from quarterdeck.core.engine.ownership import Ownership
+from quarterdeck.core.model.commands import Resume
+from quarterdeck.core.model.errors import AlreadyRunningError
+from quarterdeck.core.model.market_data import Side
+from tests.core.engine.test_clock_jumps import JumpyWorld
+from tests.sim.simulated_engine import Line, World
+
+
+class Gateway:
+    """The lease of a gateway, asked without a line."""
+
+    def __init__(self, leases: Leases) -> None:
+        self.leases = leases
+        self.number = 0
+        self.asked = 0
+        self._refused: asyncio.Queue[str] = asyncio.Queue()
+
+    async def acquire_lease(self, home_id: str, who: str) -> str:
+        self.asked += 1
+        found = self.leases.acquire(home_id, who)
+        self.number = found.number or self.number
+        return found.why
+
+    async def renew_lease(self) -> str:
+        return self.leases.renew(self.number).why
+
+    async def refused(self) -> str:
+        return await self._refused.get()
+
+
+def test_an_engine_that_was_replaced_is_halted_and_comes_back_by_resume_alone(tmp_path: Path) -> None:
+    home, gateway_home = tmp_path / "home", tmp_path / "gateway"
+    gateway_home.mkdir()
+    world = JumpyWorld(home)
+
+    async def live(world: World) -> None:
+        assert isinstance(world, JumpyWorld)
+        leases = Leases(gateway_home, world.machine)
+        ours = Gateway(leases)
+        await world.begun()
+        engine = world._running
+        ownership = Ownership(ours, "home", "this engine", world.machine)
+        await ownership.begin()
+        engine._supervisor.keep("lease", lambda: ownership.keep(engine))
+        held = world.desk_lots()
+        await world.hours(0.01)
+        assert engine.desk.view().state == "ACTIVE"
+
+        leases.acquire("home", "its copy")
+        await world.hours(3.0 / 3600.0)
+        assert engine.desk.view().state == "HALTED", "within a renewal"
+        assert world.alerts("its copy")
+        asked = ours.asked
+        await world.hours(0.05)
+        assert ours.asked == asked, "no lease is asked for until resumed"
+        assert world.ledger_lots() == held, "nothing is flattened"
+
+        world.give(Resume())
+        await world.hours(5.0 / 3600.0)
+        assert engine.desk.view().state == "ACTIVE"
+        assert leases.problem(ours.number) == ""
+
+        leases._held = type(leases._held)(number=99, home_id="other", who="another home")
+        leases._until_s = world.machine.monotonic_s() + 100.0
+        await world.hours(3.0 / 3600.0)
+        world.give(Resume())
+        await world.hours(5.0 / 3600.0)
+        assert engine.desk.view().state == "HALTED", "the other one still holds it"
+        await world.close()
+
+    world.run(live)
+
+
+def test_a_start_waits_for_a_dead_owner_and_is_refused_by_a_living_one(tmp_path: Path) -> None:
+    world = JumpyWorld(tmp_path / "home")
+
+    async def live(_: World) -> None:
+        leases = Leases(tmp_path, world.machine)
+        first = Gateway(leases)
+        await first.acquire_lease("a", "engine A")
+        await Ownership(Gateway(leases), "b", "engine B", world.machine).begin()  # A died: its term runs out
+
+        async def renewing() -> None:
+            while True:
+                await first.acquire_lease("a", "engine A")
+                await asyncio.sleep(2.0)
+
+        await asyncio.sleep(20.0)
+        living = asyncio.create_task(renewing())
+        await asyncio.sleep(0.1)
+        with pytest.raises(AlreadyRunningError, match="engine A"):
+            await Ownership(Gateway(leases), "b", "engine B", world.machine).begin()
+        living.cancel()
+
+    world.run(live)
+
+
+@pytest.mark.parametrize("comment", ["zz9x-7", "", "[sl 1.2]"])
+def test_a_position_opened_with_our_number_by_another_halts(comment: str, tmp_path: Path) -> None:
+    world = JumpyWorld(tmp_path)
+
+    async def live(world: World) -> None:
+        assert isinstance(world, JumpyWorld)
+        await world.begun()
+        assert "not_owner" not in world.state()["reasons"]
+        await world.until(world.settled, 0.5, "one book")
+        held = dict(world.ledger_lots())
+        world.by_hand("GBPUSD", Side.BUY, magic=world.magic, comment=comment)
+        await world.hours(0.02)
+        assert world._running.desk.view().state == "HALTED"
+        assert world.alerts("another engine trades this account")
+        assert held.items() <= world.ledger_lots().items(), "nothing is flattened"
+        await world.close()
+
+    world.run(live)
+
+
+def test_another_engines_order_is_seen_while_nothing_is_open(tmp_path: Path) -> None:
+    world = JumpyWorld(tmp_path)
+    world.scanner = None
+
+    def uncounted() -> Line:
+        line = Line(world)
+        line._inner = InProcessTerminal(world.terminal.module)  # a real terminal counts no changes
+        return line
+
+    world.line = uncounted  # type: ignore[method-assign] # see above
+
+    async def live(world: World) -> None:
+        await world.start()
+        await world.hours(0.01)
+        world.by_hand("GBPUSD", Side.BUY, magic=world.magic, comment="zz9x-7")
+        await world.hours(12.0 / 3600.0)
+        assert world._running.desk.view().state == "HALTED"
+        await world.close()
+
+    world.run(live)
