@@ -157,7 +157,7 @@ class _Reader:
             what = f"{self._path}: some stamps count from 1970 or carry an offset and others do not"
             raise DataError(what, what_to_do="split the file")
         if len(self._symbols) > 1:
-            names = ", ".join(list(self._symbols)[:6])
+            names = ", ".join(sorted(self._symbols)[:6])
             raise DataError(f"{self._path}: holds {names}: which one is meant?", what_to_do="name it with --pair")
         ((epoch, zoned),) = self._kinds
         wall = _joined(self._stamps)

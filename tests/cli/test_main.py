@@ -240,10 +240,11 @@ def test_the_windows_task_names_user_session_and_priority(
 CTRL_C_AT_AN_IMPORT = """
 import builtins, os, signal, sys
 imports = builtins.__import__
-def interrupted(name, *more):
+def interrupted(name, *more, **named):
     if name.split(".")[0] == MODULE:
         signal.raise_signal(signal.SIGINT)
-    return imports(name, *more)
+    return imports(name, *more, **named)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts without it
 from quarterdeck.cli.program_entry import main
 builtins.__import__ = interrupted
 sys.exit(main())

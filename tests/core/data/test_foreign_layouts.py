@@ -253,7 +253,7 @@ def test_two_pairs_in_a_name_or_a_column_are_asked_for(tmp_path):
         pair_of(tmp_path / "EURUSD_GBPUSD.csv")
     lines = [f"{pair},20240102 00:00:{second:02d}.000,1.09999,1.10003" for second in range(30) for pair in ("EUR/USD", "AUD/USD")]
     path = written(tmp_path / "fx.csv", lines)
-    with pytest.raises(DataError, match="holds EURUSD, AUDUSD: which one is meant"):
+    with pytest.raises(DataError, match="holds AUDUSD, EURUSD: which one is meant"):
         import_file(path, clock="utc")
     assert len(import_file(path, clock="utc", symbol="AUDUSD").series) == 30
 
