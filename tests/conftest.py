@@ -46,6 +46,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in gone]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long value by its length: pytest puts the id into an environment variable, which Windows bounds to 32,767 characters."""
+    return f"{argname}-of-{len(val)}" if isinstance(val, str | bytes) and len(val) > 1_000 else None
+
+
 def missing(reason: str) -> NoReturn:
     """Skip with `reason` on a desk; fail under CI."""
     if os.environ.get("CI") == "true":

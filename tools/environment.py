@@ -23,7 +23,7 @@ RUN_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
 _TAIL_LINES = 4
-_IMPORT_ROOT = ".import"
+IMPORT_ROOT = ".import"
 """Made by the build backend for an editable installation; see tools/build_hook.py."""
 _OWN_CODE = ("cli", "core", "package", "tui")
 
@@ -70,7 +70,7 @@ class Environment:
             if named is None or named.version != version:
                 return False
         fits = [self._expected(dev=kind, version=version) for kind in ((True,) if dev else (True, False))]
-        needed = (self.script("python"), self.script("quarterdeck"), self.checkout / _IMPORT_ROOT / "quarterdeck")
+        needed = (self.script("python"), self.script("quarterdeck"), self.checkout / IMPORT_ROOT / "quarterdeck")
         return said in fits and all(path.exists() for path in needed)
 
     def _expected(self, *, dev: bool, version: tuple[int, int]) -> dict[str, object]:

@@ -1,16 +1,21 @@
 """`make windows`: the tests that a Windows desk stands on, run on a Windows Python under Wine, group by group.
 
-`make windows ARGS=quick` runs the part that CI runs; `ARGS="tests/core/link -x"` goes to pytest. A machine that cannot have the
-Windows Python says why; with `--or-skip` packages that cannot be had are no failure.
+`make windows ARGS=quick` runs the part that CI runs, `ARGS="link tui"` those groups, `ARGS="tests/core/link -x"` goes to pytest.
+A machine that cannot have the Windows Python says why; with `--or-skip` packages or rights that cannot be had are no failure.
+A group that runs longer than its limit is killed with every process it started, and has failed.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,13 +35,22 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "program": ("tests/e2e/test_windows_program.py",),
 }
 """What a Windows desk stands on, by room; the screen as far as no console is needed."""
+_PROGRAM = "tests/e2e/test_windows_program.py"
 QUICK_GROUPS: dict[str, tuple[str, ...]] = {
-    "vendor's module": ("tests/core/brokers/mt5/test_module_calls.py", "tests/core/brokers/mt5/test_parsing.py"),
-    **{room: GROUPS[room] for room in ("model", "settings", "pipes", "clock", "link", "filters")},
-    "engine": ("tests/core/engine/test_engine_process.py", "tests/core/engine/test_console.py"),
-    "cli": ("tests/cli/test_main.py", "tests/cli/test_supervise.py"),
-    "program": GROUPS["program"],
+    "program": (
+        f"{_PROGRAM}::test_an_operator_steers_an_engine_to_its_kill_and_its_next_start",
+        f"{_PROGRAM}::test_a_home_of_any_name_runs_an_engine[polish]",
+    ),
+    "rooms": (
+        *("tests/core/brokers/mt5/test_module_calls.py", "tests/core/brokers/mt5/test_parsing.py"),
+        *(f"tests/core/{room}" for room in ("model", "settings", "pipes", "clock", "link", "filters")),
+        *("tests/core/engine/test_engine_process.py", "tests/core/engine/test_console.py"),
+        *("tests/cli/test_main.py", "tests/cli/test_supervise.py"),
+    ),
 }
+"""Two groups, one a core: each start of pytest under Wine takes seconds."""
+LIMIT_S, QUICK_LIMIT_S = 1800.0, 240.0
+"""How long a group may take: several times what it takes on two idle cores."""
 _PYTEST = ("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
@@ -50,11 +64,9 @@ class Outcome(NamedTuple):
     counts: dict[str, int]
 
 
-def run_group(python: WindowsPython, name: str, words: Sequence[str]) -> Outcome:
-    """Run pytest on some paths and show what it says."""
-    print(f"--- {name}", flush=True)
+def run_group(python: WindowsPython, name: str, words: Sequence[str], limit_s: float) -> Outcome:
+    """Run pytest on some paths for at most `limit_s` seconds and show what it says when it has ended."""
     began = time.monotonic()
-    last = ""
     # pipes at both ends: a Wine program takes no file of ours for its console
     with subprocess.Popen(
         python.command(*_PYTEST, *words),
@@ -64,12 +76,21 @@ def run_group(python: WindowsPython, name: str, words: Sequence[str]) -> Outcome
         env=python.environment({}),
         cwd=CHECKOUT,
     ) as process:
-        assert process.stdout is not None
-        for data in process.stdout:
-            line = data.decode(errors="replace").rstrip()
-            print(line, flush=True)
-            last = line or last
-    return Outcome(name, process.returncode, time.monotonic() - began, counted(last))
+        watch = threading.Timer(limit_s, process.kill)
+        watch.start()
+        try:
+            said = process.communicate()[0].decode(errors="replace").replace("\r\n", "\n").rstrip()
+        finally:
+            watch.cancel()
+            process.kill()
+    seconds = time.monotonic() - began
+    if process.returncode == -signal.SIGKILL:
+        said += f"\nkilled after {seconds:.0f} s: a test hangs, or the group is too large for its limit of {limit_s:.0f} s"
+        counts = {"failed": 1}
+    else:
+        counts = counted(said.rpartition("\n")[2])
+    print(f"--- {name}\n{said}", flush=True)
+    return Outcome(name, process.returncode, seconds, counts)
 
 
 def counted(line: str) -> dict[str, int]:
@@ -85,13 +106,12 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         for outcome in outcomes
     ]
     total = {kind: sum(outcome.counts.get(kind, 0) for outcome in outcomes) for kind in ("passed", "failed", "error", "skipped")}
-    seconds = sum(outcome.seconds for outcome in outcomes)
     last = f"Windows: {total['passed']} passed, {total['failed'] + total['error']} failed, {total['skipped']} skipped"
-    return "\n".join([*rows, f"{'together':16} {'':7} {seconds:5.0f} s", last])
+    return "\n".join([*rows, last])
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Set the Windows Python up and run groups; 0 when none failed."""
+    """Set the Windows Python up and run groups, one on each of two cores; 0 when none failed."""
     words = [word for word in arguments if word != OR_SKIP]
     python = WindowsPython(CHECKOUT)
     began = time.monotonic()
@@ -101,13 +121,22 @@ def main(arguments: Sequence[str]) -> int:
         print(f"no Windows Python: {error}", file=sys.stderr)
         return 0 if OR_SKIP in arguments and isinstance(error, Unavailable) else 2
     print(f"a Windows Python is ready after {time.monotonic() - began:.0f} s", flush=True)
-    if words and words != [QUICK]:
-        groups: dict[str, tuple[str, ...]] = {"asked for": tuple(words)}
-    else:
-        groups = QUICK_GROUPS if words else GROUPS
-    outcomes = [run_group(python, name, paths) for name, paths in groups.items()]
-    print(summary(outcomes), flush=True)
+    groups, limit_s = chosen(words)
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        outcomes = list(pool.map(lambda name: run_group(python, name, groups[name], limit_s), groups))
+    print(f"{summary(outcomes)} after {time.monotonic() - began:.0f} s", flush=True)
     return int(any(outcome.code for outcome in outcomes))
+
+
+def chosen(words: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], float]:
+    """The groups to run and the seconds that each may take."""
+    if not words:
+        return GROUPS, LIMIT_S
+    if list(words) == [QUICK]:
+        return QUICK_GROUPS, QUICK_LIMIT_S
+    if all(word in GROUPS for word in words):
+        return {word: GROUPS[word] for word in words}, LIMIT_S
+    return {"asked for": tuple(words)}, LIMIT_S
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Needs: root rights (apt, mount and chroot) and a Debian machine of x86-64.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -18,10 +19,10 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from tools.environment import DEV_LOCK, cache_folder
+from tools.environment import DEV_LOCK, IMPORT_ROOT, cache_folder
 from tools.find_python import SetupError
 
 COMPILER = "x86_64-w64-mingw32-gcc-win32"
@@ -34,7 +35,7 @@ CLIENTS_VARIABLE = "QUARTERDECK_CLIENTS"
 _LAUNCHER = Path(__file__).with_name("windows_launcher.c")
 _CARRIERS = ("panda3d==1.10.16", "msvc-runtime==14.44.35112")
 _RUNTIME = ("vcruntime140.dll", "vcruntime140_1.dll", "msvcp140.dll")
-_NOT_ON_WINDOWS = {"uv", "ruff", "mypy", "import-linter", "grimp", "hatchling"}
+_NOT_ON_WINDOWS = {"uv", "ruff", "import-linter", "grimp", "hatchling"}
 """Tools that read code; they read the same code on Linux."""
 _UNUSED_PACKAGES = (
     *("libav", "libx26", "libsvt", "libaom", "librav1e", "libcodec2", "libvpx", "libdav1d", "libjxl", "libheif", "libgstreamer"),
@@ -57,21 +58,41 @@ _MANIFEST = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 </assembly>
 """
 _ENTER = """#!/bin/bash
-# WORDS...: a Windows program under Wine, which sees this machine's /proc, /dev, /sys and /tmp, and the folders named below.
-export WINEPREFIX={prefix} WINESERVER=/usr/lib/wine/wineserver64 WINELOADER=/usr/lib/wine/wine64 WINEDEBUG=${{WINEDEBUG:--all}}
-export WINEDLLOVERRIDES='mscoree,mshtml,winedbg.exe=' LC_ALL=C.UTF-8 XDG_RUNTIME_DIR={prefix}
+# WORDS...: a Windows program under Wine. It sees this machine's /dev, /sys and /tmp and the folders named below, in namespaces
+# of its own: runs do not share a Wine server or a drive C:, and every process of a run dies with it.
+export WINESERVER=/usr/lib/wine/wineserver64 WINELOADER=/usr/lib/wine/wine64 WINEDEBUG=${{WINEDEBUG:--all}}
+export WINEDLLOVERRIDES='mscoree,mshtml,winedbg.exe=' LC_ALL=C.UTF-8
 unset DISPLAY WINEARCH
-exec unshare -m --propagation slave /bin/bash -c '
-root={root}; here=$PWD
+exec unshare {namespaces} /bin/bash -c '
+set -e
+root={root} prefix={prefix} here=$PWD
 for folder in /proc /dev /sys /tmp {folder} $QUARTERDECK_WINE_FOLDERS; do
     mkdir -p "$root$folder" && mount --rbind "$folder" "$root$folder"
 done
-exec chroot "$root" /bin/sh -c "cd \\"\\$0\\" && exec \\"\\$@\\"" "$here" /usr/lib/wine/wine64 "$@"' wine "$@"
+if [ -z "$QUARTERDECK_WINE_SETUP" ]; then
+    mount -t tmpfs none "$root/run"
+    made=$prefix prefix=/run/prefix
+    mkdir -p "$root$prefix/dosdevices" "$root$prefix/drive_c"
+    cp "$made"/*.reg "$made/.update-timestamp" "$root$prefix"
+    ln -s ../drive_c "$root$prefix/dosdevices/c:"
+    ln -s / "$root$prefix/dosdevices/z:"
+    ln -s "$made"/drive_c/[PWpw]* "$root$prefix/drive_c"
+    cp -a "$made/drive_c/users" "$root$prefix/drive_c"
+fi
+export WINEPREFIX=$prefix XDG_RUNTIME_DIR=$prefix
+set +e
+chroot "$root" /bin/sh -c "cd \\"\\$0\\" && exec \\"\\$@\\"" "$here" /usr/lib/wine/wine64 "$@"
+code=$?
+[ -z "$QUARTERDECK_WINE_SETUP" ] || chroot "$root" "$WINESERVER" -k -w
+exit $code' wine "$@"
 """
+_NAMESPACES = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_PATIENCE_S = 600
+"""No single step of the set-up takes longer; apt and pip wait for ever on a network that swallows packets."""
 
 
 class Unavailable(SetupError):
-    """The packages cannot be had here: no Debian for x86-64, no root rights, no network."""
+    """The packages or the rights cannot be had here: no Debian for x86-64, no root rights, no network."""
 
 
 class WindowsPython:
@@ -85,9 +106,9 @@ class WindowsPython:
         parts = (checkout / DEV_LOCK, checkout / CLIENTS_LOCK, Path(__file__), _LAUNCHER)
         key = hashlib.sha256(b"".join(part.read_bytes() for part in parts) + sys.version.encode()).hexdigest()[:16]
         self._root = self.folder / "wine"
-        self._prefix = self.folder / "prefix"
+        self._prefix = self.folder / "wine-prefix"
         self._python = self.folder / f"python-{key}"
-        self._enter = self.folder / "run"
+        self._enter = self.folder / "wine-run"
 
     def ensure(self) -> None:
         """Make what is not there yet. Raises SetupError, which names what is missing; Unavailable where it cannot be had."""
@@ -95,7 +116,14 @@ class WindowsPython:
             raise Unavailable("a Windows Python is made on Debian for x86-64 alone; on Windows run `python -m pytest` itself")
         if os.geteuid() != 0:
             raise Unavailable("a Windows Python under Wine needs root rights (apt, mount, chroot): run `sudo make windows`")
+        if not _may_make_namespaces():
+            raise Unavailable(f"a Windows Python under Wine needs the right to `unshare {' '.join(_NAMESPACES)}`")
         self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a second checkout waits and then finds everything made
+            self._make()
+
+    def _make(self) -> None:
         if shutil.which(COMPILER) is None:
             self._step("the compiler for Windows")
             _call("apt-get", "update")
@@ -103,14 +131,18 @@ class WindowsPython:
         if not (self._root / "usr/lib/wine/wine64").exists():
             self._step("Wine 10")
             self._unpack_wine()
-        names = {"root": self._root, "prefix": self._prefix, "folder": self.folder}
-        self._enter.write_text(_ENTER.format(**names), encoding="utf-8")
-        self._enter.chmod(0o755)
-        if not (self._prefix / "system.reg").exists():
+        names = {"root": self._root, "prefix": self._prefix, "folder": self.folder, "namespaces": " ".join(_NAMESPACES)}
+        draft = self.folder / "wine-run.draft"
+        draft.write_text(_ENTER.format(**names), encoding="utf-8")
+        draft.chmod(0o755)
+        draft.replace(self._enter)
+        if not (self._prefix / "ready").exists():
             self._step("Wine's settings")
-            self._prefix.mkdir(exist_ok=True)
-            self.run(["wineboot", "-i"], check=True)
-            self.run(["winecfg", "-v", "win10"], check=True)
+            shutil.rmtree(self._prefix, ignore_errors=True)
+            self._prefix.mkdir()
+            self._set_up("wineboot", "-i")
+            self._set_up("winecfg", "-v", "win10")
+            (self._prefix / "ready").touch()
         if not self._python.exists():
             self._step("Python and the project's wheels for Windows")
             draft = self.folder / "python.draft"
@@ -129,22 +161,26 @@ class WindowsPython:
         own = {
             "QUARTERDECK_WINE_FOLDERS": " ".join(folders),
             CLIENTS_VARIABLE: str(self._python / "clients"),
+            "PYTHONPATH": f"Z:{self._checkout / IMPORT_ROOT}",
             "PYTHONUTF8": "1",
         }
         return {**self._environ, **own, **extra}
 
-    def run(self, words: Sequence[str], *, check: bool = False) -> None:
-        """Run a program of Wine's own in silence. Raises SetupError if `check` and it failed."""
-        done = subprocess.run(
-            [str(self._enter), *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=self.environment({}),
-            cwd=self.folder,
-            check=False,
-        )
-        if check and done.returncode:
+    def _set_up(self, *words: str) -> None:
+        try:
+            done = subprocess.run(
+                [str(self._enter), *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=self.environment({"QUARTERDECK_WINE_SETUP": "1"}),
+                cwd=self.folder,
+                check=False,
+                timeout=_PATIENCE_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SetupError(f"Wine did not finish `{' '.join(words)}` in {_PATIENCE_S} s") from error
+        if done.returncode:
             raise SetupError(f"Wine does not run `{' '.join(words)}`: {_tail(done.stdout.decode(errors='replace'))}")
 
     def _step(self, what: str) -> None:
@@ -235,6 +271,13 @@ def windows_lock(text: str) -> str:
     return "\n".join(taken) + "\n"
 
 
+def _may_make_namespaces() -> bool:
+    try:
+        return subprocess.run(["unshare", *_NAMESPACES, "true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
 def _mirror() -> str:
     """Where this machine's own Debian packages come from."""
     found = _call("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").splitlines()
@@ -295,14 +338,20 @@ def _pip(*words: str) -> None:
 
 def _call(*words: str, extra: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "PIP_ROOT_USER_ACTION": "ignore", **(extra or {})}
+    fetches = words[0] == "apt-get" or "pip" in words
     try:
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", env=environ, cwd=cwd, check=False)
+        done = subprocess.run(
+            words, capture_output=True, text=True, errors="replace", env=environ, cwd=cwd, check=False, timeout=_PATIENCE_S
+        )
     except OSError as error:
         raise SetupError(f"{words[0]} is missing: {error.strerror}") from error
-    if done.returncode:
-        fetches = words[0] == "apt-get" or "pip" in words
+    except subprocess.TimeoutExpired as error:
         kind = Unavailable if fetches else SetupError
-        raise kind(f"`{' '.join(words[:4])} ...` failed: {_tail(done.stdout + done.stderr)}")
+        raise kind(f"`{' '.join(words[:4])} ...` was not done after {_PATIENCE_S} s") from error
+    if done.returncode:
+        said = done.stdout + done.stderr
+        kind = Unavailable if fetches and "DO NOT MATCH THE HASHES" not in said else SetupError
+        raise kind(f"`{' '.join(words[:4])} ...` failed: {_tail(said)}")
     return done.stdout
 
 

@@ -16,7 +16,13 @@ from tests.e2e.processes import LONG_S, Done, command, environment
 
 pytestmark = [pytest.mark.windows, pytest.mark.processes]
 
-HOMES = ["qd home", "Jörg Müller ñ", "Łódź", "日本語 デスク", "x" * 120 + os.sep + "y" * 120]
+HOMES = {
+    "spaces": "qd home",
+    "german": "Jörg Müller ñ",
+    "polish": "Łódź",
+    "japanese": "日本語 デスク",
+    "long": "x" * 120 + os.sep + "y" * 120,
+}
 SLOW_S = 4 * LONG_S
 """A command under Wine takes seconds to start."""
 
@@ -54,7 +60,7 @@ def said(done: Done, *parts: str, codes: Sequence[int] = (0,)) -> str:
     return done.out
 
 
-@pytest.mark.parametrize("name", HOMES)
+@pytest.mark.parametrize("name", HOMES.values(), ids=HOMES)
 def test_a_home_of_any_name_runs_an_engine(name, tmp_path):
     home = tmp_path / name
     said(quarterdeck("init", "--home", home), str(home))

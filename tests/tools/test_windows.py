@@ -11,20 +11,20 @@ from tools import windows, windows_python
 from tools.environment import DEV_LOCK
 from tools.find_python import SetupError
 from tools.windows import GROUPS, QUICK_GROUPS, Outcome, counted, summary
-from tools.windows_python import WindowsPython, windows_lock
+from tools.windows_python import Unavailable, WindowsPython, windows_lock
 
 
 def test_the_lock_for_windows_holds_the_brokers_module_and_no_markers():
     lines = windows_lock((CHECKOUT / DEV_LOCK).read_text(encoding="utf-8")).splitlines()
     names = {line.partition("==")[0].lower() for line in lines}
-    assert {"metatrader5", "numpy", "textual", "pytest", "colorama"} <= names
-    assert not {"uvloop", "ruff", "mypy"} & names
+    assert {"metatrader5", "numpy", "textual", "pytest", "colorama", "mypy"} <= names
+    assert not {"uvloop", "ruff"} & names
     assert all("--hash=sha256:" in line and ";" not in line for line in lines)
 
 
 @pytest.mark.parametrize("paths", [*GROUPS.values(), *QUICK_GROUPS.values()])
 def test_each_group_names_tests_that_exist(paths):
-    assert all((CHECKOUT / path).exists() for path in paths if path.startswith("tests/"))
+    assert all((CHECKOUT / path.partition("::")[0]).exists() for path in paths if path.startswith("tests/"))
 
 
 def test_the_sum_counts_what_each_group_said():
@@ -53,3 +53,31 @@ def test_a_set_up_that_fails_is_not_skipped(monkeypatch):
 
     monkeypatch.setattr(WindowsPython, "ensure", broken)
     assert windows.main(["quick", "--or-skip"]) == 2
+
+
+def test_a_machine_without_namespaces_may_skip(monkeypatch):
+    monkeypatch.setattr(windows_python.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(windows_python.shutil, "which", lambda _name: "/usr/bin/apt-get")
+    monkeypatch.setattr(windows_python.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(windows_python, "_NAMESPACES", ("--no-such-namespace",))
+    assert windows.main(["quick", "--or-skip"]) == 0
+
+
+@pytest.mark.parametrize(("said", "may_skip"), [("no route to host", True), ("PACKAGES DO NOT MATCH THE HASHES", False)])
+def test_only_what_cannot_be_had_may_be_skipped(said, may_skip):
+    with pytest.raises(SetupError) as caught:
+        windows_python._call("sh", "-c", f"echo '{said}'; exit 1", "pip")
+    assert isinstance(caught.value, Unavailable) == may_skip
+
+
+def test_a_group_beyond_its_limit_is_killed_and_has_failed(monkeypatch, capsys):
+    monkeypatch.setattr(WindowsPython, "command", lambda _python, *_words: ["sleep", "60"])
+    outcome = windows.run_group(WindowsPython(CHECKOUT), "asleep", (), 0.05)
+    assert outcome.code
+    assert outcome.counts == {"failed": 1}
+    assert "killed after" in capsys.readouterr().out
+
+
+def test_groups_may_be_chosen_by_name():
+    assert list(windows.chosen(["link", "tui"])[0]) == ["link", "tui"]
+    assert windows.chosen(["tests/core/link", "-x"])[0] == {"asked for": ("tests/core/link", "-x")}
