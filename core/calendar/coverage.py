@@ -1,7 +1,7 @@
 """How far a calendar reaches, and whether it covers the open market of the next day.
 
-Why: an entry that no release closes is safe only where the releases are known. Promises: a calendar whose last release falls into
-a trading day covers that day, one that ends on a Friday covers the weekend. Does not: know of releases missing between others.
+Why: an entry that no release closes is safe only where the releases are known. Promises: a calendar covers six hours after its
+last release, and one that ends on a Friday the rest of that week. Does not: know of releases missing between two others.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _QUIET_NS = 6 * S_PER_HOUR * NS_PER_S
 """The last release of a calendar is followed by hours for which nothing is announced."""
 _DAY_ENDS_S = 17 * S_PER_HOUR
 _WEEK_OPENS_S = _DAY_ENDS_S
+_FRIDAY_S = 5 * S_PER_DAY
 _WEEK_CLOSES_S = 5 * S_PER_DAY + _DAY_ENDS_S
 _BEFORE_NS, _AFTER_NS = 7 * DAY_NS, 3 * DAY_NS
 """A calendar without a release in so long a stretch around an instant is one of other days."""
@@ -36,10 +37,12 @@ def covered_until(events: Sequence[NewsEvent]) -> UtcNs:
     last = max((event.at_utc_ns for event in events), default=0)
     if not last:
         return 0
-    ends = next_local_time(last, NEW_YORK, _DAY_ENDS_S)
-    while not _week_open(ends):
-        ends = next_local_time(ends, NEW_YORK, _DAY_ENDS_S)
-    return max(last + _QUIET_NS, ends)
+    until = last + _QUIET_NS
+    if week_second(last, NEW_YORK) < _FRIDAY_S:
+        return until
+    while not _week_open(opens := next_local_time(last, NEW_YORK, _DAY_ENDS_S)):
+        last = opens
+    return max(until, opens)
 
 
 def gap_ahead(events: Sequence[NewsEvent], at_utc_ns: UtcNs) -> str:

@@ -34,7 +34,9 @@ WEEKLY = week("06 13:30", "10 18:00")
         ("13 12:00", WEEKLY, "it ends before now"),
         ("12 12:00", week("06 13:30", "13 08:00"), ""),
         ("07 08:00", week("07 08:30", "07 20:00"), "it ends at 2025-01-08T02:00"),
+        ("06 21:30", week("06 08:30", "06 23:30"), "it ends at 2025-01-07T05:30"),  # a trading day that has only begun
         ("07 08:00", week("07 08:30", "08 04:00"), ""),
+        ("10 12:00", week("06 13:30", "10 05:00"), ""),  # Friday at midnight in New York
         ("07 08:00", [], "it ends before now"),
         ("07 08:00", week("12 08:00", "13 08:00"), "it knows no release between"),
     ],
