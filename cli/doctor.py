@@ -22,12 +22,15 @@ from quarterdeck.core.brokers.mt5.policy import Mt5Policy, policy_from
 from quarterdeck.core.brokers.mt5.recording import RecordingTerminal
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.mt5.terminal_choice import open_terminal
+from quarterdeck.core.calendar.coverage import news_rules_on
 from quarterdeck.core.clock.wall import Clock, WallClock
 from quarterdeck.core.engine.alerting import apprise_sender
 from quarterdeck.core.engine.live_doctor import DoctorClock, doctor_requirements
+from quarterdeck.core.engine.live_venues import calendar_source
 from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.link.messages import DoctorQuery, DoctorReply, QueryFailed
 from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError, StorageError
+from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE
 from quarterdeck.core.settings.home import Home, resolve_home
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.secrets import URLS_VARIABLE, read_secrets
@@ -72,15 +75,16 @@ def command(
     given = parse_settings(changes or [])
     if pairs is not None:
         given = (*given, ("desk.pairs", parse_pairs(pairs)))
+    loaded = load_settings(place.root, given)
     findings = None if given or record is not None else _of_engine(place, limit_s)
     running = findings is not None
     if findings is None:
-        findings = _looked_at(load_settings(place.root, given).settings, place, limit_s, record)
+        findings = _looked_at(loaded.settings, place, limit_s, record)
     else:
         warn("this is what the running engine sees")
-    findings = (*findings, *slippage(load_settings(place.root, given).settings, place))
+    findings = (*findings, *slippage(loaded.settings, place), *news(loaded, place))
     if alert:
-        findings = (*findings, alerted(load_settings(place.root, given), place))
+        findings = (*findings, alerted(loaded, place))
     verdict = verdict_of(findings)
     for finding in findings:
         say("\n".join(lines(finding)))
@@ -117,6 +121,26 @@ def slippage(settings: Settings, place: Home) -> tuple[DoctorFinding, ...]:
             else "",
         ),
     )
+
+
+def news(loaded: LoadedSettings, place: Home) -> tuple[DoctorFinding, ...]:
+    """Whether a live desk's calendars cover the next day of open market; the feeds' cache of the home is used first."""
+    settings = loaded.settings
+    if settings.desk.mode == "simulated":
+        return ()
+    if not news_rules_on(settings):
+        return (DoctorFinding(name="news", verdict="ok", text="news rules are off (news.impacts): no release closes entries"),)
+    source = calendar_source(settings, place, read_secrets(place.secrets, news_urls=loaded.news_urls))
+    now_utc_ns = WallClock().utc_ns()
+    calendar = asyncio.run(source.read(now_utc_ns))
+    why = source.uncovered(now_utc_ns)
+    if why:
+        remedy = "check news.urls and news.files, or set news.impacts = [] to trade without news rules"
+        text = f"no calendar covers the next 24 h of open market: {why}"
+        return (DoctorFinding(name="news", verdict="warn", text=text, remedy=remedy),)
+    age_min = max(0.0, (now_utc_ns - calendar.fetched_utc_ns) / NS_PER_S / S_PER_MINUTE)
+    text = f"the next 24 h of open market are covered; {len(calendar.events)} releases, fetched {age_min:.0f} min ago"
+    return (DoctorFinding(name="news", verdict="ok", text=text),)
 
 
 def alerted(loaded: LoadedSettings, place: Home) -> DoctorFinding:

@@ -56,6 +56,8 @@ def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
     text = [_run(snapshot), _account(snapshot.desk), _holdings(snapshot.desk), _machine(snapshot.engine)]
     if snapshot.engine.scanning:
         text.append(f"scanning: {snapshot.engine.scanning}")
+    if snapshot.engine.news_off:
+        text.append("news rules are off (news.impacts): no release closes entries")
     text.append("; ".join(map(_part, snapshot.engine.parts)))
     unknown = [order for order in snapshot.desk.orders if order.order_status == "unknown"]
     text += [f"unknown: {order.client_id} {order.what} {order.symbol} {order.lots:g}" for order in unknown]
@@ -88,6 +90,7 @@ def figures(snapshot: Snapshot) -> dict[str, Any]:
         "scanning": engine.scanning,
         "calendar_available": desk.calendar_available,
         "calendar_why": engine.calendar_why,
+        "news_off": engine.news_off,
         "parts": {part.name: {"ok": part.ok, "age_s": part.age_s, "text": part.text} for part in engine.parts},
         "alarms": [msgspec.to_builtins(alarm) for alarm in engine.alarms],
     }

@@ -10,8 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from quarterdeck.core.calendar.calendar_file import read_calendar
 from quarterdeck.core.calendar.clocks import AUTO
+from quarterdeck.core.calendar.coverage import covered_until, gap_ahead
 from quarterdeck.core.calendar.feed_download import CalendarFeed, FetchPolicy, Opener, open_url
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.inputs import Calendar, NewsEvent
@@ -19,16 +22,16 @@ from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
 
 AHEAD_NS = 8 * DAY_NS
 BEHIND_NS = DAY_NS
-_REACH_NS = 6 * 3_600 * NS_PER_S
-"""A week's last release is followed by hours that nothing is announced for."""
+_NONE_SET = "no calendar is set (news.urls, news.files)"
+_PUBLIC_LEAST_S = 3_600.0
+"""A public feed refuses whoever asks more often."""
 _AGAIN_NS = 3_600 * NS_PER_S
 """Without a feed there is still the window to move along with the market's time."""
 
 
 def calendar_at(events: Sequence[NewsEvent], at_utc_ns: UtcNs, *, fetched_utc_ns: UtcNs, why: str = "") -> Calendar:
     """The calendar as known at an instant: the last day and eight days ahead; not available when nothing reaches to now."""
-    last = max((event.at_utc_ns for event in events), default=0)
-    if last + _REACH_NS < at_utc_ns:
+    if covered_until(events) < at_utc_ns:
         return Calendar(available=False, why=why or "it ends before now", fetched_utc_ns=fetched_utc_ns)
     near = tuple(event for event in events if at_utc_ns - BEHIND_NS <= event.at_utc_ns <= at_utc_ns + AHEAD_NS)
     return Calendar(available=True, events=near, why=why, fetched_utc_ns=fetched_utc_ns)
@@ -42,6 +45,8 @@ class CalendarSource:
         *,
         files: Sequence[Path],
         urls: Sequence[str] = (),
+        private_urls: Sequence[str] = (),
+        default_urls: Sequence[str] = (),
         policy: FetchPolicy | None = None,
         cache: Path | None = None,
         opener: Opener = open_url,
@@ -49,13 +54,19 @@ class CalendarSource:
     ) -> None:
         """Name the calendars; nothing is read yet.
 
-        Feeds need a `policy`; `cache` is the folder in which they keep what they fetched; `files_clock` is the clock of tables
-        whose times have no zone.
+        Feeds need a `policy`; those of `urls` are public and asked at most once an hour, whatever it says. `default_urls`
+        are those that no operator chose: they may fail where other calendars cover what lies ahead. `cache` is the folder
+        in which feeds keep what they fetched; `files_clock` is the clock of tables whose times have no zone.
         """
         self.unusable = ""
         """Why a calendar that is named cannot be used; empty where all of them can."""
         self._files = {path: _File(path, files_clock) for path in files}
-        self._feeds = [] if policy is None else [CalendarFeed(url, policy=policy, cache=cache, opener=opener) for url in urls]
+        self._feeds: list[CalendarFeed] = []
+        if policy is not None:
+            seldom = msgspec.structs.replace(policy, asked_least_s=max(policy.asked_least_s, _PUBLIC_LEAST_S))
+            wanted = [*((url, seldom) for url in urls), *((url, policy) for url in private_urls)]
+            self._feeds = [CalendarFeed(url, policy=own, cache=cache, opener=opener) for url, own in wanted]
+        self._default_urls = tuple(default_urls)
         self._merged: tuple[NewsEvent, ...] = ()
         self._stale = True
 
@@ -63,6 +74,12 @@ class CalendarSource:
     def configured(self) -> bool:
         """Whether there is any calendar to read."""
         return bool(self._files or self._feeds)
+
+    def uncovered(self, at_utc_ns: UtcNs) -> str:
+        """Why the releases of the next 24 h of open market are not known; empty where they are."""
+        if not self.configured:
+            return _NONE_SET
+        return self.unusable or gap_ahead(self._merged, at_utc_ns)
 
     def due_utc_ns(self, at_utc_ns: UtcNs) -> UtcNs:
         """When to read again: at the earliest feed's time, at the latest in an hour."""
@@ -90,14 +107,16 @@ class CalendarSource:
         changed = await asyncio.gather(*(feed.refresh(at_utc_ns) for feed in self._feeds))
         self._stale |= any(changed)
         troubles += [feed.error for feed in self._feeds if feed.error]
-        unusable += [feed.error for feed in self._feeds if feed.error and not feed.events]
         calendar = self._cut(at_utc_ns, "; ".join(troubles))
+        covered = not gap_ahead(self._merged, at_utc_ns)
+        needed = [feed for feed in self._feeds if not (covered and feed.url in self._default_urls)]
+        unusable += [feed.error for feed in needed if feed.error and not feed.events]
         self.unusable = "; ".join(unusable) or ("" if calendar.available or not self.configured else calendar.why)
         return calendar
 
     def _cut(self, at_utc_ns: UtcNs, why: str) -> Calendar:
         if not self.configured:
-            return Calendar(available=False, why="no calendar is set (news.urls, news.files)")
+            return Calendar(available=False, why=_NONE_SET)
         if self._stale or not self._merged:
             every = [event for held in self._files.values() for event in held.events]
             every += [event for feed in self._feeds for event in feed.events]

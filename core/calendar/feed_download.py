@@ -1,13 +1,16 @@
 """One weekly feed over HTTP: asked seldom, kept on disk, never asked again at once after a refusal.
 
-Why: the feeds are free and refuse whoever asks too often; a restart must not lose the week.
-Promises: what was fetched last stays usable, with its age, whatever happens to the line; failures wait twice as long each time.
+Why: the feeds are free and refuse whoever asks too often; a restart must not lose the week, or ask again.
+Promises: what was fetched last stays usable, with its age, whatever happens to the line; two requests that reach the server are
+`FetchPolicy.asked_least_s` apart, whatever it answers and however often the program starts; failures of the line wait twice as
+long each time.
 Does not: read a clock (instants come in), or decide whether an old calendar is good enough (`core.calendar.calendar_source`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,8 +22,10 @@ from msgspec import Struct
 from quarterdeck.core.calendar.calendar_file import BYTES_MAX, parse_calendar
 from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.inputs import NewsEvent
-from quarterdeck.core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
 from quarterdeck.core.settings.files import replace_file
+
+_NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 
 
 class HttpResponse(Struct, frozen=True, kw_only=True):
@@ -32,8 +37,13 @@ class HttpResponse(Struct, frozen=True, kw_only=True):
     retry_after_s: float = 0.0
 
 
+class FeedUnreachable(OSError):
+    """No request reached the server: no name, no route, nobody who listens."""
+
+
 Opener = Callable[[str, Mapping[str, str], float], HttpResponse]
-"""(address, headers, deadline in seconds) to an answer; runs in a thread. Raises OSError when the line fails."""
+"""(address, headers, deadline in seconds) to an answer; runs in a thread. Raises OSError when the line fails, FeedUnreachable
+when it failed before the request was sent."""
 
 
 class FetchPolicy(Struct, frozen=True, kw_only=True):
@@ -43,6 +53,8 @@ class FetchPolicy(Struct, frozen=True, kw_only=True):
     retry_min_s: float
     retry_max_s: float
     timeout_s: float
+    asked_least_s: float = 0.0
+    """Shortest time between two requests that reach the server, those of earlier starts included."""
 
 
 class FeedCacheInfo(Struct, kw_only=True):
@@ -51,14 +63,24 @@ class FeedCacheInfo(Struct, kw_only=True):
     url: str
     fetched_utc_ns: UtcNs
     etag: str = ""
+    not_before_utc_ns: UtcNs = 0
+    """No request before; 0: as `fetched_utc_ns` and the policy say."""
+    error: str = ""
+    """What went wrong with the last request."""
 
 
 def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
-    """Ask over HTTP or HTTPS with the standard library. Raises OSError when the line fails, ValueError for another scheme."""
+    """Ask over HTTP or HTTPS with the standard library.
+
+    Raises:
+        OSError: when the line fails; FeedUnreachable when no request was sent.
+        ValueError: for another scheme.
+    """
     if urlsplit(url).scheme not in ("http", "https"):
         raise ValueError("only http and https are asked")
     # a desk without an address to ask never loads what asks
     import http.client
+    import socket
     import urllib.error
     import urllib.request
 
@@ -73,6 +95,10 @@ def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResp
         with refusal:
             waited = refusal.headers.get("Retry-After", "")
             return HttpResponse(status=refusal.code, retry_after_s=float(waited) if waited.isdigit() else 0.0)
+    except urllib.error.URLError as error:
+        cause = error.reason
+        unsent = isinstance(cause, ConnectionRefusedError | socket.gaierror) or getattr(cause, "errno", None) in _NO_ROUTE
+        raise (FeedUnreachable if unsent else OSError)(f"{url}: {cause}") from error
     except http.client.HTTPException as error:
         raise OSError(f"{url}: {type(error).__name__}") from error
 
@@ -90,6 +116,7 @@ class CalendarFeed:
         self.failures = 0
         self.due_utc_ns: UtcNs = 0
         self._etag = ""
+        self._not_before_utc_ns: UtcNs = 0
         self._opener = opener
         name = hashlib.sha256(url.encode()).hexdigest()[:16]
         self._body = None if cache is None else cache / f"calendar-{name}.body"
@@ -98,19 +125,26 @@ class CalendarFeed:
 
     async def refresh(self, at_utc_ns: UtcNs) -> bool:
         """Ask if it is time to; True when the events may have changed. Nothing is raised: `error` says what went wrong."""
-        if at_utc_ns < self.due_utc_ns:
+        if at_utc_ns < self.due_utc_ns <= at_utc_ns + DAY_NS:  # a time farther away is that of a clock that was set back
             return False
         headers = {"User-Agent": "quarterdeck", "Accept-Encoding": "identity"}
         if self._etag:
             headers["If-None-Match"] = self._etag
+        before_utc_ns, self._not_before_utc_ns = self._not_before_utc_ns, at_utc_ns + round(self.policy.asked_least_s * NS_PER_S)
+        self._write_meta()
+        changed = False
         try:
             answer = await asyncio.to_thread(self._opener, self.url, headers, self.policy.timeout_s)
-            return self._take(answer, at_utc_ns)
+            changed = self._take(answer, at_utc_ns)
+        except FeedUnreachable as error:
+            self._not_before_utc_ns = min(before_utc_ns, at_utc_ns)
+            self._failed(str(error), at_utc_ns)
         except (OSError, ValueError) as error:
             self._failed(str(error) or type(error).__name__, at_utc_ns)
         except DataError as error:
             self._failed(str(error), at_utc_ns)
-        return False
+        self._write_meta()
+        return changed
 
     def _take(self, answer: HttpResponse, at_utc_ns: UtcNs) -> bool:
         """Raises DataError when the body is no calendar."""
@@ -123,42 +157,69 @@ class CalendarFeed:
         self.events = parse_calendar(answer.body, self.url)
         self._etag = answer.etag
         self._succeeded(at_utc_ns)
-        self._write_cache(answer.body)
+        self._write_body(answer.body)
         return True
 
     def _succeeded(self, at_utc_ns: UtcNs) -> None:
         self.error, self.failures = "", 0
         self.fetched_utc_ns = at_utc_ns
-        self.due_utc_ns = at_utc_ns + round(self.policy.refresh_s * NS_PER_S)
+        self._wait_until(at_utc_ns + round(self.policy.refresh_s * NS_PER_S))
 
     def _failed(self, why: str, at_utc_ns: UtcNs, retry_after_s: float = 0.0) -> None:
         wait_s = min(self.policy.retry_min_s * 2.0 ** min(self.failures, 30), self.policy.retry_max_s)
         self.error = why
         self.failures += 1
-        self.due_utc_ns = at_utc_ns + round(max(wait_s, retry_after_s) * NS_PER_S)
+        if retry_after_s:
+            asked_utc_ns = at_utc_ns + min(round(retry_after_s * NS_PER_S), DAY_NS)
+            self._not_before_utc_ns = max(self._not_before_utc_ns, asked_utc_ns)
+        self._wait_until(at_utc_ns + round(wait_s * NS_PER_S))
+
+    def _wait_until(self, due_utc_ns: UtcNs) -> None:
+        self.due_utc_ns = max(due_utc_ns, self._not_before_utc_ns)
 
     def _read_cache(self) -> None:
         if self._body is None or self._meta is None:
             return
         try:
             kept = msgspec.json.decode(self._meta.read_bytes(), type=FeedCacheInfo)
-            self.events = parse_calendar(self._body.read_bytes(), str(self._body))
-        except (OSError, *UNREADABLE, DataError):
-            self.events = ()
+        except (OSError, *UNREADABLE):
             return
-        self.fetched_utc_ns, self._etag, self.error = kept.fetched_utc_ns, kept.etag, ""
-        self.due_utc_ns = kept.fetched_utc_ns + round(self.policy.refresh_s * NS_PER_S)
-
-    def _write_cache(self, body: bytes) -> None:
-        """A cache that cannot be written costs a fetch after the next start, nothing else."""
-        if self._body is None or self._meta is None:
+        self._not_before_utc_ns, self.error = kept.not_before_utc_ns, kept.error or self.error
+        self._wait_until(0)
+        if not kept.fetched_utc_ns:
             return
-        kept = FeedCacheInfo(url=self.url, fetched_utc_ns=self.fetched_utc_ns, etag=self._etag)
         try:
-            self._body.parent.mkdir(parents=True, exist_ok=True)
-            for path, data in ((self._body, body), (self._meta, msgspec.json.encode(kept))):
-                part = path.with_suffix(path.suffix + ".part")
-                part.write_bytes(data)
-                replace_file(part, path)
-        except OSError:
+            self.events = parse_calendar(self._body.read_bytes(), str(self._body))
+        except (OSError, DataError):
+            self.error = kept.error or "its cache is damaged"
+            return
+        self.fetched_utc_ns, self._etag, self.error = kept.fetched_utc_ns, kept.etag, kept.error
+        self._wait_until(0 if kept.error else kept.fetched_utc_ns + round(self.policy.refresh_s * NS_PER_S))
+
+    def _write_body(self, body: bytes) -> None:
+        """A cache that cannot be written costs a fetch after the next start, nothing else."""
+        if self._body is not None and not _replaced(self._body, body):
             self._etag = ""
+
+    def _write_meta(self) -> None:
+        if self._meta is None:
+            return
+        kept = FeedCacheInfo(
+            url=self.url,
+            fetched_utc_ns=self.fetched_utc_ns,
+            etag=self._etag,
+            not_before_utc_ns=self._not_before_utc_ns,
+            error=self.error if self.failures else "",
+        )
+        _replaced(self._meta, msgspec.json.encode(kept))
+
+
+def _replaced(path: Path, data: bytes) -> bool:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(path.suffix + ".part")
+        part.write_bytes(data)
+        replace_file(part, path)
+    except OSError:
+        return False
+    return True

@@ -21,6 +21,7 @@ from quarterdeck.core.model.candles import IntArray
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.money import resolve_conversion
 from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S, UtcNs
+from quarterdeck.core.scan.startup_history import learned_notes
 
 _CURRENCY_LETTERS = 3
 _SCAN_PERIODS = ("ticks", "M1", "M5", "M15")
@@ -69,6 +70,9 @@ def load_recording(
                 what_to_do="set costs.default_spread_pips, or use data that hold it",
             )
     notes = tuple(note for pair in (*traded, *helpers) for note in _notes(pair, start, end))
+    if history_bars:
+        before = {symbol: int(np.searchsorted(_quarters(whole[symbol]), start)) for symbol in pairs}
+        notes += learned_notes(before, kept, _day(start))
     for symbol in pairs if warmup_bars else ():
         lacking = _warm_lacks(whole[symbol], start, warmup_bars).quarters
         notes += (f"{symbol}: {lacking} quarter hours of the warm-up had no tick",) if lacking else ()

@@ -19,6 +19,7 @@ from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.settings.home import Home
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.secrets import Secrets
+from quarterdeck.core.settings.settings_loader import shipped_settings
 
 _FETCH_TIMEOUT_S = 20.0
 _CALENDAR_FOLDER = "calendar"
@@ -64,7 +65,9 @@ def calendar_source(settings: Settings, home: Home, secrets: Secrets) -> Calenda
     files = [home.root / Path(name).expanduser() for name in news.files]
     return CalendarSource(
         files=files,
-        urls=(*news.urls, *secrets.news_urls),
+        urls=news.urls,
+        private_urls=secrets.news_urls,
+        default_urls=shipped_settings().news.urls,
         policy=policy,
         cache=home.data / _CALENDAR_FOLDER,
         files_clock=news.files_clock,

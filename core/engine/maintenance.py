@@ -8,13 +8,15 @@ any input.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from quarterdeck.core.calendar.calendar_source import CalendarSource
+from quarterdeck.core.calendar.coverage import news_rules_on
 from quarterdeck.core.clock.time_zones import NEW_YORK, next_local_time
 from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.inputs import Calendar
 from quarterdeck.core.model.units import H1_NS, NS_PER_S, S_PER_HOUR, UtcNs
+from quarterdeck.core.settings.schema import Settings
 
 if TYPE_CHECKING:
     from quarterdeck.core.engine.engine import Engine
@@ -36,6 +38,8 @@ class Maintenance:
         self._midnight_utc_ns: UtcNs = 0
         self._hour_utc_ns: UtcNs = 0
         self._kept_seq = 0
+        self._reviewed: Settings | None = None
+        """The settings by which news was reviewed last."""
 
     def begin(self, at_utc_ns: UtcNs) -> None:
         """The run begins: the state that it begins with is kept."""
@@ -46,6 +50,8 @@ class Maintenance:
     def run_due(self, at_utc_ns: UtcNs) -> None:
         """Do what is due by now."""
         engine = self._engine
+        if engine.runtime_settings.settings is not self._reviewed:
+            self.review_news()
         change = engine.runtime_settings.due(at_utc_ns)
         if change is not None:
             engine.run_loop.post(change)
@@ -74,7 +80,7 @@ class Maintenance:
             self.calendar = self._market_calendar()
         else:
             self.calendar = await source.read(self._engine.clock.utc_ns())
-            self._say_unusable(source)
+        self.review_news(first=True)
         return self.calendar
 
     async def keep_calendar(self, source: CalendarSource) -> None:
@@ -84,7 +90,7 @@ class Maintenance:
             now = clock.utc_ns()
             await asyncio.sleep(max((source.due_utc_ns(now) - now) / NS_PER_S, _CALENDAR_WAIT_MIN_S))
             self.take_calendar(await source.read(clock.utc_ns()))
-            self._say_unusable(source)
+            self.review_news()
 
     def take_calendar(self, calendar: Calendar) -> None:
         """Tell the desk, if it is another calendar than before."""
@@ -92,23 +98,35 @@ class Maintenance:
         if (before.available, before.events, before.why) != (calendar.available, calendar.events, calendar.why):
             self._engine.run_loop.post(calendar)
 
-    def _say_unusable(self, source: CalendarSource) -> None:
-        """A calendar that settings name and that cannot be used is said, whatever the desk does without one."""
-        health = self._engine.health
-        before, health.calendar_why = health.calendar_why, source.unusable
-        if source.unusable and source.unusable != before:
-            policy = (
-                "entries stop"
-                if self._engine.runtime_settings.settings.news.no_calendar_action == "hold"
-                else "entries go on without it"
-            )
-            events = (
-                "The other releases still close entries" if self.calendar.available else f"No release closes entries; {policy}"
-            )
-            text = f"Calendar cannot be used: {source.unusable}. {events}. Check news.files and news.urls."
-            self._engine.publisher.publish_alert(
-                self._engine.runner.at_utc_ns, Alert(kind="calendar", level="warning", text=text)
-            )
+    def review_news(self, *, first: bool = False) -> None:
+        """Say that news rules have no calendar for what lies ahead, whatever the desk does without one, or that they are off."""
+        engine, source = self._engine, self._engine.venue.calendar
+        settings = self._reviewed = engine.runtime_settings.settings
+        health = engine.health
+        health.news_off = not news_rules_on(settings)
+        if source is None:
+            return
+        before, health.calendar_why = health.calendar_why, "" if health.news_off else source.uncovered(engine.clock.utc_ns())
+        if health.news_off:
+            if first:
+                self._alert("info", "News rules are off by your setting news.impacts = []. No release closes entries.")
+        elif health.calendar_why and health.calendar_why != before:
+            self._alert("warning", self._gap_text(source, settings, health.calendar_why))
+
+    def _gap_text(self, source: CalendarSource, settings: Settings, why: str) -> str:
+        policy = "entries stop" if settings.news.no_calendar_action == "hold" else "entries go on without it"
+        if not self.calendar.available:
+            what, then = "Calendar cannot be used", f"No release closes entries; {policy}"
+        elif source.unusable:
+            what, then = "Calendar cannot be used", "The other releases still close entries"
+        else:
+            what = "Calendar does not cover the next 24 h of open market"
+            then = f"Until then its releases close entries; after that {policy}"
+        return f"{what}: {why}. {then}. Check news.urls and news.files, or set news.impacts = [] to trade without news rules."
+
+    def _alert(self, level: Literal["info", "warning"], text: str) -> None:
+        engine = self._engine
+        engine.publisher.publish_alert(engine.runner.at_utc_ns, Alert(kind="calendar", level=level, text=text))
 
     def _market_calendar(self) -> Calendar:
         """The calendar of a market that makes its own time, as of now."""

@@ -68,6 +68,8 @@ class Monitoring:
             journal_writable=engine.journal.writable,
             journal_lag_s=engine.health.journal_lag_s,
             calendar=engine.maintenance.calendar,
+            calendar_why=engine.health.calendar_why,
+            news_off=engine.health.news_off,
             calendar_configured=source is not None and source.configured,
             alerts_active=alerts.active,
             alerts_failing_s=alerts.failing_s,

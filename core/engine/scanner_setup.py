@@ -12,7 +12,7 @@ from quarterdeck.core.model.market_data import Bar, Instrument
 from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.scan.plan import scan_plan_for
 from quarterdeck.core.scan.scanner import Scanner
-from quarterdeck.core.scan.startup_history import startup_history
+from quarterdeck.core.scan.startup_history import learned_notes, startup_history
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.settings_loader import for_pair
 from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
@@ -50,6 +50,12 @@ def seed_history(scanner: Scanner, opening: StartupData, settings: Settings) -> 
             )
         )
     return histories
+
+
+def past_notes(opening: StartupData, loaded: LoadedStrategy, settings: Settings) -> tuple[str, ...]:
+    """From how many of the broker's bars each pair's usual spread and ATR percentiles were learned."""
+    counts = {symbol: len(opening.history[symbol]) for symbol in settings.desk.pairs}
+    return learned_notes(counts, history_bars(loaded, settings), "the start")
 
 
 def make_scanner(loaded: LoadedStrategy, instruments: Sequence[Instrument], settings: Settings) -> Scanner:

@@ -50,6 +50,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     journal_writable: bool = True
     journal_lag_s: float = 0.0
     calendar: Calendar
+    calendar_why: str = ""
+    """Why news rules have no calendar for what lies ahead."""
+    news_off: bool = False
     calendar_configured: bool = False
     alerts_active: bool = False
     alerts_failing_s: float = 0.0
@@ -137,6 +140,10 @@ class Vitals:
 
     def _calendar(self, facts: Facts) -> PartView:
         told = facts.calendar
+        if facts.news_off:
+            return PartView(name="calendar", ok=True, text="news rules are off (news.impacts)")
+        if facts.calendar_why:
+            return PartView(name="calendar", ok=False, text=facts.calendar_why)
         if not facts.calendar_configured:
             return PartView(name="calendar", ok=True, text="" if told.available else f"none: {told.why}")
         age_s = max(0.0, (self._clock.utc_ns() - told.fetched_utc_ns) / NS_PER_S) if told.fetched_utc_ns else None

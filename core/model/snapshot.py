@@ -255,7 +255,9 @@ class EngineHealth(Struct, frozen=True, kw_only=True):
     scanning_up: bool = True
     """False while machines should scan and none answers."""
     calendar_why: str = ""
-    """Why a calendar that settings name cannot be used; empty where all can, or none is named."""
+    """Why news rules of a live desk have no calendar for the next 24 h of open market; empty where they have, or are off."""
+    news_off: bool = False
+    """No release closes entries in any pair, by the operator's own setting."""
     parts: tuple[PartView, ...] = ()
     alarms: tuple[AlarmView, ...] = ()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from quarterdeck.core.model.candles import Candles, FloatArray, IntArray
@@ -37,6 +39,18 @@ def startup_history(
         h1_open_utc_ns=tuple(h1.open_utc_ns.tolist()),
         h1_close_price=tuple(h1.close.tolist()),
         usual_spread_price=tuple(np.where(np.isnan(usual), 0.0, usual * point + add_price).tolist()),
+    )
+
+
+def learned_notes(bars: Mapping[str, int], wanted: int, before: str) -> tuple[str, ...]:
+    """From how many M15 bars what is usual of each pair was learned, of those `wanted`; pairs of one number share a line."""
+    pairs: dict[int, list[str]] = {}
+    for symbol, count in bars.items():
+        pairs.setdefault(min(count, wanted), []).append(symbol)
+    return tuple(
+        f"{', '.join(symbols)}: usual spreads and ATR percentiles are learned from {count:,} M15 bars before {before}"
+        + (f", {wanted:,} are wanted" if count < wanted else "")
+        for count, symbols in pairs.items()
     )
 
 

@@ -180,15 +180,17 @@ class NewsSection(Section, frozen=True):
 
     impacts: Annotated[
         tuple[Literal["high", "medium", "low", "holiday"], ...],
-        words("Impacts that close the window around a release; holiday closes a currency's whole bank holiday"),
+        words("Impacts that close the window around a release, holiday a currency's bank holiday; none turns news rules off"),
     ]
     before_minutes: Annotated[float, number("No entries before a release", "minutes", 0, 1440)]
     after_minutes: Annotated[float, number("No entries after a release", "minutes", 0, 1440)]
     no_calendar_action: Annotated[Literal["trade", "hold"], choice("What to do without a calendar", "at once")]
-    urls: Annotated[tuple[str, ...], words("Weekly calendars over HTTP, JSON or XML", "next start")]
+    urls: Annotated[
+        tuple[str, ...], words("Weekly calendars over HTTP, JSON or XML, each asked at most once an hour", "next start")
+    ]
     files: Annotated[tuple[str, ...], words("Calendar files, CSV, JSON or XML", "next start")]
     files_clock: Annotated[str, words("Clock of tables without a zone: auto (proved), utc, new_york, eet, utc+8", "next start")]
-    refresh_minutes: Annotated[float, number("Fetch again after", "minutes", 5, 1440, "at once")]
+    refresh_minutes: Annotated[float, number("Fetch again after", "minutes", 5, 1440, "next start")]
     tighten_stops: Annotated[bool, choice("Tighten stops ahead of such a release", "at once")]
 
 

@@ -48,7 +48,7 @@ def test_pair_not_offered_fails_with_a_remedy(tmp_path, capsys):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there the terminal is on this machine")
 def test_live_desk_without_gateway_is_told_what_to_do(tmp_path, capsys):
-    assert main(["doctor", "--home", str(tmp_path), "--set", "desk.mode=live"]) == 5
+    assert main(["doctor", "--home", str(tmp_path), "--set", "desk.mode=live", "--set", "news.urls=[]"]) == 5
     assert "quarterdeck gateway" in capsys.readouterr().err
 
 
@@ -73,10 +73,13 @@ def test_a_gateway_nobody_listens_at_is_one_failure(tmp_path, capsys, monkeypatc
         "account.gateway=ws://127.0.0.1:9",
         "--set",
         "engine.broker_start_timeout_s=1.0",
+        "--set",
+        "news.urls=[]",
     )
     assert main(["doctor", "--home", str(tmp_path), *changes, "--json"]) == 9
     captured = capsys.readouterr()
     assert last_json(captured.out)["verdict"] == "fail"
+    assert "WARN  news                  no calendar covers the next 24 h of open market: no calendar is set" in captured.out
     assert "not fit to trade: terminal" in captured.err
 
 
@@ -114,13 +117,14 @@ def test_simulated_gateway_serves_doctor_and_ends_with_ctrl_c(tmp_path, capsys):
         desk.mkdir()
         (desk / TOKEN_NAME).write_text((home / TOKEN_NAME).read_text())
         (desk / TOKEN_NAME).chmod(0o600)
-        changes = ("--set", "desk.mode=live", "--set", f"account.gateway={address}", "--pairs", "EURUSD")
+        changes = ("--set", "desk.mode=live", "--set", f"account.gateway={address}", "--set", "news.urls=[]", "--pairs", "EURUSD")
         code = main(["doctor", "--home", str(desk), *changes, "--json"])
         findings = last_json(capsys.readouterr().out)["findings"]
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
     assert code in (0, 9)
     rows = {row["name"]: row["verdict"] for row in findings}
+    assert rows["news"] == "warn"
     assert rows["terminal"] == rows["account"] == rows["candles EURUSD"] == rows["round trip"] == "ok"
 
 

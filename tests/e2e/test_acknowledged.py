@@ -46,7 +46,7 @@ def live_home(home: Path, gateway_home: Path, address: str) -> Path:
     """A home whose desk trades the gateway's account."""
     home.mkdir(parents=True)
     (home / "settings.toml").write_text(
-        f"[desk]\nmode = 'live'\npairs = {PAIRS}\n[account]\ngateway = '{address}'\n[news]\nwhen_unavailable = 'trade'\n"
+        f"[desk]\nmode = 'live'\npairs = {PAIRS}\n[account]\ngateway = '{address}'\n[news]\nimpacts = []\nurls = []\n"
     )
     token = home / TOKEN_NAME
     token.write_text((gateway_home / TOKEN_NAME).read_text())

@@ -225,7 +225,7 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
                 Span(f" {desk.unconfirmed_orders} unknown", "alarm" if desk.unconfirmed_orders else "muted"),
             )
         ),
-        Chip(_news(desk)),
+        Chip(_news(desk, engine)),
     ]
     if desk.pending_orders_ours:
         row.append(Chip((Span(number_format.plural(desk.pending_orders_ours, "order"), "warn"),), 1))
@@ -255,7 +255,11 @@ def _quote_age(age_ns: int | None, *, shut: bool, old: bool) -> Line:
     return (Span("quote ", "muted"), Span(f"{age}{' STALE' if old else ''}", "alarm" if old else ""))
 
 
-def _news(desk: DeskView) -> Line:
+def _news(desk: DeskView, engine: EngineHealth) -> Line:
+    if engine.news_off:
+        return (Span("news rules off", "muted"),)
+    if engine.calendar_why and desk.calendar_available:
+        return (Span("CALENDAR INCOMPLETE", "warn"),)
     if not desk.calendar_available:
         return (Span("NO CALENDAR", "warn"),)
     event = desk.next_news

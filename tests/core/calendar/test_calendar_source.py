@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +82,40 @@ async def test_failed_feed_keeps_file_events_and_is_reported(tmp_path: Path) -> 
     assert "mine.csv" in gone.why
     alone = CalendarSource(files=[], urls=["https://feed.example/x"], policy=POLICY, opener=down)
     assert not (await alone.read(utc("2024-06-06"))).available
+
+
+async def test_the_shipped_feed_may_fail_where_files_cover(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    url = "https://feed.example/x"
+
+    def down(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
+        raise OSError("line down")
+
+    def source(**more: Any) -> CalendarSource:
+        return CalendarSource(files=[path], urls=[url], policy=POLICY, opener=down, **more)
+
+    at = utc("2024-06-06 10:00")
+    path.write_text(HEADER + row("2024-06-06T12:00:00") + row("2024-06-07T12:00:00"))
+    for shipped, why in (([url], ""), ([], "line down")):
+        found = source(default_urls=shipped)
+        await found.read(at)
+        assert found.uncovered(at) == why
+    path.write_text(HEADER + row("2024-06-06T12:00:00"))
+    found = source(default_urls=[url])
+    await found.read(at)
+    assert found.uncovered(at) == "line down"
+    assert CalendarSource(files=[]).uncovered(at) == "no calendar is set (news.urls, news.files)"
+
+
+async def test_public_addresses_are_asked_hourly_and_private_ones_as_set() -> None:
+    asked: list[str] = []
+
+    def busy(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
+        asked.append(url)
+        return HttpResponse(status=200, body=b"[]")
+
+    often = FetchPolicy(refresh_s=300.0, retry_min_s=10.0, retry_max_s=60.0, timeout_s=5.0)
+    source = CalendarSource(files=[], urls=["https://a.example"], private_urls=["https://b.example"], policy=often, opener=busy)
+    for minute in range(0, 120, 5):
+        await source.read(utc("2024-06-06") + minute * 60_000_000_000)
+    assert (asked.count("https://a.example"), asked.count("https://b.example")) == (2, 24)

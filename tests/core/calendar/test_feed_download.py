@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.calendar.feed_download import CalendarFeed, FetchPolicy, HttpResponse, open_url
+from quarterdeck.core.calendar.feed_download import CalendarFeed, FeedUnreachable, FetchPolicy, HttpResponse, open_url
 
 S = 1_000_000_000
 POLICY = FetchPolicy(refresh_s=3600.0, retry_min_s=10.0, retry_max_s=60.0, timeout_s=5.0)
+PUBLIC = FetchPolicy(refresh_s=300.0, retry_min_s=10.0, retry_max_s=60.0, timeout_s=5.0, asked_least_s=3600.0)
 BODY = b'[{"title":"NFP","country":"USD","date":"2024-06-07T08:30:00-04:00","impact":"High"}]'
 URL = "https://feed.example/week.json"
 
@@ -87,6 +88,60 @@ async def test_a_restart_finds_the_week_on_disk_with_its_age(tmp_path: Path) -> 
     assert line.asked[0]["If-None-Match"] == "e"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HttpResponse(status=200, body=BODY),
+        HttpResponse(status=304),
+        HttpResponse(status=429),
+        HttpResponse(status=503),
+        HttpResponse(status=200, body=b"<html></html>"),
+        TimeoutError("timed out"),
+        OSError("the answer broke off"),
+    ],
+)
+async def test_a_public_feed_is_asked_once_an_hour_over_restarts(tmp_path: Path, answer: HttpResponse | Exception) -> None:
+    line = Line(*[answer] * 9)
+    for minute in range(0, 180, 5):
+        feed = CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line)  # a start
+        await feed.refresh(minute * 60 * S)
+        await feed.refresh((minute * 60 + 150) * S)
+        if isinstance(answer, Exception) or answer.status not in (200, 304) or answer.body != BODY:
+            assert feed.error or answer == HttpResponse(status=304)
+    assert len(line.asked) == 3
+
+
+async def test_a_start_that_is_killed_while_it_asks_counts(tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
+        raise Killed
+
+    with pytest.raises(Killed):
+        await CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=killed).refresh(0)
+    line = Line(HttpResponse(status=200, body=BODY))
+    again = CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line)
+    await again.refresh(1_800 * S)
+    assert not line.asked
+    await again.refresh(3_600 * S)
+    assert again.events
+
+
+async def test_a_feed_that_was_not_reached_is_asked_again_soon(tmp_path: Path) -> None:
+    line = Line(FeedUnreachable("no route"), HttpResponse(status=200, body=BODY))
+    await CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line).refresh(0)
+    again = CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line)
+    assert again.error == "no route"
+    assert await again.refresh(10 * S)
+
+
+async def test_a_clock_set_back_does_not_silence_a_feed(tmp_path: Path) -> None:
+    line = Line(HttpResponse(status=503), HttpResponse(status=200, body=BODY))
+    await CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line).refresh(400 * 86_400 * S)
+    assert await CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line).refresh(0)
+
+
 def test_a_damaged_cache_is_as_good_as_none(tmp_path: Path) -> None:
     feed = CalendarFeed(URL, policy=POLICY, cache=tmp_path, opener=Line())
     (tmp_path / "x").mkdir()
@@ -147,6 +202,8 @@ async def test_over_a_real_line(server: str) -> None:
 async def test_nobody_there_and_other_schemes() -> None:
     feed = CalendarFeed("http://127.0.0.1:9/none", policy=POLICY, cache=None)
     await feed.refresh(0)
-    assert feed.error
+    assert "refused" in feed.error
+    with pytest.raises(FeedUnreachable):
+        open_url("http://127.0.0.1:9/none", {}, 1.0)
     with pytest.raises(ValueError, match="only http"):
         open_url("file:///etc/passwd", {}, 1.0)

@@ -137,6 +137,25 @@ def test_data_without_a_spread_are_refused_unless_one_is_given(tmp_path):
     assert not load_recording([folder], ["EURUSD"], spread_given=lambda symbol: True).pairs[0].spread_known
 
 
+def test_the_past_has_a_stated_length_and_says_when_it_is_shorter(recorded_data):
+    def loaded(history_bars):
+        found = load_recording(
+            [recorded_data / "m15"],
+            ["EURUSD", "GBPUSD"],
+            from_day=date(2024, 7, 1),
+            to_day=date(2024, 7, 1),
+            history_bars=history_bars,
+        )
+        before = [int((pair.series[0].bid.open_utc_ns < found.from_utc_ns).sum()) for pair in found.pairs]
+        return before, found.notes
+
+    before, notes = loaded(3_000)
+    assert before == [3_000, 3_000], "what lies further back in the folder changes nothing"
+    assert "EURUSD, GBPUSD: usual spreads and ATR percentiles are learned from 3,000 M15 bars before 2024-07-01" in notes
+    _, notes = loaded(10_000_000)
+    assert all(note.endswith("M15 bars before 2024-07-01, 10,000,000 are wanted") for note in notes if "usual spreads" in note)
+
+
 def test_recorded_folders_of_every_kind_load(recorded_data):
     recording = load_recording(
         [recorded_data / "m1", recorded_data / "m15"],

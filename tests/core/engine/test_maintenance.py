@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from quarterdeck.core.link.messages import CalendarQuery, CalendarReply
 from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.inputs import Calendar, NewsEvent
 from quarterdeck.core.model.units import H1_NS, NS_PER_S, UtcNs
+from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.sim.simulated_engine import World
 
 TUESDAY_8 = 1_736_236_800 * NS_PER_S
@@ -29,12 +31,17 @@ class Stage:
         self.pruned = 0
         self.news: tuple[NewsEvent, ...] | None = (EVENT,)
         self.change: Any = None
+        self.alerts: list[Alert] = []
+        self.now_utc_ns: UtcNs = TUESDAY_8
         runner = SimpleNamespace(at_utc_ns=TUESDAY_8, seq=10)
         engine: Any = SimpleNamespace(
             runner=runner,
             desk=SimpleNamespace(checkpoint=lambda: b"state"),
             journal=SimpleNamespace(checkpoint=lambda at, _state, why: self.kept.append((at, why)), prune=self._prune),
-            runtime_settings=SimpleNamespace(due=lambda _at: self.change),
+            runtime_settings=SimpleNamespace(due=lambda _at: self.change, settings=shipped_settings()),
+            health=SimpleNamespace(calendar_why="", news_off=False),
+            clock=SimpleNamespace(utc_ns=lambda: self.now_utc_ns),
+            publisher=SimpleNamespace(publish_alert=lambda _at, alert: self.alerts.append(alert)),
             run_loop=SimpleNamespace(post=self.posted.append),
             venue=SimpleNamespace(terminal=object(), calendar=None, news=lambda: self.news),
         )
@@ -84,26 +91,66 @@ async def test_a_calendar_is_told_when_it_is_another() -> None:
     assert not (await stage.maintenance.first_calendar()).available
 
 
+def release(hours: float) -> str:
+    at = datetime.fromtimestamp(TUESDAY_8 // NS_PER_S + hours * 3600, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}Z,USD,high,CPI\n"
+
+
+def live_stage(path: Path, *changes: tuple[str, Any]) -> Stage:
+    """A desk whose one calendar is a file, on Tuesday 08:00 UTC."""
+    stage = Stage(made_up=False)
+    engine: Any = stage.maintenance._engine
+    engine.venue.calendar = CalendarSource(files=[path])
+    engine.runtime_settings.settings = shipped_settings(*changes)
+    return stage
+
+
 @pytest.mark.parametrize(("policy", "rest"), [("trade", "entries go on without it"), ("hold", "entries stop")])
 async def test_a_calendar_that_cannot_be_used_is_said_whatever_the_policy(tmp_path: Path, policy: str, rest: str) -> None:
-    told: list[tuple[UtcNs, Alert]] = []
-    stage = Stage(made_up=False)
-    engine = stage.maintenance._engine
-    missing = tmp_path / "missing.json"
-    engine.venue.calendar = CalendarSource(files=[missing])  # type: ignore[misc]
-    engine.clock = SimpleNamespace(utc_ns=lambda: TUESDAY_8)  # type: ignore[assignment]
-    engine.health = SimpleNamespace(calendar_why="")  # type: ignore[assignment]
-    engine.publisher = SimpleNamespace(publish_alert=lambda at, alert: told.append((at, alert)))  # type: ignore[assignment]
-    engine.runtime_settings.settings = SimpleNamespace(news=SimpleNamespace(no_calendar_action=policy))  # type: ignore[misc]
+    missing = tmp_path / "missing.csv"
+    stage = live_stage(missing, ("news.no_calendar_action", policy))
+    health = stage.maintenance._engine.health
     await stage.maintenance.first_calendar()
-    assert f"{missing}: No such file" in engine.health.calendar_why
-    ((_, alert),) = told
+    assert f"{missing}: No such file" in health.calendar_why
+    (alert,) = stage.alerts
     assert (alert.kind, alert.level) == ("calendar", "warning")
     assert rest in alert.text
-    missing.write_text('[{"title":"CPI","country":"USD","date":"2025-01-07T08:30:00-05:00","impact":"High"}]')
+    missing.write_text("time_utc,currency,impact,event\n" + release(1) + release(30))
     await stage.maintenance.first_calendar()
-    assert engine.health.calendar_why == ""
-    assert len(told) == 1
+    assert health.calendar_why == ""
+    assert len(stage.alerts) == 1
+
+
+@pytest.mark.parametrize("last_h", [1, 12])
+async def test_a_calendar_that_ends_within_the_day_is_said(tmp_path: Path, last_h: float) -> None:
+    path = tmp_path / "calendar.csv"
+    path.write_text("time_utc,currency,impact,event\n" + release(0) + release(last_h))
+    stage = live_stage(path)
+    assert (await stage.maintenance.first_calendar()).available
+    assert "it ends at 2025-01-0" in stage.maintenance._engine.health.calendar_why
+    (alert,) = stage.alerts
+    assert alert.level == "warning"
+    assert "does not cover the next 24 h of open market" in alert.text
+
+
+async def test_news_rules_that_are_off_are_said_once(tmp_path: Path) -> None:
+    stage = live_stage(tmp_path / "missing.csv", ("news.impacts", []))
+    health = stage.maintenance._engine.health
+    await stage.maintenance.first_calendar()
+    stage.live_until(3)
+    assert (health.calendar_why, health.news_off) == ("", True)
+    (alert,) = stage.alerts
+    assert (alert.level, "news.impacts = []" in alert.text) == ("info", True)
+
+
+async def test_news_rules_switched_on_need_a_calendar_at_once(tmp_path: Path) -> None:
+    stage = live_stage(tmp_path / "missing.csv", ("news.impacts", []))
+    engine: Any = stage.maintenance._engine
+    await stage.maintenance.first_calendar()
+    engine.runtime_settings.settings = shipped_settings()
+    stage.live_until(1)
+    assert "No such file" in engine.health.calendar_why
+    assert [alert.level for alert in stage.alerts] == ["info", "warning"]
 
 
 def test_the_news_page_hears_which_impacts_close(tmp_path: Path) -> None:

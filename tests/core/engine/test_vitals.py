@@ -97,6 +97,21 @@ def test_a_part_that_stops_working_is_said_in_time(part: str, within_s: float) -
     assert after_s <= within_s
 
 
+@pytest.mark.parametrize(
+    ("facts", "ok"),
+    [
+        ({"calendar": Calendar(available=False)}, False),
+        ({"calendar_why": "it ends at noon", "calendar": Calendar(available=True)}, False),
+        ({"news_off": True}, True),
+    ],
+)
+def test_the_calendar_is_wrong_where_news_rules_lack_it(facts: dict[str, Any], ok: bool) -> None:
+    run = Run(calendar=True)
+    look = msgspec.structs.replace(last_facts(run), **{"calendar_configured": True, **facts})
+    (part,) = (part for part in run.vitals.look(look) if part.name == "calendar")
+    assert part.ok is ok
+
+
 def test_a_desk_whose_parts_work_is_well_for_hours() -> None:
     assert Run().said_after_s("data") is None
 

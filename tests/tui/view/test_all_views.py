@@ -131,6 +131,13 @@ def test_what_is_wrong_or_unknown_is_said_in_words(changes, words):
     assert words in "\n".join(header(**changes))
 
 
+def test_the_state_of_the_calendar_is_on_the_screen():
+    short = demo_engine(calendar_why="it ends at noon")
+    assert "CALENDAR INCOMPLETE" in "\n".join(header(engine=short))
+    assert "NO CALENDAR" in "\n".join(header(engine=short, calendar_available=False))
+    assert "news rules off" in "\n".join(header(engine=demo_engine(news_off=True), calendar_available=False))
+
+
 def test_a_replay_says_how_far_and_how_fast():
     assert "25% paused" in header(engine=demo_engine(replay_fraction=0.25, replay_speed=0.0), mode="replay")[0]
 
