@@ -28,12 +28,12 @@ GATEWAY_SETTINGS = f"[simulation]\nhistory_days = 30\n[desk]\npairs = {PAIRS}\n"
 
 
 @contextlib.contextmanager
-def gateway(home: Path, *words: str) -> Iterator[str]:
+def gateway(home: Path, *words: str, settings: str = "", **environ: str) -> Iterator[str]:
     """A simulated gateway in a process of its own; gives its address."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "settings.toml").write_text(GATEWAY_SETTINGS)
+    (home / "settings.toml").write_text(GATEWAY_SETTINGS + settings)
     words = ("gateway", "--simulated", "--home", str(home), "--port", "0", "--json", *words)
-    with subprocess.Popen(command(*words), stdout=subprocess.PIPE, text=True, env=environment(), cwd=CHECKOUT) as process:
+    with subprocess.Popen(command(*words), stdout=subprocess.PIPE, text=True, env=environment(**environ), cwd=CHECKOUT) as process:
         try:
             assert process.stdout is not None
             process.stdout.readline()
@@ -42,11 +42,11 @@ def gateway(home: Path, *words: str) -> Iterator[str]:
             process.terminate()
 
 
-def live_home(home: Path, gateway_home: Path, address: str) -> Path:
-    """A home whose desk trades the gateway's account."""
+def live_home(home: Path, gateway_home: Path, address: str, settings: str = "") -> Path:
+    """A home whose desk trades the gateway's account; `settings` are further sections of its file."""
     home.mkdir(parents=True)
     (home / "settings.toml").write_text(
-        f"[desk]\nmode = 'live'\npairs = {PAIRS}\n[account]\ngateway = '{address}'\n[news]\nwhen_unavailable = 'trade'\n"
+        f"[desk]\nmode = 'live'\npairs = {PAIRS}\n[account]\ngateway = '{address}'\n[news]\nno_calendar_action = 'trade'\n{settings}"
     )
     token = home / TOKEN_NAME
     token.write_text((gateway_home / TOKEN_NAME).read_text())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from quarterdeck.core.brokers.base import CallReply
 from quarterdeck.core.brokers.mt5.gateway.lease import Leases
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.engine.ownership import Ownership
@@ -121,6 +123,34 @@ def test_a_position_opened_with_our_number_by_another_halts(comment: str, tmp_pa
         assert world._running.desk.view().state == "HALTED"
         assert world.alerts("another engine trades this account")
         assert held.items() <= world.ledger_lots().items(), "nothing is flattened"
+        await world.close()
+
+    world.run(live)
+
+
+class TwinLine(Line):
+    """Sends each entry of ours once more, as a second engine with the same strategy would, just before ours is answered."""
+
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
+        opens = name == "order_send" and args[0]["action"] == 1 and not args[0].get("position")
+        if opens:
+            twin = {**args[0], "comment": "zz9x-1"}
+            self._world.terminal.advance_to(self._world.loop.utc_ns())
+            self._inner.call_now(name, (twin,), kwargs)
+        return await super().call(name, *args, **kwargs)
+
+
+@pytest.mark.parametrize("hedging", [True, False], ids=["hedging", "netting"])
+def test_a_second_engine_with_the_same_orders_halts_at_once(hedging: bool, tmp_path: Path) -> None:
+    world = JumpyWorld(tmp_path, simulation__hedging=hedging)
+    world.line = lambda: TwinLine(world)  # type: ignore[method-assign] # see above
+
+    async def live(world: World) -> None:
+        await world.start()
+        await world.until(lambda: bool(world.ledger_lots()), 3.0, "a position")
+        await world.hours(12.0 / 3600.0)
+        assert world._running.desk.view().state == "HALTED"
+        assert "not_owner" in world.state()["reasons"]
         await world.close()
 
     world.run(live)
