@@ -12,6 +12,7 @@ from quarterdeck.core.brokers.base import CallReply
 from quarterdeck.core.brokers.mt5.gateway.lease import Leases
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.engine.ownership import Ownership
+from quarterdeck.core.journal.engine_lock import home_id
 from quarterdeck.core.model.commands import Resume
 from quarterdeck.core.model.errors import AlreadyRunningError
 from quarterdeck.core.model.market_data import Side
@@ -79,6 +80,34 @@ def test_an_engine_that_was_replaced_is_halted_and_comes_back_by_resume_alone(tm
         world.give(Resume())
         await world.hours(5.0 / 3600.0)
         assert engine.desk.view().state == "HALTED", "the other one still holds it"
+        await world.close()
+
+    world.run(live)
+
+
+def test_a_halted_engine_that_is_restarted_asks_for_no_lease(tmp_path: Path) -> None:
+    world = JumpyWorld(tmp_path / "home")
+
+    async def live(world: World) -> None:
+        assert isinstance(world, JumpyWorld)
+        leases = Leases(tmp_path, world.machine)
+        world.lease = Gateway(leases)
+        await world.begun()
+        leases.acquire(home_id(world.home), "its copy")
+        copy = leases._held.number
+        await world.hours(3.0 / 3600.0)
+        assert world._running.desk.view().state == "HALTED"
+        await world.bury()
+
+        world.lease = Gateway(leases)
+        await world.start()
+        await world.hours(0.01)
+        assert world._running.desk.view().state == "HALTED"
+        assert leases.problem(copy) == "", "the one that trades is not thrown out by a restart of the halted one"
+        world.give(Resume())
+        await world.hours(5.0 / 3600.0)
+        assert world._running.desk.view().state == "ACTIVE"
+        assert leases.problem(copy)
         await world.close()
 
     world.run(live)
