@@ -360,7 +360,10 @@ def _halt_for_another(ctx: Context, what: BrokerPosition | Deal, happened: str) 
 def _since_start(ctx: Context, what: BrokerPosition | Deal, at_utc_ns: UtcNs) -> bool:
     """Whether this run must know of it: it is no earlier run's, and no order of ours that was settled before."""
     state = ctx.state
-    known = what.comment in state.settled or what.position_id in state.recently_closed
+    settled = state.settled.get(what.comment)
+    # a second position of one order is not ours
+    ours = settled is not None and settled.position_id in (0, what.position_id)
+    known = ours or what.position_id in state.recently_closed
     return bool(state.started_utc_ns) and at_utc_ns > state.started_utc_ns and not known
 
 

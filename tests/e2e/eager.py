@@ -22,7 +22,7 @@ risk_per_trade_pct = 0.3
 [correlation]
 risk_max_pct = 100.0
 """
-_TEXT = '''
+_TEXT = """
 import numpy as np
 from msgspec import Struct
 
@@ -53,7 +53,7 @@ class Eager:
     def decide(self, columns, row, instrument):
         close = float(columns.m15.close[row])
         return Decision(side=Side.BUY, entry_price=close, stop_price=close * 0.99, target_price=close * 1.05, confidence=0.9)
-'''
+"""
 
 
 def write_strategy(home: Path) -> None:
