@@ -17,7 +17,7 @@ from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening, serve_g
 from quarterdeck.core.brokers.mt5.recording import read_recording
 from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.model.errors import UsageError
-from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.settings.home import prepare, resolve_home
 from quarterdeck.core.settings.version import code_version
 
 PORT = 18_765
@@ -49,8 +49,7 @@ def command(
     """
     if no_lease and not simulated:
         raise UsageError("--no-lease would let two engines trade a real terminal", what_to_do="leave it out, or add --simulated")
-    place = resolve_home(home)
-    place.root.mkdir(parents=True, exist_ok=True)
+    place = prepare(resolve_home(home))
     options = GatewayOptions(
         host=host,
         port=port,

@@ -26,8 +26,11 @@ from typer.core import TyperGroup
 
 from quarterdeck.cli.renamed_options import with_current_words
 from quarterdeck.core.model.errors import InvariantError, QuarterdeckError, StorageError, UsageError
+from quarterdeck.core.model.plain_text import plain_text
 
 PROGRAM = "quarterdeck"
+_LETTERS_MAX = 10_000
+"""Of an error, shown."""
 
 
 class Subcommand(NamedTuple):
@@ -178,7 +181,9 @@ def _usage(error: typer.TyperException) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    print(f"{PROGRAM}: {text}", file=sys.stderr, flush=True)
+    if len(text) > _LETTERS_MAX:  # a word of the command line may be endless; the remedy stands last
+        text = f"{text[: _LETTERS_MAX // 2]} ... {text[-_LETTERS_MAX // 2 :]}"
+    print(f"{PROGRAM}: {plain_text(text)}", file=sys.stderr, flush=True)
     return code
 
 

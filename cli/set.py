@@ -6,6 +6,7 @@ one the override is written for the next start. Everything shown is made of the 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -122,10 +123,15 @@ def _chosen(words: list[str], known: dict[str, Parameter]) -> list[Parameter]:
     strange = [word for word in words if word not in exact and not any(word in row.key for row in chosen)]
     if strange:
         # `set KEY VALUE` shows nothing rather than seem to have changed something
-        remedy = f"a change is written {words[0]}={words[1]}" if exact == words[:1] and len(words) == 2 else ""
+        remedy = f"a change is written {words[0]}=VALUE" if exact == words[:1] and len(words) == 2 else ""
         what_to_do = remedy or "`quarterdeck set` lists them all"
-        raise UsageError(f"no parameter is called {' or '.join(strange)}", what_to_do=what_to_do)
+        raise UsageError(f"no parameter is called {' or '.join(map(_word, strange))}", what_to_do=what_to_do)
     return chosen
+
+
+def _word(word: str) -> str:
+    """A word as an error may show it: what is no name may be a secret, or endless."""
+    return word if re.fullmatch(r"[\w.-]{1,60}", word) else f"a word of {len(word):,} letters"
 
 
 def _elsewhere(word: str) -> bool:

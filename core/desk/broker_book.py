@@ -30,6 +30,7 @@ from quarterdeck.core.desk.trading_state import add_reason, drop_reason
 from quarterdeck.core.model.broker_account import BrokerPosition, Deal
 from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.inputs import BrokerBook
+from quarterdeck.core.model.units import UtcNs
 from quarterdeck.core.risk.open_risk import assumed_stop
 
 
@@ -188,6 +189,7 @@ def _unexpected(ctx: Context, held: BrokerPosition) -> None:
                 made.stop_price = held.stop_price
             _compare_stop(ctx, made, held)
         return
+    _another_engine(ctx, opened=held, at_utc_ns=held.opened_utc_ns)
     _adopt(ctx, held, foreign=False)
 
 
@@ -199,6 +201,8 @@ def _order_of(ctx: Context, comment: str, held: BrokerPosition) -> OrderInFlight
     for one in ctx.state.orders.values():
         if one.kind == "open" and one.position_id == held.position_id:
             return one
+    if _of_another_run(ctx, comment):
+        return None
     fitting = [
         order
         for order in ctx.state.orders.values()
@@ -298,6 +302,9 @@ def on_deal(ctx: Context, deal: Deal) -> None:
         breaker_watch.check_equity(ctx)
         return
     position = ctx.state.positions.get(deal.position_id)
+    if position is not None and deal.magic == ctx.magic and _of_another_run(ctx, deal.comment):
+        if _since_start(ctx, deal, deal.at_utc_ns):
+            _halt_for_another(ctx, deal, "was changed")
     if deal.entry == "in":
         _deal_in(ctx, position, deal)
     elif position is not None and deal.side is not position.side:
@@ -327,25 +334,46 @@ def _deal_in(ctx: Context, position: ManagedPosition | None, deal: Deal) -> None
     if deal.magic == ctx.magic:
         keep_early_deal(ctx, deal)
         learn_commission(ctx, deal)
-        _another_engine(ctx, deal)
+        _another_engine(ctx, opened=deal, at_utc_ns=deal.at_utc_ns)
     _others(ctx, deal)
 
 
-def _another_engine(ctx: Context, deal: Deal) -> None:
+def _another_engine(ctx: Context, *, opened: BrokerPosition | Deal, at_utc_ns: UtcNs) -> None:
     """A position was opened with our magic number by an order that is not ours: somebody else trades this account (law 16)."""
-    state = ctx.state
-    if not state.started_utc_ns or deal.at_utc_ns <= state.started_utc_ns:
-        return  # an earlier run's
-    if deal.comment in state.settled or deal.position_id in state.recently_closed:
+    if not _since_start(ctx, opened, at_utc_ns):
         return
-    for order in state.orders.values():
-        if order.kind == "open" and order.symbol == deal.symbol and order.side is deal.side:
-            return  # our own, with a comment that the broker rewrote
+    if not _of_another_run(ctx, opened.comment):
+        for order in ctx.state.orders.values():
+            if order.kind == "open" and order.symbol == opened.symbol and order.side is opened.side:
+                return  # our own, with a comment that the broker rewrote
+    _halt_for_another(ctx, opened, "was opened")
+
+
+def _halt_for_another(ctx: Context, what: BrokerPosition | Deal, happened: str) -> None:
     text = (
-        f"position #{deal.position_id} {deal.symbol} {deal.side.word} {deal.lots:g} was opened with our magic number, and by no "
-        f"order of this desk (comment {deal.comment!r}): another engine trades this account"
+        f"position #{what.position_id} {what.symbol} {what.side.word} {what.lots:g} {happened} with our magic number, and by no "
+        f"order of this desk (comment {what.comment!r}): another engine trades this account"
     )
     add_reason(ctx, "not_owner", text, alert="critical")
+
+
+def _since_start(ctx: Context, what: BrokerPosition | Deal, at_utc_ns: UtcNs) -> bool:
+    """Whether this run must know of it: it is no earlier run's, and no order of ours that was settled before."""
+    state = ctx.state
+    settled = state.settled.get(what.comment)
+    # a second position of one order is not ours
+    ours = settled is not None and settled.position_id in (0, what.position_id)
+    known = ours or what.position_id in state.recently_closed
+    return bool(state.started_utc_ns) and at_utc_ns > state.started_utc_ns and not known
+
+
+def _of_another_run(ctx: Context, comment: str) -> bool:
+    """Whether a comment is a client id, and of no order of ours: two engines with one strategy send the same orders at once."""
+    run, _, number = comment.partition("-")
+    if not (run.isascii() and run.isalnum() and number.isdigit()) or run == ctx.state.run_id:
+        return False
+    # a broker may cut a comment short
+    return comment not in ctx.state.settled and not any(known.startswith(comment) for known in ctx.state.orders)
 
 
 def _others(ctx: Context, deal: Deal) -> None:

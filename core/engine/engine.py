@@ -150,12 +150,13 @@ class Engine:
         if self.venue.mode in ("real", "demo"):  # a paper account is its home's alone
             confirm_real_account(self.home.journal, account, self.venue.yes_real)
             self._owner.hold_account(account.server, account.login)
-        if self.venue.lease is not None:
-            on_step("taking the account's lease at the gateway")
-            self._ownership = Ownership(self.venue.lease, home_id(self.home), self._owner.shown(), self.clock)
-            await self._ownership.begin()
         found = Found() if self._made_up else recover_run(self.home, account, self.venue.mode, on_step)
         past = found.past
+        if self.venue.lease is not None:
+            self._ownership = Ownership(self.venue.lease, home_id(self.home), self._owner.shown(), self.clock)
+            if past is None or not past.not_owner:
+                on_step("taking the account's lease at the gateway")
+                await self._ownership.begin()
         if past is not None:
             self.venue.broker.resume_deals(past.until_utc_ns, past.known_deals, past.first_utc_ns, past.known_deals)
         self.journal.begin_run(run_row_at_start(self.venue, account, self.strategy.hash, self.clock.utc_ns()))

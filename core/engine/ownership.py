@@ -49,6 +49,7 @@ class Ownership:
         self._home_id = home_id
         self._who = who
         self._clock = clock
+        self._owns = False
 
     async def begin(self) -> None:
         """Take the lease. Raises HeldError naming the owner, BrokerError for a gateway that does not answer."""
@@ -59,18 +60,23 @@ class Ownership:
             except TerminalError as error:
                 raise BrokerError(f"the gateway gives no lease: {error}", what_to_do=error.what_to_do) from error
             if not why:
+                self._owns = True
                 return
             if self._clock.monotonic_s() >= end_s:
                 raise AlreadyRunningError(why, what_to_do="attach with `quarterdeck monitor`, or stop that one first")
             await asyncio.sleep(_TRY_S)
 
     async def keep(self, engine: Engine) -> None:
-        """Renew for ever; halt when the lease is another's, and take it again once the operator resumed."""
+        """Renew for ever; halt when the lease is another's, and take it again once the operator resumed.
+
+        A run that did not begin with the lease goes on as the one before it ended: halted.
+        """
+        why = "" if self._owns else "it did before this start"
         while True:
-            why = await self._lost()
             while why:
                 await self._halted(engine, why)
                 why = await self._taken()
+            why = await self._lost()
 
     async def _halted(self, engine: Engine, why: str) -> None:
         """Halt the desk, and wait until the operator resumes it."""

@@ -45,6 +45,8 @@ class RecoveredRun(Struct, frozen=True, kw_only=True):
     """The last word of a run that ended without one; None where the newest ended in order."""
     first_utc_ns: UtcNs
     """When this home first traded the account; what is older is not ours to book."""
+    not_owner: bool = False
+    """Another engine had taken the account, and the operator has not resumed since."""
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ def recover_run(home: Home, account: Account, mode: TradeMode, on_step: StepRepo
                 known_deals={int(ticket): float(money) for ticket, money in known},
                 died_utc_ns=until if mine[-1].ended_utc_ns is None else None,
                 first_utc_ns=min(run.started_utc_ns for run in mine),
+                not_owner=any(reason.code == "not_owner" for reason in desk.view().reasons),
             )
             return Found(past=past, damage=damage or gone)
     except NewerTape:

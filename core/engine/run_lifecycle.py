@@ -26,7 +26,14 @@ from quarterdeck.core.engine.engine import Engine, RunEnd, StepReporter
 from quarterdeck.core.engine.event_publisher import EventListener
 from quarterdeck.core.engine.run_request import RunRequest, settings_for_run
 from quarterdeck.core.engine.scanner_setup import history_bars, warmup_bars
-from quarterdeck.core.engine.simulated_venues import ReplayRequest, base36, crash_venue, faults_of, replay_venue, simulated_venue
+from quarterdeck.core.engine.simulated_venues import (
+    ReplayRequest,
+    crash_venue,
+    faults_of,
+    new_run_id,
+    replay_venue,
+    simulated_venue,
+)
 from quarterdeck.core.engine.strategy_supervision import strategy_for_run
 from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.model.errors import QuarterdeckError, UsageError
@@ -77,7 +84,7 @@ def make_venue(wish: RunRequest, loaded: LoadedSettings, strategy: LoadedStrateg
             history_bars=history_bars(strategy, settings),
         )
         return replay_venue(settings, request, wish.home)
-    run_id = base36(clock.utc_ns() // 1_000_000_000)
+    run_id = new_run_id(clock)
     if settings.desk.mode == "simulated":
         speed = wish.speed if wish.speed_given else settings.simulation.speed
         # where a strategy apart would find something is not known before it is asked bar by bar

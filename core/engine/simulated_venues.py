@@ -6,6 +6,7 @@ anything starts. Does not: reach a broker (`core.engine.live_venues` does).
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -24,7 +25,7 @@ from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS
 from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.brokers.simulator.terminal_builder import crash_terminal, recorded_terminal, seeded_terminal
 from quarterdeck.core.calendar.calendar_file import read_calendar
-from quarterdeck.core.clock.wall import iso
+from quarterdeck.core.clock.wall import Clock, iso
 from quarterdeck.core.data.recording import load_recording
 from quarterdeck.core.data.series import Recording
 from quarterdeck.core.engine.venue import Venue
@@ -37,6 +38,9 @@ from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.settings_loader import for_pair, shipped_settings
 
 REPLAY_RUN_ID = "replay"
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_RUN_ID_CLOCK, _RUN_ID_CHANCE = 6, 2
+"""Letters of a run id that tell its second, and letters drawn by chance."""
 _BEGINS_NS = 3 * DAY_NS
 """A calendar that begins so long after the first of the days may have had nothing to tell before."""
 _SERVER_RULE: Literal["new_york_plus_7"] = "new_york_plus_7"
@@ -265,14 +269,21 @@ def news_near(news: tuple[NewsEvent, ...], from_utc_ns: UtcNs, to_utc_ns: UtcNs)
     return tuple(event for event in news if from_utc_ns - DAY_NS <= event.at_utc_ns <= to_utc_ns + DAY_NS)
 
 
-def base36(number: int) -> str:
-    """A whole number in digits and small letters: run ids that fit an order's comment."""
-    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+def new_run_id(clock: Clock) -> str:
+    """A run id that fits an order's comment and that no other run has.
+
+    Two engines may begin in one second, and a clock that was set back shows a second twice.
+    """
+    began = _base36(clock.utc_ns() // NS_PER_S)[-_RUN_ID_CLOCK:]
+    return began + "".join(secrets.choice(_DIGITS) for _ in range(_RUN_ID_CHANCE))
+
+
+def _base36(number: int) -> str:
     text = ""
     while number:
-        number, rest = divmod(number, 36)
-        text = digits[rest] + text
-    return text or "0"
+        number, rest = divmod(number, len(_DIGITS))
+        text = _DIGITS[rest] + text
+    return text or _DIGITS[0]
 
 
 async def _no_wait(_seconds: float) -> None:

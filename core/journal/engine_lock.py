@@ -25,6 +25,7 @@ from msgspec import Struct
 from quarterdeck.core.clock.wall import Clock, iso
 from quarterdeck.core.model.errors import UNREADABLE, AlreadyRunningError, StorageError
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.settings.files import replace_file
 from quarterdeck.core.settings.home import Home, platform_home
 
 if sys.platform == "win32":
@@ -35,6 +36,7 @@ else:
 
 HOME_LOCK = "owner.lock"
 HOME_ID = "home.id"
+_HOME_ID = re.compile(r"[0-9a-f]{32}")
 _TRIES = 5
 _TRY_AGAIN_S = 0.02
 _STARTED_FIELD = 19
@@ -135,13 +137,16 @@ def home_id(home: Home) -> str:
     """
     path = home.root / HOME_ID
     try:
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(16) + "\n")
+        found = path.read_text(encoding="ascii").strip() if path.exists() else ""
+        if not _HOME_ID.fullmatch(found):  # none yet, or what a full disk or a crash left of it
+            found = secrets.token_hex(16)
+            beside = path.with_suffix(".new")
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+                file.write(found + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-        return path.read_text(encoding="ascii").strip()
+            replace_file(beside, path)
+        return found
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"{path} cannot be used: {error}", what_to_do="check the folder's rights and the disk") from error
 

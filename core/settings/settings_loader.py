@@ -35,6 +35,7 @@ StrategyParameters = tuple[Parameter, ...]
 """A strategy's own parameters, where they are known; a tree alone tells nothing of them."""
 _OF_THE_STRATEGY = ("name", "file", "time_limit_ms", "load_timeout_s", "memory_max_mb")
 _KEY_LETTERS_MAX, _VALUE_LETTERS_MAX = 200, 4_000
+_MISTAKES_SHOWN, _MISTAKE_LETTERS_MAX = 20, 400
 _HOURS = r"([01]\d|2[0-4]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d"
 
 
@@ -427,4 +428,15 @@ def _refuse(origin: str, found: list[str]) -> None:
     if not found:
         return
     count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
-    raise SettingsError(f"{origin}: {count}: " + " | ".join(found), what_to_do="mend them and start again")
+    shown = [_cut(line) for line in found[:_MISTAKES_SHOWN]]
+    if len(found) > len(shown):
+        shown.append(f"and {len(found) - len(shown)} more")
+    raise SettingsError(f"{origin}: {count}: " + " | ".join(shown), what_to_do="mend them and start again")
+
+
+def _cut(line: str) -> str:
+    """A mistake with its beginning and its end, where what must be stands: a value may be endless."""
+    if len(line) <= _MISTAKE_LETTERS_MAX:
+        return line
+    half = _MISTAKE_LETTERS_MAX // 2
+    return f"{line[:half]}...{line[-half:]}"

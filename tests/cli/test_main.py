@@ -304,7 +304,7 @@ def test_a_reader_who_has_had_enough_is_no_failure() -> None:
 def test_change_without_equals_sign_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = ("--home", str(tmp_path))
     assert main(["set", "account.gateway", "ws://127.0.0.1:18765", *home]) == 2
-    assert "a change is written account.gateway=ws://127.0.0.1:18765" in one_line(capsys)
+    assert "a change is written account.gateway=VALUE" in one_line(capsys)
     assert main(["set", "account.gateway", "desk", *home]) == 0
     assert main(["set", "gatew", *home]) == 0
     assert main(["set", "risk", "nonsense", *home]) == 2

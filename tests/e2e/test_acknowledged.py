@@ -28,12 +28,14 @@ GATEWAY_SETTINGS = f"[simulation]\nhistory_days = 30\n[desk]\npairs = {PAIRS}\n"
 
 
 @contextlib.contextmanager
-def gateway(home: Path, *words: str) -> Iterator[str]:
+def gateway(home: Path, *words: str, settings: str = GATEWAY_SETTINGS, **environ: str) -> Iterator[str]:
     """A simulated gateway in a process of its own; gives its address."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "settings.toml").write_text(GATEWAY_SETTINGS)
+    (home / "settings.toml").write_text(settings)
     words = ("gateway", "--simulated", "--home", str(home), "--port", "0", "--json", *words)
-    with subprocess.Popen(command(*words), stdout=subprocess.PIPE, text=True, env=environment(), cwd=CHECKOUT) as process:
+    with subprocess.Popen(
+        command(*words), stdout=subprocess.PIPE, text=True, env=environment(**environ), cwd=CHECKOUT
+    ) as process:
         try:
             assert process.stdout is not None
             process.stdout.readline()
@@ -42,12 +44,11 @@ def gateway(home: Path, *words: str) -> Iterator[str]:
             process.terminate()
 
 
-def live_home(home: Path, gateway_home: Path, address: str) -> Path:
-    """A home whose desk trades the gateway's account."""
+def live_home(home: Path, gateway_home: Path, address: str, settings: str = "", *, pairs: str = PAIRS) -> Path:
+    """A home whose desk trades the gateway's account; `settings` are further sections of its file."""
     home.mkdir(parents=True)
-    (home / "settings.toml").write_text(
-        f"[desk]\nmode = 'live'\npairs = {PAIRS}\n[account]\ngateway = '{address}'\n[news]\nimpacts = []\nurls = []\n"
-    )
+    desk = f"[desk]\nmode = 'live'\npairs = {pairs}\n[account]\ngateway = '{address}'\n[news]\nimpacts = []\nurls = []\n"
+    (home / "settings.toml").write_text(desk + settings)
     token = home / TOKEN_NAME
     token.write_text((gateway_home / TOKEN_NAME).read_text())
     token.chmod(0o600)

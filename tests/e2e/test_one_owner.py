@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.core.journal.journal_schema import open_readonly
 from quarterdeck.core.model.commands import Resume
-from tests.e2e.processes import EngineProcess, wait_for
+from tests.e2e.eager import SETTINGS, write_strategy
+from tests.e2e.moved_clock import MovedClock, needs_library, weekday_at
+from tests.e2e.processes import LONG_S, EngineProcess, wait_for
 from tests.e2e.test_acknowledged import gateway, given, live_home, reasons
 
 pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes")]
@@ -57,3 +61,49 @@ def test_one_account_has_one_owner_wherever_engines_run(tmp_path: Path) -> None:
                 copy.close()
         finally:
             first.close()
+
+
+@needs_library
+@pytest.mark.soak
+def test_two_engines_without_a_lease_are_halted_by_each_others_order(tmp_path: Path) -> None:
+    """Both find the same candidates in the same bars, as two engines of one operator do."""
+    clock = MovedClock(tmp_path / "clock", weekday_at(10, 11))
+    moved = clock.environ()
+    with gateway(tmp_path / "gateway", "--no-lease", **moved) as address:
+        homes = [live_home(tmp_path / name, tmp_path / "gateway", address, SETTINGS) for name in ("one", "two")]
+        for home in homes:
+            write_strategy(home)
+        engines = [EngineProcess(home, **elsewhere(tmp_path / f"data-{home.name}"), **moved) for home in homes]
+        try:
+            for engine in engines:
+                engine.ready()
+            opened_s: dict[str, float] = {}
+            halted_s: dict[str, float] = {}
+            end_s = time.monotonic() + 4 * LONG_S
+            while len(halted_s) < len(homes) and time.monotonic() < end_s:
+                for home in homes:
+                    for event, found in (("opened", opened_s), ("halted", halted_s)):
+                        if home.name not in found and _has(home, event):
+                            found[home.name] = time.monotonic()
+                time.sleep(0.05)
+            first_s = min(opened_s.values())
+            print(f"opened {_after(opened_s, first_s)}, halted {_after(halted_s, first_s)} s after the first entry")
+            assert len(opened_s) >= 1
+            assert set(halted_s) == {"one", "two"}, [reasons(home) for home in homes]
+            assert max(halted_s.values()) - first_s < HALTED_WITHIN_S
+        finally:
+            for engine in engines:
+                engine.close()
+
+
+def _after(found: dict[str, float], first_s: float) -> dict[str, float]:
+    return {name: round(at_s - first_s, 1) for name, at_s in found.items()}
+
+
+def _has(home: Path, event: str) -> bool:
+    with contextlib.closing(open_readonly(home / "journal.sqlite")) as journal:
+        if event == "opened":
+            (count,) = journal.execute("SELECT count(*) FROM effects WHERE tag = 'submit'").fetchone()
+        else:
+            (count,) = journal.execute("SELECT count(*) FROM alerts WHERE text LIKE '%another engine trades%'").fetchone()
+    return bool(count)

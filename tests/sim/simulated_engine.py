@@ -116,6 +116,8 @@ class World:
             faults=self.faults,
         )
         self.scanner = scanner
+        self.lease: Any = None
+        """The gateway's side of the lease, where there is one."""
         self.apart: Any = None
         """Who is asked about closed bars instead of the strategy here."""
         self.engine: Engine | None = None
@@ -157,7 +159,7 @@ class World:
         clock = self.clock()
         policy = policy_from(self.settings, mode=self.mode)
         broker = Mt5Broker(self.line(), policy, clock, server_clock=ServerClock("new_york_plus_7"))
-        venue = Venue(mode=self.mode, broker=broker, label="world", run_id=f"w{self.runs}", news=lambda: ())
+        venue = Venue(mode=self.mode, broker=broker, label="world", run_id=f"w{self.runs}", news=lambda: (), lease=self.lease)
         loaded = LoadedSettings(self.settings, self.tree, self.tree, {}, ())
         self.home.root.mkdir(parents=True, exist_ok=True)
         engine = Engine(

@@ -197,7 +197,8 @@ class GatewayTerminal:
             async with asyncio.timeout(2.0 * deadline_s + _GRACE_S):
                 await line.socket.send(gateway_protocol.encode(ask))
                 return await future
-        except ConnectionClosed as error:
+        except (ConnectionClosed, AttributeError) as error:
+            # AttributeError: websockets aborts a transport that the loop has let go of already
             raise ReplyLost(f"the line to the gateway broke: {error}") from error
         except TimeoutError as error:
             await self._drop(f"no answer within {2.0 * deadline_s + _GRACE_S:g} s")

@@ -40,7 +40,7 @@ class Machine:
 
 
 class JumpyWorld(World):
-    def __init__(self, home: Path, start_utc_ns: int = SEEDED_START_UTC_NS) -> None:
+    def __init__(self, home: Path, start_utc_ns: int = SEEDED_START_UTC_NS, **values: Any) -> None:
         super().__init__(
             home,
             seed=11,
@@ -51,6 +51,7 @@ class JumpyWorld(World):
             engine__quote_poll_ms=1_000.0,
             filters__entry_hours=["UTC 00:00-24:00"],
             position__time_exit_hours=4.0,
+            **values,
         )
         self.scanner = EagerScanner(11, pip_sizes(self.settings))
         self.machine = Machine(self.loop)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from quarterdeck.core.brokers.base import CallReply
 from quarterdeck.core.brokers.mt5.gateway.lease import Leases
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.engine.ownership import Ownership
+from quarterdeck.core.journal.engine_lock import home_id
 from quarterdeck.core.model.commands import Resume
 from quarterdeck.core.model.errors import AlreadyRunningError
 from quarterdeck.core.model.market_data import Side
@@ -82,6 +85,34 @@ def test_an_engine_that_was_replaced_is_halted_and_comes_back_by_resume_alone(tm
     world.run(live)
 
 
+def test_a_halted_engine_that_is_restarted_asks_for_no_lease(tmp_path: Path) -> None:
+    world = JumpyWorld(tmp_path / "home")
+
+    async def live(world: World) -> None:
+        assert isinstance(world, JumpyWorld)
+        leases = Leases(tmp_path, world.machine)
+        world.lease = Gateway(leases)
+        await world.begun()
+        leases.acquire(home_id(world.home), "its copy")
+        copy = leases._held.number
+        await world.hours(3.0 / 3600.0)
+        assert world._running.desk.view().state == "HALTED"
+        await world.bury()
+
+        world.lease = Gateway(leases)
+        await world.start()
+        await world.hours(0.01)
+        assert world._running.desk.view().state == "HALTED"
+        assert leases.problem(copy) == "", "the one that trades is not thrown out by a restart of the halted one"
+        world.give(Resume())
+        await world.hours(5.0 / 3600.0)
+        assert world._running.desk.view().state == "ACTIVE"
+        assert leases.problem(copy)
+        await world.close()
+
+    world.run(live)
+
+
 def test_a_start_waits_for_a_dead_owner_and_is_refused_by_a_living_one(tmp_path: Path) -> None:
     world = JumpyWorld(tmp_path / "home")
 
@@ -121,6 +152,34 @@ def test_a_position_opened_with_our_number_by_another_halts(comment: str, tmp_pa
         assert world._running.desk.view().state == "HALTED"
         assert world.alerts("another engine trades this account")
         assert held.items() <= world.ledger_lots().items(), "nothing is flattened"
+        await world.close()
+
+    world.run(live)
+
+
+class TwinLine(Line):
+    """Sends each entry of ours once more, as a second engine with the same strategy would, just before ours is answered."""
+
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
+        opens = name == "order_send" and args[0]["action"] == 1 and not args[0].get("position")
+        if opens:
+            twin = {**args[0], "comment": "zz9x-1"}
+            self._world.terminal.advance_to(self._world.loop.utc_ns())
+            self._inner.call_now(name, (twin,), kwargs)
+        return await super().call(name, *args, **kwargs)
+
+
+@pytest.mark.parametrize("hedging", [True, False], ids=["hedging", "netting"])
+def test_a_second_engine_with_the_same_orders_halts_at_once(hedging: bool, tmp_path: Path) -> None:
+    world = JumpyWorld(tmp_path, simulation__hedging=hedging)
+    world.line = lambda: TwinLine(world)  # type: ignore[method-assign] # see above
+
+    async def live(world: World) -> None:
+        await world.start()
+        await world.until(lambda: bool(world.ledger_lots()), 3.0, "a position")
+        await world.hours(12.0 / 3600.0)
+        assert world._running.desk.view().state == "HALTED"
+        assert "not_owner" in world.state()["reasons"]
         await world.close()
 
     world.run(live)

@@ -12,13 +12,14 @@ from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS
 from quarterdeck.core.data.recording import load_recording
 from quarterdeck.core.engine.run_lifecycle import run_to_end, start_run
 from quarterdeck.core.engine.run_request import CRASH_AGE_MAX_HOURS, RunRequest, settings_for_run
-from quarterdeck.core.engine.simulated_venues import CRASH_SEED, crash_venue, known_news
+from quarterdeck.core.engine.simulated_venues import CRASH_SEED, crash_venue, known_news, new_run_id
 from quarterdeck.core.model.effects import Effect, PositionOpened, TradeClosed
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import UtcNs
 from quarterdeck.core.settings.home import Home
 from quarterdeck.core.settings.settings_loader import shipped_settings
+from tests.core.journal.tapes import Watch
 
 
 def test_without_sterling_there_is_no_crash() -> None:
@@ -80,3 +81,9 @@ def test_calendar_outside_the_days_counts_as_none_and_is_reported(recorded_data:
         ),
     )
     assert not told(date(2023, 1, 1))[0]
+
+
+def test_runs_of_one_second_have_different_ids() -> None:
+    ids = {new_run_id(Watch()) for _ in range(20)}
+    assert len(ids) > 10
+    assert all(0 < len(run_id) <= 8 for run_id in ids)

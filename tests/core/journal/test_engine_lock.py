@@ -11,7 +11,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from quarterdeck.core.journal.engine_lock import HOME_LOCK, EngineLock, LockHolder, account_lock, holder_of, is_alive, is_held
+from quarterdeck.core.journal.engine_lock import (
+    HOME_LOCK,
+    EngineLock,
+    LockHolder,
+    account_lock,
+    holder_of,
+    home_id,
+    is_alive,
+    is_held,
+)
 from quarterdeck.core.model.errors import AlreadyRunningError, StorageError
 from quarterdeck.core.settings.home import Home
 from tests.core.journal.tapes import Watch
@@ -124,3 +133,15 @@ def test_the_living_are_told_from_the_dead() -> None:
         pass
     assert is_alive(os.getpid())
     assert not is_alive(child.pid)
+
+
+def test_a_home_id_that_a_full_disk_left_empty_is_made_anew(tmp_path: Path) -> None:
+    ids = set()
+    for name in ("one", "two"):
+        home = Home(tmp_path / name)
+        home.root.mkdir()
+        (home.root / "home.id").write_text("")
+        ids.add(home_id(home))
+        assert home_id(home) in ids
+    assert len(ids) == 2
+    assert "" not in ids

@@ -236,3 +236,10 @@ def test_one_key_takes_one_value_of_bounded_length(key: str, text: str) -> None:
     with little_work(), pytest.raises(SettingsError) as caught:
         parse_value(key, text)
     assert len(caught.value.one_line()) < 6_000
+
+
+def test_an_endless_value_is_refused_in_a_short_line(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(f"[scan]\nresponse_timeout_s = '{'x' * 1_000_000}'\n{'y' * 100_000} = 1\n")
+    with pytest.raises(SettingsError, match="must be a number") as raised:
+        load_settings(tmp_path)
+    assert len(raised.value.one_line()) < 1_500

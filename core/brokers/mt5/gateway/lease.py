@@ -1,15 +1,17 @@
 """Who may trade the account behind this gateway: one home at a time, with a number that only rises (law 16).
 
 Why: a lock in a folder does not see an engine of another user or machine; everybody who trades passes here.
-Promises: a number is in the gateway's home before it is granted, and never granted twice, over restarts too. Who holds an older
-one is refused. The lease runs on the gateway's monotonic clock alone [10 s] and is renewed by its owner [2 s]. The home that
-holds it gets it back at once, with a new number: after a crash management does not wait, and of a home and its copy the later one
-wins. An owner whose lease ran out may go on as long as nobody else took it. Does not: watch reads; they need no lease.
+Promises: a number is in the gateway's home before it is granted, and is never granted twice, over restarts and where the file was
+lost or put back from a copy too. Who holds an older one is refused. The lease runs on the gateway's monotonic clock alone [10 s]
+and is renewed by its owner [2 s]. The home that holds it gets it back at once, with a new number: after a crash management does
+not wait, and of a home and its copy the later one wins. An owner whose lease ran out may go on as long as nobody else took it.
+Does not: watch reads; they need no lease.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -22,6 +24,8 @@ from quarterdeck.core.settings.files import replace_file
 TERM_S = 10.0
 LEASE_NAME = "lease.json"
 TEXT_MAX = 300
+_STEP_BITS = 32
+"""Numbers rise by a random step: after the file was lost none is given to a second owner while the first still has it."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
@@ -59,7 +63,10 @@ class Leases:
         left_s = self._until_s - self._clock.monotonic_s()
         if self._held.number and self._held.home_id != home_id and left_s > 0.0:
             return Verdict(why=f"the account is traded by {self._held.who}", left_s=left_s)
-        held = Held(number=self._held.number + 1, home_id=home_id, who=who[:TEXT_MAX])
+        if not home_id:
+            return Verdict(why="a lease is given to a home that names itself, and this one does not")
+        number = self._held.number + 1 + secrets.randbits(_STEP_BITS)
+        held = Held(number=number, home_id=home_id[:TEXT_MAX], who=who[:TEXT_MAX])
         try:
             self._write(held)
         except OSError as error:

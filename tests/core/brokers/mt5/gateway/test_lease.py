@@ -57,10 +57,28 @@ def test_a_copied_home_throws_the_first_out_at_once(tmp_path: Path) -> None:
 
 def test_a_number_is_on_disk_before_it_is_granted(tmp_path: Path) -> None:
     leases = Leases(tmp_path, Seconds())
-    leases.acquire("a", "A")
+    number = leases.acquire("a", "A").number
     tmp_path.joinpath("lease.new").mkdir()  # nothing can be written any more
     assert leases.acquire("a", "A").number == 0
-    assert Leases(tmp_path, Seconds()).problem(1) == ""
+    assert Leases(tmp_path, Seconds()).problem(number) == ""
+
+
+@pytest.mark.parametrize("how", ["deleted", "put back"])
+def test_a_lost_lease_file_gives_no_number_twice(how: str, tmp_path: Path) -> None:
+    leases = Leases(tmp_path, Seconds())
+    leases.acquire("a", "A")
+    older = (tmp_path / LEASE_NAME).read_bytes()
+    first = leases.acquire("a", "A").number
+    (tmp_path / LEASE_NAME).write_bytes(older) if how == "put back" else (tmp_path / LEASE_NAME).unlink()
+    clock = Seconds()
+    leases = Leases(tmp_path, clock)
+    clock.now_s += TERM_S + 1.0
+    assert leases.acquire("b", "B").number
+    assert leases.problem(first), "the first engine is no owner any more"
+
+
+def test_a_home_without_a_name_gets_no_lease(tmp_path: Path) -> None:
+    assert Leases(tmp_path, Seconds()).acquire("", "A").number == 0
 
 
 def test_a_damaged_lease_is_refused_not_begun_anew(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""A strategy file for rehearsals: every pair is bought at every bar, so that what follows an entry need not be waited for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+NAME = "eager.py"
+SETTINGS = f"""[strategy]
+file = '{NAME}'
+name = 'Eager'
+net_reward_risk_min = 0.0
+[filters]
+entry_hours = ['UTC 00:00-24:00']
+rollover_hours = '00:00-00:01'
+spread_stop_max_pct = 100.0
+spread_typical_max_x = 100.0
+atr_price_max_pct = 10.0
+atr_percentile_min = 0.0
+atr_percentile_max = 100.0
+[risk]
+risk_per_trade_pct = 0.3
+[correlation]
+risk_max_pct = 100.0
+"""
+_TEXT = """
+import numpy as np
+from msgspec import Struct
+
+from quarterdeck.core.model.market_data import Side
+from quarterdeck.core.strategy.interface import Columns, Decision
+
+
+class Parameters(Struct, frozen=True, kw_only=True):
+    pass
+
+
+class Eager:
+    name = "eager"
+    timeframes = ("M15", "H1")
+    Parameters = Parameters
+    warmup_bars = 100
+    warmup_h1_bars = 20
+
+    def __init__(self, parameters):
+        pass
+
+    def prepare(self, m15, h1, instrument):
+        return Columns(m15, h1)
+
+    def candidates(self, columns):
+        return np.ones(len(columns), np.bool_)
+
+    def decide(self, columns, row, instrument):
+        close = float(columns.m15.close[row])
+        return Decision(side=Side.BUY, entry_price=close, stop_price=close * 0.99, target_price=close * 1.05, confidence=0.9)
+"""
+
+
+def write_strategy(home: Path) -> None:
+    """Put the file into a home whose settings name it."""
+    (home / NAME).write_text(_TEXT)
