@@ -115,6 +115,10 @@ class Broker(Protocol):
         """Resolve names (suffixes mapped), put them into Market Watch, wait for quotes. Raises BrokerError naming the missing."""
         ...
 
+    async def specifications(self) -> Known[tuple[Instrument, ...]] | Unknown:
+        """All selected symbols as the broker describes them now, with the margin it asks for one lot more."""
+        ...
+
     @property
     def symbol_warnings(self) -> tuple[str, ...]:
         """What should be read about the symbols that were selected, each one line."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from quarterdeck.core.desk import breaker_watch, silence
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.equity import revalue_all
+from quarterdeck.core.desk.margin import account_margin_read
 from quarterdeck.core.desk.memory_limits import EVENTS_MAX
 from quarterdeck.core.desk.money import account_money_read
 from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason
@@ -29,6 +30,7 @@ def on_account(ctx: Context, read: AccountRead) -> None:
         ctx.valuation_changed = True
     account_money_read(ctx, old, new)
     revalue_all(ctx)
+    account_margin_read(ctx, read)
     if old is not None and _who(old) != _who(new):
         text = f"the account changed under our feet: {old.login} {old.server} became {new.login} {new.server}"
         add_reason(ctx, "account_changed", text, alert="critical")

@@ -7,7 +7,7 @@ Does not: book money (deals do that).
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import breaker_watch, flatten, money, orders_in_flight, position_closing, stops
+from quarterdeck.core.desk import breaker_watch, flatten, margin, money, orders_in_flight, position_closing, stops
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE, revalue, revalue_foreign, sum_equity
@@ -301,6 +301,7 @@ def on_deal(ctx: Context, deal: Deal) -> None:
         money.no_trade(ctx, deal, meaning)
         breaker_watch.check_equity(ctx)
         return
+    margin.traded(ctx, deal.at_utc_ns)
     position = ctx.state.positions.get(deal.position_id)
     if position is not None and deal.magic == ctx.magic and _of_another_run(ctx, deal.comment):
         if _since_start(ctx, deal, deal.at_utc_ns):

@@ -379,6 +379,12 @@ class DeskState(Struct, kw_only=True):
     results_without_trade: dict[int, float] = {}
     """Deals that are no trades and count as results, newest last; the operator may call one a transfer."""
     equity_money: Money | None = None
+    margin_read: bool = False
+    """The account's margin was read after the last deal."""
+    traded_utc_ns: UtcNs = 0
+    """When the newest deal or fill was made."""
+    margin_gap_day_utc_ns: UtcNs = 0
+    """End of the day in which a difference between the broker's margin and ours was told last."""
     instruments: dict[str, Instrument] = {}
     quotes: dict[str, Quote] = {}
     pairs: dict[str, PairState] = {}

@@ -9,7 +9,8 @@ from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.correlations import correlation_matrix
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition
 from quarterdeck.core.desk.entry_limits import before_weekend
-from quarterdeck.core.desk.equity import LOTS_NOISE, margin_level_pct
+from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.margin import margin_level_pct
 from quarterdeck.core.desk.memory_limits import SIGNALS_MAX
 from quarterdeck.core.desk.open_exposure import (
     gap_losses,

@@ -14,7 +14,8 @@ from quarterdeck.core.clock.time_zones import NEW_YORK, week_second
 from quarterdeck.core.desk import requests
 from quarterdeck.core.desk.context import Context, PairPolicy
 from quarterdeck.core.desk.correlations import correlation_matrix
-from quarterdeck.core.desk.equity import entry_equity_money, margin_level_pct, shortfall_money, used_margin_money
+from quarterdeck.core.desk.equity import entry_equity_money, shortfall_money
+from quarterdeck.core.desk.margin import entry_margin_money, margin_level_pct, used_margin_money
 from quarterdeck.core.desk.open_exposure import (
     OpenExposure,
     gap_fraction,
@@ -170,7 +171,8 @@ def risk_and_margin(
     if equity is None or account is None or exposed is None or held is None or used is None:
         take(Check("budget", None, None, False, "open risk or margin of the book is not known"))
         return None, None
-    margin = exposed.valuer.margin_money(exposed.side, exposed.lots, exposed.open_price, account.leverage, ctx.rates)
+    symbol = exposed.valuer.instrument.symbol
+    margin = entry_margin_money(ctx, symbol, exposed.side, exposed.lots, exposed.open_price)
     if own_risk is None or margin is None:
         take(Check("budget", None, None, False, "a rate into the account currency is missing"))
         return None, None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition
-from quarterdeck.core.model.units import Money, Price
+from quarterdeck.core.model.units import Money
 
 LOTS_NOISE = 1e-9
 
@@ -123,40 +123,3 @@ def entry_equity_money(ctx: Context) -> Money | None:
     """Equity as an entry may count on it: without money that is missing."""
     equity = ctx.state.equity_money
     return None if equity is None else equity + shortfall_money(ctx)
-
-
-def used_margin_money(ctx: Context) -> Money | None:
-    """Margin of all that is open, each position alone (hedged volume is not netted); None while a rate is missing."""
-    account = ctx.state.account
-    if account is None:
-        return None
-    total = 0.0
-    for position in ctx.state.positions.values():
-        if position.lots > LOTS_NOISE:
-            one = _margin(ctx, position.symbol, position, position.lots, position.open_price)
-            if one is None:
-                return None
-            total += one
-    for foreign in ctx.state.external_positions.values():
-        held = foreign.at_broker
-        one = _margin(ctx, held.symbol, foreign, held.lots, held.open_price)
-        if one is None:
-            return max(account.margin_money, total)
-        total += one
-    return total
-
-
-def _margin(ctx: Context, symbol: str, held: ManagedPosition | ExternalPosition, lots: float, price: Price) -> Money | None:
-    account, valuer = ctx.state.account, ctx.valuer(symbol)
-    if account is None or valuer is None:
-        return None
-    side = held.side if isinstance(held, ManagedPosition) else held.at_broker.side
-    return valuer.margin_money(side, lots, price, account.leverage, ctx.rates)
-
-
-def margin_level_pct(ctx: Context, extra_money: Money = 0.0) -> float | None:
-    """Equity as percent of the margin in use and `extra_money`; None where no margin is in use or a figure is unknown."""
-    margin, equity = used_margin_money(ctx), ctx.state.equity_money
-    if margin is None or equity is None or margin + extra_money <= 0.0:
-        return None
-    return 100.0 * equity / (margin + extra_money)

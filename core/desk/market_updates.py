@@ -12,9 +12,40 @@ from quarterdeck.core.desk.desk_state import PairState
 from quarterdeck.core.desk.equity import revalue, revalue_all, revalue_foreign, sum_equity
 from quarterdeck.core.desk.memory_limits import H1_SPARE, trim_list
 from quarterdeck.core.filters.spread import QUARTERS_OF_WEEK, UsualSpreads
+from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.inputs import BarClosed, History, Instruments
-from quarterdeck.core.model.market_data import Bar, Quote
+from quarterdeck.core.model.market_data import Bar, Instrument, Quote
 from quarterdeck.core.model.units import H1_NS, M15_NS, PriceDistance
+
+_ALERTED = (
+    "contract_size",
+    "tick_size",
+    "digits",
+    "point",
+    "trade_mode",
+    "volume_min_lots",
+    "volume_max_lots",
+    "volume_step_lots",
+    "volume_limit_lots",
+    "margin_currency",
+    "profit_currency",
+)
+"""Fields of a specification whose change concerns size, direction or worth."""
+_NOTED = (
+    "stops_level_points",
+    "freeze_level_points",
+    "calc_mode",
+    "execution",
+    "filling_flags",
+    "swap_mode",
+    "swap_long",
+    "swap_short",
+    "swap_triple_weekday",
+    "margin_initial",
+    "margin_hedged",
+    "margin_hedged_use_leg",
+    "sessions",
+)
 
 
 def quote(ctx: Context, new: Quote) -> None:
@@ -141,12 +172,38 @@ def instruments(ctx: Context, read: Instruments) -> None:
     for spec in read.instruments:
         known = ctx.state.instruments.get(spec.symbol)
         ctx.state.instruments[spec.symbol] = spec
+        if known is not None:
+            _tell_changes(ctx, known, spec)
         if known != spec and spec.symbol in ctx.state.pairs:
             ctx.state.pairs[spec.symbol].tick_value_expected_money = None
     ctx.use_instruments()
     for spec in read.instruments:
         expect_tick_value(ctx, spec.symbol)
     revalue_all(ctx)
+
+
+def _tell_changes(ctx: Context, known: Instrument, spec: Instrument) -> None:
+    """What changed in a specification while the desk trades; an alert where sizes, directions or volumes are concerned."""
+    alerted = _differences(known, spec, _ALERTED)
+    noted = _differences(known, spec, _NOTED)
+    if alerted:
+        text = (
+            f"The broker changed {spec.symbol}: {', '.join(alerted)}. New orders follow it from now on, and open positions are "
+            "valued by it. Check the size of what is open."
+        )
+        ctx.emit(Alert(kind="risk", level="warning", text=text, symbol=spec.symbol))
+    if noted:
+        ctx.note("specification", ", ".join(noted), symbol=spec.symbol)
+
+
+def _differences(known: Instrument, spec: Instrument, names: tuple[str, ...]) -> list[str]:
+    found = []
+    for name in names:
+        before, after = getattr(known, name), getattr(spec, name)
+        if before != after:
+            words = (f"{before:g}", f"{after:g}") if isinstance(before, float) else (str(before), str(after))
+            found.append(f"{name} {words[0]} to {words[1]}")
+    return found
 
 
 def expect_tick_value(ctx: Context, symbol: str) -> None:

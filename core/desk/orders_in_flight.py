@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from quarterdeck.core.desk import position_closing, stops
+from quarterdeck.core.desk import margin, position_closing, stops
 from quarterdeck.core.desk.context import Context, ns
 from quarterdeck.core.desk.desk_state import OrderInFlight, SettledRequest
 from quarterdeck.core.desk.equity import LOTS_NOISE
@@ -67,6 +67,8 @@ def _accepted(ctx: Context, order: OrderInFlight, fate: Accepted) -> None:
 
 
 def _filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
+    if order.kind != "modify":
+        margin.traded(ctx, order.sent_utc_ns)
     if order.kind == "open":
         if not fate.position_id:
             ctx.query_book(f"fill of {order.client_id} names no position")

@@ -22,6 +22,7 @@ from quarterdeck.core.engine.lockstep import AsyncBarScanner, QuoteDemand, broke
 from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
 from quarterdeck.core.engine.silence import QuoteSilence
+from quarterdeck.core.engine.specification_watch import SpecificationWatch
 from quarterdeck.core.engine.task_supervisor import TaskSupervisor
 from quarterdeck.core.engine.vitals import Seen
 from quarterdeck.core.model.effects import BrokerRequest, QueryBook
@@ -103,6 +104,7 @@ class LiveFeed:
         self.closed = ClosedBars(
             broker=broker, scans=scans, settings=settings, clock=clock, post=self.post, before=self._show_all, on_hour=on_hour
         )
+        self._specifications = SpecificationWatch(broker, settings, self.post)
         self._changes: int | None = None
         self._book_news = BookNews(clock)
         self._tick_utc_ns, self._tick_seen_s = 0, 0.0
@@ -116,6 +118,7 @@ class LiveFeed:
         keep("timer", self._timers)
         keep("book", self._book)
         keep("server clock", self._measuring)
+        keep("specifications", self._specifications.watching)
         for symbol in self._symbols:
             keep(f"quotes {symbol}", self._quoting(symbol))
             keep(f"bars {symbol}", self.closed.watching(symbol))
@@ -189,6 +192,7 @@ class LiveFeed:
 
     async def _perform(self, request: BrokerRequest, *, only_news: bool = False) -> None:
         items = await self._performer.perform(request)
+        self._specifications.listen(items)
         self._told_by_broker(self._book_news.news(items) if only_news else items)
 
     def _told_by_broker(self, items: Iterable[Input]) -> None:

@@ -284,7 +284,7 @@ async def broker_inputs(broker: Broker) -> list[Input]:
         news.extend(NewDeal(deal=deal) for deal in deals.value)
     account = await broker.account()
     if not isinstance(account, Unknown):
-        news.append(AccountRead(account=account.value))
+        news.append(AccountRead(account=account.value, read_utc_ns=account.at_utc_ns))
     news.append(await broker.book())
     return news
 

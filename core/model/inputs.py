@@ -64,6 +64,8 @@ class AccountRead(Struct, frozen=True, kw_only=True, tag="account"):
     """The account as read; sent when anything but floating figures changed, and with each full book."""
 
     account: Account
+    read_utc_ns: UtcNs = 0
+    """When the reading began; 0 where that was not kept, and it counts as read when it arrives."""
 
 
 class BrokerBook(Struct, frozen=True, kw_only=True, tag="broker_book"):

@@ -65,13 +65,19 @@ class Instrument(Struct, frozen=True, kw_only=True):
     filling_flags: int = 3
     """Broker's mask: 1 fill-or-kill, 2 immediate-or-cancel, 4 book-or-cancel."""
     swap_mode: int = 1
-    """Broker's number for the swap mode; 0 none, 1 points."""
+    """Broker's number for the swap mode; 0 none, 1 points, 2 base, 3 margin, 4 account currency, 5 and 6 yearly percent of the
+    current and the opening price, 7 and 8 reopened at the close or the bid moved by points, 9 profit currency."""
     swap_long: float = 0.0
     swap_short: float = 0.0
     swap_triple_weekday: int = 3
     """Day with the triple swap, 0 Sunday .. 6 Saturday, server clock."""
     margin_initial: float = 0.0
     margin_hedged: float = 0.0
+    margin_hedged_use_leg: bool = False
+    """Hedged volume pays the margin of its dearer side only, whatever `margin_hedged` says."""
+    order_margin_buy_money: float = 0.0
+    order_margin_sell_money: float = 0.0
+    """What the broker itself asks of one lot more (`order_calc_margin`) when the record was read; 0.0 where it did not say."""
     sessions: tuple[tuple[int, int], ...] = ()
     """Open hours as (start, end) seconds from Sunday 00:00 New York; empty: Sunday 17:00 to Friday 17:00."""
 

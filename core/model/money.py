@@ -29,6 +29,12 @@ _WHOLE_UNIT_CURRENCIES = ("BIF", "CLP", "IDR", "ISK", "JPY", "KRW", "PYG", "UGX"
 _THOUSANDTH_CURRENCIES = ("BHD", "JOD", "KWD", "OMR", "TND")
 _EIGHT_DIGIT_CURRENCIES = ("BTC", "ETH")
 _DAYS_OF_INTEREST_YEAR = 360.0
+_SWAP_IN_POINTS = (1, 7, 8)
+"""Numbers of the broker's swap modes: points, and reopening at a price that is moved by points."""
+_SWAP_IN_PERCENT = (5, 6)
+"""Yearly interest on the current or the opening price."""
+_SWAP_IN_MONEY = (2, 3, 4, 9)
+"""Base, margin, account or profit currency, per lot."""
 _POWERS = tuple(10.0**digits for digits in range(16))
 _FLOAT_NOISE = 1e-6
 """Far under half a unit, far over the error of a few products: 0.285 held as 0.28499999999999998 still rounds to 0.29."""
@@ -160,6 +166,8 @@ class Valuer(Struct, frozen=True, kw_only=True):
     account_digits: int
     profit_path: Conversion | None
     margin_path: Conversion | None
+    swap_path: Conversion | None
+    """From the currency in which the instrument's swap mode counts."""
     pair_name: str
     """Plain name of the instrument as a pair, so that its own price can convert; empty where it is no FX symbol."""
     profit_digits: int
@@ -191,8 +199,9 @@ class Valuer(Struct, frozen=True, kw_only=True):
 
         profit_path = resolve_conversion(instrument.profit_currency, account_currency, known)
         margin_path = resolve_conversion(_margin_currency(instrument), account_currency, known)
+        swap_path = resolve_conversion(_swap_currency(instrument, account_currency), account_currency, known)
         by_deal = is_fx and rule == "by_deal"
-        paths = [path for path in (profit_path, margin_path) if path is not None]
+        paths = [path for path in (profit_path, margin_path, swap_path) if path is not None]
         legs = None if profit_path is None else profit_path.legs
         margin_legs = () if margin_path is None else margin_path.legs
         return cls(
@@ -201,6 +210,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
             account_digits=currency_digits(account_currency) if account_digits is None else account_digits,
             profit_path=profit_path,
             margin_path=margin_path,
+            swap_path=swap_path,
             pair_name=own,
             profit_digits=currency_digits(instrument.profit_currency),
             by_deal=by_deal,
@@ -256,8 +266,11 @@ class Valuer(Struct, frozen=True, kw_only=True):
         """Margin of one symbol's whole book on a hedging account, account currency; None while a quote is missing.
 
         `buys` and `sells` are (lots, volume-weighted open price), `margin_rates` the broker's for (buy, sell). Covered volume
-        pays `Instrument.margin_hedged` as contract size at the mean rate and price, uncovered volume the larger side's own.
+        pays `Instrument.margin_hedged` as contract size at the mean rate and price, uncovered volume the larger side's own. Where
+        `Instrument.margin_hedged_use_leg` is set, each side is reckoned alone and the dearer one is all.
         """
+        if self.instrument.margin_hedged_use_leg:
+            return self._dearer_leg_money(buys, sells, leverage, rates, margin_rates)
         larger, side = (buys, Side.BUY) if buys[0] >= sells[0] else (sells, Side.SELL)
         covered = min(buys[0], sells[0])
         side_rate = margin_rates[0] if side is Side.BUY else margin_rates[1]
@@ -277,24 +290,44 @@ class Valuer(Struct, frozen=True, kw_only=True):
         mean_rate = (at_ask + at_bid) / 2.0 * (margin_rates[0] + margin_rates[1]) / 2.0
         return total + round_half_away(covered_part * mean_rate, self.account_digits)
 
+    def _dearer_leg_money(
+        self,
+        buys: tuple[Lots, Price],
+        sells: tuple[Lots, Price],
+        leverage: float,
+        rates: QuoteLookup,
+        margin_rates: tuple[float, float],
+    ) -> Money | None:
+        dearest = 0.0
+        for side, (lots, price), side_rate in ((Side.BUY, buys, margin_rates[0]), (Side.SELL, sells, margin_rates[1])):
+            if lots <= 0.0:
+                continue
+            rate = self._margin_rate(side, price, rates)
+            if rate is None:
+                return None
+            amount = _margin_amount(self.instrument, lots, price, leverage, self.instrument.contract_size)
+            dearest = max(dearest, round_half_away(amount * rate * side_rate, self.account_digits))
+        return dearest
+
     def swap_money(self, side: Side, lots: Lots, nights: int, price: Price, rates: QuoteLookup) -> Money | None:
-        """Swap of `nights` rollovers (3 on the triple day) at `price`, account currency; None when mode or rate is unknown."""
+        """Swap of `nights` rollovers (3 on the triple day), account currency; None when mode or rate is unknown.
+
+        `price` is the opening price where `Instrument.swap_mode` is 6, else the current one. Modes 7 and 8 reopen the position at
+        a price moved by the points: their money is that of mode 1.
+        """
         spec = self.instrument
         per_lot = spec.swap_long if side is Side.BUY else spec.swap_short
         if spec.swap_mode == 0 or per_lot == 0.0:
             return 0.0
-        if spec.swap_mode == 4:
-            return round_half_away(lots * per_lot * nights, self.account_digits)
-        path: Conversion | None = self.profit_path
-        if spec.swap_mode == 1:
+        if spec.swap_mode in _SWAP_IN_POINTS:
             amount = lots * spec.contract_size * spec.point * per_lot * nights
-        elif spec.swap_mode in (5, 6):
+        elif spec.swap_mode in _SWAP_IN_PERCENT:
             amount = lots * spec.contract_size * price * per_lot / 100.0 / _DAYS_OF_INTEREST_YEAR * nights
-        elif spec.swap_mode in (2, 3) and self.margin_path is not None and self.margin_path.from_currency == spec.base_currency:
-            amount, path = lots * per_lot * nights, self.margin_path
+        elif spec.swap_mode in _SWAP_IN_MONEY:
+            amount = lots * per_lot * nights
         else:
             return None
-        rate = _profit_rate(path, rates, side, self.pair_name, price, self.by_deal, amount >= 0.0)
+        rate = _profit_rate(self.swap_path, rates, side, self.pair_name, price, self.by_deal, amount >= 0.0)
         return None if rate is None else round_half_away(amount * rate, self.account_digits)
 
     def tick_value_money(self, rates: QuoteLookup, *, result: Literal["profit", "loss"]) -> Money | None:
@@ -321,6 +354,12 @@ def _rate_at(path: Conversion | None, rates: QuoteLookup, own: str, own_price: P
     return path.rate(rates, ask=ask)
 
 
+def _swap_currency(spec: Instrument, account_currency: str) -> str:
+    """The currency of a swap before it is converted, by the broker's number of the mode."""
+    money = {2: spec.base_currency, 3: spec.margin_currency, 4: account_currency}
+    return money.get(spec.swap_mode, spec.profit_currency)
+
+
 def _margin_currency(spec: Instrument) -> str:
     """Lots x size x price is an amount of the profit currency, even where the broker names the base as margin currency."""
     priced = spec.calc_mode in ("cfd", "cfd_leverage", "other")
@@ -330,7 +369,7 @@ def _margin_currency(spec: Instrument) -> str:
 
 
 def _margin_amount(spec: Instrument, lots: Lots, price: Price, leverage: float, size: float, *, fixed: bool = True) -> float:
-    divided = leverage if spec.calc_mode in ("forex", "cfd_leverage") else 1.0
+    divided = leverage if spec.calc_mode in ("forex", "cfd_leverage") and leverage > 0.0 else 1.0
     if fixed and spec.margin_initial > 0.0:
         return lots * spec.margin_initial / divided
     if spec.calc_mode in ("forex", "forex_no_leverage"):

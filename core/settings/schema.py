@@ -60,6 +60,9 @@ class AccountSection(Section, frozen=True):
     unexplained_wait_s: Annotated[
         float, number("A balance lower than its deals explain stops entries after", "s", 0, 3600, "at once")
     ]
+    broker_gap_max_pct: Annotated[
+        float, number("Tell once a day if the broker's margin differs from ours by more than", "%", 0.1, 100, "at once")
+    ]
     result_words: Annotated[
         tuple[str, ...],
         words("A balance operation counts as a result if a word of its comment begins with one of these", "at once"),
@@ -382,6 +385,7 @@ class EngineSection(Section, frozen=True):
     retry_max_s: Annotated[float, number("Longest wait after failures", "s", 1, 3600, "at once")]
     alert_after_failures: Annotated[int, number("Alert after so many failures in a row", "", 1, 100, "at once")]
     heartbeat_s: Annotated[float, number("Heartbeat every", "s", 1, 600, "at once")]
+    specifications_s: Annotated[float, number("Specifications of the pairs are read again every", "s", 10, 86_400, "at once")]
 
 
 class JournalSection(Section, frozen=True):

@@ -128,6 +128,16 @@ class Mt5Broker:
         self._tick_calls.clear()
         return await self._opening.select(symbols)
 
+    async def specifications(self) -> Known[tuple[Instrument, ...]] | Unknown:
+        """All selected symbols as the broker describes them now; unknown while another account is logged in."""
+        began_utc_ns = self._session.clock.utc_ns()
+        try:
+            self._session.refuse_foreign_account()
+            found = await self._opening.specifications()
+        except ReadFailed as error:
+            return self._session.unknown(error)
+        return Known(found, began_utc_ns)
+
     @property
     def symbol_warnings(self) -> tuple[str, ...]:
         """What should be read about the symbols that were selected."""
@@ -166,13 +176,14 @@ class Mt5Broker:
 
     # ------------------------------------------------------------------------------------------------------ reads
     async def account(self) -> Known[Account] | Unknown:
-        """Read the account; unknown while another one is logged in."""
+        """Read the account, known as of when the reading began; unknown while another one is logged in."""
+        began_utc_ns = self._session.clock.utc_ns()
         try:
             account = await self._session.read_account()
             self._session.refuse_foreign_account()
         except ReadFailed as error:
             return self._session.unknown(error)
-        return Known(account, self._session.clock.utc_ns())
+        return Known(account, began_utc_ns)
 
     async def quotes(self, symbols: Sequence[str]) -> Known[tuple[Quote, ...]] | Unknown:
         """The newest quote of each symbol that has one."""
@@ -285,7 +296,7 @@ class Mt5Broker:
         book, account = await self._book_and_account()
         told.extend(self._session.take_notices())
         if account is not None:
-            told.append(AccountRead(account=account))
+            told.append(AccountRead(account=account, read_utc_ns=book.at_utc_ns))
         told.append(book)
         return tuple(told)
 

@@ -6,6 +6,7 @@ Promises: bounded by the start's time limit; what is missing is named with a rem
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -110,6 +111,43 @@ class BrokerStartup:
             session.broker_names[plain] = broker_name
             session.plain_names[broker_name] = plain
         return tuple(instruments)
+
+    async def specifications(self) -> tuple[Instrument, ...]:
+        """All selected symbols as the broker describes them now, with what it asks for one lot more.
+
+        Raises:
+            ReadFailed: the line is down. A record that cannot be is left out: the last good one holds.
+        """
+        session = self._session
+        names = dict(session.broker_names)
+        replies = await session.read_many([TerminalCall("symbol_info", (name,)) for name in names.values()])
+        found = []
+        for (plain, broker_name), reply in zip(names.items(), replies, strict=True):
+            if not isinstance(reply.value, dict):
+                continue
+            bid, ask = float(reply.value["bid"]), float(reply.value["ask"])
+            try:
+                instrument = instrument_of(reply.value, plain, session.policy.pips)
+            except InvalidRecord:
+                continue
+            if bid > 0.0 and ask > 0.0:
+                instrument = await self._with_sound_tick_value(instrument, broker_name, bid)
+                instrument = await self._with_order_margin(instrument, broker_name, bid, ask)
+            session.instruments[plain] = instrument
+            found.append(instrument)
+        return tuple(found)
+
+    async def _with_order_margin(self, instrument: Instrument, broker_name: str, bid: float, ask: float) -> Instrument:
+        """The instrument with what `order_calc_margin` says of one lot at the price of an entry; 0.0 where it says nothing."""
+        calls = [
+            TerminalCall("order_calc_margin", (action, broker_name, 1.0, price))
+            for action, price in ((mt5.ORDER_BUY, ask), (mt5.ORDER_SELL, bid))
+        ]
+        asked = [
+            float(reply.value) if isinstance(reply.value, int | float) and 0.0 < reply.value < math.inf else 0.0
+            for reply in await self._session.read_many(calls)
+        ]
+        return structs.replace(instrument, order_margin_buy_money=asked[0], order_margin_sell_money=asked[1])
 
     async def measured_clock(self) -> tuple[ServerClock | None, bool]:
         """The server's clock from changing ticks and sixty weeks of weekly opens; and whether ticks confirm it."""

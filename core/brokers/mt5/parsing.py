@@ -115,6 +115,7 @@ def instrument_of(record: ModuleRecord, plain: str, pips: Mapping[str, float]) -
         swap_triple_weekday=int(record["swap_rollover3days"]),
         margin_initial=float(record["margin_initial"]),
         margin_hedged=float(record["margin_hedged"]),
+        margin_hedged_use_leg=bool(record["margin_hedged_use_leg"]),
     )
 
 

@@ -146,6 +146,9 @@ RETCODES: dict[int, ReturnCode] = {
     )
 }
 
+SPECIFICATION_CODES = frozenset((10014, 10016, 10017, 10029, 10030, 10034, 10035, 10042, 10043, 10044, 10045, 10046))
+"""Refusals that name a symbol's volumes, levels, modes or directions: its specification is read again."""
+
 _RESTART = "see docs/metatrader5.md, When it does not work"
 LAST_ERRORS: dict[int, LastErrorCode] = {
     row.number: row

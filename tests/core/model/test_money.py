@@ -163,6 +163,19 @@ def test_manual_hedged_margin() -> None:
     assert alone == 542.50
 
 
+def test_larger_leg_alone_pays_where_the_broker_says_so() -> None:
+    """The manual's example with the option set: sells 3 x 100,000 / 500 x 1.11943 x 4 against buys 2 x 200 x 1.11953 x 2."""
+    eurusd = replace(pair("EURUSD"), margin_hedged=100_000.0, margin_hedged_use_leg=True)
+    valuer = Valuer.of(eurusd, "USD", Board(QUOTES).quotes.__contains__)
+    found = valuer.hedged_margin_money((2.0, 1.11953), (3.0, 1.11943), 500, Board(QUOTES), margin_rates=(2.0, 4.0))
+    assert found == 2686.63
+    assert valuer.hedged_margin_money((2.0, 1.11953), (0.0, 0.0), 500, Board(QUOTES), margin_rates=(2.0, 4.0)) == 895.62
+
+
+def test_an_account_without_leverage_pays_the_whole_worth() -> None:
+    assert margin_money(pair("EURUSD"), BUY, 1.0, 1.085, 0, "USD", Board(QUOTES)) == 108_500.0
+
+
 def test_manual_tick_values() -> None:
     board = Board({"USDJPY": (150.890, 150.900)})
     profit, loss = (tick_value_money(pair("USDJPY"), "USD", board, result=kind) for kind in ("profit", "loss"))
@@ -188,7 +201,18 @@ def test_swap_by_points_converts_like_profit() -> None:
     assert swap_money(replace(eurusd, swap_mode=4), BUY, 2.0, 1, 1.085, "JPY", board) == -16
     assert swap_money(replace(eurusd, swap_mode=2), BUY, 1.0, 1, 1.085, "USD", board) == -8.52
     assert swap_money(replace(eurusd, swap_mode=6, swap_long=-3.6), BUY, 1.0, 1, 1.085, "USD", board) == -10.85
-    assert swap_money(replace(eurusd, swap_mode=8), BUY, 1.0, 1, 1.085, "USD", board) is None
+
+
+def test_each_swap_mode_counts_in_its_own_currency() -> None:
+    """By hand: 100,000 x 0.00001 x -7.85 dollars; -7.85 of the currency named, at the closing side of a buy."""
+    board = Board(QUOTES)
+    eurusd = replace(pair("EURUSD"), swap_long=-7.85)
+    expected = {0: 0.0, 1: -7.85, 2: -8.52, 3: -8.92, 4: -7.85, 7: -7.85, 8: -7.85, 9: -7.85}
+    margin_in_francs = replace(eurusd, margin_currency="CHF")
+    for mode, money in expected.items():
+        assert swap_money(replace(margin_in_francs, swap_mode=mode), BUY, 1.0, 1, 1.085, "USD", board) == money, mode
+    assert swap_money(replace(eurusd, swap_mode=5, swap_long=-3.6), BUY, 1.0, 1, 1.085, "USD", board) == -10.85
+    assert swap_money(replace(eurusd, swap_mode=42), BUY, 1.0, 1, 1.085, "USD", board) is None
 
 
 def test_notional_counts_the_base_currency_whole() -> None:
