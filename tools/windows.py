@@ -49,7 +49,7 @@ QUICK_GROUPS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Two groups, one a core: each start of pytest under Wine takes seconds."""
-LIMIT_S, QUICK_LIMIT_S = 1800.0, 240.0
+LIMIT_S, QUICK_LIMIT_S = 1800.0, 330.0
 """How long a group may take: several times what it takes on two idle cores."""
 _PYTEST = ("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
