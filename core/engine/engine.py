@@ -31,7 +31,7 @@ from quarterdeck.core.engine.run_loop import LiveRunLoop, LockstepRunLoop, RunLo
 from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.engine.runtime_settings import RuntimeSettings
 from quarterdeck.core.engine.scan_routing import ScanRouting
-from quarterdeck.core.engine.scanner_setup import history_bars, make_scanner, past_notes, seed_history
+from quarterdeck.core.engine.scanner_setup import history_bars, make_scanner, say_past, seed_history
 from quarterdeck.core.engine.send import OrderSender
 from quarterdeck.core.engine.silence import usual_gaps_s
 from quarterdeck.core.engine.start_sequence import (
@@ -214,8 +214,7 @@ class Engine:
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
         self.scans = Judged(self._scan_side.made(self.scanner), self.monitoring.vitals.judged)
         histories = seed_history(self.scanner, opening, settings)
-        for note in () if self.venue.terminal is not None else past_notes(opening, self.strategy, settings):
-            self.say("info", "data", note)
+        say_past(self.say, self.venue, opening, self.strategy, settings)
         started = started_input(
             settings,
             run_id=self.venue.run_id,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from quarterdeck.core.engine.event_publisher import EventLevel
 from quarterdeck.core.engine.lockstep import BarScanner
 from quarterdeck.core.engine.start_sequence import StartupData
 from quarterdeck.core.engine.strategy_process import ScanBackend
+from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.model.inputs import History
 from quarterdeck.core.model.market_data import Bar, Instrument
 from quarterdeck.core.model.signals import NoSignal, Signal
@@ -52,10 +54,19 @@ def seed_history(scanner: Scanner, opening: StartupData, settings: Settings) -> 
     return histories
 
 
-def past_notes(opening: StartupData, loaded: LoadedStrategy, settings: Settings) -> tuple[str, ...]:
-    """From how many of the broker's bars each pair's usual spread and ATR percentiles were learned."""
+def say_past(
+    say: Callable[[EventLevel, str, str], None],
+    venue: Venue,
+    opening: StartupData,
+    loaded: LoadedStrategy,
+    settings: Settings,
+) -> None:
+    """Say from how many of a broker's bars each pair's usual spread and ATR percentiles were learned."""
+    if venue.terminal is not None:
+        return  # recorded days and the simulated market have said it themselves
     counts = {symbol: len(opening.history[symbol]) for symbol in settings.desk.pairs}
-    return learned_notes(counts, history_bars(loaded, settings), "the start")
+    for note in learned_notes(counts, history_bars(loaded, settings), "the start"):
+        say("info", "data", note)
 
 
 def make_scanner(loaded: LoadedStrategy, instruments: Sequence[Instrument], settings: Settings) -> Scanner:
