@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-collect_ignore = ["tui/test_driver.py"] if sys.platform == "win32" else []
+collect_ignore = ["tui/test_terminal_driver.py"] if sys.platform == "win32" else []
 """Modules that need what Windows lacks as soon as they are imported."""
 GOLDEN = CHECKOUT / "tests" / "golden"
 

@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from pathlib import Path
 
-import msgspec
-import pytest
-from websockets.asyncio.client import unix_connect
-
-from quarterdeck.core.link.link_address import find_address
 from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.link.link_server import LinkServer
-from quarterdeck.core.link.messages import LINK_VERSION, LinkHello
 from quarterdeck.core.model.commands import Pause
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
-from tests.core.link.test_link import FakeEngine
+from tests.core.link.test_link import FakeEngine, dial, hello
 from tests.tui.demo_desk import demo_snapshot
 
 SNAPSHOTS, LINES_A_SNAPSHOT = 1_500, 5
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
 async def test_a_screen_that_never_reads_slows_nobody(tmp_path: Path) -> None:
     side = FakeEngine()
     server = LinkServer(tmp_path, side)
     await server.start()
     quick = SocketClient(tmp_path, client="quick", watch=True)
     await quick.start()
-    async with unix_connect(find_address(tmp_path).socket, "ws://localhost/", max_queue=1) as deaf:
-        await deaf.send(msgspec.msgpack.encode(LinkHello(version=LINK_VERSION, client="deaf", watch=True)))
+    async with dial(tmp_path, max_queue=1) as deaf:
+        await deaf.send(hello(tmp_path, client="deaf", watch=True))
         await asyncio.wait_for(_until(lambda: len(server._watchers) == 2), 30.0)
         seen = 0
         for number in range(1, SNAPSHOTS + 1):

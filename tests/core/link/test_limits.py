@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +12,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.asyncio.client import unix_connect
 
 from quarterdeck.core.link.limits import REQUEST_BYTES_MAX, ROWS_MAX, problem_of, rows_within
 from quarterdeck.core.link.link_address import find_address
@@ -41,9 +39,7 @@ from quarterdeck.core.link.messages import (
 from quarterdeck.core.model.commands import Acknowledge, ClosePosition, Command, MoveStop, Pause, SetSettings
 from quarterdeck.core.model.errors import UsageError
 from tests.core.bounded import MILLION, little_work
-from tests.core.link.test_link import FakeEngine, opened
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
+from tests.core.link.test_link import FakeEngine, dial, hello, opened
 
 
 class BrittleEngine(FakeEngine):
@@ -59,8 +55,8 @@ class BrittleEngine(FakeEngine):
 
 
 async def speaking(home: Path):
-    line = await unix_connect(find_address(home).socket, "ws://localhost/", max_size=None)
-    await line.send(msgspec.msgpack.encode(LinkHello(version=LINK_VERSION, client="rude", watch=False)))
+    line = await dial(home, max_size=None)
+    await line.send(hello(home, client="rude", watch=False))
     assert isinstance(msgspec.msgpack.decode(await line.recv(decode=False), type=FromEngine), LinkWelcome)
     return line
 
@@ -149,7 +145,7 @@ async def test_a_token_of_any_letters_is_only_wrong(tmp_path: Path) -> None:
     await server.start()
     server._place = msgspec.structs.replace(find_address(tmp_path), token="right")
     try:
-        async with unix_connect(find_address(tmp_path).socket, "ws://localhost/") as line:
+        async with dial(tmp_path) as line:
             await line.send(msgspec.msgpack.encode(LinkHello(version=LINK_VERSION, client="x", watch=False, token="schlüssel")))
             told = msgspec.msgpack.decode(await line.recv(decode=False), type=FromEngine)
         assert told == LinkBye(why="wrong token")

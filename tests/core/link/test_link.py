@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from websockets.asyncio.client import unix_connect
+from websockets.asyncio.client import connect, unix_connect
 
 from quarterdeck.core.link.link_address import find_address
 from quarterdeck.core.link.link_client import EventBox, SocketClient
@@ -32,8 +32,6 @@ from quarterdeck.core.model.commands import Command, Pause
 from quarterdeck.core.model.errors import EngineNotRunningError
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
 from tests.tui.demo_desk import demo_snapshot
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
 
 
 class FakeEngine:
@@ -66,6 +64,20 @@ async def engine(tmp_path: Path):
     await server.start()
     yield side, server, tmp_path
     await server.stop("test over")
+
+
+def dial(home: Path, **options: Any) -> connect:
+    """A connection of one's own to the engine of this home, as the system of this machine makes it."""
+    place = find_address(home)
+    if place.socket:
+        return unix_connect(place.socket, "ws://localhost/", **options)
+    return connect(f"ws://127.0.0.1:{place.port}/", proxy=None, **options)
+
+
+def hello(home: Path, *, client: str, watch: bool, version: int = LINK_VERSION) -> bytes:
+    """The first words of a client that knows the token."""
+    said = LinkHello(version=version, client=client, watch=watch, token=find_address(home).token)
+    return msgspec.msgpack.encode(said)
 
 
 def open_to_others(path: str | Path) -> int:
@@ -129,6 +141,7 @@ async def test_commands_that_never_leave_keep_no_command_out(engine, monkeypatch
         await one.close()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("removed", [("link.sock",), ("link.json",), ("link.sock", "link.json")])
 async def test_a_link_whose_files_are_removed_is_published_again(engine, removed: tuple[str, ...]) -> None:
     side, server, home = engine
@@ -147,6 +160,7 @@ async def test_a_link_whose_files_are_removed_is_published_again(engine, removed
         await one.close()
 
 
+@pytest.mark.posix
 async def test_a_socket_of_another_in_our_place_is_replaced(engine) -> None:
     _, server, home = engine
     (home / "link.sock").unlink()
@@ -170,6 +184,7 @@ async def test_a_question_that_has_no_answer_says_why(engine) -> None:
     assert "nothing known" in unknown.why
 
 
+@pytest.mark.posix
 async def test_socket_is_private_and_removed_with_the_engine(tmp_path: Path) -> None:
     server = LinkServer(tmp_path, FakeEngine())
     place = await server.start()
@@ -180,6 +195,7 @@ async def test_socket_is_private_and_removed_with_the_engine(tmp_path: Path) -> 
         find_address(tmp_path)
 
 
+@pytest.mark.posix
 async def test_a_long_home_gets_a_private_folder_for_its_socket(tmp_path: Path) -> None:
     home = tmp_path / ("a" * 60) / ("b" * 60)
     home.mkdir(parents=True)
@@ -195,9 +211,8 @@ async def test_a_long_home_gets_a_private_folder_for_its_socket(tmp_path: Path) 
 
 async def test_another_version_is_told_so(engine) -> None:
     _, _, home = engine
-    place = find_address(home)
-    async with unix_connect(place.socket, "ws://localhost/") as line:
-        await line.send(msgspec.msgpack.encode(LinkHello(version=LINK_VERSION + 1, client="old", watch=True)))
+    async with dial(home) as line:
+        await line.send(hello(home, client="old", watch=True, version=LINK_VERSION + 1))
         answer = msgspec.msgpack.decode(await line.recv(decode=False), type=FromEngine)
     assert isinstance(answer, LinkBye)
     assert "version" in answer.why
@@ -207,8 +222,7 @@ async def test_another_version_is_told_so(engine) -> None:
 async def test_garbage_ends_one_conversation_and_no_other(engine, words: bytes) -> None:
     side, _, home = engine
     client = await opened(home, watch=True)
-    place = find_address(home)
-    async with unix_connect(place.socket, "ws://localhost/") as line:
+    async with dial(home) as line:
         await line.send(words)
         answer = msgspec.msgpack.decode(await line.recv(decode=False), type=FromEngine)
     assert isinstance(answer, LinkBye)
