@@ -213,8 +213,8 @@ class Engine:
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
         self.scans = Judged(self._scan_side.made(self.scanner), self.monitoring.vitals.judged)
         histories = seed_history(self.scanner, opening, settings)
-        for note in () if self.venue.terminal is not None else past_notes(opening, self.strategy, settings):
-            self.say("info", "data", note)
+        for level, note in () if self.venue.terminal is not None else past_notes(opening, self.strategy, settings):
+            self.say(level, "data", note)
         started = started_input(
             settings,
             run_id=self.venue.run_id,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
+from quarterdeck.core.data.warmup import missing_quarters
 from quarterdeck.core.engine.lockstep import BarScanner
 from quarterdeck.core.engine.start_sequence import StartupData
 from quarterdeck.core.engine.strategy_process import ScanBackend
 from quarterdeck.core.model.inputs import History
 from quarterdeck.core.model.market_data import Bar, Instrument
 from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.model.units import M15_NS
 from quarterdeck.core.scan.plan import scan_plan_for
 from quarterdeck.core.scan.scanner import Scanner
 from quarterdeck.core.scan.startup_history import learned_notes, startup_history
@@ -52,10 +55,22 @@ def seed_history(scanner: Scanner, opening: StartupData, settings: Settings) -> 
     return histories
 
 
-def past_notes(opening: StartupData, loaded: LoadedStrategy, settings: Settings) -> tuple[str, ...]:
-    """From how many of the broker's bars each pair's usual spread and ATR percentiles were learned."""
+def past_notes(opening: StartupData, loaded: LoadedStrategy, settings: Settings) -> list[tuple[Literal["info", "warning"], str]]:
+    """From how many of the broker's bars each pair's usual figures were learned, and which of the warm-up are missing."""
     counts = {symbol: len(opening.history[symbol]) for symbol in settings.desk.pairs}
-    return learned_notes(counts, history_bars(loaded, settings), "the start")
+    notes: list[tuple[Literal["info", "warning"], str]] = []
+    notes += (("info", note) for note in learned_notes(counts, history_bars(loaded, settings), "the start"))
+    for symbol in settings.desk.pairs:
+        opens = opening.history[symbol].open_utc_ns[-warmup_bars(loaded, settings) :]
+        if not len(opens):
+            continue
+        lacks = missing_quarters(symbol, opens, opens.item(0), opens.item(-1) + M15_NS)
+        if lacks.too_much:
+            do = "Let the terminal download the history of that pair, then restart"
+            notes.append(("warning", f"{symbol}: the broker's M15 bars of the warm-up are not whole: {lacks.words}. {do}."))
+        elif lacks.quarters:
+            notes.append(("info", f"{symbol}: {lacks.quarters} quarter hours of the warm-up had no tick"))
+    return notes
 
 
 def make_scanner(loaded: LoadedStrategy, instruments: Sequence[Instrument], settings: Settings) -> Scanner:
