@@ -16,11 +16,11 @@ import numpy as np
 
 from quarterdeck.core.data.price_files import PriceFile, merged, price_files, read_series
 from quarterdeck.core.data.series import PERIODS, PairData, Recording, Series, quarter_opens
-from quarterdeck.core.data.warmup import NEWEST_QUARTERS, Missing, minute, missing_quarters
+from quarterdeck.core.data.warmup import Missing, missing_quarters
 from quarterdeck.core.model.candles import IntArray
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.money import resolve_conversion
-from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S, UtcNs
+from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
 from quarterdeck.core.scan.startup_history import learned_notes
 
 _CURRENCY_LETTERS = 3
@@ -187,7 +187,7 @@ def _all_warm(pairs: dict[str, PairData], start: UtcNs, warmup_bars: int) -> Non
         lacks = _warm_lacks(pair, start, warmup_bars)
         if lacks.too_much:
             raise DataError(
-                f"{pair.symbol}: the {warmup_bars} M15 bars of warm-up before {_day(start)} are not whole: {_what_lacks(lacks)}"
+                f"{pair.symbol}: the {warmup_bars} M15 bars of warm-up before {_day(start)} are not whole: {lacks.words}"
                 f"{_whole_from(pairs, start, warmup_bars)}",
                 what_to_do="begin later, or add the missing data",
             )
@@ -197,14 +197,6 @@ def _warm_lacks(pair: PairData, start: UtcNs, warmup_bars: int) -> Missing:
     opens = _quarters(pair)
     before = int(np.searchsorted(opens, start))
     return missing_quarters(pair.symbol, opens, opens.item(before - warmup_bars), start)
-
-
-def _what_lacks(lacks: Missing) -> str:
-    if lacks.hole is not None:
-        return f"no data from {minute(lacks.hole[0])} to {minute(lacks.hole[1] + M15_NS)}"
-    if lacks.newest is not None:
-        return f"the quarter hour of {minute(lacks.newest)} is missing, one of the last {NEWEST_QUARTERS}"
-    return f"{lacks.quarters:,} of {lacks.expected:,} quarter hours are missing"
 
 
 def _whole_from(pairs: dict[str, PairData], start: UtcNs, warmup_bars: int) -> str:

@@ -46,6 +46,15 @@ class Missing(Struct, frozen=True, kw_only=True):
         """Nothing may be judged on it."""
         return self.hole is not None or self.newest is not None or self.quarters > MISSING_MAX_FRACTION * self.expected
 
+    @property
+    def words(self) -> str:
+        """The worst of it."""
+        if self.hole is not None:
+            return f"no data from {minute(self.hole[0])} to {minute(self.hole[1] + M15_NS)}"
+        if self.newest is not None:
+            return f"the quarter hour of {minute(self.newest)} is missing, one of the last {NEWEST_QUARTERS}"
+        return f"{self.quarters:,} of {self.expected:,} quarter hours are missing"
+
 
 def missing_quarters(symbol: str, opens: IntArray, begin_utc_ns: UtcNs, end_utc_ns: UtcNs) -> Missing:
     """What is missing of a pair's quarter hours from `begin_utc_ns` up to `end_utc_ns`; `opens` are those there are, in order."""

@@ -84,6 +84,15 @@ def test_a_gateway_nobody_listens_at_is_one_failure(tmp_path, capsys, monkeypatc
 
 
 @pytest.mark.parametrize(
+    "address", ["ws://127.0.0.1:9; the token", "ws://host:port", "127.0.0.1:8765", "http://127.0.0.1:9", "ws://"]
+)
+def test_a_gateway_address_that_is_none_is_named(tmp_path, capsys, address):
+    changes = ("--set", "desk.mode=live", "--set", f"account.gateway={address}", "--set", "news.urls=[]")
+    assert main(["doctor", "--home", str(tmp_path), *changes]) == 5
+    assert f"account.gateway {address!r} is no address" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "options", [("--host", "0.0.0.0"), ("--host", "0.0.0.0", "--certificate", "none.pem", "--key", "none.pem")]
 )
 def test_a_gateway_never_listens_carelessly(tmp_path, capsys, options):
