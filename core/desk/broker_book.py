@@ -302,9 +302,9 @@ def on_deal(ctx: Context, deal: Deal) -> None:
         breaker_watch.check_equity(ctx)
         return
     position = ctx.state.positions.get(deal.position_id)
-    if position is not None and deal.magic == ctx.magic and _of_another_run(ctx, deal.comment):
-        if _since_start(ctx, deal, deal.at_utc_ns):
-            _halt_for_another(ctx, deal, "was changed")
+    known = position is not None and _since_start(ctx, deal, deal.at_utc_ns)
+    if known and deal.magic == ctx.magic and _of_another_run(ctx, deal.comment):
+        _halt_for_another(ctx, deal, "was changed")
     if deal.entry == "in":
         _deal_in(ctx, position, deal)
     elif position is not None and deal.side is not position.side:
