@@ -44,7 +44,7 @@ def figures() -> list[Figure]:
     settings = f"[simulation]\nhistory_days = 30\n[desk]\npairs = {pairs}\n"
     with tempfile.TemporaryDirectory(prefix="quarterdeck-commands-") as name:
         folder = Path(name)
-        clock = MovedClock(folder / "clock", weekday_at(10, 9) if LIBRARY else datetime.now(UTC))
+        clock = MovedClock(folder / "clock", weekday_at(10, 11) if LIBRARY else datetime.now(UTC))
         moved = clock.environ() if LIBRARY else {}
         with gateway(folder / "gateway", settings=settings, **moved) as address:
             home = live_home(folder / "desk", folder / "gateway", address, pairs=pairs)
