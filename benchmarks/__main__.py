@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PAGE = CHECKOUT / "docs" / "figures.md"
 _OWN_TALK = ("market_realism",)
 """Parts that print tables of their own instead of figures."""
-_SLOW = ("market_realism", "scaling")
+_SLOW = ("live_hours", "market_realism", "scaling")
 _FIRST = "engine"
 _TABLE = "| figure | command |"
 

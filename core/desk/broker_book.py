@@ -303,8 +303,8 @@ def on_deal(ctx: Context, deal: Deal) -> None:
         return
     margin.traded(ctx, deal.at_utc_ns)
     position = ctx.state.positions.get(deal.position_id)
-    others = position is not None and deal.magic == ctx.magic and _of_another_run(ctx, deal.comment)
-    if others and _since_start(ctx, deal, deal.at_utc_ns):
+    known = position is not None and _since_start(ctx, deal, deal.at_utc_ns)
+    if known and deal.magic == ctx.magic and _of_another_run(ctx, deal.comment):
         _halt_for_another(ctx, deal, "was changed")
     if deal.entry == "in":
         _deal_in(ctx, position, deal)

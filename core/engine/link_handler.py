@@ -77,7 +77,7 @@ class LinkHandler:
             return await self._acknowledged(command_id, ok=True, text="stopping")
         if isinstance(command, Acknowledge) and command.what == _ALERTS:
             count = self._engine.monitoring.alarms.acknowledge()
-            text = f"{count} acknowledged: nobody is reminded of them any more" if count else "there is nothing to acknowledge"
+            text = f"{count} acknowledged: no more reminders of them in this run" if count else "there is nothing to acknowledge"
             return CommandResult(command_id=command_id, ok=bool(count), text=text)
         future: asyncio.Future[CommandDone] = asyncio.get_running_loop().create_future()
         self._waiting[command_id] = future

@@ -101,6 +101,8 @@ def write_overrides(path: Path, overrides: dict[str, Override], returns: Sequenc
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(b"# Written by quarterdeck; `quarterdeck set` changes it.\n" + tomli_w.dumps(content).encode())
+            file.flush()
+            os.fsync(file.fileno())  # a change is acknowledged once it is safe, and the next start reads it here
         replace_file(beside, path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be written: {error.strerror}", what_to_do="free or unlock the home folder") from error
