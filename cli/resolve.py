@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +26,7 @@ def command(
     ] = None,
     result: Annotated[bool, typer.Option("--result", help="The money is a result of trading.")] = False,
     transfer: Annotated[bool, typer.Option("--transfer", help="The money, or that deal, is a deposit or withdrawal.")] = False,
+    payout: Annotated[bool, typer.Option("--payout", help="The money, or that deal, is a payout of a funded account.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -33,13 +34,15 @@ def command(
 
     Look into the terminal first: your word frees the risk an order holds, adopts the position, or books the money.
     """
-    if sum((absent, position is not None, result, transfer)) != 1:
+    if sum((absent, position is not None, result, transfer, payout)) != 1:
         raise UsageError(
             "say what became of it",
-            what_to_do="one of --not-executed and --position TICKET for an order, --result and --transfer for money",
+            what_to_do="one of --not-executed and --position TICKET for an order, --result, --transfer and --payout for money",
         )
     if position is not None:
         word = Resolve(client_id=order, outcome="filled", position_id=position)
     else:
-        word = Resolve(client_id=order, outcome="absent" if absent else "result" if result else "transfer")
+        said: Literal["absent", "result", "transfer", "payout"]
+        said = "absent" if absent else "result" if result else "payout" if payout else "transfer"
+        word = Resolve(client_id=order, outcome=said)
     run_command(word, home, as_json=as_json)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from math import inf
+from typing import Literal, TypeAlias
 
 from quarterdeck.core.clock.time_zones import day_started, next_local_time
 from quarterdeck.core.desk.context import Context, QuietEquityBand
@@ -22,6 +23,7 @@ from quarterdeck.core.model.market_data import Bar, Instrument, Quote, Side
 from quarterdeck.core.model.units import M15_NS, NS_PER_S, Money, PriceDistance, UtcNs
 from quarterdeck.core.risk import breakers, prop_firm
 
+BalanceOperation: TypeAlias = Literal["transfer", "credit", "withdrawal", "payout"]
 _NOISE = 1e-9
 _TIMER_LATE_NS = NS_PER_S
 """A day whose timer is late by more is begun before anything is judged."""
@@ -51,6 +53,7 @@ def _begin_funded_day(ctx: Context, worth: Money, at_utc_ns: UtcNs) -> None:
         balance_money=state.balance_money,
         equity_money=worth,
     )
+    state.prop_firm_requests_today = 0
     state.prop_firm_day_end_utc_ns = next_local_time(at_utc_ns, policy.prop_firm_day_zone, policy.prop_firm_day_start_s)
     ctx.wake_changed = True
 
@@ -175,7 +178,10 @@ def check_equity(ctx: Context, broker_equity_money: Money | None = None) -> None
     """
     state = ctx.state
     equity = state.equity_money
-    if equity is None or not state.day_end_utc_ns or "starting" in state.reasons:
+    if equity is None or not state.day_end_utc_ns:
+        return
+    if "starting" in state.reasons:
+        _missed_peak(ctx)
         return
     if ctx.now - next_due(ctx) > _TIMER_LATE_NS:
         roll_days(ctx, ctx.now)
@@ -191,6 +197,17 @@ def check_equity(ctx: Context, broker_equity_money: Money | None = None) -> None
         _judge(ctx, equity)
     if ctx.settings.prop_firm.enabled:
         _judge_funded(ctx, equity, broker_equity_money or equity + unexplained_money(ctx))
+
+
+def _missed_peak(ctx: Context) -> None:
+    """While the desk was off nothing was open: the balance that a deal left was equity, and counts for the peaks."""
+    state = ctx.state
+    if state.positions or state.external_positions or state.account is None:
+        return
+    equity = state.balance_money + state.account.credit_money
+    state.breakers = breakers.peak_seen(state.breakers, equity)
+    if ctx.settings.prop_firm.enabled:
+        funded_calm(ctx, equity)
 
 
 def equity_in_quiet_band(ctx: Context, equity: Money) -> bool:
@@ -296,6 +313,8 @@ def _act_on_funded(ctx: Context, at_broker_money: Money) -> None:
 def settings_changed(ctx: Context) -> None:
     """New limits hold at once; a trip that stands is not taken back by them."""
     if not ctx.settings.prop_firm.enabled:
+        ctx.state.unclear_withdrawals.clear()
+        drop_reason(ctx, "payout_unclear", "funded rules are off")
         drop_reason(ctx, "funded", "funded rules are off")
         drop_reason(ctx, "funded_close", "funded rules are off")
     equity = ctx.state.equity_money
@@ -357,14 +376,50 @@ def deal_dated(ctx: Context, money: Money, at_utc_ns: UtcNs, seen_money: Money =
         state.prop_firm = prop_firm.dated_before(state.prop_firm, ctx.account_policy.prop_firm, money, seen_money=seen_money)
 
 
-def balance_operation(ctx: Context, amount_money: Money, equity_money: Money, dated_utc_ns: UtcNs) -> None:
-    """Money that is no result comes or goes, at an equity of `equity_money` before it; one dated before the day began with it."""
-    state = ctx.state
+def balance_operation(
+    ctx: Context, amount_money: Money, equity_money: Money, dated_utc_ns: UtcNs, what: BalanceOperation = "transfer"
+) -> None:
+    """Money that is no result comes or goes, at an equity of `equity_money` before it; one dated before the day began with it.
+
+    A funded account's bases move with a transfer; a withdrawal of unknown meaning and a payout lower no floor of it.
+    """
+    state, policy = ctx.state, ctx.account_policy.prop_firm
     day = state.breakers
     state.breakers = breakers.shift_bases(day, amount_money, equity_money=equity_money)
     if dated_utc_ns < day.day_started_utc_ns:
         state.breakers = breakers.with_day_of(state.breakers, breakers.dated_before(day, amount_money))
-    state.prop_firm = prop_firm.shift_prop_firm_bases(state.prop_firm, amount_money)
+    if what == "transfer":
+        state.prop_firm = prop_firm.shift_prop_firm_bases(state.prop_firm, amount_money)
+    elif what == "credit":
+        state.prop_firm = prop_firm.credit_moved(state.prop_firm, policy, amount_money)
+    else:
+        state.prop_firm = prop_firm.withdrawn(state.prop_firm, policy, amount_money, dated_utc_ns=dated_utc_ns)
+        if what == "payout":
+            state.prop_firm = prop_firm.paid_out(state.prop_firm, amount_money)
+
+
+def withdrawal_told(ctx: Context, amount_money: Money, *, payout: bool) -> None:
+    """The operator says what a withdrawal of unknown meaning was."""
+    booked = prop_firm.paid_out if payout else prop_firm.start_moved
+    ctx.state.prop_firm = booked(ctx.state.prop_firm, amount_money)
+
+
+def balance_seen(ctx: Context) -> None:
+    """The balance moved: a funded account's limit may follow its highest."""
+    state, policy = ctx.state, ctx.account_policy.prop_firm
+    if ctx.settings.prop_firm.enabled and policy.overall_base == "trailing_balance" and state.day_end_utc_ns:
+        balance = state.balance_money
+        state.prop_firm = prop_firm.raise_high_water(state.prop_firm, policy, balance_money=balance, equity_money=balance)
+
+
+def funded_explained(ctx: Context, since_utc_ns: UtcNs) -> None:
+    """Money that nobody could explain since then turns out to be no loss: a funded rule that it alone broke is kept again."""
+    state, policy = ctx.state, ctx.account_policy.prop_firm
+    reason, equity = state.reasons.get("funded_close"), state.equity_money
+    if reason is None or equity is None or not since_utc_ns or reason.since_utc_ns < since_utc_ns:
+        return
+    if prop_firm.within_buffers(state.prop_firm, policy, equity_money=equity + unexplained_money(ctx)):
+        drop_reason(ctx, "funded_close", "funded_close: the money that was missing is no loss")
 
 
 def income(ctx: Context, amount_money: Money, equity_money: Money) -> None:

@@ -137,11 +137,11 @@ def _acknowledge(ctx: Context, what: str) -> tuple[bool, str]:
 
 def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
     """The operator's word on an order of unknown fate (law 6), on money that no deal explains, or on a deal's meaning."""
-    if command.outcome in ("result", "transfer"):
+    if command.outcome in ("result", "transfer", "payout"):
         if command.client_id == UNEXPLAINED_MONEY:
-            return money.resolve_money(ctx, transfer=command.outcome == "transfer")
-        if command.client_id.isdigit() and command.outcome == "transfer":
-            return money.resolve_deal(ctx, int(command.client_id))
+            return money.resolve_money(ctx, command.outcome)
+        if command.client_id.isdigit() and command.outcome != "result":
+            return money.resolve_deal(ctx, int(command.client_id), command.outcome)
         return False, f"{command.client_id} is not `{UNEXPLAINED_MONEY}`, nor the ticket of a deal that may be a transfer"
     order = ctx.state.orders.get(command.client_id)
     if order is None or order.order_status != "unknown":

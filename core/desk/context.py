@@ -195,6 +195,11 @@ def account_policy(settings: Settings) -> AccountPolicy:
             close_buffer_fraction=rules.close_buffer_pct / 100.0,
             lots_max=rules.lots_max,
             best_day_max_fraction=rules.best_day_max_pct / 100.0,
+            day_loss_of=rules.day_loss_of,
+            overall_loss_of=rules.overall_loss_of,
+            trailing_lock_plus_money=rules.trailing_lock_plus_money,
+            floor_after_payout=rules.floor_after_payout,
+            requests_per_day_max=rules.requests_per_day_max,
         ),
         kelly=KellyPolicy(
             trades=kelly.lookback_trades,

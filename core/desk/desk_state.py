@@ -378,6 +378,8 @@ class DeskState(Struct, kw_only=True):
     """What the newest deals brought, by ticket; a broker may change one later."""
     results_without_trade: dict[int, float] = {}
     """Deals that are no trades and count as results, newest last; the operator may call one a transfer."""
+    unclear_withdrawals: dict[int, float] = {}
+    """Withdrawals from a funded account, by ticket, of which nobody has said yet whether they are payouts."""
     equity_money: Money | None = None
     margin_read: bool = False
     """The account's margin was read after the last deal."""
@@ -442,6 +444,8 @@ class DeskState(Struct, kw_only=True):
     marked_bar_utc_ns: UtcNs = 0
     requests_today: int = 0
     """Requests that change something at the broker, since the day began."""
+    prop_firm_requests_today: int = 0
+    """The same since the funded account's own day began."""
     suspects: dict[str, SuspectQuote] = {}
     silent: dict[str, int] = {}
     """Symbols whose quotes have fallen silent in their trading hours, with when that was told."""

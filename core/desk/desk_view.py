@@ -5,6 +5,7 @@ Promises: a figure that is not known is None, never zero; the lists are bounded.
 
 from __future__ import annotations
 
+from quarterdeck.core.desk import requests
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.correlations import correlation_matrix
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition
@@ -357,6 +358,18 @@ def _limits(ctx: Context) -> tuple[LimitView, ...]:
             )
             for limit in prop_firm.limits(state.prop_firm, ctx.account_policy.prop_firm, equity_money=equity)
         )
+        requests_check = requests.funded_day_check(ctx)
+        if requests_check is not None:
+            found.append(
+                LimitView(
+                    name=requests_check.name,
+                    value=float(state.prop_firm_requests_today),
+                    limit=float(ctx.settings.prop_firm.requests_per_day_max),
+                    unit="requests",
+                    tripped=not requests_check.passed,
+                    resets_when="day",
+                )
+            )
     return tuple(found)
 
 

@@ -52,6 +52,10 @@ def count_limits(ctx: Context, symbol: str, own: PairPolicy, take: CheckSink, *,
         take(Check("equity", None, None, False, "equity is not known: a rate is missing"))
         return
     take(requests.day_check(ctx))
+    funded = requests.funded_day_check(ctx)
+    if funded is not None:
+        take(funded)
+    _first_in_first_out(ctx, symbol, take)
     in_pair = pair_positions_count(ctx, symbol)
     reserved_margin = sum(held.margin_money for held in state.reservations.values())
     for check in breakers.entry_checks(
@@ -67,6 +71,17 @@ def count_limits(ctx: Context, symbol: str, own: PairPolicy, take: CheckSink, *,
             take(breakers.counted_check(check.name, in_pair, own.settings.breakers.positions_per_pair_max))
         else:
             take(check)
+
+
+def _first_in_first_out(ctx: Context, symbol: str, take: CheckSink) -> None:
+    """Where the oldest position of a symbol has to be closed first, a second one could not be closed by its own rules."""
+    account = ctx.state.account
+    if account is None or not account.fifo_close:
+        return
+    others = sum(1 for one in ctx.state.external_positions.values() if one.at_broker.symbol == symbol)
+    older = pair_positions_count(ctx, symbol) if account.hedging else others
+    note = f"the broker closes the oldest position of a symbol first, and {older} are open in {symbol} ({others} of others)"
+    take(Check("fifo_close", float(older), 0.0, older == 0, note if older else ""))
 
 
 class SizedEntry(Struct, frozen=True):

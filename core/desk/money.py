@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 from quarterdeck.core.desk import breaker_watch
+from quarterdeck.core.desk.breaker_watch import BalanceOperation
 from quarterdeck.core.desk.context import Context, ns
 from quarterdeck.core.desk.equity import shortfall_money, sum_equity, unexplained_money
 from quarterdeck.core.desk.memory_limits import DEAL_MONEY_MAX, GONE_MAX, trim
@@ -23,7 +24,13 @@ from quarterdeck.core.model.units import Money, UtcNs
 from quarterdeck.core.risk import balance
 
 REASON = "unexplained_money"
+UNCLEAR = "payout_unclear"
 _WORDS = {"transfer": ("Deposit", "Withdrawal"), "credit": ("Credit added", "Credit removed")}
+_FUNDED_TAILS = {
+    "payout": "A payout: the floors of the funded account stay where they are, or rise as `prop_firm.floor_after_payout` says.",
+    "withdrawal": "No floor of the funded account falls by it, and no entries are made until you say what it is: "
+    "`quarterdeck resolve {ticket} --payout`, or `--transfer` if the firm made the account smaller.",
+}
 
 
 def account_key(account: Account) -> str:
@@ -52,7 +59,7 @@ def _compare(ctx: Context, balance_money: Money) -> None:
     decided, before = read.decided, _worth(ctx)
     change = read.state.explained_money - state.balance.explained_money
     if decided is not None and decided.transfer:
-        _scale(ctx, change)
+        _scale(ctx, change, _meaning(ctx, change, payout=True))
     _take(ctx, read.state)
     _settle(ctx)
     if decided is not None and decided.transfer and not decided.booked:
@@ -62,6 +69,7 @@ def _compare(ctx: Context, balance_money: Money) -> None:
 def _take(ctx: Context, new: balance.BalanceState) -> None:
     ctx.state.balance = new
     ctx.state.balance_money = new.explained_money
+    breaker_watch.balance_seen(ctx)
 
 
 def unit_money(ctx: Context) -> Money:
@@ -155,16 +163,17 @@ def no_trade(ctx: Context, deal: Deal, meaning: DealKind) -> None:
     if meaning == "transfer":
         known = balance.known_before(state.balance, money, unit_money=unit_money(ctx))
         if known is None:
-            _transferred(ctx, "transfer", money, text=words, ticket=deal.deal_ticket, dated_utc_ns=deal.at_utc_ns)
+            payout = any(word.lower() in deal.comment.lower() for word in ctx.settings.prop_firm.payout_words)
+            what = _meaning(ctx, money, payout=payout)
+            _transferred(ctx, what, money, text=words, ticket=deal.deal_ticket, dated_utc_ns=deal.at_utc_ns)
         else:
             _take(ctx, known)
             _settle(ctx)
         return
     before = _worth(ctx)
     if _book(ctx, money) and money:
-        if deal.at_utc_ns < state.breakers.day_started_utc_ns:
-            breaker_watch.deal_dated(ctx, money, deal.at_utc_ns)
-        elif money > 0.0:
+        breaker_watch.deal_dated(ctx, money, deal.at_utc_ns)
+        if money > 0.0 and deal.at_utc_ns >= state.breakers.day_started_utc_ns:
             breaker_watch.income(ctx, money, before)
         if meaning == "result":
             state.results_without_trade[deal.deal_ticket] = money
@@ -173,21 +182,36 @@ def no_trade(ctx: Context, deal: Deal, meaning: DealKind) -> None:
         _tell(ctx, "income" if money > 0.0 else "result", money, before, words, deal.deal_ticket)
 
 
+def _meaning(ctx: Context, money: Money, *, payout: bool) -> BalanceOperation:
+    """What a transfer is to a funded account; to another one it is a transfer."""
+    if money >= 0.0 or not ctx.settings.prop_firm.enabled:
+        return "transfer"
+    return "payout" if payout else "withdrawal"
+
+
 def _transferred(
-    ctx: Context, what: Literal["transfer", "credit"], money: Money, *, text: str, ticket: int = 0, dated_utc_ns: UtcNs = 0
+    ctx: Context, what: BalanceOperation, money: Money, *, text: str, ticket: int = 0, dated_utc_ns: UtcNs = 0
 ) -> None:
     """Money that is no result: limits are scaled by it."""
-    before = _worth(ctx)
-    breaker_watch.balance_operation(ctx, money, before, dated_utc_ns or ctx.now)
-    if what == "transfer":
-        _take(ctx, balance.deal_booked(ctx.state.balance, money))
-        _settle(ctx)
-        sum_equity(ctx)
-    _tell(ctx, what, money, before, text, ticket)
+    state, before, since = ctx.state, _worth(ctx), ctx.state.balance.since_utc_ns
+    breaker_watch.balance_operation(ctx, money, before, dated_utc_ns or ctx.now, what)
+    if what == "credit":
+        _tell(ctx, what, money, before, text, ticket)
+        return
+    _take(ctx, balance.deal_booked(state.balance, money))
+    _settle(ctx)
+    sum_equity(ctx)
+    breaker_watch.funded_explained(ctx, since)
+    if what == "withdrawal":
+        state.unclear_withdrawals[ticket] = money
+        trim(state.unclear_withdrawals, GONE_MAX)
+        why = f"withdrawal of {-money:.2f}, deal {ticket}: a payout, or is the account smaller now?"
+        add_reason(ctx, UNCLEAR, why, alert="", told="warning")
+    _tell(ctx, "transfer", money, before, text, ticket, _FUNDED_TAILS.get(what, "").format(ticket=ticket))
 
 
-def _scale(ctx: Context, money: Money) -> None:
-    breaker_watch.balance_operation(ctx, money, _worth(ctx), ctx.now)
+def _scale(ctx: Context, money: Money, what: BalanceOperation) -> None:
+    breaker_watch.balance_operation(ctx, money, _worth(ctx), ctx.now, what)
 
 
 def _worth(ctx: Context) -> Money:
@@ -199,9 +223,15 @@ def _worth(ctx: Context) -> Money:
 
 
 def _tell(
-    ctx: Context, what: Literal["transfer", "credit", "income", "result"], money: Money, before: Money, text: str, ticket: int
+    ctx: Context,
+    what: Literal["transfer", "credit", "income", "result"],
+    money: Money,
+    before: Money,
+    text: str,
+    ticket: int,
+    funded: str = "",
 ) -> None:
-    """Journal and alert a movement; `before` is equity without it."""
+    """Journal and alert a movement; `before` is equity without it, `funded` what it means to a funded account."""
     ctx.wake_changed = True
     after = before + money
     effect = MoneyMoved(
@@ -216,7 +246,7 @@ def _tell(
     ctx.emit(effect)
     if what in _WORDS:
         head = _WORDS[what][0 if money > 0.0 else 1]
-        tail = "The day's base and the peak are scaled with it: no limit comes nearer."
+        tail = funded or "The day's base and the peak are scaled with it: no limit comes nearer."
     elif what == "income":
         head, tail = "Income", "It lessens no loss of the day."
     else:
@@ -273,33 +303,54 @@ def unaccounted(ctx: Context, money: Money) -> None:
         _settle(ctx)
 
 
-def resolve_money(ctx: Context, *, transfer: bool) -> tuple[bool, str]:
+def resolve_money(ctx: Context, word: Literal["result", "transfer", "payout"]) -> tuple[bool, str]:
     """The operator's word on money that no deal explains."""
-    waiting = unexplained_money(ctx)
+    waiting, since, transfer = unexplained_money(ctx), ctx.state.balance.since_utc_ns, word != "result"
+    if word == "payout" and (waiting > 0.0 or not ctx.settings.prop_firm.enabled):
+        return False, "a payout is money that leaves a funded account"
     if abs(waiting) <= unit_money(ctx):
         return False, "no money is unexplained"
     before = _worth(ctx)
-    if transfer:
-        _scale(ctx, waiting)
+    if word != "result":
+        _scale(ctx, waiting, word)
     elif waiting > 0.0:
         breaker_watch.income(ctx, waiting, before)
     _take(ctx, balance.booked_without_deal(ctx.state.balance, waiting, transfer=transfer))
     _settle(ctx)
     sum_equity(ctx)
+    if transfer:
+        breaker_watch.funded_explained(ctx, since)
     what: Literal["transfer", "income", "result"] = "transfer" if transfer else "income" if waiting > 0.0 else "result"
-    _tell(ctx, what, waiting, before, "by the operator's word", 0)
+    _tell(ctx, what, waiting, before, "by the operator's word", 0, _FUNDED_TAILS.get(word, ""))
     breaker_watch.check_equity(ctx)
-    return True, f"{waiting:+.2f} is a {'transfer' if transfer else 'result'}"
+    return True, f"{waiting:+.2f} is a {word}"
 
 
-def resolve_deal(ctx: Context, ticket: int) -> tuple[bool, str]:
-    """The operator's word: a deal that was booked as a result, for its meaning is not known, is a transfer."""
+def resolve_deal(ctx: Context, ticket: int, word: Literal["transfer", "payout"]) -> tuple[bool, str]:
+    """The operator's word: a deal that was booked as a result, or a withdrawal, for its meaning is not known, is this."""
     state = ctx.state
-    money = state.results_without_trade.pop(ticket, None)
+    if ticket in state.unclear_withdrawals:
+        return _resolve_withdrawal(ctx, ticket, word)
+    money = state.results_without_trade.get(ticket)
     if money is None:
-        return False, f"deal {ticket} is no result without a trade"
+        return False, f"deal {ticket} is no result without a trade, nor a withdrawal of unknown meaning"
+    if word == "payout" and (money > 0.0 or not ctx.settings.prop_firm.enabled):
+        return False, "a payout is money that leaves a funded account"
+    del state.results_without_trade[ticket]
     worth = _worth(ctx)
-    breaker_watch.balance_operation(ctx, money, worth - money, ctx.now)
+    breaker_watch.balance_operation(ctx, money, worth - money, ctx.now, word)
     breaker_watch.judge_again(ctx)
-    _tell(ctx, "transfer", money, worth - money, f"deal {ticket} by the operator's word", ticket)
-    return True, f"deal {ticket} of {money:+.2f} is a transfer"
+    text = f"deal {ticket} by the operator's word"
+    _tell(ctx, "transfer", money, worth - money, text, ticket, _FUNDED_TAILS.get(word, ""))
+    return True, f"deal {ticket} of {money:+.2f} is a {word}"
+
+
+def _resolve_withdrawal(ctx: Context, ticket: int, word: Literal["transfer", "payout"]) -> tuple[bool, str]:
+    state = ctx.state
+    money = state.unclear_withdrawals.pop(ticket)
+    breaker_watch.withdrawal_told(ctx, money, payout=word == "payout")
+    if not state.unclear_withdrawals:
+        drop_reason(ctx, UNCLEAR, "every withdrawal is explained")
+    ctx.note("resolved", f"withdrawal {ticket} of {money:+.2f} is a {word} by the operator's word", level="warning")
+    breaker_watch.check_equity(ctx)
+    return True, f"deal {ticket} of {money:+.2f} is a {word}"

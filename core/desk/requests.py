@@ -25,6 +25,7 @@ _MINUTE_NS: Final = 60 * NS_PER_S
 def count(ctx: Context, position: ManagedPosition | None) -> None:
     """One more request leaves."""
     ctx.state.requests_today += 1
+    ctx.state.prop_firm_requests_today += 1
     if position is None:
         return
     if ctx.now - position.requests_from_utc_ns >= _MINUTE_NS:
@@ -39,10 +40,20 @@ def day_check(ctx: Context) -> Check:
     return Check("requests_day", sent, most, sent < most, "requests sent today; the rest is kept for closes and stops")
 
 
+def funded_day_check(ctx: Context) -> Check | None:
+    """The same by the funded account's own rule and day; None where it has none."""
+    rules = ctx.settings.prop_firm
+    if not rules.enabled or not rules.requests_per_day_max:
+        return None
+    most, sent = KEPT_FRACTION * rules.requests_per_day_max, float(ctx.state.prop_firm_requests_today)
+    return Check("funded_requests", sent, most, sent < most, "requests of the funded account's day; the rest is kept for closes")
+
+
 def may_trail(ctx: Context, position: ManagedPosition) -> bool:
     """Whether a trail step of a position may leave now."""
     own = ctx.settings.execution
-    if ctx.state.requests_today >= KEPT_FRACTION * own.requests_per_day_max:
+    funded = funded_day_check(ctx)
+    if ctx.state.requests_today >= KEPT_FRACTION * own.requests_per_day_max or (funded is not None and not funded.passed):
         return False
     fresh = ctx.now - position.requests_from_utc_ns < _MINUTE_NS
     return not fresh or position.requests_minute < KEPT_FRACTION * own.requests_per_minute_max

@@ -36,6 +36,7 @@ WAYS_BACK: Final[dict[str, tuple[Literal["REDUCE_ONLY", "HALTED"], str]]] = {
     "no_stop": ("REDUCE_ONLY", "the stop stands at the broker again"),
     "foreign_no_stop": ("REDUCE_ONLY", "it has a stop, is gone, or `acknowledge foreign_no_stop`"),
     "quotes_silent": ("REDUCE_ONLY", "its quotes come again"),
+    "payout_unclear": ("REDUCE_ONLY", "`resolve TICKET --payout`, or `--transfer`"),
     "unexplained_money": ("REDUCE_ONLY", "a deal explains it, or `resolve money`"),
     "calendar": ("REDUCE_ONLY", "the calendar is available again"),
     "stopping": ("REDUCE_ONLY", "the next start"),

@@ -64,12 +64,12 @@ class Acknowledge(Struct, frozen=True, kw_only=True, tag="acknowledge"):
 class Resolve(Struct, frozen=True, kw_only=True, tag="resolve"):
     """The operator's word on an order of unknown fate: it surely did not execute, or it is the position named.
 
-    With `UNEXPLAINED_MONEY` as id: money that no deal explains is a result or a transfer. With a deal's ticket as id: that deal,
-    booked as a result because its meaning is not known, is a transfer.
+    With `UNEXPLAINED_MONEY` as id: money that no deal explains is a result, a transfer or a payout. With a deal's ticket as id:
+    that deal, booked as a result or a withdrawal because its meaning is not known, is a transfer or a payout.
     """
 
     client_id: str
-    outcome: Literal["absent", "filled", "result", "transfer"]
+    outcome: Literal["absent", "filled", "result", "transfer", "payout"]
     position_id: int = 0
 
 

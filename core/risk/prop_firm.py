@@ -1,8 +1,8 @@
 """Rules of funded accounts, as parameters: daily and overall loss, trailing or static, with buffers before the breach.
 
 Why: such an account ends with the first breach; the desk must stop short of it, not at it.
-Promises: every limit is an equity floor in money; the nearest one decides. Does not: name a firm, or know clocks.
-Units: money in account currency, shares as fractions.
+Guarantees: every limit is an equity floor in money; the nearest one decides; a payout lowers no overall floor.
+Does not: name a firm, or know clocks. Units: money in account currency, shares as fractions.
 """
 
 from __future__ import annotations
@@ -17,6 +17,15 @@ from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Lots, Money, UtcNs
 
 PropFirmAction = Literal["go", "reduce_only", "close"]
+OverallBase = Literal[
+    "static",
+    "trailing_balance",
+    "trailing_equity",
+    "trailing_day_end_balance",
+    "trailing_day_end_equity",
+    "trailing_day_end_greater",
+]
+"""From the starting balance, or from the highest balance or equity: at any moment, or at the end of a day."""
 _NOISE = 1e-9
 
 
@@ -24,21 +33,29 @@ class PropFirmPolicy(Struct, frozen=True, kw_only=True):
     """The account's rules. A loss in money, where given, replaces the one in percent."""
 
     day_loss_fraction: float
-    """Of the day's base."""
+    """Of what `day_loss_of` says."""
     overall_loss_fraction: float
-    """Of the starting balance."""
+    """Of what `overall_loss_of` says."""
     day_loss_money: Money | None
     overall_loss_money: Money | None
     day_base: Literal["greater", "balance", "equity"]
-    overall_base: Literal["static", "trailing_balance", "trailing_equity"]
+    overall_base: OverallBase
     trailing_locks_at_starting_balance: bool
-    """A trailing floor stops rising at the starting balance."""
+    """A trailing floor stops rising at the starting balance and `trailing_lock_plus_money`."""
     reduce_only_buffer_fraction: float
     close_buffer_fraction: float
     lots_max: Lots
     """0 is no cap."""
     best_day_max_fraction: float
     """1 is no rule."""
+    day_loss_of: Literal["base", "starting_balance"] = "base"
+    """The daily loss is a share of the day's base or of the starting balance; it is counted from the base either way."""
+    overall_loss_of: Literal["starting_balance", "high_water"] = "starting_balance"
+    trailing_lock_plus_money: Money = 0.0
+    floor_after_payout: Literal["stay", "start"] = "stay"
+    """`start`: from the first payout on the overall floor is at least where a trailing one locks."""
+    requests_per_day_max: int = 0
+    """0 is no rule."""
 
 
 class PropFirmState(Struct, frozen=True, kw_only=True):
@@ -46,6 +63,7 @@ class PropFirmState(Struct, frozen=True, kw_only=True):
 
     starting_balance_money: Money = 0.0
     high_water_money: Money = 0.0
+    """Highest figure that a trailing limit follows; a floor takes the starting balance where that is higher."""
     day_started_utc_ns: UtcNs = 0
     day_base_money: Money = 0.0
     day_balance_money: Money = 0.0
@@ -56,6 +74,12 @@ class PropFirmState(Struct, frozen=True, kw_only=True):
     """The starting balance that settings stated when it was taken; 0 where the first balance seen was."""
     day_equity_money: Money | None = None
     """Equity when the day began; None where it was not kept."""
+    first_day: bool = False
+    """The day in which the account was seen first: its base is the starting balance."""
+    high_before_day_money: Money | None = None
+    """The high water before the last day's end raised it; None where that was not kept."""
+    paid_out_money: Money = 0.0
+    """All payouts, positive."""
 
 
 class PropFirmLimit(Struct, frozen=True, kw_only=True):
@@ -70,19 +94,14 @@ class PropFirmLimit(Struct, frozen=True, kw_only=True):
 def start(*, starting_balance_money: Money, balance_money: Money) -> PropFirmState:
     """The state of an account seen for the first time; a starting balance of 0 takes the balance seen."""
     first = starting_balance_money or balance_money
-    return PropFirmState(starting_balance_money=first, high_water_money=first, stated_start_money=starting_balance_money)
+    return PropFirmState(starting_balance_money=first, high_water_money=balance_money, stated_start_money=starting_balance_money)
 
 
 def stated(state: PropFirmState, starting_balance_money: Money) -> PropFirmState:
     """Settings state another starting balance than before: it holds at once. 0 states none."""
     if starting_balance_money in (0.0, state.stated_start_money):
         return state
-    return replace(
-        state,
-        starting_balance_money=starting_balance_money,
-        high_water_money=max(state.high_water_money, starting_balance_money),
-        stated_start_money=starting_balance_money,
-    )
+    return replace(state, starting_balance_money=starting_balance_money, stated_start_money=starting_balance_money)
 
 
 def begin_day(
@@ -91,15 +110,38 @@ def begin_day(
     """Close the day behind and set the base of the new one; the same day changes nothing."""
     if day_started_utc_ns <= state.day_started_utc_ns:
         return state
-    finished = balance_money - state.day_balance_money if state.day_started_utc_ns else 0.0
-    return replace(
+    first = not state.day_started_utc_ns
+    begun = replace(
         state,
         day_started_utc_ns=day_started_utc_ns,
         day_base_money=_day_base_money(policy, balance_money, equity_money),
         day_balance_money=balance_money,
         day_equity_money=equity_money,
-        best_day_money=max(state.best_day_money, finished),
+        best_day_money=state.best_day_money if first else max(state.best_day_money, balance_money - state.day_balance_money),
+        first_day=first,
+        high_before_day_money=state.high_water_money,
     )
+    if first:  # an account that is first seen above its start may be older, and then its day began higher
+        return replace(begun, day_base_money=max(begun.day_base_money, state.starting_balance_money))
+    return _day_end_seen(begun, policy)
+
+
+def _day_end_seen(state: PropFirmState, policy: PropFirmPolicy) -> PropFirmState:
+    """Raise the high water by what the day behind ended with, where the limit follows that."""
+    seen = _day_end_money(state, policy)
+    if seen is None or state.high_before_day_money is None or state.first_day:
+        return state
+    return replace(state, high_water_money=max(state.high_before_day_money, seen))
+
+
+def _day_end_money(state: PropFirmState, policy: PropFirmPolicy) -> Money | None:
+    balance = state.day_balance_money
+    equity = balance if state.day_equity_money is None else state.day_equity_money
+    if policy.overall_base == "trailing_day_end_balance":
+        return balance
+    if policy.overall_base == "trailing_day_end_equity":
+        return equity
+    return max(balance, equity) if policy.overall_base == "trailing_day_end_greater" else None
 
 
 def _day_base_money(policy: PropFirmPolicy, balance_money: Money, equity_money: Money) -> Money:
@@ -114,30 +156,71 @@ def dated_before(state: PropFirmState, policy: PropFirmPolicy, money: Money, *, 
         return state
     balance, equity = state.day_balance_money + money, state.day_equity_money + money - seen_money
     moved = state.day_base_money - _day_base_money(policy, state.day_balance_money, state.day_equity_money)
-    return replace(
-        state,
-        day_balance_money=balance,
-        day_equity_money=equity,
-        day_base_money=_day_base_money(policy, balance, equity) + moved,
-    )
+    base = state.day_base_money if state.first_day else _day_base_money(policy, balance, equity) + moved
+    dated = replace(state, day_balance_money=balance, day_equity_money=equity, day_base_money=base)
+    return _day_end_seen(dated, policy)
 
 
 def raise_high_water(state: PropFirmState, policy: PropFirmPolicy, *, balance_money: Money, equity_money: Money) -> PropFirmState:
-    """Raise the high-water mark of a trailing limit."""
-    if policy.overall_base == "static":
+    """Raise the high-water mark of a limit that trails at any moment."""
+    if policy.overall_base == "trailing_balance":
+        seen = balance_money
+    elif policy.overall_base == "trailing_equity":
+        seen = equity_money
+    else:
         return state
-    seen = balance_money if policy.overall_base == "trailing_balance" else equity_money
     return replace(state, high_water_money=seen) if seen > state.high_water_money else state
 
 
 def shift_prop_firm_bases(state: PropFirmState, amount_money: Money) -> PropFirmState:
-    """A deposit or withdrawal moves every base by its amount."""
+    """A deposit, or a withdrawal that is no payout, moves every base by its amount."""
+    return start_moved(_day_moved(state, amount_money), amount_money)
+
+
+def start_moved(state: PropFirmState, amount_money: Money) -> PropFirmState:
+    """The firm made the account larger or smaller: the overall floor moves with it."""
+    before = state.high_before_day_money
     return replace(
         state,
         starting_balance_money=state.starting_balance_money + amount_money,
         high_water_money=state.high_water_money + amount_money,
+        high_before_day_money=None if before is None else before + amount_money,
+    )
+
+
+def withdrawn(state: PropFirmState, policy: PropFirmPolicy, amount_money: Money, *, dated_utc_ns: UtcNs) -> PropFirmState:
+    """Money leaves (`amount_money` is negative): no loss of the day, and no overall floor falls.
+
+    What is dated before the day's start and told late was no part of what the day behind ended with.
+    """
+    moved = _day_moved(state, amount_money)
+    return _day_end_seen(moved, policy) if dated_utc_ns < state.day_started_utc_ns else moved
+
+
+def paid_out(state: PropFirmState, amount_money: Money) -> PropFirmState:
+    """Money that was withdrawn (`amount_money` is negative) is a payout."""
+    return replace(state, paid_out_money=state.paid_out_money - amount_money)
+
+
+def credit_moved(state: PropFirmState, policy: PropFirmPolicy, amount_money: Money) -> PropFirmState:
+    """Credit is equity and no balance: it moves the marks of equity alone."""
+    by_equity = policy.overall_base in ("trailing_equity", "trailing_day_end_equity", "trailing_day_end_greater")
+    before, shift = state.high_before_day_money, amount_money if by_equity else 0.0
+    return replace(
+        state,
+        high_water_money=state.high_water_money + shift,
+        high_before_day_money=None if before is None else before + shift,
+        day_base_money=state.day_base_money + (0.0 if policy.day_base == "balance" else amount_money),
+    )
+
+
+def _day_moved(state: PropFirmState, amount_money: Money) -> PropFirmState:
+    """Money that is no result comes or goes within the day."""
+    return replace(
+        state,
         day_base_money=state.day_base_money + amount_money,
         day_balance_money=state.day_balance_money + amount_money,
+        day_equity_money=None if state.day_equity_money is None else state.day_equity_money + amount_money,
     )
 
 
@@ -152,17 +235,19 @@ def limits(state: PropFirmState, policy: PropFirmPolicy, *, equity_money: Money)
 
 def _floors(state: PropFirmState, policy: PropFirmPolicy) -> tuple[Money, Money, Money, Money]:
     """Where the daily limit is breached and the loss that it allows, and the same of the overall one."""
-    day = policy.day_loss_fraction * state.day_base_money if policy.day_loss_money is None else policy.day_loss_money
-    overall = (
-        policy.overall_loss_fraction * state.starting_balance_money
-        if policy.overall_loss_money is None
-        else policy.overall_loss_money
-    )
-    from_money = state.starting_balance_money if policy.overall_base == "static" else state.high_water_money
-    overall_floor = from_money - overall
+    start, day_base = state.starting_balance_money, state.day_base_money
+    high = start if policy.overall_base == "static" else max(state.high_water_money, start)
+    day, overall = policy.day_loss_money, policy.overall_loss_money
+    if day is None:
+        day = policy.day_loss_fraction * (start if policy.day_loss_of == "starting_balance" else day_base)
+    if overall is None:
+        overall = policy.overall_loss_fraction * (high if policy.overall_loss_of == "high_water" else start)
+    floor, lock = high - overall, start + policy.trailing_lock_plus_money
     if policy.overall_base != "static" and policy.trailing_locks_at_starting_balance:
-        overall_floor = min(overall_floor, state.starting_balance_money)
-    return state.day_base_money - day, day, overall_floor, overall
+        floor = min(floor, lock)
+    if policy.floor_after_payout == "start" and state.paid_out_money > 0.0:
+        floor = max(floor, lock)
+    return day_base - day, day, floor, overall
 
 
 def _left_fraction(floor_money: Money, allowed: Money, equity_money: Money) -> float:
@@ -232,7 +317,7 @@ def entry_checks(
 
 def best_day_check(state: PropFirmState, policy: PropFirmPolicy, *, balance_money: Money) -> Check:
     """Whether today's closed profit is still a small enough share of all profit; without a profit there is nothing to share."""
-    total = balance_money - state.starting_balance_money
+    total = balance_money + state.paid_out_money - state.starting_balance_money
     today = balance_money - state.day_balance_money
     if total <= 0.0 or today <= 0.0 or total <= today:
         return Check("funded_best_day", None, policy.best_day_max_fraction, True, "nothing to share yet")

@@ -277,6 +277,10 @@ class PropFirmSection(Section, frozen=True):
     day_start: Annotated[str, words("Start of its day; empty: as breakers.day_start", "next start", f"^$|{_CLOCK}")]
     day_zone: Annotated[str, words("Time zone of its day; empty: as breakers.day_zone", "next start")]
     day_loss_pct: Annotated[float, number("Daily loss", "% of the base", 0.1, 100, "at once")]
+    day_loss_of: Annotated[
+        Literal["base", "starting_balance"],
+        choice("The daily loss is a percent of the day's base, or of the starting balance", "at once"),
+    ]
     day_loss_money: Annotated[float, number("Daily loss in money; 0 takes the percent", "money", 0, 1e12, "at once")]
     day_base: Annotated[
         Literal["greater", "balance", "equity"],
@@ -284,11 +288,34 @@ class PropFirmSection(Section, frozen=True):
     ]
     overall_loss_pct: Annotated[float, number("Overall loss", "% of the start", 0.1, 100, "at once")]
     overall_loss_money: Annotated[float, number("Overall loss in money; 0 takes the percent", "money", 0, 1e12, "at once")]
+    overall_loss_of: Annotated[
+        Literal["starting_balance", "high_water"],
+        choice("The overall loss is a percent of the starting balance, or of what a trailing limit follows", "at once"),
+    ]
     overall_base: Annotated[
-        Literal["static", "trailing_balance", "trailing_equity"], choice("What the overall loss is counted from", "at once")
+        Literal[
+            "static",
+            "trailing_balance",
+            "trailing_equity",
+            "trailing_day_end_balance",
+            "trailing_day_end_equity",
+            "trailing_day_end_greater",
+        ],
+        choice(
+            "What the overall loss is counted from: the start, or the highest at any moment or at the end of a day", "at once"
+        ),
     ]
     trailing_locks_at_starting_balance: Annotated[
         bool, choice("A trailing limit stops rising at the starting balance", "at once")
+    ]
+    trailing_lock_plus_money: Annotated[float, number("It stops so much above the starting balance", "money", 0, 1e12, "at once")]
+    floor_after_payout: Annotated[
+        Literal["stay", "start"],
+        choice("After a payout the overall limit stays, or rises to where a trailing one stops", "at once"),
+    ]
+    payout_words: Annotated[
+        tuple[str, ...],
+        words("A withdrawal is a payout if its comment has one of these; another one waits for `resolve`", "at once"),
     ]
     starting_balance_money: Annotated[float, number("Starting balance; 0 takes the first seen", "money", 0, 1e12, "at once")]
     reduce_only_buffer_pct: Annotated[
@@ -299,6 +326,16 @@ class PropFirmSection(Section, frozen=True):
     news_minutes: Annotated[float, number("No entries around red news; 0 leaves it to the news section", "minutes", 0, 1440)]
     weekend_flat: Annotated[bool, choice("Nothing is held over a weekend", "at once")]
     best_day_max_pct: Annotated[float, number("Largest day's share of the profit; 100 is no rule", "%", 1, 100)]
+    requests_per_day_max: Annotated[
+        int,
+        number(
+            "Server requests of its day, 0 is no rule; past 80 % no entries, no trail steps",
+            "requests",
+            0,
+            1_000_000,
+            "at once",
+        ),
+    ]
 
 
 class PositionSection(Section, frozen=True):
