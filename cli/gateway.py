@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
+from msgspec import structs
 
 from quarterdeck.cli.options import FaultOption, HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
 from quarterdeck.core.brokers.mt5.gateway.gateway_server import GatewayOptions
+from quarterdeck.core.brokers.mt5.gateway.gateway_state import SPEED_MAX, GatewayState, market_clock, read_state, write_state
 from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_NAME, token_of
-from quarterdeck.core.brokers.mt5.gateway.module_loader import REAL, REPLAYED, SIMULATED
+from quarterdeck.core.brokers.mt5.gateway.module_loader import MARKET, REAL, REPLAYED, SIMULATED
 from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening, serve_gateway
 from quarterdeck.core.brokers.mt5.recording import read_recording
-from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.model.errors import UsageError
+from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
 from quarterdeck.core.settings.home import prepare, resolve_home
 from quarterdeck.core.settings.version import code_version
 
@@ -38,6 +43,20 @@ def command(
     no_lease: Annotated[
         bool, typer.Option("--no-lease", help="Let several engines trade at once; simulated terminal only.")
     ] = False,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", min=1.0, max=SPEED_MAX, metavar="X", help="Market seconds per second; simulated terminal only."),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start", metavar="YYYY-MM-DD[THH:MM]", help="UTC date at which its market begins; simulated terminal only."
+        ),
+    ] = None,
+    pc_clock_off: Annotated[
+        float,
+        typer.Option("--pc-clock-off", metavar="MINUTES", help="How far engines' clocks are ahead; simulated terminal only."),
+    ] = 0.0,
     fault: FaultOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -49,7 +68,16 @@ def command(
     """
     if no_lease and not simulated:
         raise UsageError("--no-lease would let two engines trade a real terminal", what_to_do="leave it out, or add --simulated")
+    if (speed is not None or start is not None or pc_clock_off) and not simulated:
+        raise UsageError("--speed, --start and --pc-clock-off rehearse", what_to_do="leave them out, or add --simulated")
     place = prepare(resolve_home(home))
+    clock = WallClock()
+    begins = None if start is None else _instant(start)
+    market = None
+    if simulated:
+        market = market_clock(
+            place.root, clock.utc_ns(), speed=speed, start_utc_ns=begins, pc_clock_off_s=pc_clock_off * S_PER_MINUTE
+        )
     options = GatewayOptions(
         host=host,
         port=port,
@@ -59,13 +87,18 @@ def command(
         version=code_version(),
         home=place.root,
         lease=not no_lease,
+        market=market,
     )
     if replay is not None and simulated:
         raise UsageError("--replay and --simulated name two different modules", what_to_do="give one of them")
-    hosted = (SIMULATED, str(place.root), *(fault or ())) if simulated else (REAL,)
+    timed = () if market is None else (MARKET + msgspec.json.encode(market).decode(),)
+    hosted = (SIMULATED, str(place.root), *timed, *(fault or ())) if simulated else (REAL,)
     if replay is not None:
         read_recording(replay)  # what is wrong with the file is told here, not by the child
         hosted = (REPLAYED, str(replay.absolute()))
+
+    asked = begins or read_state(place.root).asked_start_utc_ns
+    states: list[GatewayState] = []
 
     def announce(listening: GatewayListening) -> None:
         scheme = "wss" if listening.tls else "ws"
@@ -73,7 +106,26 @@ def command(
         print(
             f"{listening.module} {listening.module_version} at {address}; the token is in {place.root / TOKEN_NAME}", flush=True
         )
+        if market is not None:
+            print(f"market time {iso(market.at(clock.utc_ns()))}, {market.speed:g} x life", flush=True)
+        if simulated:
+            write_state(place.root, kept := GatewayState(address=address, market=market, asked_start_utc_ns=asked))
+            states.append(kept)
         if as_json:
             print_json({"address": address, "port": listening.port, "module": listening.module, "child_pid": listening.child_pid})
 
-    asyncio.run(serve_gateway(options, hosted, WallClock(), announce))
+    try:
+        asyncio.run(serve_gateway(options, hosted, clock, announce))
+    finally:
+        for state in states:
+            write_state(place.root, structs.replace(state, address="", ended_utc_ns=clock.utc_ns()))
+
+
+def _instant(text: str) -> UtcNs:
+    """The instant of a UTC date, with or without a time. Raises UsageError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--start {text!r} is not a valid time", what_to_do="write 2026-03-02 or 2026-03-02T08:00") from error
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp()) * NS_PER_S

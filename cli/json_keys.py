@@ -10,6 +10,7 @@ _RESULT = (
     "best_r worst_r by_pair by_side exits result_by_pair_money ambiguous worst_day_money"
 )
 _ORDER = "ok text"
+_TERMINAL = "show deposit withdraw credit charge cancel open close stop rename freeze specify commission disconnect"
 _CHECK = "passed strategy columns pairs"
 
 JSON_KEYS: dict[str, tuple[str, ...]] = {
@@ -46,6 +47,7 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
         ),
         "doctor": "verdict running findings",
         "gateway": "address port module child_pid",
+        **{f"terminal {action}": _ORDER for action in _TERMINAL.split()},
         "data import": "store files",
         "data verify": "ok files",
         "data list": "files",

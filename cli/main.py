@@ -64,6 +64,14 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "doctor": Subcommand("quarterdeck.cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
     "scan": Subcommand("quarterdeck.cli.scan", "Scan for engines elsewhere, over a broker of messages."),
     "gateway": Subcommand("quarterdeck.cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
+    "terminal": Subcommand(
+        "quarterdeck.cli.terminal",
+        "Act by hand in a simulated terminal, to rehearse.",
+        (
+            *("show", "deposit", "withdraw", "credit", "charge", "cancel", "open", "close", "stop"),
+            *("rename", "freeze", "specify", "commission", "disconnect"),
+        ),
+    ),
     "data": Subcommand(
         "quarterdeck.cli.data", "Recorded prices: import, download, verify, list.", ("import", "verify", "list", "download")
     ),

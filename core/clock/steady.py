@@ -61,6 +61,8 @@ class SteadyClock:
     def __init__(self, machine: MachineClock) -> None:
         """Begin at the machine's now."""
         self.machine = machine
+        self.speed = float(getattr(machine, "speed", 1.0))
+        """Seconds of `utc_ns` per second of life; above 1 in a rehearsal alone."""
         self._base_utc_ns = machine.utc_ns() // NS_PER_MS * NS_PER_MS
         self._base_s = self._looked_s = machine.elapsed_s()
         self._told_s = 0.0
@@ -79,7 +81,7 @@ class SteadyClock:
         steps: list[Step] = []
         now_s = self.machine.elapsed_s()
         silent_s, self._looked_s = now_s - self._looked_s, now_s
-        if silent_s >= _STILL_S:
+        if silent_s >= _STILL_S * self.speed:
             steps.append(Step(kind="slept", seconds=silent_s))
         machine_s = (self.machine.utc_ns() - self.utc_ns()) / NS_PER_S
         truth_s = (tick_utc_ns - self.utc_ns()) / NS_PER_S + tick_age_s if tick_utc_ns else None

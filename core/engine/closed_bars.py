@@ -39,8 +39,12 @@ class ClosedBars:
         post: Callable[[Input], None],
         before: Callable[[], None],
         on_hour: Callable[[str, Bar], None] | None,
+        speed: float = 1.0,
     ) -> None:
-        """`post` tells the desk, `before` is called ahead of each bar on time; `on_hour` hears the broker's closed H1 bars."""
+        """`post` tells the desk, `before` is called ahead of each bar on time; `on_hour` hears the broker's closed H1 bars.
+
+        `speed` is market seconds per second of life.
+        """
         self.count = 0
         """Bars told so far."""
         self.last_utc_ns: dict[str, UtcNs] = {}
@@ -52,6 +56,7 @@ class ClosedBars:
         self._post = post
         self._before = before
         self._on_hour = on_hour
+        self._speed = speed
         self._queue = SignalQueue(settings().scan.queue_max)
         self._woken = asyncio.Event()
         """Set, and replaced, when the clock jumped: whoever waits for an instant looks at it again."""
@@ -70,7 +75,7 @@ class ClosedBars:
                 end_utc_ns = (slot + 1) * M15_NS
                 while (left_ns := end_utc_ns - self._clock.utc_ns()) > 0:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), left_ns / NS_PER_S)
+                        await asyncio.wait_for(self._woken.wait(), left_ns / NS_PER_S / self._speed)
                 await self._await_bar(symbol, slot * M15_NS)
 
         return loop

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+from quarterdeck.core.clock.market_clock import RehearsalMachine
 from quarterdeck.core.clock.steady import SteadyClock
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.engine.replay_speed import Pacer
@@ -119,4 +120,5 @@ class HealthMonitor:
 
     def wall_utc_ns(self) -> UtcNs:
         """The machine's clock, by which watchers in other processes judge how old a sign of life is."""
-        return self._machine.utc_ns()
+        machine = self._machine
+        return machine.life_utc_ns() if isinstance(machine, RehearsalMachine) else machine.utc_ns()

@@ -47,6 +47,7 @@ _QUIET_READ_S = 5.0
 """While nothing is open, account, book and deals are read so often: another engine's order must not go unseen."""
 _AGAIN_NS = 3_600 * NS_PER_S
 """Deals are read again from so long before the first that found no place: clocks of servers differ."""
+_REHEARSAL_POLL_S = 0.1
 _TIMER_MIN_S = 0.05
 """A desk that still wants to be woken is not asked more often than this."""
 
@@ -67,8 +68,11 @@ class LiveFeed:
         supervisor: TaskSupervisor,
         on_hour: Callable[[str, Bar], None] | None = None,
         silence: QuoteSilence | None = None,
+        speed: float = 1.0,
     ) -> None:
         """`settings` is asked anew each time, so that a change takes effect while running.
+
+        `speed` is market seconds per second of life, above 1 in a rehearsal.
 
         `on_hour` hears the broker's closed H1 bars; `silence` notices pairs whose quotes stop.
         """
@@ -90,6 +94,7 @@ class LiveFeed:
         self._clock = clock
         self._supervisor = supervisor
         self._silence = silence
+        self._speed = speed
         self._symbols = settings().desk.pairs
         self._inbox = Inbox(clock.monotonic_s)
         self._short_since_utc_ns: UtcNs = 0
@@ -102,8 +107,9 @@ class LiveFeed:
         self._back = asyncio.Event()
         """Set when the line is up again."""
         self.closed = ClosedBars(
-            broker=broker, scans=scans, settings=settings, clock=clock, post=self.post, before=self._show_all, on_hour=on_hour
-        )
+            broker=broker, scans=scans, settings=settings, clock=clock, post=self.post, before=self._show_all, on_hour=on_hour,
+            speed=speed,
+        )  # fmt: skip
         self._specifications = SpecificationWatch(broker, settings, self.post)
         self._changes: int | None = None
         self._book_news = BookNews(clock)
@@ -214,7 +220,7 @@ class LiveFeed:
                     await asyncio.sleep(_TIMER_MIN_S)
                 continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if wake is None else (wake - now) / NS_PER_S):
+                async with asyncio.timeout(None if wake is None else (wake - now) / NS_PER_S / self._speed):
                     await self._consumed.wait()
 
     async def _book(self) -> None:
@@ -226,12 +232,12 @@ class LiveFeed:
         checked_s = read_s = self._clock.monotonic_s()
         while True:
             engine, now_s = self._settings().engine, self._clock.monotonic_s()
-            if now_s - checked_s >= self._settings().execution.reconcile_s:
+            if now_s - checked_s >= self._pause_s(self._settings().execution.reconcile_s):
                 checked_s = now_s
                 self._reread("the regular check", only_news=True)
             changes = self._broker.change_counter()
             hot, _ = self._interest.quote_interest()
-            if changes is None and (hot or now_s - read_s >= _QUIET_READ_S):
+            if changes is None and (hot or now_s - read_s >= self._pause_s(_QUIET_READ_S)):
                 read_s = now_s
                 for item in self._book_news.news(await broker_inputs(self._broker)):
                     self.post(item)
@@ -241,7 +247,7 @@ class LiveFeed:
                     self.post(item)
             self._told_by_broker(self._broker.take_events())
             self._outage_told = self._outage_told and not self.feed_up
-            await asyncio.sleep((engine.quote_poll_ms if hot else engine.quote_idle_ms) / 1000.0)
+            await asyncio.sleep(self._pause_s((engine.quote_poll_ms if hot else engine.quote_idle_ms) / 1000.0))
 
     async def _measuring(self) -> None:
         """The server's clock again, each hour and whenever the line is back; a change is the desk's to know."""
@@ -249,7 +255,7 @@ class LiveFeed:
         while True:
             self._back.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_CLOCK_S if sure else _CLOCK_UNSURE_S):
+                async with asyncio.timeout(self._pause_s(_CLOCK_S if sure else _CLOCK_UNSURE_S)):
                     await self._back.wait()
             found = await self._broker.server_clock_rule()
             sure = found.confirmed and found == self.server_clock
@@ -283,9 +289,13 @@ class LiveFeed:
                     old = quote.at_utc_ns - self._shown.get(quote.symbol, 0) >= NS_PER_S
                     if quote.symbol in hot or (quote.symbol in conversion and old):
                         self._show(quote)
-                await asyncio.sleep((engine.quote_poll_ms if symbol in hot else engine.quote_idle_ms) / 1000.0)
+                await asyncio.sleep(self._pause_s((engine.quote_poll_ms if symbol in hot else engine.quote_idle_ms) / 1000.0))
 
         return loop
+
+    def _pause_s(self, market_s: float) -> float:
+        """A pause of market time in life's seconds; a rehearsal's polls stay far enough apart for the machine."""
+        return market_s if self._speed == 1.0 else max(market_s / self._speed, _REHEARSAL_POLL_S)
 
     def _listen(self, names: Sequence[str], quotes: Sequence[Quote]) -> None:
         """Tell the desk of pairs whose quotes fall silent, and when they come again."""
@@ -296,7 +306,7 @@ class LiveFeed:
             told = self._silence.look(
                 name,
                 found.get(name),
-                self._clock.monotonic_s(),
+                self._clock.monotonic_s() * self._speed,
                 self._clock.utc_ns(),
                 least_s=rules.silence_min_s,
                 usual_x=rules.silence_usual_x,

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from quarterdeck.core.brokers.base import TerminalError
 from quarterdeck.core.brokers.mt5.account_file import AccountFile, PaperAccount
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.gateway_client import GatewayTerminal
 from quarterdeck.core.brokers.mt5.paper import paper_broker
 from quarterdeck.core.brokers.mt5.policy import policy_from
 from quarterdeck.core.brokers.mt5.terminal_choice import open_terminal
 from quarterdeck.core.calendar.calendar_source import CalendarSource
 from quarterdeck.core.calendar.feed_download import FetchPolicy
-from quarterdeck.core.clock.wall import Clock
+from quarterdeck.core.clock.market_clock import RehearsalMachine
+from quarterdeck.core.clock.steady import MachineClock, SteadyClock
+from quarterdeck.core.clock.wall import Clock, WallClock
 from quarterdeck.core.engine.venue import Venue
+from quarterdeck.core.model.errors import BrokerError, QuarterdeckError
 from quarterdeck.core.settings.home import Home
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.settings.secrets import Secrets
@@ -38,6 +43,7 @@ def live_venue(settings: Settings, home: Home, secrets: Secrets, *, run_id: str,
         calendar=calendar_source(settings, home, secrets),
         live=True,
         yes_real=yes_real,
+        market_speed=speed_of(clock),
     )
 
 
@@ -50,7 +56,36 @@ def paper_venue(settings: Settings, home: Home, secrets: Secrets, *, run_id: str
         label=f"paper on MetaTrader 5 at {_place(settings)}",
         run_id=run_id,
         calendar=calendar_source(settings, home, secrets),
+        market_speed=speed_of(clock),
     )
+
+
+async def machine_clock(settings: Settings, home: Path) -> MachineClock:
+    """The machine's clock; the market's where settings name a simulated gateway that has a market time of its own.
+
+    A gateway that is not reached leaves the machine's: the start says what is wrong with it.
+    """
+    machine = WallClock()
+    if settings.desk.mode == "simulated" or not settings.account.gateway:
+        return machine
+    try:
+        terminal = open_terminal(settings, home, machine)
+    except QuarterdeckError:
+        return machine
+    if not isinstance(terminal, GatewayTerminal):
+        return machine
+    try:
+        market = (await terminal.connected()).market
+    except (BrokerError, TerminalError):
+        return machine
+    finally:
+        await terminal.close()
+    return machine if market is None else RehearsalMachine(market, machine)
+
+
+def speed_of(clock: Clock) -> float:
+    """Market seconds per second of life."""
+    return clock.speed if isinstance(clock, SteadyClock) else 1.0
 
 
 def calendar_source(settings: Settings, home: Home, secrets: Secrets) -> CalendarSource:

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from quarterdeck.core.brokers.simulator.demo_start import demo_terminal
 from quarterdeck.core.brokers.simulator.fault_options import fault_rates
-from quarterdeck.core.clock.steady import SteadyClock
+from quarterdeck.core.clock.steady import MachineClock, SteadyClock
 from quarterdeck.core.clock.wall import Clock, WallClock
 from quarterdeck.core.engine.console import ConsoleEvents
 from quarterdeck.core.engine.crash_alerts import alert_failed_start, tell_unbuilt
@@ -110,7 +110,7 @@ async def start_run(
     signals = OsSignals()
     signals.set_handlers(lambda _: starting is not None and starting.cancel())
     try:
-        engine, loaded = await _started(wish, on_step, on_line, clock or SteadyClock(WallClock()))
+        engine, loaded = await _started(wish, on_step, on_line, clock or await _clock(wish))
     except BaseException as error:
         signals.release()
         if isinstance(error, asyncio.CancelledError) and signals.heard:
@@ -125,6 +125,18 @@ async def start_run(
         raise StartInterrupted(f"interrupted ({signals.heard[0]}) as the desk became ready; nothing was traded")
     signals.set_handlers(None)
     return StartedRun(engine=engine, loaded=loaded, signals=signals)
+
+
+async def _clock(wish: RunRequest) -> Clock:
+    """The machine's clock, or a rehearsal's; settings that cannot be read are told by the start itself."""
+    machine: MachineClock = WallClock()
+    with contextlib.suppress(QuarterdeckError):
+        settings = settings_for_run(wish).settings
+        if settings.desk.mode != "simulated" and settings.account.gateway and not (wish.crash or wish.replay):
+            from quarterdeck.core.engine.live_venues import machine_clock
+
+            machine = await machine_clock(settings, wish.home.root)
+    return SteadyClock(machine)
 
 
 async def _started(

@@ -285,6 +285,7 @@ class LiveRunLoop:
             supervisor=self._supervisor,
             on_hour=None if hours is None else hours.compare,
             silence=QuoteSilence(opened, engine.usual_gaps_s),
+            speed=engine.venue.market_speed,
         )
         self._live.closed.last_utc_ns.update(engine.history_ends)
         for item in inputs:

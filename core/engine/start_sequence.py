@@ -34,6 +34,7 @@ from quarterdeck.core.model.inputs import (
     Started,
 )
 from quarterdeck.core.model.market_data import Instrument
+from quarterdeck.core.model.money import CENT_CURRENCIES, Valuer
 from quarterdeck.core.model.reads import Unknown
 from quarterdeck.core.model.units import M15_NS, UtcNs
 from quarterdeck.core.settings.schema import Settings
@@ -65,6 +66,7 @@ async def open_broker(
     on_step(f"account {account.login} on {account.server}: {account.mode}, {account.currency} {account.balance_money:.2f}")
     instruments = await broker.select((*pairs, *await _rates(broker, pairs, account.currency)))
     connected = structs.replace(connected, warnings=(*connected.warnings, *broker.symbol_warnings))
+    check_conversions(account, [spec for spec in instruments if spec.symbol in pairs], instruments)
     clock = await broker.server_clock_rule()
     history: dict[str, Candles] = {}
     h1: dict[str, Candles] = {}
@@ -74,6 +76,23 @@ async def open_broker(
         if h1_bars:
             h1[symbol] = await _bars(broker, symbol, "H1", h1_bars)
     return StartupData(connected=connected, instruments=instruments, clock=clock, history=history, h1=h1)
+
+
+def check_conversions(account: Account, traded: Sequence[Instrument], quoted: Sequence[Instrument]) -> None:
+    """Refuse a cent account on which nothing turns results of a traded pair into its cents.
+
+    Raises:
+        BrokerError: naming the pairs.
+    """
+    if account.currency not in CENT_CURRENCIES:
+        return
+    names = {spec.base_currency + spec.profit_currency for spec in quoted}
+    lost = [spec.symbol for spec in traded if not Valuer.of(spec, account.currency, names.__contains__).complete]
+    if lost:
+        raise BrokerError(
+            f"the account counts cents ({account.currency}), and nothing converts results of {', '.join(lost)} into them",
+            what_to_do="take these pairs out of desk.pairs, or name the broker's cent symbols in account.symbol_suffix",
+        )
 
 
 async def open_broker_in_time(
@@ -198,6 +217,8 @@ async def _rates(broker: Broker, pairs: Sequence[str], currency: str) -> tuple[s
         found = conversion_pairs(pairs, currency, offered.__contains__)
     except DataError:
         found = ()  # what cannot be valued is refused one by one, with its reason
+    if currency in CENT_CURRENCIES:
+        return found
     dollars = (f"USD{currency}", f"{currency}USD")
     if currency != "USD" and not any(name in (*pairs, *found) for name in dollars):
         found = (*found, *(name for name in dollars if name in offered))

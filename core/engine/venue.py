@@ -34,6 +34,8 @@ class Venue(Struct, kw_only=True):
     until_utc_ns: UtcNs = 2**62
     speed: float | None = None
     """Times life where the terminal makes its own time; None is as fast as it goes."""
+    market_speed: float = 1.0
+    """Market seconds per second of life where the market keeps its own time; above 1 in a rehearsal over a gateway."""
     news: Callable[[], tuple[NewsEvent, ...] | None] | None = None
     """The calendar that belongs to the market, as known at the time of asking."""
     calendar: CalendarSource | None = None

@@ -25,6 +25,11 @@ ConversionRule = Literal["by_deal", "by_market"]
 """The server's option for FX symbols: by the closing deal's direction (usual), or the worse rate for the client."""
 
 _PIVOT = "USD"
+CENT_CURRENCIES = {"USC": "USD", "USX": "USD", "EUC": "EUR", "EUX": "EUR", "GBX": "GBP", "GBC": "GBP"}
+"""Currencies of cent accounts, as brokers call them, and the currency of which each is a hundredth."""
+_CENTS = 100.0
+_CENT_PAIRS = tuple(unit + cent for cent, unit in CENT_CURRENCIES.items())
+"""Pairs that nobody quotes: one unit is a hundred cents."""
 _WHOLE_UNIT_CURRENCIES = ("BIF", "CLP", "IDR", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XOF")
 _THOUSANDTH_CURRENCIES = ("BHD", "JOD", "KWD", "OMR", "TND")
 _EIGHT_DIGIT_CURRENCIES = ("BTC", "ETH")
@@ -79,12 +84,15 @@ class Conversion(Struct, frozen=True, kw_only=True):
     @property
     def pairs(self) -> tuple[str, ...]:
         """Plain names of the pairs whose quotes are needed."""
-        return tuple(pair for pair, _ in self.legs)
+        return tuple(pair for pair, _ in self.legs if pair not in _CENT_PAIRS)
 
     def rate(self, rates: QuoteLookup, *, ask: bool) -> float | None:
         """Units of `to_currency` for one of `from_currency`, at each step's ask or bid; None while a quote is missing."""
         total = 1.0
         for pair, reverse in self.legs:
+            if pair in _CENT_PAIRS:
+                total = total / _CENTS if reverse else total * _CENTS
+                continue
             quote = rates.bid_ask(pair)
             if quote is None:
                 return None
@@ -96,9 +104,24 @@ class Conversion(Struct, frozen=True, kw_only=True):
 
 
 def resolve_conversion(from_ccy: str, to_ccy: str, exists: Callable[[str], bool]) -> Conversion | None:
-    """The path from one currency to another over pairs that exist: direct, reverse, or through USD; None when there is none."""
+    """The path from one currency to another over pairs that exist: direct, reverse, or through USD; None when there is none.
+
+    A cent account's currency is reached through the unit of which it is a hundredth.
+    """
     if from_ccy == to_ccy:
         return Conversion(from_currency=from_ccy, to_currency=to_ccy, legs=())
+    unit = CENT_CURRENCIES.get(to_ccy)
+    if unit is not None:
+        whole = resolve_conversion(from_ccy, unit, exists)
+        if whole is None:
+            return None
+        return Conversion(from_currency=from_ccy, to_currency=to_ccy, legs=(*whole.legs, (unit + to_ccy, False)))
+    unit = CENT_CURRENCIES.get(from_ccy)
+    if unit is not None:
+        whole = resolve_conversion(unit, to_ccy, exists)
+        if whole is None:
+            return None
+        return Conversion(from_currency=from_ccy, to_currency=to_ccy, legs=((unit + from_ccy, True), *whole.legs))
     single = _one_leg(from_ccy, to_ccy, exists)
     if single is not None:
         return Conversion(from_currency=from_ccy, to_currency=to_ccy, legs=(single,))

@@ -10,8 +10,8 @@ from __future__ import annotations
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy
 from quarterdeck.core.model.broker_account import Account
 from quarterdeck.core.model.errors import BrokerError
+from quarterdeck.core.model.money import CENT_CURRENCIES
 
-_CENT_CURRENCIES = {"USC": "USD", "USX": "USD", "EUC": "EUR", "EUX": "EUR", "GBX": "GBP", "GBC": "GBP"}
 _ROUGH_USD = {"USD": 1.0, "EUR": 1.1, "GBP": 1.25, "CHF": 1.1, "JPY": 0.0067, "AUD": 0.65, "CAD": 0.73, "NZD": 0.6}
 """Good enough to tell a nearly empty account from a funded one, and used for nothing else."""
 
@@ -23,7 +23,7 @@ def account_identity(account: Account) -> tuple[int, str, str]:
 
 def is_cent(account: Account) -> bool:
     """Whether balances count cents: 10,000 on such an account are 100."""
-    return account.currency.upper() in _CENT_CURRENCIES
+    return account.currency.upper() in CENT_CURRENCIES
 
 
 def check_account(account: Account, policy: Mt5Policy) -> None:
@@ -76,7 +76,7 @@ def needs_confirmation(account: Account, policy: Mt5Policy, known_logins: tuple[
 def warnings_of(account: Account, policy: Mt5Policy) -> tuple[str, ...]:
     """What does not stop the start: a nearly empty account, a cent account, an unusual leverage."""
     found: list[str] = []
-    unit = _CENT_CURRENCIES.get(account.currency.upper())
+    unit = CENT_CURRENCIES.get(account.currency.upper())
     if unit:
         found.append(
             f"cent account: {account.balance_money:,.2f} {account.currency} are {account.balance_money / 100:,.2f} {unit}"

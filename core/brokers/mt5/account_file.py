@@ -17,6 +17,7 @@ from msgspec import Struct
 from quarterdeck.core.brokers.simulator.books import LedgerSnapshot
 from quarterdeck.core.brokers.simulator.faults import PendingFaults
 from quarterdeck.core.brokers.simulator.ledger_rows import AccountTerms
+from quarterdeck.core.brokers.simulator.operator_actions import Rehearsal
 from quarterdeck.core.model.errors import UNREADABLE, BrokerError
 from quarterdeck.core.model.units import UtcNs
 from quarterdeck.core.settings.files import replace_file
@@ -65,6 +66,7 @@ class SimulatedAccount(SavedAccount, frozen=True, kw_only=True):
     starts: int = 1
     under_way: PendingFaults = PendingFaults()
     watched: tuple[str, ...] = ()
+    rehearsal: Rehearsal = Rehearsal()
 
 
 SavedAccountType = TypeVar("SavedAccountType", bound=SavedAccount)

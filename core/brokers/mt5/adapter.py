@@ -141,7 +141,14 @@ class Mt5Broker:
     @property
     def symbol_warnings(self) -> tuple[str, ...]:
         """What should be read about the symbols that were selected."""
-        return tuple(text for text in self._session.misnamed.values() if text)
+        told = [text for text in self._session.misnamed.values() if text]
+        names = self._session.broker_names
+        told += [
+            f"{plain}: the broker's symbol of that name cannot be opened; {name} is traded instead"
+            for plain, name in names.items()
+            if name != plain and self._opening.offers(plain)
+        ]
+        return tuple(told)
 
     async def available_symbols(self, symbols: Iterable[str]) -> tuple[str, ...]:
         """Those of the plain names that this broker has; for choosing conversion pairs. Raises BrokerError."""
@@ -203,7 +210,13 @@ class Mt5Broker:
         now_s = self._session.clock.monotonic_s()
         if now_s >= self._selected_s.get(symbol, -_SELECT_AGAIN_S) + _SELECT_AGAIN_S:
             self._selected_s[symbol] = now_s
-            await self._session.read("symbol_select", self._broker_name(symbol), True)
+            old = self._broker_name(symbol)
+            if new := await self._opening.renamed(symbol):
+                self._tick_calls.clear()
+                why = f"the broker renamed {old} to {new}; {symbol} goes on under the new name"
+                self._session.notice(ConnectionState(is_connected=True, why=why))
+            else:
+                await self._session.read("symbol_select", old, True)
 
     async def bars(self, symbol: str, timeframe: str, count: int) -> Known[Candles] | Unknown:
         """The last `count` closed bars, oldest first."""

@@ -108,8 +108,7 @@ class BrokerStartup:
             instruments.append(await self._with_sound_tick_value(instrument, broker_name, float(records[plain]["bid"])))
             session.instruments[plain] = instruments[-1]
             session.misnamed[plain] = misnamed(records[plain], plain)
-            session.broker_names[plain] = broker_name
-            session.plain_names[broker_name] = plain
+            session.name_symbol(plain, broker_name)
         return tuple(instruments)
 
     async def specifications(self) -> tuple[Instrument, ...]:
@@ -148,6 +147,28 @@ class BrokerStartup:
             for reply in await self._session.read_many(calls)
         ]
         return structs.replace(instrument, order_margin_buy_money=asked[0], order_margin_sell_money=asked[1])
+
+    def offers(self, broker_name: str) -> bool:
+        """Whether the broker has a symbol of exactly that name."""
+        return any(str(record["name"]) == broker_name for record in self._offered)
+
+    async def renamed(self, plain: str) -> str:
+        """The broker's new name of a symbol that it offers no more under the old one; empty where there is none.
+
+        Raises:
+            ReadFailed: the broker's symbols cannot be read.
+        """
+        session = self._session
+        self._offered = tuple(await session.read("symbols_get"))
+        old = session.broker_names[plain]
+        if any(str(record["name"]) == old for record in self._offered):
+            return ""
+        found = self._resolved(plain)
+        if found is None or found.broker in session.plain_names:
+            return ""
+        await session.read("symbol_select", found.broker, True)
+        session.name_symbol(plain, found.broker)
+        return found.broker
 
     async def measured_clock(self) -> tuple[ServerClock | None, bool]:
         """The server's clock from changing ticks and sixty weeks of weekly opens; and whether ticks confirm it."""

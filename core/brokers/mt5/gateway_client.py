@@ -136,6 +136,10 @@ class GatewayTerminal:
         """Several reads in one message. Raises TerminalLost, TerminalNotSent for the whole."""
         return await self._ask(tuple(calls)) if calls else ()
 
+    async def connected(self) -> gateway_protocol.GatewayWelcome:
+        """What the gateway says of itself. Raises CallNotSent when it is not reached."""
+        return (await self._open_line()).welcome
+
     def changes(self) -> int | None:
         """Nobody counts changes over there."""
         return None

@@ -1,7 +1,8 @@
 """From the names of settings to the names of the broker: "EURUSD" may be "EURUSD.a", "EURUSDm" or "#EURUSD".
 
-Promises: the exact name wins; then the configured suffix; then the only symbol, or the shortest tradable one, with both
-currencies right. Case is kept. Does not: guess between two equally good ones silently; `resolve` says what it chose between.
+Promises: the configured suffix wins; then the exact name, unless nothing can be opened in it and another symbol of the pair is
+open; then the only symbol, or the shortest tradable one, with both currencies right. Case is kept. Two symbols of the broker
+never share a name here. Does not: guess between two equally good ones silently; `resolve` says what it chose between.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
+APART = "broker:"
+"""Before the name of a broker's symbol that is not the one traded under that name."""
 _CURRENCIES = 6
 """Letters of a pair's plain name."""
 
@@ -26,21 +29,30 @@ class ResolvedSymbol(Struct, frozen=True):
 def resolve(plain: str, symbols: Iterable[Mapping[str, Any]], suffix: str = "") -> ResolvedSymbol | None:
     """The broker's name for `plain`; None when nothing of that kind is offered. `symbols` are records of `symbols_get`."""
     offered = list(symbols)
-    names = {str(record["name"]) for record in offered}
-    for exact in (plain + suffix, plain):
-        if exact in names:
-            return ResolvedSymbol(plain, exact)
+    named = {str(record["name"]): record for record in offered}
+    if suffix and plain + suffix in named:
+        return ResolvedSymbol(plain, plain + suffix)
+    exact = named.get(plain)
+    if exact is not None and _opens(exact):
+        return ResolvedSymbol(plain, plain)
     fitting = [record for record in offered if _fits(plain, record)]
+    if exact is not None and not any(_opens(record) for record in fitting):
+        return ResolvedSymbol(plain, plain)
     if not fitting:
         return None
     ranked = sorted(fitting, key=_rank)
     return ResolvedSymbol(plain, str(ranked[0]["name"]), tuple(str(record["name"]) for record in ranked[1:]))
 
 
-def plain_name(record: Mapping[str, Any], known: Mapping[str, str]) -> str:
-    """The plain name of a broker's symbol: the one it was resolved from, else its own name."""
-    name = str(record["name"])
-    return known.get(name, name)
+def plain_name(broker_name: str, plain_names: Mapping[str, str], broker_names: Mapping[str, str]) -> str:
+    """The name here of a broker's symbol: the plain one that was resolved to it, else its own.
+
+    Where its own name means another symbol here ("EURUSD" while EURUSD is traded as "EURUSD.pro"), it is told apart.
+    """
+    name = plain_names.get(broker_name)
+    if name is not None:
+        return name
+    return APART + broker_name if broker_name in broker_names else broker_name
 
 
 def _fits(plain: str, record: Mapping[str, Any]) -> bool:
@@ -51,6 +63,11 @@ def _fits(plain: str, record: Mapping[str, Any]) -> bool:
     return name.upper().startswith(plain.upper())
 
 
-def _rank(record: Mapping[str, Any]) -> tuple[bool, bool, int, str]:
+def _opens(record: Mapping[str, Any]) -> bool:
+    """Whether positions can be opened in a symbol: it is neither disabled nor for closing only."""
+    return int(record["trade_mode"]) not in (0, 3)
+
+
+def _rank(record: Mapping[str, Any]) -> tuple[bool, bool, bool, int, str]:
     name = str(record["name"])
-    return (int(record["trade_mode"]) == 0, bool(record["custom"]), len(name), name)
+    return (not _opens(record), int(record["trade_mode"]) == 0, bool(record["custom"]), len(name), name)

@@ -18,6 +18,7 @@ from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, account_of
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy
 from quarterdeck.core.brokers.mt5.return_codes import last_error
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.brokers.mt5.symbol_names import APART, plain_name
 from quarterdeck.core.brokers.mt5.trade_requests import FillingMemory
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.broker_account import Account
@@ -58,6 +59,8 @@ class TerminalSession:
         """What is to be said of symbols whose record names other currencies than their name."""
         self.broker_names: dict[str, str] = {}
         self.plain_names: dict[str, str] = {}
+        self.others: dict[str, Instrument] = {}
+        """Specifications of symbols that are not traded and in which positions are open, by the broker's name."""
         self.claimed: dict[int, str] = {}
         """Order tickets of which we know whose they are, by client id; bounded."""
         self.newest_tick_ms = 0
@@ -78,8 +81,18 @@ class TerminalSession:
         return self._changed
 
     def plain(self, broker_name: str) -> str:
-        """The plain name of a broker's symbol; its own where it is none of ours."""
-        return self.plain_names.get(broker_name, broker_name)
+        """The plain name of a broker's symbol; its own where it is none of ours (see `plain_name`)."""
+        return plain_name(broker_name, self.plain_names, self.broker_names)
+
+    def broker_name(self, symbol: str) -> str:
+        """What the broker calls a symbol that is known here by that name."""
+        return self.broker_names.get(symbol, symbol.removeprefix(APART))
+
+    def name_symbol(self, plain: str, broker_name: str) -> None:
+        """From here on `plain` is what the broker calls `broker_name`."""
+        self.plain_names.pop(self.broker_names.get(plain, ""), None)
+        self.broker_names[plain] = broker_name
+        self.plain_names[broker_name] = plain
 
     def server_now_s(self) -> int:
         """The server's clock now, never behind the newest tick seen."""

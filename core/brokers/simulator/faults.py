@@ -110,6 +110,8 @@ class Faults:
         self._delay_s = 0.0
         self._server_back_utc_ns: UtcNs = 0
         self._quoted_again: dict[str, UtcNs] = {}
+        self.frozen: dict[str, UtcNs] = {}
+        """Symbols whose quotes an operator has frozen, and until when."""
         self.set(rates or FaultRates())
 
     def set(self, rates: FaultRates) -> None:
@@ -155,12 +157,24 @@ class Faults:
 
     def server_lost(self, now_utc_ns: UtcNs) -> bool:
         """Whether the terminal is without its trade server."""
-        return self.active and now_utc_ns < self._server_back_utc_ns
+        return now_utc_ns < self._server_back_utc_ns
+
+    def lose_server(self, until_utc_ns: UtcNs) -> None:
+        """Be without the trade server until an instant."""
+        self._server_back_utc_ns = until_utc_ns
+
+    @property
+    def silences(self) -> bool:
+        """Whether any symbol may fall silent."""
+        return bool(self.frozen) or self.rates.quote_gap > 0.0
 
     def quoted(self, step: MarketStep) -> MarketStep:
         """A step of the market without the symbols that have fallen silent."""
+        if self.frozen:
+            self.frozen = {symbol: until for symbol, until in self.frozen.items() if until > step.at_utc_ns}
         silent = {tick[0] for tick in step.ticks if self._silent(tick[0], step.at_utc_ns)}
         silent |= {span[0] for span in step.ranges if step.at_utc_ns < self._quoted_again.get(span[0], 0)}
+        silent |= self.frozen.keys()
         if not silent:
             return step
         ticks = tuple(tick for tick in step.ticks if tick[0] not in silent)

@@ -19,6 +19,9 @@ ORDER_BUY, ORDER_SELL, BUY_LIMIT, SELL_LIMIT, BUY_STOP, SELL_STOP, BUY_STOP_LIMI
 STARTED, PLACED, CANCELED, PARTIAL, FILLED, REJECTED, EXPIRED = range(7)
 ENTRY_IN, ENTRY_OUT, ENTRY_INOUT, ENTRY_OUT_BY = range(4)
 DEAL_BUY, DEAL_SELL, DEAL_BALANCE, DEAL_CREDIT = range(4)
+DEAL_BUY_CANCELED, DEAL_SELL_CANCELED = 13, 14
+CREDIT_DEALS = (DEAL_CREDIT, 20)
+"""Types of deals that move the credit and not the balance."""
 REASON_CLIENT, REASON_MOBILE, REASON_WEB, REASON_EXPERT, REASON_STOP, REASON_TARGET, REASON_STOP_OUT = range(7)
 TIME_GTC, TIME_DAY, TIME_SPECIFIED, TIME_SPECIFIED_DAY = range(4)
 FILL_FOK, FILL_IOC, FILL_RETURN, FILL_BOC = range(4)
@@ -37,6 +40,10 @@ class AccountTerms(Struct, frozen=True, kw_only=True):
     commission_per_lot_money: Money
     """For each lot and side, in `commission_currency`."""
     commission_currency: str
+    commission_on: Literal["both", "open", "close"] = "both"
+    """Which deals of a position pay it."""
+    commission_minimum_money: float = 0.0
+    """Least of one deal that pays, in `commission_currency`."""
     stop_out_level_pct: float
     margin_call_level_pct: float
     conversion_rule: ConversionRule = "by_deal"

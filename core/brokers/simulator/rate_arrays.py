@@ -52,6 +52,8 @@ class RateArrays:
         """`clock` gives the stamps."""
         self._market = market
         self._clock = clock
+        self.priced_as: dict[str, str] = {}
+        """The market's own symbol behind each name that it does not know itself."""
         self._made: dict[tuple[str, str], tuple[int, int, Array]] = {}
         """By symbol and timeframe: the columns' version, the first row, and the rows from it on."""
 
@@ -72,6 +74,7 @@ class RateArrays:
 
     def native(self, symbol: str, name: str, now_utc_ns: UtcNs, last: int | None = None) -> Array | None:
         """As `rates` for M1, M5, M15 and H1; `last` bounds how many of the newest rows are wanted."""
+        symbol = self.priced_as.get(symbol, symbol)
         columns = self._market.columns(symbol, name)
         if columns is None:
             return None
@@ -87,7 +90,7 @@ class RateArrays:
 
     def ticks(self, symbol: str, from_utc_ns: UtcNs, to_utc_ns: UtcNs, now_utc_ns: UtcNs, count: int | None = None) -> Array:
         """Quotes of a span, at most `count` from its beginning."""
-        found = self._market.ticks(symbol, from_utc_ns, to_utc_ns, now_utc_ns)
+        found = self._market.ticks(self.priced_as.get(symbol, symbol), from_utc_ns, to_utc_ns, now_utc_ns)
         rows = slice(0, count)
         at = found.at_utc_ns[rows]
         made = np.zeros(len(at), dtype=TICKS_DTYPE)

@@ -171,9 +171,31 @@ class SimulatedTerminal:
         self.ledger.clock = clock
         self._arrays.set_clock(clock)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Symbols beside the market's own, and which of its symbols prices each."""
+        return self._arrays.priced_as
+
+    def list_symbol(self, spec: Instrument, like: str) -> None:
+        """Offer a symbol beside the market's own; it is quoted as `like` is."""
+        self._arrays.priced_as[spec.symbol] = self.names.get(like, like)
+        self.ledger.list_symbol(spec, like)
+
     def _step(self) -> MarketStep:
         step = self.market.step()
-        return self.faults.quoted(step) if self.faults.rates.quote_gap else step
+        if self.names:
+            step = self._under_all_names(step)
+        return self.faults.quoted(step) if self.faults.silences else step
+
+    def _under_all_names(self, step: MarketStep) -> MarketStep:
+        """The step's prices under each name that the broker offers now."""
+        names = {symbol: [symbol] for symbol in self.market.symbols if symbol in self.ledger.instruments}
+        for name, symbol in self.names.items():
+            if name in self.ledger.instruments:
+                names.setdefault(symbol, []).append(name)
+        ticks = tuple((name, *tick[1:]) for tick in step.ticks for name in names.get(tick[0], ()))
+        ranges = tuple((name, *span[1:]) for span in step.ranges for name in names.get(span[0], ()))
+        return MarketStep(step.at_utc_ns, ticks, ranges)
 
     def _advance_with_due(self, due: UtcNs) -> Advanced:
         ahead = self.market.next_ns()

@@ -34,14 +34,32 @@ class Valuation:
         self._specs = {spec.symbol: spec for spec in instruments}
         self._symbol_of = {plain_pair(spec): spec.symbol for spec in reversed(instruments)}
         self._valuers: dict[str, Valuer | None] = {}
+        self._commission_path: Conversion | None = None
+        self.set_terms(terms)
+
+    def set_terms(self, terms: AccountTerms) -> None:
+        """Exchange the account's terms. Raises DataError when the commission's currency cannot be converted."""
         found = resolve_conversion(terms.commission_currency, terms.currency, self._has_pair)
-        if found is None and terms.commission_per_lot_money:
+        if found is None and (terms.commission_per_lot_money or terms.commission_minimum_money):
             wanted = terms.currency + terms.commission_currency
             raise DataError(
                 f"nothing converts the commission from {terms.commission_currency} to {terms.currency}",
                 what_to_do=f"load {wanted} or its reverse beside the traded pairs, or give --rate {wanted}=...",
             )
-        self._commission_path: Conversion | None = found
+        self._terms, self._commission_path = terms, found
+        self._valuers.clear()
+
+    def add_symbol(self, spec: Instrument) -> None:
+        """List one more symbol, or another specification of one that is listed."""
+        self._specs[spec.symbol] = spec
+        self._symbol_of.setdefault(plain_pair(spec), spec.symbol)
+        self._valuers.clear()
+
+    def drop_symbol(self, symbol: str, successor: str) -> None:
+        """Forget a symbol; where it converted money, `successor` does."""
+        spec = self._specs.pop(symbol)
+        self._symbol_of[plain_pair(spec)] = successor
+        self._valuers.clear()
 
     def bid_ask(self, symbol: str) -> tuple[Price, Price] | None:
         """Newest quote of a plain pair name, for `core.model.money`."""
@@ -93,11 +111,12 @@ class Valuation:
 
     def commission_money(self, lots: Lots) -> Money | None:
         """Commission of one side, negative; None while its conversion quote is missing."""
-        per_lot = self._terms.commission_per_lot_money
-        if not per_lot or self._commission_path is None:
+        terms = self._terms
+        amount = max(lots * terms.commission_per_lot_money, terms.commission_minimum_money)
+        if not amount or self._commission_path is None:
             return 0.0
         rate = self._commission_path.rate(self, ask=True)
-        return None if rate is None else -round_half_away(lots * per_lot * rate, self.digits)
+        return None if rate is None else -round_half_away(amount * rate, self.digits)
 
     def margin_money(self, symbol: str, rows: Sequence[BookRow]) -> Money:
         """Margin of all positions of one symbol."""

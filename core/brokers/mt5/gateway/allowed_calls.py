@@ -65,11 +65,14 @@ CALLS: dict[str, CallRule] = {
     "order_check": CallRule(kind="check", args=(_DICT,)),
     "order_send": CallRule(kind="order", args=(_DICT,)),
 }
+TERMINAL_ACTION = "terminal_action"
+"""No function of the module: what an operator does in a simulated terminal, as JSON. Every other terminal refuses it."""
+_ACTION_RULE = CallRule(kind="check", args=(_TEXT,))
 
 
 def problem_with(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Why a call may not pass; empty when it may."""
-    rule = CALLS.get(name)
+    rule = _rule(name)
     if rule is None:
         return f"{name[:_NAME_SHOWN]!r} is not on the list of calls"
     if not len(rule.args) - rule.optional <= len(args) <= len(rule.args):
@@ -98,8 +101,12 @@ def priority_of(name: str, args: tuple[Any, ...]) -> int:
 
 def kind_of(name: str) -> Kind:
     """What sort of call it is; a read for a name that is not listed."""
-    rule = CALLS.get(name)
+    rule = _rule(name)
     return rule.kind if rule is not None else "read"
+
+
+def _rule(name: str) -> CallRule | None:
+    return _ACTION_RULE if name == TERMINAL_ACTION else CALLS.get(name)
 
 
 def _is(value: Any, wanted: type) -> bool:

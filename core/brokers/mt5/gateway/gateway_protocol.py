@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from msgspec.msgpack import Ext
 
 from quarterdeck.core.brokers.base import CallReply, TerminalCall
+from quarterdeck.core.clock.market_clock import MarketClock
 from quarterdeck.core.pipes.framing import FRAME_BYTES_MAX, MalformedMessage
 
 T = TypeVar("T")
@@ -60,6 +61,8 @@ class GatewayWelcome(Struct, frozen=True, tag="welcome"):
     module: str
     """`MetaTrader5`, or what stands in for it."""
     module_version: str
+    market: MarketClock | None = None
+    """The market time of a rehearsal; None where it is the machine's."""
 
 
 class GatewayBye(Struct, frozen=True, tag="bye"):

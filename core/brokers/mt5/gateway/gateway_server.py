@@ -37,6 +37,7 @@ from quarterdeck.core.brokers.mt5.gateway.lease import Leases
 from quarterdeck.core.brokers.mt5.gateway.proof import new_nonce, proof_of, proves
 from quarterdeck.core.brokers.mt5.gateway.worker_supervisor import QueuedCalls, WorkerSupervisor
 from quarterdeck.core.brokers.mt5.policy import Secret
+from quarterdeck.core.clock.market_clock import MarketClock
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.pipes.framing import MalformedMessage
@@ -66,6 +67,8 @@ class GatewayOptions(Struct, frozen=True, kw_only=True):
     """Where the number of the lease is kept; None where gateway and engine live and die together, without a lease."""
     lease: bool = True
     """False lets several engines trade at once: for rehearsals on a simulated terminal."""
+    market: MarketClock | None = None
+    """The market time of a rehearsal, told to each client."""
 
 
 def check_options(options: GatewayOptions) -> None:
@@ -217,7 +220,11 @@ class GatewayServer:
         await line.send(
             gateway_protocol.encode(
                 gateway_protocol.GatewayWelcome(
-                    gateway_protocol.PROTOCOL, self._options.version, ready.module, ready.module_version
+                    gateway_protocol.PROTOCOL,
+                    self._options.version,
+                    ready.module,
+                    ready.module_version,
+                    self._options.market,
                 )
             )
         )

@@ -16,6 +16,8 @@ from quarterdeck.core.model.errors import BrokerError
 
 REAL = "MetaTrader5"
 SIMULATED = "quarterdeck.core.brokers.mt5.gateway.simulated_module:make"
+MARKET = "market_clock="
+"""Before the JSON of a `MarketClock` among the simulated module's arguments."""
 REPLAYED = "quarterdeck.core.brokers.mt5.gateway.replayed:make"
 
 
@@ -36,6 +38,8 @@ class HostedModule(Struct, frozen=True, kw_only=True):
     before_call: Callable[[], None] = _nothing
     after_call: Callable[[], float] = _at_once
     """Gives the seconds that the call takes, for a module that only pretends to be slow."""
+    act: Callable[[str], str] | None = None
+    """Carries out what an operator does in a simulated terminal; None for every terminal that is not simulated."""
 
 
 def hosted(host: str, arguments: list[str]) -> HostedModule:

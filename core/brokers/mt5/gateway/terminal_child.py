@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from quarterdeck.core.brokers.base import CallReply
 from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
-from quarterdeck.core.brokers.mt5.gateway.allowed_calls import problem_with
+from quarterdeck.core.brokers.mt5.gateway.allowed_calls import TERMINAL_ACTION, problem_with
 from quarterdeck.core.brokers.mt5.gateway.module_loader import HostedModule, hosted
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.model.errors import QuarterdeckError
@@ -57,11 +57,21 @@ def _made(
     if wrong:
         return CallReply(None, -2, wrong)
     host.before_call()
-    reply = terminal.call_now(name, args, kwargs)
+    reply = _acted(host, str(args[0])) if name == TERMINAL_ACTION else terminal.call_now(name, args, kwargs)
     delay_s = host.after_call()
     if delay_s > 0.0:
         time.sleep(delay_s)
     return reply
+
+
+def _acted(host: HostedModule, action: str) -> CallReply:
+    """What the operator did in a simulated terminal, in words; an error where it cannot be done or nothing is simulated."""
+    if host.act is None:
+        return CallReply(None, -2, f"this gateway hosts {host.name}; only a simulated terminal takes such commands")
+    try:
+        return CallReply(host.act(action), 1, "Success")
+    except QuarterdeckError as error:
+        return CallReply(None, -2, "; ".join(filter(None, (str(error), error.what_to_do))))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal, plain
 from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, account_of, candles_of, deal_of, instrument_of, quote_of
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
+from quarterdeck.core.brokers.simulator.ledger_rows import DEAL_CREDIT
 from quarterdeck.core.brokers.simulator.rate_arrays import RATES_DTYPE
 from quarterdeck.core.model.units import NS_PER_S
 from tests.core.brokers.mt5.kit import Rig, drive
@@ -101,7 +102,7 @@ def test_unsigned_columns_become_signed():
 def test_what_is_no_trade_is_balance():
     rig = Rig()
     rig.terminal.ledger.cash(-300.0, "Withdrawal")
-    rig.terminal.ledger.cash(50.0, "Bonus", credit=True)
+    rig.terminal.ledger.cash(50.0, "Bonus", kind=DEAL_CREDIT)
     first, second, third = record(rig, "history_deals_get", 1, 2_145_916_800)
     deals = [deal_of(item, "", UTC) for item in (first, second, third)]
     assert [deal.balance_money for deal in deals] == [100_000.0, -300.0, 0.0], "credit leaves the balance"
