@@ -13,7 +13,7 @@ from typing import Literal
 
 from quarterdeck.core.desk import breaker_watch
 from quarterdeck.core.desk.context import Context, ns
-from quarterdeck.core.desk.equity import shortfall_money, sum_equity, unexplained_money
+from quarterdeck.core.desk.equity import amount, shortfall_money, signed_amount, sum_equity, unexplained_money
 from quarterdeck.core.desk.memory_limits import DEAL_MONEY_MAX, GONE_MAX, trim
 from quarterdeck.core.desk.trading_state import add_reason, drop_reason
 from quarterdeck.core.model.broker_account import Account, Deal
@@ -109,7 +109,7 @@ def _keep_money(ctx: Context, ticket: int, money: Money) -> None:
 
 
 def deal_changed(ctx: Context, deal: Deal) -> None:
-    """A deal that is booked is told again with other money: the difference is a result once the balance shows it."""
+    """A deal that is booked is reported again with other money: the difference is a result once the balance shows it."""
     state = ctx.state
     before = state.deal_money.get(deal.deal_ticket)
     change = 0.0 if before is None else balance_change(deal) - before
@@ -117,8 +117,15 @@ def deal_changed(ctx: Context, deal: Deal) -> None:
         return
     state.deal_money[deal.deal_ticket] = balance_change(deal)
     state.balance = balance.perhaps(state.balance, change)
-    text = f"Deal {deal.deal_ticket} was changed by the broker to {type_name(deal_type(deal))}: {change:+.2f}"
-    ctx.emit(Alert(kind="money", level="warning", text=f"{text}. It counts once the balance shows it.", ticket=deal.position_id))
+    text = f"The broker changed deal {deal.deal_ticket} ({type_name(deal_type(deal))}) by {signed_amount(ctx, change)}"
+    ctx.emit(
+        Alert(
+            kind="money",
+            level="warning",
+            text=f"{text}. It counts as a result once the balance shows it. Compare with the terminal's history.",
+            ticket=deal.position_id,
+        )
+    )
     _compare(ctx, state.balance.explained_money + state.balance.unexplained_money)
     sum_equity(ctx)
     ctx.wake_changed = True
@@ -216,29 +223,35 @@ def _tell(
     ctx.emit(effect)
     if what in _WORDS:
         head = _WORDS[what][0 if money > 0.0 else 1]
-        tail = "The day's base and the peak are scaled with it: no limit comes nearer."
+        tail = "The limits' bases move with it, so no loss limit comes closer. Nothing to do."
     elif what == "income":
-        head, tail = "Income", "It lessens no loss of the day."
+        head, tail = "Income", "It does not reduce the day's loss. Nothing to do."
     else:
-        head, tail = "Charge", "It counts as a result of the day."
-    ctx.emit(Alert(kind="money", level="warning", text=f"{head} {money:+.2f} ({text}). Equity {after:.2f}. {tail}"))
+        head, tail = "Charge", "It counts as a loss of the day."
+    ctx.emit(
+        Alert(
+            kind="money",
+            level="warning",
+            text=f"{head} {signed_amount(ctx, money)} ({text}). Equity is now {amount(ctx, after)}. {tail}",
+        )
+    )
 
 
 def _settle(ctx: Context) -> None:
-    """Unexplained money asks for its deals; once all is explained, entries go on."""
+    """Unexplained money asks for its deals; once all is explained, entries continue."""
     state = ctx.state
     ctx.wake_changed = True
     if not state.balance.unexplained_money:
-        drop_reason(ctx, REASON, "the balance is explained by its deals")
+        drop_reason(ctx, REASON, "Deals explain the whole balance again")
         return
     if balance.untold(state.balance, unit_money(ctx)):
         ctx.query_book_later()
     if shortfall_money(ctx) >= 0.0:
-        drop_reason(ctx, REASON, "no money is missing any more")
+        drop_reason(ctx, REASON, "No money is missing from the balance any more")
 
 
 def next_due(ctx: Context) -> UtcNs:
-    """When money that no deal explains has waited long enough; 0 where none waits untold."""
+    """When money that no deal explains has waited long enough; 0 where none waits unreported."""
     known = ctx.state.balance
     if not known.unexplained_money or not balance.untold(known, unit_money(ctx)):
         return 0
@@ -255,15 +268,18 @@ def due(ctx: Context) -> None:
     waiting = unexplained_money(ctx)
     if abs(waiting) <= unit_money(ctx):
         return  # a closed trade of ours explains it; its deals are still to come
-    text = f"{waiting:+.2f} of the balance is explained by no deal"
-    what_to_do = "`quarterdeck resolve money --transfer` or `--result` if you know what it is"
+    text = f"The balance changed by {signed_amount(ctx, waiting)} and no deal explains it"
+    what_to_do = (
+        "Find it in the terminal's account history, then run `quarterdeck resolve money --transfer` (deposit or withdrawal) or "
+        "`--result` (profit or loss)."
+    )
     if waiting < 0.0:
         add_reason(ctx, REASON, text, alert="", told="critical")
-        text = f"{text}. Entries stop, open positions are managed on."
-        ctx.emit(Alert(kind="money", level="critical", text=f"{text} Look into the terminal's history; {what_to_do}."))
+        text = f"{text}. No new entries; open positions are still managed."
+        ctx.emit(Alert(kind="money", level="critical", text=f"{text} {what_to_do}"))
     else:
-        text = f"{text}. Limits are judged without it."
-        ctx.emit(Alert(kind="money", level="warning", text=f"{text} Look into the terminal's history; {what_to_do}."))
+        text = f"{text}. Trading continues, and loss limits are computed without it."
+        ctx.emit(Alert(kind="money", level="warning", text=f"{text} {what_to_do}"))
 
 
 def unaccounted(ctx: Context, money: Money) -> None:
@@ -274,10 +290,10 @@ def unaccounted(ctx: Context, money: Money) -> None:
 
 
 def resolve_money(ctx: Context, *, transfer: bool) -> tuple[bool, str]:
-    """The operator's word on money that no deal explains."""
+    """The operator's decision on money that no deal explains."""
     waiting = unexplained_money(ctx)
     if abs(waiting) <= unit_money(ctx):
-        return False, "no money is unexplained"
+        return False, "Deals explain the whole balance: nothing to resolve"
     before = _worth(ctx)
     if transfer:
         _scale(ctx, waiting)
@@ -287,19 +303,19 @@ def resolve_money(ctx: Context, *, transfer: bool) -> tuple[bool, str]:
     _settle(ctx)
     sum_equity(ctx)
     what: Literal["transfer", "income", "result"] = "transfer" if transfer else "income" if waiting > 0.0 else "result"
-    _tell(ctx, what, waiting, before, "by the operator's word", 0)
+    _tell(ctx, what, waiting, before, "as you decided", 0)
     breaker_watch.check_equity(ctx)
-    return True, f"{waiting:+.2f} is a {'transfer' if transfer else 'result'}"
+    return True, f"{signed_amount(ctx, waiting)} is booked as a {'transfer' if transfer else 'result'}"
 
 
 def resolve_deal(ctx: Context, ticket: int) -> tuple[bool, str]:
-    """The operator's word: a deal that was booked as a result, for its meaning is not known, is a transfer."""
+    """The operator's decision: a deal that was booked as a result, for its meaning is not known, is a transfer."""
     state = ctx.state
     money = state.results_without_trade.pop(ticket, None)
     if money is None:
-        return False, f"deal {ticket} is no result without a trade"
+        return False, f"Deal {ticket} is not a charge or income that can be booked as a transfer"
     worth = _worth(ctx)
     breaker_watch.balance_operation(ctx, money, worth - money, ctx.now)
     breaker_watch.judge_again(ctx)
-    _tell(ctx, "transfer", money, worth - money, f"deal {ticket} by the operator's word", ticket)
-    return True, f"deal {ticket} of {money:+.2f} is a transfer"
+    _tell(ctx, "transfer", money, worth - money, f"deal {ticket}, as you decided", ticket)
+    return True, f"Deal {ticket} of {signed_amount(ctx, money)} is booked as a transfer"
