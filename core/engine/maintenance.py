@@ -1,4 +1,4 @@
-"""What falls due while a run goes on: checkpoints, pruning, the calendar's next reading, a setting that goes back by itself.
+"""What falls due while a run continues: checkpoints, pruning, the calendar's next reading, a setting that goes back by itself.
 
 Promises: each start and each broker midnight leaves a checkpoint, money that is not made up one every hour besides in which there
 was something to replay, so that a restart replays little. Does not: end a run or trade; the desk books what is posted here like
@@ -68,7 +68,7 @@ class Maintenance:
 
     # ---------------------------------------------------------------------------------------------------- calendar
     async def first_calendar(self) -> Calendar:
-        """What the desk knows of news at the start (C4)."""
+        """What the desk knows of news at the start."""
         source = self._engine.venue.calendar
         if source is None:
             self.calendar = self._market_calendar()
@@ -98,14 +98,19 @@ class Maintenance:
         before, health.calendar_why = health.calendar_why, source.unusable
         if source.unusable and source.unusable != before:
             policy = (
-                "entries stop"
+                "no new entries"
                 if self._engine.runtime_settings.settings.news.no_calendar_action == "hold"
-                else "entries go on without it"
+                else "entries continue without a news filter"
             )
             events = (
-                "The other releases still close entries" if self.calendar.available else f"No release closes entries; {policy}"
+                "Releases from the other calendars still stop entries"
+                if self.calendar.available
+                else f"There is no news filter now; {policy}"
             )
-            text = f"Calendar cannot be used: {source.unusable}. {events}. Check news.files and news.urls."
+            text = (
+                f"An economic calendar cannot be used: {source.unusable}. {events}; open positions are still managed. "
+                "Check news.files and news.urls."
+            )
             self._engine.publisher.publish_alert(
                 self._engine.runner.at_utc_ns, Alert(kind="calendar", level="warning", text=text)
             )

@@ -23,7 +23,7 @@ from tests.tui.demo_desk import demo_snapshot
 SNAPSHOTS, LINES_A_SNAPSHOT = 1_500, 5
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
+@pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled manually here")
 async def test_a_screen_that_never_reads_slows_nobody(tmp_path: Path) -> None:
     side = FakeEngine()
     server = LinkServer(tmp_path, side)
@@ -63,5 +63,5 @@ async def _newest(client: SocketClient, number: int) -> int:
 
 
 async def _until(holds) -> None:  # type: ignore[no-untyped-def] # a question without arguments
-    while not holds():  # noqa: ASYNC110 - the server says nothing when somebody comes
+    while not holds():  # noqa: ASYNC110 - the server says nothing when someone comes
         await asyncio.sleep(0)

@@ -46,8 +46,8 @@ def test_killed_run_is_alerted_by_next_run_clean_end_not(tmp_path: Path) -> None
     assert world.run(lives) == [0, 1, 1]
     (line,) = crashes(world)
     assert line.level == "critical"
-    assert "ended without a word" in line.text
-    assert line.text.endswith("up again, 1 in care")
+    assert "ended silently" in line.text
+    assert line.text.endswith("up again, 1 managed")
 
 
 class Starting:
@@ -126,7 +126,7 @@ async def test_a_start_that_fails_at_its_first_steps_is_told(tmp_path: Path, sen
         await start_run(RunRequest(home=Home(tmp_path)), on_step=lambda _: None)
     (body,) = sent
     assert "critical" in body
-    assert "the engine did not start, nothing is in care" in body
+    assert "the engine did not start, nothing is managed" in body
     assert said in body
 
 

@@ -84,7 +84,7 @@ async def test_a_calendar_is_told_when_it_is_another() -> None:
     assert not (await stage.maintenance.first_calendar()).available
 
 
-@pytest.mark.parametrize(("policy", "rest"), [("trade", "entries go on without it"), ("hold", "entries stop")])
+@pytest.mark.parametrize(("policy", "rest"), [("trade", "entries continue without a news filter"), ("hold", "no new entries")])
 async def test_a_calendar_that_cannot_be_used_is_said_whatever_the_policy(tmp_path: Path, policy: str, rest: str) -> None:
     told: list[tuple[UtcNs, Alert]] = []
     stage = Stage(made_up=False)
