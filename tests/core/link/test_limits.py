@@ -43,7 +43,7 @@ from quarterdeck.core.model.errors import UsageError
 from tests.core.bounded import MILLION, little_work
 from tests.core.link.test_link import FakeEngine, opened
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled by hand here")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a Unix socket is dialled manually here")
 
 
 class BrittleEngine(FakeEngine):

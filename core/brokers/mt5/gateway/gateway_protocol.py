@@ -58,7 +58,7 @@ class GatewayWelcome(Struct, frozen=True, tag="welcome"):
     gateway: str
     """Version of the package that serves."""
     module: str
-    """`MetaTrader5`, or what stands in for it."""
+    """`MetaTrader5`, or what is in for it."""
     module_version: str
 
 
