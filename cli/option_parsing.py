@@ -14,6 +14,7 @@ from quarterdeck.core.model.renamed_keys import current_key
 
 SPEED_MAX = 1_000_000.0
 CRASH = "crash"
+EXAMPLE = "example"
 """The word for `--replay` that names no folder."""
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9._#+-]{2,31}")
 _PLAIN_PAIR = re.compile(r"[a-z]{6}")
@@ -94,6 +95,13 @@ def parse_replay(words: Sequence[str]) -> tuple[bool, tuple[Path, ...]]:
             raise UsageError("--replay crash stands alone", what_to_do=f"write ./{CRASH} for a folder of that name")
         return True, ()
     return False, tuple(Path(word).expanduser().absolute() for word in words)
+
+
+def is_example(words: Sequence[str]) -> bool:
+    """Whether `--replay` asks for the built-in example. Raises UsageError for the example and something else at once."""
+    if EXAMPLE in words and len(words) > 1:
+        raise UsageError(f"--replay {EXAMPLE} cannot be combined", what_to_do=f"write ./{EXAMPLE} for a folder of that name")
+    return EXAMPLE in words
 
 
 def parse_rates(texts: Iterable[str]) -> dict[str, float]:

@@ -81,7 +81,7 @@ def test_assignments_keep_what_follows_the_first_sign() -> None:
 
 def test_settings_of_the_command_line_are_checked() -> None:
     assert parse_settings(["risk.risk_per_trade_pct=1"]) == (("risk.risk_per_trade_pct", 1.0),)
-    with pytest.raises(SettingsError, match=r"the nearest is risk\.risk_per_trade_pct"):
+    with pytest.raises(SettingsError, match=r"did you mean risk\.risk_per_trade_pct"):
         parse_settings(["risk.risk_per_trade=1"])
 
 

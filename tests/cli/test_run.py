@@ -76,10 +76,10 @@ def test_a_screen_needs_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_replay_ends_with_its_summary_and_an_audit_agrees(
     tmp_path: Path, replay: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replay.remove("--no-ui")  # no terminal here: it goes on without a screen and says so
+    replay.remove("--no-ui")  # no terminal here: it continues without a screen and says so
     assert main([*replay, "--home", str(tmp_path), "--json"]) == 0
     heard = capsys.readouterr()
-    assert "no terminal here: going on without a screen" in heard.err
+    assert "no terminal here: continuing without a screen" in heard.err
     told = json.loads(heard.out.splitlines()[-1])
     assert {"digest", "trades", "signals", "refusals", "result_money"} <= set(told)
     assert told["signals"] == told["entered"] + told["waiting"] + sum(told["refusals"].values())
