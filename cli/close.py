@@ -1,4 +1,4 @@
-"""`quarterdeck close`: one position, a part of it, or a group of ours; the rest of the desk goes on."""
+"""`quarterdeck close`: one position, a part of it, or a group of ours; the rest of the desk continues."""
 
 from __future__ import annotations
 

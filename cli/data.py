@@ -1,7 +1,7 @@
 """`quarterdeck data`: bring recorded prices in, fetch them, look them over, list them.
 
 The store is the home's data folder, one file per pair and period; `--data` and `--replay` take that folder as it is.
-Promises: what an import mended is said by kind and count; a download that was interrupted goes on where it stopped.
+Promises: what an import repaired is said by kind and count; a download that was interrupted continues where it stopped.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def import_(
     ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Take --clock although the week's open contradicts it.")] = False,
     dates: Annotated[
-        str, typer.Option("--dates", metavar="ORDER", help="dmy, mdy or ymd, where days and months are not told apart.")
+        str, typer.Option("--dates", metavar="ORDER", help="dmy, mdy or ymd, where days and months are not distinguished.")
     ] = "",
     spread_unit: Annotated[
         str, typer.Option("--spread-unit", metavar="UNIT", help="points, pips or price, where the column does not tell.")

@@ -44,7 +44,7 @@ def command(
 ) -> None:
     """Serve a closed list of MetaTrader 5 calls to engines that know the token.
 
-    The token stands in the home's gateway.token; copy that file into the engine's home and set account.gateway there. Ends with
+    The token is in the home's gateway.token; copy that file into the engine's home and set account.gateway there. Ends with
     Ctrl-C. Nothing listens beyond this machine without a certificate.
     """
     if no_lease and not simulated:
@@ -65,7 +65,7 @@ def command(
         raise UsageError("--replay and --simulated name two different modules", what_to_do="give one of them")
     hosted = (SIMULATED, str(place.root), *(fault or ())) if simulated else (REAL,)
     if replay is not None:
-        read_recording(replay)  # what is wrong with the file is told here, not by the child
+        read_recording(replay)  # what is wrong with the file is reported here, not by the child
         hosted = (REPLAYED, str(replay.absolute()))
 
     def announce(listening: GatewayListening) -> None:
