@@ -44,7 +44,7 @@ def traded(tmp_path_factory: pytest.TempPathFactory, good: Path) -> Path:
 
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run one command in this process: what a wrong file says hangs on no process."""
+    """Run one command in this process: what a wrong file says depends on no process."""
 
     def run(*words: str | Path) -> Done:
         code = main([str(word) for word in words])
