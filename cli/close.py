@@ -35,5 +35,5 @@ def _meant(what: str, lots: float | None) -> Command:
         return CloseGroup(which="losers" if what == "losers" else "winners")
     name = what.upper()
     if len(name) < _CURRENCY_LETTERS or not name[:_CURRENCY_LETTERS].isalpha():
-        raise UsageError(f"{what!r} is no position, group, currency or pair", what_to_do="see `quarterdeck status`")
+        raise UsageError(f"{what!r} is not a position, group, currency or pair", what_to_do="see `quarterdeck status`")
     return CloseGroup(which="currency" if len(name) == _CURRENCY_LETTERS else "symbol", name=name)

@@ -74,7 +74,7 @@ def import_(
     bad ones are left out and counted. Files of one pair and period are laid together, later named over earlier.
     """
     if period and period not in PERIODS:
-        raise UsageError(f"--period {period!r} is no period", what_to_do=f"choose {', '.join(PERIODS)}")
+        raise UsageError(f"--period {period!r} is not a known period", what_to_do=f"choose {', '.join(PERIODS)}")
     for word, option, known in ((dates, "--dates", DATE_ORDERS), (spread_unit, "--spread-unit", SPREAD_UNITS)):
         if word and word not in known:
             raise UsageError(f"{option} {word!r} is not known", what_to_do=f"choose {', '.join(known)}")
@@ -186,7 +186,7 @@ def download_(
     if from_day is None or to_day is None:
         raise UsageError("a download needs --from and --to", what_to_do="give both as YYYY-MM-DD, UTC, inclusive")
     if not feed.startswith(("http://", "https://")):
-        raise UsageError(f"--feed {feed!r} is no address", what_to_do="write it like https://server/datafeed")
+        raise UsageError(f"--feed {feed!r} is not an address", what_to_do="write it like https://server/datafeed")
     clock = WallClock()
     if iso(clock.utc_ns())[:10] < from_day.isoformat():
         raise UsageError(f"--from {from_day} has not come yet", what_to_do="choose days of the past")

@@ -101,7 +101,7 @@ class OptimizeDone(Struct, frozen=True, kw_only=True):
 def run_optimize(wish: OptimizeRequest, wishes: InterruptFlag) -> OptimizeDone:
     """Search, judge, look around the best, write the page. Raises SettingsError, DataError, UsageError, StorageError."""
     if wish.goal not in GOALS:
-        raise UsageError(f"--goal {wish.goal!r} is no goal", what_to_do=f"choose {', '.join(GOALS)}")
+        raise UsageError(f"--goal {wish.goal!r} is not a known goal", what_to_do=f"choose {', '.join(GOALS)}")
     settings = settings_for_backtest(wish.home, wish.settings_file, wish.values)
     space = tuple(parse_dimension(text, settings.strategy, wish.home.root) for text in wish.over)
     tree = plain_tree(settings)

@@ -28,7 +28,7 @@ def parse_speed(text: str) -> float | None:
         return None
     found = _SPEED.fullmatch(word)
     if found is None or not 0 < float(found.group(1)) <= SPEED_MAX:
-        raise UsageError(f"--speed {text!r} is no speed", what_to_do=f"give a number above 0, at most {SPEED_MAX:.0f}, or max")
+        raise UsageError(f"--speed {text!r} is not a speed", what_to_do=f"give a number above 0, at most {SPEED_MAX:.0f}, or max")
     return float(found.group(1))
 
 
@@ -37,7 +37,7 @@ def parse_day(text: str, option: str) -> date:
     try:
         return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:
-        raise UsageError(f"{option} {text!r} is no day", what_to_do="write it as YYYY-MM-DD, e.g. 2024-07-01") from error
+        raise UsageError(f"{option} {text!r} is not a day", what_to_do="write it as YYYY-MM-DD, e.g. 2024-07-01") from error
 
 
 def parse_days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
@@ -58,7 +58,7 @@ def parse_pairs(text: str) -> tuple[str, ...]:
         raise UsageError("--pairs names no pair", what_to_do=remedy)
     for pair in pairs:
         if _SYMBOL.fullmatch(pair) is None:
-            raise UsageError(f"--pairs: {pair!r} is no symbol", what_to_do=remedy)
+            raise UsageError(f"--pairs: {pair!r} is not a symbol", what_to_do=remedy)
         if pairs.count(pair) > 1:
             raise UsageError(f"--pairs names {pair} twice", what_to_do=remedy)
     return tuple(pairs)
@@ -69,7 +69,7 @@ def parse_assignment(text: str, option: str = "--set") -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         like = "USDJPY=150" if option == "--rate" else "risk.risk_per_trade_pct=0.5"
-        raise UsageError(f"{option} {text!r} is no KEY=VALUE", what_to_do=f"write it like {like}")
+        raise UsageError(f"{option} {text!r} is not a KEY=VALUE pair", what_to_do=f"write it like {like}")
     name = key.strip()
     today = name if option == "--rate" else current_key(name)
     if today != name:

@@ -210,7 +210,7 @@ def from_listing(data: bytes, name: str) -> list[NewsEvent]:
 def _month(word: str) -> int:
     name = word[:3].lower()
     if name not in _MONTHS:
-        raise ValueError(f"{word!r} is no month")
+        raise ValueError(f"{word!r} is not a month")
     return _MONTHS.index(name) + 1
 
 

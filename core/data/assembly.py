@@ -248,7 +248,7 @@ def known_period(path: Path, period: str) -> Period:
     for known in PERIODS:
         if known == period:
             return known
-    raise DataError(f"{path}: {period} is no period", what_to_do=f"use one of {', '.join(PERIODS)}")
+    raise DataError(f"{path}: {period} is not a known period", what_to_do=f"use one of {', '.join(PERIODS)}")
 
 
 def something(path: Path, at_ns: IntArray) -> None:

@@ -12,7 +12,7 @@ Does not: touch what is not in scope.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from quarterdeck.core.desk import entry_evaluation, position_closing, requests
 from quarterdeck.core.desk.context import Context
@@ -26,6 +26,13 @@ from quarterdeck.core.model.effects import Alert, Cancel, CloseReason, CommandDo
 from quarterdeck.core.model.inputs import BrokerBook
 from quarterdeck.core.model.units import NS_PER_S
 
+_CAUSES: Final = {
+    "flatten": "ordered by you",
+    "shutdown": "the engine stops",
+    "breaker": "a breaker tripped",
+    "funded_rule": "a prop-firm rule",
+}
+"""Why a flatten starts, in words."""
 _BOOKS = 2
 """Successive readings that must show nothing in scope."""
 
@@ -62,8 +69,8 @@ def start(
 
 def _begun(ctx: Context, now: FlattenState, why: CloseReason) -> str:
     return (
-        f"Flatten started ({why}): {_counts(ctx, now)}. The desk closes them at market, the largest risk first, and makes no "
-        "entries; it reports when the broker shows them closed."
+        f"Flatten started ({_CAUSES.get(why, why)}): closing {_counts(ctx, now)}. They are closed at market, the largest risk "
+        "first, and there are no new entries. An alert follows when the broker shows them closed."
     )
 
 
@@ -71,8 +78,8 @@ def _counts(ctx: Context, now: FlattenState) -> str:
     state = ctx.state
     ours = sum(1 for held in state.positions.values() if held.lots > LOTS_NOISE)
     others = len(state.external_positions)
-    tail = f"{others} of others" + ("" if now.scope == "account" else ", left alone") if others else ""
-    return f"{ours} of this desk" + (f", {tail}" if tail else "")
+    tail = f" and {others} of others" if now.scope == "account" else f"; {others} of others left alone"
+    return f"{ours} position{'' if ours == 1 else 's'} of this desk" + (tail if others else "")
 
 
 def _in_scope(ctx: Context, now: FlattenState, magic: int) -> bool:

@@ -45,7 +45,7 @@ def alert_crashed_run(engine: Engine, died_utc_ns: UtcNs | None) -> None:
     when = f"{iso(died_utc_ns)[:16].replace('T', ' ')} UTC"
     text = (
         f"The engine crashed at about {when} (the process was killed, or the machine went down) and runs again now. "
-        f"{_positions(held)} managed again; while it was down, only the stops at the broker protected them. Check the log "
+        f"{_positions(held)} managed again; while it was down, only stops at the broker protected positions. Check the log "
         "for the cause."
     )
     alert = Alert(kind="crash", level="critical", text=text)

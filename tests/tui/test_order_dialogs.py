@@ -54,7 +54,7 @@ async def test_flatten_shows_a_preview_and_stray_keys_do_nothing(bridge):
         await ship.press("F")
         assert "ours: 3 positions" in ship.text
         assert "whole account: 4" in ship.text
-        assert "1 position not ours left alone" in ship.text
+        assert "1 external position left alone" in ship.text
         await ship.press("enter")
         assert not isinstance(ship.app.screen, FlattenDialog)
         for keys in ("y", "F F F F F", "f l a x t", "f space l a t", "space", "n"):

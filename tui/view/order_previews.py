@@ -55,7 +55,7 @@ def flatten_preview(desk: DeskView, scope: Scope, width: int, rows_max: int, gly
     views = by_risk(in_scope(desk, scope))
     foreign = len(everything) - len(ours)
     others = (
-        f"; {number_format.plural(foreign, 'position')} external {'CLOSED TOO' if scope == 'account' else 'left alone'}"
+        f"; {number_format.plural(foreign, 'external position')} {'CLOSED TOO' if scope == 'account' else 'left alone'}"
         if foreign
         else ""
     )

@@ -137,7 +137,7 @@ def test_a_declared_clock_that_the_week_contradicts_is_refused(recorded_data):
     assert not forced.clock.proved
     with pytest.raises(DataError, match=r"eet fits .* on 1 of 4 weekends"):
         import_file(path, clock="eet")
-    with pytest.raises(DataError, match="'mars' is no clock"):
+    with pytest.raises(DataError, match="'mars' is not a known clock"):
         import_file(path, clock="mars")
 
 

@@ -130,7 +130,7 @@ def test_external_positions_stay_unless_whole_account_is_chosen() -> None:
         play.close(one, 1.085, 0.0)
     play.book()
     play.book()
-    assert "1 not ours, left alone: #9 EURUSD 0.1" in play.last(CommandDone).text
+    assert "1 of others left alone: #9 EURUSD 0.1" in play.last(CommandDone).text
     effects = play.command(Flatten(scope="account"), "c2")
     assert [one.position_id for one in closes(effects)] == [9]
     play.close(closes(effects)[0], 1.085, 0.0)

@@ -155,7 +155,7 @@ def test_limits_show_units_and_tripped_ones_their_reset():
     desk = demo_desk(risk=msgspec.structs.replace(demo_risk(), limits=limits))
     text = "\n".join(plain_of(line) for line in risk_panel.sheet(desk, 70, ASCII).body)
     assert "5.10% of 5.00%" in text
-    assert "TRIPPED Tue 14:33 back: 17:00 New York" in text
+    assert "TRIPPED Tue 14:33 until 17:00 New York" in text
     assert "310%, at least 300%" in text
     assert "120.50 left to 9,500.00" in text
     assert "? of 5" in text
@@ -168,7 +168,7 @@ def test_flatten_counts_both_scopes_and_puts_the_largest_risk_first():
     text = [plain_of(line) for line in order_previews.flatten_preview(desk, "ours", 90, 20, ASCII)]
     assert "[ours: 3 positions]" in text[0]
     assert "whole account: 4" in text[0]
-    assert "2 pending orders cancelled first; 1 position not ours left alone" in text[1]
+    assert "2 pending orders cancelled first; 1 external position left alone" in text[1]
     symbols = [line.split()[2] for line in text if line.startswith(("buy", "sell"))]
     assert symbols == ["USDCHF", "USDJPY", "EURUSD"]
     assert "cannot be closed now: market closed, opens Sun 21:05" in "\n".join(text)
