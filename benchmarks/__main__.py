@@ -1,7 +1,7 @@
 """`make bench`: measure speed, start-up and memory, and print one table with the machine it was measured on.
 
 `ARGS="--all"` adds the slow parts, `ARGS="--write"` puts the table into docs/figures.md, `ARGS="engine journal"` chooses parts.
-Promises: a part that cannot run here says why and stops no other. Does not: judge; budgets stand in the issues and in tests.
+Promises: a part that cannot run here says why and stops no other. Does not: judge; budgets are in the issues and in tests.
 """
 
 from __future__ import annotations

@@ -204,7 +204,7 @@ _ADDS: tuple[tuple[str, Any], ...] = (
 ASIDES = (
     ShortRun("only the operator takes a drawdown back", (("breakers.drawdown_max_pct", 2.0),), ("drawdown",)),
     ShortRun(
-        "Kelly told to stop entries: no trade closes any more that could turn it",
+        "Kelly asked to stop entries: no trade closes any more that could turn it",
         (("kelly.negative_action", "reduce_only"), ("kelly.lookback_trades_min", 10)),
         ("kelly",),
     ),

@@ -2,9 +2,10 @@
 
 Run: `python -m benchmarks.backtest [bars a pair] [--twin BARS] [--plain] [--calm] [--profile]`.
 The work (`benchmarks._busy`): EMA 17/42 cross filtered by RSI 14, stop 2 ATR, target 3 ATR; all filters and caps, Kelly, a funded
-account's rules, give-back, trail, adds, age and weekend on, a release of news a day, breakers that rearm each day, pessimistic
-path. Figures of the strategy are included, the report is not. The desk is compiled first, where it can be. Beside the long run
-a shorter one lives every bar and one is made from the source; small ones meet the refusals that would end the long run.
+account's rules, profit retracement, trail, adds, age and weekend on, a release of news a day, breakers that reset each day,
+pessimistic path. Figures of the strategy are included, the report is not. The desk is compiled first, where it can be. Beside
+the long run a shorter one lives every bar and one is made from the source; small ones meet the refusals that would end the long
+run.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def told(name: str, result: BacktestResult, wall_s: float, cpu_s: float) -> None
     print(f"{name}: {rate}, {cpu_s:.2f} s of CPU, {wall_s:.2f} s, peak {peak_mib():.0f} MiB, digest {total.digest}")
     held = sum(held_bars(trade) for trade in result.trades) / result.bars
     print(f"  {total.trades:,} trades, a position open in {held:.1%} of the symbol-bars, exits {total.exits}")
-    print(f"  {total.signals:,} candidates, {sum(total.refusals.values()):,} refused; told bar by bar {result.bars_fed:,}")
+    print(f"  {total.signals:,} candidates, {sum(total.refusals.values()):,} refused; reported bar by bar {result.bars_fed:,}")
     print(f"  {len(words(total.refusals))} reasons: {counts(total.refusals)}")
 
 

@@ -3,7 +3,7 @@
 Run: `python -m benchmarks.peer [bars]`; `python -m benchmarks.peer --install` sets the peer up first, in `.venv-peer`, from
 `benchmarks/peer.lock`. The work: EMA 20/50 cross, RSI 14, stop 2 ATR, target 3 ATR, one percent at risk, one pair. Ours does it
 with the whole desk around it (filters, caps, breakers, care, costs bar by bar); the peer has none of that.
-The peer is measured, nothing of it is used: it stands in an environment of its own.
+The peer is measured, nothing of it is used: it is in an environment of its own.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ async def key_to_order(count: int) -> tuple[list[float], str]:
 
 
 class NewestSnapshot:
-    """The newest snapshot that a client was told."""
+    """The newest snapshot that a client got."""
 
     def __init__(self, client: Any) -> None:
         """Listens from now on."""

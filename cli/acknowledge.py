@@ -1,4 +1,4 @@
-"""`quarterdeck acknowledge`: the operator has seen what stops entries and lets them go on."""
+"""`quarterdeck acknowledge`: the operator has seen what stops entries and lets them continue."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that you have seen it, for instance a position of somebody else's without a stop.
+    """Say that you have seen it, for instance a position of someone else's without a stop.
 
-    `acknowledge alerts` ends the reminders of all that is wrong now; what goes wrong later is told again.
+    `acknowledge alerts` ends the reminders of all that is wrong now; what goes wrong later is reported again.
     """
     run_command(Acknowledge(what=what), home, as_json=as_json)

@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Feed the tape of a run to a fresh desk, from the journal alone, and compare every decision.
 
-    Ends with 0 when all agree and the tape is whole, else with 9. A run that an older version recorded by older rules ends
-    with 0 when its tape is whole; decisions that today's rules change are listed. With --set the fresh desk gets other
+    Ends with 0 when all agree and the tape is complete, else with 9. A run that an older version recorded by older rules ends
+    with 0 when its tape is complete; decisions that today's rules change are listed. With --set the fresh desk gets other
     settings: the first difference is then the first decision that they change.
     """
     changes = parse_settings(values or [])
@@ -52,7 +52,7 @@ def command(
 
 
 class _OtherDesk:
-    """A desk that is told other settings than the tape holds; all else passes through."""
+    """A desk that gets other settings than the tape holds; all else passes through."""
 
     def __init__(self, desk: AuditedDesk, changes: tuple[tuple[str, object], ...]) -> None:
         self._desk = desk

@@ -58,7 +58,7 @@ def command(
         bool | None,
         typer.Option(
             "--stress/--no-stress",
-            help="Run the days again for the diagnosis: dearer, begun later. [if a run takes under 8 s]",
+            help="Run the days again for the diagnosis: more expensive, begun later. [if a run takes under 8 s]",
         ),
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Where it is kept. [HOME/reports/...]")] = None,
@@ -72,6 +72,7 @@ def command(
 ) -> None:
     """Trade recorded days and report what came of it.
 
+    Without --data it uses the prices imported into the home, else a built-in example of simulated prices, and says which.
     Days are UTC, both inclusive; the warm-up comes from before the first. Costs and paths inside a bar are those of [costs].
     """
     where = resolve_home(home)
@@ -79,17 +80,17 @@ def command(
         if data or values or pairs or settings or first or last:
             raise UsageError("--show shows a finished report, nothing is run", what_to_do="leave out --show, or the rest")
         raise typer.Exit(_again(opened, compare, browse=browse, as_json=as_json))
-    if not data:
-        raise UsageError("a backtest needs --data FOLDER", what_to_do="name a folder of recorded prices, or --show a report")
     wanted, days = _wanted(values, pairs, path), parse_days(first, last)
+    parsed_rates = parse_rates(rate or [])
 
     from quarterdeck.cli.backtest_run import BacktestRequest, run_backtest
+    from quarterdeck.cli.default_prices import default_prices
 
     order = BacktestRequest(
         home=where,
-        folders=tuple(folder.expanduser().absolute() for folder in data),
+        folders=tuple(folder.expanduser().absolute() for folder in data or (default_prices(where, settings, wanted),)),
         days=days,
-        rates=parse_rates(rate or []),
+        rates=parsed_rates,
         settings_file=settings,
         values=wanted,
         every_bar=every_bar,
@@ -101,14 +102,16 @@ def command(
         done = run_backtest(order, meter)
     folder, unwritten = (None, None) if no_report else _written(done, report, where)
     if meter.interrupted and done.result.complete:
-        warn("the run itself is whole; what was to follow it was stopped by hand")
+        warn("the run itself is complete; what was to follow it was stopped manually")
     _tell(done, folder, other, browse=browse, as_json=as_json)
     raise unwritten or typer.Exit(EXIT_INTERRUPTED if meter.interrupted else 0)
 
 
 def _wanted(values: list[str] | None, pairs: str | None, path: str) -> tuple[tuple[str, Any], ...]:
     if path and path not in get_args(IntrabarOrder):
-        raise UsageError(f"--intrabar {path!r} is no path", what_to_do=f"choose {', '.join(get_args(IntrabarOrder))}")
+        raise UsageError(
+            f"--intrabar {path!r} is not an intrabar order", what_to_do=f"choose {', '.join(get_args(IntrabarOrder))}"
+        )
     wanted = list(parse_settings(values or []))
     if pairs is not None:
         wanted.append(("desk.pairs", list(parse_pairs(pairs))))
@@ -150,7 +153,7 @@ def _written(done: Any, report: Path | None, home: Home) -> tuple[Path | None, S
 def _tell(done: Any, folder: Path | None, compare: ComparedRun | None, *, browse: bool, as_json: bool) -> None:
     result = done.result
     if not result.complete:
-        warn("stopped by hand: what follows is partial")
+        warn("stopped manually: what follows is partial")
     for note in result.notes:
         warn(note)
     print(f"{result.label}, {result.path}: {result.bars:,} bars in {result.elapsed_s:.1f} s, {result.bars_per_s:,.0f} a second")

@@ -217,7 +217,7 @@ def _what_failed(failed: Sequence[StrategyCheck]) -> str:
     if not any(result.faults for result in failed):
         return "fails"
     if failed[0].check == "warmup":
-        return "hangs on how much past it sees (its warm-up is too short, or it looks ahead)"
+        return "depends on how much past it sees (its warm-up is too short, or it looks ahead)"
     if all(column.startswith(SIGNAL) for result in failed for column in result.causes):
         return "answers otherwise live than in a backtest (it looks ahead or remembers, or its warm-up is too short)"
     return "looks ahead"

@@ -1,4 +1,4 @@
-"""`quarterdeck close`: one position, a part of it, or a group of ours; the rest of the desk goes on."""
+"""`quarterdeck close`: one position, a part of it, or a group of ours; the rest of the desk continues."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def _meant(what: str, lots: float | None) -> Command:
         return CloseGroup(which="losers" if what == "losers" else "winners")
     name = what.upper()
     if len(name) < _CURRENCY_LETTERS or not name[:_CURRENCY_LETTERS].isalpha():
-        raise UsageError(f"{what!r} is no position, group, currency or pair", what_to_do="see `quarterdeck status`")
+        raise UsageError(f"{what!r} is not a position, group, currency or pair", what_to_do="see `quarterdeck status`")
     return CloseGroup(which="currency" if len(name) == _CURRENCY_LETTERS else "symbol", name=name)

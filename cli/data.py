@@ -1,7 +1,7 @@
 """`quarterdeck data`: bring recorded prices in, fetch them, look them over, list them.
 
 The store is the home's data folder, one file per pair and period; `--data` and `--replay` take that folder as it is.
-Promises: what an import mended is said by kind and count; a download that was interrupted goes on where it stopped.
+Promises: what an import repaired is said by kind and count; a download that was interrupted continues where it stopped.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def import_(
     ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Take --clock although the week's open contradicts it.")] = False,
     dates: Annotated[
-        str, typer.Option("--dates", metavar="ORDER", help="dmy, mdy or ymd, where days and months are not told apart.")
+        str, typer.Option("--dates", metavar="ORDER", help="dmy, mdy or ymd, where days and months are not distinguished.")
     ] = "",
     spread_unit: Annotated[
         str, typer.Option("--spread-unit", metavar="UNIT", help="points, pips or price, where the column does not tell.")
@@ -74,7 +74,7 @@ def import_(
     bad ones are left out and counted. Files of one pair and period are laid together, later named over earlier.
     """
     if period and period not in PERIODS:
-        raise UsageError(f"--period {period!r} is no period", what_to_do=f"choose {', '.join(PERIODS)}")
+        raise UsageError(f"--period {period!r} is not a known period", what_to_do=f"choose {', '.join(PERIODS)}")
     for word, option, known in ((dates, "--dates", DATE_ORDERS), (spread_unit, "--spread-unit", SPREAD_UNITS)):
         if word and word not in known:
             raise UsageError(f"{option} {word!r} is not known", what_to_do=f"choose {', '.join(known)}")
@@ -186,7 +186,7 @@ def download_(
     if from_day is None or to_day is None:
         raise UsageError("a download needs --from and --to", what_to_do="give both as YYYY-MM-DD, UTC, inclusive")
     if not feed.startswith(("http://", "https://")):
-        raise UsageError(f"--feed {feed!r} is no address", what_to_do="write it like https://server/datafeed")
+        raise UsageError(f"--feed {feed!r} is not an address", what_to_do="write it like https://server/datafeed")
     clock = WallClock()
     if iso(clock.utc_ns())[:10] < from_day.isoformat():
         raise UsageError(f"--from {from_day} has not come yet", what_to_do="choose days of the past")

@@ -56,7 +56,7 @@ def command(
     limit_s: Annotated[
         float,
         typer.Option(
-            "--limit-s", min=_LIMIT_S_MIN, max=_LIMIT_S_MAX, help="Seconds it may take; what is left then is told as unknown."
+            "--limit-s", min=_LIMIT_S_MIN, max=_LIMIT_S_MAX, help="Seconds it may take; what is left then is reported as unknown."
         ),
     ] = LIMIT_S,
     record: Annotated[
@@ -157,7 +157,7 @@ def alerted(loaded: LoadedSettings, place: Home) -> DoctorFinding:
         name="alerts",
         verdict="fail",
         text=f"not taken by {', '.join(refused)}",
-        remedy="check that address; the forms that each service takes stand in the documentation of apprise",
+        remedy="check that address; the forms that each service takes are in the documentation of apprise",
     )
 
 

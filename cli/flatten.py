@@ -54,7 +54,7 @@ def command(
 
 
 def _agree() -> None:
-    typed = typer.prompt(f"This closes what others opened too. Type {_WORD} to go on", err=True)
+    typed = typer.prompt(f"This closes what others opened too. Type {_WORD} to continue", err=True)
     if typed.strip() != _WORD:
         raise UsageError("nothing was closed", what_to_do=f"type {_WORD}, or give --yes")
 

@@ -63,7 +63,7 @@ def command(
 ) -> None:
     """Serve a closed list of MetaTrader 5 calls to engines that know the token.
 
-    The token stands in the home's gateway.token; copy that file into the engine's home and set account.gateway there. Ends with
+    The token is in the home's gateway.token; copy that file into the engine's home and set account.gateway there. Ends with
     Ctrl-C. Nothing listens beyond this machine without a certificate.
     """
     if no_lease and not simulated:
@@ -94,7 +94,7 @@ def command(
     timed = () if market is None else (MARKET + msgspec.json.encode(market).decode(),)
     hosted = (SIMULATED, str(place.root), *timed, *(fault or ())) if simulated else (REAL,)
     if replay is not None:
-        read_recording(replay)  # what is wrong with the file is told here, not by the child
+        read_recording(replay)  # what is wrong with the file is reported here, not by the child
         hosted = (REPLAYED, str(replay.absolute()))
 
     asked = begins or read_state(place.root).asked_start_utc_ns

@@ -35,7 +35,7 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
         "why": "run refusals bars unjudged",
         "audit": (
             "run_id run recorded_by inputs decisions agree first_difference first_decision changed findings pruned_before_seq "
-            "states states_agree older_rules agrees"
+            "states states_agree reworded older_rules agrees"
         ),
         "report": "mode account server currency runs performance by_pair by_hour by_confidence by_exit results refusals errors",
         "restart": "before after pid",

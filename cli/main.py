@@ -1,6 +1,6 @@
 """The command `quarterdeck`: which subcommands there are, and how each ends.
 
-Promises: `--help` imports no subcommand; whatever an operator can mend ends in one line on stderr and the exit code of its kind
+Promises: `--help` imports no subcommand; whatever an operator can repair ends in one line on stderr and the exit code of its kind
 (`core.model.errors`); Ctrl-C ends with 130. Only a bug shows a traceback, with exit code 1.
 """
 
@@ -46,7 +46,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "run": Subcommand("quarterdeck.cli.run", "Open the desk, with a screen or without one."),
     "monitor": Subcommand("quarterdeck.cli.monitor", "Attach a screen to the running engine."),
     "status": Subcommand("quarterdeck.cli.status", "Say how the engine is; the exit code tells a watcher."),
-    "pause": Subcommand("quarterdeck.cli.pause", "No new entries; the care of positions goes on."),
+    "pause": Subcommand("quarterdeck.cli.pause", "No new entries; the management of positions continues."),
     "resume": Subcommand("quarterdeck.cli.resume", "Take your own halts away."),
     "flatten": Subcommand("quarterdeck.cli.flatten", "Close everything that is ours, verified."),
     "close": Subcommand("quarterdeck.cli.close", "Close one position, a part of it, or a group."),
@@ -59,7 +59,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "report": Subcommand("quarterdeck.cli.report", "How the account goes: metrics from the journal."),
     "restart": Subcommand("quarterdeck.cli.restart", "A new process for the same desk; positions are kept."),
     "set": Subcommand("quarterdeck.cli.set", "Show parameters, or change them; a running engine obeys."),
-    "resolve": Subcommand("quarterdeck.cli.resolve", "Your word on an order of unknown fate."),
+    "resolve": Subcommand("quarterdeck.cli.resolve", "Your decision on an unconfirmed order."),
     "backtest": Subcommand("quarterdeck.cli.backtest", "Trade recorded days at the machine's speed, and report."),
     "doctor": Subcommand("quarterdeck.cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
     "scan": Subcommand("quarterdeck.cli.scan", "Scan for engines elsewhere, over a broker of messages."),
@@ -129,7 +129,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except typer.TyperException as error:
         return _usage(error)
     except QuarterdeckError as error:
-        return _say(error.one_line(), getattr(error, "child_exit_code", error.exit_code))
+        return _say(error.shown(), getattr(error, "child_exit_code", error.exit_code))
     except InvariantError as error:
         return _say(f"stopped, a promise of the program does not hold: {error}", InvariantError.exit_code)
     except (typer.Abort, KeyboardInterrupt):
@@ -176,7 +176,7 @@ def _reader_left(error: OSError) -> bool:
 
 
 def _unread() -> int:
-    """Whoever read our output has had enough; say nothing, not even when the interpreter flushes."""
+    """The reader of our output has had enough; say nothing, not even when the interpreter flushes."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

@@ -1,6 +1,6 @@
 """`quarterdeck optimize`: search settings over recorded days, and judge what was found on days the search never saw.
 
-Promises: interrupted, it goes on where it was (`--study`); the same seed finds the same, on any number of workers.
+Promises: interrupted, it continues where it was (`--study`); the same seed finds the same, on any number of workers.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _neighbours(found: Any) -> str:
 
 def _tell(found: Any) -> None:
     if not found.finished:
-        warn("stopped by hand; the same command goes on from here")
+        warn("stopped manually; the same command continues from here")
     best = found.best
     print(f"trials    {found.trials}, {found.judged} judged")
     if best is None:

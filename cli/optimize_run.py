@@ -101,7 +101,7 @@ class OptimizeDone(Struct, frozen=True, kw_only=True):
 def run_optimize(wish: OptimizeRequest, wishes: InterruptFlag) -> OptimizeDone:
     """Search, judge, look around the best, write the page. Raises SettingsError, DataError, UsageError, StorageError."""
     if wish.goal not in GOALS:
-        raise UsageError(f"--goal {wish.goal!r} is no goal", what_to_do=f"choose {', '.join(GOALS)}")
+        raise UsageError(f"--goal {wish.goal!r} is not a known goal", what_to_do=f"choose {', '.join(GOALS)}")
     settings = settings_for_backtest(wish.home, wish.settings_file, wish.values)
     space = tuple(parse_dimension(text, settings.strategy, wish.home.root) for text in wish.over)
     tree = plain_tree(settings)
@@ -118,7 +118,7 @@ def run_optimize(wish: OptimizeRequest, wishes: InterruptFlag) -> OptimizeDone:
     )
     asked = SearchRequest(job=job, space=space, trials=wish.trials, seed=wish.seed)
     strategy = load_strategy(settings, wish.home.root)
-    # read once here, so that a folder or a day that is wrong is told before any trial is tried
+    # read once here, so that a folder or a day that is wrong is reported before any trial is tried
     days = DataRequest(folders=wish.folders, from_day=wish.days[0], to_day=wish.days[1], rates=wish.rates)
     load_market(days, settings, strategy, wish.home)
     stamp = hashlib.sha256(msgspec.json.encode((tree, strategy.hash, wish.trades_min), order="sorted")).hexdigest()[:16]

@@ -14,6 +14,7 @@ from quarterdeck.core.model.renamed_keys import current_key
 
 SPEED_MAX = 1_000_000.0
 CRASH = "crash"
+EXAMPLE = "example"
 """The word for `--replay` that names no folder."""
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9._#+-]{2,31}")
 _PLAIN_PAIR = re.compile(r"[a-z]{6}")
@@ -27,7 +28,7 @@ def parse_speed(text: str) -> float | None:
         return None
     found = _SPEED.fullmatch(word)
     if found is None or not 0 < float(found.group(1)) <= SPEED_MAX:
-        raise UsageError(f"--speed {text!r} is no speed", what_to_do=f"give a number above 0, at most {SPEED_MAX:.0f}, or max")
+        raise UsageError(f"--speed {text!r} is not a speed", what_to_do=f"give a number above 0, at most {SPEED_MAX:.0f}, or max")
     return float(found.group(1))
 
 
@@ -36,7 +37,7 @@ def parse_day(text: str, option: str) -> date:
     try:
         return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:
-        raise UsageError(f"{option} {text!r} is no day", what_to_do="write it as YYYY-MM-DD, e.g. 2024-07-01") from error
+        raise UsageError(f"{option} {text!r} is not a day", what_to_do="write it as YYYY-MM-DD, e.g. 2024-07-01") from error
 
 
 def parse_days(first: str | None, last: str | None) -> tuple[date | None, date | None]:
@@ -57,7 +58,7 @@ def parse_pairs(text: str) -> tuple[str, ...]:
         raise UsageError("--pairs names no pair", what_to_do=remedy)
     for pair in pairs:
         if _SYMBOL.fullmatch(pair) is None:
-            raise UsageError(f"--pairs: {pair!r} is no symbol", what_to_do=remedy)
+            raise UsageError(f"--pairs: {pair!r} is not a symbol", what_to_do=remedy)
         if pairs.count(pair) > 1:
             raise UsageError(f"--pairs names {pair} twice", what_to_do=remedy)
     return tuple(pairs)
@@ -68,7 +69,7 @@ def parse_assignment(text: str, option: str = "--set") -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         like = "USDJPY=150" if option == "--rate" else "risk.risk_per_trade_pct=0.5"
-        raise UsageError(f"{option} {text!r} is no KEY=VALUE", what_to_do=f"write it like {like}")
+        raise UsageError(f"{option} {text!r} is not a KEY=VALUE pair", what_to_do=f"write it like {like}")
     name = key.strip()
     today = name if option == "--rate" else current_key(name)
     if today != name:
@@ -94,6 +95,13 @@ def parse_replay(words: Sequence[str]) -> tuple[bool, tuple[Path, ...]]:
             raise UsageError("--replay crash stands alone", what_to_do=f"write ./{CRASH} for a folder of that name")
         return True, ()
     return False, tuple(Path(word).expanduser().absolute() for word in words)
+
+
+def is_example(words: Sequence[str]) -> bool:
+    """Whether `--replay` asks for the built-in example. Raises UsageError for the example and something else at once."""
+    if EXAMPLE in words and len(words) > 1:
+        raise UsageError(f"--replay {EXAMPLE} cannot be combined", what_to_do=f"write ./{EXAMPLE} for a folder of that name")
+    return EXAMPLE in words
 
 
 def parse_rates(texts: Iterable[str]) -> dict[str, float]:

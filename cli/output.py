@@ -34,10 +34,10 @@ def warn(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """A result that holds words of others (a broker, a gateway, an engine): no terminal obeys what stands in it."""
+    """A result that holds words of others (a broker, a gateway, an engine): no terminal obeys what is in it."""
     print(plain_text(text))
 
 
 def has_terminal() -> bool:
-    """Whether somebody can see and press keys: both ends are a terminal that can draw."""
+    """Whether someone can see and press keys: both ends are a terminal that can draw."""
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"

@@ -8,5 +8,5 @@ from quarterdeck.core.model.commands import Pause
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """No new entries until `quarterdeck resume`. The care of open positions, their stops and closes go on."""
+    """No new entries until `quarterdeck resume`. The management of open positions, their stops and closes continue."""
     run_command(Pause(), home, as_json=as_json)

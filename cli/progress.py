@@ -31,10 +31,10 @@ class InterruptFlag:
 
 
 class ProgressMeter:
-    """Shows progress; called by a backtest, it answers whether to go on."""
+    """Shows progress; called by a backtest, it answers whether to continue."""
 
     def __init__(self, wishes: InterruptFlag, name: str = "", *, told: bool = False) -> None:
-        """`name` stands before the figures where several runs follow each other; `told`: a program reads them."""
+        """`name` is before the figures where several runs follow each other; `told`: a program reads them."""
         self._wishes, self._word, self._told = wishes, name, told
         self._name = f"{name} " if name else ""
         self._seen = sys.stderr.isatty() and not told
@@ -88,7 +88,7 @@ class ProgressMeter:
 
 @contextmanager
 def catch_interrupt() -> Iterator[InterruptFlag]:
-    """Ctrl-C becomes a wish that somebody looks at in time; a second one ends at once. The handler of before comes back."""
+    """Ctrl-C becomes a wish that someone looks at in time; a second one ends at once. The handler of before comes back."""
     wishes = InterruptFlag()
 
     def asked(_number: int, _frame: FrameType | None) -> None:

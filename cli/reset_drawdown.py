@@ -23,7 +23,7 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Rearm the drawdown breaker: the peak begins again at today's equity. Other breakers rearm by themselves.
+    """Reset the drawdown breaker: the peak starts again at today's equity. Other breakers reset by themselves.
 
     Asks first, with the old and the new peak; refused while that breaker has not tripped.
     """
@@ -42,7 +42,7 @@ def _agree(desk: DeskView) -> None:
             "as much again may be lost before the breaker trips",
         )
     )
-    if typer.prompt(f"{figures}. Type {_WORD} to go on", err=True).strip() != _WORD:
+    if typer.prompt(f"{figures}. Type {_WORD} to continue", err=True).strip() != _WORD:
         raise UsageError("nothing was changed", what_to_do=f"type {_WORD}, or give --yes")
 
 

@@ -1,4 +1,4 @@
-"""`quarterdeck resolve`: the operator's word on an order whose fate nobody can prove."""
+"""`quarterdeck resolve`: the operator's decision on an order whose outcome nobody can prove."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what became of an order of unknown fate, or what money is that no deal explains.
+    """Say what became of an unconfirmed order, or what money is that no deal explains.
 
-    Look into the terminal first: your word frees the risk an order holds, adopts the position, or books the money.
+    Look into the terminal first: your decision frees the risk an order holds, adopts the position, or books the money.
     """
     if sum((absent, position is not None, result, transfer, payout)) != 1:
         raise UsageError(

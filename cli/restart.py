@@ -30,15 +30,15 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the engine and start it again as it was started. Positions stay open, their stops stand at the broker meanwhile.
+    """End the engine and start it again as it was started. Positions stay open, their stops are at the broker meanwhile.
 
-    What a start needs is checked first; where a new engine could not start the old one goes on, and the command ends with 9.
+    What a start needs is checked first; where a new engine could not start the old one continues, and the command ends with 9.
     """
     place = resolve_home(home)
     before = with_engine(place.root, _welcome)
     record = last_start(place)
     if record is None:
-        raise StorageError(f"how the engine of {place.root} was started is not known", what_to_do="stop it and start it by hand")
+        raise StorageError(f"how the engine of {place.root} was started is not known", what_to_do="stop it and start it manually")
     if record.replay:
         raise UsageError("a replay is not restarted", what_to_do="`quarterdeck run --replay ...` begins it anew")
     if before.mode == "simulated":
@@ -47,7 +47,8 @@ def command(
         start_engine(place.root, (*record.arguments, CHECK), warn)
     except EngineStartFailed as error:
         raise CheckFailedError(
-            f"not restarted, run {before.run_id} goes on: a new engine could not start: {error}", what_to_do="correct that first"
+            f"not restarted, run {before.run_id} continues: a new engine could not start: {error}",
+            what_to_do="correct that first",
         ) from error
     warn(send_command(place.root, StopEngine(policy="keep", why=RESTART_WORD), timeout_s=wait_s).text)
     _wait(place, before.run_id, wait_s, gone=True)

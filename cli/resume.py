@@ -8,5 +8,5 @@ from quarterdeck.core.model.commands import Resume
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Take away what you stopped: a pause, or the halt after a flatten. A breaker stays until it rearms."""
+    """Take away what you stopped: a pause, or the halt after a flatten. A breaker stays until it resets."""
     run_command(Resume(), home, as_json=as_json)

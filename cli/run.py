@@ -1,7 +1,7 @@
 """`quarterdeck run`: open the desk, with a screen or without one, on the simulated market, recorded days, or an account.
 
 With a screen the engine is a process of its own, so that neither a lost line nor a crashed screen stops it; a home whose engine
-runs already is attached to. Without a terminal the run goes on headless and says so.
+runs already is attached to. Without a terminal the run continues headless and says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quarterdeck.cli.option_parsing import CRASH, parse_days, parse_pairs, parse_rates, parse_replay, parse_settings, parse_speed
+from quarterdeck.cli.option_parsing import (
+    CRASH,
+    is_example,
+    parse_days,
+    parse_pairs,
+    parse_rates,
+    parse_replay,
+    parse_settings,
+    parse_speed,
+)
 from quarterdeck.cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
 from quarterdeck.cli.output import has_terminal, warn
 from quarterdeck.core.model.errors import UsageError
@@ -25,7 +34,11 @@ def command(
     in_process: Annotated[bool, typer.Option("--in-process", help="Screen and engine in one process, ending together.")] = False,
     replay: Annotated[
         list[str] | None,
-        typer.Option("--replay", metavar="FOLDER|crash", help="Trade recorded days; may be given several times. Or the crash."),
+        typer.Option(
+            "--replay",
+            metavar="FOLDER|example|crash",
+            help="Trade recorded days; may be repeated. Or the built-in example, or the crash.",
+        ),
     ] = None,
     first: FromOption = None,
     last: ToOption = None,
@@ -39,7 +52,7 @@ def command(
     values: SetOption = None,
     fault: FaultOption = None,
     yes_real: Annotated[
-        int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Your word that this real account may be traded.")
+        int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Your decision that this real account may be traded.")
     ] = 0,
     check: Annotated[
         bool, typer.Option("--check", help="Check settings, strategy and the way to the broker; start nothing.")
@@ -50,18 +63,24 @@ def command(
     """Open the desk.
 
     Without options it trades the simulated market that the settings describe, or the account that they name. Replays take UTC
-    days, both inclusive; the warm-up comes from before the first. `--replay crash` is sterling's night of 2016-10-06, scripted
-    over the simulated market (`--replay ./crash` is a folder of that name). `--fault` makes the simulated terminal misbehave, on
-    the simulated market and in replays, the same for the same seed: see docs/metatrader5.md.
+    days, both inclusive; the warm-up comes from before the first. `--replay example` is a built-in history of simulated prices,
+    `--replay crash` is sterling's night of 2016-10-06, scripted over the simulated market (`--replay ./crash` is a folder of that
+    name). `--fault` makes the simulated terminal misbehave, on the simulated market and in replays, the same for the same seed:
+    see docs/metatrader5.md.
     """
     _check(no_ui=no_ui, in_process=in_process, replay=replay or [], of_replay=bool(first or last or rate))
     from quarterdeck.core.engine.run_request import RunRequest
 
     crash, folders = parse_replay(replay or [])
+    where, wanted, traded = resolve_home(home), parse_settings(values or []), parse_pairs(pairs) if pairs is not None else ()
+    if is_example(replay or []):
+        from quarterdeck.cli.default_prices import named_example
+
+        folders = (named_example(where, None, [*wanted, *((("desk.pairs", list(traded)),) if traded else ())]),)
     wish = RunRequest(
-        home=resolve_home(home),
-        values=parse_settings(values or []),
-        pairs=parse_pairs(pairs) if pairs is not None else (),
+        home=where,
+        values=wanted,
+        pairs=traded,
         replay=folders,
         crash=crash,
         from_day=parse_days(first, last)[0],
@@ -77,7 +96,7 @@ def command(
 
         raise typer.Exit(check_here(wish))
     if not no_ui and not has_terminal():
-        warn("no terminal here: going on without a screen")
+        warn("no terminal here: continuing without a screen")
         no_ui = True
     raise typer.Exit(_shown(wish, no_ui=no_ui, in_process=in_process, as_json=as_json))
 

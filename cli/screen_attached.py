@@ -46,7 +46,7 @@ def screen_with_engine(wish: RunRequest, *, as_json: bool) -> int:
         start_engine(home, start_arguments(wish), warn, meanwhile=_load_the_screen)
     code = asyncio.run(_attached(home, settings.ui))
     if _runs(home):
-        print("the engine goes on; `quarterdeck monitor` attaches again, `quarterdeck flatten` closes everything")
+        print("the engine continues; `quarterdeck monitor` attaches again, `quarterdeck flatten` closes everything")
     else:
         from quarterdeck.cli.last_run import print_last_run
 

@@ -136,7 +136,7 @@ def _windows(action: Action, place: Home, text: str, *, at_boot: bool) -> None:
         print(f"installed the task {_TASK} and started it; it starts {when}")
         return
     _call("schtasks", "/Delete", "/F", "/TN", _TASK)
-    print(f"removed the task {_TASK}; an engine that runs goes on until `quarterdeck stop`")
+    print(f"removed the task {_TASK}; an engine that runs continues until `quarterdeck stop`")
 
 
 def _call(*words: str) -> None:

@@ -129,7 +129,7 @@ def _account(desk: DeskView) -> str:
 def _holdings(desk: DeskView) -> str:
     book = "unknown" if desk.positions_match is None else "agrees" if desk.positions_match else "DOES NOT AGREE"
     barred = [f"no entries in {pair.symbol}: {pair.entries_blocked}" for pair in desk.pairs if pair.entries_blocked]
-    counts = f"without stop {desk.positions_without_stop}; unknown fate {desk.unconfirmed_orders}"
+    counts = f"without stop {desk.positions_without_stop}; unconfirmed order {desk.unconfirmed_orders}"
     return f"positions {_ours(desk)} ours, {desk.external_count} not ours; {counts}; book {book}" + "".join(
         f"; {one}" for one in barred
     )

@@ -28,7 +28,7 @@ def lines(found: WhatIf) -> list[str]:
     told = [f"{first.label}: {_when(first.from_utc_ns)} to {_when(first.to_utc_ns)} UTC, {first.bars:,} bars, {spent:.1f} s"]
     told += [f"changed   {change.key}: {change.old} -> {change.new}" for change in found.changes]
     if not (first.complete and found.changed.complete):
-        told.append("partial   stopped by hand: the two runs did not see the same days")
+        told.append("partial   stopped manually: the two runs did not see the same days")
     told += [f"note      {note}" for note in found.notes]
     flat = f"flat, with {first.start_money:,.2f} {first.currency}"
     told.append(f"begins    {flat if found.begin is None else f'with {_book(found)}'}")
@@ -113,7 +113,7 @@ def _fate(fate: PositionOutcome | None) -> str:
 
 def _reality(seen: BaselineDeviation, currency: str) -> list[str]:
     head = f"really    {seen.trades} trades closed, {seen.net_money:+,.2f} {currency}"
-    near = f"the run as is made {seen.same} of them to the ticket and {seen.same_signals} of the same signals"
+    near = f"the run as is made {seen.same} of them exactly and {seen.same_signals} of the same signals"
     told = ["", f"{head}; {near}, {seen.replayed_net_money:+,.2f}"]
     if seen.equity_end_money is not None and seen.replayed_equity_end_money is not None:
         apart = seen.replayed_equity_end_money - seen.equity_end_money

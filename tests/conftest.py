@@ -26,7 +26,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quarterde
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Golden files change only when told to; soak tests run only when asked for."""
+    """Golden files change only when asked to; soak tests run only when asked for."""
     group = parser.getgroup("quarterdeck")
     group.addoption("--golden-update", action="store_true", help="write golden files instead of comparing with them")
     group.addoption("--soak", action="store_true", help="run the tests marked `soak` as well")

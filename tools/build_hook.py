@@ -2,7 +2,7 @@
 
 A wheel holds `settings.toml`, `themes/` and `deploy/` under `quarterdeck/_shipped`; an editable install reads them in the
 checkout. A checkout keeps `core`, `tui` and `cli` at its top, where their owner wants them. For an editable install the
-folder `.import` goes on the path. It holds `quarterdeck` as links to those folders: real packages for Python, type checkers
+folder `.import` continues the path. It holds `quarterdeck` as links to those folders: real packages for Python, type checkers
 and import checkers alike. On Windows the links are junctions, which need no rights. Where none can be made, `quarterdeck` is
 one file that names the checkout in its `__path__`: enough to run, but not for checkers.
 """

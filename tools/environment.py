@@ -23,6 +23,8 @@ RUN_LOCK = "requirements.lock"
 DEV_LOCK = "requirements-dev.lock"
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
 _TAIL_LINES = 4
+_METER_COLUMNS = 70
+_METER_EVERY = 10
 IMPORT_ROOT = ".import"
 """Made by the build backend for an editable installation; see tools/build_hook.py."""
 _OWN_CODE = ("cli", "core", "package", "tui")
@@ -91,7 +93,7 @@ class Environment:
             if asked.version == present.version:
                 return present
         base = choose(wanted)
-        print(f"setting up .venv with {base.name} ({base.path})", flush=True)
+        print(f"[1/3] creating .venv with {base.name} ({base.path})", flush=True)
         shutil.rmtree(self.folder, ignore_errors=True)
         done = subprocess.run([base.path, "-m", "venv", str(self.folder)], capture_output=True, text=True, check=False)
         made = probe(str(self.script("python")))
@@ -109,18 +111,24 @@ class Environment:
         return not made_for or made_for[0].endswith(str(self.folder))
 
     def _install_lock(self, lock: Path, house: Path) -> None:
-        if any(house.iterdir()) and self._pip(*_install(lock, house)).returncode == 0:
-            return
-        print(f"fetching what {lock.name} names into {house}", flush=True)
-        got = self._pip("download", "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(lock), "-d", str(house))
+        count = packages(lock)
+        if any(house.iterdir()):
+            print(f"[2/3] installing {count} packages from {house}", flush=True)
+            if self._pip(*_install(lock, house)).returncode == 0:
+                return
+        print(f"[2/3] downloading {count} packages into {house} (the first time only, a few minutes)", flush=True)
+        options = ("--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(lock), "-d", str(house))
+        got = self._pip("download", *options, meter=DownloadMeter(count))
         if got.returncode:
             why = "the first set-up needs a package index; later ones do not"
             raise SetupError(f"the packages of {lock.name} could not be fetched ({why}): {_tail(got.stdout)}")
+        print(f"      installing {count} packages", flush=True)
         put = self._pip(*_install(lock, house))
         if put.returncode:
             raise SetupError(f"{lock.name} could not be installed from {house}: {_tail(put.stdout)}")
 
     def _install_project(self) -> None:
+        print("[3/3] installing quarterdeck", flush=True)
         done = self._pip("install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(self.checkout))
         if done.returncode:
             raise SetupError(f"the project could not be installed: {_tail(done.stdout)}")
@@ -128,11 +136,42 @@ class Environment:
         compiled = [name for name in _OWN_CODE if (self.checkout / name).is_dir()]
         subprocess.run([str(self.script("python")), "-m", "compileall", "-q", *compiled], check=False, cwd=self.checkout)
 
-    def _pip(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(self.script("python")), *_PIP, *arguments]
-        return subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, cwd=self.checkout
-        )
+    def _pip(self, *arguments: str, meter: DownloadMeter | None = None) -> subprocess.CompletedProcess[str]:
+        """Run pip; with a `meter` it gets each line as pip prints it."""
+        command = [str(self.script("python")), *(_PIP if meter is None else _PIP[:-1]), *arguments]
+        lines = []
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.checkout) as running:
+            for line in running.stdout or ():
+                lines.append(line)
+                if meter is not None:
+                    meter.take(line)
+        return subprocess.CompletedProcess(command, running.returncode, "".join(lines))
+
+
+class DownloadMeter:
+    """Counts the packages that pip reports, and prints how many are done: each on a terminal, every tenth elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        """`total` packages are expected."""
+        self.done = 0
+        self._total = total
+
+    def take(self, line: str) -> None:
+        """One line of pip's output."""
+        if not line.startswith("Collecting "):
+            return
+        self.done += 1
+        name = line.split()[1].partition("=")[0]
+        text = f"      {self.done} of {self._total}: {name}"
+        if sys.stdout.isatty():
+            print(f"\r{text[:_METER_COLUMNS]:<{_METER_COLUMNS}}", end="" if self.done < self._total else "\n", flush=True)
+        elif self.done % _METER_EVERY == 0 or self.done == self._total:
+            print(text, flush=True)
+
+
+def packages(lock: Path) -> int:
+    """How many packages a lock names."""
+    return sum(1 for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line and not line.startswith(("#", " ")))
 
 
 def wheelhouse(checkout: Path, version: tuple[int, int], environ: Mapping[str, str]) -> Path:

@@ -35,7 +35,7 @@ def dev(environment: Environment, _arguments: Sequence[str]) -> int:
 
 
 def run(environment: Environment, arguments: Sequence[str]) -> int:
-    """Open the desk; without a terminal it goes on headless and says so."""
+    """Open the desk; without a terminal it continues headless and says so."""
     environment.ensure(dev=False)
     command = [str(environment.script("quarterdeck")), "run", *arguments]
     if os.name != "nt":

@@ -1,4 +1,4 @@
-"""`make windows`: the tests that a Windows desk stands on, run on a Windows Python under Wine, group by group.
+"""`make windows`: the tests that a Windows desk is on, run on a Windows Python under Wine, group by group.
 
 `make windows ARGS=quick` runs the part that CI runs, `ARGS="link tui"` those groups, `ARGS="tests/core/link -x"` goes to pytest.
 A machine that cannot have the Windows Python says why; with `--or-skip` packages or rights that cannot be had are no failure.
@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "clients": ("tests/clients",),
     "program": ("tests/e2e/test_windows_program.py",),
 }
-"""What a Windows desk stands on, by room; the screen as far as no console is needed."""
+"""What a Windows desk is on, by room; the screen as far as no console is needed."""
 _PROGRAM = "tests/e2e/test_windows_program.py"
 QUICK_GROUPS: dict[str, tuple[str, ...]] = {
     "program": (

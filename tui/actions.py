@@ -91,7 +91,7 @@ class Actions:
         self._app.push_screen(StopDialog())
 
     def do_detach(self) -> None:
-        """Leave the screen; the engine goes on."""
+        """Leave the screen; the engine continues."""
         self._app.exit(0, return_code=0)
 
     # ------------------------------------------------------------------------------------------------------ positions
@@ -127,7 +127,7 @@ class Actions:
             self._app.push_screen(question)
 
     def do_resolve(self) -> None:
-        """Your word on an unknown fate, the oldest first."""
+        """Your decision on an unconfirmed order, the oldest first."""
         desk = self._desk
         unknown = [order for order in desk.orders if order.order_status == "unknown"] if desk is not None else []
         if desk is not None and unknown:
@@ -199,7 +199,7 @@ class Actions:
             self._app.push_screen(Palette(id="--command-palette"))
 
     def do_freeze(self) -> None:
-        """Hold the panels still, or let them go on."""
+        """Hold the panels still, or let them continue."""
         self._app.memory.frozen = not self._app.memory.frozen
 
     def do_theme(self) -> None:

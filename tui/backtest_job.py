@@ -1,6 +1,6 @@
 """The one backtest that this screen may have running: what was asked, how far it is, what came of it.
 
-Promises: goes on while other pages are looked at, ends with the screen; one at a time. Does not: draw.
+Promises: continues while other pages are looked at, ends with the screen; one at a time. Does not: draw.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class BacktestJob:
         except CommandFailed as error:
             self.trouble = str(error)
         except asyncio.CancelledError:
-            self.trouble = "stopped by hand; no report is kept"
+            self.trouble = "stopped manually; no report is kept"
             raise
         finally:
             self._task = None

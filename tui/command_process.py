@@ -1,8 +1,8 @@
 """Commands of ours as child processes of the screen: backtests and what-ifs never run in its loop, nor in the engine's.
 
-Promises: no shell; below everybody else's priority; bounded in time and in what it may say; progress is told as it comes; killed
-when it is no longer wanted, and it ends by itself when the screen is gone. What goes wrong is one line. Does not: understand what
-the command says.
+Promises: no shell; below everybody else's priority; bounded in time and in what it may say; progress is reported as it comes;
+killed when it is no longer wanted, and it ends by itself when the screen is gone. What goes wrong is one line. Does not:
+understand what the command says.
 """
 
 from __future__ import annotations

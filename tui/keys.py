@@ -41,14 +41,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
         1,
         danger=True,
     ),
-    Action("pause", "p,f8", "pause", "No new entries from now on; stops, care and closes go on", "engine", 2),
-    Action("resume", "r,f7", "resume", "Take the pause back; asks first", "engine", 3, danger=True),
-    Action("acknowledge", "a", "seen", "You have seen what is wrong: nobody is reminded of it any more", "engine"),
-    Action("tweak", "t,f2", "tweak", "Parameters: look, change, apply for a time, undo", "engine", 4),
+    Action("pause", "p,f8", "pause", "No new entries from now on; existing positions are still managed", "engine", 2),
+    Action("resume", "r,f7", "resume", "Resume after a pause; asks first", "engine", 3, danger=True),
+    Action("acknowledge", "a", "seen", "Acknowledge what is wrong: no more reminders of it", "engine"),
+    Action("tweak", "t,f2", "tweak", "Settings: look, change, apply for a time, undo", "engine", 4),
     Action("close", "c", "close", "Close the chosen position, or half of it; asks first", "desk", 8, danger=True),
     Action("close_group", "C", "close some", "Close losers, winners, one currency or one pair; asks first", "desk", danger=True),
     Action("move_stop", "m", "stop", "Move the stop of the chosen position; asks first", "desk", 9, danger=True),
-    Action("resolve", "u", "resolve", "Your word on the chosen order of unknown fate; asks first", "desk", danger=True),
+    Action("resolve", "u", "resolve", "Your decision on the chosen unconfirmed order; asks first", "desk", danger=True),
     Action("panel(1)", "1", "pairs", "Pairs", "desk"),
     Action("panel(2)", "2", "signals", "Signals", "desk"),
     Action("panel(3)", "3", "positions", "Positions", "desk"),
@@ -59,21 +59,21 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("log_level", "l", "level", "Least level that the log shows", "desk"),
     Action("timeframe", "i", "M15/H1", "Candles of the chart: M15 or H1", "desk"),
     Action("why", "w", "why", "Why not: the ledger of the chosen pair", "page", 6),
-    Action("journal", "b", "journal", "Closed trades and their story", "page"),
-    Action("metrics", "M", "metrics", "What the trades came to, in figures and pictures", "page"),
+    Action("journal", "b", "journal", "Closed trades and their timelines", "page"),
+    Action("metrics", "M", "metrics", "Results of the trades, in figures and charts", "page"),
     Action("backtest", "x", "backtest", "Backtests: run one beside the engine, look at finished ones, compare two", "page"),
     Action("chart", "v", "chart", "The chart of the chosen pair alone", "page"),
     Action("news", "n", "news", "The calendar ahead", "page"),
     Action("health", "h", "health", "The machine around the desk, and what was ordered from here", "page"),
-    Action("replay_toggle", "space", "play/pause", "Let a replay run, or hold it", "replay"),
+    Action("replay_toggle", "space", "play/pause", "Run or pause a replay", "replay"),
     Action("replay_slower", "left_square_bracket", "slower", "Half the speed of a replay", "replay"),
     Action("replay_faster", "right_square_bracket", "faster", "Twice the speed of a replay", "replay"),
-    Action("replay_step", "full_stop", "one bar", "A replay goes on for one bar", "replay"),
-    Action("replay_trade", "greater_than_sign", "next trade", "A replay goes on to the next trade", "replay"),
-    Action("replay_refusal", "less_than_sign", "next refusal", "A replay goes on to the next refusal", "replay"),
+    Action("replay_step", "full_stop", "one bar", "A replay continues for one bar", "replay"),
+    Action("replay_trade", "greater_than_sign", "next trade", "A replay continues to the next trade", "replay"),
+    Action("replay_refusal", "less_than_sign", "next refusal", "A replay continues to the next refusal", "replay"),
     Action("help", "question_mark,f1", "help", "What the panel in focus shows, and every key", "screen", 5),
     Action("palette", "ctrl+p", "commands", "Find every command, pair, position and parameter", "screen", 11),
-    Action("freeze", "f", "freeze", "Hold the panels still to read or copy; the status lines go on", "screen"),
+    Action("freeze", "f", "freeze", "Hold the panels still to read or copy; the status lines continue", "screen"),
     Action("theme", "T", "theme", "The next theme", "screen"),
     Action("copy", "y", "copy", "Copy the chosen row (or select with the mouse)", "screen"),
     Action("detach", "q", "detach", "Leave the screen; the engine trades on", "screen", 6),
@@ -101,7 +101,7 @@ class Keymap(NamedTuple):
     refused: tuple[str, ...]
 
     def shown(self, action_id: str) -> str:
-        """The first key of an action as it stands on a keyboard."""
+        """The first key of an action as it is on a keyboard."""
         keys = self.keys.get(action_id, ())
         return display(keys[0]) if keys else ""
 
@@ -111,7 +111,7 @@ class Keymap(NamedTuple):
 
 
 def display(key: str) -> str:
-    """A key as it stands on a keyboard."""
+    """A key as it is on a keyboard."""
     return _SHOWN.get(key, key)
 
 

@@ -61,7 +61,7 @@ class DeskCommandProvider(Provider):
                 key = app.keymap.shown(action.id)
                 yield PaletteEntry(f"{action.title} ({key})", action.meaning, partial(app.call_later, app.action_do, action.id))
         yield PaletteEntry(
-            "rearm after a drawdown", "The peak starts again from today's equity; asks first", app.actions.do_reset_drawdown
+            "reset after a drawdown", "The peak starts again from today's equity; asks first", app.actions.do_reset_drawdown
         )
 
     def _things(self) -> Iterable[PaletteEntry]:

@@ -26,7 +26,7 @@ _OPENERS: Final = "[O"
 _STRING: Final = re.compile("\x1b[]P_^X][^\x1b\x07]*(?:\x07|\x1b\\\\)")
 """A control string whole: OSC, DCS, APC, PM or SOS, up to BEL or ST."""
 _OPEN_STRING: Final = re.compile(r"\x1b(?:][0-9]+;|P[0-9;]*[+$>|!])[^\x1b\x07]*\x1b?\Z")
-"""One that goes on in the next packet: nobody types Escape, `]`, a number and `;` in one."""
+"""One that continues in the next packet: nobody types Escape, `]`, a number and `;` in one."""
 _STRING_END: Final = re.compile("[^\x1b\x07]*(?:\x07|\x1b?\\\\)")
 
 

@@ -18,7 +18,7 @@ from quarterdeck.tui.view.signals_panel import verdict_words
 from quarterdeck.tui.view.status_lines import MODE_WORDS, STATE_WORDS
 
 QUIET_MONEY_FRACTION = 0.001
-"""Equity is told again when it moved by so much of itself."""
+"""Equity is reported again when it moved by so much of itself."""
 
 
 async def follow_engine(client: LinkClient, write: Callable[[str], None], *, log: bool = True) -> int:
@@ -44,7 +44,7 @@ async def follow_engine(client: LinkClient, write: Callable[[str], None], *, log
 
 
 def last_reported(told: Snapshot | None, now: Snapshot, *, moved: bool) -> Snapshot:
-    """What counts as told: the newest snapshot once something of it was said, else the one before."""
+    """What counts as reported: the newest snapshot once something of it was said, else the one before."""
     return now if moved or told is None else told
 
 
@@ -58,7 +58,7 @@ def changes(before: DeskView | None, now: DeskView) -> Iterator[str]:
             yield f"{stamp} open: {_position(view, now)}"
         return
     if before.state != now.state or [reason.code for reason in before.reasons] != [reason.code for reason in now.reasons]:
-        why = "; ".join(f"{clean(reason.text)} (back: {clean(reason.clears_when)})" for reason in now.reasons)
+        why = "; ".join(f"{clean(reason.text)} (ends when {clean(reason.clears_when)})" for reason in now.reasons)
         yield f"{stamp} state {STATE_WORDS[now.state]}{': ' + why if why else ''}"
     yield from (f"{stamp} {text}" for text in _position_changes(before, now))
     yield from (f"{stamp} {text}" for text in _signal_changes(before, now))
@@ -67,8 +67,8 @@ def changes(before: DeskView | None, now: DeskView) -> Iterator[str]:
         now.unconfirmed_orders,
         now.positions_match,
     ):
-        agrees = {None: "unknown", True: "agrees", False: "DIFFERS"}[now.positions_match]
-        yield f"{stamp} book {agrees}, {now.positions_without_stop} without a stop, {now.unconfirmed_orders} of unknown fate"
+        agrees = {None: "positions unknown", True: "positions match broker", False: "POSITION MISMATCH"}[now.positions_match]
+        yield f"{stamp} {agrees}, {now.positions_without_stop} without a stop, {now.unconfirmed_orders} unconfirmed orders"
     if now.flatten is not None and now.flatten != before.flatten:
         left = f"; left: {', '.join(clean(text) for text in now.flatten.left_open)}" if now.flatten.left_open else ""
         yield f"{stamp} flatten: {clean(now.flatten.text)}{left}"
@@ -106,7 +106,7 @@ def _signal(view: SignalView) -> str:
 def _position(view: PositionView, desk: DeskView) -> str:
     digits = digits_of(desk, view.symbol)
     stop = "NO STOP" if view.stop_price is None else f"stop {number_format.price(view.stop_price, digits)}"
-    owner = "" if view.ours else ", not ours"
+    owner = "" if view.ours else ", external"
     result = f"{number_format.r_multiple(view.result_r)} {number_format.money(view.profit_money, sign=True)}"
     entry = number_format.price(view.open_price, digits)
     return f"{view.side.word} {number_format.lots(view.lots)} {clean(view.symbol)} from {entry}, {stop}, {result}{owner}"

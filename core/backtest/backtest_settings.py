@@ -24,7 +24,7 @@ from quarterdeck.core.settings.settings_loader import (
 
 
 def settings_for_backtest(home: Home, file: Path | None, values: Iterable[tuple[str, Any]]) -> Settings:
-    """Settings in force for a backtest; `file` stands in place of the home's own files.
+    """Settings in force for a backtest; `file` is in place of the home's own files.
 
     Raises:
         SettingsError: with every mistake.

@@ -38,7 +38,7 @@ from quarterdeck.core.settings.version import code_version
 from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
 
 _LOOK_STEPS = 128
-"""How often progress is told and a wish to stop is obeyed, in instants of the market, from the first on."""
+"""How often progress is reported and a wish to stop is obeyed, in instants of the market, from the first on."""
 
 
 class BacktestProgress(Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class BacktestProgress(Struct, frozen=True, kw_only=True):
 
 
 class ProgressListener(Protocol):
-    """Who is told how far it is; answers whether to go on."""
+    """Called with the progress; answers whether to continue."""
 
     def __call__(self, progress: BacktestProgress) -> bool:
         """False ends the run early."""
@@ -259,7 +259,7 @@ class Backtest:
             bars_fed=steps.bars_fed,
             elapsed_s=elapsed_s,
             complete=self._complete,
-            ended=self._ended.removesuffix(": keep") if self._complete else "stopped by hand",
+            ended=self._ended.removesuffix(": keep") if self._complete else "stopped manually",
             notes=(*venue.notes, *failure_notes(self._scanned.failures, venue.from_utc_ns, reached)),
         )
 

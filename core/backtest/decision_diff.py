@@ -1,7 +1,7 @@
 """What two runs of the same days decided differently: candidates by verdict, exits by reason, and each position that stands.
 
 Promises: a candidate is one pair's signal of one bar, counted once by its last verdict; positions of two runs, and the real ones,
-are one where they came of the same signal. Lists are bounded; counts are whole. Does not: run anything.
+are one where they came of the same signal. Lists are bounded; counts are complete. Does not: run anything.
 Units: money in account currency, instants UTC ns.
 """
 
@@ -82,7 +82,7 @@ class PositionOutcome(Struct, frozen=True, kw_only=True):
 
 
 class PositionEffect(Struct, frozen=True, kw_only=True):
-    """One position that stands at the beginning, or at the end in either run or in reality."""
+    """One position that is at the beginning, or at the end in either run or in reality."""
 
     symbol: str
     side: Side
@@ -150,7 +150,7 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
 def diff_positions(
     begun: DeskState | None, as_is: RunOutcome, changed: RunOutcome, really: RunOutcome | None
 ) -> tuple[PositionEffect, ...]:
-    """Each position that stands at the beginning or at the end, the oldest first."""
+    """Each position that is at the beginning or at the end, the oldest first."""
     started = {} if begun is None else {_state_key(held): held for held in begun.positions.values()}
     courses = [course for course in (really, as_is, changed) if course is not None]
     open_now = [{_state_key(held): held for held in course.ended.positions.values()} for course in courses if course.ended]

@@ -2,7 +2,7 @@
 
 Why: a good curve is easily had by luck, by one trade, by costs that were too low, or by a first day that suited.
 Promises: deterministic (chance is seeded by the run's digest); a question that the trades are too few for says so; what a figure
-is computed from stands in its text: the run's own trades, or the same days run again where that was done (`stress_runs`).
+is computed from is in its text: the run's own trades, or the same days run again where that was done (`stress_runs`).
 Does not: run anything.
 Sources: Monte Carlo by reshuffling trades (Vince 1990); entries against chance with the exits kept (Aronson 2006, chapter 6).
 """
@@ -114,7 +114,7 @@ def _to_the_end(result: BacktestResult) -> DiagnosisFinding:
         return DiagnosisFinding(name=name, level="fine", text=f"The last entry was on {day}.", value=idle)
     text = (
         f"Nothing was entered after {day}: {count} of {after.total()} candidates since then were refused by {reason}. "
-        f"Way back: {WAYS_BACK[reason][1]}. The days after it are flat for that alone."
+        f"Entries resume when {WAYS_BACK[reason][1]}. That alone is why the days after it are flat."
     )
     return DiagnosisFinding(name=name, level="warning", text=text, value=idle)
 
@@ -288,7 +288,7 @@ def _ambiguous(result: BacktestResult) -> DiagnosisFinding:
     share = count / total
     level: FindingLevel = "doubt" if share > 0.05 else "fine"
     text = (
-        f"{count} of {total} exits hang on what came first inside a bar; "
+        f"{count} of {total} exits depend on what came first inside a bar; "
         "see them as optimistic and pessimistic with --all-intrabar."
     )
     return DiagnosisFinding(name="Ambiguous bars?", level=level, text=text, value=share)

@@ -60,13 +60,13 @@ class DirectBroker:
         """How many deals of the ledger were handed out."""
 
     def perform(self, effect: Effect) -> Sequence[Input]:
-        """Carry out one effect; what the desk must be told, in order."""
+        """Carry out one effect; what the desk must learn, in order."""
         fate = self._plain(effect)
         if fate is None:
             answer = run_without_loop(self._adapter.execute_request(effect))
             self._told = len(self._terminal.ledger.deals)
             return answer
-        return [ExecutionReport(client_id=effect.client_id, order_outcome=fate), *self._news()]  # type: ignore[union-attr] # questions have no plain fate
+        return [ExecutionReport(client_id=effect.client_id, order_outcome=fate), *self._news()]  # type: ignore[union-attr] # questions have no plain outcome
 
     def news(self) -> Sequence[Input]:
         """What the broker did on its own: new deals, the account and the book."""
@@ -77,7 +77,7 @@ class DirectBroker:
 
     # ------------------------------------------------------------------------------------------------------ orders
     def _plain(self, effect: Effect) -> OrderOutcome | None:
-        """What became of it, where nothing stood in the way; None, and nothing done, for everything else."""
+        """What became of it, where nothing was in the way; None, and nothing done, for everything else."""
         spec = self._specs.get(getattr(effect, "symbol", ""))
         if spec is None or self._terminal.ledger.orders:
             return None

@@ -27,7 +27,7 @@ class Driver(Protocol):
 
     @property
     def bars_fed(self) -> int:
-        """Symbol-bars that the desk was told of one by one."""
+        """Symbol-bars that the desk got one by one."""
         ...
 
     def step(self) -> bool:
@@ -35,7 +35,7 @@ class Driver(Protocol):
         ...
 
     def finish(self) -> None:
-        """The market is over: what is open is closed at the last bid or ask, and the desk is told to end."""
+        """The market is over: what is open is closed at the last bid or ask, and the desk is asked to end."""
         ...
 
     def feed_input(self, item: Input, at_utc_ns: UtcNs) -> None:
@@ -44,7 +44,7 @@ class Driver(Protocol):
 
 
 class EveryBarDriver:
-    """Every bar and every quote that a replay's desk is told of."""
+    """Every bar and every quote that a replay's desk gets."""
 
     def __init__(self, lockstep: Lockstep) -> None:
         """Drives `lockstep` without an event loop."""

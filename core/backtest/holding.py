@@ -55,7 +55,7 @@ class _Followed:
         """`place` in the market's order."""
         self.name, self.place, self.what = name, place, what
         self.watched = self.held = False
-        """Whether each of its quotes counts, and whether a position stands in it."""
+        """Whether each of its quotes counts, and whether a position is in it."""
         self.newest: Quote | None = None
         self.row, self.at_utc_ns = 0, 0
         """What happens next, and when."""
@@ -63,14 +63,14 @@ class _Followed:
         self._bid_high = self._ask_high = inf
 
     def begin(self, row: int, newest: Quote | None, *, watched: bool) -> None:
-        """Nothing stands in it yet, and `row` is what happens next."""
+        """Nothing is in it yet, and `row` is what happens next."""
         self.newest, self.watched, self.held = newest, watched, False
         self._bid_low = self._ask_low = -inf
         self._bid_high = self._ask_high = inf
         self._go(row)
 
     def hold(self, position: LedgerPosition) -> None:
-        """A position stands in it. Long ones watch the bid, short ones the ask; 0 is no level."""
+        """A position is in it. Long ones watch the bid, short ones the ask; 0 is no level."""
         self.held = True
         stop, target = position.stop_price, position.target_price
         if position.side is Side.BUY:
@@ -139,7 +139,7 @@ class Holding:
         self.stirred_at_utc_ns: UtcNs = 0
         """The last instant at which the desk was shown something that it would act on."""
         self._measured: dict[str, int] = {}
-        """Row of the newest bar by pair whose figures the desk was not told."""
+        """Row of the newest bar by pair whose figures the desk did not get."""
 
     def teaches(self, slot: int) -> bool:
         """Whether one of the bars that close tells what is held more than its quotes did: it had none inside it."""
@@ -148,8 +148,8 @@ class Holding:
     def passed(self, slot: int, until_utc_ns: UtcNs, told: Sequence[str], watched: Sequence[str]) -> int:
         """Pass what can be before `until_utc_ns`; the first quarter hour that is not closed then.
 
-        `slot` is that of now; `told` are the symbols of which the desk is told at a bar's close, in that order, `watched` those
-        whose every tick it is told.
+        `slot` is that of now; `told` are the symbols that the desk gets at a bar's close, in that order, `watched` those
+        whose every tick it gets.
         """
         ledger, place = self._terminal.ledger, self._market.steps_done
         until = min(until_utc_ns, ledger.next_rollover_ns)
@@ -242,7 +242,7 @@ class Holding:
         return False
 
     def _figures(self, name: str) -> Signal | NoSignal | None:
-        """What was measured of a pair, if the desk was not told: most of its answers do not hang on that."""
+        """What was measured of a pair, if the desk did not get: most of its answers do not depend on that."""
         row = self._measured.pop(name, None)
         return None if row is None else self._scanner.pairs[name].answer_without_rank(row)
 

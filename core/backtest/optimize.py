@@ -1,7 +1,7 @@
 """Searching settings for the best goal over recorded days: proposals in batches, trials in worker processes or on a cluster.
 
 Promises: a seed fixes the whole search, whatever the number of workers (proposals are made a batch at a time and answered in
-order); an interrupted search goes on where it was; memory does not grow with the number of trials.
+order); an interrupted search continues where it was; memory does not grow with the number of trials.
 Does not: believe what it finds (`walk_forward`, and how the neighbours of the best fare).
 """
 
@@ -43,7 +43,7 @@ class WorkerPool(Protocol):
 
 
 class SearchStopped(Exception):
-    """Somebody had enough before the jobs were answered; what was begun is forgotten, for a search goes on with whole batches."""
+    """Stopped before the jobs were answered; what was begun is forgotten, for a search continues with whole batches."""
 
 
 def _never() -> bool:
@@ -71,7 +71,7 @@ class ProcessWorkers:
     """Jobs in processes of this machine."""
 
     def __init__(self, executor: Executor, stopped: Callable[[], bool] = _never) -> None:
-        """`executor` is somebody else's to close."""
+        """`executor` is someone else's to close."""
         self._executor, self._stopped = executor, stopped
 
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
@@ -90,7 +90,7 @@ class ProcessWorkers:
         except BrokenProcessPool as error:
             raise QuarterdeckError(
                 "a worker process ended under its trial (killed, or out of memory)",
-                what_to_do="run the same command with fewer --workers; it goes on from the last whole batch",
+                what_to_do="run the same command with fewer --workers; it continues from the last whole batch",
             ) from error
 
 
@@ -98,7 +98,7 @@ class DaskWorkers:
     """Jobs on a Dask cluster."""
 
     def __init__(self, client: Any, stopped: Callable[[], bool] = _never) -> None:
-        """`client` is somebody else's to close."""
+        """`client` is someone else's to close."""
         self._client, self._stopped = client, stopped
 
     def map(self, jobs: Sequence[bytes]) -> list[bytes]:
@@ -222,7 +222,7 @@ def _batch(asked: SearchRequest, study: SearchStore, workers: WorkerPool, count:
     spans = {one.key: _distribution(optuna, one) for one in asked.space}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental parts, and spans that are no whole number of steps
-        # a sampler for each batch: what it proposes hangs on the seed and the trials so far, not on how often it was interrupted
+        # a sampler for each batch: what it proposes depends on the seed and the trials so far, not on interruptions
         seed = asked.seed * 1_000_003 + first
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=2 * BATCH_SIZE, constant_liar=True)
         memory = optuna.create_study(direction="maximize", sampler=sampler)

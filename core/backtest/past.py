@@ -65,7 +65,7 @@ class PairPast:
         self._learned = floats(usual_after(quarters[kept], np.maximum(spreads[kept], SEEN_AS_ZERO), before))
 
     def until(self, row: int) -> PairPassed | None:
-        """What the bars after the last one told, up to and with `row`, leave behind; None where there are none."""
+        """What the bars after the last one reported, up to and with `row`, leave behind; None where there are none."""
         told, first = self.told_row, self.first_row
         if row <= told:
             return None
@@ -87,7 +87,7 @@ class PairPast:
         )
 
     def fed(self, row: int) -> None:
-        """That bar was told the ordinary way."""
+        """That bar was reported the ordinary way."""
         self.told_row = row
 
     def unquoted(self, rows: IntArray) -> npt.NDArray[np.bool_]:

@@ -5,7 +5,7 @@ Guarantees: both sides are played by one function (first stop, target, time-out;
 entries of a day, of every pair, are moved together to another day of the run: pair, side, time of day, distances in ATR and what
 happens at one instant stay as they are. So neither a trend, a bias to one side nor entries that come in clusters pass for skill:
 without skill the days could as well be any others.
-Does not: know trails, give-back or caps.
+Does not: know trails, profit retracement or caps.
 Units: results in R of the first stop, the spread at entry paid. Source: permutation of blocks (Good 2005, chapter 3).
 """
 

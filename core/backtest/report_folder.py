@@ -1,6 +1,6 @@
 """The report of a backtest: a folder with one page that opens offline, trades and refusals as CSV, the settings, and the result.
 
-Promises: the page needs nothing but itself; what was not finished says so on top; every picture's numbers stand in a table; the
+Promises: the page needs nothing but itself; what was not finished says so on top; every picture's numbers are in a table; the
 folder can be opened again (`result.read_result`). Does not: judge (`diagnosis` does, the page shows it).
 """
 

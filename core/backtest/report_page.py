@@ -57,7 +57,7 @@ def _head(result: BacktestResult, title: str) -> str:
     partial = (
         ""
         if result.complete
-        else f'<p class="partial"><strong>Partial.</strong> Stopped by hand at {iso(result.to_utc_ns)[:16]}; what was open then '
+        else f'<p class="partial"><strong>Partial.</strong> Stopped manually at {iso(result.to_utc_ns)[:16]}; what was open then '
         "was closed at the last price.</p>"
     )
     trades, fall = shown.trades, shown.drawdown
@@ -169,9 +169,7 @@ def _refused(result: BacktestResult) -> str:
         for reason, row in counts.items()
     )
     refused = sum(total.refusals.values())
-    told = (
-        f"<p>{total.signals} candidates: {total.entered} became orders, {refused} were refused. Each stands in refused.csv.</p>"
-    )
+    told = f"<p>{total.signals} candidates: {total.entered} became orders, {refused} were refused. Each is in refused.csv.</p>"
     return told + _table(("reason", "all", *result.pairs), cells)
 
 
@@ -181,7 +179,7 @@ def _extremes(result: BacktestResult) -> str:
         return '<p class="quiet">No trades.</p>'
     few = ranked if len(ranked) <= 2 * _SHOWN_TRADES else [*ranked[:_SHOWN_TRADES], *ranked[-_SHOWN_TRADES:]]
     head = ("opened, UTC", "pair", "side", "lots", "open", "close", "held", "exit", f"net, {result.currency}", "R")
-    note = f'<p class="quiet">All {len(ranked)} trades stand in trades.csv.</p>'
+    note = f'<p class="quiet">All {len(ranked)} trades are in trades.csv.</p>'
     return _table(head, (_trade(trade) for trade in reversed(few)), left=(1, 2, 7)) + note
 
 
@@ -218,7 +216,7 @@ def _origin(result: BacktestResult) -> str:
     lines = "".join(f"<tr><th>{escape(name)}</th><td class=text>{escape(value)}</td></tr>" for name, value in rows)
     return (
         f'<table class="plain"><tbody>{lines}</tbody></table><h3>Settings that differ from the shipped ones</h3>{listed}'
-        f'<p class="quiet">All of them stand in settings.toml.</p>{told}'
+        f'<p class="quiet">All of them are in settings.toml.</p>{told}'
     )
 
 
@@ -231,7 +229,7 @@ def _caveats(result: BacktestResult) -> str:
     costs, total = result.settings["costs"], result.summary
     both = f"{total.ambiguous} of {total.trades} exits lie in a bar that held both stop and target"
     paths = {
-        "pessimistic": "Inside a bar without finer data peaks, trails and give-back act from the bar's end only, at its close.",
+        "pessimistic": "Inside a bar without finer data peaks, trails and profit retracement act at the bar's close only.",
         "neutral": "Inside a bar without finer data prices went to the nearer extreme, then the farther: assumed, not known.",
         "optimistic": "Inside a bar without finer data a target counts before a stop: the best case.",
     }

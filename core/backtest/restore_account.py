@@ -1,8 +1,8 @@
-"""The broker's books at an instant of a tape, made from the desk that knew them, for a simulated terminal to go on from.
+"""The broker's books at an instant of a tape, made from the desk that knew them, for a simulated terminal to continue from.
 
 Promises: our positions with their stops, targets and swap, foreign ones whose prices the tape has, balance and credit; the desk's
-peaks, breakers, results and reservations stay its own. Tickets go on above all that were ever given. What had to be left out is
-told. Does not: bring pending orders of others, which are not ours to judge.
+peaks, breakers, results and reservations stay its own. Tickets continue above all that were ever given. What had to be left out
+is reported. Does not: bring pending orders of others, which are not ours to judge.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class BacktestResult(Struct, frozen=True, kw_only=True):
     bars: int
     """Symbol-bars lived through."""
     bars_fed: int
-    """Symbol-bars that the desk was told of one by one; the rest could not change anything."""
+    """Symbol-bars that the desk got one by one; the rest could not change anything."""
     elapsed_s: float
     complete: bool
     ended: str

@@ -16,7 +16,7 @@ from quarterdeck.core.study import metrics
 from quarterdeck.core.study.metrics import EquityMark, EquityPoint, Performance, TradeFigures
 
 LONDON = "Europe/London"
-"""Hours are told on London's clock: the trade's day turns around it."""
+"""Hours are reported on London's clock: the trade's day turns around it."""
 
 
 class MonthRow(Struct, frozen=True, kw_only=True):

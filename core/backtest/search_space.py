@@ -67,7 +67,7 @@ def parse_dimension(text: str, section: StrategySection, home: Path) -> Dimensio
         raise SettingsError(f"--over {text!r}: the span ends before it begins", what_to_do="write the lower end first")
     if not whole.low <= low < high <= whole.high:
         raise SettingsError(
-            f"--over {text!r}: the span must lie within {whole.low:g}..{whole.high:g}", what_to_do="mend its ends"
+            f"--over {text!r}: the span must lie within {whole.low:g}..{whole.high:g}", what_to_do="repair its ends"
         )
     if step > high - low:
         raise SettingsError(f"--over {text!r}: the step is wider than the span", what_to_do="write a smaller one")
@@ -100,7 +100,7 @@ def _value(whole: Dimension, word: str) -> Any:
         except ValueError as error:
             raise SettingsError(f"--over {whole.key}: {word!r} is no number", what_to_do="write numbers") from error
         if not whole.low <= number <= whole.high:
-            raise SettingsError(f"--over {whole.key}: {word} is outside {whole.low:g}..{whole.high:g}", what_to_do="mend it")
+            raise SettingsError(f"--over {whole.key}: {word} is outside {whole.low:g}..{whole.high:g}", what_to_do="repair it")
         return int(number) if whole.kind == "whole" else number
     for choice in whole.choices:
         if word in (choice, msgspec.json.encode(choice).decode()):

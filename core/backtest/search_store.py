@@ -1,6 +1,6 @@
 """A search's memory: one file, a line for what is searched and a line for each finished trial.
 
-Why: a search takes hours; whatever ends it, it goes on where it was.
+Why: a search takes hours; whatever ends it, it continues where it was.
 Promises: lines are only ever appended, a torn last one is left out; a file of another search is refused, never mixed.
 Does not: search (`optimize`).
 """

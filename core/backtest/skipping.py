@@ -3,7 +3,7 @@
 Rule: while the desk is quiet (nothing open, in flight or waiting) time jumps to the next candidate's bar close, or to the desk's
 next wake-up. While it only watches what is held, instants are passed (`holding`) up to the first that touches a level or stirs
 the desk. Else each step of the market is lived, but only pairs with something waiting or found are asked about their bars. What
-bars leave behind is told together, once it can matter (`core.desk.passed`).
+bars leave behind is reported together, once it can matter (`core.desk.passed`).
 Promises: trades, verdicts and marks are those of every instant lived through, to the last bit; tests demand it with random
 strategies and settings.
 """
@@ -54,7 +54,7 @@ class SkippingDriver:
         until_utc_ns: UtcNs,
         marks: Marks,
     ) -> None:
-        """`usual_price`: the usual spreads by pair that the desk is told at the start; `marks` hears equity that was passed."""
+        """`usual_price`: the usual spreads by pair that the desk is given at the start; `marks` hears equity that was passed."""
         market = terminal.market
         if not isinstance(market, RecordedMarket):
             raise InvariantError("only a recording can be skipped through")
@@ -143,7 +143,7 @@ class SkippingDriver:
         return True
 
     def finish(self) -> None:
-        """The market is over: what is open is closed at the last bid or ask, and the desk is told to end."""
+        """The market is over: what is open is closed at the last bid or ask, and the desk is asked to end."""
         self.ending = True
         self._terminal.close_everything()
         at = self._terminal.now_utc_ns
@@ -172,7 +172,7 @@ class SkippingDriver:
 
     # ------------------------------------------------------------------------------------------------------ skipping
     def _jumped(self) -> bool:
-        """Go to the step before the next close that matters; True when the desk's own clock came first and was told."""
+        """Go to the step before the next close that matters; True when the desk's own clock came first and was reported."""
         slot = self._next_found()
         if slot is None:
             return False
@@ -202,7 +202,7 @@ class SkippingDriver:
             self._slot = self._holding.passed(self._slot, until, self._at_close, self._watched)
 
     def _next_found(self) -> int | None:
-        """The first quarter hour not closed yet in which somebody found something; None at the end."""
+        """The first quarter hour not closed yet in which someone found something; None at the end."""
         wanted = self._wanted
         while self._next_wanted < len(wanted) and wanted[self._next_wanted] < self._slot:
             self._next_wanted += 1
@@ -247,7 +247,7 @@ class SkippingDriver:
                 self._marks(at, mark)
 
     def _pass_bars(self, at: UtcNs, rows: Mapping[str, int], whole: Sequence[str]) -> None:
-        """What bars up to now leave behind; the last one not of pairs that are told of it `whole`."""
+        """What bars up to now leave behind; the last one not of pairs that get it `whole`."""
         passed = [self._pasts[symbol].until(row - 1 if symbol in whole else row) for symbol, row in rows.items() if row >= 0]
         self._desk.pass_over(at, [one for one in passed if one is not None])
 
@@ -266,7 +266,7 @@ class SkippingDriver:
         return needed
 
     def _tell(self, slot: int, at: UtcNs, told: Mapping[str, int], whole: Sequence[str]) -> None:
-        """Bars and answers by pair, at their rows; a bar itself only of pairs told `whole`."""
+        """Bars and answers by pair, at their rows; a bar itself only of pairs reported `whole`."""
         opened = self._opens[slot]
         silent = tuple(symbol for symbol in self._symbols if symbol not in told)
         answers = {symbol: self._scanner.pairs[symbol].answer_without_rank(row) for symbol, row in told.items() if row >= 0}
@@ -288,7 +288,7 @@ class SkippingDriver:
             self.feed_input(BarMissing(symbol=last, timeframe="M15", bar_open_utc_ns=opened, why="nothing found"), at)
 
     def _last_word(self, silent: tuple[str, ...], answers: Mapping[str, Signal | NoSignal]) -> str:
-        """The silent pair whose answer would have closed the round, where somebody wants to leave first; else none.
+        """The silent pair whose answer would have closed the round, where someone wants to leave first; else none.
 
         A position left at the strategy's word is closed before the round is judged, if a later pair's answer was still to come.
         """
@@ -317,11 +317,11 @@ class SkippingDriver:
 
 
 def _all_told(_symbol: str) -> None:
-    """Whatever was measured, the desk was told."""
+    """Whatever was measured, the desk got."""
 
 
 def _wanted_slots(scanner: VectorizedScanner, rows_by_pair: Mapping[str, IntArray], count: int) -> list[int]:
-    """Quarter hours in which somebody finds something; the desk sees how the range begins and ends as well."""
+    """Quarter hours in which someone finds something; the desk sees how the range begins and ends as well."""
     found = np.zeros(count, dtype=np.bool_)
     for symbol, rows in rows_by_pair.items():
         found |= (rows >= 0) & scanner.pairs[symbol].candidate[np.maximum(rows, 0)]

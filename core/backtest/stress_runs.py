@@ -1,7 +1,7 @@
 """The same days run again: at twice the costs, and begun on later days; what a diagnosis asks beyond the run itself.
 
-Why: a dearer market is not only the same trades at a worse price (some are refused, stops are reached sooner), and a later first
-day is not only the first trades left out (equity, breakers and what is open differ from there on).
+Why: a more expensive market is not only the same trades at a worse price (some are refused, stops are reached sooner), and a
+later first day is not only the first trades left out (equity, breakers and what is open differ from there on).
 Promises: spread (recorded, floor, rollover), commission and slippage twice, nothing else; bounded: one run and `LATER_DAYS`.
 Does not: judge (`diagnosis`). Swap is booked at its recorded rates; what was paid of it is for the reader to take twice.
 """

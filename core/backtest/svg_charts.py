@@ -1,6 +1,6 @@
 """Pictures as inline SVG: equity with its drawdown, bars by hour. Pure text, readable in both colour schemes.
 
-Promises: every number that a picture shows stands in a table too; colour is never the only sign (gains point up, losses down).
+Promises: every number that a picture shows is in a table too; colour is never the only sign (gains point up, losses down).
 Does not: decide what to show (`report_folder`).
 """
 

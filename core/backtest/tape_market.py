@@ -119,7 +119,7 @@ def _signals(reader: TapeReader, runs: tuple[Run, ...]) -> dict[int, str]:
 
 
 def _within(trade: TradeClosed, recording: Recording) -> bool:
-    """What a replay closes because its data are over is told a moment after them."""
+    """What a replay closes because its data are over is reported a moment after them."""
     return trade.closed_utc_ns < recording.to_utc_ns or trade.reason == "end"
 
 

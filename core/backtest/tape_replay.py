@@ -43,7 +43,7 @@ class TapeDriver:
     """A driver that tells the desk, between the market's steps, what the tape says from outside."""
 
     def __init__(self, driver: Driver, next_ns: Callable[[], UtcNs | None], taped: TapeInputs) -> None:
-        """`next_ns` says when the driver's next step falls; what was told before it is told first, and at one instant last."""
+        """`next_ns` says when the driver's next step falls; what was reported earlier is passed on first, at one instant last."""
         self._driver, self._next_ns, self._told, self._place = driver, next_ns, taped.told, 0
         self._signals = taped.signals
         self._here: dict[str, int] = {}

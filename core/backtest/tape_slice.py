@@ -1,7 +1,7 @@
 """What a stretch of a tape holds, read in one pass: bars, quotes, the strategy's answers, words from outside, and the desk.
 
 Promises: the runs of one account in one mode follow each other as one tape (a made-up market is read a run at a time); the desk
-is the tape's own, fed from a checkpoint up to the first quarter hour of the stretch at which no request was without a fate.
+is the tape's own, fed from a checkpoint up to the first quarter hour of the stretch at which no request was without an outcome.
 Does not: make a market of it (`tape_market`). Quotes are kept as columns: a stretch may hold millions.
 """
 
@@ -131,7 +131,7 @@ def read_tape_slice(reader: TapeReader, runs: Sequence[Run], from_utc_ns: UtcNs)
     """Read the tape of `runs` (one account, oldest first) from about an instant on.
 
     Raises:
-        DataError: no instant of it will do to begin with; StorageError: it cannot be read.
+        DataError: the tape has no instant to begin with; StorageError: it cannot be read.
     """
     reel = TapeSlice()
     first, after_seq = _start(reader, runs, from_utc_ns)
@@ -153,7 +153,7 @@ def read_tape_slice(reader: TapeReader, runs: Sequence[Run], from_utc_ns: UtcNs)
     if not reel.begin_utc_ns:
         raise DataError(
             "the tape has no quarter hour in this time at which nothing was under way and every pair had a bar",
-            what_to_do="ask for more --days, or let the run go on for an hour",
+            what_to_do="ask for more --days, or let the run continue for an hour",
         )
     return reel
 

@@ -65,7 +65,7 @@ class TrialOutcome(Struct, frozen=True, kw_only=True):
 
 
 def evaluate(job: bytes) -> bytes:
-    """Run one job; whatever an operator could mend is an answer without a goal that says why."""
+    """Run one job; whatever an operator could repair is an answer without a goal that says why."""
     asked = msgspec.json.decode(job, type=TrialJob)
     try:
         outcome = run_job(asked)

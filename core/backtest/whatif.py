@@ -67,7 +67,7 @@ class BaselineDeviation(Struct, frozen=True, kw_only=True):
     trades: int
     """That closed in it."""
     same: int
-    """Trades that both made, to the ticket: side, times, lots, prices, reason, costs."""
+    """Trades that both made, exactly: side, times, lots, prices, reason, costs."""
     same_signals: int
     """Trades of the same signal, however they ended."""
     net_money: float

@@ -45,7 +45,7 @@ class Terminal(Protocol):
         """Call the module's function `name`.
 
         Raises:
-            TerminalLost: the answer did not come (line lost, child killed at its deadline). A send is then of unknown fate.
+            TerminalLost: the answer did not come (connection lost, child killed at its deadline). A send is unconfirmed then.
             TerminalNotSent: the call surely never reached the module.
         """
         ...
@@ -104,7 +104,7 @@ class Broker(Protocol):
     """The adapter's face to the engine."""
 
     async def connect(self) -> Connected:
-        """Initialise, log in if told to, and check that the account is the one settings allow. Raises BrokerError."""
+        """Initialise, log in if asked to, and check that the account is the one settings allow. Raises BrokerError."""
         ...
 
     async def close(self) -> None:
@@ -172,7 +172,7 @@ class Broker(Protocol):
         ...
 
     async def execute_request(self, request: BrokerRequest) -> tuple[Input, ...]:
-        """Carry out one effect; what the desk must be told, in order: the report, then new deals, then account and book."""
+        """Carry out one effect; what the desk must learn, in order: the report, then new deals, then account and book."""
         ...
 
     def change_counter(self) -> int | None:

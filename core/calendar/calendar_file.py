@@ -1,6 +1,6 @@
 """One calendar file or answer of a feed, in any known format, to events in UTC.
 
-Formats, told apart by what they hold: the weekly JSON and XML of ForexFactory, its monthly XML variant, our own CSV
+Formats, distinguished by what they hold: the weekly JSON and XML of ForexFactory, its monthly XML variant, our own CSV
 (`time_utc,currency,impact,event,...,all_day`), tables of other people (`Date,Time,Currency,Event,Impact`), and daily listings of
 Investing.com.
 Promises: all or nothing: an entry that cannot be understood is an error with file, line and remedy. Plain or gzipped.

@@ -83,7 +83,7 @@ def clock_of(rows: Sequence[Timed], declared: str, name: str) -> str:
         fitting = _fitting(known, declared)
         if known and fitting < (1.0 - _FITS_SHARE) * len(known):
             raise DataError(
-                f"{name}: on the clock {declared} only {fitting} of {len(known)} known releases stand at their hour",
+                f"{name}: on the clock {declared} only {fitting} of {len(known)} known releases are at their hour",
                 what_to_do="set news.files_clock to the clock of the file, or auto",
             )
         return declared
@@ -102,7 +102,7 @@ def clock_of(rows: Sequence[Timed], declared: str, name: str) -> str:
 
 
 def _fitting(known: Sequence[tuple[int, _Known]], clock: str) -> int:
-    """How many known releases stand at their hour."""
+    """How many known releases are at their hour."""
     if not known:
         return 0
     instants = to_utc(np.array([wall for wall, _ in known], np.int64), clock).tolist()

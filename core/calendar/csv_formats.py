@@ -46,7 +46,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _HEADING = re.compile(r"#+\s*(\d{1,2})\s+([A-Za-z]+)\s+(\d{4})\b.*")
 _COLUMNS = re.compile(r"Time \((GMT(?:\+8)?)\)")
 _COUNTDOWN = re.compile(r"\d+\s*(min|h|hour|hours|minutes)\b.*", re.IGNORECASE)
-_MEND = "mend or remove that line"
+_MEND = "repair or remove that line"
 _NO_TIME = "00:00:00"
 
 
@@ -141,7 +141,7 @@ def _walls(
 
 
 def _said(name: str, row: _Record, read: Callable[[], Result]) -> Result:
-    """What `read` makes of a row; what it complains about is told with the line."""
+    """What `read` makes of a row; what it complains about is reported with the line."""
     try:
         return read()
     except ValueError as error:
@@ -210,7 +210,7 @@ def from_listing(data: bytes, name: str) -> list[NewsEvent]:
 def _month(word: str) -> int:
     name = word[:3].lower()
     if name not in _MONTHS:
-        raise ValueError(f"{word!r} is no month")
+        raise ValueError(f"{word!r} is not a month")
     return _MONTHS.index(name) + 1
 
 

@@ -58,7 +58,7 @@ class FetchPolicy(Struct, frozen=True, kw_only=True):
 
 
 class FeedCacheInfo(Struct, kw_only=True):
-    """What stands on disk beside the body."""
+    """What is on disk beside the body."""
 
     url: str
     fetched_utc_ns: UtcNs

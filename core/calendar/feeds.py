@@ -145,7 +145,7 @@ def from_xml(data: bytes, name: str) -> list[NewsEvent]:
 
 
 def _filler(fields: dict[str, str]) -> bool:
-    """A day without events stands in the monthly variant as an event without anything."""
+    """A day without events is in the monthly variant as an event without anything."""
     return not any(fields.get(tag, "").strip() for tag in ("title", "country", "currency", "impact"))
 
 

@@ -1,6 +1,6 @@
 """Compiling the backtest's desk for this Python on this machine, once for each state of the source.
 
-Promises: nothing stands at the destination before all of it does; what an earlier build left is put away; the source it was made
+Promises: nothing is at the destination before all of it does; what an earlier build left is put away; the source it was made
 of is written beside it. Needs mypy (which brings the compiler's front), setuptools and a C compiler. Takes one to three minutes.
 """
 

@@ -220,7 +220,7 @@ def _finals(node: ast.stmt) -> list[ast.stmt]:
 
 
 def _values(node: ast.expr) -> list[str] | None:
-    """The values that are taken apart, where they can be told from the text."""
+    """The values that are taken apart, where they can be determined from the text."""
     if isinstance(node, ast.Tuple):
         return [ast.unparse(one) for one in node.elts]
     if isinstance(node, ast.Call) and _named(node.func, "range") and isinstance(node.args[0], ast.Constant):

@@ -53,7 +53,7 @@ class Rows(NamedTuple):
 
 
 def in_order(rows: Rows) -> tuple[Rows, int]:
-    """The rows by time, and how many were out of order; a file that runs backwards is turned round."""
+    """The rows by time, and how many were out of order; a file that runs backwards is reversed."""
     backwards = int(np.count_nonzero(rows.at_ns[1:] < rows.at_ns[:-1]))
     if not backwards:
         return rows, 0
@@ -141,7 +141,7 @@ def _again(at: IntArray, bid: FloatArray, ask: FloatArray) -> npt.NDArray[np.boo
 def bars_of(
     path: Path, symbol: str, period: str, rows: Rows, layout: FileLayout, scale: float, unit: SpreadUnit
 ) -> tuple[BarSeries, LeftOut, tuple[str, ...]]:
-    """Bars, what was left out, and what to say; `unit` is the operator's word for a spread column, "" to find out."""
+    """Bars, what was left out, and what to say; `unit` is the operator's decision for a spread column, "" to find out."""
     two_sided = "bid_open" in rows.columns
     notes: tuple[str, ...] = ()
     if two_sided:
@@ -223,7 +223,7 @@ def _refuse_conflicts(path: Path, rows: Rows, again: npt.NDArray[np.bool_], pref
     conflicts = int(np.count_nonzero(close[repeats] != close[repeats - 1]))
     if conflicts > max(_CONFLICTS_SHARE * len(again), _CONFLICTS_LEAST):
         raise DataError(
-            f"{path}: {conflicts} bars stand there a second time with other prices",
+            f"{path}: {conflicts} bars are there a second time with other prices",
             what_to_do="are these several feeds or instruments in one file? split it",
         )
 
@@ -248,7 +248,7 @@ def known_period(path: Path, period: str) -> Period:
     for known in PERIODS:
         if known == period:
             return known
-    raise DataError(f"{path}: {period} is no period", what_to_do=f"use one of {', '.join(PERIODS)}")
+    raise DataError(f"{path}: {period} is not a known period", what_to_do=f"use one of {', '.join(PERIODS)}")
 
 
 def something(path: Path, at_ns: IntArray) -> None:

@@ -1,7 +1,7 @@
 """One file of clean prices to columns: plain or gzipped CSV with a header and ISO stamps in UTC.
 
 Why: a replay starts with this; 70,000 bars take a tenth of a second, without a table library.
-Promises: a damaged file is refused with its name, the line, what was found there and what to do; nothing is mended silently.
+Promises: a damaged file is refused with its name, the line, what was found there and what to do; nothing is repaired silently.
 Does not: guess time zones or foreign layouts (`core.data.importing`).
 """
 
@@ -24,11 +24,11 @@ BAR_COLUMNS = ("open", "high", "low", "close")
 BIDASK_COLUMNS = tuple(f"{side}_{name}" for side in ("bid", "ask") for name in BAR_COLUMNS)
 TICK_COLUMNS = ("bid", "ask")
 _OPTIONAL = ("tick_volume", "volume", "spread_points", "flags")
-_MEND = "`quarterdeck data verify` shows all that is wrong with it, `quarterdeck data import` mends what can be mended"
+_MEND = "`quarterdeck data verify` shows all that is wrong with it, `quarterdeck data import` repairs what can be repaired"
 
 
 class PriceTable(NamedTuple):
-    """Columns of one file as they stand there; `header` names the numeric ones."""
+    """Columns of one file as they are there; `header` names the numeric ones."""
 
     path: Path
     stamps_utc_ns: IntArray

@@ -1,4 +1,4 @@
-"""Fetch hours of ticks from Dukascopy's public feed, and make bars of them; goes on where an earlier run stopped.
+"""Fetch hours of ticks from Dukascopy's public feed, and make bars of them; continues where an earlier run stopped.
 
 Promises: each hour is kept as the feed gave it, put in place only when whole and readable, and never fetched twice; an hour
 that the feed does not have is kept as an empty file; a failure says which hour and leaves all before it. Hours of the weekend
@@ -33,7 +33,7 @@ _TRIES = 4
 _FIRST_WAIT_S = 1.0
 _TIMEOUT_S = 30.0
 _OPENS_S, _CLOSES_S = 16 * S_PER_HOUR, 5 * S_PER_DAY + 18 * S_PER_HOUR
-_RESUME = "run the command again; it goes on from there"
+_RESUME = "run the command again; it continues from there"
 
 
 class DownloadProgress(Struct, frozen=True, kw_only=True):

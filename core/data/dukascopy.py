@@ -51,7 +51,7 @@ def hour_of_path(path: Path) -> tuple[str, datetime]:
     except ValueError:
         pass
     raise DataError(
-        f"{path}: a bi5 file's hour stands in its path, SYMBOL/YYYY/MM/DD/HHh_ticks.bi5, months from 00",
+        f"{path}: a bi5 file's hour is in its path, SYMBOL/YYYY/MM/DD/HHh_ticks.bi5, months from 00",
         what_to_do="keep the folders that the feed gives it",
     )
 

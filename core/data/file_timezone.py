@@ -123,7 +123,7 @@ def to_utc(wall_ns: IntArray, clock: str) -> IntArray:
     zone, ahead_s = _ZONES.get(clock, (clock, 0))
     if not known_zone(zone):
         raise DataError(
-            f"{clock!r} is no clock", what_to_do=f"use one of {', '.join(NAMED)}, utc+2, or a zone such as Asia/Tokyo"
+            f"{clock!r} is not a known clock", what_to_do=f"use one of {', '.join(NAMED)}, utc+2, or a zone such as Asia/Tokyo"
         )
     changes, offsets = _wall_changes(zone)
     instants = np.empty_like(wall_ns)

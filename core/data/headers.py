@@ -105,7 +105,7 @@ def read_header(cells: list[str]) -> Header | None:
 
 
 def kind_of(header: Header) -> str:
-    """`bidask`, `bars` or `ticks`; "" where neither prices nor sides are whole."""
+    """`bidask`, `bars` or `ticks`; "" where neither prices nor sides are complete."""
     if header.has(*(f"{side}_{part}" for side in SIDES for part in PARTS)):
         return "bidask"
     if header.has(*PARTS):

@@ -1,7 +1,7 @@
 """Bring foreign files of prices into our store: on UTC, in order, without doubles, each line that was left out counted.
 
 Promises: what a file means is proved by what it says and holds, or the file is refused with the question that decides; what was
-mended is said, by kind and count; nothing is filled in. An import into a store that already holds the pair adds to it; where
+repaired is said, by kind and count; nothing is filled in. An import into a store that already holds the pair adds to it; where
 both have a bar, the newer import's stands. Bars that tell their costs in different ways (own ask, spread, neither) are not laid
 together, for the poorer would take it from the richer.
 Does not: judge gaps or outliers (`core.data.verify`).
@@ -140,7 +140,7 @@ def merge_series(parts: Sequence[Series]) -> Series:
     """Series of one pair and period, row by row: where two have the same bar, the later one's stands; of ticks, the later's span.
 
     Raises:
-        DataError: bars and ticks, or bars whose costs are told in different ways.
+        DataError: bars and ticks, or bars whose costs are reported in different ways.
     """
     if all(isinstance(part, TickSeries) for part in parts):
         return reduce(lambda under, over: merged((over, under)), parts)

@@ -321,4 +321,4 @@ def _plain(name: str) -> str:
 
 
 def _comma_advice() -> str:
-    return "where a comma stands before the decimals, fields are parted by semicolons or tabs, or quoted"
+    return "where a comma is before the decimals, fields are parted by semicolons or tabs, or quoted"

@@ -1,4 +1,4 @@
-"""Which pair a file holds: by its own name, by a column of its own, or by the operator's word; never by a guess.
+"""Which pair a file holds: by its own name, by a column of its own, or by the operator's decision; never by a guess.
 
 A pair is two known currencies, with or without a sign between them, that stand alone in the name or before a broker's suffix. An
 index is no pair. The folder is asked only where the file's own name says nothing but days, periods and kinds.

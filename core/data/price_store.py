@@ -1,7 +1,7 @@
 """Our own store of prices: one columnar file per pair and period, `EURUSD_M15.npz`, under the home folder's `data/`.
 
-Promises: a file is replaced whole or not at all; it is read without pickle; times are whole numbers, prices exact doubles. What
-was recorded comes back bit for bit; spreads come in the pair's points, whichever point they were written in.
+Promises: a file is replaced whole or not at all; it is read without pickle; times are complete numbers, prices exact doubles.
+What was recorded comes back bit for bit; spreads come in the pair's points, whichever point they were written in.
 Does not: check prices again; nothing unchecked is written.
 """
 
@@ -25,7 +25,7 @@ _AGAIN = "import or download it again"
 
 
 def store_path(folder: Path, symbol: str, period: Period) -> Path:
-    """Where a pair's bars of one period stand in a store."""
+    """Where a pair's bars of one period are in a store."""
     return folder / f"{symbol}_{period}.npz"
 
 

@@ -1,7 +1,7 @@
 """Load what a replay or a backtest runs on: traded pairs, warm-up before the range, and the pairs that convert to the account.
 
 Promises: `from_day` and `to_day` are UTC days, both inclusive; of several folders and files the earlier named wins where two
-hold the same period, and finer data stand beside coarser for the market to choose from. What is missing is an error that
+hold the same period, and finer data are beside coarser for the market to choose from. What is missing is an error that
 names it and says what there is: never a shorter run, never a rate of 1.
 Does not: price anything, or decide which series is used when (`core.brokers.simulator`).
 """
@@ -170,7 +170,7 @@ def _in_range(pair: PairData, start: UtcNs, end: UtcNs, kept_bars: int) -> PairD
 
 
 def _all_warm(pairs: dict[str, PairData], start: UtcNs, warmup_bars: int) -> None:
-    """Every pair has its past before the range; where one has not, the day is told from which all of them have."""
+    """Every pair has its past before the range; where one has not, the day is reported from which all of them have."""
     for pair in pairs.values():
         opens = _quarters(pair)
         before = int(np.searchsorted(opens, start))
@@ -187,7 +187,7 @@ def _all_warm(pairs: dict[str, PairData], start: UtcNs, warmup_bars: int) -> Non
         lacks = _warm_lacks(pair, start, warmup_bars)
         if lacks.too_much:
             raise DataError(
-                f"{pair.symbol}: the {warmup_bars} M15 bars of warm-up before {_day(start)} are not whole: {lacks.words}"
+                f"{pair.symbol}: the {warmup_bars} M15 bars of warm-up before {_day(start)} are incomplete: {lacks.words}"
                 f"{_whole_from(pairs, start, warmup_bars)}",
                 what_to_do="begin later, or add the missing data",
             )
@@ -200,7 +200,7 @@ def _warm_lacks(pair: PairData, start: UtcNs, warmup_bars: int) -> Missing:
 
 
 def _whole_from(pairs: dict[str, PairData], start: UtcNs, warmup_bars: int) -> str:
-    """The first day from which every pair's warm-up is whole, in words; empty where none is near."""
+    """The first day from which every pair's warm-up is complete, in words; empty where none is near."""
     for day in range(start + DAY_NS, start + _DAYS_AHEAD * DAY_NS, DAY_NS):
         if day > _first_end(pairs):
             break

@@ -348,7 +348,7 @@ def _exists(parts: tuple[int, int, int], order: Order) -> bool:
 
 
 def _epochs(letters: Letters, form: Form) -> tuple[IntArray, Flags]:
-    """Seconds, milli-, micro- or nanoseconds since 1970, told apart by their size."""
+    """Seconds, milli-, micro- or nanoseconds since 1970, distinguished by their size."""
     digits = form.date[0]
     whole = _number(letters, digits)
     unit = next((ns for most, ns in ((10, NS_PER_S), (13, 10**6), (16, 10**3), (19, 1)) if len(digits) <= most), 0)

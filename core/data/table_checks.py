@@ -1,6 +1,6 @@
 """What a table must be before it may be traded on: in order, without doubles, finite, on the grid, with highs above lows.
 
-Promises: the first offence is named with file, line, what is wrong and what to do. Does not: mend, or judge gaps and outliers
+Promises: the first offence is named with file, line, what is wrong and what to do. Does not: repair, or judge gaps and outliers
 (`core.data.verify`).
 """
 

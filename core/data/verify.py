@@ -1,7 +1,7 @@
 """What is wrong with a file of prices, all of it, as a table with a verdict.
 
 Promises: every check runs whatever the others find; each row has a count, the first example and how grave it is. Checks: order,
-doubles, prices, OHLC, grid, weekend bars, gaps, lone wicks, spread. Does not: mend (`core.data.importing`).
+doubles, prices, OHLC, grid, weekend bars, gaps, lone wicks, spread. Does not: repair (`core.data.importing`).
 Gaps: bars missing between Sunday 17:00 and Friday 17:00 New York (gold pauses an hour a day); a trading day with more than 30 %
 missing counts as a holiday and not as gaps, and three or more such days in a row without any bar as days that are missing.
 """
@@ -234,7 +234,7 @@ def _gaps(symbol: str, opens: IntArray, period_ns: int) -> list[FileFinding]:
 
 
 def _in_a_row(empty: Mask) -> Mask:
-    """Those of the days without a bar that stand beside enough of their kind: no holiday is so long."""
+    """Those of the days without a bar that are beside enough of their kind: no holiday is so long."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], empty, [False]))))
     row = np.zeros(len(empty), np.bool_)
     for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):

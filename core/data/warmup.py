@@ -1,4 +1,4 @@
-"""Whether the bars before a range are whole enough to warm up on: a hole in them is no past.
+"""Whether the bars before a range are complete enough to warm up on: a hole in them is no past.
 
 Why: counted alone, bars of two years ago warm a strategy up as well as those of yesterday, and it trades on prices long gone.
 Guarantees: judged are the quarter hours in which the pair trades at every broker (Sunday 17:00 to Friday 16:00 New York, as some

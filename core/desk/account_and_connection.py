@@ -1,4 +1,4 @@
-"""The account, the line to the broker, the calendar, and the shell's own troubles: what stands behind every entry.
+"""The account, the connection to the broker, the calendar, and the shell's own troubles: what is behind every entry.
 
 Promises: an account that is not the one of the start halts the desk; a line that is down stops entries, never care.
 """
@@ -11,7 +11,7 @@ from quarterdeck.core.desk.equity import revalue_all
 from quarterdeck.core.desk.margin import account_margin_read
 from quarterdeck.core.desk.memory_limits import EVENTS_MAX
 from quarterdeck.core.desk.money import account_money_read
-from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason
+from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason, sentence
 from quarterdeck.core.filters.news_window import update_schedule
 from quarterdeck.core.model.broker_account import Account
 from quarterdeck.core.model.effects import Alert
@@ -32,13 +32,13 @@ def on_account(ctx: Context, read: AccountRead) -> None:
     revalue_all(ctx)
     account_margin_read(ctx, read)
     if old is not None and _who(old) != _who(new):
-        text = f"the account changed under our feet: {old.login} {old.server} became {new.login} {new.server}"
+        text = f"The terminal is logged in to another account: {new.login} on {new.server} instead of {old.login} on {old.server}"
         add_reason(ctx, "account_changed", text, alert="critical")
     if new.trade_allowed and new.experts_allowed:
         drop_reason(ctx, "not_allowed")
     else:
-        what = "trading" if not new.trade_allowed else "trading by programs"
-        add_reason(ctx, "not_allowed", f"the account does not allow {what}")
+        what = "trading" if not new.trade_allowed else "automated trading"
+        add_reason(ctx, "not_allowed", f"The broker does not allow {what} on account {new.login}")
     if not state.breakers.day_started_utc_ns:
         breaker_watch.begin_account(ctx)
     breaker_watch.check_equity(ctx, broker_equity_money=new.equity_money or None)
@@ -50,17 +50,21 @@ def _who(account: Account) -> tuple[int, str, str, bool]:
 
 
 def on_connection(ctx: Context, told: ConnectionState) -> None:
-    """The line to the broker, or to one symbol, went down or came back."""
+    """The connection to the broker, or to one symbol, went down or came back."""
     ctx.wake_changed = True
     if told.symbol:
         silence.told(ctx, told)
     elif told.is_connected:
-        if drop_reason(ctx, "feed", "the line to the broker is back"):
-            ctx.query_book("the line came back")
+        if drop_reason(ctx, "feed", "The broker connection is back"):
+            ctx.query_book("the connection came back")
     else:
         if "feed" not in ctx.state.reasons:
-            ctx.emit(Alert(kind="connection", level="critical", text=f"the line to the broker is down: {told.why}"))
-        add_reason(ctx, "feed", f"the line to the broker is down: {told.why}", alert="", told="critical")
+            text = (
+                f"Broker connection lost: {sentence(told.why)} Open positions are protected only by their stops at the broker. "
+                "The engine keeps reconnecting; no new entries until then. Check the terminal and the network."
+            )
+            ctx.emit(Alert(kind="connection", level="critical", text=text))
+        add_reason(ctx, "feed", f"Broker connection lost: {told.why}", alert="", told="critical")
 
 
 def on_calendar(ctx: Context, told: Calendar) -> None:
@@ -80,7 +84,7 @@ def update_calendar_reason(ctx: Context) -> None:
     if state.news.available or ctx.settings.news.no_calendar_action == "trade":
         drop_reason(ctx, "calendar")
     else:
-        add_reason(ctx, "calendar", f"no calendar: {state.news.why}")
+        add_reason(ctx, "calendar", f"No economic calendar: {state.news.why}")
 
 
 def on_engine_fault(ctx: Context, told: EngineFault) -> None:
@@ -92,9 +96,9 @@ def on_engine_fault(ctx: Context, told: EngineFault) -> None:
         return
     ctx.state.engine_faults.pop(told.kind, None)
     if told.kind in OPERATORS:
-        ctx.note(told.kind, f"{told.why or 'the trouble is over'}; no entries until you resume", level="warning")
+        ctx.note(told.kind, f"{told.why or 'The fault is over'}; no entries until you resume", level="warning")
         return
-    drop_reason(ctx, told.kind, told.why or f"the trouble with the {told.kind} is over")
+    drop_reason(ctx, told.kind, told.why or f"The fault is over: {told.kind}")
 
 
 def on_server_clock(ctx: Context, told: ServerClockRule) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from math import inf
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from quarterdeck.core.clock.time_zones import day_started, next_local_time
 from quarterdeck.core.desk.context import Context, QuietEquityBand
-from quarterdeck.core.desk.equity import revalue_all, unexplained_money
+from quarterdeck.core.desk.equity import amount, revalue_all, signed_amount, unexplained_money
 from quarterdeck.core.desk.memory_limits import RESULTS_MAX, trim_list
 from quarterdeck.core.desk.open_exposure import open_risk
 from quarterdeck.core.desk.trading_state import BREAKERS, AlertLevel, add_reason, drop_reason
@@ -24,6 +24,13 @@ from quarterdeck.core.model.units import M15_NS, NS_PER_S, Money, PriceDistance,
 from quarterdeck.core.risk import breakers, prop_firm
 
 BalanceOperation: TypeAlias = Literal["transfer", "credit", "withdrawal", "payout"]
+TRIP_WORDS: Final = {
+    "day_loss": "Daily loss limit reached",
+    "drawdown": "Maximum drawdown reached",
+    "losses_in_row": "Maximum consecutive losses reached",
+    "entries": "Maximum entries of the day reached",
+}
+"""What an operator reads when a breaker trips."""
 _NOISE = 1e-9
 _TIMER_LATE_NS = NS_PER_S
 """A day whose timer is late by more is begun before anything is judged."""
@@ -72,7 +79,7 @@ def roll_days(ctx: Context, until_utc_ns: UtcNs) -> None:
         started = next_due(ctx)
         if started >= (state.prop_firm_day_end_utc_ns or state.day_end_utc_ns):
             _begin_funded_day(ctx, _day_equity(ctx, started)[0], started)
-            drop_reason(ctx, "funded_close", "funded_close: a new day began")
+            drop_reason(ctx, "funded_close", "Prop-firm stop lifted: a new day has started")
         if started >= state.day_end_utc_ns:
             _roll_account_day(ctx, started, summary=summary)
             summary = False
@@ -85,8 +92,8 @@ def _roll_account_day(ctx: Context, started_utc_ns: UtcNs, *, summary: bool) -> 
     if "starting" not in state.reasons:
         record_equity(ctx)
     elif error:
-        text = f"day of {_day(started_utc_ns)} UTC began with balance {state.balance_money:.2f}, equity {worth:.2f} +-{error:.2f}"
-        ctx.note("day_reconstructed", f"{text}, reconstructed from deals and bars")
+        text = f"The day of {_day(started_utc_ns)} UTC started with balance {state.balance_money:.2f}, equity {worth:.2f}"
+        ctx.note("day_reconstructed", f"{text} +-{error:.2f}, reconstructed from deals and bars")
     if summary:
         _tell_summary(ctx, worth)
     state.breakers = breakers.begin_day(
@@ -104,7 +111,7 @@ def _roll_account_day(ctx: Context, started_utc_ns: UtcNs, *, summary: bool) -> 
     standing = [trip.name for trip in state.breakers.trips]
     for name in BREAKERS:
         if name not in standing:
-            drop_reason(ctx, name, f"{name}: a new day began")
+            drop_reason(ctx, name, f"{TRIP_WORDS[name]}: lifted, a new trading day has started")
 
 
 def _day(utc_ns: UtcNs) -> str:
@@ -165,8 +172,9 @@ def _tell_summary(ctx: Context, worth: Money) -> None:
         return
     day = state.breakers
     text = (
-        f"day over: result {day.day_result_money(worth):+.2f} ({-day.day_loss_money(worth):+.2f} as the daily limit counts it), "
-        f"equity {worth:.2f}, entries {day.entries_today}, trades {state.trades_today}"
+        f"Trading day over: P&L {signed_amount(ctx, day.day_result_money(worth))}, "
+        f"{signed_amount(ctx, -day.day_loss_money(worth))} against the daily loss limit; equity {amount(ctx, worth)}; "
+        f"{day.entries_today} entries, {state.trades_today} trades closed."
     )
     ctx.emit(Alert(kind="summary", level="info", text=text))
 
@@ -262,11 +270,14 @@ def _judge(ctx: Context, equity: Money) -> None:
         state.breakers, ctx.account_policy.breakers, at_utc_ns=ctx.now, equity_money=equity
     )
     for trip in new:
-        text = f"{trip.name} reached: {_figure(trip)} against {_limit(trip)}, equity {equity:.2f}"
+        text = f"{TRIP_WORDS[trip.name]}: {_figure(trip)}, limit {_limit(trip)}; equity {amount(ctx, equity)}"
         level: AlertLevel = "info" if trip.name == "entries" else "critical"  # a full day is no mishap
         add_reason(ctx, trip.name, text, alert="", told=level)
-        ctx.emit(Alert(kind="breaker", level=level, text=f"{text}. Way back: {state.reasons[trip.name].clears_when}."))
-        if ctx.settings.breakers.trip_action == "flatten" and trip.name in ("day_loss", "drawdown"):
+        closes = ctx.settings.breakers.trip_action == "flatten" and trip.name in ("day_loss", "drawdown")
+        now = "The desk closes all its positions." if closes else "Open positions are still managed."
+        told = f"{text}. No new entries. {now} Entries resume when {state.reasons[trip.name].clears_when}."
+        ctx.emit(Alert(kind="breaker", level=level, text=told))
+        if closes:
             ctx.flatten_requested = "breaker"
 
 
@@ -300,7 +311,7 @@ def _act_on_funded(ctx: Context, at_broker_money: Money) -> None:
     if action == "go":
         return
     worst = min(checks, key=lambda check: check.value or 0.0)
-    text = f"{worst.name}: {worst.value or 0.0:.0%} of the limit left, {worst.note}"
+    text = f"Prop-firm limit near ({worst.name}): {worst.value or 0.0:.0%} of the allowed loss is left, {worst.note}"
     if action != "close":
         add_reason(ctx, "funded", text)
         return
@@ -314,9 +325,9 @@ def settings_changed(ctx: Context) -> None:
     """New limits hold at once; a trip that stands is not taken back by them."""
     if not ctx.settings.prop_firm.enabled:
         ctx.state.unclear_withdrawals.clear()
-        drop_reason(ctx, "payout_unclear", "funded rules are off")
-        drop_reason(ctx, "funded", "funded rules are off")
-        drop_reason(ctx, "funded_close", "funded rules are off")
+        drop_reason(ctx, "payout_unclear", "Prop-firm rules are switched off")
+        drop_reason(ctx, "funded", "Prop-firm rules are switched off")
+        drop_reason(ctx, "funded_close", "Prop-firm rules are switched off")
     equity = ctx.state.equity_money
     if equity is not None and ctx.state.day_end_utc_ns:
         ctx.state.prop_firm = prop_firm.stated(ctx.state.prop_firm, ctx.settings.prop_firm.starting_balance_money)
@@ -346,7 +357,7 @@ def begun(ctx: Context) -> None:
 def trade_done(ctx: Context, result_r: float, closed_utc_ns: UtcNs, *, of_strategy: bool) -> None:
     """A trade is over: runs of losses, Kelly's memory where the strategy asked for it, and equity as it stands.
 
-    One that closed before the day's start, told late, is no trade of today.
+    One that closed before the day's start, reported late, is no trade of today.
     """
     state = ctx.state
     if of_strategy:
@@ -436,7 +447,7 @@ def judge_again(ctx: Context) -> None:
     standing = [trip.name for trip in state.breakers.trips]
     for name in ("day_loss", "drawdown"):
         if name not in standing:
-            drop_reason(ctx, name, f"{name}: the money that tripped it was no result")
+            drop_reason(ctx, name, f"{TRIP_WORDS[name]}: lifted, because the money behind it was no trading result")
     check_equity(ctx)
 
 
@@ -445,10 +456,12 @@ def reset_drawdown(ctx: Context) -> tuple[bool, str]:
     held, worth = ctx.state.breakers, _worth(ctx)
     if all(trip.name != "drawdown" for trip in held.trips):
         now, limit = held.drawdown_fraction(worth), ctx.account_policy.breakers.drawdown_max_fraction
-        return False, f"the drawdown breaker has not tripped: {now:.2%} of {limit:.2%} under the peak of {held.peak_money:.2f}"
+        peak = amount(ctx, held.peak_money)
+        return False, f"No drawdown to accept: equity is {now:.2%} below its peak of {peak}, limit {limit:.2%}"
     ctx.state.breakers = breakers.reset_drawdown_peak(held, equity_money=worth)
-    drop_reason(ctx, "drawdown", "drawdown: accepted by the operator")
-    return True, f"drawdown accepted: the peak was {held.peak_money:.2f}, it is {ctx.state.breakers.peak_money:.2f} from now on"
+    drop_reason(ctx, "drawdown", "Drawdown accepted by the operator")
+    before, after = amount(ctx, held.peak_money), amount(ctx, ctx.state.breakers.peak_money)
+    return True, f"Drawdown accepted: peak equity was {before}, now {after}"
 
 
 def record_equity(ctx: Context) -> None:

@@ -1,6 +1,6 @@
 """The broker's book against ours: what stands, what vanished, what others did. A book that is not known changes nothing (law 4).
 
-Promises: one contradiction asks again, two are believed; stops moved by hand are respected, removed ones set again, and a
+Promises: one contradiction asks again, two are believed; stops moved manually are respected, removed ones set again, and a
 position that never had its stop is closed (law 7); what does not carry our magic number is counted and left alone (law 11).
 Does not: book money (deals do that).
 """
@@ -41,12 +41,12 @@ def reconcile_book(ctx: Context, book: BrokerBook) -> None:
     ctx.wake_changed = True
     if not book.known:
         state.book_known = False
-        add_reason(ctx, "book_unknown", f"the broker's book is unknown: {book.why}")
+        add_reason(ctx, "book_unknown", f"The broker's positions cannot be read: {book.why}")
         flatten.book_unknown(ctx)
         ctx.query_book_later()
         return
     state.book_known, state.book_at_utc_ns = True, book.at_utc_ns
-    drop_reason(ctx, "book_unknown", "the broker's book is read again")
+    drop_reason(ctx, "book_unknown", "The broker's positions can be read again")
     listed: dict[int, BrokerPosition] = {held.position_id: held for held in book.positions}
     state.pending = {order.ticket: order for order in book.orders}
     for held in book.positions:
@@ -79,7 +79,7 @@ def _listed(ctx: Context, book: BrokerBook, held: BrokerPosition) -> None:
         _compare(ctx, book, position, held)
         return
     if held.position_id in state.recently_closed and book.at_utc_ns <= state.recently_closed[held.position_id]:
-        ctx.query_book_later()  # read before it went: what stands there now is not known yet
+        ctx.query_book_later()  # read before it went: what is there now is not known yet
         return
     if mine:
         _unexpected(ctx, held)
@@ -117,12 +117,12 @@ def _compare_stop(ctx: Context, position: ManagedPosition, held: BrokerPosition)
             stops.restore(ctx, position)
         return
     if not stops.same_price(spec, held.stop_price, position.stop_price):
-        text = f"stop moved in the terminal from {position.stop_price} to {held.stop_price}"
+        text = f"Stop moved in the terminal from {position.stop_price} to {held.stop_price}"
         ctx.note("stop_by_hand", text, symbol=position.symbol, ticket=position.ticket, level="warning")
         position.stop_price, position.stop_state = held.stop_price, "manual"
     stops.stop_confirmed(ctx, position)
     if not stops.same_price(spec, held.target_price, position.target_price):
-        text = f"target moved in the terminal from {position.target_price} to {held.target_price}"
+        text = f"Target moved in the terminal from {position.target_price} to {held.target_price}"
         ctx.note("target_by_hand", text, symbol=position.symbol, ticket=position.ticket)
         position.target_price = held.target_price
 
@@ -134,7 +134,7 @@ def _contradicted(ctx: Context, book: BrokerBook, position: ManagedPosition, hel
     position.volume_mismatches += 1
     if position.volume_mismatches >= 2:
         lots = 0.0 if held is None else held.lots
-        text = f"broker holds {lots:g}, desk {position.lots:g}; the broker is believed"
+        text = f"Position mismatch: {lots:g} lots at the broker, {position.lots:g} at the desk; the broker's figure is used"
         ctx.note("volume_by_book", text, symbol=position.symbol, ticket=position.ticket, level="warning")
         lots_by_book(ctx, position, held)
         position.volume_mismatches = 0
@@ -145,7 +145,7 @@ def _contradicted(ctx: Context, book: BrokerBook, position: ManagedPosition, hel
 
 
 def _turned_round(ctx: Context, book: BrokerBook, position: ManagedPosition, held: BrokerPosition) -> None:
-    """A netting position stands on the other side: a hand, or a close of unknown fate that met less than it was sent for.
+    """A netting position is on the other side: a manual trade, or an unconfirmed close that met less than it was sent for.
 
     What we held is over. Its deals say so; where they do not come, two readings are believed. What stands now is judged as any
     position that nobody asked for: ours without a stop goes at once.
@@ -154,15 +154,19 @@ def _turned_round(ctx: Context, book: BrokerBook, position: ManagedPosition, hel
         return
     position.volume_mismatches += 1
     if position.volume_mismatches == 1:
-        _tell_turned(ctx, position, f"the broker holds {held.side.word} {held.lots:g}")
+        _tell_turned(ctx, position, f"the broker now shows {held.side.word} {held.lots:g} lots")
     else:
         position.close_reason, position.closed_utc_ns = position.close_reason or "unaccounted", ctx.now
         finish_trade(ctx, position)
-    ctx.query_book(f"#{position.ticket} was turned round")
+    ctx.query_book(f"#{position.ticket} was reversed")
 
 
 def _tell_turned(ctx: Context, position: ManagedPosition, seen: str) -> None:
-    text = f"#{position.ticket} {position.symbol} {position.side.word} {position.lots:g} was turned round: {seen}"
+    text = (
+        f"#{position.ticket} {position.symbol} {position.side.word} {position.lots:g} lots was reversed at the broker: {seen}. "
+        "The desk ends its trade and reads the positions again; a reversed position of ours without a stop is closed at once. "
+        "Check in the terminal who traded it."
+    )
     ctx.emit(Alert(kind="risk", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
 
 
@@ -175,7 +179,7 @@ def _missing(ctx: Context, book: BrokerBook, position: ManagedPosition) -> None:
 
 
 def _unexpected(ctx: Context, held: BrokerPosition) -> None:
-    """It carries our number and we do not know it: an order of unknown fate was filled, or an earlier run left it."""
+    """It carries our number and we do not know it: an unconfirmed order was filled, or an earlier run left it."""
     order = _order_of(ctx, held.comment, held)
     if order is not None and order.entry is not None:
         if order.order_status == "unknown":
@@ -183,7 +187,7 @@ def _unexpected(ctx: Context, held: BrokerPosition) -> None:
             if order.filled_lots >= order.lots - LOTS_NOISE:
                 orders_in_flight.close_request(
                     ctx, order, held.position_id
-                )  # of a part the fate is not proven: the rest is asked after
+                )  # of a part the outcome is not proven: the rest is queried
             made = ctx.state.positions[held.position_id]
             if held.stop_price is not None:
                 made.stop_price = held.stop_price
@@ -194,7 +198,7 @@ def _unexpected(ctx: Context, held: BrokerPosition) -> None:
 
 
 def _order_of(ctx: Context, comment: str, held: BrokerPosition) -> OrderInFlight | None:
-    """The opening order that explains a position: by its comment, the operator's word, or as the only one of its kind."""
+    """The opening order that explains a position: by its comment, the operator's decision, or as the only one of its kind."""
     order = ctx.state.orders.get(comment)
     if order is not None and order.kind == "open":
         return order
@@ -228,7 +232,7 @@ def _adopt(ctx: Context, held: BrokerPosition, *, foreign: bool) -> None:
         stop = assumed_stop(spec, held.side, price, distance, x_atr=1.0)
     position = adopt_position(ctx, held, stop)
     position.adopted = foreign
-    text = f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} is cared for from here on"
+    text = f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} lots is managed by this desk from now on"
     ctx.note("adopted", text, symbol=held.symbol, ticket=held.ticket, level="warning")
     _compare_stop(ctx, position, held)
 
@@ -240,7 +244,10 @@ def _foreign(ctx: Context, held: BrokerPosition) -> None:
     if known is None:
         known = state.external_positions[held.position_id] = ExternalPosition(at_broker=held)
         ctx.valuation_changed = True
-        text = f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} is not ours: counted, left alone"
+        text = (
+            f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} lots was not opened by this desk. Its risk counts and "
+            "it is left alone; account.manage_external_positions = true has it managed."
+        )
         ctx.emit(Alert(kind="risk", level="info", text=text, symbol=held.symbol, ticket=held.ticket))
     else:
         known.at_broker = held
@@ -255,7 +262,7 @@ def _foreign_stops(ctx: Context) -> None:
     ]
     if naked:
         names = ", ".join(f"#{held.at_broker.ticket} {held.at_broker.symbol}" for held in naked)
-        add_reason(ctx, "foreign_no_stop", f"not ours and without a stop: {names}")
+        add_reason(ctx, "foreign_no_stop", f"Positions that this desk did not open have no stop: {names}")
     else:
         drop_reason(ctx, "foreign_no_stop")
 
@@ -272,7 +279,7 @@ def acknowledge_external(ctx: Context) -> int:
 
 
 def _settle_by_book(ctx: Context, book: BrokerBook, listed: dict[int, BrokerPosition]) -> None:
-    """Modifications and cancellations of unknown fate are proven by what the book shows."""
+    """Modifications and unconfirmed cancellations are proven by what the book shows."""
     for order in list(ctx.state.orders.values()):
         if order.order_status != "unknown" or book.at_utc_ns < order.unknown_since_utc_ns:
             continue
@@ -312,9 +319,9 @@ def on_deal(ctx: Context, deal: Deal) -> None:
         task = ctx.state.closes.get(deal.position_id)
         if deal.entry == "inout":
             _tell_turned(ctx, position, f"deal {deal.deal_ticket} of {deal.lots:g} ({deal.reason})")
-            ctx.query_book("a position was turned round")
+            ctx.query_book("a position was reversed")
         book_closing_deal(ctx, position, deal, task.why if task is not None else position.exit_why)
-    else:  # also what turned a position round, told after the book showed it on its new side
+    else:  # also what turned a position round, reported after the book showed it on its new side
         _others(ctx, deal)
     breaker_watch.check_equity(ctx)
 
@@ -340,7 +347,7 @@ def _deal_in(ctx: Context, position: ManagedPosition | None, deal: Deal) -> None
 
 
 def _another_engine(ctx: Context, *, opened: BrokerPosition | Deal, at_utc_ns: UtcNs) -> None:
-    """A position was opened with our magic number by an order that is not ours: somebody else trades this account (law 16)."""
+    """A position was opened with our magic number by an order that is not ours: someone else trades this account."""
     if not _since_start(ctx, opened, at_utc_ns):
         return
     if not _of_another_run(ctx, opened.comment):
@@ -352,8 +359,8 @@ def _another_engine(ctx: Context, *, opened: BrokerPosition | Deal, at_utc_ns: U
 
 def _halt_for_another(ctx: Context, what: BrokerPosition | Deal, happened: str) -> None:
     text = (
-        f"position #{what.position_id} {what.symbol} {what.side.word} {what.lots:g} {happened} with our magic number, and by no "
-        f"order of this desk (comment {what.comment!r}): another engine trades this account"
+        f"Another engine trades this account: position #{what.position_id} {what.symbol} {what.side.word} {what.lots:g} lots "
+        f"{happened} with this desk's magic number, and not by this desk (comment {what.comment!r})"
     )
     add_reason(ctx, "not_owner", text, alert="critical")
 

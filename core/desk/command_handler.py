@@ -1,4 +1,4 @@
-"""The operator's word: each command is carried out or refused with the reason, and answered once it is so.
+"""The operator's decision: each command is carried out or refused with the reason, and answered once it is so.
 
 Promises: nothing here adds risk; loosening a stop is the operator's right and is noted; what cannot be done says why.
 Does not: check settings (the shell validated them before `SettingsChanged`).
@@ -38,8 +38,8 @@ def execute_command(ctx: Context, told: CommandReceived) -> None:
     answer: tuple[bool, str] | None
     match command:
         case Pause():
-            add_reason(ctx, "paused", f"paused by {told.origin}", alert="info")
-            answer = True, "paused: no new entries, care goes on"
+            add_reason(ctx, "paused", f"Paused by {told.origin}", alert="info")
+            answer = True, "Paused: no new entries; existing positions are still managed"
         case Resume():
             answer = _resume(ctx)
         case Flatten():
@@ -52,7 +52,7 @@ def execute_command(ctx: Context, told: CommandReceived) -> None:
         case MoveStop():
             answer = _move_stop(ctx, command)
         case SetSettings():
-            answer = True, "taken over with the settings that follow"
+            answer = True, "Applied with the settings that follow"
         case ResetDrawdown():
             answer = breaker_watch.reset_drawdown(ctx)
         case Acknowledge():
@@ -72,24 +72,24 @@ def execute_command(ctx: Context, told: CommandReceived) -> None:
 def _resume(ctx: Context) -> tuple[bool, str]:
     gone = [code for code in OPERATORS if code in ctx.state.reasons and code not in ctx.state.engine_faults]
     for code in gone:
-        drop_reason(ctx, code, f"{code}: resumed")
+        drop_reason(ctx, code, f"Resumed ({code})")
     position_closing.due(ctx)
     left = list(ctx.state.reasons)
     if left:
-        ways = "; ".join(f"{code}: {ctx.state.reasons[code].clears_when}" for code in left)
-        return bool(gone), f"{'resumed, but' if gone else 'nothing to resume;'} entries still wait for {ways}"
-    return True, "active"
+        ways = "; ".join(f"{ctx.state.reasons[code].clears_when} ({code})" for code in left)
+        return bool(gone), f"{'Resumed, but entries' if gone else 'Nothing to resume; entries'} stay stopped until {ways}"
+    return True, "Active: entries are allowed"
 
 
 def _close(ctx: Context, command: ClosePosition) -> tuple[bool, str]:
     position = ctx.state.positions.get(command.position_id)
     if position is None:
         foreign = ctx.state.external_positions.get(command.position_id)
-        text = "is not ours: left alone" if foreign is not None else "is not open"
-        return False, f"position {command.position_id} {text}"
+        text = "was not opened by this desk; close it in the terminal" if foreign is not None else "is not open"
+        return False, f"Position {command.position_id} {text}"
     position_closing.start_close(ctx, position.position_id, "command", lots=command.lots, urgent=True)
     position_closing.release_close(ctx, position.position_id)
-    return True, f"closing {command.lots or position.lots:g} of #{position.ticket} {position.symbol}"
+    return True, f"Closing {command.lots or position.lots:g} lots of #{position.ticket} {position.symbol}"
 
 
 def _close_group(ctx: Context, command: CloseGroup) -> tuple[bool, str]:
@@ -109,18 +109,18 @@ def _close_group(ctx: Context, command: CloseGroup) -> tuple[bool, str]:
     for position in found:
         position_closing.start_close(ctx, position.position_id, "command", urgent=True)
     what = f"{command.which} {command.name}".strip()
-    return bool(found), f"closing {len(found)} ({what})" if found else f"nothing of ours fits: {what}"
+    return bool(found), f"Closing {len(found)} positions ({what})" if found else f"No position of this desk matches: {what}"
 
 
 def _move_stop(ctx: Context, command: MoveStop) -> tuple[bool, str]:
     position = ctx.state.positions.get(command.position_id)
     if position is None:
-        return False, f"position {command.position_id} is not open, or not ours"
+        return False, f"Position {command.position_id} is not open, or was not opened by this desk"
     trouble = stops.move_by_operator(ctx, position, command.stop_price)
     if trouble:
         return False, trouble
     looser = stops.tighter(position.side, position.stop_price, command.stop_price)
-    text = f"stop of #{position.ticket} from {position.stop_price} to {command.stop_price}" + (", looser" if looser else "")
+    text = f"Stop of #{position.ticket}: {position.stop_price} -> {command.stop_price}" + (", looser" if looser else "")
     ctx.note("stop_by_operator", text, symbol=position.symbol, ticket=position.ticket, level="warning" if looser else "info")
     return True, text
 
@@ -128,30 +128,30 @@ def _move_stop(ctx: Context, command: MoveStop) -> tuple[bool, str]:
 def _acknowledge(ctx: Context, what: str) -> tuple[bool, str]:
     if what == "foreign_no_stop":
         count = broker_book.acknowledge_external(ctx)
-        return count > 0, f"{count} acknowledged"
+        return count > 0, f"{count} acknowledged" if count else "No position without a stop waits to be acknowledged"
     for pair in ctx.state.pairs.values():
         if what == f"{pair.symbol}:no_stop" and pair.block_reasons.pop("no_stop", None) is not None:
-            return True, f"{pair.symbol} may be entered again"
-    return False, f"{what!r} cannot be acknowledged"
+            return True, f"Entries in {pair.symbol} are allowed again"
+    return False, f"{what!r} cannot be acknowledged: `quarterdeck status` lists the reasons that can"
 
 
 def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
-    """The operator's word on an order of unknown fate (law 6), on money that no deal explains, or on a deal's meaning."""
+    """The operator settles an unconfirmed order, money that no deal explains, or the meaning of a deal."""
     if command.outcome in ("result", "transfer", "payout"):
         if command.client_id == UNEXPLAINED_MONEY:
             return money.resolve_money(ctx, command.outcome)
         if command.client_id.isdigit() and command.outcome != "result":
             return money.resolve_deal(ctx, int(command.client_id), command.outcome)
-        return False, f"{command.client_id} is not `{UNEXPLAINED_MONEY}`, nor the ticket of a deal that may be a transfer"
+        return False, f"{command.client_id} is neither `{UNEXPLAINED_MONEY}` nor the ticket of a deal that may be a transfer"
     order = ctx.state.orders.get(command.client_id)
     if order is None or order.order_status != "unknown":
-        return False, f"{command.client_id} has no unknown fate"
+        return False, f"{command.client_id} is not an unconfirmed order: `quarterdeck status` lists them"
     if command.outcome == "filled" and command.position_id not in ctx.state.positions:
         order.position_id = command.position_id
         ctx.query_book(f"{command.client_id} is said to be position {command.position_id}")
-        return True, f"the book is read for position {command.position_id}; it is taken over once it is there"
+        return True, f"Reading the broker's positions; position {command.position_id} is managed once it shows up there"
     orders_in_flight.close_request(ctx, order, command.position_id)
     release(ctx, order.client_id, by="operator")
-    ctx.note("resolved", f"{command.client_id}: {command.outcome} by the operator's word", symbol=order.symbol, level="warning")
+    ctx.note("resolved", f"{command.client_id}: {command.outcome}, as you decided", symbol=order.symbol, level="warning")
     ctx.query_book(f"{command.client_id} was resolved")
-    return True, f"{command.client_id} is {command.outcome}"
+    return True, f"{command.client_id} is settled as {command.outcome}"

@@ -49,7 +49,7 @@ def ns(seconds: float) -> int:
 
 
 class PositionPolicy(Struct, frozen=True, kw_only=True):
-    """Care of one pair's positions: what each quote is measured against."""
+    """Management of one pair's positions: what each quote is measured against."""
 
     retrace_enabled: bool
     retrace_keep_fraction: float
@@ -161,7 +161,7 @@ class AccountPolicy(Struct, frozen=True, kw_only=True):
     kelly: KellyPolicy
     open_risk_max_fraction: float
     report_wait_ns: int
-    """After so long without a report a request is asked after."""
+    """After so long without a report a request is queried."""
     day_start_s: int
     day_zone: str
     prop_firm_day_start_s: int
@@ -372,7 +372,7 @@ class Context:
         return is_open(spec, at_utc_ns, self.policy(spec.symbol).early_closes)
 
     def market_accepts_closes(self, spec: Instrument) -> bool:
-        """Whether something can be closed now: care goes on where quotes come although an early close was listed."""
+        """Whether something can be closed now: where quotes come, positions are managed although an early close was listed."""
         return self.is_open(spec, self.now) or (is_open(spec, self.now) and self.quote_is_fresh(spec.symbol))
 
     def next_open(self, spec: Instrument) -> UtcNs:

@@ -3,10 +3,10 @@
     market   quotes, bars            rounds -> entry -> caps -> gate    a candidate's way to an order
     orders   what became of each     positions, book, equity            what stands, and what it is worth
     care     peaks, trails, ages     closes, stops, flatten, shutdown   ways out
-    breakers, states, account        what stands against entries        commands   the operator's word
+    breakers, states, account        what stands against entries        commands   the operator's decision
 
 Promises: same inputs in the same order, same answers, in any process; a checkpoint is the encoding of the whole state.
-Does not: await, read a clock, a file or a socket, draw random numbers, or keep a log. Order of anything hangs on no set.
+Does not: await, read a clock, a file or a socket, draw random numbers, or keep a log. Order of anything depends on no set.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Desk:
         self._busy = False
         self._wake: UtcNs = _NEVER
         self._wake_asked = True
-        """`_wake` is worked out from the state as it stands; else it is when the clock goes on, or somebody asks."""
+        """`_wake` is worked out from the state as it stands; else it is when the clock continues, or someone asks."""
         self._interest: QuoteInterest = ((), ())
         self._interest_of: dict[str, tuple[int, ...]] = {}
         """What was open when `_interest` was found, as `Context.watched` gave it."""
@@ -124,7 +124,7 @@ class Desk:
         return out
 
     def wake_at(self) -> UtcNs | None:
-        """The next instant of market time at which the desk wants to be told that it came; None when it waits for nothing."""
+        """The next instant of market time at which the desk wants to know that it came; None when it waits for nothing."""
         if not self._wake_asked and self._ctx is not None:
             self._settle_wake(self._ctx)
         return None if self._wake == _NEVER else self._wake
@@ -162,7 +162,7 @@ class Desk:
     def pass_quotes(self, at_utc_ns: UtcNs, quotes: Sequence[Quote], figures: Figures) -> bool:
         """Take the quotes of one instant of a steady desk; False, and nothing taken, where it would act on them.
 
-        `figures` is asked where that hangs on what was measured of a pair.
+        `figures` is asked where that depends on what was measured of a pair.
         """
         return held.take(self._passing(), at_utc_ns, quotes, figures)
 
@@ -310,7 +310,7 @@ def _book_rarer(ctx: Context, told: _Rarer) -> None:
 
 
 def _due(ctx: Context) -> None:
-    """What the clock brings, in the order of what it may take: days, fates, ways out, and last what could come in."""
+    """What the clock brings, in the order of what it may take: days, outcomes, ways out, and last what could come in."""
     state = ctx.state
     ctx.wake_changed = True
     if "starting" not in state.reasons:

@@ -1,7 +1,7 @@
 """All that the desk knows between two inputs: one tree of structs, so that a checkpoint is its encoding.
 
 Promises: plain numbers, texts, lists and dicts with insertion order; nothing here refers to settings (they come with `Started`).
-Does not: decide. Bounds of every list and dict stand in `core.desk.memory_limits`.
+Does not: decide. Bounds of every list and dict are in `core.desk.memory_limits`.
 Units: money in account currency, prices in quote currency, instants UTC ns of market time.
 """
 
@@ -33,7 +33,7 @@ class StateReason(Struct, kw_only=True):
     text: str
     clears_when: str
     told: Literal["", "info", "warning", "critical"] = ""
-    """The level of the alert that told its beginning, at which its end is told as well; empty: the end is not told."""
+    """The level of the alert about its beginning, and of that about its end; empty: no alert about the end."""
 
 
 class PairState(Struct, kw_only=True):
@@ -67,7 +67,7 @@ class PairState(Struct, kw_only=True):
 
 
 class EntryTerms(Struct, kw_only=True):
-    """What an opening order was sent with; kept until its fate is proven and then with its position."""
+    """What an opening order was sent with; kept until its outcome is proven and then with its position."""
 
     signal_id: str
     strategy: str
@@ -82,7 +82,7 @@ class EntryTerms(Struct, kw_only=True):
 
 
 class OrderInFlight(Struct, kw_only=True):
-    """A request that left and whose fate is not proven."""
+    """A request that left and whose outcome is not proven."""
 
     client_id: str
     kind: Literal["open", "modify", "close", "cancel"]
@@ -104,7 +104,7 @@ class OrderInFlight(Struct, kw_only=True):
 
 
 class Reservation(Struct, kw_only=True):
-    """Risk, margin and one place in each count, taken before an order leaves and kept until its fate is proven."""
+    """Risk, margin and one place in each count, taken before an order leaves and kept until its outcome is proven."""
 
     reservation_id: str
     client_id: str
@@ -158,7 +158,7 @@ class ManagedPosition(Struct, kw_only=True):
     """Spread at entry and both commissions, of the volume first filled."""
     quoted_utc_ns: UtcNs = 0
     quoted_before_utc_ns: UtcNs = 0
-    """The last two instants at which a quote told what it is worth."""
+    """The last two instants at which a quote reported what it is worth."""
     peak_price: Price = 0.0
     """Best price at which it could have been closed; 0 while none was seen."""
     peak_money: Money = 0.0
@@ -177,7 +177,7 @@ class ManagedPosition(Struct, kw_only=True):
     adds: int = 0
     partly_closed: bool = False
     shut_told: bool = False
-    """The operator knows that it was to be closed while its market is shut."""
+    """The operator knows that it was to be closed while its market is closed."""
     pending_exit: CloseReason | None = None
     """Care fell due and waits for a fresh quote, the end of rollover, or an open market."""
     volume_mismatches: int = 0
@@ -259,11 +259,11 @@ class PendingClose(Struct, kw_only=True):
     next_try_utc_ns: UtcNs = 0
     tries: int = 0
     blocked: str = ""
-    """Why it cannot be closed now; empty when nothing stands in the way."""
+    """Why it cannot be closed now; empty when nothing is in the way."""
     market_closed: bool = False
     open_seen_utc_ns: UtcNs = 0
     needs_book_read: bool = False
-    """An earlier request's fate is unknown: nothing leaves before the position was read again."""
+    """An earlier request's outcome is unknown: nothing leaves before the position was read again."""
     book_wanted_utc_ns: UtcNs = 0
     """Since when; a reading that was begun before it says nothing."""
 
@@ -287,7 +287,7 @@ class FlattenState(Struct, kw_only=True):
 
 
 class SettledRequest(Struct, kw_only=True):
-    """A request with a proven fate, and the position it made or touched (0: none)."""
+    """A request with a proven outcome, and the position it made or touched (0: none)."""
 
     kind: Literal["open", "modify", "close", "cancel"]
     position_id: int
@@ -407,7 +407,7 @@ class DeskState(Struct, kw_only=True):
     recently_closed: dict[int, int] = {}
     """Positions that are closed, with when; an older book may still list them."""
     settled: dict[str, SettledRequest] = {}
-    """Requests with a proven fate, newest last."""
+    """Requests with a proven outcome, newest last."""
     deals: dict[int, int] = {}
     """Deals booked, newest last, with their position."""
     fills: dict[int, FillTally] = {}
@@ -448,7 +448,7 @@ class DeskState(Struct, kw_only=True):
     """The same since the funded account's own day began."""
     suspects: dict[str, SuspectQuote] = {}
     silent: dict[str, int] = {}
-    """Symbols whose quotes have fallen silent in their trading hours, with when that was told."""
+    """Symbols whose quotes have fallen silent in their trading hours, with when that was reported."""
     acknowledged: dict[str, bool] = {}
     engine_faults: dict[str, bool] = {}
     """What the shell reported of itself and has not taken back."""

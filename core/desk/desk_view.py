@@ -212,7 +212,7 @@ def _foreign(ctx: Context, foreign: ExternalPosition) -> PositionView:
         open_risk_money=position_risk_money(ctx, foreign),
         peak_money=0.0,
         closing=task is not None,
-        next_action="not ours: left alone" if held.stop_price is not None else "not ours, no stop",
+        next_action="external, left alone" if held.stop_price is not None else "external, NO STOP",
         closable=task is None or not task.blocked,
         blocked=task.blocked if task is not None else "",
         spread_cost_money=_spread_cost(ctx, held.symbol, held.side, held.lots),
@@ -241,11 +241,11 @@ def _pips(spec: Instrument | None, side: int, from_price: float, to_price: float
 
 
 def _care(ctx: Context, held: ManagedPosition) -> str:
-    """What care will do next, in words."""
+    """What position management will do next, in words."""
     if held.stop_missing:
         return "setting its stop again"
     if held.pending_exit is not None:
-        return f"leaves ({held.pending_exit}) at the next fair quote"
+        return f"closes ({held.pending_exit}) at the next fresh quote"
     policy = ctx.policy(held.symbol)
     own, words = policy.settings.position, []
     part = remaining_risk_money(held)
@@ -253,15 +253,15 @@ def _care(ctx: Context, held: ManagedPosition) -> str:
         begun = held.peak_money >= own.trail_from_r * part
         words.append(f"trails {own.trail_x_atr:g} ATR" if begun else f"trail from {own.trail_from_r:g}R")
     if own.profit_retrace_pct < 100.0 and not held.retrace_done and held.peak_money >= retrace_floor_money(held, policy):
-        words.append(f"part out under {held.peak_money * (1.0 - own.profit_retrace_pct / 100.0):.2f}")
+        words.append(f"partial close below {held.peak_money * (1.0 - own.profit_retrace_pct / 100.0):.2f}")
     ends = [
         (at, word)
-        for at, word in ((time_exit_at(held, policy), "age"), (weekend_exit_at(ctx, held, policy), "weekend"))
+        for at, word in ((time_exit_at(held, policy), "time"), (weekend_exit_at(ctx, held, policy), "weekend"))
         if at is not None
     ]
     if ends:
         at, word = min(ends)
-        words.append(f"{word} out {_hour(at)}")
+        words.append(f"{word} exit {_hour(at)}")
     return ", ".join(words)
 
 

@@ -83,7 +83,7 @@ class PricedSignal(Struct, frozen=True, kw_only=True):
 
 
 def signal_score(ctx: Context, found: Signal) -> float:
-    """Confidence times net reward/risk, for the order within a round; 0.0 where it cannot be told yet."""
+    """Confidence times net reward/risk, for the order within a round; 0.0 where it cannot be determined yet."""
     quote, spec = ctx.state.quotes.get(found.symbol), ctx.spec(found.symbol)
     if quote is None or spec is None:
         return 0.0
@@ -147,11 +147,11 @@ def _standing(ctx: Context, candidate: PendingSignal, findings: EntryChecks, own
     for reason in pair.block_reasons.values():
         findings.add(Check(f"barred_{reason.code}", None, None, False, reason.text))
     for symbol in state.suspects:
-        note = f"a quote of {symbol} is out of proportion: its next one decides"
+        note = f"a quote of {symbol} jumped: the next quote decides"
         findings.add(Check("spike", None, None, False, note), passing=True)
     spec = ctx.spec(found.symbol)
     if spec is None or found.symbol not in ctx.pairs:
-        findings.add(Check("instrument", None, None, False, "not a traded pair, or its specification is not known"))
+        findings.add(Check("instrument", None, None, False, "not a traded pair, or its specification is unknown"))
     elif spec.trade_mode not in ("full", "long_only" if found.side > 0 else "short_only"):
         findings.add(Check("trade_mode", None, None, False, f"the broker allows {spec.trade_mode} only"))
     if found.id in state.traded_signals:
@@ -209,7 +209,7 @@ def _filters(ctx: Context, found: Signal, findings: EntryChecks, own: PairPolicy
 
 
 def _conversion_rates(ctx: Context, symbol: str, findings: EntryChecks) -> None:
-    """Size and risk hang on these rates as on the pair's own: an old one refuses by its name."""
+    """Size and risk depend on these rates as on the pair's own: an old one refuses by its name."""
     for name in ctx.valuation_symbols(symbol):
         quote = ctx.state.quotes.get(name)
         if name == symbol or quote is None:
@@ -254,7 +254,7 @@ def _against(
     choice = priced.policy.settings.filters.opposite_signal_action
     opposite = [one for one in held if one.side is not candidate.signal.side]
     if choice == "ignore":
-        findings.add(Check("own_position", float(len(opposite)), 0.0, False, "against an own position: ignored"))
+        findings.add(Check("own_position", float(len(opposite)), 0.0, False, "an opposite position is open: ignored"))
         return
     for one in opposite:
         position_closing.start_close(ctx, one.position_id, "reverse" if choice == "reverse" else "strategy")
@@ -262,7 +262,7 @@ def _against(
         candidate.after_close_of = opposite[0].position_id
         findings.add(Check("reverse", None, None, False, "waits until the old position is closed"), passing=True)
     else:
-        findings.add(Check("own_position", float(len(opposite)), 0.0, False, "against an own position: that one is closed"))
+        findings.add(Check("own_position", float(len(opposite)), 0.0, False, "an opposite position is open: it is closed"))
 
 
 def _sized(
@@ -294,7 +294,7 @@ def _sized(
     if not _worth_it(ctx, found, priced, sized, findings):
         return None
     if plan is not None and plan.holds_whole and stops.tighter(found.side, plan.stop_price, sized.stop_price):
-        findings.add(Check("pyramid_stops", sized.stop_price, plan.stop_price, False, "the add would loosen the whole's stop"))
+        findings.add(Check("pyramid_stops", sized.stop_price, plan.stop_price, False, "the add would loosen the group's stop"))
         return None
     margin, budget = entry_limits.risk_and_margin(ctx, wanted, stands, priced.policy, findings.add)
     if findings.failed() or margin is None or budget is None:
@@ -481,6 +481,6 @@ def _text(findings: EntryChecks, outcome: str, reason: str, lots: float) -> str:
     for check in findings.checks:
         if check.name == reason and not check.passed:
             figure = "" if check.value is None else f"{check.value:.4g}"
-            limit = "" if check.threshold is None else f" against {check.threshold:.4g}"
+            limit = "" if check.threshold is None else f", limit {check.threshold:.4g}"
             return f"{figure}{limit} {check.note}".strip()
     return reason

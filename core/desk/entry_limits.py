@@ -85,7 +85,7 @@ def _first_in_first_out(ctx: Context, symbol: str, take: CheckSink) -> None:
 
 
 class SizedEntry(Struct, frozen=True):
-    """An entry as the position it would be at once, with its open risk; None while its money cannot be told."""
+    """An entry as the position it would be at once, with its open risk; None while its money cannot be determined."""
 
     exposed: RiskPosition | None
     risk_money: Money | None
@@ -118,7 +118,7 @@ def exposure_limits(
     own: PairPolicy,
     take: CheckSink,
 ) -> tuple[VolumeCap, ...] | None:
-    """Leverage as volumes that sizing obeys; None (and a failed check) when it cannot be told."""
+    """Leverage as volumes that sizing obeys; None (and a failed check) when it cannot be determined."""
     valuer, equity = ctx.valuer(spec.symbol), entry_equity_money(ctx)
     held = notionals(ctx, stands)
     per_lot = None if valuer is None else valuer.notional_money(1.0, prices.entry_price, ctx.rates)
@@ -143,12 +143,17 @@ def kelly_fraction(ctx: Context, take: CheckSink) -> float | None:
     for check in found.checks:
         take(check if check.passed else Check(check.name, check.value, check.threshold, True, check.note))
     if found.negative and not ctx.state.kelly_negative:
-        ctx.emit(Alert(kind="risk", level="warning", text=f"Kelly's optimum over {found.trades} trades is not positive"))
+        stops = ctx.settings.kelly.negative_action == "reduce_only"
+        what_now = (
+            "No new entries; open positions are still managed." if stops else "Entries continue at the smallest Kelly risk."
+        )
+        text = f"Kelly sizing finds no edge in the last {found.trades} trades (the Kelly fraction is not positive). {what_now}"
+        ctx.emit(Alert(kind="risk", level="warning", text=f"{text} Review the strategy, or set kelly.enabled = false."))
     ctx.state.kelly_negative = found.negative
     ctx.state.kelly_note = found.note
     if found.negative and ctx.settings.kelly.negative_action == "reduce_only":
-        add_reason(ctx, "kelly", f"Kelly's optimum is {found.optimum or 0.0:.3f}")
-        take(Check("kelly", found.optimum, 0.0, False, "the optimum is not positive"))
+        add_reason(ctx, "kelly", f"Kelly sizing finds no edge: the Kelly fraction is {found.optimum or 0.0:.3f}")
+        take(Check("kelly", found.optimum, 0.0, False, "the Kelly fraction is not positive"))
     return found.risk_fraction
 
 

@@ -14,6 +14,20 @@ from quarterdeck.core.model.units import Money
 LOTS_NOISE = 1e-9
 
 
+def amount(ctx: Context, money: Money) -> str:
+    """A sum as a person writes it, with its currency."""
+    return f"{money:,.2f} {_currency(ctx)}".rstrip()
+
+
+def signed_amount(ctx: Context, money: Money) -> str:
+    """A gain or a loss as a person writes it, with its sign and currency."""
+    return f"{money:+,.2f} {_currency(ctx)}".rstrip()
+
+
+def _currency(ctx: Context) -> str:
+    return ctx.state.account.currency if ctx.state.account is not None else ""
+
+
 def revalue(ctx: Context, position: ManagedPosition) -> None:
     """Floating and net result of one position of ours at the newest quote."""
     if position.lots <= LOTS_NOISE:

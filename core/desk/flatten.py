@@ -1,16 +1,18 @@
 """Closing everything, verified: a state with a beginning and an end that is proven, not hoped for.
 
     asked -> REDUCE_ONLY, cancels, one close per position (largest open risk first) -> the book is read until it lists nothing in
-    scope twice in a row and no request of ours is without a fate -> flat (HALTED until resumed, when the operator asked for it)
+    scope twice in a row and no request of ours is without an outcome -> flat (HALTED until resumed, when the operator asked for
+    it)
 
-Promises: entries stop first; no position waits for another's retry; after an unknown fate only what the book still shows is sent
-again; "flat" is said only when it is so; what a closed market holds back is listed with reason and earliest time, and goes on.
+Promises: entries stop first; no position waits for another's retry; after an unconfirmed order only what the book still shows
+is sent again; "flat" is said only when it is so; what a closed market holds back is listed with reason and earliest time, and
+continues.
 Does not: touch what is not in scope.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from quarterdeck.core.desk import entry_evaluation, position_closing, requests
 from quarterdeck.core.desk.context import Context
@@ -18,12 +20,19 @@ from quarterdeck.core.desk.desk_state import FlattenState, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE
 from quarterdeck.core.desk.memory_limits import LEFT_MAX
 from quarterdeck.core.desk.open_exposure import position_risk_money
-from quarterdeck.core.desk.trading_state import add_reason, drop_reason
+from quarterdeck.core.desk.trading_state import add_reason, consequence, drop_reason
 from quarterdeck.core.model.broker_account import BrokerOrder
 from quarterdeck.core.model.effects import Alert, Cancel, CloseReason, CommandDone
 from quarterdeck.core.model.inputs import BrokerBook
 from quarterdeck.core.model.units import NS_PER_S
 
+_CAUSES: Final = {
+    "flatten": "ordered by you",
+    "shutdown": "the engine stops",
+    "breaker": "a breaker tripped",
+    "funded_rule": "a prop-firm rule",
+}
+"""Why a flatten starts, in words."""
 _BOOKS = 2
 """Successive readings that must show nothing in scope."""
 
@@ -45,9 +54,12 @@ def start(
     now.empty_books = 0
     entry_evaluation.reject_all_waiting(ctx, "flatten")
     add_reason(
-        ctx, "flatten", f"closing {'all of the account' if now.scope == 'account' else 'all that is ours'} ({why})", alert=""
+        ctx,
+        "flatten",
+        f"Closing {'every position of the account' if now.scope == 'account' else 'every position of this desk'} ({why})",
+        alert="",
     )
-    ctx.emit(Alert(kind="flatten", level="critical", text=f"flatten ({why}): {_counts(ctx, now)}"))
+    ctx.emit(Alert(kind="flatten", level="critical", text=_begun(ctx, now, why)))
     for order in list(state.pending.values()):
         _cancel(ctx, now, order)
     _close_all(ctx, now)
@@ -55,12 +67,19 @@ def start(
     ctx.wake_changed = True
 
 
+def _begun(ctx: Context, now: FlattenState, why: CloseReason) -> str:
+    return (
+        f"Flatten started ({_CAUSES.get(why, why)}): closing {_counts(ctx, now)}. They are closed at market, the largest risk "
+        "first, and there are no new entries. An alert follows when the broker shows them closed."
+    )
+
+
 def _counts(ctx: Context, now: FlattenState) -> str:
     state = ctx.state
     ours = sum(1 for held in state.positions.values() if held.lots > LOTS_NOISE)
     others = len(state.external_positions)
-    tail = f"{others} not ours" + ("" if now.scope == "account" else ", left alone") if others else ""
-    return f"{ours} ours" + (f", {tail}" if tail else "")
+    tail = f" and {others} of others" if now.scope == "account" else f"; {others} of others left alone"
+    return f"{ours} position{'' if ours == 1 else 's'} of this desk" + (tail if others else "")
 
 
 def _in_scope(ctx: Context, now: FlattenState, magic: int) -> bool:
@@ -145,16 +164,17 @@ def _list_left(ctx: Context, now: FlattenState) -> None:
 
 
 def _answer_leftovers(ctx: Context, now: FlattenState) -> None:
-    """All that is left is held back by something outside: say so once, and go on."""
+    """All that is left is held back by something outside: say so once, and continue."""
     if now.answered or not now.left_open:
         return
     now.answered = True
-    text = f"not flat: {'; '.join(now.left_open)}"
+    text = f"Not flat, still open: {'; '.join(now.left_open)}"
     for command_id in now.command_ids:
         ctx.emit(CommandDone(command_id=command_id, ok=False, text=text))
     now.command_ids.clear()
     add_reason(ctx, "flatten", text)
-    ctx.emit(Alert(kind="flatten", level="critical", text=text))
+    told = f"{text}. Their stops stay at the broker and the desk keeps trying. If you cannot wait, close them in the terminal."
+    ctx.emit(Alert(kind="flatten", level="critical", text=told))
 
 
 def _flat(ctx: Context, now: FlattenState) -> None:
@@ -165,15 +185,17 @@ def _flat(ctx: Context, now: FlattenState) -> None:
         f"#{held.at_broker.ticket} {held.at_broker.symbol} {held.at_broker.lots:g}"
         for held in list(state.external_positions.values())[:3]
     )
-    text = f"flat, verified, {took_s:.1f} s" + (f"; {others} not ours, left alone: {left}" if others else "")
+    text = f"flat, verified, {took_s:.1f} s" + (f"; {others} of others left alone: {left}" if others else "")
     unpaid = sum(1 for held in state.positions.values() if held.lots <= LOTS_NOISE)
     if unpaid:
-        text += f"; the money of {unpaid} closed is not read yet"
+        text += f"; the result of {unpaid} closed is still to be read"
     now.done, now.done_utc_ns, now.text, now.left_open = True, ctx.now, text, []
     if now.halt:
         add_reason(ctx, "flat", text, alert="")
     drop_reason(ctx, "flatten", text)
-    ctx.emit(Alert(kind="flatten", level="critical" if now.halt else "warning", text=text))
+    ctx.emit(
+        Alert(kind="flatten", level="critical" if now.halt else "warning", text=f"Flatten finished: {text}. {consequence(ctx)}")
+    )
     for command_id in now.command_ids:
         ctx.emit(CommandDone(command_id=command_id, ok=True, text=text))
     now.command_ids.clear()

@@ -1,8 +1,9 @@
 """Quotes in which nothing could be decided, taken in without an answer: how a backtest lives through what is merely held.
 
 Why: most of a position's life is quotes that move its worth and nothing else.
-Promises: afterwards the state is, to the last bit, what the same quotes told one by one would have left; an instant at which the
-desk would do anything is refused and leaves no trace. Does not: decide, send, or keep equity (the shell asks for each mark).
+Promises: afterwards the state is, to the last bit, what the same quotes reported one by one would have left; an instant at
+which the desk would do anything is refused and leaves no trace. Does not: decide, send, or keep equity (the shell asks for each
+mark).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from quarterdeck.core.risk.prop_firm import PropFirmState
 _Moved: TypeAlias = tuple[Money | None, Money | None, Price, Money, Money, Money, UtcNs, UtcNs]
 """What a quote may change of a position: floating, net, peak price, peak, best, worst, quoted, quoted before."""
 Figures: TypeAlias = Callable[[str], Signal | NoSignal | None]
-"""What was measured of a pair last; None where the desk was told it."""
+"""What was measured of a pair last; None where the desk got it."""
 
 
 class HeldMark(NamedTuple):
@@ -69,7 +70,7 @@ def _settled(ctx: Context, position: ManagedPosition) -> bool:
 def take(ctx: Context, at_utc_ns: UtcNs, quotes: Sequence[Quote], figures: Figures) -> bool:
     """Take the quotes of one instant, in order; False, and nothing taken, where the desk would act on one of them.
 
-    `figures` is asked where that hangs on what was measured of a pair.
+    `figures` is asked where that depends on what was measured of a pair.
     """
     state = ctx.state
     then, ctx.now = ctx.now, at_utc_ns
@@ -183,7 +184,7 @@ def _put_back(ctx: Context, before: _Before) -> None:
 
 
 def mark(ctx: Context, bar_open_utc_ns: UtcNs) -> HeldMark | None:
-    """Equity as it stands at the end of a quarter hour; None where nothing is open or that bar is marked already."""
+    """Equity as it is at the end of a quarter hour; None where nothing is open or that bar is marked already."""
     state, equity = ctx.state, ctx.state.equity_money
     if not state.positions or bar_open_utc_ns <= state.marked_bar_utc_ns:
         return None

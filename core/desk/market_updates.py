@@ -65,7 +65,7 @@ def quote(ctx: Context, new: Quote) -> None:
 
 
 def spikes_due(ctx: Context) -> None:
-    """Suspect quotes that no other followed: what hangs on them is judged now."""
+    """Suspect quotes that no other followed: what depends on them is judged now."""
     for symbol in spikes.confirmed_by_silence(ctx):
         _judged(ctx, ctx.positions_by_quote().get(symbol, ()))
 

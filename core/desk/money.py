@@ -14,7 +14,7 @@ from typing import Literal
 from quarterdeck.core.desk import breaker_watch
 from quarterdeck.core.desk.breaker_watch import BalanceOperation
 from quarterdeck.core.desk.context import Context, ns
-from quarterdeck.core.desk.equity import shortfall_money, sum_equity, unexplained_money
+from quarterdeck.core.desk.equity import amount, shortfall_money, signed_amount, sum_equity, unexplained_money
 from quarterdeck.core.desk.memory_limits import DEAL_MONEY_MAX, GONE_MAX, trim
 from quarterdeck.core.desk.trading_state import add_reason, drop_reason
 from quarterdeck.core.model.broker_account import Account, Deal
@@ -117,7 +117,7 @@ def _keep_money(ctx: Context, ticket: int, money: Money) -> None:
 
 
 def deal_changed(ctx: Context, deal: Deal) -> None:
-    """A deal that is booked is told again with other money: the difference is a result once the balance shows it."""
+    """A deal that is booked is reported again with other money: the difference is a result once the balance shows it."""
     state = ctx.state
     before = state.deal_money.get(deal.deal_ticket)
     change = 0.0 if before is None else balance_change(deal) - before
@@ -125,8 +125,15 @@ def deal_changed(ctx: Context, deal: Deal) -> None:
         return
     state.deal_money[deal.deal_ticket] = balance_change(deal)
     state.balance = balance.perhaps(state.balance, change)
-    text = f"Deal {deal.deal_ticket} was changed by the broker to {type_name(deal_type(deal))}: {change:+.2f}"
-    ctx.emit(Alert(kind="money", level="warning", text=f"{text}. It counts once the balance shows it.", ticket=deal.position_id))
+    text = f"The broker changed deal {deal.deal_ticket} ({type_name(deal_type(deal))}) by {signed_amount(ctx, change)}"
+    ctx.emit(
+        Alert(
+            kind="money",
+            level="warning",
+            text=f"{text}. It counts as a result once the balance shows it. Compare with the terminal's history.",
+            ticket=deal.position_id,
+        )
+    )
     _compare(ctx, state.balance.explained_money + state.balance.unexplained_money)
     sum_equity(ctx)
     ctx.wake_changed = True
@@ -246,29 +253,35 @@ def _tell(
     ctx.emit(effect)
     if what in _WORDS:
         head = _WORDS[what][0 if money > 0.0 else 1]
-        tail = funded or "The day's base and the peak are scaled with it: no limit comes nearer."
+        tail = funded or "The limits' bases move with it, so no loss limit comes closer. Nothing to do."
     elif what == "income":
-        head, tail = "Income", "It lessens no loss of the day."
+        head, tail = "Income", "It does not reduce the day's loss. Nothing to do."
     else:
-        head, tail = "Charge", "It counts as a result of the day."
-    ctx.emit(Alert(kind="money", level="warning", text=f"{head} {money:+.2f} ({text}). Equity {after:.2f}. {tail}"))
+        head, tail = "Charge", "It counts as a loss of the day."
+    ctx.emit(
+        Alert(
+            kind="money",
+            level="warning",
+            text=f"{head} {signed_amount(ctx, money)} ({text}). Equity is now {amount(ctx, after)}. {tail}",
+        )
+    )
 
 
 def _settle(ctx: Context) -> None:
-    """Unexplained money asks for its deals; once all is explained, entries go on."""
+    """Unexplained money asks for its deals; once all is explained, entries continue."""
     state = ctx.state
     ctx.wake_changed = True
     if not state.balance.unexplained_money:
-        drop_reason(ctx, REASON, "the balance is explained by its deals")
+        drop_reason(ctx, REASON, "Deals explain the whole balance again")
         return
     if balance.untold(state.balance, unit_money(ctx)):
         ctx.query_book_later()
     if shortfall_money(ctx) >= 0.0:
-        drop_reason(ctx, REASON, "no money is missing any more")
+        drop_reason(ctx, REASON, "No money is missing from the balance any more")
 
 
 def next_due(ctx: Context) -> UtcNs:
-    """When money that no deal explains has waited long enough; 0 where none waits untold."""
+    """When money that no deal explains has waited long enough; 0 where none waits unreported."""
     known = ctx.state.balance
     if not known.unexplained_money or not balance.untold(known, unit_money(ctx)):
         return 0
@@ -285,15 +298,18 @@ def due(ctx: Context) -> None:
     waiting = unexplained_money(ctx)
     if abs(waiting) <= unit_money(ctx):
         return  # a closed trade of ours explains it; its deals are still to come
-    text = f"{waiting:+.2f} of the balance is explained by no deal"
-    what_to_do = "`quarterdeck resolve money --transfer` or `--result` if you know what it is"
+    text = f"The balance changed by {signed_amount(ctx, waiting)} and no deal explains it"
+    what_to_do = (
+        "Find it in the terminal's account history, then run `quarterdeck resolve money --transfer` (deposit or withdrawal) or "
+        "`--result` (profit or loss)."
+    )
     if waiting < 0.0:
         add_reason(ctx, REASON, text, alert="", told="critical")
-        text = f"{text}. Entries stop, open positions are managed on."
-        ctx.emit(Alert(kind="money", level="critical", text=f"{text} Look into the terminal's history; {what_to_do}."))
+        text = f"{text}. No new entries; open positions are still managed."
+        ctx.emit(Alert(kind="money", level="critical", text=f"{text} {what_to_do}"))
     else:
-        text = f"{text}. Limits are judged without it."
-        ctx.emit(Alert(kind="money", level="warning", text=f"{text} Look into the terminal's history; {what_to_do}."))
+        text = f"{text}. Trading continues, and loss limits are computed without it."
+        ctx.emit(Alert(kind="money", level="warning", text=f"{text} {what_to_do}"))
 
 
 def unaccounted(ctx: Context, money: Money) -> None:
@@ -304,12 +320,12 @@ def unaccounted(ctx: Context, money: Money) -> None:
 
 
 def resolve_money(ctx: Context, word: Literal["result", "transfer", "payout"]) -> tuple[bool, str]:
-    """The operator's word on money that no deal explains."""
+    """The operator's decision on money that no deal explains."""
     waiting, since, transfer = unexplained_money(ctx), ctx.state.balance.since_utc_ns, word != "result"
     if word == "payout" and (waiting > 0.0 or not ctx.settings.prop_firm.enabled):
-        return False, "a payout is money that leaves a funded account"
+        return False, "A payout is money that leaves a prop firm's account"
     if abs(waiting) <= unit_money(ctx):
-        return False, "no money is unexplained"
+        return False, "Deals explain the whole balance: nothing to resolve"
     before = _worth(ctx)
     if word != "result":
         _scale(ctx, waiting, word)
@@ -321,28 +337,28 @@ def resolve_money(ctx: Context, word: Literal["result", "transfer", "payout"]) -
     if transfer:
         breaker_watch.funded_explained(ctx, since)
     what: Literal["transfer", "income", "result"] = "transfer" if transfer else "income" if waiting > 0.0 else "result"
-    _tell(ctx, what, waiting, before, "by the operator's word", 0, _FUNDED_TAILS.get(word, ""))
+    _tell(ctx, what, waiting, before, "as you decided", 0, _FUNDED_TAILS.get(word, ""))
     breaker_watch.check_equity(ctx)
-    return True, f"{waiting:+.2f} is a {word}"
+    return True, f"{signed_amount(ctx, waiting)} is booked as a {word}"
 
 
 def resolve_deal(ctx: Context, ticket: int, word: Literal["transfer", "payout"]) -> tuple[bool, str]:
-    """The operator's word: a deal that was booked as a result, or a withdrawal, for its meaning is not known, is this."""
+    """The operator's decision: a deal booked as a result, or a withdrawal, whose meaning is not known, is this."""
     state = ctx.state
     if ticket in state.unclear_withdrawals:
         return _resolve_withdrawal(ctx, ticket, word)
     money = state.results_without_trade.get(ticket)
     if money is None:
-        return False, f"deal {ticket} is no result without a trade, nor a withdrawal of unknown meaning"
+        return False, f"Deal {ticket} is not a charge, an income or a withdrawal whose meaning is open"
     if word == "payout" and (money > 0.0 or not ctx.settings.prop_firm.enabled):
-        return False, "a payout is money that leaves a funded account"
+        return False, "A payout is money that leaves a prop firm's account"
     del state.results_without_trade[ticket]
     worth = _worth(ctx)
     breaker_watch.balance_operation(ctx, money, worth - money, ctx.now, word)
     breaker_watch.judge_again(ctx)
-    text = f"deal {ticket} by the operator's word"
+    text = f"deal {ticket}, as you decided"
     _tell(ctx, "transfer", money, worth - money, text, ticket, _FUNDED_TAILS.get(word, ""))
-    return True, f"deal {ticket} of {money:+.2f} is a {word}"
+    return True, f"Deal {ticket} of {signed_amount(ctx, money)} is booked as a {word}"
 
 
 def _resolve_withdrawal(ctx: Context, ticket: int, word: Literal["transfer", "payout"]) -> tuple[bool, str]:
@@ -350,7 +366,7 @@ def _resolve_withdrawal(ctx: Context, ticket: int, word: Literal["transfer", "pa
     money = state.unclear_withdrawals.pop(ticket)
     breaker_watch.withdrawal_told(ctx, money, payout=word == "payout")
     if not state.unclear_withdrawals:
-        drop_reason(ctx, UNCLEAR, "every withdrawal is explained")
-    ctx.note("resolved", f"withdrawal {ticket} of {money:+.2f} is a {word} by the operator's word", level="warning")
+        drop_reason(ctx, UNCLEAR, "Every withdrawal is explained")
+    ctx.note("resolved", f"withdrawal {ticket} of {money:+.2f} is a {word}, as you decided", level="warning")
     breaker_watch.check_equity(ctx)
-    return True, f"deal {ticket} of {money:+.2f} is a {word}"
+    return True, f"Deal {ticket} of {signed_amount(ctx, money)} is booked as a {word}"

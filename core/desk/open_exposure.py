@@ -1,7 +1,7 @@
 """The book as risk sees it: what is open, what is foreign and what is reserved, in the words of `core.risk`.
 
-Promises: a figure that cannot be computed is None, and None never lets an entry pass. A foreign position counts; one without a
-stop counts as if it stood at the operator's multiple of ATR(H1), or, where no ATR is known, at the weekend gap from the price.
+Promises: a figure that cannot be computed is None, and None never lets an entry pass. A external position counts; one without a
+stop counts as if it was at the operator's multiple of ATR(H1), or, where no ATR is known, at the weekend gap from the price.
 Units: money in account currency, prices executable.
 """
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from quarterdeck.core.desk.context import Context, PairPolicy
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition, Reservation
-from quarterdeck.core.desk.equity import LOTS_NOISE
+from quarterdeck.core.desk.equity import LOTS_NOISE, amount
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import H1_NS, Lots, Money
 from quarterdeck.core.risk.exposure import Notional, notional
@@ -63,7 +63,7 @@ def external_exposure(ctx: Context, foreign: ExternalPosition) -> RiskPosition |
 
 
 class OpenExposure(Struct, frozen=True):
-    """A position as risk sees it now, with its open risk; None where that cannot be told."""
+    """A position as risk sees it now, with its open risk; None where that cannot be determined."""
 
     symbol: str
     side: Side
@@ -153,7 +153,11 @@ def gap_words(ctx: Context, position: ManagedPosition) -> str:
     exposed = managed_exposure(ctx, position)
     fraction = gap_fraction(ctx.policy(position.symbol), weekend=True)
     loss = None if exposed is None else gap_loss_money(exposed, ctx.rates, gap_fraction=fraction)
-    return "What a gap may cost is not known." if loss is None else f"A gap of {fraction:.1%} beyond its stop costs {loss:.2f}."
+    return (
+        "The cost of a price gap cannot be computed."
+        if loss is None
+        else f"A price gap of {fraction:.1%} beyond its stop would cost {amount(ctx, loss)}."
+    )
 
 
 def _reserved_gap(ctx: Context, held: Reservation, fraction: float) -> Money | None:

@@ -1,13 +1,13 @@
-"""Requests in flight: what became of each, however late and however often it is told.
+"""Requests in flight: what became of each, however late and however often it is reported.
 
-Promises: an unknown fate is asked after and never re-sent; it stops entries and alerts again while it lasts (laws 5, 6); a second
-report changes nothing; a fill that comes after a refusal is believed, alerted, and the book is read.
+Promises: an unconfirmed order is queried and never re-sent; it stops entries and alerts again while it lasts (laws 5, 6); a
+second report changes nothing; a fill that comes after a refusal is believed, alerted, and the book is read.
 Does not: close or judge positions (`position_closing`, `positions`).
 """
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from quarterdeck.core.desk import margin, position_closing, stops
 from quarterdeck.core.desk.context import Context, ns
@@ -17,12 +17,20 @@ from quarterdeck.core.desk.fills import check_fill_risk
 from quarterdeck.core.desk.memory_limits import SETTLED_MAX, trim
 from quarterdeck.core.desk.positions import closed_by_report, opened_by_report
 from quarterdeck.core.desk.risk_reservation import release
-from quarterdeck.core.desk.trading_state import add_reason, block_pair, drop_reason, unblock_pair
+from quarterdeck.core.desk.trading_state import add_reason, block_pair, consequence, drop_reason, unblock_pair
 from quarterdeck.core.model.effects import Alert, OrderSettled, QueryOrder
 from quarterdeck.core.model.inputs import Accepted, ExecutionReport, Filled, NotExecuted, OrderRejected, RequestDone, Unconfirmed
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import UtcNs
 
+_KIND_WORDS: Final = {"open": "Entry order", "close": "Close order", "modify": "Stop change", "cancel": "Cancellation"}
+_UNCONFIRMED: Final = {
+    "open": "A position with its stop may have been opened; its risk stays reserved.",
+    "close": "The position may still be open, with its stop at the broker.",
+    "modify": "The position has its old stop or the new one.",
+    "cancel": "The pending order may still be at the broker.",
+}
+"""What an order that the broker has not confirmed means for the money."""
 RETRY_ENTRY = "retry"
 """A refused entry that may be judged again with fresh data, while its signal lives."""
 
@@ -58,7 +66,7 @@ def on_execution_report(ctx: Context, told: ExecutionReport) -> OrderInFlight | 
 
 
 def _accepted(ctx: Context, order: OrderInFlight, fate: Accepted) -> None:
-    """The broker has it, its deals are to come: asked after, and no longer of unknown fate."""
+    """The broker has it, its deals are to come: queried, and no unconfirmed longer."""
     was_unknown = order.order_status == "unknown"
     order.order_status, order.order_ticket = "accepted", fate.order_ticket
     order.query_utc_ns = ctx.now + ns(ctx.settings.execution.order_query_s)
@@ -93,10 +101,11 @@ def _refused(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> OrderIn
             release(ctx, order.client_id, by="filled")
             return None
         release(ctx, order.client_id, by="refused")
-        text = f"{order.symbol} {order.lots:g} refused: {fate.reason} ({fate.code})"
+        text = f"Entry order refused: {order.symbol} {order.lots:g} lots, {fate.reason} ({fate.code})"
         ctx.note("order_refused", text, symbol=order.symbol, level="warning")
         if fate.kind == "internal_error":
-            ctx.emit(Alert(kind="error", level="critical", text=text, symbol=order.symbol))
+            told = f"{text}. Nothing was opened and trading continues. The request was malformed: please report this as a bug."
+            ctx.emit(Alert(kind="error", level="critical", text=told, symbol=order.symbol))
         return order if fate.kind == RETRY_ENTRY else None
     ctx.note(
         f"{order.kind}_refused", f"{fate.reason} ({fate.code})", symbol=order.symbol, ticket=order.position_id, level="warning"
@@ -117,7 +126,7 @@ def _absent(ctx: Context, order: OrderInFlight, fate: NotExecuted) -> None:
     close_request(ctx, order, order.position_id)
     if order.kind == "open":
         if order.filled_lots <= LOTS_NOISE:
-            ctx.note("order_absent", f"{order.lots:g} surely not executed: {fate.why}", symbol=order.symbol, level="warning")
+            ctx.note("order_absent", f"{order.lots:g} lots not executed: {fate.why}", symbol=order.symbol, level="warning")
         release(ctx, order.client_id, by="filled" if order.filled_lots > LOTS_NOISE else "absent")
     elif order.kind == "close":
         position_closing.close_not_executed(ctx, order)
@@ -141,17 +150,29 @@ def mark_unconfirmed(ctx: Context, order: OrderInFlight, why: str) -> None:
 
 
 def _stop_entries(ctx: Context, order: OrderInFlight, why: str) -> None:
-    text = f"{order.kind} {order.symbol} {order.lots:g} ({order.client_id}): {why}"
+    text = f"{_named(order)} is unconfirmed: {why}"
     if ctx.settings.execution.unknown_order_scope == "all":
         add_reason(ctx, "unknown_fate", text, alert="")
     else:
-        block_pair(ctx, order.symbol, "unknown_fate", text, "its fate is proven, or `resolve ID`")
+        block_pair(
+            ctx, order.symbol, "unknown_fate", text, f"the broker confirms it, or you run `quarterdeck resolve {order.client_id}`"
+        )
 
 
 def _alert(ctx: Context, order: OrderInFlight, why: str) -> None:
+    where = "" if ctx.settings.execution.unknown_order_scope == "all" else f" in {order.symbol}"
     order.alert_utc_ns = ctx.now + ns(60.0 * ctx.settings.execution.alert_repeat_minutes)
-    text = f"fate of {order.kind} {order.symbol} {order.lots:g} ({order.client_id}) unknown for {_age_s(ctx, order)} s: {why}"
+    text = (
+        f"{_named(order)} is unconfirmed for {_age_s(ctx, order)} s: {why}. {_UNCONFIRMED[order.kind]} The desk keeps asking the "
+        f"broker, never sends it twice, and makes no new entries{where} meanwhile. If the terminal shows what became of it, run "
+        f"`quarterdeck resolve {order.client_id}`."
+    )
     ctx.emit(Alert(kind="unknown_fate", level="critical", text=text, symbol=order.symbol, ticket=order.position_id))
+
+
+def _named(order: OrderInFlight) -> str:
+    side = f" {order.side.word}" if order.side is not None else ""
+    return f"{_KIND_WORDS[order.kind]} {order.client_id} ({order.symbol}{side} {order.lots:g} lots)"
 
 
 def _age_s(ctx: Context, order: OrderInFlight) -> int:
@@ -174,15 +195,15 @@ def _ask(ctx: Context, order: OrderInFlight) -> None:
 
 
 def due(ctx: Context) -> None:
-    """Ask after what is unknown or overdue, and alert again."""
+    """Query what is unknown or overdue, and alert again."""
     for order in list(ctx.state.orders.values()):
         if order.query_utc_ns <= ctx.now:
             if order.order_status == "in_flight":
-                mark_unconfirmed(ctx, order, "no report came")
+                mark_unconfirmed(ctx, order, "no reply from the broker")
             else:
                 _ask(ctx, order)
         if order.order_status == "unknown" and order.alert_utc_ns <= ctx.now:
-            _alert(ctx, order, "still asking")
+            _alert(ctx, order, "the broker has not said what became of it")
 
 
 def next_due(ctx: Context) -> UtcNs | None:
@@ -193,7 +214,7 @@ def next_due(ctx: Context) -> UtcNs | None:
 
 
 def close_request(ctx: Context, order: OrderInFlight, position_id: int) -> None:
-    """The fate is proven: the request is no longer in flight."""
+    """The outcome is proven: the request is no longer in flight."""
     state = ctx.state
     if state.orders.pop(order.client_id, None) is None:
         return
@@ -210,18 +231,19 @@ def close_request(ctx: Context, order: OrderInFlight, position_id: int) -> None:
 
 
 def _known_again(ctx: Context, order: OrderInFlight) -> None:
-    """What it stopped goes on, unless another one's fate is unknown."""
+    """What it stopped continues, unless another one's outcome is unknown."""
     unknown_in = [held.symbol for held in ctx.state.orders.values() if held.order_status == "unknown"]
     if not unknown_in:
-        drop_reason(ctx, "unknown_fate", f"fate of {order.client_id} is known")
-    text = f"fate of {order.kind} {order.symbol} {order.lots:g} ({order.client_id}) is known after {_age_s(ctx, order)} s"
+        drop_reason(ctx, "unknown_fate", f"{_named(order)} is confirmed")
+    left = f" Still unconfirmed: {len(unknown_in)}." if unknown_in else ""
+    text = f"{_named(order)} is confirmed after {_age_s(ctx, order)} s.{left} {consequence(ctx)}"
     ctx.emit(Alert(kind="unknown_fate", level="critical", text=text, symbol=order.symbol, ticket=order.position_id))
     if order.symbol not in unknown_in:
         unblock_pair(ctx, order.symbol, "unknown_fate")
 
 
 def settle_superseded(ctx: Context, client_ids: list[str]) -> None:
-    """Closes of unknown fate whose position was read since: what is still open is sent anew, the old question is over."""
+    """Unconfirmed closes whose position was read since: what is still open is sent anew, the old question is over."""
     for client_id in client_ids:
         order = ctx.state.orders.get(client_id)
         if order is not None:
@@ -241,6 +263,9 @@ def _late(ctx: Context, told: ExecutionReport) -> None:
         return
     if fate.deal_ticket in state.deals or fate.position_id in state.positions or fate.position_id in state.recently_closed:
         return
-    text = f"{told.client_id} was filled after all: {fate.lots:g} at {fate.price}, position #{fate.position_id}"
+    text = (
+        f"Order {told.client_id} was executed after it counted as not executed: {fate.lots:g} lots at {fate.price}, position "
+        f"#{fate.position_id}. The desk reads the positions and manages it from now on. Check it in the terminal."
+    )
     ctx.emit(Alert(kind="error", level="critical", text=text, ticket=fate.position_id))
     ctx.query_book("a fill came for an order that was settled")

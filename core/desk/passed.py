@@ -1,7 +1,8 @@
-"""Bars in which nothing could happen, told together: what a backtest skips still teaches the desk its hours and usual spreads.
+"""Bars in which nothing could happen, taken together: what a backtest skips still teaches the desk hours and typical spreads.
 
 Why: a quiet pair's closed bars change nothing but memory; one by one they are most of a backtest's work.
-Promises: afterwards the state is, to the last bit, what the same bars told one by one would have left (`--every-bar` proves it).
+Promises: afterwards the state is, to the last bit, what the same bars reported one by one would have left (`--every-bar` proves
+it).
 Does not: decide. The shell tells only bars at whose time the desk was quiet, or that concern a pair without anything open.
 """
 
@@ -19,7 +20,7 @@ from quarterdeck.core.model.units import Price, PriceDistance, UtcNs
 
 
 class PairPassed(Struct, frozen=True, kw_only=True):
-    """One pair's closed M15 bars since it was last told of any, oldest first."""
+    """One pair's closed M15 bars since it was last informed of any, oldest first."""
 
     symbol: str
     before_bar_utc_ns: UtcNs

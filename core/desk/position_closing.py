@@ -1,8 +1,8 @@
 """Positions on their way out: each close is an order like any other, with its own retries, waiting for no other.
 
-Promises: after an unknown fate nothing leaves before the book was read again, and then only the volume still open; `position` is
-always named; a refusal is retried with growing waits and never given up while the position stands; what a closed market, a freeze
-level or disabled trading holds back is listed with its reason and its earliest time.
+Promises: after an unconfirmed order nothing leaves before the book was read again, and then only the volume still open;
+`position` is always named; a refusal is retried with growing waits and never given up while the position stands; what a closed
+market, a freeze level or disabled trading holds back is listed with its reason and its earliest time.
 Does not: decide who has to go (care, flatten, commands do).
 """
 
@@ -81,7 +81,7 @@ def _contradicted(held: ManagedPosition | ExternalPosition) -> bool:
 
 
 def try_close(ctx: Context, task: PendingClose) -> None:
-    """Send the next request of a close, if nothing stands in its way now."""
+    """Send the next request of a close, if nothing is in its way now."""
     state = ctx.state
     held = state.positions.get(task.position_id) or state.external_positions.get(task.position_id)
     if held is None or _open_lots(held) <= LOTS_NOISE:
@@ -91,7 +91,7 @@ def try_close(ctx: Context, task: PendingClose) -> None:
     if task.client_id or task.needs_book_read or ctx.now < task.next_try_utc_ns or not _market_lets(ctx, task):
         return
     if task.lots <= LOTS_NOISE and not task.whole:
-        state.closes.pop(task.position_id, None)  # done; it was kept because its fate had been unknown until this reading
+        state.closes.pop(task.position_id, None)  # done; it was kept because its outcome had been unknown until this reading
         return
     if not _may_leave(ctx, task, held):
         return
@@ -140,23 +140,23 @@ def try_close(ctx: Context, task: PendingClose) -> None:
 def _may_leave(ctx: Context, task: PendingClose, held: ManagedPosition | ExternalPosition) -> bool:
     """Whether a request may go out now; its volume is then what is open and no earlier one may still close."""
     if _contradicted(held):
-        task.blocked = "the broker holds another volume than the desk: read once more"
+        task.blocked = "broker and desk disagree on the volume; reading it again"
         return False
     if task.why not in BY_OPERATOR and is_halted(ctx):
-        task.blocked = "halted: only what the operator orders"
+        task.blocked = "trading is halted: only your own orders are sent"
         return False
     open_lots = _open_lots(held)
     if task.whole:
         task.lots = max(open_lots - _in_doubt_lots(ctx, task, open_lots), 0.0)
         if task.lots <= LOTS_NOISE:
-            task.blocked = "an earlier close of the rest may still be carried out: its fate is asked for"
+            task.blocked = "an earlier close is unconfirmed; asking the broker"
             return False
     task.lots = min(task.lots, open_lots)
     return True
 
 
 def _market_lets(ctx: Context, task: PendingClose) -> bool:
-    """Whether a close that a closed market refused may go on: at the open, by the operator's choice of how."""
+    """Whether a close that a closed market refused may continue: at the open, by the operator's choice of how."""
     if not task.market_closed:
         return True
     spec = ctx.spec(task.symbol)
@@ -166,7 +166,7 @@ def _market_lets(ctx: Context, task: PendingClose) -> bool:
         return False
     own = ctx.policy(task.symbol).settings.flatten
     if own.reopen_action == "ask":
-        task.blocked = "market closed before; waits for the operator's word"
+        task.blocked = "the market was closed; waiting for you to close it again (flatten.reopen_action = ask)"
         return False
     task.open_seen_utc_ns = task.open_seen_utc_ns or ctx.now
     if own.reopen_action == "when_spread_normal" and ctx.now - task.open_seen_utc_ns < ns(own.reopen_wait_max_minutes * 60.0):
@@ -177,7 +177,7 @@ def _market_lets(ctx: Context, task: PendingClose) -> bool:
             or usual is None
             or quote.spread_price > own.reopen_spread_max_x * usual
         ):
-            task.blocked = "waits for a normal spread after the open"
+            task.blocked = "waiting for a normal spread after the open"
             task.next_try_utc_ns = ctx.now + NS_PER_S
             ctx.wake_changed = True
             return False
@@ -193,7 +193,7 @@ def close_filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
     if position is not None and position.side is order.side:
         closed_by_report(ctx, position, fate)
     elif position is not None or order.position_id in state.external_positions:
-        ctx.query_book("what is left of a position of others, or of one that was turned round, is read")
+        ctx.query_book("what is left of a position of others, or of one that was reversed, is read")
     if task is None or task.client_id not in ("", order.client_id):
         return
     _request_over(ctx, task)
@@ -227,15 +227,18 @@ def close_rejected(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> N
         task.blocked = f"market closed until {clock_words(again)}"
     elif fate.kind in ("frozen", "operator", "internal_error", "refused", "no_money"):
         again = max(fate.retry_utc_ns, again)
-        task.blocked = f"{fate.reason or fate.kind} ({fate.code}), again {clock_words(again)}"
+        task.blocked = f"{fate.reason or fate.kind} ({fate.code}), next attempt {clock_words(again)}"
     else:
         again = max(fate.retry_utc_ns, again)
         task.blocked = fate.reason if task.tries > 1 else ""
     task.next_try_utc_ns = again
     if task.tries == CLOSE_TRIES_ALERT or (task.market_closed and task.tries == 1):
         held = ctx.state.positions.get(task.position_id)
-        at_stake = f". {gap_words(ctx, held)}" if held is not None else ""
-        text = f"cannot close #{task.ticket} {task.symbol} {task.lots:g}: {task.blocked or fate.reason}{at_stake}"
+        at_stake = f" Its stop at {held.stop_price} stays at the broker. {gap_words(ctx, held)}" if held is not None else ""
+        text = (
+            f"Cannot close #{task.ticket} {task.symbol} {task.side.word} {task.lots:g} lots: {task.blocked or fate.reason}."
+            f"{at_stake} The desk tries again by itself; if you cannot wait, close it in the terminal."
+        )
         ctx.emit(Alert(kind="error", level="warning", text=text, symbol=task.symbol, ticket=task.ticket))
     try_close(ctx, task)
 
@@ -245,7 +248,7 @@ def close_unconfirmed(ctx: Context, order: OrderInFlight) -> None:
     task = ctx.state.closes.get(order.position_id)
     if task is not None and task.client_id == order.client_id:
         require_book_read(ctx, task)
-    ctx.query_book(f"fate of close {order.client_id} is unknown")
+    ctx.query_book(f"outcome of close {order.client_id} is unknown")
 
 
 def close_not_executed(ctx: Context, order: OrderInFlight) -> None:
@@ -263,7 +266,7 @@ def require_book_read(ctx: Context, task: PendingClose) -> None:
 
 
 def on_book_read(ctx: Context, read_utc_ns: UtcNs) -> list[str]:
-    """The positions were read: what waited for that goes on with the volume still open; returns requests this settles.
+    """The positions were read: what waited for that continues with the volume still open; returns requests this settles.
 
     An earlier part that could turn a netting position round is not settled by a reading: what it may still close is left to it.
     """
@@ -288,11 +291,11 @@ def on_book_read(ctx: Context, read_utc_ns: UtcNs) -> list[str]:
 
 
 def _may_come_yet(ctx: Context, task: PendingClose) -> bool:
-    """Whether a close of unknown fate is waited for until it is proven, although the position was read and is open still.
+    """Whether an unconfirmed close is waited for until it is proven, although the position was read and is open still.
 
     An order that lost its process may be carried out after the read. Twice the whole of a position is refused where each has its
     own ticket; twice a part closes too much, and on a netting account too much turns the position round. So a part always waits,
-    be it urgent or not; the whole goes on where it is urgent.
+    be it urgent or not; the whole continues where it is urgent.
     """
     account = ctx.state.account
     netting = account is not None and not account.hedging
@@ -302,7 +305,7 @@ def _may_come_yet(ctx: Context, task: PendingClose) -> bool:
 
 
 def _turns_round(ctx: Context, order: OrderInFlight | None, open_lots: Lots) -> bool:
-    """Whether a close of unknown fate is for a part of a netting position: carried out before the whole, both are too much.
+    """Whether an unconfirmed close is for a part of a netting position: carried out before the whole, both are too much.
 
     Twice the whole is not: the second finds its position gone and is refused.
     """
@@ -311,7 +314,7 @@ def _turns_round(ctx: Context, order: OrderInFlight | None, open_lots: Lots) -> 
 
 
 def _in_doubt_lots(ctx: Context, task: PendingClose, open_lots: Lots) -> Lots:
-    """What earlier parts of unknown fate may still close of a netting position."""
+    """What earlier unconfirmed parts may still close of a netting position."""
     earlier = (order for order in ctx.state.orders.values() if order.kind == "close" and order.position_id == task.position_id)
     return sum((order.lots for order in earlier if _turns_round(ctx, order, open_lots)), 0.0)
 
@@ -334,7 +337,7 @@ def next_due(ctx: Context) -> UtcNs | None:
 
 
 def release_close(ctx: Context, position_id: int) -> None:
-    """The operator's word: a close that asked what to do at the open goes on."""
+    """The operator's decision: a close that asked what to do at the open continues."""
     task = ctx.state.closes.get(position_id)
     if task is not None:
         task.market_closed, task.blocked, task.next_try_utc_ns = False, "", 0

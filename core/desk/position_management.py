@@ -1,7 +1,8 @@
-"""Care of what is open: peaks, give-back, trailing stop, age, weekend, and stops that must stand. It never waits for a scan.
+"""Management of open positions: peaks, profit retracement, trailing stop, time exit, weekend, missing stops; waits for no scan.
 
 Promises: acts on fresh quotes only, a wish that fell due before waits for the first one; a stop is only ever tightened; a
-give-back closes once per position; exits by age or care wait out the rollover unless the loss at the stop grows meanwhile.
+profit retracement closes once per position; exits by time exit or management wait out the rollover unless the loss at the stop
+grows meanwhile.
 Does not: send (`position_closing`, `stops` do). Units: money in account currency, net of the cost to close; prices executable.
 """
 
@@ -77,7 +78,7 @@ def update_peaks_from_bar(ctx: Context, symbol: str, bar: Bar) -> None:
         position.peak_price = best
         paid = position.open_commission_money * (position.lots / position.opened_lots)
         position.peak_money = max(position.peak_money, worth + position.swap_money + paid - cost)
-        text = f"no quotes in the bar: peak by its extreme {best}, {position.peak_money:.2f}"
+        text = f"no quotes within the bar: peak taken from its extreme {best}, {position.peak_money:.2f}"
         ctx.note("peak_from_bar", text, symbol=symbol, ticket=position.ticket)
 
 
@@ -129,7 +130,7 @@ def _carry_out(ctx: Context, position: ManagedPosition, policy: PairPolicy) -> N
 
 
 def _tell_shut(ctx: Context, position: ManagedPosition, why: CloseReason, spec: Instrument) -> None:
-    """It was to be closed and the market is shut: told once, with what a gap may cost until it opens."""
+    """It was to be closed and the market is closed: reported once, with what a gap may cost until it opens."""
     if position.shut_told:
         return
     position.shut_told = True
@@ -137,8 +138,9 @@ def _tell_shut(ctx: Context, position: ManagedPosition, why: CloseReason, spec: 
         Alert(
             kind="risk",
             level="critical",
-            text=f"#{position.ticket} {position.symbol} should be closed ({why}) but its market is shut until "
-            f"{position_closing.clock_words(ctx.next_open(spec))}. {gap_words(ctx, position)} It is closed at the open.",
+            text=f"#{position.ticket} {position.symbol} {position.side.word} {position.lots:g} lots is due to be closed ({why}), "
+            f"but its market is closed until {position_closing.clock_words(ctx.next_open(spec))}. Its stop stays at the broker. "
+            f"{gap_words(ctx, position)} The desk closes it at the open.",
             symbol=position.symbol,
             ticket=position.ticket,
         )
@@ -187,7 +189,7 @@ def remaining_risk_money(position: ManagedPosition) -> Money:
 
 
 def retrace_floor_money(position: ManagedPosition, policy: PairPolicy) -> Money:
-    """The peak from which a give-back acts: the greatest of the three floors, for what is open."""
+    """The peak from which a profit retracement acts: the greatest of the three floors, for what is open."""
     own = policy.management
     part = position.lots / position.opened_lots if position.opened_lots > 0.0 else 1.0
     least = max(own.retrace_from_equity_fraction * position.equity_money, own.retrace_from_r * position.risk_money * part)
@@ -215,7 +217,7 @@ def _give_back(ctx: Context, position: ManagedPosition, policy: PairPolicy) -> N
         return
     group, net, peak = back
     for held in group:
-        _give_back_part(ctx, held, spec, policy, f"gave back {peak - net:.2f} of a peak of {peak:.2f}")
+        _give_back_part(ctx, held, spec, policy, f"profit retraced {peak - net:.2f} from a {peak:.2f} peak")
 
 
 def retrace_triggered(ctx: Context, position: ManagedPosition, policy: PairPolicy) -> bool:
@@ -224,7 +226,7 @@ def retrace_triggered(ctx: Context, position: ManagedPosition, policy: PairPolic
 
 
 def _given_back(ctx: Context, position: ManagedPosition, policy: PairPolicy) -> tuple[list[ManagedPosition], Money, Money] | None:
-    """What gave back too much of its peak, what it would bring now and that peak; None where nothing did, or not now."""
+    """What retraced too much of its peak, what it would bring now and that peak; None where nothing did, or not now."""
     own, net, peak = policy.management, position.net_money, position.peak_money
     group, shared = [position], ctx.state.groups.get(position.group_id)
     if shared is not None:
@@ -253,11 +255,16 @@ def _give_back_part(ctx: Context, position: ManagedPosition, spec: Instrument, p
         ctx.note("give_back", f"{note}; closing all", symbol=position.symbol, ticket=position.ticket)
         position_closing.start_close(ctx, position.position_id, "give_back")
     else:
-        ctx.note("give_back", f"{note}; a part is under the least volume, left", symbol=position.symbol, ticket=position.ticket)
+        ctx.note(
+            "give_back",
+            f"{note}; nothing closed, a part would be below the minimum lot",
+            symbol=position.symbol,
+            ticket=position.ticket,
+        )
 
 
 def trail_active(position: ManagedPosition, policy: PairPolicy) -> bool:
-    """Whether the trailing stop has begun: only then does a quote's answer hang on ATR."""
+    """Whether the trailing stop has begun: only then does a quote's answer depend on ATR."""
     own = policy.management
     if own.trail_x_atr <= 0.0 or position.peak_price == 0.0:
         return False

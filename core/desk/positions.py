@@ -10,7 +10,7 @@ from __future__ import annotations
 from quarterdeck.core.desk import breaker_watch
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import EntryTerms, FillTally, GroupProfitPeak, ManagedPosition, OrderInFlight
-from quarterdeck.core.desk.equity import LOTS_NOISE, left_money, revalue, sum_equity
+from quarterdeck.core.desk.equity import LOTS_NOISE, amount, left_money, revalue, signed_amount, sum_equity
 from quarterdeck.core.desk.memory_limits import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
 from quarterdeck.core.desk.money import balance_moved, unaccounted
 from quarterdeck.core.desk.risk_reservation import filled
@@ -149,7 +149,7 @@ def _not_ahead(position: ManagedPosition, lots: Lots) -> Lots:
 
 
 def opened_by_broker_book(ctx: Context, order: OrderInFlight, entry: EntryTerms, held: BrokerPosition) -> ManagedPosition:
-    """The broker's book proves the fate of an opening order before any report or deal did."""
+    """The broker's book proves the outcome of an opening order before any report or deal did."""
     position = _grow(ctx, order, entry, held.position_id, held.lots, held.open_price, 0.0, held.opened_utc_ns)
     invariant(position is not None, "a position that the book shows is booked", position=held.position_id)
     made = ctx.state.positions[held.position_id]
@@ -158,7 +158,7 @@ def opened_by_broker_book(ctx: Context, order: OrderInFlight, entry: EntryTerms,
 
 
 def adopt_position(ctx: Context, held: BrokerPosition, stop_price: Price) -> ManagedPosition:
-    """A position that is ours to care for and that no order in flight explains; its own stop, or the one assumed for it."""
+    """A position that is ours to manage and that no order in flight explains; its own stop, or the one assumed for it."""
     valuer = ctx.valuer(held.symbol)
     lost = None
     if valuer is not None:
@@ -278,7 +278,8 @@ def _tell_opened(ctx: Context, position: ManagedPosition) -> None:
         Alert(
             kind="fill",
             level="info",
-            text=f"{position.symbol} {position.side.word} {position.lots:g} at {position.open_price}, stop {position.stop_price}",
+            text=f"{position.symbol} opened: {position.side.word} {position.lots:g} lots at {position.open_price}, "
+            f"stop {position.stop_price}, risk {amount(ctx, position.risk_money)}.",
             symbol=position.symbol,
             ticket=position.ticket,
         )
@@ -426,14 +427,17 @@ def finish_if_settled(ctx: Context, position: ManagedPosition) -> None:
 
 
 def closed_without_deals(ctx: Context, position: ManagedPosition) -> None:
-    """The broker does not list it any more and deals are missing: asked for a while, then told as it is known."""
+    """The broker does not list it any more and deals are missing: asked for a while, then reported as it is known."""
     position.reads_without_deals += 1
     if position.reads_without_deals < _READINGS_WITHOUT_MAX:
         ctx.query_book_later()
         return
     position.close_reason = position.close_reason or "unaccounted"
     position.closed_utc_ns = position.closed_utc_ns or ctx.now
-    text = f"#{position.ticket} {position.symbol} is closed at the broker, but its deals never came; its money is incomplete"
+    text = (
+        f"#{position.ticket} {position.symbol} is closed at the broker, but the broker never reported its deals, so the recorded "
+        "P&L of this trade is incomplete. The desk takes its result from the balance. Compare it with the terminal's history."
+    )
     ctx.emit(Alert(kind="error", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
     if position.left_read:
         unaccounted(ctx, left_money(ctx))
@@ -455,7 +459,7 @@ def closing_reason(position: ManagedPosition, deal: Deal, why: str) -> str:
 
 
 def finish_trade(ctx: Context, position: ManagedPosition) -> None:
-    """The trade is over: told, counted, and forgotten but for its number."""
+    """The trade is over: reported, counted, and forgotten but for its number."""
     state = ctx.state
     net = position.gross_money + position.commission_money + position.swap_realised_money
     result_r = net / position.risk_money if position.risk_money > 0.0 else 0.0
@@ -499,14 +503,14 @@ def finish_trade(ctx: Context, position: ManagedPosition) -> None:
         Alert(
             kind="close",
             level="info",
-            text=f"{position.symbol} {position.side.word} {position.opened_lots:g} closed, {position.close_reason}: "
-            f"{net:+.2f}, {result_r:+.2f} R",
+            text=f"{position.symbol} closed ({position.close_reason}): {position.side.word} {position.opened_lots:g} lots, "
+            f"{signed_amount(ctx, net)}, {result_r:+.2f} R.",
             symbol=position.symbol,
             ticket=position.ticket,
         )
     )
     if not any(held.stop_missing for held in state.positions.values()):
-        drop_reason(ctx, "no_stop")
+        drop_reason(ctx, "no_stop", "No open position lacks its stop any more")
     sum_equity(ctx)
     closed = position.closed_utc_ns or ctx.now
     breaker_watch.trade_done(ctx, result_r, closed, of_strategy=position.entry.strategy != ADOPTED)

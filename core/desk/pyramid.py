@@ -65,7 +65,7 @@ def plan_add(
 
 
 def _stops_tight(ctx: Context, held: list[ManagedPosition], prices: ExecutablePrices, take: CheckCollector) -> bool:
-    """Every stop of the group stands at least where the add's will; else it is moved there first, and the add waits."""
+    """Every stop of the group is at least where the add's will; else it is moved there first, and the add waits."""
     loose = [one for one in held if stops.tighter(one.side, prices.stop_price, one.stop_price)]
     if not loose:
         return take(Check("pyramid_stops", None, None, True, "the stops of the group are tight"))

@@ -1,8 +1,8 @@
-"""Reserve risk before an order leaves, and give it back only for a proven fate.
+"""Reserve risk before an order leaves, and give it back only for a proven outcome.
 
 Why: two signals in the same second must not both take the last of the budget.
 Promises: at the moment of a reservation, open and reserved risk are within the cap; `Submit` is made here and nowhere else, and
-only with a reservation; Filled, Refused or Absent settles, or the operator's word (law 6). Unknown keeps it.
+only with a reservation; Filled, Refused or Absent settles, or the operator's decision (law 6). Unknown keeps it.
 Does not: size orders, or know brokers. Units: money in account currency.
 """
 
@@ -126,7 +126,7 @@ def filled(ctx: Context, client_id: str, lots: Lots, *, by: str) -> None:
 
 
 def release(ctx: Context, client_id: str, *, by: str) -> None:
-    """The fate of the order (or of what was left of it) is proven: its reservation ends. Twice is once."""
+    """The outcome of the order (or of what was left of it) is proven: its reservation ends. Twice is once."""
     held = _of(ctx, client_id)
     if held is None:
         return

@@ -28,7 +28,7 @@ class SettingsPreview(Struct, frozen=True, kw_only=True):
 
 
 def preview_update(ctx: Context, told: SettingsChanged, at_utc_ns: UtcNs) -> SettingsPreview:
-    """Try `told` on a copy: first what care would do anyway, then what it would do under the new settings."""
+    """Try `told` on a copy: first what position management would do anyway, then what it would do under the new settings."""
     at = max(at_utc_ns, ctx.now)
     before, anyway = _tried(ctx, None, at)
     after, acts = _tried(ctx, told, at)

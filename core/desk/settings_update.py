@@ -1,7 +1,7 @@
 """New settings, as a whole and validated: they hold from here on.
 
-Promises: each changed parameter is told once, with old and new value; limits that hold at once are judged at once; traded pairs,
-magic number and the day's zone keep to the start of the run. Does not: validate (the shell did).
+Promises: each changed parameter is reported once, with old and new value; limits that hold at once are judged at once; traded
+pairs, magic number and the day's zone keep to the start of the run. Does not: validate (the shell did).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def settings_changed(ctx: Context, told: SettingsChanged) -> None:
             ctx.note("next_start", f"{key} = {new} takes effect at the next start")
     account_and_connection.update_calendar_reason(ctx)
     if not ctx.settings.kelly.enabled or ctx.settings.kelly.negative_action == "go_on":
-        drop_reason(ctx, "kelly", "Kelly stops nothing any more")
+        drop_reason(ctx, "kelly", "Kelly sizing no longer stops entries")
     breaker_watch.settings_changed(ctx)
 
 

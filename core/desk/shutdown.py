@@ -14,6 +14,8 @@ from quarterdeck.core.model.commands import StopEngine
 from quarterdeck.core.model.effects import Alert, CommandDone, EndRun
 from quarterdeck.core.model.units import UtcNs
 
+_POLICY_WORDS = {"flatten": "closing all positions", "keep": "positions are kept with their stops"}
+
 
 def begin(ctx: Context, command: StopEngine, command_id: str) -> None:
     """The run is to end by the operator's policy, or another one; a second word can only end it sooner."""
@@ -22,11 +24,11 @@ def begin(ctx: Context, command: StopEngine, command_id: str) -> None:
     if state.stop is not None:
         if policy == "keep":
             state.stop.policy = "keep"
-        ctx.emit(CommandDone(command_id=command_id, ok=True, text="stopping already"))
+        ctx.emit(CommandDone(command_id=command_id, ok=True, text="The engine is stopping already"))
         watch(ctx)
         return
     state.stop = ShutdownRequest(policy=policy, why=command.why or "stopped", since_utc_ns=ctx.now, command_id=command_id)
-    add_reason(ctx, "stopping", f"the run ends ({policy}): {state.stop.why}", alert="info")
+    add_reason(ctx, "stopping", f"The engine is stopping ({_POLICY_WORDS[policy]}): {state.stop.why}", alert="info")
     entry_evaluation.reject_all_waiting(ctx, "stopping")
     if policy == "flatten":
         flatten.start(ctx, "shutdown", halt=False)
@@ -49,14 +51,16 @@ def watch(ctx: Context) -> None:
     text = f"{stop.why}: {stop.policy}"
     if left:
         names = ", ".join(f"#{one.ticket} {one.symbol} {one.lots:g}" for one in left)
-        text = f"{text}; open with their stops at the broker: {names}"
+        text = f"{text}; positions left open, with their stops at the broker: {names}"
         if stop.policy == "flatten":
-            ctx.emit(
-                Alert(kind="flatten", level="critical", text=f"the run ends with positions open: {names}; their stops stand")
+            text_now = (
+                f"The engine stops with positions open: {names}. Only their stops at the broker protect them; nothing manages "
+                "them until the engine runs again. Close them in the terminal, or start the engine."
             )
+            ctx.emit(Alert(kind="flatten", level="critical", text=text_now))
     if state.orders:
         clean = False
-        text = f"{text}; fate not proven: {', '.join(state.orders)}"
+        text = f"{text}; orders unconfirmed: {', '.join(state.orders)}"
     ctx.emit(CommandDone(command_id=stop.command_id, ok=clean, text=text))
     ctx.emit(EndRun(why=text, clean=clean))
 

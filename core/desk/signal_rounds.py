@@ -156,7 +156,7 @@ def retry_signal(ctx: Context, signal_id: str) -> None:
 
 
 def reevaluate(ctx: Context, *, only_after: int = 0) -> None:
-    """Judge what waits again; `only_after` names the position whose closing somebody waited for."""
+    """Judge what waits again; `only_after` names the position whose closing someone waited for."""
     state = ctx.state
     chosen = [held for held in state.waiting if only_after in (0, held.after_close_of)]
     for held in chosen:

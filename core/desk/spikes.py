@@ -2,9 +2,9 @@
 
 Why: one bad tick at rollover must not close a book, nor set a peak that a healthy price then falls from.
 Guarantees: a suspect quote trips no breaker, raises no peak and starts no exit by price until the pair's next quote confirms
-it, or none comes for `breakers.spike_wait_s`; entries stop meanwhile. The operator's word, a missing stop, exits by the clock
+it, or none comes for `breakers.spike_wait_s`; entries stop meanwhile. The operator's decision, a missing stop, exits by the clock
 and floors of a funded account by the broker's own equity never wait. Does not: change the quote, or delay it where nothing
-hangs on it.
+depends on it.
 """
 
 from __future__ import annotations
@@ -39,19 +39,23 @@ def is_spike(ctx: Context, before: Quote | None, new: Quote) -> bool:
 
 
 def believed(ctx: Context, before: Quote | None, new: Quote) -> bool:
-    """Whether what hangs on a new quote is judged by it now; `before` is the pair's quote before it."""
+    """Whether what depends on a new quote is judged by it now; `before` is the pair's quote before it."""
     suspects = ctx.state.suspects
     known = suspects.pop(new.symbol, None)
     if known is not None:
         if _confirms(ctx, known, new):
             return True
-        ctx.note("spike_denied", f"the next quote {new.bid}/{new.ask} denies {known.bid}/{known.ask}", symbol=new.symbol)
+        ctx.note(
+            "spike_denied", f"Quote {known.bid}/{known.ask} was a spike: the next one is {new.bid}/{new.ask}", symbol=new.symbol
+        )
         before = known.before
     if not is_spike(ctx, before, new) or before is None:
         return True
     suspects[new.symbol] = SuspectQuote(before=before, bid=new.bid, ask=new.ask, since_utc_ns=ctx.now)
     ctx.wake_changed = True
-    ctx.note("spike", f"{new.bid}/{new.ask} after {before.bid}/{before.ask}: the next quote decides", symbol=new.symbol)
+    ctx.note(
+        "spike", f"Possible spike: {new.bid}/{new.ask} after {before.bid}/{before.ask}; the next quote decides", symbol=new.symbol
+    )
     return False
 
 

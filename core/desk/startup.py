@@ -1,7 +1,7 @@
 """How a desk begins: from nothing, or with the state of a past one; and when it is ready to enter.
 
-Promises: a state restored within the same run is taken over as it is (an audit goes on from a checkpoint); one of an earlier
-run is taken over with every request in flight of unknown fate, to be asked after, and the book to be read (law 6).
+Promises: a state restored within the same run is taken over as it is (an audit continues from a checkpoint); one of an earlier
+run is taken over with every request in unconfirmed flight, to be queried, and the book to be read (law 6).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def started_context(stamped: SequencedInput, told: Started) -> Context:
     ctx = Context(state, settings)
     for symbol in ctx.pairs:
         ctx.pair(symbol)
-    add_reason(ctx, "starting", "account, instruments and book are being read", alert="")
+    add_reason(ctx, "starting", "Reading account, instruments and positions from the broker", alert="")
     return ctx
 
 
@@ -98,7 +98,7 @@ def _recover(ctx: Context) -> None:
     state.silent.clear()
     state.suspects.clear()
     for code in ("feed", "quotes_silent", "journal", "degraded", "clock", "terminal", "backlog", "stopping", "book_unknown"):
-        drop_reason(ctx, code, f"{code}: a new run")
+        drop_reason(ctx, code, f"Cleared by a new run ({code})")
     state.stop = None
     for pair in state.pairs.values():
         pair.block_reasons.pop("feed", None)
@@ -108,10 +108,10 @@ def _recover(ctx: Context) -> None:
         ctx.pair(symbol)
     state.round.judged = True
     entry_evaluation.reject_all_waiting(ctx, "restart")
-    add_reason(ctx, "starting", "account, instruments and book are being read", alert="")
+    add_reason(ctx, "starting", "Reading account, instruments and positions from the broker", alert="")
     for order in list(state.orders.values()):
         order.order_status = "in_flight"
-        orders_in_flight.mark_unconfirmed(ctx, order, "the run that sent it ended before its fate was proven")
+        orders_in_flight.mark_unconfirmed(ctx, order, "the run that sent it ended before the broker confirmed it")
     state.book_asked_utc_ns = 0
     state.book_retry_utc_ns = ctx.now
 
@@ -121,5 +121,5 @@ def ready(ctx: Context) -> None:
     state = ctx.state
     if state.account is None or state.book_known is not True or not all(symbol in state.instruments for symbol in ctx.pairs):
         return
-    drop_reason(ctx, "starting", "account, instruments and book are read")
+    drop_reason(ctx, "starting", "Account, instruments and positions have been read")
     breaker_watch.begun(ctx)

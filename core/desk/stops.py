@@ -1,7 +1,7 @@
 """Stops of open positions: moved by care (only ever tighter), by the operator (as he likes), and set again when they vanish.
 
-Promises: care never loosens a stop; stop and target are always sent whole; one modification per position at a time; outside the
-broker's stops and freeze levels. Does not: decide where a trail should be (`position_management`).
+Promises: position management never loosens a stop; stop and target are always sent whole; one modification per position at a
+time; outside the broker's stops and freeze levels. Does not: decide where a trail should be (`position_management`).
 """
 
 from __future__ import annotations
@@ -59,31 +59,44 @@ def tighten(ctx: Context, position: ManagedPosition, stop_price: Price, why: str
     rounded = towards_entry(spec, position.side.opposite, wanted)
     if not tighter(position.side, rounded, position.stop_price) or same_price(spec, rounded, position.stop_price):
         return False
-    invariant(tighter(position.side, rounded, position.stop_price), "care never loosens a stop", position=position.position_id)
+    invariant(
+        tighter(position.side, rounded, position.stop_price),
+        "position management never loosens a stop",
+        position=position.position_id,
+    )
     _send(ctx, position, rounded, position.target_price, why)
     return True
 
 
+def named(position: ManagedPosition) -> str:
+    """A position as an alert names it."""
+    return f"#{position.ticket} {position.symbol} {position.side.word} {position.lots:g} lots"
+
+
 def move_by_operator(ctx: Context, position: ManagedPosition, stop_price: Price) -> str:
-    """The operator's word; returns why it cannot be, or nothing."""
+    """The operator's decision; returns why it cannot be, or nothing."""
     spec, allowed = ctx.spec(position.symbol), nearest_allowed(ctx, position)
     if spec is None or allowed is None:
-        return f"no quote of {position.symbol}"
+        return f"{position.symbol} has no quote yet; try again once quotes arrive"
     wanted = towards_entry(spec, position.side, stop_price)
     if tighter(position.side, wanted, allowed):
-        return f"{stop_price} is too near to the market or beyond it; the nearest is {round(allowed, spec.digits)}"
+        return f"{stop_price} is too close to the market or beyond it; the closest allowed stop is {round(allowed, spec.digits)}"
     if position.modify_id:
-        return "a modification of this position is still in flight"
+        return "an earlier change of this position is still with the broker; try again in a few seconds"
     _send(ctx, position, wanted, position.target_price, BY_OPERATOR)
     return ""
 
 
 def restore(ctx: Context, position: ManagedPosition) -> None:
     """A stop that stood is gone from the broker's book: alert, no entries, and set it again."""
-    text = f"stop of #{position.ticket} {position.symbol} was removed; setting {position.stop_price} again"
+    text = f"The stop of {named(position)} was removed at the broker; the desk sets it again at {position.stop_price}"
     if not position.stop_missing:
         position.stop_missing, position.stop_missing_utc_ns = True, ctx.now
-        ctx.emit(Alert(kind="risk", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
+        told = (
+            f"{text}. Until the broker shows it, the position has no stop and there are no new entries; if it cannot be set, the "
+            "desk closes the position. Do not remove stops in the terminal: close the position instead."
+        )
+        ctx.emit(Alert(kind="risk", level="critical", text=told, symbol=position.symbol, ticket=position.ticket))
     add_reason(ctx, "no_stop", text, alert="", told="critical")
     if position.modify_id or ctx.now < position.modify_utc_ns:
         return
@@ -96,14 +109,19 @@ def stop_confirmed(ctx: Context, position: ManagedPosition) -> None:
     if position.stop_missing:
         position.stop_missing = False
         if not any(held.stop_missing for held in ctx.state.positions.values()):
-            drop_reason(ctx, "no_stop", f"stop of #{position.ticket} stands again")
+            drop_reason(ctx, "no_stop", f"The broker shows the stop of {named(position)} again")
 
 
 def stop_not_accepted(ctx: Context, position: ManagedPosition) -> None:
-    """The broker took the opening order without its stop: such a pair is not traded (law 7)."""
-    text = f"{position.symbol} #{position.ticket} stands without the stop that was sent with it; closing it"
-    ctx.emit(Alert(kind="risk", level="critical", text=text, symbol=position.symbol, ticket=position.ticket))
-    block_pair(ctx, position.symbol, "no_stop", text, "the next start, after `doctor` found out why")
+    """The broker took the opening order without its stop: such a pair is not traded."""
+    text = f"The broker opened {named(position)} without the stop that was sent with it"
+    told = (
+        f"{text}. The desk closes it now and makes no more entries in {position.symbol}. Check that it is closed, find the cause "
+        f"with `quarterdeck doctor`, then run `quarterdeck acknowledge {position.symbol}:no_stop`."
+    )
+    ctx.emit(Alert(kind="risk", level="critical", text=told, symbol=position.symbol, ticket=position.ticket))
+    way_back = f"you have found the cause (`quarterdeck doctor`) and run `quarterdeck acknowledge {position.symbol}:no_stop`"
+    block_pair(ctx, position.symbol, "no_stop", text, way_back)
 
 
 def _send(ctx: Context, position: ManagedPosition, stop_price: Price, target_price: Price | None, why: str) -> None:
@@ -171,7 +189,7 @@ def changed(ctx: Context, order: OrderInFlight) -> None:
 def refused(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> None:
     """A modification was surely not done: it waits, the longer the oftener the same request was refused.
 
-    A step that fails while an older stop stands is told at the third refusal, and never closes the position.
+    A step that fails while an older stop stands is reported at the third refusal, and never closes the position.
     """
     position = ctx.state.positions.get(order.position_id)
     if position is None or position.modify_id != order.client_id:
@@ -183,10 +201,11 @@ def refused(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> None:
         wait = min(wait, ns(min(ctx.settings.position.stop_restore_s, ctx.settings.execution.close_retry_s) or 1.0))
     position.modify_utc_ns = max(ctx.now + wait, 0 if position.stop_missing else fate.retry_utc_ns)
     if position.modify_refused == MODIFY_TRIES_ALERT:
-        at_stake = "NO STOP stands" if position.stop_missing else f"the stop at {position.stop_price} stands"
+        missing = "The position has NO STOP. The desk keeps trying, then closes it. Set a stop in the terminal, or close it now."
+        kept = f"The old stop at {position.stop_price} still protects the position and the desk keeps trying. Nothing to do."
         text = (
-            f"the stop of #{position.ticket} {position.symbol} cannot be moved to {order.stop_price}: "
-            f"{fate.reason} ({fate.code}), {position.modify_refused} times; {at_stake}"
+            f"The stop of {named(position)} cannot be moved to {order.stop_price}: the broker refused {position.modify_refused} "
+            f"times, {fate.reason} ({fate.code}). {missing if position.stop_missing else kept}"
         )
         ctx.emit(Alert(kind="error", level="warning", text=text, symbol=position.symbol, ticket=position.ticket))
     if fate.kind == "not_found":

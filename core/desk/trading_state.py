@@ -2,8 +2,8 @@
 
     ACTIVE -> REDUCE_ONLY -> HALTED: as bad as the worst reason; back when the last such reason is gone.
 
-Promises: a reason keeps its first beginning while it holds; every change of the set is told once; *resume* takes away only what
-is the operator's. Does not: judge what deserves a reason.
+Promises: a reason keeps its first beginning while it holds; every change of the set is reported once; *resume* takes away only
+what is the operator's. Does not: judge what deserves a reason.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ AlertLevel = Literal["info", "warning", "critical"]
 Level = AlertLevel | Literal[""]
 
 WAYS_BACK: Final[dict[str, tuple[Literal["REDUCE_ONLY", "HALTED"], str]]] = {
-    "starting": ("REDUCE_ONLY", "account, instruments and book are read"),
-    "paused": ("REDUCE_ONLY", "resume"),
-    "feed": ("REDUCE_ONLY", "the line to the broker comes back"),
-    "book_unknown": ("REDUCE_ONLY", "the broker's book is read again"),
-    "unknown_fate": ("REDUCE_ONLY", "the order's fate is proven, or `resolve ID`"),
-    "flatten": ("REDUCE_ONLY", "all in scope is closed, verified twice"),
-    "flat": ("HALTED", "resume"),
-    "day_loss": ("REDUCE_ONLY", "the day's start"),
-    "drawdown": ("REDUCE_ONLY", "the operator accepts it (rearm drawdown)"),
-    "losses_in_row": ("REDUCE_ONLY", "the day's start"),
-    "entries": ("REDUCE_ONLY", "the day's start"),
-    "funded": ("REDUCE_ONLY", "equity is outside the buffer again, or the next day"),
-    "funded_close": ("REDUCE_ONLY", "the next day, or the operator changes the rules"),
-    "kelly": ("REDUCE_ONLY", "newer trades give a positive optimum, or Kelly is switched off"),
-    "no_stop": ("REDUCE_ONLY", "the stop stands at the broker again"),
-    "foreign_no_stop": ("REDUCE_ONLY", "it has a stop, is gone, or `acknowledge foreign_no_stop`"),
-    "quotes_silent": ("REDUCE_ONLY", "its quotes come again"),
-    "payout_unclear": ("REDUCE_ONLY", "`resolve TICKET --payout`, or `--transfer`"),
-    "unexplained_money": ("REDUCE_ONLY", "a deal explains it, or `resolve money`"),
-    "calendar": ("REDUCE_ONLY", "the calendar is available again"),
-    "stopping": ("REDUCE_ONLY", "the next start"),
+    "starting": ("REDUCE_ONLY", "account, instruments and positions have been read from the broker"),
+    "paused": ("REDUCE_ONLY", "you resume"),
+    "feed": ("REDUCE_ONLY", "the broker connection is back"),
+    "book_unknown": ("REDUCE_ONLY", "the broker's positions can be read again"),
+    "unknown_fate": ("REDUCE_ONLY", "the broker confirms the order, or you settle it with `quarterdeck resolve`"),
+    "flatten": ("REDUCE_ONLY", "everything is closed and two reads of the broker confirm it"),
+    "flat": ("HALTED", "you resume"),
+    "day_loss": ("REDUCE_ONLY", "the next trading day starts"),
+    "drawdown": ("REDUCE_ONLY", "you accept the drawdown (`quarterdeck reset-drawdown`)"),
+    "losses_in_row": ("REDUCE_ONLY", "the next trading day starts"),
+    "entries": ("REDUCE_ONLY", "the next trading day starts"),
+    "funded": ("REDUCE_ONLY", "equity is above the warning buffer again, or the prop firm's next day starts"),
+    "funded_close": ("REDUCE_ONLY", "the prop firm's next day starts, or you change the prop_firm settings"),
+    "kelly": ("REDUCE_ONLY", "newer trades give a positive Kelly fraction, or you set kelly.enabled = false"),
+    "no_stop": ("REDUCE_ONLY", "the broker shows the stop again"),
+    "foreign_no_stop": ("REDUCE_ONLY", "they have a stop or are closed, or you run `quarterdeck acknowledge foreign_no_stop`"),
+    "quotes_silent": ("REDUCE_ONLY", "quotes arrive again"),
+    "payout_unclear": ("REDUCE_ONLY", "you run `quarterdeck resolve TICKET --payout`, or `--transfer`"),
+    "unexplained_money": ("REDUCE_ONLY", "a deal explains it, or you run `quarterdeck resolve money`"),
+    "calendar": ("REDUCE_ONLY", "the calendar can be read again"),
+    "stopping": ("REDUCE_ONLY", "the engine is started again"),
     "journal": ("REDUCE_ONLY", "the journal can be written again"),
-    "journal_damaged": ("REDUCE_ONLY", "the operator has checked positions and orders, then resume"),
-    "degraded": ("REDUCE_ONLY", "the engine is whole again"),
-    "clock": ("REDUCE_ONLY", "the broker's clock is understood again"),
+    "journal_damaged": ("REDUCE_ONLY", "you have compared positions and orders with the broker, and resume"),
+    "degraded": ("REDUCE_ONLY", "the failed part works again"),
+    "clock": ("REDUCE_ONLY", "the clock is right again"),
     "terminal": ("REDUCE_ONLY", "the terminal allows trading again"),
-    "backlog": ("REDUCE_ONLY", "the desk has caught up, and what was left out is read again"),
-    "not_allowed": ("REDUCE_ONLY", "the account allows trading again"),
-    "account_changed": ("HALTED", "the account of the start is back, then resume"),
-    "not_owner": ("HALTED", "the other engine is stopped, then resume, which takes the account back"),
-    "law_broken": ("HALTED", "the operator has looked, then resume"),
+    "backlog": ("REDUCE_ONLY", "the desk has caught up and has read again what it skipped"),
+    "not_allowed": ("REDUCE_ONLY", "the broker allows trading again (check for a read-only investor login)"),
+    "account_changed": ("HALTED", "the terminal is logged in to the first account again, and you resume"),
+    "not_owner": ("HALTED", "the other engine is stopped, and you resume here"),
+    "law_broken": ("HALTED", "you have checked positions and orders, and resume"),
 }
 """Every reason there is, how bad it is, and how it ends."""
 
@@ -83,7 +83,7 @@ def worst_reason(ctx: Context) -> StateReason | None:
 def add_reason(ctx: Context, code: str, text: str, *, alert: Level = "warning", told: Level = "") -> None:
     """Let `code` hold from now on; while it holds already, only its text changes.
 
-    Its end is told at the level of `alert`, or of `told` where the caller tells the beginning itself.
+    Its end is reported at the level of `alert`, or of `told` where the caller tells the beginning itself.
     """
     reasons = ctx.state.reasons
     if code in reasons:
@@ -93,7 +93,7 @@ def add_reason(ctx: Context, code: str, text: str, *, alert: Level = "warning", 
     reasons[code] = StateReason(code=code, state=state, since_utc_ns=ctx.now, text=text, clears_when=way_back, told=alert or told)
     _tell(ctx, f"{code}: {text}")
     if alert:
-        ctx.emit(Alert(kind="state", level=alert, text=f"{trading_state(ctx)}: {text}. Way back: {way_back}."))
+        ctx.emit(Alert(kind="state", level=alert, text=f"{sentence(text)} {consequence(ctx)} It ends when {way_back}."))
 
 
 def drop_reason(ctx: Context, code: str, text: str = "") -> bool:
@@ -101,12 +101,28 @@ def drop_reason(ctx: Context, code: str, text: str = "") -> bool:
     gone = ctx.state.reasons.pop(code, None)
     if gone is None:
         return False
-    said = text or f"{code} is over"
+    said = text or f"The reason {code} is over"
     _tell(ctx, said)
     if gone.told:
         kind: AlertKind = "connection" if code == "feed" else "breaker" if code in BREAKERS else "state"
-        ctx.emit(Alert(kind=kind, level=gone.told, text=f"{trading_state(ctx)}: {said}"))
+        ctx.emit(Alert(kind=kind, level=gone.told, text=f"{sentence(said)} {consequence(ctx)}"))
     return True
+
+
+def consequence(ctx: Context) -> str:
+    """What the desk does now, in a sentence: every alert of a change of state ends with it."""
+    worst = worst_reason(ctx)
+    if worst is None:
+        return "Entries are allowed again."
+    if worst.state == "HALTED":
+        return f"Trading is HALTED ({worst.code}): no entries, and the desk closes nothing unless you order it."
+    return f"No new entries (REDUCE_ONLY, {worst.code}); open positions are still managed."
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital first and one full stop at its end."""
+    text = text.rstrip(". ")
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def is_halted(ctx: Context) -> bool:
@@ -124,13 +140,18 @@ def block_pair(ctx: Context, symbol: str, code: str, text: str, way_back: str) -
     barred = ctx.pair(symbol).block_reasons
     if code not in barred:
         barred[code] = StateReason(code=code, state="REDUCE_ONLY", since_utc_ns=ctx.now, text=text, clears_when=way_back)
-        ctx.note("pair_barred", f"{code}: {text}. Way back: {way_back}", symbol=symbol, level="warning")
+        ctx.note(
+            "pair_barred",
+            f"No entries in {symbol} ({code}): {sentence(text)} It ends when {way_back}",
+            symbol=symbol,
+            level="warning",
+        )
 
 
 def unblock_pair(ctx: Context, symbol: str, code: str) -> None:
     """One reason less against a pair."""
     if ctx.pair(symbol).block_reasons.pop(code, None) is not None:
-        ctx.note("pair_freed", f"{code} is over", symbol=symbol)
+        ctx.note("pair_freed", f"Entries in {symbol} are allowed again: {code} is over", symbol=symbol)
 
 
 def _tell(ctx: Context, text: str) -> None:

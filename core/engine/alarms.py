@@ -1,7 +1,7 @@
-"""What is wrong, from its beginning to its end: told where the desk does not tell it, reminded of while it lasts, acknowledged.
+"""Problems from their beginning to their end: reported where the desk does not, repeated while they last, acknowledged.
 
 Promises: what a part of the engine fails at is alerted when it begins and, at the same level, when it is over; whatever is wrong
-and lasts is alerted again every `alerts.remind_minutes`, until somebody acknowledges it; what is over is not acknowledged for the
+and lasts is alerted again every `alerts.remind_minutes`, until someone acknowledges it; what is over is not acknowledged for the
 next time. Does not: judge what is wrong (`core.journal.heartbeat`).
 """
 
@@ -26,7 +26,7 @@ class _Alarm(Struct, kw_only=True):
     since_s: float
     told_s: float
     own: bool
-    """Its beginning and end are told here, and by nobody else."""
+    """Its beginning and end are reported here, and by nobody else."""
     acknowledged: bool = False
 
 
@@ -54,19 +54,21 @@ class Alarms:
         for kind in [kind for kind in self._held if kind not in wrong]:
             gone = self._held.pop(kind)
             if gone.own:
-                self._say(gone, f"{kind} works again, after {_span(now_s - gone.since_s)}")
+                self._say(gone, f"{kind.capitalize()} works again, after {_span(now_s - gone.since_s)}")
         every_s = self._settings().remind_minutes * S_PER_MINUTE
         for kind, problem in wrong.items():
             alarm = self._held.get(kind)
             if alarm is None:
                 alarm = self._held[kind] = _Alarm(problem=problem, since_s=now_s, told_s=now_s, own=problem.of_part)
                 if alarm.own:
-                    self._say(alarm, f"{problem.text}. It is told again every {_span(every_s)} until `acknowledge alerts`")
+                    self._say(
+                        alarm, f"{problem.text}. Reminder every {_span(every_s)} until you run `quarterdeck acknowledge alerts`."
+                    )
                 continue
             alarm.problem = problem
             if not alarm.acknowledged and now_s - alarm.told_s >= every_s:
                 alarm.told_s = now_s
-                self._say(alarm, f"for {_span(now_s - alarm.since_s)} now: {problem.text}")
+                self._say(alarm, f"Still wrong after {_span(now_s - alarm.since_s)}: {problem.text}")
 
     def acknowledge(self) -> int:
         """Remind nobody of what is wrong now; returns how many were not acknowledged before."""

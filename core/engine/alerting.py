@@ -1,9 +1,9 @@
 """Telling people away from the screen, through apprise: each address has a box of its own, and what is in it is not lost.
 
 Promises: sending never delays the engine (tasks of their own, bounded boxes); an alert leaves its box once its service took it,
-is tried again with back-off until then, and waits through a restart in the home; a service that fails is counted and told in the
-log by its kind and place in the list (an address is a secret), never raised, and holds up no other; what is folded fits a short
-message, the worst first. The library is imported at the first alert, for it weighs more than the engine's own start.
+is tried again with back-off until then, and waits through a restart in the home; a service that fails is counted and reported
+in the log by its kind and place in the list (an address is a secret), never raised, and holds up no other; what is folded fits
+a short message, the worst first. The library is imported at the first alert, for it weighs more than the engine's own start.
 Does not: decide what deserves an alert; or keep an alert that costs money for the end of the quiet hours.
 """
 
@@ -134,7 +134,7 @@ class Mailbox:
             await asyncio.sleep(_WINDOW_S - (now - self._sent_s[0]))
 
     async def _sent(self, batch: list[Waiting]) -> bool:
-        """Send, to the end even where whoever waits is told to stop: else what was taken would be sent again."""
+        """Send, to the end even where whoever waits is asked to stop: else what was taken would be sent again."""
         self._sending = asyncio.create_task(self._deliver(batch), name="deliver alerts")
         return await asyncio.shield(self._sending)
 
@@ -159,8 +159,8 @@ class Mailbox:
         if self.failing_since_s is None:
             self.failing_since_s = self._clock.monotonic_s()
         if self.on_failure is not None:
-            again = f"{len(self._box)} wait and are tried again, {self.failed} failures so far"
-            self.on_failure(f"an alert was not delivered: not taken by {who} ({again})")
+            again = f"{len(self._box)} waiting to be sent again, {self.failed} failures so far"
+            self.on_failure(f"Alert not delivered: {who} did not accept it ({again})")
 
 
 class AlertSender:
@@ -175,9 +175,9 @@ class AlertSender:
         sends: Sequence[Delivery] | None = None,
         kept: Path | None = None,
     ) -> None:
-        """Nobody is told without `urls`; `sends` take the library's place in tests. `kept` is the file of what still waits."""
+        """No one is alerted without `urls`; `sends` take the library's place in tests. `kept` is the file of what still waits."""
         self.on_failure: Callable[[str], None] | None = None
-        """Told, in words, of each message that a service did not take."""
+        """Called, in words, of each message that a service did not take."""
         self._settings = settings
         self._clock = clock
         self._kept = kept
@@ -243,9 +243,7 @@ class AlertSender:
             async with asyncio.timeout(limit_s):
                 await asyncio.gather(*(box.drain() for box in self._boxes))
         except TimeoutError:
-            self._told(
-                f"an alert was not delivered: no service took it within {limit_s:g} s; it is tried again at the next start"
-            )
+            self._told(f"Alert not delivered: no service accepted it within {limit_s:g} s; it is sent after the next start")
         self._keep()
 
     def _told(self, text: str) -> None:
@@ -270,7 +268,7 @@ class AlertSender:
                 self._kept.unlink(missing_ok=True)
 
     def _take_up(self) -> None:
-        """What an earlier run could not deliver; an address that is named no more is all others' affair."""
+        """What an earlier run could not deliver; an address that is named no more is all others' concern."""
         if self._kept is None or not self._boxes:
             return
         try:
@@ -328,7 +326,7 @@ def _line(item: Waiting, now_utc_ns: UtcNs) -> str:
 
 
 def apprise_sender(urls: Sequence[str]) -> list[SendAlert]:
-    """Whoever the addresses name, each as a way of sending; imports the library, so not in the loop that trades."""
+    """Those whom the addresses name, each as a way of sending; imports the library, so not in the loop that trades."""
     import apprise
 
     kinds = {"info": apprise.NotifyType.INFO, "warning": apprise.NotifyType.WARNING, "critical": apprise.NotifyType.FAILURE}
@@ -338,7 +336,7 @@ def apprise_sender(urls: Sequence[str]) -> list[SendAlert]:
 
         def send(title: str, body: str, level: Severity) -> str:
             if service is None:
-                return f"address {place} (it cannot be understood)"
+                return f"address {place} (not a valid address)"
             taken = service.notify(title=title, body=body, notify_type=kinds[level])
             return "" if taken else f"{service.service_name} ({place})"
 

@@ -3,10 +3,10 @@
 Why: a live broker is polled four times a second while something is open, and nearly all that it answers are the same positions
 with other floating results, which the desk works out from its own quotes. On the tape they were 99 % of all bytes.
 Promises: whatever differs but for floating figures passes at once, and so does anything after an unknown book, and the account
-as read after a change of the book, by which a volume that is gone is told apart from money that nothing explains; floating money
-that the desk cannot work out itself (positions of others, credit, the broker's own equity) passes when it moved by a thousandth
-of the balance, and at least once a minute for the account and every quarter hour for the book. What the desk asked for is not
-filtered here: it waits for the answer.
+as read after a change of the book, by which a volume that is gone is distinguished from money that nothing explains; floating
+money that the desk cannot work out itself (positions of others, credit, the broker's own equity) passes when it moved by a
+thousandth of the balance, and at least once a minute for the account and every quarter hour for the book. What the desk asked
+for is not filtered here: it waits for the answer.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _MOVED_FRACTION = 0.001
 
 
 class BookNews:
-    """Remembers what the desk was told last, by whichever way."""
+    """Remembers what the desk got last, by whichever way."""
 
     def __init__(self, clock: Clock) -> None:
-        """The desk was told nothing yet."""
+        """The desk was reported nothing yet."""
         self._clock = clock
         self._account: Account | None = None
         self._book: BrokerBook | None = None
         self._account_s = self._book_s = 0.0
         self._account_due = False
-        """The book changed after the account was told: whether its money is in the balance shows the next reading."""
+        """The book changed after the account was reported: whether its money is in the balance shows the next reading."""
 
     def told(self, item: Input) -> None:
-        """The desk is told this."""
+        """The desk gets this."""
         if isinstance(item, AccountRead):
             self._account, self._account_s = item.account, self._clock.monotonic_s()
             self._account_due = False

@@ -1,6 +1,6 @@
 """Whether the machine's clock was moved or stood still: said as it happens, and nothing that waits for an instant sleeps over it.
 
-Promises: each jump is one alert with the seconds; the desk's own time goes on without it. Does not: judge which offset the
+Promises: each jump is one alert with the seconds; the desk's own time continues without it. Does not: judge which offset the
 broker's server keeps (`core.brokers.mt5.server_time`).
 """
 
@@ -19,20 +19,23 @@ if TYPE_CHECKING:
 
 _TEXTS: dict[str, Callable[[float], str]] = {
     "slept": lambda s: (
-        f"The engine stood still for {s:.0f} s (machine suspended, or process stopped). Positions had only their "
-        "stops at the broker. What fell due is done now."
+        f"The engine was stopped for {s:.0f} s (the machine slept, or the process was paused). During that time only the "
+        "stops at the "
+        "broker protected open positions. The engine manages them again now. Switch off the machine's sleep mode."
     ),
     "set": lambda s: (
-        f"The machine's clock was set {'forward' if s > 0 else 'back'} by {abs(s):.0f} s. The desk keeps its own "
-        "time and goes on. Check the machine's time server."
+        f"This machine's clock was set {'forward' if s > 0 else 'back'} by {abs(s):.0f} s. Trading continues by the desk's own "
+        "clock. "
+        "Check the time synchronisation (NTP) of this machine."
     ),
     "followed": lambda s: (
-        f"The machine's clock and the broker's ticks agree that the desk's time was {s:.0f} s late; it went forward. What fell "
-        "due is done now."
+        f"The desk's clock was {s:.0f} s behind this machine and the broker's ticks; it is corrected. Time exits that became "
+        "due are "
+        "carried out now. Nothing to do."
     ),
     "behind": lambda s: (
-        f"The machine's clock and the broker's ticks agree that the desk's time is {s:.0f} s ahead, and it cannot go back. No "
-        "entries. Use `quarterdeck restart`."
+        f"The desk's clock is {s:.0f} s ahead of this machine and the broker's ticks, and cannot go back: run `quarterdeck "
+        "restart`"
     ),
 }
 

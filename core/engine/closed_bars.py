@@ -1,4 +1,4 @@
-"""Bars of a broker that keeps its own time: each told once it is closed, in order and without holes.
+"""Bars of a broker that keeps its own time: each reported once it is closed, in order and without holes.
 
 Guarantees: a bar counts as closed when its time is over and the broker shows it so, or is absent `scan.bar_close_wait_s` after;
 what closed while the line was down is read afterwards, so that no window has a hole that the broker has not. A pair whose
@@ -46,7 +46,7 @@ class ClosedBars:
         `speed` is market seconds per second of life.
         """
         self.count = 0
-        """Bars told so far."""
+        """Bars reported so far."""
         self.last_utc_ns: dict[str, UtcNs] = {}
         """Open of the newest bar that the scanner knows of each pair."""
         self._broker = broker

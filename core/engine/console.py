@@ -2,7 +2,7 @@
 
 Why: after the last three Windows ends the process as soon as its handler returns, [5 s] later at the latest; Python's own handler
 returns at once, so nothing would be closed.
-Promises: each event is told by name; the handler of one that ends the process returns when `finished` is called, or when the
+Promises: each event is reported by name; the handler of one that ends the process returns when `finished` is called, or when the
 system's time is nearly over. Does not: exist elsewhere; POSIX sends signals.
 """
 

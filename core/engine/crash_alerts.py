@@ -1,9 +1,9 @@
-"""Telling who is away that the engine died, or does not come up again (H3).
+"""Telling who is away that the engine died, or does not come up again.
 
 Why: a killed process says nothing itself, and one that a supervisor starts in vain says it to a log that nobody reads at night.
-Promises: a run without an end is told by the next one, once; every start that fails where nobody looks on is told, whichever step
-it failed at: at once for a new reason, else once an hour, however often a supervisor tries. Does not: act; and it is silent where
-the market is made up or no service is named.
+Promises: a run without an end is reported by the next one, once; every start that fails where nobody looks on is reported,
+whichever step it failed at: at once for a new reason, else once an hour, however often a supervisor tries. Does not: act; and
+it is silent where the market is made up or no service is named.
 """
 
 from __future__ import annotations
@@ -30,33 +30,44 @@ if TYPE_CHECKING:
     from quarterdeck.core.engine.engine import Engine
 
 START_FAILED_NAME = "start-failed"
-"""In the home; its age says when a failed start was told last, its text for which reason. A full disk has room for no text."""
+"""In the home; its age says when a failed start was last reported, its text why. A full disk has no room for text."""
 _AGAIN_NS = 3_600 * NS_PER_S
 _SEND_S = 10.0
 
 
 def alert_crashed_run(engine: Engine, died_utc_ns: UtcNs | None) -> None:
-    """The engine is up. Where the run before it ended without a word, at `died_utc_ns` or soon after, that is said now."""
+    """The engine is up. Where the run before it ended silently, at `died_utc_ns` or soon after, that is said now."""
     with contextlib.suppress(OSError):
         (engine.home.root / START_FAILED_NAME).unlink(missing_ok=True)
     if died_utc_ns is None:
         return
     held = sum(1 for position in engine.desk.view().positions if position.ours)
-    when = f"{iso(died_utc_ns)[:16].replace('T', ' ')} UTC or soon after"
-    text = f"the run before this one ended without a word, {when} (killed, or the machine went down); up again, {held} in care"
+    when = f"{iso(died_utc_ns)[:16].replace('T', ' ')} UTC"
+    text = (
+        f"The engine crashed at about {when} (the process was killed, or the machine went down) and runs again now. "
+        f"{_positions(held)} managed again; while it was down, only stops at the broker protected positions. Check the log "
+        "for the cause."
+    )
     alert = Alert(kind="crash", level="critical", text=text)
     engine.publisher.publish_alert(engine.runner.at_utc_ns, alert)
 
 
+def _positions(count: int) -> str:
+    return "1 open position is" if count == 1 else f"{count} open positions are"
+
+
 def failed_start(home: Home, error: Exception, now_utc_ns: UtcNs) -> Alert | None:
-    """What to tell of a start that failed; None where somebody looks on, or it was told lately."""
+    """What to tell of a start that failed; None where someone looks on, or it was reported recently."""
     if isinstance(error, AlreadyRunningError) or (sys.stderr and sys.stderr.isatty()):
         return None
     why = error.one_line() if isinstance(error, QuarterdeckError) else f"{type(error).__name__}: {error}"
     if not _stamped(home.root / START_FAILED_NAME, now_utc_ns, hashlib.sha256(why.encode()).hexdigest()[:16]):
         return None
     word = last_word(read_heartbeat(home.heartbeat), now_utc_ns)
-    text = f"the engine did not start, nothing is in care: {why}{f'; {word}' if word else ''}"
+    text = (
+        f"The engine failed to start. Open positions are NOT managed; only their stops at the broker protect them. Cause: {why}. "
+        f"{f'{word}. ' if word else ''}Remove the cause and start it again, or close the positions in the terminal."
+    )
     return Alert(kind="crash", level="critical", text=text)
 
 
@@ -70,7 +81,7 @@ def alert_failed_start(engine: Engine, error: Exception) -> None:
 
 
 async def tell_unbuilt(wish: RunRequest, error: Exception, clock: Clock) -> None:
-    """There is no engine yet: its settings, its secrets, its strategy or its venue failed; whoever can be told is."""
+    """There is no engine yet: its settings, its secrets, its strategy or its venue failed; whoever can be alerted is."""
     if wish.replay or wish.crash:
         return
     try:
@@ -94,7 +105,7 @@ async def tell_unbuilt(wish: RunRequest, error: Exception, clock: Clock) -> None
 
 
 def _stamped(path: Path, now_utc_ns: UtcNs, reason: str) -> bool:
-    """Whether it is time to tell, noted for the next process; a home that takes no file is told of each time."""
+    """Whether it is time to tell, noted for the next process; a home that takes no file is alerted each time."""
     try:
         if path.exists() and 0 <= now_utc_ns - path.stat().st_mtime_ns < _AGAIN_NS and path.read_text() in (reason, ""):
             return False

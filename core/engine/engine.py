@@ -1,4 +1,4 @@
-"""One run from the first step of the start to the last flush: the desk, who feeds it, who performs, who is told.
+"""One run from the start to the last flush: the desk, what feeds it, what executes its decisions, and what hears of them.
 
 Promises: exactly one consumer feeds the desk; every task is supervised; a broken promise ends the run with exit code 10 after
 what was recorded is flushed; however the run ends, the journal is closed in order and the link says goodbye.
@@ -174,12 +174,12 @@ class Engine:
         self.publisher.watchers.append(self._to_link)
         self.health.ready = True
         alert_crashed_run(self, None if past is None else past.died_utc_ns)
-        await self.journal.written()  # who is told of this run finds it in the journal
+        await self.journal.written()  # who hears of this run finds it in the journal
         self.monitoring.beat()
         self._system.notify_systemd("READY=1", f"STATUS={self.venue.label}")
 
     def _alert_sender(self) -> AlertSender:
-        """Nobody is told of days long past."""
+        """No one is alerted to days long past."""
         urls = () if self.venue.ends else self._secrets.alert_urls
         kept = self.home.root / KEPT_NAME
         sender = AlertSender(urls, lambda: self.runtime_settings.settings.alerts, self.clock, kept=kept)
@@ -311,7 +311,7 @@ class Engine:
             self.journal.end_run(end.why)
             self.journal.close()
             if self.journal.trouble and not end.exit_code:
-                why = f"{end.why}; not all of it is recorded: {self.journal.trouble}"
+                why = f"{end.why}; the journal is incomplete: {self.journal.trouble}"
                 end = RunEnd(clean=False, why=why, exit_code=StorageError.exit_code)
         if hasattr(self, "publisher"):
             self.publisher.close()
@@ -342,7 +342,7 @@ class Engine:
         self.health.count_error(type(error).__name__)
         self.journal.error("task", text)
         if failures == self.runtime_settings.settings.engine.alert_after_failures or isinstance(error, InvariantError):
-            self.tell(Alert(kind="error", level="critical", text=f"{text} ({failures} times in a row)"))
+            self.tell(Alert(kind="error", level="critical", text=_failing(text, failures)))
         else:
             self.say("error", "task", text)
 
@@ -385,11 +385,18 @@ class Engine:
         return Snapshot(number=self._numbers, desk=desk, engine=health)
 
 
+def _failing(text: str, failures: int) -> str:
+    return (
+        f"A part of the engine keeps failing ({failures} times in a row): {text}. It is restarted each time and trading "
+        "continues without it meanwhile; stops at the broker stay in force. Look into the log, then `quarterdeck restart`."
+    )
+
+
 def _broken_off(error: BaseException) -> RunEnd:
     """How a run ended that nothing could carry on."""
     if isinstance(error, InvariantError):
-        why = f"a promise of the program does not hold: {error}"
+        why = f"The program found an error in itself and stopped: {error}"
         return RunEnd(clean=False, why=why, exit_code=InvariantError.exit_code)
     if isinstance(error, QuarterdeckError):
         return RunEnd(clean=False, why=error.one_line(), exit_code=error.exit_code)
-    return RunEnd(clean=False, why=f"the market cannot go on: {type(error).__name__}: {error}", exit_code=_CRASHED)
+    return RunEnd(clean=False, why=f"The market data failed: {type(error).__name__}: {error}", exit_code=_CRASHED)

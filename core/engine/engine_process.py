@@ -72,7 +72,7 @@ def start_engine(
                 raise EngineStartFailed(news.error, news.exit_code)
             on_step(news.step)
     code = process.wait()
-    raise EngineStartFailed(f"the engine ended with code {code} before it was ready; see {home / LOGS_NAME}", code or 1)
+    raise EngineStartFailed(f"The engine ended with code {code} before it was ready; see {home / LOGS_NAME}", code or 1)
 
 
 class StartupPipe:
@@ -151,7 +151,7 @@ def _outside_the_job(command: Sequence[str], options: dict[str, Any], on_step: C
     try:
         return subprocess.Popen(command, **{**options, "creationflags": inside | _BREAKAWAY})
     except PermissionError:
-        on_step("the engine shares the job of this terminal, which lets no process out: it ends when that job ends")
+        on_step("the engine ends when this terminal closes: Windows does not let it leave the terminal's job")
         return subprocess.Popen(command, **options)
 
 

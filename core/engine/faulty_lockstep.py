@@ -1,7 +1,7 @@
 """Lockstep over a simulated terminal that misbehaves: what a read did not tell is asked for again.
 
-Why: with a healthy terminal each change is told once and never missed; with faults a read fails, a deal shows late, a call takes
-a minute, and the desk must still end with the right book and windows without holes, as it does beside a live broker.
+Why: with a healthy terminal each change is reported once and never missed; with faults a read fails, a deal shows late, a call
+takes a minute, and the desk must still end with the right book and windows without holes, as it does beside a live broker.
 Promises: as `Lockstep`; a slow call takes market time, and what closed meanwhile comes late and in order. The same seed and the
 same commands are the same run: nothing here asks a clock.
 """
@@ -19,7 +19,7 @@ from quarterdeck.core.model.reads import Unknown
 from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs
 
 _REREAD_NS = 60 * NS_PER_S
-"""So often at least the broker is asked, whatever it told."""
+"""So often at least the broker is asked, whatever it reported."""
 _POLL_NS = NS_PER_S // 4
 _GAP_BARS_MAX = 1_000
 _SPARE_BARS = 96

@@ -1,4 +1,4 @@
-"""The broker's H1 bars as a check on our own (D1): what differs is told, and changes no decision.
+"""The broker's H1 bars as a check on our own (D1): what differs is reported, and changes no decision.
 
 Why: a broker that corrects, shifts or loses bars shows it first where its hours are not what its quarters add up to.
 Promises: each closed hour of each pair is compared once; a difference beyond `scan.h1_tolerance_ticks` is a line in log and
@@ -46,7 +46,11 @@ class H1Check:
         if not found:
             return
         at = engine.runner.at_utc_ns
-        text = f"the broker's H1 bar of {iso(brokers.open_utc_ns)} has {found}; the desk goes by the M15 bars"
+        text = (
+            f"{symbol}: the broker's H1 bar of {iso(brokers.open_utc_ns)} differs from its own M15 bars ({found}). The desk "
+            "uses the "
+            "M15 bars and trades on. If it repeats, report it to the broker."
+        )
         engine.health.count_error(ERROR_CLASS)
         engine.journal.error("h1", text, level="warning", symbol=symbol)
         if at - self._told_utc_ns.get(symbol, -DAY_NS) >= DAY_NS:

@@ -68,7 +68,7 @@ class HealthMonitor:
         return 0.0 if self._queued_since_s is None else self._clock.monotonic_s() - self._queued_since_s
 
     def count_error(self, kind: str) -> None:
-        """One more of a class (F3)."""
+        """One more of a class."""
         self.errors[kind] = self.errors.get(kind, 0) + 1
 
     def count_bars(self, bars: int) -> None:

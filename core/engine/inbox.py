@@ -2,7 +2,7 @@
 
 Promises: a quote takes the place of an older one of its pair and is never left out; what only the engine knows (a report, an
 order of the operator's, a change of settings, the state of the line) is kept to twice the bound; deals, books, accounts, bars and
-answers of the strategy beyond the bound are left out, and that is told to whoever put them there, who reads them again.
+answers of the strategy beyond the bound are left out, and that is asked to whoever put them there, who reads them again.
 """
 
 from __future__ import annotations

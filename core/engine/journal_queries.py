@@ -1,6 +1,6 @@
 """Questions that the journal answers: ledger, trades and their stories, the record, equity, past news, log.
 
-Promises: what belongs together is told together: all runs of the account in this mode, or the one run of a made-up market.
+Promises: what belongs together is reported together: all runs of the account in this mode, or the one run of a made-up market.
 Read-only connections of their own, in the asker's thread.
 """
 
@@ -96,7 +96,7 @@ class JournalQueries:
             return tuple((at, key, old, new, cause) for at, key, old, new, cause in reader.rows(sql))
 
     def past_news(self, since_utc_ns: UtcNs) -> tuple[NewsEvent, ...]:
-        """Releases since an instant that a calendar on the tape told of, in no order."""
+        """Releases since an instant that a calendar on the tape informed of, in no order."""
         with TapeReader(self._journal) as reader:
             found: dict[NewsEvent, None] = {}
             for run in runs_of_same_account(reader, reader.run(self._run())):
@@ -111,7 +111,7 @@ class JournalQueries:
 
 
 def _bars(reader: TapeReader, run: Run, question: BarsQuery) -> BarsReply:
-    """The newest bars of a pair that the desk was told of, hours made of its quarters."""
+    """The newest bars of a pair that the desk got, hours made of its quarters."""
     quarters = 4 if question.timeframe == "H1" else 1
     wanted = rows_within(question.count) * quarters
     found: list[Bar] = []

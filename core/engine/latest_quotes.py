@@ -1,4 +1,4 @@
-"""The newest quotes laid over what the desk shows: screens want every tick, the desk is told only what it decides on (A8, tape).
+"""The newest quotes laid over what the desk shows: screens want every tick, the desk gets only what it decides on.
 
 Promises: changes nothing but prices, spreads and ages of pairs; figures of positions and risk stay the desk's own. "Flat,
 verified" is shown only when the journal holds it: whoever reads it may act on it, and a crash must not take it back (law 15).
@@ -32,7 +32,7 @@ class FlatOnRecord:
             self._since_utc_ns, self._seq = flatten.since_utc_ns, view.seq
         if holds(self._seq):
             return view
-        pending = msgspec.structs.replace(flatten, done=False, text="flat; writing it to the journal")
+        pending = msgspec.structs.replace(flatten, done=False, text="flat; writing the journal")
         return msgspec.structs.replace(view, flatten=pending)
 
 

@@ -77,7 +77,7 @@ class LinkHandler:
             return await self._acknowledged(command_id, ok=True, text="stopping")
         if isinstance(command, Acknowledge) and command.what == _ALERTS:
             count = self._engine.monitoring.alarms.acknowledge()
-            text = f"{count} acknowledged: no more reminders of them in this run" if count else "there is nothing to acknowledge"
+            text = f"{count} acknowledged: no more reminders of them in this run" if count else "Nothing to acknowledge"
             return CommandResult(command_id=command_id, ok=bool(count), text=text)
         future: asyncio.Future[CommandDone] = asyncio.get_running_loop().create_future()
         self._waiting[command_id] = future
@@ -86,7 +86,7 @@ class LinkHandler:
             done = await asyncio.wait_for(future, _COMMAND_TIMEOUT_S)
         except TimeoutError:
             return CommandResult(
-                command_id=command_id, ok=False, text="the desk has not finished yet; see the screen or `status`"
+                command_id=command_id, ok=False, text="the desk has not finished yet; see the screen or `quarterdeck status`"
             )
         finally:
             self._waiting.pop(command_id, None)
@@ -106,7 +106,7 @@ class LinkHandler:
         journal = self._engine.journal
         if await journal.kept():
             return CommandResult(command_id=command_id, ok=ok, text=text)
-        unsafe = f"{text}; but this is NOT RECORDED and a crash would undo it: {journal.trouble}"
+        unsafe = f"{text}; but this is NOT RECORDED, and a crash would undo it: {journal.trouble}"
         return CommandResult(command_id=command_id, ok=False, text=unsafe)
 
     async def answer(self, question: QueryBody) -> ReplyBody:
@@ -180,7 +180,7 @@ class LinkHandler:
         return PreviewReply(before=tried.before, after=tried.after, acts=tuple(acts))
 
     async def _news(self, question: CalendarQuery) -> CalendarReply:
-        """The calendar in force; what it has forgotten by now stands on the tape."""
+        """The calendar in force; what it has forgotten by now is on the tape."""
         calendar = self._engine.maintenance.calendar
         events = calendar.events
         if question.since_utc_ns:

@@ -45,7 +45,7 @@ async def run_live_doctor(venue: Venue, wanted: DoctorRequirements, clock: Clock
     """Examine the way to the venue's terminal within `limit_s`. Raises ValueError for a broker that has none."""
     broker = venue.broker
     if not isinstance(broker, Mt5Broker):
-        raise ValueError("this broker has no terminal to examine")
+        raise ValueError("the simulated broker has no terminal to examine")
     session = broker.session
     server = None if venue.terminal is None else session.server  # a market that keeps its own time is measured anew
     looked = DoctorClock(session.clock, clock)

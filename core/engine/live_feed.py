@@ -2,7 +2,7 @@
 
 Promises: no pair waits for another (each has its own loop); inputs reach the desk one at a time, in the order in which they came;
 quotes are conflated to the newest a pair, and those of pairs that nothing is open or waiting in come at bar closes alone. What
-finds no place in the bounded inbox is read again by ticket before entries go on. Requests are performed beside each other; the
+finds no place in the bounded inbox is read again by ticket before entries continue. Requests are performed beside each other; the
 terminal's own queue serves closes first.
 Does not: decide how fresh is fresh; the desk does.
 """
@@ -83,7 +83,7 @@ class LiveFeed:
         self._outage_told = False
         """Quotes met the newest outage first, and tell of its end as well."""
         self.server_clock: ServerClockRule | None = None
-        """What the desk was told last of the server's clock."""
+        """What the desk got last of the server's clock."""
         self.round_trip_ms: float | None = None
         """What the newest read of quotes took."""
         self._broker = broker
@@ -131,7 +131,7 @@ class LiveFeed:
 
     @property
     def seen(self) -> Seen:
-        """What came lately, for whoever judges whether the feed works."""
+        """What came recently, for whoever judges whether the feed works."""
         return Seen(quote_s=self._quote_s, answer_s=self._answer_s, waiting_since_s=self._inbox.waiting_since_s)
 
     async def stop(self) -> None:
@@ -164,7 +164,7 @@ class LiveFeed:
             self.closed.last_utc_ns[item.symbol] = min(self.closed.last_utc_ns.get(item.symbol, last), last)
         if not self._short_since_utc_ns:
             self._short_since_utc_ns = self._clock.utc_ns()
-            why = "more comes than the desk can take; what found no place is read again"
+            why = "More market data arrives than the desk can process; it skips some and reads them again"
             self._inbox.put_first(EngineFault(kind="backlog", active=True, why=why))
 
     async def _read_again(self) -> None:
@@ -178,7 +178,7 @@ class LiveFeed:
         for item in found:
             self.post(item)
         if not self._short_since_utc_ns:
-            self.post(EngineFault(kind="backlog", active=False, why="all that was left out is read again"))
+            self.post(EngineFault(kind="backlog", active=False, why="The desk has caught up and has read again what it skipped"))
 
     async def _consume(self) -> None:
         while True:
@@ -202,7 +202,7 @@ class LiveFeed:
         self._told_by_broker(self._book_news.news(items) if only_news else items)
 
     def _told_by_broker(self, items: Iterable[Input]) -> None:
-        """To the desk, without an outage that was told already: the adapter's own word on it may come long after it is over."""
+        """To the desk, without an outage that was reported already: the adapter may report it long after it is over."""
         for item in items:
             if not (self._outage_told and isinstance(item, ConnectionState) and not item.symbol):
                 self.post(item)
@@ -226,7 +226,7 @@ class LiveFeed:
     async def _book(self) -> None:
         """Deals, account and book: whenever the terminal counts a change, else at the pace of an open position.
 
-        The whole book is asked for anew now and then, whatever was told: what a hand did in the terminal is noticed then at the
+        The whole book is asked for anew now and then, whatever was reported: what was done in the terminal is noticed then at the
         latest.
         """
         checked_s = read_s = self._clock.monotonic_s()
@@ -250,7 +250,7 @@ class LiveFeed:
             await asyncio.sleep(self._pause_s((engine.quote_poll_ms if hot else engine.quote_idle_ms) / 1000.0))
 
     async def _measuring(self) -> None:
-        """The server's clock again, each hour and whenever the line is back; a change is the desk's to know."""
+        """The server's clock again, each hour and whenever the connection is back; a change is the desk's to know."""
         sure = self.server_clock is None or self.server_clock.confirmed
         while True:
             self._back.clear()
@@ -285,7 +285,7 @@ class LiveFeed:
                     self.newest[quote.symbol] = quote
                     if quote.at_utc_ns > self._tick_utc_ns:
                         self._tick_utc_ns, self._tick_seen_s = quote.at_utc_ns, self._clock.monotonic_s()
-                    # a rate that only converts is told once a second
+                    # a rate that only converts is reported once a second
                     old = quote.at_utc_ns - self._shown.get(quote.symbol, 0) >= NS_PER_S
                     if quote.symbol in hot or (quote.symbol in conversion and old):
                         self._show(quote)
@@ -332,7 +332,7 @@ class LiveFeed:
         self.post(ConnectionState(is_connected=up, why=why))
         if up:
             self._back.set()
-            self._reread("the line is back")
+            self._reread("the connection is back")
 
     def _reread(self, why: str, *, only_news: bool = False) -> None:
         task = asyncio.create_task(self._perform(QueryBook(why=why), only_news=only_news), name="perform AskBook")

@@ -1,6 +1,6 @@
 """Venues whose market keeps its own time: a MetaTrader 5 account, or paper fills on its feed.
 
-Promises: the real module is never loaded here (law 9), it stands behind a gateway; the password goes to a live account alone.
+Promises: the real module is never loaded here (law 9), it is behind a gateway; the password goes to a live account alone.
 """
 
 from __future__ import annotations

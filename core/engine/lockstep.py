@@ -37,7 +37,7 @@ from quarterdeck.core.model.signals import NoSignal, Signal
 from quarterdeck.core.model.units import M15_NS, NS_PER_MS, NS_PER_S, UtcNs
 from quarterdeck.core.settings.schema import Settings
 
-END_OF_DATA = "the market's data are over"
+END_OF_DATA = "the recorded data have ended"
 """Why a run ends whose market does."""
 _NEVER = 2**62
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class Lockstep:
         self.runner = runner
         self.bars = 0
         self.ending = False
-        """The data are over and the desk still has something to finish: its timers go on."""
+        """The data are over and the desk still has something to finish: its timers continue."""
         self._broker = broker
         self._performer = performer
         self._scans = scans
@@ -182,7 +182,7 @@ class Lockstep:
         return True
 
     async def finish(self) -> None:
-        """The market is over: what is open is closed at the last bid or ask with reason `end`, and the desk is told to end."""
+        """The market is over: what is open is closed at the last bid or ask with reason `end`, and the desk is asked to end."""
         self.ending = True
         await self.feed_waiting()
         self.terminal.close_everything()

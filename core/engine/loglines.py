@@ -1,4 +1,4 @@
-"""Which effects become log lines, and how they read (B3): signals, fills, states and settings at INFO; refusals at DEBUG."""
+"""Which effects become log lines, and how they read: signals, fills, states and settings at INFO; refusals at DEBUG."""
 
 from __future__ import annotations
 
@@ -70,17 +70,22 @@ def _same_event(alert: Alert, other: Effect) -> bool:
             code, _, rest = other.text.partition(": ")
             entered = code in other.reasons
             said = rest if entered else other.text
-            return (entered and code == alert.kind) or (bool(said) and said in alert.text)
+            return (entered and code == alert.kind) or _says(alert, said)
         case LogEvent():
-            return other.kind == alert.kind or (bool(other.text) and other.symbol == alert.symbol and other.text in alert.text)
+            return other.kind == alert.kind or (other.symbol == alert.symbol and _says(alert, other.text))
         case CommandDone():
-            return other.ok and other.text == alert.text
+            return other.ok and _says(alert, other.text)
         case PositionOpened():
             return alert.kind == "fill" and other.symbol == alert.symbol
         case TradeClosed():
             return alert.kind == "close" and other.symbol == alert.symbol
         case _:
             return False
+
+
+def _says(alert: Alert, text: str) -> bool:
+    """Whether the alert holds a text, which may have become a sentence in it."""
+    return bool(text) and text.rstrip(". ").casefold() in alert.text.casefold()
 
 
 def _verdict_line(at_utc_ns: UtcNs, verdict: Verdict) -> LogLine | None:

@@ -1,4 +1,4 @@
-"""What falls due while a run goes on: checkpoints, pruning, the calendar's next reading, a setting that goes back by itself.
+"""What falls due while a run continues: checkpoints, pruning, the calendar's next reading, a setting that goes back by itself.
 
 Promises: each start and each broker midnight leaves a checkpoint, money that is not made up one every hour besides in which there
 was something to replay, so that a restart replays little. Does not: end a run or trade; the desk books what is posted here like
@@ -74,7 +74,7 @@ class Maintenance:
 
     # ---------------------------------------------------------------------------------------------------- calendar
     async def first_calendar(self) -> Calendar:
-        """What the desk knows of news at the start (C4)."""
+        """What the desk knows of news at the start."""
         source = self._engine.venue.calendar
         if source is None:
             self.calendar = self._market_calendar()
@@ -109,19 +109,20 @@ class Maintenance:
         before, health.calendar_why = health.calendar_why, "" if health.news_off else source.uncovered(engine.clock.utc_ns())
         if health.news_off:
             if first:
-                self._alert("info", "News rules are off by your setting news.impacts = []. No release closes entries.")
+                self._alert("info", "News rules are off by your setting news.impacts = []. No release stops entries.")
         elif health.calendar_why and health.calendar_why != before:
             self._alert("warning", self._gap_text(source, settings, health.calendar_why))
 
     def _gap_text(self, source: CalendarSource, settings: Settings, why: str) -> str:
-        policy = "entries stop" if settings.news.no_calendar_action == "hold" else "entries go on without it"
+        policy = "no new entries" if settings.news.no_calendar_action == "hold" else "entries continue without a news filter"
         if not self.calendar.available:
-            what, then = "Calendar cannot be used", f"No release closes entries; {policy}"
+            what = "An economic calendar cannot be used"
+            then = f"There is no news filter now; {policy}; open positions are still managed"
         elif source.unusable:
-            what, then = "Calendar cannot be used", "The other releases still close entries"
+            what, then = "An economic calendar cannot be used", "Releases from the other calendars still stop entries"
         else:
-            what = "Calendar does not cover the next 24 h of open market"
-            then = f"Until then its releases close entries; after that {policy}"
+            what = "The economic calendar does not cover the next 24 h of open market"
+            then = f"Until then its releases stop entries; after that {policy}"
         return f"{what}: {why}. {then}. Check news.urls and news.files, or set news.impacts = [] to trade without news rules."
 
     def _alert(self, level: Literal["info", "warning"], text: str) -> None:

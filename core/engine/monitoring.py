@@ -54,7 +54,9 @@ class Monitoring:
         while True:
             await asyncio.sleep(_LINK_LOOK_S)
             if await self._engine.link.restored():
-                self._engine.say("warning", "link", "the files that lead to the engine were removed; they are there again")
+                self._engine.say(
+                    "warning", "link", "The files by which commands find this engine were removed; they are written again"
+                )
 
     def _facts(self, desk: DeskView) -> Facts:
         engine = self._engine

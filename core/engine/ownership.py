@@ -58,12 +58,12 @@ class Ownership:
             try:
                 why = await self._terminal.acquire_lease(self._home_id, self._who)
             except TerminalError as error:
-                raise BrokerError(f"the gateway gives no lease: {error}", what_to_do=error.what_to_do) from error
+                raise BrokerError(f"The gateway does not grant this account: {error}", what_to_do=error.what_to_do) from error
             if not why:
                 self._owns = True
                 return
             if self._clock.monotonic_s() >= end_s:
-                raise AlreadyRunningError(why, what_to_do="attach with `quarterdeck monitor`, or stop that one first")
+                raise AlreadyRunningError(why, what_to_do="open a screen on it with `quarterdeck monitor`, or stop it first")
             await asyncio.sleep(_TRY_S)
 
     async def keep(self, engine: Engine) -> None:
@@ -80,10 +80,14 @@ class Ownership:
 
     async def _halted(self, engine: Engine, why: str) -> None:
         """Halt the desk, and wait until the operator resumes it."""
-        over = EngineFault(kind="not_owner", active=False, why="`resume` takes the account when it is free")
+        over = EngineFault(
+            kind="not_owner",
+            active=False,
+            why="Run `quarterdeck resume` to take the account back once the other engine is stopped",
+        )
         booked = asyncio.Event()
         engine.runner.when_decided(over, booked.set)
-        engine.run_loop.post(EngineFault(kind="not_owner", active=True, why=f"another engine took this account over: {why}"))
+        engine.run_loop.post(EngineFault(kind="not_owner", active=True, why=f"Another engine has taken over this account: {why}"))
         engine.run_loop.post(over)
         await booked.wait()
         while any(reason.code == "not_owner" for reason in engine.desk.view().reasons):  # noqa: ASYNC110 - a desk has no events

@@ -2,7 +2,7 @@
 
 Why: a restart that ends an engine before it knows that the next can begin leaves positions to nobody.
 Promises: nothing is traded, locked or written; a terminal is asked for its version alone; what was opened is closed.
-Does not: promise that the start succeeds; what changes in between is the start's own affair.
+Does not: promise that the start succeeds; what changes in between is the start's own concern.
 """
 
 from __future__ import annotations
@@ -46,6 +46,6 @@ async def _reached(settings: Settings, home: Home, clock: Clock, on_step: StepRe
     except (ReplyLost, CallNotSent) as error:
         raise BrokerError(str(error), what_to_do=error.what_to_do) from error
     except TimeoutError as error:
-        raise BrokerError(f"the terminal did not answer within {limit_s:g} s", what_to_do="see `quarterdeck doctor`") from error
+        raise BrokerError(f"The terminal did not answer within {limit_s:g} s", what_to_do="see `quarterdeck doctor`") from error
     finally:
         await terminal.close()

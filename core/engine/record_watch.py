@@ -1,8 +1,8 @@
 """Whether what the run records reaches the disk: journal, log and heartbeat. Trouble with any of them is said, once, and its end.
 
 Promises: a journal that cannot be written, or whose file was taken away, is an input of the desk (entries stop, law 5); an entry
-that can never be written is told and followed by a checkpoint, so that a restart does not need it; a log or heartbeat that fails
-is an alert. Does not: write anything itself.
+that can never be written is reported and followed by a checkpoint, so that a restart does not need it; a log or heartbeat that
+fails is an alert. Does not: write anything itself.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RecordWatch:
         if not hasattr(engine, "run_loop"):
             return
         if engine.venue.ends and active:
-            text = f"{why}; make room on the disk, then run it again"
+            text = f"{why}; free disk space, then run it again"
             engine.end_badly(text, StorageError.exit_code)
         else:
             engine.run_loop.post_threadsafe(EngineFault(kind="journal", active=active, why=why))
@@ -44,7 +44,11 @@ class RecordWatch:
     def _tell_left_out(self, text: str) -> None:
         engine = self._engine
         engine.health.count_error("JournalEntry")
-        alert = Alert(kind="error", level="critical", text=f"{text} The desk goes on. Please report this.")
+        alert = Alert(
+            kind="error",
+            level="critical",
+            text=f"{text} Trading continues; orders and positions are not affected. Please report this as a bug.",
+        )
         engine.tell(alert)
         engine.maintenance.checkpoint("an entry was left out")
 
@@ -64,10 +68,10 @@ class RecordWatch:
             self._failing.add(name)
             engine.health.count_error(f"{name.capitalize()}NotWritten")
             what = (
-                f"the {name} in {place} cannot be written; the desk goes on. Make room on that disk, or check the folder's rights"
+                f"The {name} in {place} cannot be written. Trading continues. Free disk space, or check the folder's permissions."
             )
             engine.journal.error(name, what)
         else:
             self._failing.discard(name)
-            what = f"the {name} in {place} is written again"
+            what = f"The {name} in {place} is written again. Nothing to do."
         engine.tell(Alert(kind="error", level="warning", text=what))

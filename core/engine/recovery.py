@@ -1,10 +1,10 @@
-"""What the journal knows of an account before a run begins: the desk as it was, the deals it was told, and whether it is new.
+"""What the journal knows of an account before a run begins: the desk as it was, the deals it got, and whether it is new.
 
-The desk is the tape since the last checkpoint, fed to a fresh one (F1, G1). Promises: effects of the past are dropped, never
-performed again; what was in flight stays so, and the desk asks after it; a deal that was told is not told twice, and none that
-fell while nobody looked is missed; a real account that this home never traded wants the operator's word (C2). A journal that is
-not what was written (a broken checksum, a row that cannot be read, a run that is gone) is used as far as it goes and told: the
-desk then begins without entries.
+The desk is the tape since the last checkpoint, fed to a fresh one. Promises: effects of the past are dropped, never
+performed again; what was in flight stays so, and the desk queries it; a deal that was reported is not reported twice, and none
+that fell while nobody looked is missed; a real account that this home never traded wants the operator's decision. A journal
+that is not what was written (a broken checksum, a row that cannot be read, a run that is gone) is used as far as it goes and
+reported: the desk then begins without entries.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ class RecoveredRun(Struct, frozen=True, kw_only=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """What a start has to go on from."""
+    """What a start has to continue from."""
 
     past: RecoveredRun | None = None
     damage: str = ""
     """What is wrong with the journal; empty where it is what was written."""
 
     def inputs(self) -> list[Input]:
-        """What the desk is told of the damage: no entries until the operator has looked, then `resume`."""
+        """What the desk gets the damage: no entries until the operator has looked, then `resume`."""
         if not self.damage:
             return []
-        why = f"the journal is damaged: {self.damage}; what it still tells was restored"
+        why = f"The journal is damaged: {self.damage}. What could be read was restored"
         return [
             EngineFault(kind="journal_damaged", active=True, why=why),
-            EngineFault(kind="journal_damaged", active=False, why="check positions and orders against the broker"),
+            EngineFault(kind="journal_damaged", active=False, why="Compare positions and orders with the broker"),
         ]
 
 
 def recover_run(home: Home, account: Account, mode: TradeMode, on_step: StepReporter) -> Found:
-    """What to go on from; nothing where this account has no past in this mode. Raises NewerTape."""
+    """What to continue from; nothing where this account has no past in this mode. Raises NewerTape."""
     try:
         with TapeReader(home.journal) as reader:
             mine = [run for run in reader.runs() if (run.mode, run.account, run.server) == (mode, account.login, account.server)]
@@ -100,7 +100,7 @@ def _lost_run(home: Home, account: Account, mode: TradeMode, runs: list[Run]) ->
         return ""
     if any(run.run_id == beat.run_id for run in runs):
         return ""
-    return f"it does not hold run {beat.run_id}, which traded this account until {beat.wall}"
+    return f"it lacks run {beat.run_id}, which traded this account until {beat.wall}"
 
 
 def _restored(reader: TapeReader, run: Run, places: list[int], on_step: StepReporter) -> tuple[Desk, UtcNs, str]:
@@ -113,7 +113,7 @@ def _restored(reader: TapeReader, run: Run, places: list[int], on_step: StepRepo
     for place in places:
         try:
             past = RecoveryState(reader, run, place)
-            on_step(f"restoring from {past.count} inputs since the last checkpoint")
+            on_step(f"restoring {past.count} inputs since the last checkpoint")
             fed = _fed(past)
         except NewerTape:
             raise
@@ -147,7 +147,7 @@ def _fed(past: RecoveryState) -> tuple[Desk, UtcNs] | str:
             else:
                 until = stamped.at_utc_ns
         else:
-            return (desk, until) if until else "it holds nothing"
+            return (desk, until) if until else "it is empty"
         past.damage = past.damage or why
         if len(skipped) == _SKIPPED_MAX:
             return desk, until
@@ -163,5 +163,5 @@ def confirm_real_account(journal: Path, account: Account, yes_real: int) -> None
             return
     raise BrokerError(
         f"{account.login} on {account.server} is a real account, and this home has never traded it",
-        what_to_do=f"if that is meant, start once with --yes-real {account.login}",
+        what_to_do=f"to trade it, start once with --yes-real {account.login}",
     )

@@ -67,7 +67,7 @@ def make_venue(wish: RunRequest, loaded: LoadedSettings, strategy: LoadedStrateg
     rates = fault_rates(wish.faults)
     if wish.faults and not (wish.crash or wish.replay or settings.desk.mode == "simulated"):
         raise UsageError(
-            f"faults belong to the simulated terminal, and desk.mode is {settings.desk.mode}",
+            f"--fault works on the simulated terminal only, and desk.mode is {settings.desk.mode}",
             what_to_do="leave --fault out, or rehearse with --set desk.mode=simulated or over `quarterdeck gateway --simulated`",
         )
     if wish.crash:
@@ -154,7 +154,7 @@ async def _started(
             alert_failed_start(engine, error)
         elif isinstance(error, Exception):
             await tell_unbuilt(wish, error, clock)
-        await engine.close(RunEnd(clean=False, why=f"did not start: {str(error) or type(error).__name__}"))
+        await engine.close(RunEnd(clean=False, why=f"Engine failed to start: {str(error) or type(error).__name__}"))
         raise
     return engine, loaded
 
@@ -176,7 +176,10 @@ async def _built(
         venue = await asyncio.to_thread(make_venue, wish, loaded, strategy, secrets, clock)
         on_step(venue.label)
         if wish.crash:
-            on_step(f"positions may live {loaded.settings.position.time_exit_hours:g} h here, so that some meet the crash")
+            on_step(
+                f"time exit is {loaded.settings.position.time_exit_hours:g} h in this replay, so that some positions meet "
+                "the crash"
+            )
         engine = Engine(
             home=wish.home,
             loaded=loaded,
@@ -248,7 +251,7 @@ class OsSignals:
             self._take()
 
     def set_handlers(self, stop: Callable[[str], object] | None, hang_up: Callable[[], object] | None = None) -> None:
-        """Who is told from now on; None keeps a wish to stop for whoever comes next."""
+        """Called from now on; None keeps a wish to stop for whoever comes next."""
         waiting = self.heard[:1] if self._stop is None and self._before else []
         self._stop, self._hang_up = stop, hang_up
         if stop is not None:

@@ -46,7 +46,7 @@ class RunLoop(Protocol):
 
     @property
     def seen(self) -> Seen | None:
-        """What the feed saw lately; None where the terminal makes its own time."""
+        """What the feed saw recently; None where the terminal makes its own time."""
         ...
 
     def newest_quotes(self) -> tuple[UtcNs, dict[str, Quote]]:

@@ -15,7 +15,7 @@ from quarterdeck.core.model.inputs import Input, SequencedInput
 from quarterdeck.core.model.units import UtcNs
 
 EffectListener = Callable[[UtcNs, Effect], None]
-"""Somebody who is told each effect: log, link, alerts, counters."""
+"""A listener that gets each effect: log, link, alerts, counters."""
 
 
 class DeskInterface(Protocol):

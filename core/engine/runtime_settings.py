@@ -1,7 +1,7 @@
-"""Settings while the engine runs: a change is validated whole, written to overrides.toml, and becomes one input of the desk (A4).
+"""Settings while the engine runs: a change is validated whole, written to overrides.toml, and becomes one input of the desk.
 
 Promises: a bad value is refused with the reason and changes nothing; a set of changes is taken whole or not at all; a change for
-a time goes back by itself; what takes effect at the next start is kept for it, and this run goes on with what it began with.
+a time goes back by itself; what takes effect at the next start is kept for it, and this run continues with what it began with.
 Does not: decide when a value takes effect (the desk books it at a safe point).
 """
 
@@ -96,7 +96,7 @@ class RuntimeSettings:
         fixed = [key for key, _ in values if _waits(key, self.own)]
         if fixed and minutes is not None:
             raise SettingsError(
-                f"{', '.join(fixed)}: takes effect at the next start only, and cannot come back by itself",
+                f"{', '.join(fixed)}: takes effect at the next start only, so it cannot be changed for some minutes",
                 what_to_do="set it for good",
             )
         return self._apply(values, cause, self._returns_after(values, at_utc_ns, minutes))
@@ -141,7 +141,7 @@ class RuntimeSettings:
         for item in self._returns:
             if item.due(at_utc_ns):
                 left = tuple(other for other in self._returns if other is not item)
-                return self._apply(tuple(item.values.items()), "its time is over", left)
+                return self._apply(tuple(item.values.items()), "its time is up", left)
         return None
 
     def _apply(self, values: tuple[tuple[str, Any], ...], cause: str, returns: tuple[TimedOverride, ...]) -> SettingsChanged:

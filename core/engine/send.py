@@ -1,7 +1,7 @@
-"""Carrying out what the desk decided: the intent is durable first, then the broker is asked, then the desk is told.
+"""Carrying out what the desk decided: the intent is durable first, then the broker is asked, then the desk is given.
 
 Promises: nothing that can add risk leaves before its intent is flushed (law 5); where the journal cannot be written, an entry is
-refused and a close goes on (the journal keeps it in its reserve). Closes leave before changes, changes before entries, then
+refused and a close continues (the journal keeps it in its reserve). Closes leave before changes, changes before entries, then
 questions.
 """
 
@@ -48,7 +48,7 @@ class OrderSender:
         self._journal = journal
 
     async def perform(self, request: BrokerRequest) -> tuple[Input, ...]:
-        """What the desk must be told, in order."""
+        """What the desk must learn, in order."""
         if self._journal is not None and not isinstance(request, QueryBook | QueryOrder):
             durable = await self._journal.flush()
             if not durable and isinstance(request, Submit):

@@ -1,4 +1,4 @@
-"""Signals on their way from the scanners to the desk (D6): bounded, one per strategy and pair, the newer replaces the older.
+"""Signals on their way from the scanners to the desk: bounded, one per strategy and pair, the newer replaces the older.
 
 In memory: one engine scans and decides in one process.
 """

@@ -2,7 +2,7 @@
 
 Why: a line that is up says nothing of one symbol; one fixed limit is too long for EURUSD at noon, too short for a cross at night.
 Guarantees: silence is counted by a monotonic clock from the moment a new quote was seen, so a wrong clock makes none; hours in
-which a symbol is closed do not count; an episode is told once, with its end. Does not: decide what follows (the desk does).
+which a symbol is closed do not count; an episode is reported once, with its end. Does not: decide what follows (the desk does).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class QuoteSilence:
     def look(
         self, symbol: str, quote: Quote | None, now_s: float, at_utc_ns: UtcNs, *, least_s: float, usual_x: float
     ) -> ConnectionState | None:
-        """Take what was read of a symbol; what the desk must be told, where an episode begins or ends."""
+        """Take what was read of a symbol; what the desk must learn, where an episode begins or ends."""
         known = self._changed.get(symbol)
         stamp = 0 if quote is None else quote.at_utc_ns
         if known is None or (quote is not None and stamp != known[0]) or not self._is_open(symbol, at_utc_ns):
@@ -70,12 +70,14 @@ class QuoteSilence:
             if began is None:
                 return None
             lasted_s = (at_utc_ns - began) / NS_PER_S
-            return ConnectionState(is_connected=True, symbol=symbol, why=f"quotes come again after {lasted_s:.0f} s")
+            return ConnectionState(is_connected=True, symbol=symbol, why=f"Quotes are back after {lasted_s:.0f} s")
         silent_s = now_s - known[1]
         if symbol in self._since or silent_s <= self.limit_s(symbol, at_utc_ns, least_s=least_s, usual_x=usual_x):
             return None
         self._since[symbol] = at_utc_ns - int(silent_s * NS_PER_S)
-        return ConnectionState(is_connected=False, symbol=symbol, why=f"no new quote for {silent_s:.0f} s in its trading hours")
+        return ConnectionState(
+            is_connected=False, symbol=symbol, why=f"No new quote for {silent_s:.0f} s during its trading hours"
+        )
 
     def _learn(self, symbol: str, at_utc_ns: UtcNs, gap_s: float) -> None:
         """Gaps of an episode teach nothing: they are what is to be noticed."""

@@ -1,6 +1,6 @@
 """Making a venue over a terminal that makes its own time: recorded days, the simulated market, the scripted crash.
 
-Promises: such a venue is never given credentials (C2); whatever a market cannot price is an error that names the pair before
+Promises: such a venue is never given credentials; whatever a market cannot price is an error that names the pair before
 anything starts. Does not: reach a broker (`core.engine.live_venues` does).
 """
 
@@ -45,6 +45,8 @@ _BEGINS_NS = 3 * DAY_NS
 """A calendar that begins so long after the first of the days may have had nothing to tell before."""
 _SERVER_RULE: Literal["new_york_plus_7"] = "new_york_plus_7"
 _CRASH_HOURS_AFTER = 8
+EXAMPLE_FOLDER = "example-prices"
+"""In the home: the built-in example, a simulated history."""
 CRASH_SEED = 22
 """Of the seeds tried, one on whose day the shipped strategy holds sterling when the crash begins; any other may be set."""
 
@@ -108,6 +110,8 @@ def replay_recording(settings: Settings, request: ReplayRequest) -> Recording:
 
 def replay_label(request: ReplayRequest) -> str:
     """What a replay of these folders is called."""
+    if [folder.name for folder in request.folders] == [EXAMPLE_FOLDER]:
+        return "built-in example (simulated prices)"
     return f"recorded days from {', '.join(folder.name for folder in request.folders)}"
 
 
@@ -195,7 +199,7 @@ def simulated_venue(
     terminal: SimulatedTerminal | None = None,
     faults: Faults | None = None,
 ) -> Venue:
-    """The seeded market as a venue, from its usual start or over `terminal` (with these faults); it goes on until stopped.
+    """The seeded market as a venue, from its usual start or over `terminal` (with these faults); it continues until stopped.
 
     Raises DataError for an unknown currency.
     """
@@ -243,11 +247,11 @@ def faults_of(rates: FaultRates | None, seed: int) -> Faults | None:
 
 
 def _notes(settings: Settings, faults: Faults | None) -> tuple[str, ...]:
-    notes = [] if faults is None else [f"the simulated broker misbehaves as it was told to: {fault_words(faults.rates)}"]
+    notes = [] if faults is None else [f"The simulated broker makes the faults you asked for: {fault_words(faults.rates)}"]
     charged = [symbol for symbol in settings.desk.pairs if for_pair(settings, symbol).costs.swap]
     unknown = without_swap(charged)
     if unknown:
-        notes.append(f"no swap rate was recorded for {', '.join(unknown)}: no swap is charged there")
+        notes.append(f"No swap rate is recorded for {', '.join(unknown)}: no swap is charged there")
     return tuple(notes)
 
 

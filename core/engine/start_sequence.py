@@ -1,6 +1,6 @@
-"""The start, in order (C1): broker, account, instruments, history, then what the desk is told before the first quote.
+"""The start, in order: broker, account, instruments, history, then what the desk is given before the first quote.
 
-Promises: each step is reported before it begins; nothing is told to the desk before all of it was read. `open_broker` bounds
+Promises: each step is reported before it begins; nothing is asked to the desk before all of it was read. `open_broker` bounds
 nothing in time, so that the backtest can use the same order without an event loop; `open_broker_in_time` does.
 """
 
@@ -70,7 +70,7 @@ async def open_broker(
     clock = await broker.server_clock_rule()
     history: dict[str, Candles] = {}
     h1: dict[str, Candles] = {}
-    on_step(f"reading the past of {len(pairs)} pairs")
+    on_step(f"reading the price history of {len(pairs)} pairs")
     for symbol in pairs:
         history[symbol] = await _bars(broker, symbol, "M15", history_bars)
         if h1_bars:
@@ -113,8 +113,8 @@ async def open_broker_in_time(
         return await asyncio.wait_for(work, limit_s)
     except TimeoutError as error:
         raise BrokerError(
-            f"the broker did not answer within {limit_s:g} s; the start stood at: {at}",
-            what_to_do="see `quarterdeck doctor`, or raise engine.broker_start_timeout_s",
+            f"The broker did not answer within {limit_s:g} s; the start was at: {at}",
+            what_to_do="run `quarterdeck doctor`, or raise engine.broker_start_timeout_s",
         ) from error
 
 
@@ -128,7 +128,7 @@ async def first_inputs(
     calendar: Calendar | None,
     late: Sequence[BarClosed] = (),
 ) -> list[Input]:
-    """All that the desk is told before the first quote, in order.
+    """All that the desk is given before the first quote, in order.
 
     A desk with a past lives through what it missed before it judges anything: deals and `late` bars in order of time, and only
     then the account and the book as they are now.
@@ -229,6 +229,6 @@ async def _bars(broker: Broker, symbol: str, timeframe: str, count: int) -> Cand
     read = await broker.bars(symbol, timeframe, count)
     if isinstance(read, Unknown):
         raise BrokerError(
-            f"{symbol}: no {timeframe} history: {read.why}", what_to_do="open its chart in the terminal, then try again"
+            f"{symbol} has no {timeframe} history: {read.why}", what_to_do="open its chart in the terminal, then try again"
         )
     return read.value

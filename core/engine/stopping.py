@@ -44,6 +44,9 @@ class Stopping:
             await asyncio.wait_for(asyncio.shield(engine.ended), limit_s)
         if not engine.ended.done():
             left = len(engine.desk.view().positions)
-            text = f"stopped with {left} positions open; their stops stand"
+            text = (
+                f"The engine stopped before it was flat: {left} positions are open. Only their stops at the broker protect them; "
+                "nothing manages them. Close them in the terminal, or start the engine again."
+            )
             engine.tell(Alert(kind="crash", level="critical", text=text))
-            engine.end_badly(f"{why}; not flat within {limit_s:g} s, {left} positions keep their stops")
+            engine.end_badly(f"{why}; not flat within {limit_s:g} s, {left} positions stay open with their stops at the broker")

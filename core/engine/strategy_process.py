@@ -113,7 +113,7 @@ class StrategyProcess:
         return self._loaded
 
     def listen_to_process(self, on_line: PrintListener, on_trouble: Callable[[StrategyFailure], None]) -> None:
-        """Who is told what it prints, and what goes wrong; lines that came before are told now."""
+        """Called with what it prints, and what goes wrong; lines that came before are reported now."""
         self._on_line, self.on_trouble = on_line, on_trouble
         lines, self._waiting_lines = self._waiting_lines, []
         for line in lines:
@@ -164,8 +164,10 @@ class StrategyProcess:
         if done and self._process is not None:
             return ""
         if self.limit_s is None:
-            raise SettingsError(f"strategy {self._named()}: its process does not start again", what_to_do="mend the strategy")
-        return f"the strategy's process is being replaced ({self._failures} lost in a row)"
+            raise SettingsError(
+                f"the process of strategy {self._named()} does not start again", what_to_do="correct the strategy"
+            )
+        return f"the strategy's process is being restarted ({self._failures} failures in a row)"
 
     async def _asked(self, look: ScanRequest, data: bytes) -> Signal | NoSignal:
         process, symbol = self._process, look.instrument.symbol
@@ -186,7 +188,7 @@ class StrategyProcess:
                 or message.number != self._numbers
                 or not self._is_of(look, message.found)
             ):
-                raise MalformedMessage("it answers another question")
+                raise MalformedMessage("it answered another request")
         except (TimeoutError, OSError, EOFError, MalformedMessage) as error:
             took_s = self._clock.monotonic_s() - began_s
             why = await self._lost(process, symbol, error, late=took_s >= limit_s, limit_s=limit_s)
@@ -223,12 +225,12 @@ class StrategyProcess:
         if late and self.limit_s is None:
             raise SettingsError(
                 f"strategy {self._named()} took more than {limit_s:g} s for {symbol}",
-                what_to_do="mend it (the log says where it was), or raise strategy.load_timeout_s",
+                what_to_do="correct the strategy (the log says where it was), or raise strategy.load_timeout_s",
             )
         if late:
             kind, why = "StrategyLate", f"the strategy took more than {limit_s * 1000.0:g} ms (strategy.time_limit_ms)"
         elif isinstance(error, MalformedMessage):
-            kind, why = "StrategyGarbled", f"the strategy's process answered nonsense: {error}"
+            kind, why = "StrategyGarbled", f"the strategy's process sent an invalid answer: {error}"
         else:
             kind, why = "StrategyEnded", f"the strategy's process ended ({_ending(code)})"
         why = f"{why}, and it printed more than {_PRINTED_BYTES_MAX} bytes" if flooded else why
@@ -301,7 +303,7 @@ class StrategyProcess:
         except (TimeoutError, OSError, EOFError, MalformedMessage) as error:
             code = await self._killed(process)
             how = f"took more than {limit_s:g} s (strategy.load_timeout_s)" if isinstance(error, TimeoutError) else _ending(code)
-            raise SettingsError(f"strategy {self._named()} cannot be loaded: {how}", what_to_do="mend the strategy") from error
+            raise SettingsError(f"strategy {self._named()} cannot be loaded: {how}", what_to_do="correct the strategy") from error
         except BaseException:
             await self._killed(process)
             raise
@@ -310,7 +312,7 @@ class StrategyProcess:
             wrong = (
                 first
                 if isinstance(first, wire.StrategyLoadError)
-                else wire.StrategyLoadError(error="it answers nonsense", what_to_do="")
+                else wire.StrategyLoadError(error="it sent an invalid answer", what_to_do="")
             )
             raise SettingsError(wrong.error, what_to_do=wrong.what_to_do)
         self._process = process

@@ -1,6 +1,6 @@
-"""What the engine does about a strategy in a process of its own: its limits, its words in the log, its failures told and counted.
+"""What the engine does about a strategy in its own process: its limits, its output in the log, its failures reported and counted.
 
-Promises: each failure is a line in log and journal and a count per class (F3); an alert after several of one pair in a row;
+Promises: each failure is a line in log and journal and a count per class; an alert after several of one pair in a row;
 recorded days know no limit of time that could change an answer.
 """
 
@@ -42,6 +42,14 @@ def bar_scanner_for(engine: Engine, scanner: Scanner, process: StrategyProcess |
     return RemoteScanner(scanner, process)
 
 
+def _failing(text: str) -> str:
+    return (
+        f"The strategy fails and gives no signals: {text}. No new entries come from it; open positions are still managed. "
+        "Correct the "
+        "strategy file, then `quarterdeck restart`."
+    )
+
+
 class StrategySupervision:
     """See the module."""
 
@@ -65,7 +73,7 @@ class StrategySupervision:
         self._say("error", text, trouble.symbol)
         engine.journal.error("strategy", text, symbol=trouble.symbol)
         if trouble.in_a_row == engine.runtime_settings.settings.engine.alert_after_failures:
-            alert = Alert(kind="error", level="critical", text=f"strategy: {text}", symbol=trouble.symbol)
+            alert = Alert(kind="error", level="critical", text=_failing(text), symbol=trouble.symbol)
             engine.publisher.publish_alert(engine.runner.at_utc_ns, alert)
 
     def _say(self, level: EventLevel, text: str, symbol: str = "") -> None:

@@ -1,7 +1,7 @@
 """Telling systemd how the run is: ready, alive, stopping. A datagram to the socket that it named; silent where it named none.
 
 Promises: never raises and never waits; what it says is said by the event loop that trades, so a loop that hangs is found out by
-the watchdog, which kills without flattening (B6). Windows has no such supervisor.
+the watchdog, which kills without flattening. Windows has no such supervisor.
 """
 
 from __future__ import annotations

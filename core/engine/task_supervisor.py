@@ -1,7 +1,7 @@
-"""Tasks that may fail and come back: back-off, a count per class of error, an alert after several failures in a row (F3).
+"""Tasks that may fail and come back: back-off, a count per class of error, an alert after several failures in a row.
 
-Promises: a failing task never ends the engine, except by a broken promise or where nothing goes on without it (`essential`).
-Does not: hide anything; every failure is counted and told.
+Promises: a failing task never ends the engine, except by a broken promise or where nothing continues without it (`essential`).
+Does not: hide anything; every failure is counted and reported.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from quarterdeck.core.model.errors import InvariantError
 
 FailureListener = Callable[[str, BaseException, int], None]
-"""Told (task, error, failures in a row)."""
+"""Called with (task, error, failures in a row)."""
 
 
 class TaskSupervisor:
@@ -48,7 +48,7 @@ class TaskSupervisor:
                 if not self.fatal.done():
                     self.fatal.set_result(error)
                 return
-            except Exception as error:  # noqa: BLE001 - the rim of a task: counted, told, tried again
+            except Exception as error:  # noqa: BLE001 - the rim of a task: counted, reported, tried again
                 failures += 1
                 self._note(name, error, failures)
                 if essential:

@@ -1,4 +1,4 @@
-"""Whether each part of the engine did its work lately: data, strategy, desk, broker, journal, calendar, alerts.
+"""Whether each part of the engine did its work recently: data, strategy, desk, broker, journal, calendar, alerts.
 
 Why: "all is well" is worth nothing while it is said over a strategy that fails at each bar, or a loop that nothing reaches.
 Promises: each part has an age and a verdict; what has nothing to do (a shut market, a part that is not set) is not wrong; a part
@@ -105,38 +105,38 @@ class Vitals:
         if facts.seen is None:
             age_s = max(0.0, (facts.desk.at_utc_ns - facts.desk.oldest_quote_utc_ns) / NS_PER_S)
             known = bool(facts.desk.oldest_quote_utc_ns)
-            return PartView(name="data", ok=True, age_s=age_s if known else None, text="the market is made here")
+            return PartView(name="data", ok=True, age_s=age_s if known else None, text="simulated market")
         age_s = now_s - (self._began_s if facts.seen.quote_s is None else facts.seen.quote_s)
         if not facts.feed_up:
             return PartView(name="data", ok=False, age_s=age_s, text=f"no quotes: {facts.feed_why}")
         if self._open_since is None:
-            return PartView(name="data", ok=True, age_s=age_s, text="the market is shut")
+            return PartView(name="data", ok=True, age_s=age_s, text="the market is closed")
         late = min(age_s, now_s - self._open_since[0]) > QUOTE_LATE_S
         return PartView(
-            name="data", ok=not late, age_s=age_s, text="no quote of any pair, and the market is open" if late else ""
+            name="data", ok=not late, age_s=age_s, text="no pair has had a quote, and the market is open" if late else ""
         )
 
     def _strategy(self, now_ns: UtcNs) -> PartView:
         age_s = max(0.0, (now_ns - self._judged_ns) / NS_PER_S)
         shown_s = age_s if self._judged else None
         if self._open_since is None:
-            return PartView(name="strategy", ok=True, age_s=shown_s, text="the market is shut")
+            return PartView(name="strategy", ok=True, age_s=shown_s, text="the market is closed")
         late = min(age_s, (now_ns - self._open_since[1]) / NS_PER_S) > JUDGED_LATE_S
-        why = f"no bar was judged: {self._withheld}" if self._withheld else "no bar was judged"
+        why = f"no bar was scanned: {self._withheld}" if self._withheld else "no bar was scanned"
         return PartView(name="strategy", ok=not late, age_s=shown_s, text=why if late else "")
 
     def _desk(self, facts: Facts, now_s: float) -> PartView:
         since_s = None if facts.seen is None else facts.seen.waiting_since_s
         stuck = since_s is not None and now_s - since_s > WAITING_LATE_S
-        text = f"an input has waited for {now_s - (since_s or now_s):.0f} s" if stuck else ""
+        text = f"an input has been waiting for {now_s - (since_s or now_s):.0f} s" if stuck else ""
         return PartView(name="desk", ok=not stuck, age_s=now_s - self._decided[1], text=text)
 
     def _broker(self, facts: Facts, now_s: float) -> PartView:
         if facts.seen is None:
-            return PartView(name="broker", ok=True, text="the terminal is simulated here")
+            return PartView(name="broker", ok=True, text="simulated terminal")
         age_s = now_s - (self._began_s if facts.seen.answer_s is None else facts.seen.answer_s)
         late = age_s > BROKER_LATE_S
-        return PartView(name="broker", ok=not late, age_s=age_s, text="no answer of the terminal" if late else "")
+        return PartView(name="broker", ok=not late, age_s=age_s, text="the terminal does not answer" if late else "")
 
     def _calendar(self, facts: Facts) -> PartView:
         told = facts.calendar
@@ -149,29 +149,29 @@ class Vitals:
         age_s = max(0.0, (self._clock.utc_ns() - told.fetched_utc_ns) / NS_PER_S) if told.fetched_utc_ns else None
         stale = bool(told.why) and age_s is not None and age_s > CALENDAR_LATE_S
         ok = told.available and not stale
-        return PartView(name="calendar", ok=ok, age_s=age_s, text=told.why if told.why or ok else "it does not reach to now")
+        return PartView(name="calendar", ok=ok, age_s=age_s, text=told.why if told.why or ok else "it ends in the past")
 
 
 def _journal(facts: Facts) -> PartView:
     ok = facts.journal_writable and facts.journal_lag_s <= WAITING_LATE_S
-    text = "" if ok else "it cannot be written" if not facts.journal_writable else "what it should hold waits for the disk"
+    text = "" if ok else "it cannot be written" if not facts.journal_writable else "entries wait for the disk"
     return PartView(name="journal", ok=ok, age_s=facts.journal_lag_s, text=text)
 
 
 def _alerts(facts: Facts, now_s: float) -> PartView:
     if not facts.alerts_active:
-        return PartView(name="alerts", ok=True, text="no service is named")
+        return PartView(name="alerts", ok=True, text="no alert service is set up")
     ok = facts.alerts_failing_s <= ALERTS_LATE_S
     age_s = None if facts.alerts_taken_s is None else now_s - facts.alerts_taken_s
-    text = "" if ok else f"a service takes none for {facts.alerts_failing_s:.0f} s, {facts.alerts_waiting} wait"
+    text = "" if ok else f"a service has accepted no alert for {facts.alerts_failing_s:.0f} s, {facts.alerts_waiting} waiting"
     return PartView(name="alerts", ok=ok, age_s=age_s, text=text)
 
 
 class Judged:
-    """Whoever looks at bars, with each answer noted."""
+    """A scanner, with each answer noted."""
 
     def __init__(self, scans: AsyncBarScanner, heard: Callable[[Signal | NoSignal], None]) -> None:
-        """`heard` is told each answer."""
+        """`heard` is reported each answer."""
         self._scans = scans
         self._heard = heard
 

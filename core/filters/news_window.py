@@ -2,7 +2,7 @@
 
 Promises: an event that moved keeps the windows of all its times; one that lasts all day, or whose time is not announced, closes
 its whole day; one that lost its date altogether is forgotten. A bank holiday closes from the time that the calendar gives it to
-the bank day's end, where holidays close; else it is told. Only time, currency and impact count, the title tells events apart.
+the bank day's end, where holidays close; else it is reported. Only time, currency and impact count, the title tells events apart.
 Does not: fetch (core.calendar), or look at results: actual figures were not known before.
 """
 

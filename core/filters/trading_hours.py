@@ -83,7 +83,7 @@ def parse_day_clock(text: str) -> int:
 
 
 class EarlyClose(Struct, frozen=True, kw_only=True):
-    """A known close before the usual one: from then on the market is shut, until the bank day's end or the holiday's."""
+    """A known close before the usual one: from then on the market is closed, until the bank day's end or the holiday's."""
 
     at_utc_ns: UtcNs
     until_utc_ns: UtcNs
@@ -213,7 +213,7 @@ def is_open(instrument: Instrument, at_utc_ns: UtcNs, known: tuple[EarlyClose, .
 
 
 def next_open(instrument: Instrument, at_utc_ns: UtcNs, known: tuple[EarlyClose, ...] = ()) -> UtcNs:
-    """The next instant at which one of the symbol's sessions begins, or goes on after a known early close."""
+    """The next instant at which one of the symbol's sessions begins, or continues after a known early close."""
     over = max((close.until_utc_ns for close in known if close.at_utc_ns <= at_utc_ns < close.until_utc_ns), default=0)
     opens = over if over and is_open(instrument, over) else _next_session(instrument, over or at_utc_ns)
     return opens if is_open(instrument, opens, known) else next_open(instrument, opens, known)
@@ -240,7 +240,7 @@ def session(instrument: Instrument, at_utc_ns: UtcNs) -> FilterResult:
 
 
 def _after_week_seconds(utc_ns: UtcNs, week_s: int) -> UtcNs:
-    """The next instant at which New York's week shows that second; the day's clock takes care of daylight saving."""
+    """The next instant at which New York's week shows that second; the day's clock takes management of daylight saving."""
     second_of_day, day = week_s % S_PER_DAY, week_s // S_PER_DAY % 7
     instant = next_local_time(utc_ns, NEW_YORK, second_of_day)
     for _ in range(7):

@@ -1,8 +1,8 @@
-"""One engine for a home folder, and one for an account on this machine: locks of the system that a crash lets go (B5).
+"""One engine for a home folder, and one for an account on this machine: locks of the system that a crash lets go.
 
-Promises: whoever comes second is refused and told who holds it, since when and by which command; the lock ends with its process,
-however that ends, and is not inherited by children; who holds is written beside the lock, never in it, so that reading it can
-neither fail nor loosen the lock.
+Promises: whoever comes second is refused and reported who holds it, since when and by which command; the lock ends with its
+process, however that ends, and is not inherited by children; who holds is written beside the lock, never in it, so that reading
+it can neither fail nor loosen the lock.
 Does not: see engines on other machines. A home on a shared disk is locked as far as that disk honours locks.
 """
 
@@ -86,7 +86,7 @@ class FileLock:
             text = f"{what} is held by {who.shown() if who else 'another engine'}"
             raise AlreadyRunningError(text, what_to_do="attach with `quarterdeck monitor`, or stop that one first")
         _HELD.add(self._path)
-        with contextlib.suppress(OSError):  # a full disk keeps nobody from holding; only who it is stays untold
+        with contextlib.suppress(OSError):  # a full disk keeps nobody from holding; only who it is stays unreported
             _beside(path).write_bytes(msgspec.json.encode(holder))
 
     def release(self) -> None:
@@ -201,7 +201,7 @@ def _lives(holder: LockHolder) -> bool:
 
 
 def _locked_soon(file: FileIO) -> bool:
-    # `is_held` takes a lock for an instant to find out; a start must not fail because somebody asks
+    # `is_held` takes a lock for an instant to find out; a start must not fail because someone asks
     return any(_locked(file) or threading.Event().wait(_TRY_AGAIN_S) for _ in range(_TRIES))
 
 

@@ -1,6 +1,6 @@
 """Whether the journal's files are still the ones that were opened.
 
-Why: SQLite goes on writing into a file that was deleted or replaced, without an error, and all of it is gone with the process.
+Why: SQLite continues writing into a file that was deleted or replaced, without an error, and all of it is gone with the process.
 Promises: `check` raises as soon as the file at the path is another one, or none. Does not: write.
 """
 

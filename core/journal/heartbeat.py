@@ -1,8 +1,8 @@
-"""The heartbeat: that the engine lives, and what is wrong with it, for watchers outside (B4).
+"""The heartbeat: that the engine lives, and what is wrong with it, for watchers outside.
 
 Promises: `heartbeat.json` is replaced whole, so a reader never sees half of one; where the disk is too full for a second file, it
 is overwritten in its own room. History is kept in the journal: each change, and once a minute.
-Does not: judge trading; a reason that the operator set is told, and is no fault.
+Does not: judge trading; a reason that the operator set is reported, and is no fault.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LATE_BEATS = 4
 _LATE_S_MIN = 20.0
 _LOOP_LATE_MS = 2_000.0
 _NO_FAULT = ("starting", "paused", "flatten", "flat", "stopping", "entries")
-"""Reasons of the trading state that are somebody's wish, or tell that the day's count is full: no fault."""
+"""Reasons of the trading state that are someone's wish, or tell that the day's count is full: no fault."""
 
 
 _REASON_OF = {"data": "feed"}
@@ -258,7 +258,7 @@ def problems_of(snapshot: Snapshot) -> tuple[Problem, ...]:
     facts = (
         ("feed", not engine.connection_up, f"the feed is down: {engine.connection_reason}"),
         ("journal", not engine.journal_writable, "the journal cannot be written"),
-        ("unknown_fate", desk.unconfirmed_orders > 0, f"{desk.unconfirmed_orders} orders of unknown fate"),
+        ("unknown_fate", desk.unconfirmed_orders > 0, f"{desk.unconfirmed_orders} unconfirmed orders"),
         ("no_stop", desk.positions_without_stop > 0, f"{desk.positions_without_stop} positions without a stop at the broker"),
         ("book", desk.positions_match is False, "desk and broker do not hold the same"),
         ("calendar", bool(engine.calendar_why), f"calendar: {engine.calendar_why}"),

@@ -1,6 +1,6 @@
 """From the tape to tables that can be asked: each input and effect that deserves a row of its own becomes one.
 
-Why: people and programs ask for trades, refusals, equity and fates without decoding a tape; the tape stays the truth.
+Why: people and programs ask for trades, refusals, equity and outcomes without decoding a tape; the tape stays the truth.
 Promises: rows are made from the input or effect alone, in the column order of `core.journal.journal_schema.TABLES`.
 Does not: write (`core.journal.writer`), or judge.
 """
@@ -21,7 +21,7 @@ from quarterdeck.core.model.units import UtcNs
 Row = tuple[Any, ...]
 _NO_FATE = ("", None, None)
 SETTLED = "settled"
-"""Fate of an order that no report settled; a report's own word takes its place."""
+"""Outcome of an order that no report settled; a report's own word takes its place."""
 
 
 class TapePlace(Struct, frozen=True):
@@ -34,14 +34,14 @@ class TapePlace(Struct, frozen=True):
 
 
 class RowBatch:
-    """Rows on their way into one transaction, by table, and the fates that settle intents after them."""
+    """Rows on their way into one transaction, by table, and the outcomes that settle intents after them."""
 
     __slots__ = ("accounts", "fates", "tables")
 
     def __init__(self) -> None:
         self.tables: dict[str, list[Row]] = {}
         self.fates: list[Row] = []
-        """(fate, at, body, client id)."""
+        """(outcome, at, body, client id)."""
         self.accounts: list[Row] = []
         """(login, server, currency, digits, run): what the broker said about the account of a run begun without it."""
 

@@ -2,7 +2,7 @@
 
 Promises: all of the list is in the file after `write`, or nothing of it is and the store stands as before, so that the same list
 can be tried again; quotes of a run are packed in order, and the chain runs through every input. An error that is the entry's own
-(`ENTRY_ERRORS`) is told apart from one of the file, which another try may cure.
+(`ENTRY_ERRORS`) is distinguished from one of the file, which another try may cure.
 Does not: queue, start threads or decide when (`core.journal.writer`). One caller at a time.
 """
 
@@ -39,7 +39,7 @@ from quarterdeck.core.model.market_data import Quote
 from quarterdeck.core.model.units import DAY_NS, UtcNs
 
 UNCHAINED = -1
-"""Chain of rows that were completed from the reserve: what stood before them is not known."""
+"""Chain of rows that were completed from the reserve: what was before them is not known."""
 ENTRY_ERRORS = (
     sqlite3.IntegrityError,
     sqlite3.DataError,

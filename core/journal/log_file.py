@@ -1,4 +1,4 @@
-"""The log file: one line an event, `key=value`, so that `grep pair=EURUSD` and `grep ticket=123` do what they say (B3).
+"""The log file: one line an event, `key=value`, so that `grep pair=EURUSD` and `grep ticket=123` do what they say.
 
 Promises: files rotate by size and their number is bounded; repeats of one kind within a minute are folded into a count, but the
 newest word on a state is always written; secrets never appear; a disk that will not serve is counted, never raised. A text is
@@ -51,7 +51,7 @@ _FIELDS = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
 class RepeatFilter:
-    """Folds repeats: what to write for a line, given what was written lately."""
+    """Folds repeats: what to write for a line, given what was written recently."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, ...], tuple[LogLine, int]] = {}
@@ -77,7 +77,7 @@ class RepeatFilter:
         return tuple(self._over(None))
 
     def _over(self, now_utc_ns: UtcNs | None) -> Iterator[LogLine]:
-        # in the order of their beginnings, so what is over stands in front
+        # in the order of their beginnings, so what is over is in front
         while self._seen:
             key, (first, _) = next(iter(self._seen.items()))
             if now_utc_ns is not None and 0 <= now_utc_ns - first.at_utc_ns < _FOLD_NS:
@@ -183,7 +183,7 @@ class LibraryLog(logging.Handler):
     """Puts what libraries log (warnings and worse) into the log file; `clock` gives their time."""
 
     def __init__(self, log: LogFile, clock: Clock) -> None:
-        """Add it to the root logger; taking it off is the caller's affair."""
+        """Add it to the root logger; taking it off is the caller's concern."""
         super().__init__(logging.WARNING)
         self._log = log
         self._clock = clock
@@ -198,7 +198,7 @@ class LibraryLog(logging.Handler):
 
 
 def shown(line: LogLine) -> str:
-    """A line as it stands in the file, without its end."""
+    """A line as it is in the file, without its end."""
     pair = f" pair={line.symbol}" if line.symbol else ""
     ticket = f" ticket={line.ticket}" if line.ticket else ""
     text = json.dumps(line.text, ensure_ascii=False)

@@ -69,7 +69,7 @@ class ReserveFile:
         os.fsync(file.fileno())
 
     def read(self) -> tuple[ReserveRecord, ...]:
-        """The records that are whole, in the order they were made."""
+        """The records that are complete, in the order they were made."""
         content = self.path.read_bytes()
         found: list[ReserveRecord] = []
         place = len(_MARK)

@@ -1,7 +1,7 @@
 """Keeping the journal small: what is older than settings keep goes, in steps that never hold the file for long.
 
 Promises: trades, positions, intents, deals, equity and changes of parameters stay for good; of the tape, quotes go first, then
-all else; a run's head remembers from where its tape is whole, so that an audit does not take pruning for damage.
+all else; a run's head remembers from where its tape is complete, so that an audit does not take pruning for damage.
 Age: within a run by the market's time, and for all runs by when they ended; a replay of old days is as old as its run.
 """
 
@@ -91,7 +91,7 @@ def _prune_quotes(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs
 
 
 def _prune_rows(connection: sqlite3.Connection, run: int, before_utc_ns: UtcNs) -> Iterator[tuple[str, int]]:
-    # whole segments only: what stands before the last checkpoint that is itself old enough
+    # whole segments only: what is before the last checkpoint that is itself old enough
     sql = "SELECT max(seq) FROM checkpoints WHERE run = ? AND at_utc_ns < ?"
     (last,) = connection.execute(sql, (run, before_utc_ns)).fetchone()
     (newest,) = connection.execute("SELECT max(at_utc_ns) FROM tape WHERE run = ?", (run,)).fetchone()

@@ -17,7 +17,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from quarterdeck.core.model.commands import SetSettings
-from quarterdeck.core.model.effects import Effect, PartialClose, SettingApplied, TradeClosed
+from quarterdeck.core.model.effects import (
+    Alert,
+    CommandDone,
+    Effect,
+    EndRun,
+    LogEvent,
+    MoneyMoved,
+    PartialClose,
+    QueryBook,
+    SettingApplied,
+    StateChanged,
+    TradeClosed,
+    Verdict,
+)
 from quarterdeck.core.model.inputs import CommandReceived, Input, OrderOutcome, SettingsChanged
 from quarterdeck.core.model.renamed_keys import current_key
 from quarterdeck.core.model.tape_v1 import EXIT_REASONS, current_body, every_tag
@@ -30,6 +43,17 @@ _PLACE = struct.Struct("<qq")
 _LEVEL = 6
 _PACKED = zlib.compress(b"", _LEVEL)[:1]
 """First byte of every zlib stream; a state that is not packed is a map of MessagePack and begins otherwise."""
+
+_SENTENCES: dict[type[Effect], tuple[str, ...]] = {
+    Alert: ("text",),
+    LogEvent: ("text",),
+    StateChanged: ("text",),
+    CommandDone: ("text",),
+    MoneyMoved: ("text",),
+    EndRun: ("why",),
+    QueryBook: ("why",),
+}
+"""Fields that only people read."""
 
 encode = _ENCODER.encode
 """Any model struct as bytes."""
@@ -109,3 +133,14 @@ def same_effect(recorded: bytes, effect: Effect) -> bool:
     if body == recorded:
         return True
     return encode(decode_effect(body)) == encode(decode_effect(recorded))
+
+
+def same_decision(recorded: bytes, effect: Effect) -> bool:
+    """Whether an effect equals a recorded one in all but the sentences that it holds for people."""
+    return _without_sentences(decode_effect(encode(effect))) == _without_sentences(decode_effect(recorded))
+
+
+def _without_sentences(effect: Effect) -> bytes:
+    if isinstance(effect, Verdict):
+        effect = replace(effect, checks=tuple(replace(check, note="") for check in effect.checks))
+    return encode(replace(effect, **dict.fromkeys(_SENTENCES.get(type(effect), ()), "")))

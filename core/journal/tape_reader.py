@@ -1,7 +1,7 @@
 """The tape: every input the desk consumed and every decision it made, in order, read back from the journal.
 
 Promises: inputs come in the order of their sequence numbers, equal to what the desk was given, quotes included, with the effects
-as the bytes that were written; what is missing or was changed is told, not hidden; an older tape is read by its own reader.
+as the bytes that were written; what is missing or was changed is reported, not hidden; an older tape is read by its own reader.
 Does not: judge decisions (`core.study.audit`). Reads while an engine writes.
 """
 
@@ -34,11 +34,11 @@ _FETCH = 1_000
 
 
 class NewerTape(StorageError):
-    """A tape that only a newer Quarterdeck reads: nothing is wrong with it, and nothing may go on without it."""
+    """A tape that only a newer Quarterdeck reads: nothing is wrong with it, and nothing may continue without it."""
 
 
 OnDamage = Callable[[StorageError], None]
-"""Told of each row of the tape, or block of quotes, that cannot be decoded."""
+"""Called for each row of the tape, or block of quotes, that cannot be decoded."""
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class Run(Struct, frozen=True, kw_only=True):
     ended_utc_ns: UtcNs | None
     ended_how: str
     last_seq: int | None
-    """Of a run that ended in order; None when it did not, or still goes on."""
+    """Of a run that ended in order; None when it did not, or still continues."""
     tape_from_seq: int
     """From here on nothing was pruned."""
 
@@ -85,7 +85,7 @@ class CheckpointMark(Struct, frozen=True):
 
 
 class TapeSegment(Struct, frozen=True):
-    """A stretch of a run that a fresh desk can be fed alone: what stands for its past, and the sequence number to go on after."""
+    """A stretch of a run that a fresh desk can be fed alone: the inputs that replace its past, and where it continues."""
 
     prefix: tuple[SequencedInput, ...]
     """Empty at a run's own beginning, else `Started` and `Restored`, numbered so that the tape follows without a gap."""
@@ -158,7 +158,7 @@ class TapeReader:
     def entries(self, run: Run, after_seq: int = 0, on_damage: OnDamage | None = None) -> Iterator[TapeEntry]:
         """Inputs with their effects, in order, from the one after `after_seq` up to now's last.
 
-        What cannot be decoded raises, or is passed over where `on_damage` is told of it. Raises StorageError.
+        What cannot be decoded raises, or is passed over where `on_damage` is informed of it. Raises StorageError.
         """
         try:
             yield from self._entries(run, after_seq, on_damage or _raise)
@@ -166,7 +166,7 @@ class TapeReader:
             raise storage_error(self.path, error, "read") from error
 
     def _entries(self, run: Run, after_seq: int, on_damage: OnDamage) -> Iterator[TapeEntry]:
-        # commits are whole and in order: all up to the last input that is there now is there, whatever is added meanwhile
+        # commits are complete and in order: all up to the last input that is there now is there, whatever is added meanwhile
         until = self._last_seq(run)
         effects = _Effects(_pages(self.connection, _EFFECT_ROWS, run.run, (after_seq, _N_MAX)))
         chain = self._chain_at(run, after_seq)
@@ -323,7 +323,7 @@ def _seq_of(found: _Linked) -> int:
 
 
 def _pages(connection: sqlite3.Connection, query: tuple[str, int], run: int, after: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
-    """Rows in pages, going on after the key columns (the first ones) of the last row: no read holds WAL back for long."""
+    """Rows in pages, continuing after the key columns (the first ones) of the last row: no read holds WAL back for long."""
     sql, keys = query
     while rows := connection.execute(sql, (run, *after)).fetchall():
         yield from rows

@@ -1,12 +1,12 @@
-"""The journal's writer: takes what the desk was told and answered, and has it on disk before anything is done about it.
+"""The journal's writer: takes what the desk got and answered, and has it on disk before anything is done about it.
 
 Why: an order may only leave when its intent is safe (law 5), and a disk must never slow the desk.
 Promises: `append` only queues, for microseconds; `flush` returns True when all that was appended is in the file (and through the
 disk's cache when durable), False when the journal cannot be written: then nothing that adds risk may be sent, and the requests
 appended are in the reserve. What could not be written is kept and written when there is room, with the reserve as its witness
 through a crash. The queue is bounded; what it cannot hold in a long failure is left out as a visible gap. An entry that can never
-be written is left out and told, and blocks none behind it (law 15). A journal whose file was taken away counts as one that cannot
-be written.
+be written is left out and reported, and blocks none behind it (law 15). A journal whose file was taken away counts as one that
+cannot be written.
 Does not: perform, decide, or read what it wrote. One event loop or thread appends.
 
 Threads: with `threaded` a thread of its own commits every `group_commit_ms`, and at once for a flush; a queue that has grown long
@@ -58,9 +58,9 @@ _KEPT_INPUTS = (ExecutionReport, NewDeal, CommandReceived)
 
 Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bool]"]
 OnTrouble = Callable[[bool, str], None]
-"""Told (active, why) when the journal stops being writable and when it is again; called from whichever thread found out."""
+"""Called with (active, why) when the journal stops being writable and when it is again, from any thread."""
 OnLeftOut = Callable[[str], None]
-"""Told of each entry that can never be written; called from whichever thread found out."""
+"""Called for each entry that can never be written; called from whichever thread found out."""
 
 
 class JournalWriter:
@@ -214,7 +214,7 @@ class JournalWriter:
             self._write_pending()
 
     def catch_up(self) -> None:
-        """Where no thread writes, write what waits: somebody is about to read the file, or the market stands still."""
+        """Where no thread writes, write what waits: someone is about to read the file, or the market stands still."""
         if not self._threaded:
             self._write_pending()
 
@@ -408,7 +408,7 @@ class _LastResort:
 
 
 def _matters(entry: JournalEntry) -> bool:
-    """Whether a crash must not lose it: a request to the broker, what became of one, money, or an operator's word."""
+    """Whether a crash must not lose it: a request to the broker, what became of one, money, or an operator's decision."""
     if not isinstance(entry, tuple):
         return False
     stamped, effects = entry

@@ -1,6 +1,6 @@
 """Where an engine's link is found: a Unix socket in the home, or a loopback port with a token on Windows.
 
-A socket path longer than 100 bytes does not fit the system's limit; the socket then stands in a private folder that link.json
+A socket path longer than 100 bytes does not fit the system's limit; the socket then is in a private folder that link.json
 names. Promises: the socket and link.json can be used by their owner alone.
 """
 

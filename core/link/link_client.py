@@ -60,12 +60,12 @@ class LinkClient(Protocol):
         """Give a command and wait for what became of it.
 
         Raises:
-            NoEngineError: the line is down or silent. UsageError: the command has too many letters to travel.
+            NoEngineError: the connection is down or silent. UsageError: the command has too many letters to travel.
         """
         ...
 
     async def ask(self, question: QueryBody, *, timeout_s: float = 10.0) -> ReplyBody:
-        """Ask and wait for the answer. Raises NoEngineError when the line is down or silent."""
+        """Ask and wait for the answer. Raises NoEngineError when the connection is down or silent."""
         ...
 
     async def control(self, control: ReplayControl) -> None:
@@ -73,7 +73,7 @@ class LinkClient(Protocol):
         ...
 
     async def close(self) -> None:
-        """Leave; the engine goes on."""
+        """Leave; the engine continues."""
         ...
 
 
@@ -190,14 +190,14 @@ class SocketClient:
 
     async def _write(self, message: CommandMessage | QueryMessage | ReplayControl) -> None:
         if self._line is None:
-            raise EngineNotRunningError("the line to the engine is down", what_to_do="wait, or see `quarterdeck status`")
+            raise EngineNotRunningError("the connection to the engine is down", what_to_do="wait, or see `quarterdeck status`")
         data = msgspec.msgpack.encode(message)
         if len(data) > REQUEST_BYTES_MAX:
             raise UsageError(f"that is {len(data):,} bytes, at most {REQUEST_BYTES_MAX:,} travel", what_to_do="say it shorter")
         try:
             await self._line.send(data)
         except ConnectionClosed as error:
-            raise EngineNotRunningError("the line to the engine broke", what_to_do=_SEE_STATUS) from error
+            raise EngineNotRunningError("the connection to the engine broke", what_to_do=_SEE_STATUS) from error
 
     async def _open(self) -> LinkWelcome:
         place = find_address(self._home)
@@ -225,7 +225,7 @@ class SocketClient:
             self._line = None
             for future in self._waiting.values():
                 if not future.done():
-                    future.set_exception(EngineNotRunningError("the line to the engine broke", what_to_do=_SEE_STATUS))
+                    future.set_exception(EngineNotRunningError("the connection to the engine broke", what_to_do=_SEE_STATUS))
             self._down(why)
             while self._watch and self._line is None:
                 await asyncio.sleep(delay_s)
@@ -254,7 +254,7 @@ class SocketClient:
             async for raw in line:
                 self._take(_decoder.decode(raw if isinstance(raw, bytes) else raw.encode()))
         except ConnectionClosed as error:
-            return f"line lost ({type(error).__name__})"
+            return f"connection lost ({type(error).__name__})"
         except UNREADABLE as error:
             await line.close()
             return f"garbled message: {error}"

@@ -92,7 +92,7 @@ class LinkServer:
         self._on_watcher = on_watcher
         self._watchers: list[_Watcher] = []
         self._servers: list[Server] = []
-        """The newest last; one whose socket was removed goes on with the clients that it has."""
+        """The newest last; one whose socket was removed continues with the clients that it has."""
         self._place: LinkAddress | None = None
         self._socket: tuple[int, int] = (0, 0)
         """Device and number of the socket's file, by which a removed or replaced one is known."""
@@ -201,7 +201,7 @@ class LinkServer:
             return f"link version {hello.version} is not {LINK_VERSION}"
         if not _stays(hello):
             return "" if self._room_for_command() else f"{_COMMANDS_MAX} commands are under way already"
-        # screens that somebody left open must not stand in the way of a flatten, which watches too
+        # screens that someone left open must not be in the way of a flatten, which watches too
         full = sum(visit.stays for visit in self._visits) >= _CLIENTS_MAX
         return f"{_CLIENTS_MAX} screens are attached already, close one" if full else ""
 

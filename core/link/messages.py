@@ -1,6 +1,6 @@
 """What travels over the link. Tagged structs in MessagePack; one union each way.
 
-Promises: snapshots are whole and conflated, so a lost one costs nothing; every order and question carries an id and is
+Promises: snapshots are complete and conflated, so a lost one costs nothing; every order and question carries an id and is
 answered once.
 Does not: carry code, or anything that a client could make the engine evaluate.
 """
@@ -102,7 +102,7 @@ class LogQuery(Struct, frozen=True, kw_only=True, tag="log_query"):
 
 
 class DoctorQuery(Struct, frozen=True, kw_only=True, tag="doctor_query"):
-    """Examine the way to the broker; what is not looked at within `limit_s` is told as unknown."""
+    """Examine the way to the broker; what is not looked at within `limit_s` is reported as unknown."""
 
     limit_s: float = 60.0
 

@@ -1,4 +1,4 @@
 """Value types that every room shares: instruments, quotes, signals, orders, inputs, effects, snapshots, commands.
 
-Imports nothing of Quarterdeck. Next: `core.model.inputs` (what the desk is told) and `core.model.effects` (what it answers).
+Imports nothing of Quarterdeck. Next: `core.model.inputs` (what the desk is given) and `core.model.effects` (what it answers).
 """

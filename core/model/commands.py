@@ -10,7 +10,7 @@ from quarterdeck.core.model.units import Lots, Price
 
 
 class Pause(Struct, frozen=True, kw_only=True, tag="pause"):
-    """No new entries until `Resume`; care and closes go on."""
+    """No new entries until `Resume`; care and closes continue."""
 
 
 class Resume(Struct, frozen=True, kw_only=True, tag="resume"):
@@ -56,13 +56,13 @@ class ResetDrawdown(Struct, frozen=True, kw_only=True, tag="reset_drawdown"):
 
 
 class Acknowledge(Struct, frozen=True, kw_only=True, tag="acknowledge"):
-    """The operator has seen a foreign position without a stop (or another acknowledgeable reason) and lets entries go on."""
+    """The operator has seen an external position without a stop (or another acknowledgeable reason) and lets entries continue."""
 
     what: str
 
 
 class Resolve(Struct, frozen=True, kw_only=True, tag="resolve"):
-    """The operator's word on an order of unknown fate: it surely did not execute, or it is the position named.
+    """The operator's decision on an unconfirmed order: it surely did not execute, or it is the position named.
 
     With `UNEXPLAINED_MONEY` as id: money that no deal explains is a result, a transfer or a payout. With a deal's ticket as id:
     that deal, booked as a result or a withdrawal because its meaning is not known, is a transfer or a payout.
@@ -74,7 +74,7 @@ class Resolve(Struct, frozen=True, kw_only=True, tag="resolve"):
 
 
 UNEXPLAINED_MONEY = "money"
-"""Id under which `Resolve` takes the operator's word on money that no deal explains."""
+"""Id under which `Resolve` takes the operator's decision on money that no deal explains."""
 
 
 class StopEngine(Struct, frozen=True, kw_only=True, tag="stop"):

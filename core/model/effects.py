@@ -122,7 +122,7 @@ AlertKind = Literal[
 
 
 class Alert(Struct, frozen=True, kw_only=True, tag="alert"):
-    """Something the operator wants to be told wherever he is."""
+    """Something the operator wants to learn wherever he is."""
 
     kind: AlertKind
     level: Literal["info", "warning", "critical"]
@@ -159,7 +159,7 @@ class StateChanged(Struct, frozen=True, kw_only=True, tag="state"):
 
 
 class ReservationReleased(Struct, frozen=True, kw_only=True, tag="reservation_released"):
-    """A reservation ended, by a proven fate or by the operator's word."""
+    """A reservation ended, by a proven outcome or by the operator's decision."""
 
     reservation_id: str
     client_id: str
@@ -167,7 +167,7 @@ class ReservationReleased(Struct, frozen=True, kw_only=True, tag="reservation_re
 
 
 class OrderSettled(Struct, frozen=True, kw_only=True, tag="order_settled"):
-    """An order that was unconfirmed is settled: by its report, a deal, the broker's book or the operator's word."""
+    """An order that was unconfirmed is settled: by its report, a deal, the broker's book or the operator's decision."""
 
     client_id: str
 
@@ -292,7 +292,7 @@ class MoneyMoved(Struct, frozen=True, kw_only=True, tag="money_moved"):
 
 
 class EndRun(Struct, frozen=True, kw_only=True, tag="end_run"):
-    """The desk is done (flattened, or told to keep): the shell may end the run."""
+    """The desk is done (flattened, or asked to keep): the shell may end the run."""
 
     why: str
     clean: bool

@@ -33,7 +33,7 @@ class QuarterdeckError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, what: str, *, what_to_do: str = "") -> None:
-        """`what` says what happened and where; `what_to_do` says how to go on."""
+        """`what` says what happened and where; `what_to_do` says how to continue."""
         super().__init__(what)
         self.what_to_do = what_to_do
 
@@ -43,6 +43,10 @@ class QuarterdeckError(Exception):
         remedy = plain_text(" ".join(self.what_to_do.split()))
         return f"{text}; {remedy}" if remedy else text
 
+    def shown(self) -> str:
+        """As a terminal shows it; one line, unless there is a list."""
+        return self.one_line()
+
 
 class UsageError(QuarterdeckError):
     """The command line is wrong."""
@@ -51,9 +55,22 @@ class UsageError(QuarterdeckError):
 
 
 class SettingsError(QuarterdeckError):
-    """A settings file or an override is wrong; all mistakes of one file are reported together."""
+    """A settings file or an override is wrong; all invalid settings of one file are reported together."""
 
     exit_code = 3
+
+    def __init__(self, what: str, *, what_to_do: str = "", found: tuple[str, ...] = ()) -> None:
+        """`found` are the invalid settings; `what` says how many and where."""
+        super().__init__(f"{what}: {' | '.join(found)}" if found else what, what_to_do=what_to_do)
+        self._what, self._found = what, found
+
+    def shown(self) -> str:
+        """For a terminal: several invalid settings take a line each."""
+        if len(self._found) < 2:
+            return super().shown()
+        rows = (plain_text(" ".join(line.split())) for line in (f"{self._what}:", *(f"{one}" for one in self._found)))
+        head, *rest = rows
+        return "\n".join((head, *(f"  {row}" for row in rest), plain_text(self.what_to_do)))
 
 
 class DataError(QuarterdeckError):
@@ -93,7 +110,7 @@ class CheckFailedError(QuarterdeckError):
 
 
 class InvariantError(Exception):
-    """We broke a promise of our own. Never caught to go on: the shell stops, flushes and alerts."""
+    """We broke a promise of our own. Never caught to continue: the shell stops, flushes and alerts."""
 
     exit_code: ClassVar[int] = 10
 

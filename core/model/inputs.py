@@ -1,4 +1,4 @@
-"""Everything the desk can be told. One frozen struct a kind, an explicit tag each, one union, one envelope.
+"""Everything the desk can be determined. One frozen struct a kind, an explicit tag each, one union, one envelope.
 
 Tags and fields are never renamed, re-used or given a new meaning; a new field has a default that means "as before". Otherwise
 `TAPE_VERSION` in `core.journal.tape_reader` rises, with a reader for each old one. `tests/golden` keeps one tape per release.
@@ -163,7 +163,7 @@ class OrderRejected(Struct, frozen=True, kw_only=True, tag="rejected"):
 
 
 class NotExecuted(Struct, frozen=True, kw_only=True, tag="not_executed"):
-    """Asked after, and surely never executed."""
+    """Queried, and surely never executed."""
 
     why: str
 
@@ -185,7 +185,7 @@ class ExecutionReport(Struct, frozen=True, kw_only=True, tag="execution_report")
 
 
 class ConnectionState(Struct, frozen=True, kw_only=True, tag="connection_state"):
-    """The line to the broker, or to one symbol of it, went down or came back; `symbol` is empty for the whole."""
+    """The connection to the broker, or to one symbol of it, went down or came back; `symbol` is empty for the whole."""
 
     is_connected: bool
     why: str = ""
@@ -202,7 +202,7 @@ class SettingsChanged(Struct, frozen=True, kw_only=True, tag="settings_changed")
 
 
 class CommandReceived(Struct, frozen=True, kw_only=True, tag="command"):
-    """The operator's word, with who gave it."""
+    """The operator's decision, with who gave it."""
 
     command_id: str
     origin: str

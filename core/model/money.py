@@ -1,13 +1,13 @@
 """Money from prices: profit, margin, swap and tick value of a position, in whatever currency the account has.
 
-Why: sizing, floating profit, the simulated ledger and the audit must agree to the cent, so each formula stands here alone.
+Why: sizing, floating profit, the simulated ledger and the audit must agree to the cent, so each formula is here alone.
 Promises: a rate that is not known gives None, never 1 and never 0; results are rounded to the account currency's smallest unit.
 Does not: know how a broker writes its symbols. `QuoteLookup` is asked for plain pair names ("EURUSD"); suffixes are its own
-affair.
+concern.
 Rules: MetaTrader 5 platform manual ("Profit calculation", "Margin calculation: retail Forex"). FX profit rounds each leg to the
 profit currency; "by deal" converts at the ask when a buy is closed and at the bid when a sell is; all else at the worse rate.
 
-Whoever values the same position at each quote keeps a `Valuer` per (instrument, account currency): its path is resolved once.
+Code that values the same position at each quote keeps a `Valuer` per (instrument, account currency): its path is resolved once.
 """
 
 from __future__ import annotations
@@ -199,9 +199,9 @@ class Valuer(Struct, frozen=True, kw_only=True):
     pairs: tuple[str, ...]
     """Plain names of the pairs whose quotes value this instrument, without doubles."""
     own_price_only: bool
-    """Whether a result hangs on the instrument's own price only, and is the better the better that is."""
+    """Whether a result depends on the instrument's own price only, and is the better the better that is."""
     margin_own_price_only: bool
-    """Whether a margin hangs on prices of its own instrument only, so that it stands while a position does."""
+    """Whether a margin depends on prices of its own instrument only, so that it stands while a position does."""
 
     @classmethod
     def of(
@@ -360,7 +360,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
         return None if rate is None else spec.contract_size * (spec.tick_size or spec.point) * rate
 
     def notional_money(self, lots: Lots, price: Price, rates: QuoteLookup) -> Money | None:
-        """What `lots` are worth at `price`, account currency, at the dearer rate, not rounded; None while a quote is missing."""
+        """The worth of `lots` at `price` in account currency, at the worse rate, not rounded; None while a quote is missing."""
         rate = _rate_at(self.profit_path, rates, self.pair_name, price, ask=True)
         return None if rate is None else lots * self.instrument.contract_size * price * rate
 

@@ -6,7 +6,7 @@ from quarterdeck.core.model.units import Price
 
 
 def pip_price(symbol: str, base_currency: str, profit_currency: str, digits: int, override: Price | None = None) -> Price:
-    """Size of a pip in price; `override` is the operator's word for this symbol."""
+    """Size of a pip in price; `override` is the operator's decision for this symbol."""
     if override is not None:
         return override
     if base_currency == "XAU" or symbol.startswith("XAU"):

@@ -1,7 +1,7 @@
-"""Text of foreign origin, made safe to show: a terminal that prints it obeys nothing that stands in it.
+"""Text of foreign origin, made safe to show: a terminal that prints it obeys nothing that is in it.
 
 Promises: no control character but the line feed and the tab is left, none that turns the direction of writing, and no half of a
-surrogate pair; each is shown as its number, so that it can be told what was there.
+surrogate pair; each is shown as its number, so that it can be determined what was there.
 """
 
 from __future__ import annotations

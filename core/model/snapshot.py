@@ -90,7 +90,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     peak_money: Money
     closing: bool
     next_action: str
-    """What care will do next, in words: `trail from 0.5R`, `age out 14:30`."""
+    """What position management will do next, in words: `trail from 0.5R`, `age out 14:30`."""
     closable: bool = True
     blocked: str = ""
     """Why it cannot be closed now, with the earliest time; empty when it can."""
@@ -101,7 +101,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
 
 
 class OrderView(Struct, frozen=True, kw_only=True):
-    """An order in flight or of unknown fate."""
+    """An order in flight unconfirmed or."""
 
     client_id: str
     symbol: str
@@ -206,7 +206,7 @@ class DeskView(Struct, frozen=True, kw_only=True):
 
 
 class PartView(Struct, frozen=True, kw_only=True):
-    """A part of the engine: whether it did its work lately, and how long ago."""
+    """A part of the engine: whether it did its work recently, and how long ago."""
 
     name: str
     ok: bool
@@ -217,7 +217,7 @@ class PartView(Struct, frozen=True, kw_only=True):
 
 
 class AlarmView(Struct, frozen=True, kw_only=True):
-    """Something that is wrong, for how long, and whether somebody has seen it."""
+    """Something that is wrong, for how long, and whether someone has seen it."""
 
     kind: str
     text: str
@@ -251,7 +251,7 @@ class EngineHealth(Struct, frozen=True, kw_only=True):
     market: str = ""
     """What is traded on, for people: which account, which recorded days, which made-up market."""
     scanning: str = ""
-    """Which machines scan, or why none does; empty where this machine was told to scan."""
+    """Which machines scan, or why none does; empty where this machine was asked to scan."""
     scanning_up: bool = True
     """False while machines should scan and none answers."""
     calendar_why: str = ""

@@ -1,6 +1,6 @@
 """Names for the numbers of the trade, so that a signature says what it takes.
 
-Aliases, not new types: arithmetic stays plain floats. The unit stands in the name as well (`_price`, `_points`, `_pips`,
+Aliases, not new types: arithmetic stays plain floats. The unit is in the name as well (`_price`, `_points`, `_pips`,
 `_lots`, `_money`, `_pct`, `_fraction`, `_r`, `_utc_ns`); docs/architecture.md lists the suffixes.
 """
 

@@ -2,8 +2,9 @@
 
 Why: the vendor's module and an operator's own strategy each live in a process that may be killed at any byte, and whose code
 prints what it likes; how bytes become whole messages must be right once.
-Promises: a frame is whole or it is not handed out; its length is bounded before anything is read; in the child nothing but frames
-leaves through the pipe (what anybody prints goes to stderr, and input is empty for him); the end of the pipe is told as such.
+Promises: a frame is complete or it is not handed out; its length is bounded before anything is read; in the child nothing but
+frames leaves through the pipe (what anybody prints goes to stderr, and input is empty for him); the end of the pipe is reported
+as such.
 Does not: know what a message means (`gateway.wire`, `strategy_wire`), or start and end processes.
 """
 

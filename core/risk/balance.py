@@ -2,7 +2,7 @@
 
 Why: a balance is read before, after or without the deal that moved it. Judged at once, a deposit is a profit, then a drawdown.
 Guarantees: explained = first balance + all deals that moved it, to the broker's cent; unexplained = balance read - explained,
-none within half a unit per deal. Money booked without its deal (the operator's word, a trade whose deals never came) is not
+none within half a unit per deal. Money booked without its deal (the operator's decision, a trade whose deals never came) is not
 booked again when the deal comes. Does not: judge whether money is a result or a transfer (`core.model.deal_kinds`).
 Units: money in account currency, instants UTC ns.
 """
@@ -112,7 +112,7 @@ def deal_booked(state: BalanceState, money: Money) -> BalanceState:
 
 
 def known_before(state: BalanceState, money: Money, *, unit_money: Money) -> BalanceState | None:
-    """The state after a deal of `money` that was booked before it came, by the operator's word; None where it was not."""
+    """The state after a deal of `money` that was booked before it came, by the operator's decision; None where it was not."""
     for pending in state.pending:
         if pending.booked and abs(pending.money - money) <= 0.5 * unit_money + _NOISE_MONEY:
             return replace(

@@ -1,6 +1,6 @@
 """Breakers: what stops entries for the day, or until the operator says otherwise.
 
-Why: a desk that goes on after a bad morning turns a loss into a ruin.
+Why: a desk that continues after a bad morning turns a loss into a ruin.
 Promises: a trip stays until its own way back: the day's start, or the operator; deposits and withdrawals are no results.
 Does not: know positions, orders or clocks; equity, counts and the day's start come in. State goes in and comes back.
 Units: money in account currency, shares as fractions, results in R, instants UTC ns.
@@ -17,7 +17,7 @@ from quarterdeck.core.model.signals import Check
 from quarterdeck.core.model.units import Money, UtcNs
 
 ResetRule = Literal["day", "operator", "itself"]
-"""How a breaker comes back: at the day's start, by the operator's word, or when its figure is good again."""
+"""How a breaker comes back: at the day's start, by the operator's decision, or when its figure is good again."""
 _EMPTY_MONEY = 1e-6
 """Equity under which an account holds no money, and a share of it means nothing."""
 
@@ -102,7 +102,7 @@ class BreakerStatus(Struct, frozen=True, kw_only=True):
 def begin_day(
     state: BreakerState, *, day_started_utc_ns: UtcNs, balance_money: Money, equity_money: Money, error_money: Money = 0.0
 ) -> BreakerState:
-    """The state of a new day: base, entries and runs afresh, trips that rearm by day gone; the same day changes nothing."""
+    """The state of a new day: base, entries and runs afresh, trips that reset by day gone; the same day changes nothing."""
     if day_started_utc_ns <= state.day_started_utc_ns:
         return state
     return replace(
@@ -294,7 +294,7 @@ def counted_check(name: str, count: int, most: int) -> Check:
 def _comes_back(rearm: ResetRule) -> str:
     if rearm == "day":
         return "comes back at the day's start"
-    return "comes back by the operator's word" if rearm == "operator" else "comes back by itself"
+    return "comes back by the operator's decision" if rearm == "operator" else "comes back by itself"
 
 
 def breaker_views(

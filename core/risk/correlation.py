@@ -29,7 +29,7 @@ _STILL = 1e-24
 
 
 class CloseSeries:
-    """Closed H1 bars of one symbol, oldest first, and what their newest returns come to once somebody asked."""
+    """Closed H1 bars of one symbol, oldest first, and what their newest returns come to once someone asked."""
 
     __slots__ = ("_newest", "log_price", "open_utc_ns")
 

@@ -27,7 +27,7 @@ class ExposurePolicy(Struct, frozen=True, kw_only=True):
 
 
 class Notional(Struct, frozen=True, kw_only=True):
-    """One position's worth in account currency, without sign, and the two legs it stands on."""
+    """One position's worth in account currency, without sign, and the two legs it is on."""
 
     base_currency: str
     profit_currency: str

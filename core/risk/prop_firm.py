@@ -225,7 +225,7 @@ def _day_moved(state: PropFirmState, amount_money: Money) -> PropFirmState:
 
 
 def limits(state: PropFirmState, policy: PropFirmPolicy, *, equity_money: Money) -> tuple[PropFirmLimit, PropFirmLimit]:
-    """The daily and the overall limit as they stand at this equity."""
+    """The daily and the overall limit as they are at this equity."""
     day_floor, day, overall_floor, overall = _floors(state, policy)
     return (
         _limit("funded_day", day_floor, day, equity_money),
@@ -273,7 +273,7 @@ def within_buffers(state: PropFirmState, policy: PropFirmPolicy, *, equity_money
 def check_limits(
     state: PropFirmState, policy: PropFirmPolicy, *, equity_money: Money
 ) -> tuple[PropFirmAction, tuple[Check, ...]]:
-    """What this equity demands: go on, no more entries, or close all; with the share left of each limit."""
+    """What this equity demands: continue, no more entries, or close all; with the share left of each limit."""
     action: PropFirmAction = "go"
     checks = []
     for limit in limits(state, policy, equity_money=equity_money):

@@ -1,6 +1,6 @@
 """The broker's grids: whole volume steps and whole ticks.
 
-Why: 0.29 / 0.01 is 28.999999999999996 in floats, and half of 0.03 lots is no volume at all; both cost trades if done by hand.
+Why: 0.29 / 0.01 is 28.999999999999996 in floats, and half of 0.03 lots is no volume at all; both cost trades if done manually.
 Promises: results lie on the grid, as the float nearest to their decimal. Does not: decide how much.
 """
 

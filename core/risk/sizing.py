@@ -2,7 +2,7 @@
 
 Why: a wrong size is the one mistake that no stop repairs.
 Promises: the loss at the stop with commission, in the account's own smallest unit, is never above the money asked to be risked;
-lots lie on the volume grid; a stop is widened before sizing and never after; every step stands in `SizingResult.checks`.
+lots lie on the volume grid; a stop is widened before sizing and never after; every step is in `SizingResult.checks`.
 Does not: know other positions (`open_risk`, `correlation`, `exposure` do) or turn bid prices into executable ones.
 Units: money in account currency, prices executable, shares as fractions.
 """

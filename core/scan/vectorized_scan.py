@@ -59,7 +59,7 @@ class VectorizedScan:
         return atr_figures(self._atr_m15_price[row], self._atr_h1_price[h1_row] if h1_row >= 0 else nan, past)
 
     def answer_without_rank(self, row: int) -> Signal | NoSignal:
-        """The same as `answer`, but where there is no candidate ATR is not ranked: no decision hangs on the rank then."""
+        """The same as `answer`, but where there is no candidate ATR is not ranked: no decision depends on the rank then."""
         return self.answer(row, ranked=self.has_candidate(row))
 
     def has_candidate(self, row: int) -> bool:

@@ -1,6 +1,6 @@
 """Which values of the settings hold a secret: they are refused where they would be written, and used from elsewhere.
 
-Why: settings stand in the journal, in checkpoints, in overrides.toml and on command lines, all of which are passed on when help
+Why: settings are in the journal, in checkpoints, in overrides.toml and on command lines, all of which are passed on when help
 is asked for. Promises: the address of an alert service is a secret whole; any other text is one where it carries a password or a
 token. Does not: keep them (`core.settings.secrets`).
 """

@@ -1,4 +1,4 @@
-"""Replace a file in one step, also while somebody reads it.
+"""Replace a file in one step, also while someone reads it.
 
 Windows refuses to replace a file that a reader holds open; readers of ours hold one for a moment only, so trying again helps.
 Promises: the target is the old file or the new one, never a part. Does not: write the new file, its caller does.

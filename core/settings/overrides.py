@@ -43,7 +43,7 @@ class TimedOverride(Struct, frozen=True):
     values: dict[str, Any]
 
     def due(self, now_utc_ns: UtcNs) -> bool:
-        """Its time is over; or this market's clock stands before the change was made, so it was made in another one."""
+        """Its time is over; or this market's clock is before the change was made, so it was made in another one."""
         return not self.at_utc_ns - round(self.minutes * S_PER_MINUTE * NS_PER_S) <= now_utc_ns < self.at_utc_ns
 
 

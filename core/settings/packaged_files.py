@@ -1,6 +1,6 @@
 """The files that travel with the program, read the same way from a checkout and from an installed wheel.
 
-Why: `settings.toml` and `themes/` stand at the top of a checkout, where an owner looks for them, but a wheel has no top.
+Why: `settings.toml` and `themes/` are at the top of a checkout, where an owner looks for them, but a wheel has no top.
 Promises: names are relative to the shipped root, with forward slashes; nothing outside that root is ever read.
 Does not: know what the files mean, or write any of them.
 """

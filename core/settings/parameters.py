@@ -23,6 +23,24 @@ OWN = "strategy.parameters"
 _OWN_KINDS = ("number", "whole", "switch", "choice", "text")
 
 
+_UNBOUNDED = 1e9
+"""An upper bound from here on only keeps numbers finite; an operator is not informed of it."""
+
+
+def range_words(low: float | None, high: float | None) -> str:
+    """A range as a person writes it, with a blank before it; empty where there is none."""
+    top = high if high is not None and high < _UNBOUNDED else None
+    if low is not None and top is not None:
+        return f" from {_plain(low)} to {_plain(top)}"
+    if low is not None:
+        return f" of at least {_plain(low)}"
+    return "" if top is None else f" of at most {_plain(top)}"
+
+
+def _plain(bound: float) -> str:
+    return f"{bound:,.0f}" if abs(bound) >= 10_000 else f"{bound:g}"
+
+
 class Parameter(Struct, frozen=True, kw_only=True):
     """One parameter: where it stands, what it means, what it takes."""
 
@@ -53,9 +71,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
         if self.kind in ("number", "whole"):
             what = "a whole number" if self.kind == "whole" else "a number"
             unit = f" {self.unit}" if self.unit else ""
-            low = "" if self.low is None else f" from {self.low:g}"
-            high = "" if self.high is None else f" to {self.high:g}"
-            return f"{what}{low}{high}{unit}"
+            return f"{what}{range_words(self.low, self.high)}{unit}"
         if self.members:
             return f"a list of {', '.join(self.members)}"
         return {"text": "a text", "list": "a list of texts", "table": "a table"}[self.kind]

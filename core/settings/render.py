@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from quarterdeck.core.settings.parameters import Parameter, meaning_of, parameters, sections
+from quarterdeck.core.settings.parameters import Parameter, meaning_of, parameters, range_words, sections
 from quarterdeck.core.settings.settings_loader import Tree, look_up, toml_text
 
 _HEAD = """\
-# Quarterdeck's settings. Every default stands here and nowhere else. A file of your own may hold a few keys only; what it
-# leaves out is taken from the shipped file. Percent are written as percent. Any setting can be overridden for one pair:
+# The settings of Quarterdeck with their defaults. Your own settings.toml may hold a few keys only; the rest is taken from this
+# file. Percentages are written as percent. Any setting can be overridden for one pair:
 #   [pair.XAUUSD.filters]
 #   spread_stop_max_pct = 12.0
 """
@@ -33,6 +33,7 @@ def render_settings(tree: Tree) -> str:
 
 def _entry(row: Parameter, value: Any) -> str:
     unit = f" [{row.unit}]" if row.unit else ""
-    allowed = f"; {row.low:g} to {row.high:g}" if row.low is not None else ""
+    between = range_words(row.low, row.high).removeprefix(" from ").removeprefix(" of ")
+    allowed = f"; {between}" if between else ""
     words = f"; {', '.join(map(str, row.choices or row.members))}" if row.choices or row.members else ""
     return f"# {row.meaning}{unit}{allowed}{words}; {row.takes_effect}\n{row.name} = {toml_text(value)}\n"

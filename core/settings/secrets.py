@@ -56,7 +56,7 @@ def read_secrets(
 ) -> Secrets:
     """The secrets of a home; `path` is its secrets.toml, which need not exist.
 
-    `alert_urls` and `news_urls` are those that stand in settings.toml: of alerts they count where nothing else names any.
+    `alert_urls` and `news_urls` are those that are in settings.toml: of alerts they count where nothing else names any.
 
     Raises:
         SettingsError: others may read the file, it cannot be read, or it says what it should not.

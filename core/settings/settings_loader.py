@@ -49,7 +49,7 @@ class LoadedSettings(Struct, frozen=True):
     overrides: dict[str, Override]
     notes: tuple[str, ...]
     alert_urls: tuple[str, ...] = ()
-    """Addresses that stand in a file of settings although they are secrets: used, and in no tree."""
+    """Addresses that are in a file of settings although they are secrets: used, and in no tree."""
     news_urls: tuple[str, ...] = ()
 
 
@@ -69,7 +69,11 @@ def load_settings(home: Path, extra: Iterable[tuple[str, Any]] = ()) -> LoadedSe
     tree = with_values(file_tree, ((key, item.value) for key, item in overrides.items()))
     lifted = {key: secrets_in(key, look_up(tree, key)) for key in (ALERT_URLS, NEWS_URLS)}
     file_tree, tree = _without_secrets(file_tree), _without_secrets(tree)
-    notes += tuple(f"{key} holds secrets in a file of settings: {place_of_secret(key)}" for key, found in lifted.items() if found)
+    notes += tuple(
+        f"{key} holds a secret, which does not belong in a settings file: {place_of_secret(key)}"
+        for key, found in lifted.items()
+        if found
+    )
     extra_tree = with_values({}, ((current_key(key), value) for key, value in extra))
     _refuse("--set", [*mistakes(extra_tree), *_secret_mistakes(extra_tree)])
     tree = merged(tree, extra_tree)
@@ -88,12 +92,12 @@ def _without_secrets(tree: Tree) -> Tree:
 
 
 def _secret_mistakes(tree: Tree) -> list[str]:
-    """Values that hold a secret, by key alone: the text is told to nobody."""
+    """Values that hold a secret, by key alone: the text is asked to nobody."""
     found = []
     for key in parameters():
         value = look_up(tree, key)
         if secrets_in(key, list(value.values()) if isinstance(value, dict) else value):
-            found.append(f"{key}: a secret has no place in the settings; {place_of_secret(key)}")
+            found.append(f"{key}: a secret does not belong in the settings; {place_of_secret(key)}")
     return found
 
 
@@ -161,7 +165,7 @@ def read_toml(path: Path) -> Tree:
     try:
         return tomllib.loads(toml_file_text(path))
     except UNREADABLE as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}", what_to_do="mend that line") from error
+        raise SettingsError(f"{path}: not valid TOML: {error}", what_to_do="correct that line") from error
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check the file's rights") from error
 
@@ -208,7 +212,7 @@ def merge_overrides(
 
 
 def without(tree: Tree, key: str) -> Tree:
-    """`tree` without what stands under a dotted key."""
+    """`tree` without what is under a dotted key."""
     first, _, rest = key.partition(".")
     kept = {name: value for name, value in tree.items() if name != first}
     inner = tree.get(first)
@@ -262,7 +266,7 @@ def parse_value(key: str, text: str, own: StrategyParameters = ()) -> Any:
     """
     if len(key) > _KEY_LETTERS_MAX or len(text) > _VALUE_LETTERS_MAX:
         what = f"{key[:_KEY_LETTERS_MAX]}: a value of {len(text):,} letters under a key of {len(key):,}"
-        raise SettingsError(what, what_to_do=f"at most {_VALUE_LETTERS_MAX:,} and {_KEY_LETTERS_MAX} are taken")
+        raise SettingsError(what, what_to_do=f"at most {_VALUE_LETTERS_MAX:,} and {_KEY_LETTERS_MAX} are allowed")
     value = _typed(key, text)
     row = parameters(own).get(".".join(key.split(".")[2:]) if key.startswith("pair.") else key)
     if row is not None and row.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
@@ -281,7 +285,9 @@ def _typed(key: str, text: str) -> Any:
     except tomllib.TOMLDecodeError:
         return text
     except UNREADABLE as error:
-        raise SettingsError(f"{key}: not a value: {type(error).__name__}", what_to_do="write it as settings.toml does") from error
+        raise SettingsError(
+            f"{key}: not a valid value ({type(error).__name__})", what_to_do="write it as settings.toml does"
+        ) from error
     if found.keys() != {"value"}:
         more = ", ".join(sorted(found.keys() - {"value"}))
         raise SettingsError(f"{key}: the value has further lines of TOML in it ({more})", what_to_do="set one key at a time")
@@ -326,12 +332,14 @@ def _table_mistakes(name: str, content: Any, own: StrategyParameters) -> list[st
     for symbol, tree in content.items():
         found.extend(f"pair.{symbol}.{line}" for line in mistakes(tree, own))
         alone = (name for name in tree.get("strategy", {}) if name in _OF_THE_STRATEGY)
-        found.extend(f"pair.{symbol}.strategy.{name}: cannot be set for one pair: one strategy looks at all" for name in alone)
+        found.extend(
+            f"pair.{symbol}.strategy.{name}: cannot be set for one pair, because one strategy scans all pairs" for name in alone
+        )
     return found
 
 
 def _missing(tree: Tree) -> list[str]:
-    return [f"{key}: is missing" for key in parameters() if look_up(tree, key) is None]
+    return [f"{key} is missing" for key in parameters() if look_up(tree, key) is None]
 
 
 def _contradictions(tree: Tree) -> list[str]:
@@ -352,9 +360,7 @@ def _contradictions(tree: Tree) -> list[str]:
             found.append(f"{low_key} = {toml_text(low)}: must not be above {high_key} = {toml_text(high)}")
     pairs, queue = look_up(tree, "desk.pairs"), look_up(tree, "scan.queue_max")
     if isinstance(pairs, list | tuple) and isinstance(queue, int) and queue < len(pairs):
-        found.append(
-            f"scan.queue_max = {queue}: must hold an answer of each of the {len(pairs)} pairs, or signals are lost unseen"
-        )
+        found.append(f"scan.queue_max = {queue}: must be at least {len(pairs)}, one for each pair, or signals are lost")
     return found
 
 
@@ -420,22 +426,22 @@ def _unknown(key: str, known: Iterable[str]) -> str:
     if not near and "." in key:
         short = {name.rsplit(".", 1)[-1]: name for name in names}
         near = [short[hit] for hit in get_close_matches(key.rsplit(".", 1)[-1], list(short), n=1, cutoff=0.5)]
-    hint = f", the nearest is {near[0]}" if near else ""
-    return f"{key}: is not known{hint}"
+    hint = f", did you mean {near[0]}?" if near else ""
+    return f"{key} is not a setting{hint}"
 
 
 def _refuse(origin: str, found: list[str]) -> None:
     if not found:
         return
-    count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
+    count, them = ("1 invalid setting", "it") if len(found) == 1 else (f"{len(found)} invalid settings", "them")
     shown = [_cut(line) for line in found[:_MISTAKES_SHOWN]]
     if len(found) > len(shown):
         shown.append(f"and {len(found) - len(shown)} more")
-    raise SettingsError(f"{origin}: {count}: " + " | ".join(shown), what_to_do="mend them and start again")
+    raise SettingsError(f"{origin}: {count}", found=tuple(shown), what_to_do=f"correct {them} and start again")
 
 
 def _cut(line: str) -> str:
-    """A mistake with its beginning and its end, where what must be stands: a value may be endless."""
+    """A mistake with its beginning and its end, where the reason is: a value may be endless."""
     if len(line) <= _MISTAKE_LETTERS_MAX:
         return line
     half = _MISTAKE_LETTERS_MAX // 2

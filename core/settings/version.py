@@ -33,7 +33,7 @@ def _recorded(distribution: metadata.Distribution) -> str:
 
 
 def _commit(git: Path) -> str:
-    # HEAD holds a commit or the name of a branch, whose commit stands in a file of its own or among the packed ones.
+    # HEAD holds a commit or the name of a branch, whose commit is in a file of its own or among the packed ones.
     try:
         head = (git / "HEAD").read_text(encoding="ascii").strip()
         if not head.startswith("ref: "):

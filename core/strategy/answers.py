@@ -101,7 +101,7 @@ def _is_plain(answer: Any) -> bool:
     """Whether nothing of it need be made plain, as in almost every answer."""
     if type(answer) is not Decision:
         return False
-    found: Any = answer  # what stands in it is not what its type says
+    found: Any = answer  # what is in it is not what its type says
     return (
         (found.side is None or type(found.side) is Side)
         and type(found.entry_price) is type(found.stop_price) is type(found.target_price) is type(found.confidence) is float

@@ -63,7 +63,7 @@ def _told(error: BaseException) -> str:
     """Kind and words; an error whose own words fail keeps its kind."""
     try:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
-    except Exception:  # noqa: BLE001 - foreign code; how it is told decides nothing
+    except Exception:  # noqa: BLE001 - foreign code; how it is reported decides nothing
         return type(error).__name__
 
 

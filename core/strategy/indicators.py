@@ -42,7 +42,7 @@ _talib = _without_tables()
 
 
 def _plain(name: str) -> Any:
-    # where somebody loaded TA-Lib with pandas before, its functions are wrapped; arrays need no wrapper
+    # where someone loaded TA-Lib with pandas before, its functions are wrapped; arrays need no wrapper
     function = getattr(_talib, name)
     return getattr(function, "__wrapped__", function)
 

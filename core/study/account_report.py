@@ -165,7 +165,7 @@ def _transfers(reader: TapeReader, runs: list[Run]) -> list[BalanceOperation]:
 
 
 def _day(reader: TapeReader, run: Run) -> tuple[int, str]:
-    """Second and zone in which the account's day begins, as the run was told; the shipped ones where the tape no longer says."""
+    """Second and zone in which the account's day begins, by the run's settings; the shipped ones where the tape lacks them."""
     tree: Tree = shipped_tree()
     for (body,) in reader.rows("SELECT body FROM tape WHERE run = ? AND tag = 'started' ORDER BY seq LIMIT 1", run.run):
         told = decode_input(body)

@@ -1,9 +1,9 @@
 """The audit: a tape is fed to a fresh desk, and each decision is compared with the one on the tape.
 
 Why: a machine that decides the same from the same inputs can be proved to have done so, from the journal alone, in any process.
-Promises: every recorded decision is compared, field by field; the first difference is told with its input, what the tape has and
-what was decided now; a changed, swapped, missing or pruned input is told as such. After a break the audit goes on at the next
-checkpoint.
+Promises: every recorded decision is compared, field by field; the first difference is reported with its input, what the tape
+has and what was decided now; a changed, swapped, missing or pruned input is reported as such. After a break the audit continues
+at the next checkpoint.
 Does not: know the desk (a factory makes it), nor perform anything.
 """
 
@@ -20,12 +20,13 @@ from msgspec import Struct
 
 from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.desk.desk_state import decoded, encoded
-from quarterdeck.core.journal.tape_format import decode_effect, encode, same_effect, tag_of
+from quarterdeck.core.journal.tape_format import decode_effect, same_decision, same_effect, tag_of
 from quarterdeck.core.journal.tape_reader import TAPE_VERSION, Run, TapeEntry, TapeReader
 from quarterdeck.core.model.effects import Effect, TradeClosed, Verdict
 from quarterdeck.core.model.errors import StorageError
 from quarterdeck.core.model.inputs import Input, SequencedInput
 from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.version import code_version
 
 _PROGRESS_EVERY = 2_000
 _VALUE_MAX = 80
@@ -56,7 +57,7 @@ def _same_state(recorded: bytes, now: bytes) -> bool:
 
 DeskFactory = Callable[[], AuditedDesk]
 AuditProgress = Callable[[int, int], None]
-"""Told (inputs done, inputs in all)."""
+"""Called with (inputs done, inputs in all)."""
 
 
 class AuditDifference(Struct, frozen=True, kw_only=True):
@@ -94,17 +95,19 @@ class AuditResult(Struct, frozen=True, kw_only=True):
     findings: dict[str, int]
     """Findings by kind."""
     pruned_before_seq: int
-    """Inputs before this one were pruned and not audited; 1 where the tape is whole."""
+    """Inputs before this one were pruned and not audited; 1 where the tape is complete."""
     states: int
     """Checkpoints passed."""
     states_agree: int
     """Checkpoints at which the fresh desk's state was the same to the byte; another version's may differ and decide the same."""
+    reworded: int
+    """Decisions that agree, with a sentence for people in other words: the tape is of another version of the program."""
     older_rules: bool
     """The tape is of an older version whose rules were other ones: decisions that differ are no fault of the record."""
 
     @property
     def agrees(self) -> bool:
-        """Whether the tape is whole and every decision agrees that was made by today's rules."""
+        """Whether the tape is complete and every decision agrees that was made by today's rules."""
         return not self.findings or (self.older_rules and self.findings.keys() <= {"decision"})
 
     def lines(self) -> tuple[str, ...]:
@@ -114,6 +117,8 @@ class AuditResult(Struct, frozen=True, kw_only=True):
         if self.older_rules and self.agrees:
             what = "no input is missing or altered"
             found.append(f"its rules are older: {what}, and what differs below is what today's rules decide otherwise")
+        if self.reworded:
+            found.append(f"the texts of {self.reworded} decisions are worded differently, as this version of the program does")
         if self.pruned_before_seq > 1:
             found.append(f"inputs before {self.pruned_before_seq} are pruned and were not audited")
         if self.first_difference is not None:
@@ -156,7 +161,8 @@ class _Audit:
         self._factory = factory
         self._marks = {mark.seq for mark in reader.checkpoints(run)}
         self._desk: AuditedDesk | None = None
-        self._inputs = self._decisions = self._agree = self._states = self._states_agree = 0
+        self._other_code = run.code_version != code_version() and not other_settings
+        self._inputs = self._decisions = self._agree = self._reworded = self._states = self._states_agree = 0
         self._first: AuditDifference | None = None
         self._first_decision: AuditDifference | None = None
         self._changed: Counter[str] = Counter()
@@ -173,7 +179,7 @@ class _Audit:
             if progress is not None and self._inputs % _PROGRESS_EVERY == 0:
                 progress(self._inputs, total)
         if last is not None and self._run.last_seq is not None and last.seq < self._run.last_seq:
-            self._find("end", last, f"the tape ends here, the run went on to input {self._run.last_seq}")
+            self._find("end", last, f"the tape ends here, the run continued to input {self._run.last_seq}")
         if progress is not None:
             progress(self._inputs, total)
         return AuditResult(
@@ -190,6 +196,7 @@ class _Audit:
             pruned_before_seq=start + 1,
             states=self._states,
             states_agree=self._states_agree,
+            reworded=self._reworded,
             older_rules=self._older_rules,
         )
 
@@ -244,17 +251,26 @@ class _Audit:
     def _compare(self, entry: TapeEntry, got: tuple[Effect, ...]) -> None:
         recorded = entry.effects
         self._decisions += max(len(recorded), len(got))
-        same = [same_effect(body, effect) for body, effect in zip(recorded, got, strict=False)]
+        same = [self._same(body, effect) for body, effect in zip(recorded, got, strict=False)]
         self._agree += sum(same)
         if all(same) and len(recorded) == len(got):
             return
-        was, now = _unmatched(recorded, got)
+        was, now = _unmatched(recorded, got, self._same)
         for old, new in zip_longest(was, now):
             self._changed[f"{_word(old)} -> {_word(new)}"] += 1
         old, new = next(zip_longest(was, now), (None, None))
         # the same effects in another order leave nothing unmatched
         text = _contrast(old, new) if was or now else "the same effects in another order"
         self._find("decision", entry.stamped, text)
+
+    def _same(self, recorded: bytes, effect: Effect) -> bool:
+        """Whether a decision is the recorded one; another version may say the same in other words, and that is counted."""
+        if same_effect(recorded, effect):
+            return True
+        if not self._other_code or not same_decision(recorded, effect):
+            return False
+        self._reworded += 1
+        return True
 
     def _find(self, kind: Literal["decision", "altered", "gap", "broken", "end"], stamped: SequencedInput, text: str) -> None:
         found = AuditDifference(
@@ -266,19 +282,19 @@ class _Audit:
             self._first_decision = self._first_decision or found
 
 
-def _unmatched(recorded: tuple[bytes, ...], got: tuple[Effect, ...]) -> tuple[list[Effect], list[Effect]]:
+def _unmatched(
+    recorded: tuple[bytes, ...], got: tuple[Effect, ...], same: Callable[[bytes, Effect], bool]
+) -> tuple[list[Effect], list[Effect]]:
     """What only the tape has, and what only the fresh desk has, whatever the order."""
-    was = [decode_effect(body) for body in recorded]
-    left = [encode(effect) for effect in was]
+    left = list(recorded)
     only_now: list[Effect] = []
     for effect in got:
-        body = encode(decode_effect(encode(effect)))
-        if body in left:
-            place = left.index(body)
-            del left[place], was[place]
-        else:
+        place = next((place for place, body in enumerate(left) if same(body, effect)), None)
+        if place is None:
             only_now.append(effect)
-    return was, only_now
+        else:
+            del left[place]
+    return [decode_effect(body) for body in left], only_now
 
 
 def _word(effect: Effect | None) -> str:

@@ -22,7 +22,7 @@ _MODULES = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dll", ".pth")
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/zoneinfo")
 _NAMED_MAX = 8
 _active: list[dict[str, None]] = []
-"""What is written to while somebody watches; the hook of the interpreter cannot be taken away again."""
+"""What is written to while someone watches; the hook of the interpreter cannot be taken away again."""
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def refusals(verdicts: Sequence[Verdict]) -> dict[str, int]:
 
 
 def count_words(words: Sequence[str]) -> dict[str, int]:
-    """How often each word stands there, the most frequent first, then by name: error classes, reasons, exits."""
+    """How often each word is there, the most frequent first, then by name: error classes, reasons, exits."""
     counts: dict[str, int] = {}
     for word in words:
         counts[word] = counts.get(word, 0) + 1

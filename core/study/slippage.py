@@ -1,8 +1,8 @@
 """How far fills were from the quote they were sent at, as the broker gave them: what a replay should assume of slippage (row F4).
 
 Promises: one account in one mode, the newest that a broker filled for; made-up markets never count.
-Does not: know exits: a stop's slippage is the market's gap, and a close's quote stands in its trade's story.
-Units: pips against us are positive.
+Does not: know exits: a stop's slippage is the market's gap, and a close's quote is in its trade's story.
+Units: pips against you are positive.
 """
 
 from __future__ import annotations

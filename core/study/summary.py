@@ -50,7 +50,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     ambiguous: int
     """Trades whose exit bar held both stop and target."""
     worst_day_money: Money
-    """The lowest that the account's own day stood at when equity was marked; 0 where no day was below its beginning."""
+    """The lowest that the account's own day was at when equity was marked; 0 where no day was below its beginning."""
 
 
 class SummaryCounter:
@@ -83,7 +83,7 @@ class SummaryCounter:
             self.day_result(effect.day_result_money)
 
     def day_result(self, day_result_money: Money) -> None:
-        """What the account's own day stood at when equity was marked."""
+        """What the account's own day was at when equity was marked."""
         self._worst_day_money = min(self._worst_day_money, day_result_money)
 
     def summary(self) -> Summary:

@@ -1,7 +1,7 @@
 """The story of one trade, from the signal that asked for it to its last deal, put together from the journal's rows.
 
 Promises: every step says when, and with which prices; votes, filters, sizing steps and caps come with the verdict that weighed
-them; what the journal does not hold (a position opened by hand, a pruned tape) is left out, never made up.
+them; what the journal does not hold (a position opened manually, a pruned tape) is left out, never made up.
 Does not: judge anew, or format for a screen. Units: prices in quote currency, money in account currency.
 """
 
@@ -106,7 +106,7 @@ def _fate(fate: OrderOutcome) -> tuple[str, str]:
         case NotExecuted():
             return "absent", f"surely not executed: {fate.why}"
         case Unconfirmed():
-            return "UNKNOWN", f"fate unknown: {fate.why}"
+            return "UNKNOWN", f"outcome unknown: {fate.why}"
         case Accepted():
             return "accepted", f"order {fate.order_ticket}, no deal yet"
         case RequestDone():
@@ -139,7 +139,7 @@ def _deals(reader: TapeReader, numbers: str, position_id: int) -> Iterator[Timel
 
 
 def _notes(reader: TapeReader, numbers: str, position_id: int) -> Iterator[TimelineStep]:
-    """What the desk noted about it between its first and its last row: stops moved by hand, give-back, peaks read from bars."""
+    """What the desk noted between its first and last row: stops moved manually, profit retracement, peaks read from bars."""
     sql = f"""SELECT run, min(seq), max(seq) FROM (
             SELECT run, seq FROM positions WHERE position_id = ?1 AND run IN ({numbers})
             UNION ALL SELECT run, seq FROM deals WHERE position_id = ?1 AND run IN ({numbers})

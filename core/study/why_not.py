@@ -40,7 +40,7 @@ class BarVerdicts(Struct, frozen=True, kw_only=True):
     found: Signal | NoSignal | None
     """What the scanner said, with its votes; None where it said nothing, or its input is pruned."""
     gate: str = ""
-    """What the gate said before that scan: the trading state and its reasons. Empty where this run had told none by then."""
+    """What the gate said before that scan: the trading state and its reasons. Empty where this run had reported none by then."""
     judgements: tuple[TimedVerdict, ...]
     """In the order in which they were given; the last one holds."""
 
@@ -79,7 +79,7 @@ def parse_bar(text: str) -> UtcNs:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         remedy = "write a date and a time in UTC, like 2024-08-05T13:30"
-        raise UsageError(f"{text!r} is no instant", what_to_do=remedy) from error
+        raise UsageError(f"{text!r} is not a valid time", what_to_do=remedy) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return bar_open_of(round(moment.timestamp()) * NS_PER_S)
@@ -155,7 +155,7 @@ def _recorded(reader: TapeReader, run: Run, symbol: str, bar_open_utc_ns: UtcNs)
     for at, body in reader.rows(sql, run.run, closed_utc_ns, *tags):
         told = _decoded(decode_input, body, reader, run)
         if isinstance(told, ConnectionState) and not told.is_connected:
-            return f"the line to the broker was down since {iso(at)}: {told.why}; the strategy was never asked"
+            return f"the connection to the broker was down since {iso(at)}: {told.why}; the strategy was never asked"
     return "the pair's bar is not recorded: the strategy was never asked"
 
 

@@ -109,6 +109,26 @@ def test_whatif_on_prices_uses_the_last_days_and_starts_flat(
     assert " to 2025-11-01 00:00 UTC" in capsys.readouterr().out
 
 
+def test_a_backtest_alone_uses_the_example_until_prices_are_imported(
+    tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["backtest", "--no-stress", "--no-report", "--home", str(tmp_path), "--pairs", "EURUSD"]
+    days = ["--from", "2024-11-04", "--to", "2024-11-08"]
+    assert main([*words, *days, "--json"]) == 0
+    told = capsys.readouterr().out
+    assert "SIMULATED history" in told
+    assert json.loads(told.splitlines()[-1])["label"] == "built-in example (simulated prices)"
+    made = (tmp_path / "example-prices" / "EURUSD_M15.npz").read_bytes()
+    assert main([*words, *days]) == 0
+    assert (tmp_path / "example-prices" / "EURUSD_M15.npz").read_bytes() == made, "made once"
+    file = next((recorded_data / "m15").glob("EURUSD_M15*"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / file.name).write_bytes(file.read_bytes())
+    capsys.readouterr()
+    assert main([*words, *DAYS[:4]]) == 0
+    assert f"imported ones in {tmp_path / 'data'}" in capsys.readouterr().out
+
+
 def test_report_may_replace_the_compared_one_but_not_settings(
     tmp_path: Path, recorded_data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,7 +190,7 @@ def test_ctrl_c_to_all_processes_ends_search_in_one_line(tmp_path: Path, recorde
     os.killpg(running.pid, signal.SIGINT)
     said, _ = running.communicate(timeout=120)
     assert running.returncode == 130
-    assert "stopped by hand" in said
+    assert "stopped manually" in said
     assert "Traceback" not in said
     assert study.read_text(encoding="utf-8").count("\n") % 8 == 1, "the head, and whole batches"
 

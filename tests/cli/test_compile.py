@@ -1,4 +1,4 @@
-"""`quarterdeck compile`: made once for a source, taken away when told to, and what is missing on one line."""
+"""`quarterdeck compile`: made once for a source, taken away when asked to, and what is missing on one line."""
 
 from __future__ import annotations
 

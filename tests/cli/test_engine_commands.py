@@ -176,7 +176,7 @@ def test_status_says_who_scans_and_that_the_machines_are_gone(
     tmp_path: Path, engine: ScriptedEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rest = snapshot()
-    for scanning, up, code in (("2 machines (a, b)", True, 0), ("here: no scanning machine is there", False, 9)):
+    for scanning, up, code in (("2 machines (a, b)", True, 0), ("here: no scan worker is connected", False, 9)):
         health = msgspec.structs.replace(rest.engine, scanning=scanning, scanning_up=up)
         with running(tmp_path, engine, msgspec.structs.replace(rest, engine=health)):
             assert main(["status", "--home", str(tmp_path)]) == code

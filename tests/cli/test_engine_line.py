@@ -1,4 +1,4 @@
-"""Whoever calls an engine is told the truth about it: none there, one whose link is away, one that does not answer (R6)."""
+"""A command that calls an engine learns the truth about it: none there, one whose link is away, one that does not answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command line ends: an exit code of its kind, and one line where the operator can mend it."""
+"""How a command line ends: an exit code of its kind, and one line where the operator can repair it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from quarterdeck.core.model import errors
 from quarterdeck.core.model.errors import InvariantError, QuarterdeckError
 from quarterdeck.core.settings.home import Home
 from quarterdeck.core.settings.parameters import parameters
+from quarterdeck.core.settings.secrets import read_secrets
 from quarterdeck.core.settings.settings_loader import load_settings, shipped_settings
 from quarterdeck.core.strategy.strategy_loader import load_strategy, strategy_parameters, template_text
 from quarterdeck.core.strategy.trend import TrendParameters
@@ -139,7 +140,57 @@ def test_init_writes_a_loadable_strategy_and_names_the_next_step(tmp_path: Path,
     assert load_strategy(shipped_settings(("strategy.file", "mine.py"), ("strategy.name", "Crossing")), tmp_path).own
     assert main(["init", "--strategy", "mine.py", *home]) == 2
     assert main(["init", "--strategy", "mine", *home]) == 2
-    assert "no Python file" in capsys.readouterr().err
+    assert "not a Python file" in capsys.readouterr().err
+
+
+def test_init_takes_its_five_answers_as_options(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    answers = ["--currency", "eur", "--risk", "0.5", "--pairs", "eurusd,usdjpy", "--mode", "paper", "--alerts", "tgram://a/b"]
+    assert main(["init", "--home", str(home), *answers]) == 0
+    settings = load_settings(home).settings
+    assert (settings.simulation.currency, settings.risk.risk_per_trade_pct, settings.desk.mode) == ("EUR", 0.5, "paper")
+    assert settings.desk.pairs == ("EURUSD", "USDJPY")
+    assert read_secrets(home / "secrets.toml", {}).alert_urls == ("tgram://a/b",)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--risk", "50", "0.01 to 5"),
+        ("--mode", "demo", "simulated"),
+        ("--currency", "euro", "three letters"),
+        ("--pairs", ",", "desk.pairs"),
+    ],
+)
+def test_init_refuses_an_invalid_answer(
+    option: str, value: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "--home", str(tmp_path / "home"), option, value]) == 2
+    assert said in one_line(capsys)
+    assert not (tmp_path / "home" / "settings.toml").exists()
+
+
+def test_init_asks_again_until_an_answer_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["EUR", "7", "0.5", "EURUSD", "simulated", ""])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", lambda *_words, **_options: next(typed))
+    assert main(["init", "--home", str(tmp_path / "home")]) == 0
+    settings = load_settings(tmp_path / "home").settings
+    assert (settings.simulation.currency, settings.risk.risk_per_trade_pct, settings.desk.pairs) == ("EUR", 0.5, ("EURUSD",))
+
+
+def test_several_invalid_settings_take_a_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "settings.toml").write_text("[risk]\nrisk_per_trade_pct = 9.0\n[ui]\nascii = 1\n[account]\nlogin = -1\n")
+    assert main(["set", "--home", str(tmp_path)]) == 3
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[0].endswith("3 invalid settings:")
+    assert [line.strip().split(":")[0] for line in lines[1:4]] == [
+        "account.login = -1",
+        "risk.risk_per_trade_pct = 9.0",
+        "ui.ascii = 1",
+    ]
+    assert "of at least 0" in lines[1]
 
 
 def test_init_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,7 +223,7 @@ def test_strategy_parameters_are_listed_explained_changed_and_refused_like_setti
     assert main(["set", "strategy.parameters.pullback_rsi=99", *home]) == 3
     assert "must be a number from 5 to 50 RSI" in one_line(capsys)
     assert main(["set", "strategy.parameters.pulback_rsi=40", *home]) == 3
-    assert "the nearest is strategy.parameters.pullback_rsi" in one_line(capsys)
+    assert "did you mean strategy.parameters.pullback_rsi" in one_line(capsys)
     assert main(["set", "strategy.parameters.pullback_rsi=40", *home]) == 0
     capsys.readouterr()
     assert main(["set", "pullback_rsi", *home]) == 0

@@ -22,7 +22,7 @@ def test_speeds(text: str, speed: float | None) -> None:
 
 @pytest.mark.parametrize("text", ["banana", "", "0", "-3", "nan", "inf", "1e9", "10000000", "x", "1 2"])
 def test_no_speeds(text: str) -> None:
-    with pytest.raises(UsageError, match="is no speed"):
+    with pytest.raises(UsageError, match="is not a speed"):
         parse_speed(text)
 
 
@@ -38,8 +38,8 @@ def test_an_open_period_has_open_ends() -> None:
     ("first", "last", "said"),
     [
         ("2024-07-02", "2024-07-01", "--to 2024-07-01 lies before --from 2024-07-02"),
-        ("yesterday", None, "--from 'yesterday' is no day"),
-        (None, "2024-02-30", "--to '2024-02-30' is no day"),
+        ("yesterday", None, "--from 'yesterday' is not a day"),
+        (None, "2024-02-30", "--to '2024-02-30' is not a day"),
     ],
 )
 def test_no_periods(first: str | None, last: str | None, said: str) -> None:
@@ -59,7 +59,7 @@ def test_no_periods(first: str | None, last: str | None, said: str) -> None:
 )
 def test_pairs(text: str, pairs: tuple[str, ...] | None) -> None:
     if pairs is None:
-        with pytest.raises(UsageError, match="is no symbol"):
+        with pytest.raises(UsageError, match="is not a symbol"):
             parse_pairs(text)
     else:
         assert parse_pairs(text) == pairs
@@ -75,13 +75,13 @@ def test_assignments_keep_what_follows_the_first_sign() -> None:
     assert parse_assignment(" ui.theme = a=b ") == ("ui.theme", "a=b")
     assert parse_assignment("account.gateway=") == ("account.gateway", "")
     for text in ("risk", "=1", "="):
-        with pytest.raises(UsageError, match="is no KEY=VALUE"):
+        with pytest.raises(UsageError, match="is not a KEY=VALUE pair"):
             parse_assignment(text)
 
 
 def test_settings_of_the_command_line_are_checked() -> None:
     assert parse_settings(["risk.risk_per_trade_pct=1"]) == (("risk.risk_per_trade_pct", 1.0),)
-    with pytest.raises(SettingsError, match=r"the nearest is risk\.risk_per_trade_pct"):
+    with pytest.raises(SettingsError, match=r"did you mean risk\.risk_per_trade_pct"):
         parse_settings(["risk.risk_per_trade=1"])
 
 

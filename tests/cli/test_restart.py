@@ -1,4 +1,4 @@
-"""A restart ends the running engine only when the next can start (D4)."""
+"""A restart ends the running engine only when the next can start."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_a_restart_that_cannot_start_ends_nothing(
     monkeypatch.setattr("quarterdeck.cli.restart.start_engine", fails)
     with running(tmp_path, engine):
         assert main(["restart", "--home", str(tmp_path)]) == 9
-    assert engine.commands == [], "nobody was told to stop"
+    assert engine.commands == [], "nobody was asked to stop"
     assert [arguments[-1] for arguments in asked] == [CHECK]
     said = capsys.readouterr().err
-    assert "not restarted, run r1 goes on" in said
+    assert "not restarted, run r1 continues" in said
     assert why in said

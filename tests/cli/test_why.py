@@ -75,7 +75,7 @@ def outage_journal(home: Path) -> None:
     [
         ("2024-08-05T00:00", "the strategy trend was not asked: warming up: 300 of 1000 bars"),
         ("2024-08-05T00:15", "it was read late, at 2024-08-05T01:00:00.000Z"),
-        ("2024-08-05T00:30", "the line to the broker was down since 2024-08-05T00:15:00.000Z: the gateway does not answer"),
+        ("2024-08-05T00:30", "the connection to the broker was down since 2024-08-05T00:15:00.000Z: the gateway does not answer"),
         ("2024-08-05T00:45", "there was no such bar: no tick in it"),
         ("2024-08-06T00:00", "no engine ran when it closed; the last input before it is of 2024-08-05T01:00:00.000Z"),
         ("2024-08-04T00:00", "no engine ran when it closed; the next run began at 2024-08-05T00:15:00.000Z"),

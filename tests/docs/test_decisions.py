@@ -13,7 +13,7 @@ PAGE = (CHECKOUT / "docs" / "decisions.md").read_text(encoding="utf-8")
 
 
 def _named_settings() -> list[str]:
-    """Dotted names in backticks; `.key` and `_end` go on with the name before them."""
+    """Dotted names in backticks; `.key` and `_end` continue with the name before them."""
     found: list[str] = []
     for line in PAGE.splitlines():
         last = ""

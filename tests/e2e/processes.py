@@ -1,4 +1,4 @@
-"""Real processes for the tests: candle files made by hand, commands run to their end, engines that live until told otherwise."""
+"""Real processes for the tests: candle files made manually, commands run to their end, engines that live until reported otherwise."""
 
 from __future__ import annotations
 
@@ -201,5 +201,5 @@ ONE_LINE = re.compile(r"^quarterdeck: [^\n]{20,700}$")
 
 
 def is_one_clear_line(done: Done) -> bool:
-    """The last word is one line with a remedy, and no traceback stands before it."""
+    """The last word is one line with a remedy, and no traceback is before it."""
     return bool(ONE_LINE.match(done.last_error)) and "; " in done.last_error and "Traceback" not in done.err

@@ -44,7 +44,7 @@ def traded(tmp_path_factory: pytest.TempPathFactory, good: Path) -> Path:
 
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run one command in this process: what a wrong file says hangs on no process."""
+    """Run one command in this process: what a wrong file says depends on no process."""
 
     def run(*words: str | Path) -> Done:
         code = main([str(word) for word in words])
@@ -131,8 +131,8 @@ def test_candle_files_that_cannot_be_traded_on(
         (("--pairs", "EURUSD,USDJPY"), 4, "USDJPY: no data in"),
         (("--from", "2030-01-07", "--to", "2030-01-08"), 4, "no data from 2030-01-07 to 2030-01-08"),
         (("--from", "2024-05-28", "--to", "2024-05-29"), 4, "of warm-up are needed"),
-        (("--speed", "banana"), 2, "--speed 'banana' is no speed"),
-        (("--from", "yesterday"), 2, "--from 'yesterday' is no day"),
+        (("--speed", "banana"), 2, "--speed 'banana' is not a speed"),
+        (("--from", "yesterday"), 2, "--from 'yesterday' is not a day"),
         (("--set", "risk.risk_per_trade=1"), 3, "risk.risk_per_trade_pct"),
         (("--no-uy",), 2, "No such option"),
         (("--replay", "crash"), 2, "belong to a replay of recorded days"),
@@ -161,14 +161,15 @@ def test_a_command_that_does_not_exist_names_the_nearest() -> None:
     assert done.last_error == "quarterdeck: there is no command 'flaten'; did you mean `quarterdeck flatten`?"
 
 
-def test_five_mistakes_in_the_settings_are_one_line(good: Path, traded: Path, tmp_path: Path) -> None:
+def test_five_mistakes_in_the_settings_take_a_line_each(good: Path, traded: Path, tmp_path: Path) -> None:
     home = shutil.copytree(traded, tmp_path / "home")
     mistakes = "[risk]\nrisk_per_trade_pct = 50.0\nopen_risk = 1\n[breakers]\npositions_max = -1\n[news]\nnothing = 1\n[frobs]\n"
     (home / "settings.toml").write_text(mistakes)
     done = quarterdeck("run", "--no-ui", "--home", home, "--replay", good, *REPLAY_WORDS)
-    assert (done.code, "5 mistakes" in done.last_error) == (3, True), done.err
+    assert (done.code, "5 invalid settings:" in done.err) == (3, True), done.err
     assert all(
-        key in done.last_error for key in ("risk_per_trade_pct = 50.0", "open_risk", "positions_max", "news.nothing", "frobs")
+        sum(key in line for line in done.err.splitlines()) == 1
+        for key in ("risk_per_trade_pct = 50.0", "open_risk", "positions_max", "news.nothing", "frobs")
     )
     assert journal_opens(home)
 

@@ -180,7 +180,7 @@ def painted(drawn: bytes) -> bool:
     return b"\x1b[?1049h" in drawn and drawn.count(b"\x1b[") > 20
 
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="a terminal is made by hand here")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="a terminal is made manually here")
 
 
 def engine_ends(home: Path) -> None:
@@ -209,7 +209,7 @@ def test_killed_screen_leaves_engine_trading_and_next_one_attaches(tmp_path: Pat
             assert b"an engine runs here already: attaching to it" in second.drawn
             os.write(second.master, b"q")
             assert second.ended() == 0
-            assert b"the engine goes on" in second.drawn
+            assert b"the engine continues" in second.drawn
         assert quarterdeck("status", "--home", home, "--json").json()["pid"] == before["pid"]
     finally:
         engine_ends(home)

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP at any moment: an order is obeyed, the journal is closed, nothing looks like a crash (B6)."""
+"""Ctrl-C, SIGTERM and SIGHUP at any moment: an order is obeyed, the journal is closed, nothing looks like a crash."""
 
 from __future__ import annotations
 

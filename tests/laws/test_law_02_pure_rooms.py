@@ -1,4 +1,4 @@
-"""Law 2: what decides is pure. Same inputs, same decisions: no clock, chance, system, global state, or order that hangs on a hash.
+"""Law 2: what decides is pure. Same inputs, same decisions: no clock, chance, system, global state, or order that depends on a hash.
 
 A line that must break it says why: `# impure: reason`. The number of such lines may only fall.
 """

@@ -1,4 +1,4 @@
-"""Law 5, the other half: where the journal cannot be written entries stop, and closes go on, kept in the reserve until it can."""
+"""Law 5, the other half: where the journal cannot be written entries stop, and closes continue, kept in the reserve until it can."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.sim.simulated_engine import World, pip_sizes
 
 
 class FullDisk:
-    """A store whose disk is full until somebody makes room."""
+    """A store whose disk is full until someone makes room."""
 
     def __init__(self, store: Any) -> None:
         self._write = store.write

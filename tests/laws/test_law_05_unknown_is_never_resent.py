@@ -1,4 +1,4 @@
-"""Law 5: an unknown fate is asked after, never re-sent; no close is repeated before the book is known again."""
+"""Law 5: an unconfirmed order is queried, never re-sent; no close is repeated before the book is known again."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_unconfirmed_close_waits_for_the_book_however_often_requested() -> None:
 
 
 class OneAtATime:
-    """At most one close of a position is on its way, and none follows an unknown fate before a known book."""
+    """At most one close of a position is on its way, and none follows an unconfirmed order before a known book."""
 
     def __init__(self, chaos: Chaos) -> None:
         self.chaos = chaos

@@ -1,4 +1,4 @@
-"""Law 6: a reserved budget is released only by a proven fate, or by the operator's word; an unknown fate stops entries."""
+"""Law 6: a reserved budget is released only by a proven outcome, or by the operator's decision; an unconfirmed order stops entries."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_open_plus_reserved_never_passes_the_cap_whatever_the_interleaving(seed:
 
 
 def test_part_seen_in_book_proves_only_that_part() -> None:
-    """The broker filled half, lost the reply and the comment: the book shows the half, and the rest is asked after."""
+    """The broker filled half, lost the reply and the comment: the book shows the half, and the rest is queried."""
     play = Play().start()
     order = only(play.round(play.signal("EURUSD")), Submit)
     play.report(order.client_id, Unconfirmed(why="timed out"))

@@ -1,4 +1,4 @@
-"""Law 7: a position that we open has its stop in the request that opens it; where the broker strips it, it is closed, the pair barred."""
+"""Law 7: a position that we open has its stop in the request that opens it; where the broker strips it, it is closed, the pair blocked."""
 
 from __future__ import annotations
 

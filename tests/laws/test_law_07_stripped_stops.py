@@ -1,4 +1,4 @@
-"""Law 7 against a whole engine: a server that strips the stop after the fill has its position closed at once, and the pair barred."""
+"""Law 7 against a whole engine: a server that strips the stop after the fill has its position closed at once, and the pair blocked."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_server_that_strips_stops_is_left(hedging: bool, tmp_path: Path) -> No
         assert all(closed[position] - at <= 5 * NS_PER_S for position, at in stripped.items())
         await world.hours(0.5)
         entered = [deal.symbol for deal in world.terminal.ledger.deals if deal.symbol and deal.entry == 0]
-        assert len(set(entered)) == len(entered), "a barred pair is not entered again"
+        assert len(set(entered)) == len(entered), "a blocked pair is not entered again"
         assert {pair.symbol for pair in engine.desk.view().pairs if pair.entries_blocked} == set(entered)
         await world.close()
 

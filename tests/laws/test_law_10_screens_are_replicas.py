@@ -55,5 +55,5 @@ async def _newest(client: SocketClient, number: int) -> int:
 
 
 async def _until(holds) -> None:  # type: ignore[no-untyped-def] # a question without arguments
-    while not holds():  # noqa: ASYNC110 - the server says nothing when somebody comes
+    while not holds():  # noqa: ASYNC110 - the server says nothing when someone comes
         await asyncio.sleep(0)

@@ -1,8 +1,8 @@
 """Replay and backtest over the same days with everything on: trades, refusals and equity compared row by row, kinds counted.
 
 Run: `nice python -m tests.parity.row_comparison [CASE ...]`; it takes some minutes. The first four cases are the year and the month that
-figures are told of; the others are short, with settings that provoke what a quiet year does not bring.
-Promises: a case is equal only if every closed trade (to the ticket and the cent), every refusal (pair, bar, reason, number) and
+figures get; the others are short, with settings that provoke what a quiet year does not bring.
+Promises: a case is equal only if every closed trade (exactly and the cent), every refusal (pair, bar, reason, number) and
 every mark of equity is. Exit code 1 where one differs, or where a kind of exit or refusal that a replay can bring never came.
 """
 
@@ -55,7 +55,7 @@ EVERYTHING: Values = (
     ("breakers.drawdown_max_pct", 100.0),
     ("costs.slippage_pips", 0.1),
 )
-"""News, give-back, trail, break-even, age, weekend and the breakers are on as shipped; the drawdown breaker waits for a word that
+"""News, profit retracement, trail, break-even, age, weekend and the breakers are on as shipped; the drawdown breaker waits for a word that
 nobody says here, so it has a case of its own."""
 COIN: Values = (("strategy.name", "Coin"), ("filters.entry_hours", []), ("strategy.net_reward_risk_min", 0.5))
 
@@ -79,7 +79,7 @@ class Case(NamedTuple):
     stop_out_level_pct: float = terminal_builder.STOP_OUT_LEVEL_PCT
     """The broker's; under the caps of the desk the shipped one is never reached."""
     thinned: str = ""
-    """A pair of whose minutes only five stand in each quarter of an hour, so that its quotes grow old."""
+    """A pair of whose minutes only five are in each quarter of an hour, so that its quotes grow old."""
 
 
 class Outcome(NamedTuple):

@@ -1,4 +1,4 @@
-"""The audit as an operator runs it: in a process of its own, from the journal alone, on tapes that somebody touched."""
+"""The audit as an operator runs it: in a process of its own, from the journal alone, on tapes that someone touched."""
 
 from __future__ import annotations
 

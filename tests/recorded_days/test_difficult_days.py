@@ -48,7 +48,7 @@ def test_nothing_is_entered_on_the_bar_after_the_hole(august: Replayed, capsys: 
 def test_fridays_last_signal_does_not_fill_on_sunday(august: Replayed) -> None:
     late = "SELECT symbol, bar_open_utc_ns, outcome, reason FROM verdicts WHERE bar_open_utc_ns >= ? AND bar_open_utc_ns < ?"
     after_noon = august.rows(late, FRIDAY_NOON_NEW_YORK, SUNDAY_OPEN)
-    assert after_noon, "the strategy went on asking"
+    assert after_noon, "the strategy continued asking"
     assert all(row["outcome"] != "entered" for row in after_noon)
     assert {"weekend", "hours"} & {row["reason"] for row in after_noon}
     assert not [row for row in entries(august) if FRIDAY_NOON_NEW_YORK <= row["at_utc_ns"] < MONDAY]

@@ -42,7 +42,7 @@ def lived(seed: int) -> int:
         except Stuck as stuck:
             print(f"  stuck: {stuck}")
             return STUCK
-        except Exception:  # noqa: BLE001 - the rim of the runner: told, and the code says it
+        except Exception:  # noqa: BLE001 - the rim of the runner: reported, and the code says it
             traceback.print_exc()
             return CRASHED
     struck = ", ".join(f"{count} {name}" for name, count in sorted(world.faults.drawn.items())) or "nothing"

@@ -88,7 +88,7 @@ SOAK: dict[str, float] = {"at_orders": 0.1, "at_reads": 0.0003, "mean_h": 3.0}
 
 
 class _PatientSelector(selectors.DefaultSelector):
-    """Waits as long as life takes while somebody waits for an answer, else jumps."""
+    """Waits as long as life takes while someone waits for an answer, else jumps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Figures(Struct, kw_only=True):
         return (
             f"{self.market_h:.1f} h of the market in {self.real_s:.0f} s, {self.calls} calls; struck: {struck}; "
             f"{self.children} children and {self.gateways} gateways in all; {self.entries} entries of which {self.filled} were "
-            f"filled, {self.closes} closes, {self.deals} deals, {self.trades} trades; {self.unknown} of unknown fate, "
+            f"filled, {self.closes} closes, {self.deals} deals, {self.trades} trades; {self.unknown} unconfirmed, "
             f"{self.absent} proven absent, the longest unknown for {self.longest_unknown_s:.0f} s; none lost, none doubled, no orphan"
         )
 
@@ -339,7 +339,7 @@ class GatewayWorld(World):
         return value, error
 
     def _note(self, at_utc_ns: UtcNs, item: Input, effects: tuple[Effect, ...]) -> None:
-        """Who is of unknown fate, and for how long."""
+        """Who is unconfirmed, and for how long."""
         figures = self.figures
         if isinstance(item, ExecutionReport) and isinstance(item.order_outcome, Unconfirmed):
             if item.client_id not in self._unknown_since:

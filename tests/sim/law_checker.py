@@ -1,4 +1,4 @@
-"""Somebody who knows the truth (the simulated broker's ledger) and holds every input, effect and request against the laws.
+"""Someone who knows the truth (the simulated broker's ledger) and holds every input, effect and request against the laws.
 
 Nothing here trusts the desk's own figures where the ledger has one. A finding raises `LawBroken` where it happens and is kept, so
 that it is not lost in a task that nobody waits for.
@@ -56,7 +56,7 @@ class Watch:
         self._close_of: dict[str, int] = {}
         """Position by the client id of a close."""
         self._unread: dict[int, str] = {}
-        """Positions with a close of unknown fate since which no known book came."""
+        """Positions with an unconfirmed close since which no known book came."""
         self._asked_after: dict[str, bool] = {}
         self._whole_account = False
         world.watchers.append(self._input)
@@ -94,7 +94,7 @@ class Watch:
                 self.trades.append(effect)
 
     def _note_fates(self, item: Input) -> None:
-        """What is proven of which order by what the desk has just been told."""
+        """What is proven of which order by what the desk has just been reported."""
         if isinstance(item, ExecutionReport) and isinstance(item.order_outcome, Filled | OrderRejected | NotExecuted):
             self._fates[item.client_id] = type(item.order_outcome).__name__
         elif isinstance(item, CommandReceived) and isinstance(item.command, Resolve):
@@ -144,7 +144,7 @@ class Watch:
         self._cap()
 
     def _cap(self) -> None:
-        """Open risk by the ledger and all orders whose fate the desk cannot know: never above the cap (E2)."""
+        """Open risk by the ledger and all orders whose outcome the desk cannot know: never above the cap."""
         ledger, world = self.world.terminal.ledger, self.world
         open_money = 0.0
         for held in ledger.positions.values():
@@ -168,7 +168,7 @@ class Watch:
     def _release(self, gone: ReservationReleased, item: Input) -> None:
         fate = self._fates.get(gone.client_id)
         if fate is None:
-            self.wrong("law 6: a reservation ends by a proven fate", client_id=gone.client_id, told=type(item).__name__)
+            self.wrong("law 6: a reservation ends by a proven outcome", client_id=gone.client_id, told=type(item).__name__)
         self._released[gone.client_id] = gone.release_cause
 
     def _close(self, sent: Close) -> None:

@@ -125,7 +125,7 @@ class World:
         self.effects: list[tuple[UtcNs, Effect]] = []
         self.watchers: list[Watcher] = []
         self.requests: list[Callable[[str, tuple[Any, ...]], None]] = []
-        """Told the name and arguments of each call of the terminal, after it."""
+        """Reported the name and arguments of each call of the terminal, after it."""
         self.dies_at: Step | None = None
         self.dead = asyncio.Event()
         self.buried = True
@@ -133,7 +133,7 @@ class World:
         self.calls = 0
         self.unhandled: list[str] = []
         self.foreign: dict[int, str] = {}
-        """Positions that somebody opened by hand, by ticket."""
+        """Positions that someone opened manually, by ticket."""
 
     # ------------------------------------------------------------------------------------------------------ a life
     def run(self, work: Callable[[World], Coroutine[Any, Any, T]]) -> T:
@@ -185,7 +185,7 @@ class World:
         return Line(self)
 
     def _runner(self, desk: Desk, journal: JournalWriter, at_utc_ns: UtcNs) -> DeskRunner:
-        """A runner, and somebody who looks over its shoulder and the journal's."""
+        """A runner, and someone who looks over its shoulder and the journal's."""
         runner = DeskRunner(desk, journal, at_utc_ns)
         runner.listen(lambda at, effect: self.effects.append((at, effect)))
         give, flush = runner.feed_input, journal.flush
@@ -354,8 +354,8 @@ class World:
             and self.desk_lots() == self.ledger_lots()
         )
 
-    def by_hand(self, symbol: str, side: Side, lots: float = 0.1, *, magic: int = 0, comment: str = "by hand") -> int:
-        """Somebody opens a position in the terminal, with a stop far away; its ticket."""
+    def by_hand(self, symbol: str, side: Side, lots: float = 0.1, *, magic: int = 0, comment: str = "manually") -> int:
+        """Someone opens a position in the terminal, with a stop far away; its ticket."""
         ledger = self.terminal.ledger
         bid, ask, _ = ledger.quotes[symbol]
         price = ask if side is Side.BUY else bid

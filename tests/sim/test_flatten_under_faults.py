@@ -171,7 +171,7 @@ def test_it_works_in_every_state(state: str, hedging: bool, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("switch", ["connected", "running", "algo_allowed"])
 def test_the_terminal_gone_and_back(switch: str, tmp_path: Path) -> None:
-    """While nothing can be sent nothing is said to be flat; when it is back, it goes on by itself."""
+    """While nothing can be sent nothing is said to be flat; when it is back, it continues by itself."""
     world, watch = world_of(tmp_path, 6, hedging=True)
 
     async def life(_: World) -> None:
@@ -262,7 +262,7 @@ def test_external_positions_stay_unless_chosen(scope: str, tmp_path: Path) -> No
         mine = world.ledger_lots()
         foreign = world.by_hand("EURUSD", Side.BUY)
         pending = world.terminal.ledger.new_order(
-            LedgerOrder(0, "GBPUSD", 2, 0.1, 1.0, 0.0, 0.0, world.now_utc_ns, 0, "by hand", REASON_CLIENT)
+            LedgerOrder(0, "GBPUSD", 2, 0.1, 1.0, 0.0, 0.0, world.now_utc_ns, 0, "manually", REASON_CLIENT)
         )
         world.terminal.ledger.place(pending)
         await world.hours(0.05)
@@ -272,7 +272,7 @@ def test_external_positions_stay_unless_chosen(scope: str, tmp_path: Path) -> No
         assert left == (set() if scope == "account" else {foreign})
         assert set(world.terminal.ledger.orders) == (set() if scope == "account" else {pending.ticket})
         text = world.state()["flatten"]["text"]
-        assert ("1 not ours, left alone" in text) == (scope == "ours")
+        assert ("1 of others left alone" in text) == (scope == "ours")
         await world.close()
 
     world.run(life)

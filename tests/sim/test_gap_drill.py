@@ -1,6 +1,6 @@
 """The drill: five positions on one side of the dollar, all pairs gap one percent against it in one tick, then half the quotes are gone.
 
-The loss stays within the figure shown before (E6); heartbeat, status and log say what happened within five seconds of the market's
+The loss stays within the figure shown before; heartbeat, status and log say what happened within five seconds of the market's
 time; the breaker trips; nothing is entered after.
 """
 

@@ -1,6 +1,6 @@
-"""The engine over a gateway's real processes, killed, frozen, garbled and cut off at random moments: one book, all money told.
+"""The engine over a gateway's real processes, killed, frozen, garbled and cut off at random moments: one book, all money reported.
 
-What is checked at every step stands in `watch`; what ledger and journal wrote down is compared in `gateway_week.compare`.
+What is checked at every step is in `watch`; what ledger and journal wrote down is compared in `gateway_week.compare`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A terminal whose H1 bars are not what its M15 bars add up to: it is told, and trades as before (D1)."""
+"""A terminal whose H1 bars are not what its M15 bars add up to: it is reported, and trades as before (D1)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_brokers_hours_are_compared_and_change_nothing(tmp_path: Path, ticks
     assert bool(told) is found
     if found:
         assert [symbol for symbol, _ in told] == ["EURUSD"] * 3
-        assert "the desk goes by the M15 bars" in told[0][1]
+        assert "The desk uses the M15 bars" in told[0][1]
         assert errors["H1Differs"] == 3
         assert len(alerts) == 1
         right = lived(tmp_path / "right", 0.0)[0]

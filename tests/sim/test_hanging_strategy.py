@@ -1,4 +1,4 @@
-"""A strategy that answers late, or not at all, beside a live market: no other pair waits for it, and care goes on (G7)."""
+"""A strategy that answers late, or not at all, beside a live market: no other pair waits for it, and positions are still managed."""
 
 from __future__ import annotations
 

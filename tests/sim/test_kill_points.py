@@ -106,7 +106,7 @@ async def _life(world: World, watch: Watch, faults: FaultRates | None) -> None:
     for position_id, held in world.state()["positions"].items():
         past = known.get(int(position_id))
         if past is not None and past["lots"] == held["lots"] and not past["partly_closed"]:
-            assert held["peak_money"] >= past["peak_money"] - 1e-6, "a restart forgets no peak (G1)"
+            assert held["peak_money"] >= past["peak_money"] - 1e-6, "a restart forgets no peak"
             assert held["entry"]["signal_id"] == past["entry"]["signal_id"], "it is the same position, not an adopted one"
     watch.converged()
     await world.hours(0.3)

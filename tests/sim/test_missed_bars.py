@@ -1,4 +1,4 @@
-"""Bars that closed while the line was down or the engine was away: read afterwards, so that no window and no peak has a hole (D1, G1)."""
+"""Bars that closed while the line was down or the engine was away: read afterwards, so that no window and no peak has a hole."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def tripped(world: World) -> list[str]:
 
 
 def cash(world: World, amount: float, *, hidden_s: float = 0.0, credit: bool = False) -> int:
-    """Somebody moves money; the history shows the deal `hidden_s` later."""
+    """Someone moves money; the history shows the deal `hidden_s` later."""
     deal = world.terminal.ledger.cash(amount, "", kind=DEAL_CREDIT if credit else DEAL_BALANCE)
     if hidden_s:
         world.faults._hidden[deal.ticket] = world.now_utc_ns + round(hidden_s * NS_PER_S)

@@ -1,4 +1,4 @@
-"""A whole engine that trades on paper over a feed that fails the test at the first order; it ends, and goes on where it was."""
+"""A whole engine that trades on paper over a feed that fails the test at the first order; it ends, and continues where it was."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def closes_without_a_position(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_a_pause(patch: pytest.MonkeyPatch) -> None:
-    """The operator's word is answered, not obeyed."""
+    """The operator's decision is answered, not obeyed."""
     add = command_handler.add_reason
 
     def wrong(ctx: Any, code: str, *args: Any, **names: Any) -> Any:
@@ -110,7 +110,7 @@ def says_that_it_flushed(patch: pytest.MonkeyPatch) -> None:
 
 
 def takes_strangers_for_its_own(patch: pytest.MonkeyPatch) -> None:
-    """Whatever stands in the account is cared for."""
+    """Whatever is in the account is managed."""
     patch.setattr(broker_book, "_foreign", lambda ctx, held: broker_book._adopt(ctx, held, foreign=False))
     listed = broker_book._listed
 

@@ -1,6 +1,6 @@
-"""Days drawn from a seed: which account, which faults and how strong; after the calm there is one book and all money is told.
+"""Days drawn from a seed: which account, which faults and how strong; after the calm there is one book and all money is reported.
 
-What is checked at every step stands in `watch`. `python -m tests.sim SEED` lives through one of them with words.
+What is checked at every step is in `watch`. `python -m tests.sim SEED` lives through one of them with words.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def test_a_refused_close_goes_again_as_its_code_deserves(code: int, least_s: flo
         assert max(gaps) <= most_s
         alerts = [one.text for _, one in world.effects if isinstance(one, Alert) and one.kind == "error"]
         assert len(alerts) == 1
-        assert "A gap of" in alerts[0]
+        assert "A price gap of" in alerts[0]
         await world.close()
 
     world.run(life)

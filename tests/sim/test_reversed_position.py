@@ -1,6 +1,6 @@
 """A whole close whose answer is lost, a hand that closes a part meanwhile, and the close carried out late: netting turns it round.
 
-Nobody can call an order back that a broker may still carry out. What is owed is that the other side is noticed, told, and closed.
+Nobody can call an order back that a broker may still carry out. What is owed is that the other side is noticed, reported, and closed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.sim.test_flatten_under_faults import ROOM
 
 
 def by_hand(world: World, position_id: int, lots: float) -> None:
-    """Somebody closes a part in the terminal."""
+    """Someone closes a part in the terminal."""
     ledger = world.terminal.ledger
     held = next(one for one in ledger.positions.values() if one.position_id == position_id)
     bid, ask, _ = ledger.quotes[held.symbol]
@@ -67,7 +67,7 @@ def test_it_is_told_and_leaves(seed: int, flattening: bool, tmp_path: Path) -> N
         assert world.ledger_lots()[position_id][1] == -side
         world.faults.set(FaultRates())
         await world.until(lambda: position_id not in world.ledger_lots(), 0.05, "the other side closed")
-        assert any(isinstance(one, Alert) and one.level == "critical" and "turned round" in one.text for _, one in world.effects)
+        assert any(isinstance(one, Alert) and one.level == "critical" and "reversed" in one.text for _, one in world.effects)
         await world.until(lambda: position_id not in world.desk_lots() and world.money_agrees(), 0.5, "the books agree")
         await world.flatten()
         assert not world.ledger_lots()

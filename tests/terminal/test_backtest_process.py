@@ -1,4 +1,4 @@
-"""A backtest never outlives whoever asked for it, and never holds the engine up: stopped by hand, and shot with its screen."""
+"""A backtest never outlives whoever asked for it, and never holds the engine up: stopped manually, and shot with its screen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_backtest_ends_with_its_screen_or_when_stopped(terminal: Terminal, ship:
     assert os.getpriority(os.PRIO_PROCESS, child) > 0
     ship.until_it_trades_on()
     terminal.press("X")
-    terminal.until("stopped by hand", without=["running "])
+    terminal.until("stopped manually", without=["running "])
     until(lambda: not alive(child), lambda: f"{child} computes on")
     reports = ship.root / "reports"
     assert not reports.exists() or not list(reports.iterdir())

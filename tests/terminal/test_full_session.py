@@ -1,4 +1,4 @@
-"""A whole watch at the desk, by hand, in a real terminal: the command starts, keys steer it, and the engine outlives the screen."""
+"""A whole watch at the desk, manually, in a real terminal: the command starts, keys steer it, and the engine outlives the screen."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def left_and_come_back(terminal: Terminal, home: Home) -> None:
     engine = home.status()["pid"]
     terminal.press("q")
     assert terminal.until_ended() == 0
-    terminal.until("the engine goes on; `quarterdeck monitor` attaches again")
+    terminal.until("the engine continues; `quarterdeck monitor` attaches again")
     terminal.close()
     assert home.status()["pid"] == engine
     terminal.open(*home.words("monitor"))

@@ -68,7 +68,7 @@ def test_every_terminal_starts_steers_and_leaves_the_desk(
 
 
 def tweaked_and_taken_back(terminal: Terminal) -> None:
-    """One parameter is changed by hand, and taken back by the key for it."""
+    """One parameter is changed manually, and taken back by the key for it."""
     terminal.press("t")
     terminal.until("Parameters")
     terminal.type("/risk_per_trade_pct")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.environment import DEV_LOCK, RUN_LOCK, Environment, cache_folder, digest, wheelhouse
+from tools.environment import DEV_LOCK, RUN_LOCK, DownloadMeter, Environment, cache_folder, digest, packages, wheelhouse
 from tools.find_python import SetupError
 
 VERSION = (3, 11)
@@ -90,3 +90,13 @@ def test_line_ends_do_not_change_a_fingerprint(tmp_path: Path) -> None:
     (tmp_path / "unix").write_bytes(b"a\nb\n")
     (tmp_path / "dos").write_bytes(b"a\r\nb\r\n")
     assert digest(tmp_path / "unix") == digest(tmp_path / "dos")
+
+
+def test_set_up_tells_how_many_packages_are_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = tmp_path / RUN_LOCK
+    lock.write_text("# a lock\n" + "".join(f"package{number}==1.{number} \\\n    --hash=sha256:00\n" for number in range(12)))
+    meter = DownloadMeter(packages(lock))
+    for number in range(12):
+        meter.take(f"Collecting package{number}==1.{number} (from -r requirements.lock (line 1))\n")
+        meter.take("  Downloading package.whl (1 kB)\n")
+    assert capsys.readouterr().out.splitlines() == ["      10 of 12: package9", "      12 of 12: package11"]

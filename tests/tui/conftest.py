@@ -1,4 +1,4 @@
-"""A desk on a screen without a terminal, fed by hand."""
+"""A desk on a screen without a terminal, fed manually."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def _bridge(
     commands.finished = demo_reports()
     app = DeskApp(client, ui or ui_settings(), commands=commands)
     async with app.run_test(size=size, tooltips=False) as pilot:
-        app.ticking.pause()  # tests tick by hand
+        app.ticking.pause()  # tests tick manually
         app.memory.silent_s = 0
         bridge = Bridge(app, pilot, client)
         await bridge.settle()
@@ -115,7 +115,7 @@ async def _bridge(
 
 @pytest.fixture(autouse=True)
 def _a_terminal_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a terminal can draw is told by its environment; here it draws everything."""
+    """What a terminal can draw is reported by its environment; here it draws everything."""
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
         monkeypatch.setenv(name, "C.UTF-8")
     monkeypatch.setenv("TERM", "xterm-256color")

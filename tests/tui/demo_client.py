@@ -70,7 +70,7 @@ class FakeClient:
 
     async def send(self, command: Command, *, timeout_s: float = 30.0) -> CommandResult:
         if not self.up:
-            raise EngineNotRunningError("the line to the engine is down", what_to_do="wait, or see `quarterdeck status`")
+            raise EngineNotRunningError("the connection to the engine is down", what_to_do="wait, or see `quarterdeck status`")
         self.sent.append(command)
         if self.hold is not None:
             await self.hold.wait()
@@ -78,7 +78,7 @@ class FakeClient:
 
     async def ask(self, question: QueryBody, *, timeout_s: float = 10.0) -> ReplyBody:
         if not self.up:
-            raise EngineNotRunningError("the line to the engine is down")
+            raise EngineNotRunningError("the connection to the engine is down")
         self.asked.append(question)
         if type(question) in self.answers:
             return self.answers[type(question)]

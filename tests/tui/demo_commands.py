@@ -1,4 +1,4 @@
-"""Commands that were run already: a what-if and two finished backtests, made by hand and the same every time."""
+"""Commands that were run already: a what-if and two finished backtests, made manually and the same every time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A desk made by hand for tests and pictures: rich enough that every panel has something to say, and the same every time."""
+"""A desk made manually for tests and pictures: rich enough that every panel has something to say, and the same every time."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def demo_positions() -> tuple[PositionView, ...]:
     return (
         demo_position(0),
         demo_position(1, "USDCHF", Side.SELL, lots=0.4),
-        demo_position(2, "USDJPY", Side.BUY, lots=0.35, next_action="give-back armed at 21.40"),
+        demo_position(2, "USDJPY", Side.BUY, lots=0.35, next_action="profit retracement armed at 21.40"),
     )
 
 
@@ -277,7 +277,7 @@ def drawdown_reason() -> ReasonView:
         state="HALTED",
         since_utc_ns=NOW - 90 * MINUTE,
         text="drawdown 10.2%, at most 10%",
-        clears_when="rearm by the operator",
+        clears_when="reset by the operator",
     )
 
 

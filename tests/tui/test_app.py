@@ -132,11 +132,11 @@ async def test_replay_keys_steer_only_a_replay(bridge):
 
 async def test_lost_link_shows_the_age_of_figures(bridge):
     async with bridge() as ship:
-        await ship.give(LinkState(up=False, why="line lost"))
+        await ship.give(LinkState(up=False, why="connection lost"))
         for _ in range(7):
             ship.app.memory.tick()
         await ship.settle()
-        assert "LINK LOST, figures 7s old: line lost" in ship.text
+        assert "LINK LOST, figures 7s old: connection lost" in ship.text
         await ship.give(LinkState(up=True), demo_snapshot(2))
         assert "LINK LOST" not in ship.text
 

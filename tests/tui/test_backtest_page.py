@@ -42,7 +42,7 @@ async def test_stopped_backtest_is_reported_and_errors_fit_one_line(bridge) -> N
         assert commands.asked == []
         assert "name the folder of prices" in ship.text
         await keys(ship, "home", "enter", *"m15", "enter", "end", "enter", "X")
-        await ship.until(lambda: "stopped by hand" in ship.text)
+        await ship.until(lambda: "stopped manually" in ship.text)
         commands.held, commands.fails = None, "m15: no such folder; name another"
         await keys(ship, "N", "end", "enter", ANSWERED)
         assert "no such folder" in ship.text

@@ -151,7 +151,7 @@ async def test_a_bad_night_with_real_money(bridge, golden, size):
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_link_lost(bridge, golden, size):
     async with bridge(size) as ship:
-        await ship.give(LinkState(up=False, why="line lost"))
+        await ship.give(LinkState(up=False, why="connection lost"))
         await shown(ship, f"link_lost-{size[0]}x{size[1]}", golden)
 
 

@@ -35,7 +35,7 @@ async def test_resume_asks_and_enter_is_no_answer(bridge):
     async with bridge(reasons=(paused_reason(), drawdown_reason()), state="HALTED") as ship:
         await ship.press("r")
         assert "drawdown 10.2%" in ship.text
-        assert "rearm by the operator" in ship.text
+        assert "reset by the operator" in ship.text
         await ship.press("enter")
         assert ship.client.sent == []
         await ship.press("r", "y")
@@ -54,7 +54,7 @@ async def test_flatten_shows_a_preview_and_stray_keys_do_nothing(bridge):
         await ship.press("F")
         assert "ours: 3 positions" in ship.text
         assert "whole account: 4" in ship.text
-        assert "1 position not ours left alone" in ship.text
+        assert "1 external position left alone" in ship.text
         await ship.press("enter")
         assert not isinstance(ship.app.screen, FlattenDialog)
         for keys in ("y", "F F F F F", "f l a x t", "f space l a t", "space", "n"):
@@ -67,7 +67,7 @@ async def test_a_determined_hand_flattens_with_five_keys(bridge):
     async with bridge() as ship:
         await ship.press("F", "f", "l", "a", "t")
         assert ship.client.sent == [Flatten(scope="ours")]
-        assert "nothing verified yet" in ship.text
+        assert "not verified yet" in ship.text
 
 
 async def test_keys_in_one_packet_each_reach_the_newly_opened_screen(bridge):
@@ -133,7 +133,7 @@ async def test_flatten_works_before_first_snapshot_and_after_lost_link(bridge):
         await ship.press("F", "f", "l", "a", "t")
         assert ship.client.sent == [Flatten(scope="ours")]
     async with bridge() as ship:
-        await ship.give(LinkState(up=False, why="line lost"))
+        await ship.give(LinkState(up=False, why="connection lost"))
         await ship.press("F")
         assert "figures are" in ship.text
 
@@ -160,9 +160,9 @@ async def test_half_position_preview_shows_half_the_money(bridge):
     usdchf = demo_position(1, "USDCHF", Side.SELL, lots=0.4, spread_cost_money=6.0, margin_money=400.0)
     async with bridge((120, 40), positions=(usdchf,)) as ship:
         await ship.press("3", "c")
-        assert "result +16.00, of it spread 6.00, frees 400.00 margin" in ship.text
+        assert "result +16.00, including spread 6.00, frees 400.00 margin" in ship.text
         await ship.press("down")
-        assert "result +8.00, of it spread 3.00, frees 200.00 margin" in ship.text
+        assert "result +8.00, including spread 3.00, frees 200.00 margin" in ship.text
         assert "sell  0.20 USDCHF" in ship.text
 
 
@@ -248,7 +248,7 @@ async def test_a_replay_that_is_over_is_finished_and_nothing_is_lost(bridge) -> 
     replay = msgspec.structs.replace(snapshot, engine=msgspec.structs.replace(snapshot.engine, replay_fraction=1.0))
     async with bridge(client=FakeClient([LinkState(up=True, mode="replay")])) as ship:
         await ship.give(
-            replay, LinkBye(why="the market's data are over"), LinkState(up=False, why="engine ended: over", ended=True)
+            replay, LinkBye(why="the recorded data have ended"), LinkState(up=False, why="engine ended: over", ended=True)
         )
         assert "FINISHED" in ship.text
         assert "LINK LOST" not in ship.text

@@ -47,13 +47,13 @@ def test_each_change_is_one_line():
     )
     text = "\n".join(changes(before, now))
     for part in (
-        "state REDUCE ONLY: paused by the operator (back: resume)",
+        "state REDUCE ONLY: paused by the operator (ends when resume)",
         "stop moved: buy 0.50 EURUSD",
         "0.40 to 0.20 lots",
         "opened: buy 0.50 GBPUSD",
         "closed: buy 0.35 USDJPY",
         "signal buy EURUSD 0.84 entered",
-        "book agrees, 0 without a stop, 1 of unknown fate",
+        "positions match broker, 0 without a stop, 1 unconfirmed orders",
         "flatten: closing 1 of 3; left: GBPUSD",
         "equity 9,000.00",
     ):

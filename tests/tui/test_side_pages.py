@@ -87,7 +87,7 @@ async def test_pages_open_and_escape_leaves_them(bridge, key, word):
     async with bridge() as ship:
         await ship.press(key)
         await ship.until(lambda: word in ship.text, word)
-        assert "limit in" in ship.text
+        assert " to limit" in ship.text
         await ship.press("escape")
         assert isinstance(ship.app.screen, DeskScreen)
 
@@ -179,7 +179,7 @@ async def test_a_page_says_why_it_has_nothing_to_show(bridge):
     async with bridge() as ship:
         ship.client.up = False
         await ship.press("b")
-        assert "the line to the engine is down" in ship.text
+        assert "the connection to the engine is down" in ship.text
 
 
 async def test_ledger_opens_at_the_selected_candidate_and_stays(bridge):

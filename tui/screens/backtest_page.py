@@ -1,7 +1,7 @@
 """Backtests: choose and run one beside the engine, look at finished ones, set two side by side.
 
-Promises: a run is a process of its own at low priority, which the engine never hears of; it goes on while other pages are looked
-at. Does not: compute anything.
+Promises: a run is a process of its own at low priority, which the engine never hears of; it continues while other pages are
+looked at. Does not: compute anything.
 """
 
 from __future__ import annotations

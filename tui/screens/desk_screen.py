@@ -37,7 +37,7 @@ PANEL_EDGE, SIGNALS_HEIGHT, RISK_HEIGHT = 3, 7, 14
 
 
 def symbol_at_cursor(cursor_keys: Iterable[str], desk: DeskView | None) -> str:
-    """The pair that the first telling cursor stands on, else the first pair; empty before the first snapshot."""
+    """The pair that the first telling cursor is on, else the first pair; empty before the first snapshot."""
     for key in cursor_keys:
         kind, _, rest = key.partition(":")
         if kind in ("pair", "signal"):
@@ -192,7 +192,7 @@ class DeskScreen(Page):
             self._arrange_all(room, stacked=stacked)
 
     def _looks(self) -> dict[str, bool]:
-        """The classes that hang on size and terminal alone."""
+        """The classes that depend on size and terminal alone."""
         single, width = self.single, self.size.width
         return {
             "-single": single,

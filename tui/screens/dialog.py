@@ -72,7 +72,7 @@ class Dialog(ModalScreen[bool]):
 
     @property
     def heading(self) -> str:
-        """What stands on the frame."""
+        """What is on the frame."""
         return self.TITLE_WORDS
 
     @property
@@ -136,7 +136,7 @@ class ChoiceDialog(Dialog):
     def __init__(
         self, title: str, choices: Sequence[Choice], *, danger: bool = True, given: Callable[[bool], None] | None = None
     ) -> None:
-        """`choices` must not be empty; `given` is told whether the engine did it."""
+        """`choices` must not be empty; `given` is reported whether the engine did it."""
         super().__init__()
         self._given = given
         self._question = title

@@ -47,7 +47,7 @@ class FlattenDialog(WordDialog):
         if self.host.memory.link.ended:
             return self._over()
         if desk is None:
-            body: list[Line] = [(Span("Nothing is known of the book yet; the engine closes what it finds.", "warn"),)]
+            body: list[Line] = [(Span("Positions are not known yet; the engine closes what it finds.", "warn"),)]
         elif self.accepts_word:
             body = list(flatten_preview(desk, self.scope, self.width, self.rows_max, self.host.glyphs))
         else:
@@ -61,7 +61,7 @@ class FlattenDialog(WordDialog):
             body += [(Span(text, "bad"),) for text in wrapped(self.answer, self.width)]
         if self.accepts_word:
             return [*body, (), self.word_line("start")]
-        return [*body, (), (Span("[ Enter, Esc: leave; the flatten goes on ]", "mark"),)]
+        return [*body, (), (Span("[ Enter, Esc: leave; the flatten continues ]", "mark"),)]
 
     def _over(self) -> Sequence[Line]:
         """There is nobody to order anything of, and what that means for what was open."""

@@ -62,7 +62,7 @@ class ListPage(SidePage):
         yield Vertical(Panel(self.heading(), id="list", cursor=self.CURSOR), search, StyledLines(id="detail"))
 
     def heading(self) -> str:
-        """What stands on the frame."""
+        """What is on the frame."""
         return self.NAME
 
     def on_mount(self) -> None:
@@ -90,7 +90,7 @@ class ListPage(SidePage):
         raise AssertionError("each page says what it lists")
 
     def row_detail(self, key: str, width: int) -> Sequence[Line]:
-        """What stands under the list."""
+        """What is under the list."""
         return ()
 
     def paint_content(self) -> None:

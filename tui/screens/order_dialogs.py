@@ -1,4 +1,4 @@
-"""The other questions: resume, stop the engine, close some, move a stop, your word on an unknown fate."""
+"""The other questions: resume, stop the engine, close some, move a stop, your decision on an unconfirmed order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def resume_dialog(glyphs: Glyphs) -> ChoiceDialog:
     """What holds the desk back, and that only the operator's own reasons go."""
 
     def preview(desk: DeskView, width: int, rows: int) -> Sequence[Line]:
-        text = "Resume takes away your own reasons only; breakers and unknown fates stay until their way back."
+        text = (
+            "Resume ends your own pause or halt only; breakers and unconfirmed orders end by themselves or by their own command."
+        )
         return [*((Span(part),) for part in wrapped(text, width)), (), *reason_lines(desk, width, glyphs)[: max(rows, 2)]]
 
     return ChoiceDialog("Resume", [Choice("resume", preview, Resume(), "resume")], danger=False)
@@ -43,7 +45,7 @@ def reset_drawdown_dialog(glyphs: Glyphs) -> ChoiceDialog:
         down = number_format.pct(desk.drawdown_fraction)
         text = f"Drawdown {down}. The peak goes from {old} to {new}; the next drawdown counts from it."
         if all(reason.code != "drawdown" for reason in desk.reasons):
-            text = f"The drawdown breaker has not tripped ({down}): there is nothing to rearm."
+            text = f"The drawdown breaker has not tripped ({down}): nothing to reset."
         return [(Span(part),) for part in wrapped(text, width)]
 
     return ChoiceDialog("Reset after a drawdown", [Choice("reset", preview, ResetDrawdown(), "reset")])
@@ -70,7 +72,7 @@ def close_dialog(view: PositionView, glyphs: Glyphs) -> ChoiceDialog:
             )
         )
     if not view.ours:
-        choices = [Choice("not ours", _positions_preview(lambda desk: _still(desk, view), glyphs), None, "")]
+        choices = [Choice("external", _positions_preview(lambda desk: _still(desk, view), glyphs), None, "")]
     return ChoiceDialog(f"Close {view.side.word} {view.symbol}", choices)
 
 
@@ -107,32 +109,32 @@ def _in_group(group: CloseGroup, desk: DeskView) -> list[PositionView]:
 
 
 def resolve_dialog(order: OrderView, desk: DeskView, glyphs: Glyphs) -> ChoiceDialog:
-    """The operator's word on an order whose fate nobody knows."""
+    """The operator's decision on an order whose outcome nobody knows."""
 
     def preview(now: DeskView, width: int, rows: int) -> Sequence[Line]:
         age = number_format.span(now.at_utc_ns - order.sent_utc_ns)
         text = (
             f"{order.what} {number_format.lots(order.lots)} {order.symbol} ({order.client_id}), sent {age} ago. Look into the "
-            "broker's own terminal first: your word is booked as the truth, and its risk is given back or kept by it."
+            "broker's own terminal first: the desk books what you say, and releases or keeps the reserved risk."
         )
         return [(Span(part),) for part in wrapped(text, width)]
 
     choices = [
-        Choice("it surely did not execute", preview, Resolve(client_id=order.client_id, outcome="absent"), "resolve as absent")
+        Choice("it was not executed", preview, Resolve(client_id=order.client_id, outcome="absent"), "resolve as not executed")
     ]
     for view in desk.positions:
         if view.symbol == order.symbol:
             words = f"it is position #{view.ticket}: {one_line(view, digits_of(desk, view.symbol))}"
             command = Resolve(client_id=order.client_id, outcome="filled", position_id=view.position_id)
             choices.append(Choice(words, preview, command, f"resolve as #{view.ticket}"))
-    return ChoiceDialog("Resolve an unknown fate", choices)
+    return ChoiceDialog("Resolve an unconfirmed order", choices)
 
 
 def _positions_preview(select: Callable[[DeskView], list[PositionView]], glyphs: Glyphs) -> Preview:
     def preview(desk: DeskView, width: int, rows: int) -> Sequence[Line]:
         views = by_risk(select(desk))
         if not views:
-            return [(Span("Nothing of it is open any more.", "warn"),)]
+            return [(Span("It is closed already.", "warn"),)]
         return [
             *position_lines(views, desk, width, rows, glyphs),
             clip((Span(order_preview_totals(views, desk), "muted"),), width, glyphs),
@@ -175,9 +177,9 @@ class StopDialog(WordDialog):
     DANGER = True
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab,shift+tab,up,down", "policy", "Policy", show=False)]
     POLICIES = (
-        ("settings", "by the settings (engine.shutdown_action)"),
-        ("keep", "keep positions; their stops stay at the broker, nobody cares for them"),
-        ("flatten", "close everything of ours first, as long as the time limit allows"),
+        ("settings", "as set in engine.shutdown_action"),
+        ("keep", "keep positions; they are left unmanaged, with broker stops only"),
+        ("flatten", "close every position of this desk first, within the time limit"),
     )
 
     def __init__(self) -> None:
@@ -198,7 +200,7 @@ class StopDialog(WordDialog):
             lines += [(), *((Span(part),) for part in wrapped(text, self.width))]
         lines += [
             (),
-            (Span("To leave only the screen: Escape, then the key for detach.", "muted"),),
+            (Span("To leave only the screen: Escape, then the key for leave; the engine keeps running.", "muted"),),
             (),
             self.word_line("stop it; Tab changes"),
         ]
@@ -317,9 +319,9 @@ def checked_stop(text: str, view: PositionView) -> tuple[float | None, str]:
     try:
         price = float(text.strip())
     except ValueError:
-        return None, f"{text.strip() or 'nothing'} is no price"
+        return None, f"{text.strip() or 'nothing'} is not a price"
     if not 0 < price < 1e7:
-        return None, f"{price:g} is no price"
+        return None, f"{price:g} is not a price"
     if view.current_price is not None and (view.current_price - price) * view.side <= 0:
         beyond = "below" if view.side > 0 else "above"
         return None, f"a stop of a {view.side.word} must lie {beyond} the price now, {view.current_price:g}"

@@ -30,7 +30,7 @@ FIGURES: Final = (
     ("expectancy_r", "mean, R", "{:+.3f}"),
     ("won_pct", "won, %", "{:.0f}"),
     ("profit_factor", "profit factor", "{:.2f}"),
-    ("drawdown_pct", "deepest fall, %", "{:.2f}"),
+    ("drawdown_pct", "max drawdown, %", "{:.2f}"),
     ("sharpe", "Sharpe", "{:.2f}"),
     ("costs_r", "costs, R", "{:+.2f}"),
     ("refused", "refused", "{:,.0f}"),

@@ -1,7 +1,7 @@
 """Candles in cells, with what happened among them: levels across, releases down, trades from entry to exit, signs beneath.
 
 Promises: a rising candle and a falling one differ in sign, not only in colour; a trade won and one lost too; a level outside the
-candles' range is named at the edge it lies beyond; what lies ahead of the last candle stands there, as far as there is room.
+candles' range is named at the edge it lies beyond; what lies ahead of the last candle is there, as far as there is room.
 Does not: fetch anything, or know the desk (`tui.view.pair_chart`).
 """
 
@@ -185,7 +185,7 @@ def _exit_sign(won: bool, glyphs: Glyphs) -> str:
 def legend(glyphs: Glyphs) -> str:
     """What the signs mean."""
     exits = f"{_exit_sign(True, glyphs)} won {_exit_sign(False, glyphs)} lost"
-    return f"{glyphs.up} bought {glyphs.down} sold {exits}, E entered x refused w waits, N red news"
+    return f"{glyphs.up} bought {glyphs.down} sold {exits}, E entered x refused w waits, N high-impact news"
 
 
 def _range(bars: Sequence[Bar], near: Sequence[float]) -> tuple[float, float]:

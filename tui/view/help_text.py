@@ -19,9 +19,9 @@ ABOUT: Final = {
         "opens all checks with their numbers."
     ),
     "positions": (
-        "Positions: side, lots, R (multiples of the money first risked), money, pips to the stop, and what care does "
+        "Positions: side, lots, R (multiples of the initial risk), money, pips to the stop, and what position management does "
         "next. Above every page they stand again, SL with the pips to the stop. `*` and `not ours` mark positions opened "
-        "elsewhere: they count as risk and are left alone. Orders under way stand below. Enter asks to close."
+        "elsewhere: they count as risk and are left alone. Orders under way are below. Enter asks to close."
     ),
     "risk": (
         "Risk budget: what is lost if every stop is hit, and what is reserved for orders under way, against the cap; "
@@ -67,17 +67,17 @@ ABOUT: Final = {
         "Sharpe and time in the market are the account's: they follow the period alone. R is the result against the money first "
         "risked. Bars left of the middle are losses. Confidence is worth something where more is won at a higher tenth."
     ),
-    "news": ("News: the calendar as the desk knows it. Red ones close the entry window of their currency."),
+    "news": ("News: the calendar as the desk knows it. High-impact ones stop entries in their currency."),
     "health": ("Health: engine, feed, journal, errors by class, and every order given from this screen with its answer."),
     "chart": (
-        "Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop and aim of what is open and the "
-        "price now. A triangle is an entry, a full disc an exit that won, an empty one an exit that lost, dots the way between. "
-        "Dotted lines down, N beneath, are red news of its currencies. E, x, w beneath: a candidate entered, refused, waiting."
+        "Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop and target, and the "
+        "price now. A triangle is an entry, a full disc an exit that won, an empty one an exit that lost, dots between. "
+        "Dotted lines down, N beneath, are high-impact news of its currencies. E, x, w: a candidate entered, refused, waiting."
     ),
 }
 STATES: Final = (
-    ("ACTIVE", "entries, care and closes"),
-    ("REDUCE ONLY", "no entries; care, stops and closes go on"),
+    ("ACTIVE", "entries, management and closes"),
+    ("REDUCE ONLY", "no entries; existing positions are still managed"),
     ("HALTED", "only what you order"),
 )
 

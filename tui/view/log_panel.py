@@ -80,7 +80,7 @@ def sheet(lines: Iterable[LogLine], chosen: LogFilter, width: int, glyphs: Glyph
 def line_of(line: LogLine, width: int, glyphs: Glyphs, now_utc_ns: UtcNs = 0) -> Line:
     """One line: time (of another day than `now_utc_ns` its weekday or date), level as a word, text, and what it is about.
 
-    Where there is little room, the ticket and the level of what is only told give way: the end of the text is its result.
+    Where there is little room, the ticket and the level of what is only reported give way: the end of the text is its result.
     """
     narrow = width < NARROW
     away = abs(now_utc_ns - line.at_utc_ns) if now_utc_ns else 0

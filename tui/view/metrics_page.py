@@ -1,6 +1,6 @@
 """What the trades came to, in figures and pictures: equity, results in R, pairs, hours, confidence, exits, refusals, errors.
 
-Promises: a figure that rests on too little is `-`; a bar stands beside its number, left of the middle is a loss; blocks lie
+Promises: a figure that rests on too little is `-`; a bar is beside its number, left of the middle is a loss; blocks lie
 beside each other where there is room. Does not: compute (`AccountReport` comes from the engine).
 """
 
@@ -66,18 +66,18 @@ def _blocks(record: AccountReport, room: int, glyphs: Glyphs) -> list[list[Line]
 def _figures(record: AccountReport, room: int, glyphs: Glyphs) -> list[Line]:
     won = _pct(record.win_fraction)
     facts = [
-        ("trades", f"{record.trades}, won {record.won} ({won}), losses in a row at most {record.losses_in_row_max}", ""),
+        ("trades", f"{record.trades}, won {record.won} ({won}), max consecutive losses {record.losses_in_row_max}", ""),
         (
-            "result",
+            "P&L",
             f"{number_format.money(record.net_money, sign=True)} {record.currency}",
             number_format.role_of(record.net_money),
         ),
-        ("of it costs", f"{number_format.money(record.costs_money, sign=True)} {record.currency}", ""),
-        ("expectancy", f"{_r(record.expectancy_r)} a trade, deviation {_r(record.deviation_r).lstrip('+')}", ""),
+        ("incl. costs", f"{number_format.money(record.costs_money, sign=True)} {record.currency}", ""),
+        ("expectancy", f"{_r(record.expectancy_r)} a trade, std dev {_r(record.deviation_r).lstrip('+')}", ""),
         ("mean", f"win {_r(record.mean_win_r)}, loss {_r(record.mean_loss_r)}", ""),
-        ("extremes", f"best {_r(record.best_r)}, worst {_r(record.worst_r)}", ""),
+        ("best, worst", f"{_r(record.best_r)}, {_r(record.worst_r)}", ""),
         ("profit factor", _number(record.profit_factor), ""),
-        ("Sharpe", f"{_number(record.sharpe)}, Sortino {_number(record.sortino)} over {record.days} days (- under 20)", ""),
+        ("Sharpe", f"{_number(record.sharpe)}, Sortino {_number(record.sortino)} over {record.days} days (n/a under 20)", ""),
         (
             "drawdown",
             f"{_pct(record.drawdown_fraction, 2)}, {number_format.money(record.drawdown_money)} {record.currency}"
@@ -85,12 +85,12 @@ def _figures(record: AccountReport, room: int, glyphs: Glyphs) -> list[Line]:
             "",
         ),
         (
-            "in the market",
+            "exposure",
             f"{_pct(record.in_market_fraction, 1)} of the time, at most "
             + number_format.plural(record.positions_max or 0, "position"),
             "",
         ),
-        ("held", "-" if record.mean_hours is None else f"{record.mean_hours:.1f} h a trade", ""),
+        ("holding time", "-" if record.mean_hours is None else f"{record.mean_hours:.1f} h on average", ""),
     ]
     lines: list[Line] = [(Span(fit("Figures", room, glyphs), "title"),)]
     return lines + [clip((Span(f"{name:<14}", "muted"), Span(text, role)), room, glyphs) for name, text, role in facts]

@@ -46,7 +46,7 @@ def order_preview_totals(views: Sequence[PositionView], desk: DeskView) -> str:
     about = "~" if any(estimated and amount is not None for amount, estimated in costs) else ""
     margin = _sum(view.margin_money for view in views)
     freed = f", frees {number_format.money(margin)} margin" if margin is not None else ""
-    return f"result {number_format.money(result, sign=True)}, of it spread {about}{number_format.money(cost)}{freed}"
+    return f"result {number_format.money(result, sign=True)}, including spread {about}{number_format.money(cost)}{freed}"
 
 
 def flatten_preview(desk: DeskView, scope: Scope, width: int, rows_max: int, glyphs: Glyphs) -> tuple[Line, ...]:
@@ -55,7 +55,7 @@ def flatten_preview(desk: DeskView, scope: Scope, width: int, rows_max: int, gly
     views = by_risk(in_scope(desk, scope))
     foreign = len(everything) - len(ours)
     others = (
-        f"; {number_format.plural(foreign, 'position')} not ours {'CLOSED TOO' if scope == 'account' else 'left alone'}"
+        f"; {number_format.plural(foreign, 'external position')} {'CLOSED TOO' if scope == 'account' else 'left alone'}"
         if foreign
         else ""
     )
@@ -77,12 +77,16 @@ def flatten_preview(desk: DeskView, scope: Scope, width: int, rows_max: int, gly
     if desk.positions_match is None:
         lines.append(
             clip(
-                (Span("The broker's book is unknown: the desk reads it first and closes what it finds.", "warn"),), width, glyphs
+                (Span("The broker's positions are unknown: the desk reads them first and closes what it finds.", "warn"),),
+                width,
+                glyphs,
             )
         )
     lines.extend(position_lines(views, desk, width, rows_max, glyphs))
     if not views:
-        lines.append((Span("No position in scope: entries stop, pending orders go, and the book is read twice.", "muted"),))
+        lines.append(
+            (Span("No position in scope: entries stop, pending orders are cancelled, and positions are read twice.", "muted"),)
+        )
     return tuple(lines)
 
 
@@ -103,7 +107,7 @@ def position_lines(views: Sequence[PositionView], desk: DeskView, width: int, ro
                     Span(f"{number_format.r_multiple(view.result_r):>8} "),
                     Span(f"{number_format.money(view.profit_money, sign=True):>11}", number_format.role_of(view.profit_money)),
                     Span(f"  spread {'~' if estimated and cost is not None else ''}{number_format.money(cost)}", "muted"),
-                    Span("" if view.ours else "  not ours", "warn"),
+                    Span("" if view.ours else "  external", "warn"),
                 ),
                 width,
                 glyphs,
@@ -147,8 +151,8 @@ def reason_lines(desk: DeskView, width: int, glyphs: Glyphs) -> tuple[Line, ...]
                 glyphs,
             )
         )
-        lines.append(clip((Span(f"{'':<13}way back: {clean(reason.clears_when)}", "muted"),), width, glyphs))
-    return tuple(lines) or ((Span("Nothing holds the desk back.", "muted"),),)
+        lines.append(clip((Span(f"{'':<13}ends when {clean(reason.clears_when)}", "muted"),), width, glyphs))
+    return tuple(lines) or ((Span("Nothing stops entries.", "muted"),),)
 
 
 def _choice_line(first: str, first_chosen: bool, second: str, width: int, glyphs: Glyphs) -> Line:
@@ -174,9 +178,9 @@ def _fate_of(view: PositionView, now: PositionView | None) -> Line:
 
 def _verdict(flatten: FlattenView | None, gone: int, count: int) -> Span:
     if flatten is None:
-        return Span(f"Asked of the engine; {gone} of {count} gone so far, nothing verified yet.", "accent")
+        return Span(f"Sent to the engine; {gone} of {count} closed so far, not verified yet.", "accent")
     if not flatten.done:
-        return Span(f"{clean(flatten.text) or 'closing'} ({gone} of {count} gone)", "accent")
+        return Span(f"{clean(flatten.text) or 'closing'} ({gone} of {count} closed)", "accent")
     return Span(clean(flatten.text), "warn" if flatten.left_open else "good")
 
 

@@ -91,7 +91,7 @@ def trade_figures(rows: Sequence[TradeClosed]) -> str:
     """Count, win rate, expectancy and profit factor, in one line."""
     won = [row.net_money for row in rows if row.net_money > 0]
     lost = -sum(row.net_money for row in rows if row.net_money < 0)
-    factor = f"{sum(won) / lost:.2f}" if lost > 0 else "none lost"
+    factor = f"{sum(won) / lost:.2f}" if lost > 0 else "n/a (no losses)"
     mean_r = sum(row.result_r for row in rows) / len(rows)
     total = number_format.money(sum(row.net_money for row in rows), sign=True)
     rate = number_format.pct(len(won) / len(rows), 0)

@@ -24,7 +24,7 @@ COLUMNS: Final = (
     Column("last bar", 18, rank=1, stretch=True),
 )
 FRESH_NS: Final = 10 * NS_PER_S
-"""Younger quotes are not told apart: the seconds would change every row at every paint."""
+"""Younger quotes are not distinguished: the seconds would change every row at every paint."""
 ARROWS: Final = {"up": "up", "down": "down", "flat": "level"}
 
 
@@ -65,7 +65,7 @@ def _row(pair: PairView, desk: DeskView, glyphs: Glyphs) -> tuple[Span, ...]:
 
 def _verdict(pair: PairView) -> Span:
     if pair.entries_blocked:
-        return Span(f"barred: {pair.entries_blocked}", "warn")
+        return Span(f"blocked: {pair.entries_blocked}", "warn")
     role = "good" if pair.verdict.startswith("entered") else "muted" if pair.verdict.startswith(("none", "no ")) else ""
     return Span(pair.verdict, role)
 

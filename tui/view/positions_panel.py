@@ -25,7 +25,7 @@ COLUMNS: Final = (
     Column("risk", 8, right=True, rank=5),
     Column("peak", 9, right=True, rank=8),
     Column("age", 6, right=True, rank=6),
-    Column("care", 30, rank=1, stretch=True),
+    Column("management", 30, rank=1, stretch=True),
 )
 
 
@@ -144,7 +144,7 @@ def _row(view: PositionView, desk: DeskView, digits: dict[str, int], glyphs: Gly
 
 def _care(view: PositionView) -> Span:
     if not view.ours:
-        return Span(f"not ours, left alone. {view.blocked}".strip(), "warn")
+        return Span(f"external, left alone. {view.blocked}".strip(), "warn")
     if view.closing:
         return Span(f"closing. {view.blocked}".strip(), "warn")
     if not view.closable:
@@ -155,10 +155,10 @@ def _care(view: PositionView) -> Span:
 def _order_line(order: OrderView, desk: DeskView, width: int, glyphs: Glyphs) -> Line:
     side = order.side.word if order.side is not None else ""
     age = number_format.span(desk.at_utc_ns - order.sent_utc_ns)
-    words = {"in_flight": "on its way", "accepted": "accepted, not filled", "unknown": "FATE UNKNOWN"}[order.order_status]
+    words = {"in_flight": "on its way", "accepted": "accepted, not filled", "unknown": "UNCONFIRMED"}[order.order_status]
     text = f"{order.what} {side} {number_format.lots(order.lots)} {order.symbol}: {words} for {age} ({order.client_id})"
     return (Span(fit(" ".join(text.split()), width, glyphs), "alarm" if order.order_status == "unknown" else "accent"),)
 
 
 def _nothing(desk: DeskView) -> str:
-    return "No open position." if desk.positions_match is not None else "The broker's book is not known yet."
+    return "No open position." if desk.positions_match is not None else "The broker's positions are not read yet."

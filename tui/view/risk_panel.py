@@ -14,25 +14,25 @@ def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> PanelContent:
     risk, equity = desk.risk, desk.equity_money
     used = None if risk.open_money is None else risk.open_money + risk.reserved_money
     rows: list[tuple[str, Line]] = [
-        ("open", _cap("open + reserved", used, risk.cap_money, equity, width, glyphs)),
+        ("open", _cap("open + pending", used, risk.cap_money, equity, width, glyphs)),
         (
             "reserved",
             _figures(
-                "of it reserved",
+                "of that pending",
                 _money_and_share(risk.reserved_money, equity),
                 width,
                 glyphs,
             ),
         ),
-        ("book", _bar("correlated book", risk.correlated_risk_fraction, risk.correlated_risk_cap_fraction, width, glyphs)),
-        ("all_stops", _cap("all stops + gap", risk.gap_risk_money, risk.gap_risk_cap_money, equity, width, glyphs)),
+        ("book", _bar("correlated risk", risk.correlated_risk_fraction, risk.correlated_risk_cap_fraction, width, glyphs)),
+        ("all_stops", _cap("gap risk", risk.gap_risk_money, risk.gap_risk_cap_money, equity, width, glyphs)),
     ]
     for limit in risk.limits:
         rows.extend((f"limit:{limit.name}:{number}", line) for number, line in enumerate(_limit(limit, width, glyphs)))
     rows.extend(("currencies", line) for line in _currencies(desk, width, glyphs))
     if risk.weekend_gap_risk_money:
         weekend = _money_and_share(risk.weekend_gap_risk_money, equity)
-        rows.append(("all_stops_weekend", _figures("stops + wide gap", weekend, width, glyphs)))
+        rows.append(("all_stops_weekend", _figures("weekend gap", weekend, width, glyphs)))
     if risk.kelly:
         rows.append(("kelly", _figures("Kelly", risk.kelly, width, glyphs)))
     tripped = sum(limit.tripped for limit in risk.limits)
@@ -100,7 +100,7 @@ def _limit(limit: LimitView, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     if not limit.tripped:
         return (line,)
     since = f" {number_format.moment(limit.since_utc_ns, '%a %H:%M')}" if limit.since_utc_ns else ""
-    return (line, clip((Span(f"  TRIPPED{since}", "alarm"), Span(f" back: {clean(limit.resets_when)}", "warn")), width, glyphs))
+    return (line, clip((Span(f"  TRIPPED{since}", "alarm"), Span(f" until {clean(limit.resets_when)}", "warn")), width, glyphs))
 
 
 def _amount(value: float | None, unit: str) -> str:
@@ -123,4 +123,4 @@ def _currencies(desk: DeskView, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     told = [f"{leg.currency} {leg.net_x_equity:+.1f}x" for leg in legs]
     across = max((width - _name_width(width) - 1 + _LEG_GAP) // (max(map(len, told)) + _LEG_GAP), 1)
     rows = [(" " * _LEG_GAP).join(told[start : start + across]) for start in range(0, len(told), across)]
-    return tuple(_figures("currencies net" if number == 0 else "", text, width, glyphs) for number, text in enumerate(rows))
+    return tuple(_figures("net, x equity" if number == 0 else "", text, width, glyphs) for number, text in enumerate(rows))

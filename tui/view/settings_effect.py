@@ -33,7 +33,7 @@ class SettingsEffect(NamedTuple):
 
     now: PreviewReply | None = None
     now_why: str = ""
-    """Why it cannot be told."""
+    """Why it cannot be determined."""
     past: Mapping[str, Any] | None = None
     past_why: str = ""
     told: CommandProgress | None = None
@@ -144,7 +144,7 @@ def _limit(before: LimitView | None, limit: LimitView, glyphs: Glyphs) -> Line:
     value, unit = _size(limit.value, limit.unit), "" if limit.unit == "share" else f" {clean(limit.unit)}"
     trips = limit.tripped and (before is None or not before.tripped)
     return (
-        Span(f"{clean(limit.name).replace('_', ' ')} stands at {value}{unit}, limit "),
+        Span(f"{clean(limit.name).replace('_', ' ')} is at {value}{unit}, limit "),
         Span(f"{old} {glyphs.level} {_size(limit.limit, limit.unit)}", "accent"),
         Span(" TRIPS AT ONCE" if trips else "", "alarm"),
     )
@@ -205,5 +205,5 @@ def _reality(seen: Mapping[str, Any] | None, width: int, glyphs: Glyphs) -> list
     """How far the run as is can be trusted: it, too, is a computation."""
     if seen is None:
         return []
-    text = f"the run as is made {seen['same']} of the {seen['trades']} trades that were really made, to the ticket"
+    text = f"the run as is made {seen['same']} of the {seen['trades']} trades that were really made, exactly"
     return [clip((Span(text, "muted" if seen["same"] == seen["trades"] else "warn"),), width, glyphs)]

@@ -121,7 +121,7 @@ def detail(key: str, book: SettingsTable, edits: Edits, why: str, width: int, gl
             clip((Span(f"last change {at}Z: {clean(last[2])} to {clean(last[3])}, {clean(last[4])}", "muted"),), width, glyphs)
         )
     if key in book.pending:
-        lines.append((Span("waits for the next start; until then this run goes on with what it began with", "warn"),))
+        lines.append((Span("waits for the next start; until then this run continues with what it began with", "warn"),))
     if key in book.returns:
         when, back = book.returns[key]
         lines.append((Span(f"comes back to {clean(back)} at {number_format.moment(when, '%d %b %H:%M')}Z by itself", "warn"),))

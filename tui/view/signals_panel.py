@@ -24,7 +24,7 @@ COLUMNS: Final = (
 OUTCOME_ROLES: Final = {"entered": "good", "refused": "", "waiting": "accent"}
 _FIGURE: Final = re.compile(r"[-+]?(\d|inf|nan)")
 """How a text begins that is a number first, of whichever sign."""
-_AT_AN_HOUR: Final = re.compile(r"([0-9.]+) against [0-9.]+ (.+)")
+_AT_AN_HOUR: Final = re.compile(r"([0-9.]+)(?: against|, limit) [0-9.]+ (.+)")
 
 
 def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> PanelContent:

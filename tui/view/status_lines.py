@@ -1,6 +1,6 @@
 """The lines that are always in sight: where the money is, what the desk may do and why, and everything that must not be missed.
 
-Promises: at 80 columns all of it fits in three lines without scrolling; each figure carries its word, and nothing is told by
+Promises: at 80 columns all of it fits in three lines without scrolling; each figure carries its word, and nothing is reported by
 colour alone. Does not: format panels.
 """
 
@@ -97,7 +97,7 @@ def _state_line(sight: ViewModel, snapshot: Snapshot, width: int, glyphs: Glyphs
 
 
 def over_word(sight: ViewModel, lost: str) -> str:
-    """Why the figures go on no more: the replay is over, the engine has ended, or, in the word given, the line is lost."""
+    """Why the figures continue no more: the replay is over, the engine has ended, or, in the word given, the line is lost."""
     return "FINISHED" if sight.finished else "ENGINE ENDED" if sight.link.ended else lost
 
 
@@ -116,7 +116,7 @@ def _lost_line(sight: ViewModel, desk: DeskView, width: int, glyphs: Glyphs) -> 
 
 
 def _over_line(sight: ViewModel, desk: DeskView, width: int, glyphs: Glyphs) -> Line:
-    """The run is over: that is told of a replay as of something done, of a live engine as of an alarm."""
+    """The run is over: of a replay that is shown as something done, of a live engine as of an alarm."""
     known = (
         (Span(" last ", "muted"), *_equity(desk)) if sight.finished else (Span(f" last {desk.state} ", "warn"), *_equity(desk))
     )
@@ -167,24 +167,22 @@ def _money_chips(desk: DeskView, *, whole: bool) -> list[Chip]:
                     f"{number_format.money(day, digits, sign=True)} {number_format.pct(fraction, sign=True)}",
                     number_format.role_of(day),
                 ),
-                Span(" limit in ", "muted"),
+                Span(" ", "muted"),
                 Span(number_format.money(room, digits), "alarm" if room is not None and room <= 0 else "warn" if tight else ""),
+                Span(" to limit", "muted"),
             )
         ),
         Chip(
             (
-                Span("risk ", "muted"),
+                Span("open risk ", "muted"),
                 Span(
-                    "+".join(
-                        number_format.pct(number_format.share(part, equity), 1) for part in (risk.open_money, risk.reserved_money)
-                    ),
+                    f"{number_format.pct(number_format.share(risk.open_money, equity), 1)} + "
+                    f"{number_format.pct(number_format.share(risk.reserved_money, equity), 1)} pending",
                     "warn" if full else "",
                 ),
-                Span(" of ", "muted"),
-                Span(number_format.pct(number_format.share(risk.cap_money, equity), 1)),
+                Span(f" (max {number_format.pct(number_format.share(risk.cap_money, equity), 1)})", "muted"),
             )
         ),
-        Chip(_agreement(desk)),
         Chip((Span("drawdown ", "muted"), Span(number_format.pct(desk.drawdown_fraction, 1))), 2),
         Chip((Span("balance ", "muted"), Span(number_format.money(desk.balance_money, digits))), 3),
         Chip(
@@ -197,10 +195,10 @@ def _money_chips(desk: DeskView, *, whole: bool) -> list[Chip]:
     ]
 
 
-def _agreement(desk: DeskView) -> Line:
+def _agreement(desk: DeskView) -> Span:
     if desk.positions_match is None:
-        return (Span("book unknown", "warn"),)
-    return (Span("book agrees", "muted"),) if desk.positions_match else (Span("BOOK DIFFERS", "alarm"),)
+        return Span(" not read from broker", "warn")
+    return Span(" match broker", "muted") if desk.positions_match else Span(" MISMATCH WITH BROKER", "alarm")
 
 
 def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
@@ -221,8 +219,9 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
         Chip(
             (
                 Span(f"{count} pos"),
-                Span(f" {desk.positions_without_stop} no stop", "alarm" if desk.positions_without_stop else "muted"),
-                Span(f" {desk.unconfirmed_orders} unknown", "alarm" if desk.unconfirmed_orders else "muted"),
+                _agreement(desk),
+                *((Span(f" {desk.positions_without_stop} WITHOUT STOP", "alarm"),) if desk.positions_without_stop else ()),
+                *((Span(f" {desk.unconfirmed_orders} UNCONFIRMED", "alarm"),) if desk.unconfirmed_orders else ()),
             )
         ),
         Chip(_news(desk, engine)),
@@ -235,7 +234,7 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
     if engine.broker_round_trip_ms is not None:
         row.append(Chip((Span(f"round trip {engine.broker_round_trip_ms:.0f} ms", "muted"),), 6))
     if desk.external_count:
-        row.append(Chip((Span(f"{desk.external_count} not ours", "warn"),), 4))
+        row.append(Chip((Span(f"{desk.external_count} external", "warn"),), 4))
     return row
 
 
@@ -264,17 +263,17 @@ def _news(desk: DeskView, engine: EngineHealth) -> Line:
         return (Span("NO CALENDAR", "warn"),)
     event = desk.next_news
     if event is None:
-        return (Span("no red news", "muted"),)
+        return (Span("no high-impact news", "muted"),)
     left = event.at_utc_ns - desk.at_utc_ns
     near = left < 30 * 60 * NS_PER_S
     return (
-        Span("red ", "muted"),
+        Span("high-impact ", "muted"),
         Span(f"{clean(event.currency)} {number_format.long_span(left) if left > 0 else 'now'}", "warn" if near else ""),
     )
 
 
 def _without_snapshot(sight: ViewModel, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    what = "waiting for the engine's first word" if sight.link.up else clean(sight.link.why)
+    what = "waiting for the engine" if sight.link.up else clean(sight.link.why)
     waited = f", {number_format.span(sight.silent_s * NS_PER_S)}" if sight.silent_s else ""
     word = Span(" ATTACHED ", "accent") if sight.link.up else Span(" NO ENGINE ", "alarm")
     return (clip((word, Span(f" {what}{waited}")), width, glyphs), (), ())

@@ -125,7 +125,7 @@ class Panel(StyledLines, can_focus=True):
         return self.show_lines([*sheet.head, *body], marked)
 
     def _write_frame(self, note: str) -> None:
-        """The note stands on the lower edge, or beside the title where there is none."""
+        """The note is on the lower edge, or beside the title where there is none."""
         name = f"{self.number} {self.words_of_title}" if self.number else self.words_of_title
         if self.styles.border_bottom[0] in ("", "none"):
             name, note = f"{name}: {note}" if note else name, ""
@@ -152,7 +152,7 @@ class Panel(StyledLines, can_focus=True):
         self._draw()
 
     def _get_component_classes(self) -> frozenset[str]:  # type: ignore[override] # Textual asks the widget, never its class
-        """Looks to work out anew. They hang on the theme, not on the focus: 575 objects a key, and the collector's 70 ms."""
+        """Looks to work out anew. They depend on the theme, not on the focus: 575 objects a key, and the collector's 70 ms."""
         return frozenset() if self._only_focus else super()._get_component_classes()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:

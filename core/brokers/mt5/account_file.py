@@ -1,4 +1,4 @@
-"""The file in which a simulated broker's account outlives its process: its books, and what its market needs to go on.
+"""The file in which a simulated broker's account outlives its process: its books, and what its market needs to continue.
 
 Promises: replaced whole or not at all, at every change of the account before anybody hears of it; a file of another account is
 refused and never overwritten, nor is one that another process wrote since: one that was frozen while its successor traded cannot

@@ -4,8 +4,8 @@ Why: the engine knows trades, the terminal knows calls; everything that differs 
 Promises: after `connect` and `select` nothing raises for what a broker does; nothing handed out bears the broker's clock or
 names; `None` from the terminal is Unknown; over a terminal in this process no method suspends (unless it must wait for history
 or quotes).
-Does not: decide anything about trading. Reads are here; orders in `order_execution`, unknown fates in `reconcile`, the line in
-`terminal_session`.
+Does not: decide anything about trading. Reads are here; orders in `order_execution`, unconfirmed orders in `reconcile`, the
+line in `terminal_session`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Mt5Broker:
 
     # ------------------------------------------------------------------------------------------------------ start
     async def connect(self) -> Connected:
-        """Initialise, wait for the line to the trade server, check the account.
+        """Initialise, wait for the connection to the trade server, check the account.
 
         Raises:
             BrokerError: no terminal in time, login refused, another account than the one named, a real one not allowed.

@@ -40,7 +40,7 @@ class BrokerStartup:
         self._offered: tuple[Mapping[str, Any], ...] = ()
 
     async def connected(self) -> tuple[Account, Mapping[str, Any]]:
-        """The account and the terminal's info once the terminal has a line to its broker. Raises BrokerError."""
+        """The account and the terminal's info once the terminal has a connection to its broker. Raises BrokerError."""
         session = self._session
         deadline_s = session.clock.monotonic_s() + session.policy.start_timeout_s
         wait_s = session.policy.retry_min_s
@@ -50,7 +50,7 @@ class BrokerStartup:
                 info = await session.read("terminal_info")
                 if info["connected"]:
                     return account, info
-                why, remedy = "the terminal has no line to its trade server", "look at the terminal's Journal tab, or wait"
+                why, remedy = "the terminal has no connection to its trade server", "look at the terminal's Journal tab, or wait"
             except ReadFailed as error:
                 why, remedy = str(error), error.what_to_do
             if session.clock.monotonic_s() + wait_s >= deadline_s:
@@ -69,7 +69,7 @@ class BrokerStartup:
             found.append("the terminal's Algo Trading button is off: orders will be refused (10027); switch it on")
         if info["tradeapi_disabled"]:
             found.append(
-                "the terminal bars trading by Python programs: clear 'Disable algorithmic trading via external Python API' "
+                "the terminal blocks trading by Python programs: clear 'Disable algorithmic trading via external Python API' "
                 "under Tools > Options > Expert Advisors"
             )
         return tuple(found)
@@ -243,7 +243,7 @@ class BrokerStartup:
 
 
 async def tick_value_gap(session: TerminalSession, instrument: Instrument, broker_name: str, price: float) -> float | None:
-    """How far the tick value is from `order_calc_profit` over many ticks, as a fraction; None where it cannot be told."""
+    """How far the tick value is from `order_calc_profit` over many ticks, as a fraction; None where it cannot be determined."""
     far = price + _PROBE_TICKS * instrument.tick_size
     try:
         profit = float(await session.read("order_calc_profit", mt5.ORDER_BUY, broker_name, 1.0, float(price), float(far)))

@@ -1,4 +1,4 @@
-"""Deals of the account's history: each handed out once, and looked up again when an order's fate hangs on them.
+"""Deals of the account's history: each handed out once, and looked up again when an order's outcome depends on them.
 
 Why: the only source of realised money; "until now" by the PC's clock misses the newest hours, and a deal can appear late.
 Promises: windows end a day after the server's now and begin before the last deal seen; a deal is handed out once, by its ticket,
@@ -41,7 +41,7 @@ class DealHistory:
         self._from_s: int | None = None
         self._floor_s = 1
         self.recent: deque[Deal] = deque(maxlen=_RECENT_MAX)
-        """Deals handed out lately, to whomever: orders performed side by side find their own among them."""
+        """Deals handed out recently, to whomever: orders performed side by side find their own among them."""
 
     def resume(
         self, from_utc_ns: UtcNs, known_tickets: Iterable[int], not_before_utc_ns: UtcNs, known_money: Mapping[int, Money]
@@ -58,7 +58,7 @@ class DealHistory:
         self._floor_s = max(self._from_s - look_back_s, first) if self._seen else self._from_s
 
     async def begin(self) -> None:
-        """Without a journal: only what happens from now on; what the last day holds counts as told. Raises ReadFailed."""
+        """Without a journal: only what happens from now on; what the last day holds counts as reported. Raises ReadFailed."""
         if self._from_s is not None:
             return
         now = self._session.server_now_s()

@@ -1,7 +1,7 @@
 """Examining the way to the broker, link by link: each finding with its number, its verdict and what to do about it.
 
 Why: "it does not trade" has twenty causes, and most of them are a switch somewhere else.
-Promises: sends nothing that could be carried out (an order is only checked); works on any `Terminal`; goes on after a failure
+Promises: sends nothing that could be carried out (an order is only checked); works on any `Terminal`; continues after a failure
 as far as it can, and says what it could not look at. Over a slow line it ends at its time limit: what is left then is called
 unknown, never good. Row C3 of the mission.
 """
@@ -34,7 +34,7 @@ from quarterdeck.core.model.units import NS_PER_S
 DoctorVerdict = Literal["ok", "warn", "unknown", "fail"]
 """`unknown`: not looked at before the time was over."""
 LIMIT_S = 60.0
-"""How long an examination may take unless told otherwise."""
+"""How long an examination may take unless stated otherwise."""
 ROUND_TRIPS = 20
 ROUND_TRIPS_S = 5.0
 """After this no further trip is measured: slow is known by then, and the time is wanted for the rest."""
@@ -45,7 +45,9 @@ _STOP_SPREADS = 20.0
 _BOOKS = 3
 _FIRST = "terminal"
 """Without it there is nothing to look at."""
-_LINE_BROKE = "the line to the terminal broke while this was looked at: look again, and whether the terminal restarts by itself"
+_LINE_BROKE = (
+    "the connection to the terminal broke while this was looked at: look again, and whether the terminal restarts by itself"
+)
 
 
 class DoctorFinding(Struct, frozen=True, kw_only=True):
@@ -88,7 +90,7 @@ async def examine(
 ) -> tuple[DoctorFinding, ...]:
     """All findings in the order of the way: terminal, account, symbols, candles, quotes, clock, orders.
 
-    After `limit_s`, None for a terminal that never waits, what is left is told as unknown; `on_step` hears what is looked at.
+    After `limit_s`, None for a terminal that never waits, what is left is reported as unknown; `on_step` hears what is looked at.
     """
     broker = Mt5Broker(terminal, policy, clock, sleep=sleep, server_clock=server_clock)
     examination = _Examination(broker, terminal, policy, wanted, clock)
@@ -236,7 +238,7 @@ class _Examination:
         self.add(
             "python trading",
             "fail" if barred else "ok",
-            "barred by the terminal's own option" if barred else "allowed",
+            "blocked by the terminal's own option" if barred else "allowed",
             remedy="Tools > Options > Expert Advisors: clear 'Disable algorithmic trading via external Python API'"
             if barred
             else "",
@@ -410,7 +412,7 @@ class _Examination:
         )
 
     async def book(self) -> None:
-        """Whether positions and orders can be read, and what stands there already."""
+        """Whether positions and orders can be read, and what is there already."""
         reads = [await self._broker.book() for _ in range(_BOOKS)]
         read = next((one for one in reads if one.known), reads[-1])
         if not all(one.known for one in reads):

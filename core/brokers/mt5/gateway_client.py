@@ -67,7 +67,7 @@ class _Down(Struct, frozen=True):
     why: str
     remedy: str = ""
     lasting: bool = False
-    """Only the operator can mend it: whoever starts need not wait and see."""
+    """Only the operator can repair it: whoever starts need not wait and see."""
 
 
 class _Line:
@@ -203,14 +203,14 @@ class GatewayTerminal:
                 return await future
         except (ConnectionClosed, AttributeError) as error:
             # AttributeError: websockets aborts a transport that the loop has let go of already
-            raise ReplyLost(f"the line to the gateway broke: {error}") from error
+            raise ReplyLost(f"the connection to the gateway broke: {error}") from error
         except TimeoutError as error:
             await self._drop(f"no answer within {2.0 * deadline_s + _GRACE_S:g} s")
             raise ReplyLost("the gateway did not answer in time") from error
         finally:
             line.waiting.pop(ask.id, None)
             if future.done() and not future.cancelled():
-                future.exception()  # a line that broke while the question left has told so twice
+                future.exception()  # a line that broke while the question left has reported so twice
 
     async def _replies(self, answer: gateway_protocol.CallResult, count: int) -> tuple[CallReply, ...]:
         if answer.status == "not_sent":
@@ -239,7 +239,7 @@ class GatewayTerminal:
             if self._line is not None:
                 return self._line
             if self._closed:
-                raise CallNotSent("the line was closed")
+                raise CallNotSent("the connection was closed")
             if self._clock.monotonic_s() < self._not_before_s:
                 raise self._not_reached()
             try:
@@ -310,7 +310,7 @@ class GatewayTerminal:
         except MalformedMessage as error:
             why = f"garbled message: {error}"
         except ConnectionClosed as error:
-            why = f"the line broke: {error}"
+            why = f"the connection broke: {error}"
         finally:
             self._forget(line, why)
 
@@ -383,7 +383,7 @@ def _reason(error: BaseException) -> _Down:
             remedy = "restart the gateway; look whether its host stands still, or the tunnel to it"
             return _Down(f"nobody answers within {OPEN_S:g} s", remedy)
         case ssl.SSLError():
-            remedy = "set SSL_CERT_FILE to the gateway's certificate, and use the name that stands in it"
+            remedy = "set SSL_CERT_FILE to the gateway's certificate, and use the name that is in it"
             return _Down(str(error), remedy, lasting=isinstance(error, ssl.SSLCertVerificationError))
         case ConnectionRefusedError():
             return _Down("nobody listens there", "start `quarterdeck gateway` there, or correct account.gateway")

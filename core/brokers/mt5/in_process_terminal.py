@@ -26,7 +26,7 @@ class InProcessTerminal:
     """Carries calls straight into the module object."""
 
     def __init__(self, module: Any, changes: Callable[[], int] | None = None) -> None:
-        """`module` has the names of `MetaTrader5`; `changes` counts what happened to the account, where somebody counts."""
+        """`module` has the names of `MetaTrader5`; `changes` counts what happened to the account, where someone counts."""
         self._module = module
         self._functions: dict[str, Callable[..., Any]] = {}
         self._last_error: Callable[[], tuple[int, str]] = module.last_error

@@ -1,10 +1,10 @@
 """Carrying out one order of the desk: look, check, send, and find out what it became.
 
 Why: between "send" and "filled" lie the filling mode, a price that moved, a volume that was closed meanwhile, and a reply that
-names no deal yet. Each is settled here or becomes a fate that the desk can act on.
+names no deal yet. Each is settled here or becomes an outcome that the desk can act on.
 Promises: `order_send` of one request is called again only after an answer that proves it was not carried out; a close names its
-position and never asks for more than was still open a moment ago; an entry on a netting account does not touch foreign volume.
-Does not: wait for a fate (`reconcile`), or decide whether to try later (the desk).
+position and never asks for more than was still open a moment ago; an entry on a netting account does not touch external volume.
+Does not: wait for an outcome (`reconcile`), or decide whether to try later (the desk).
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ REQUOTES_MAX = 2
 
 
 class OrderExecutor:
-    """Turns one effect into requests and their answers into one fate; made anew for each effect."""
+    """Turns one effect into requests and their answers into one outcome; made anew for each effect."""
 
     def __init__(self, session: TerminalSession, deals: DealHistory) -> None:
         """Shares the adapter's session and deals; the effect's time runs from here."""
         self._session = session
         self._deals = deals
         self.fresh: tuple[Deal, ...] = ()
-        """Deals that came up while performing, to be told after the report."""
+        """Deals that came up while performing, to be reported after the report."""
         self.deals_read = False
         """Whether performing ended with a read of deals."""
         self._began_s = session.clock.monotonic_s()
@@ -88,7 +88,7 @@ class OrderExecutor:
     def _netting_problem(self, effect: Submit, held: tuple[BrokerPosition, ...]) -> str:
         for position in held:
             if position.magic != self._session.policy.magic:
-                return f"{effect.symbol} holds {position.lots} foreign lots; on a netting account an entry would mix with them"
+                return f"{effect.symbol} holds {position.lots} external lots; on a netting account an entry would mix with them"
             if position.side is not effect.side:
                 return f"{effect.symbol} holds a position the other way; on a netting account an entry would reduce it"
         return ""
@@ -105,7 +105,7 @@ class OrderExecutor:
             if held is None:
                 return OrderRejected(kind="not_found", code=0, reason=f"position {effect.ticket} is no longer there")
             if held[1].side is not effect.side:
-                return OrderRejected(kind="not_found", code=0, reason=f"position {effect.ticket} has turned round")
+                return OrderRejected(kind="not_found", code=0, reason=f"position {effect.ticket} has reversed")
             broker_symbol, open_lots, unread = held[0], held[1].lots, ""
             effect = msgspec.structs.replace(effect, ticket=held[1].ticket)
         try:
@@ -275,7 +275,7 @@ class OrderExecutor:
 
     # ------------------------------------------------------------------------------------------------------ outcomes
     async def _fate(self, judged: list[SendResult], broker_symbol: str, *, position_id: int) -> OrderOutcome:
-        """The fate of orders that were all taken, from their deals; accepted while none is known."""
+        """The outcome of orders that were all taken, from their deals; accepted while none is known."""
         first = judged[0]
         if len(judged) == 1 and first.outcome in ("refused", "unknown") and first.proven_outcome is not None:
             return first.proven_outcome
@@ -293,7 +293,7 @@ class OrderExecutor:
         return filled
 
     async def _remove_rests(self, judged: list[SendResult], broker_symbol: str) -> None:
-        """An order that filled in part must not go on working: its rest is removed, and `Filled` says what was done."""
+        """An order that filled in part must not continue working: its rest is removed, and `Filled` says what was done."""
         for item in judged:
             if item.outcome != "partial" or not item.order_ticket:
                 continue

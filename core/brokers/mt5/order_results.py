@@ -1,7 +1,7 @@
-"""From the answer of `order_send` to the fate of an order, as far as the answer and the deals prove it.
+"""From the answer of `order_send` to the outcome of an order, as far as the answer and the deals prove it.
 
 Promises: pure; only proven things become Filled, Changed, Refused or Absent; everything else stays Accepted or UnknownFate.
-Does not: ask anything; `order_execution` fetches the deals, `reconcile` asks after what is unknown.
+Does not: ask anything; `order_execution` fetches the deals, `reconcile` queries what is unknown.
 """
 
 from __future__ import annotations

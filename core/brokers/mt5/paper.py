@@ -55,7 +55,7 @@ _CATCH_UP_S_MAX = 86_400
 
 
 class FeedMarket:
-    """The market of the paper ledger: quotes in the order in which the feed showed them; candles are the feed's own affair."""
+    """The market of the paper ledger: quotes in the order in which the feed showed them; candles are the feed's own concern."""
 
     target_first: frozenset[str] = frozenset()
 
@@ -224,7 +224,7 @@ class PaperTerminal:
         return reply
 
     async def _refresh(self, name: str, args: tuple[Any, ...]) -> None:
-        """Time goes on for the ledger; an order meets the newest price of its symbol."""
+        """Time continues for the ledger; an order meets the newest price of its symbol."""
         request = args[0] if name in ("order_send", "order_check") and args and isinstance(args[0], dict) else {}
         symbol = request.get("symbol")
         if symbol in self._market.symbols:
@@ -313,9 +313,9 @@ def paper_broker(
     sleep: Sleep = asyncio.sleep,
     file: PaperFile | None = None,
 ) -> Mt5Broker:
-    """An adapter over a paper account on a live feed; its `connect` reaches the feed, and goes on with what `file` holds.
+    """An adapter over a paper account on a live feed; its `connect` reaches the feed, and continues with what `file` holds.
 
-    `connect` raises BrokerError as any adapter's, and when the feed's clock cannot be told or `file` holds another account.
+    `connect` raises BrokerError as any adapter's, and when the feed's clock cannot be determined or `file` holds another account.
     """
     line = _LatePaper(feed, settings, clock, sleep, file)
     return Mt5Broker(line, policy_from(settings, mode="paper"), clock, sleep=sleep, deal_rule=line.deal_rule)
@@ -331,7 +331,7 @@ async def _opened(feed: Terminal, settings: Settings, clock: Clock, sleep: Sleep
     found = await watcher.server_clock_rule()
     server = watcher.session.server
     if not found.confirmed and found.offset_s == 0:
-        raise BrokerError("the feed's clock could not be told", what_to_do="start when the market is open")
+        raise BrokerError("the feed's clock could not be determined", what_to_do="start when the market is open")
     names = watcher.session.broker_names
     own = [structs.replace(spec, symbol=names[spec.symbol]) for spec in specs]
     market = FeedMarket([spec.symbol for spec in own], clock.utc_ns() - NS_PER_S)

@@ -1,4 +1,4 @@
-"""What the adapter may do and must be told, taken once from settings; percent have become fractions here.
+"""What the adapter may do and must know, taken once from settings; percent have become fractions here.
 
 Does not: hold a password longer than the login needs it; `password` never prints.
 """

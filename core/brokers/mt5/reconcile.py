@@ -120,7 +120,7 @@ def _rewritten_deals(ask: QueryOrder, traces: OrderTraces, our_magic: int, claim
 
 
 class OrderReconciler:
-    """Looks, and counts clean looks for each order asked after."""
+    """Looks, and counts clean looks for each order queried."""
 
     def __init__(self, session: TerminalSession, deals: DealHistory) -> None:
         """Shares the adapter's session and deals."""
@@ -129,7 +129,7 @@ class OrderReconciler:
         self._clean: dict[str, tuple[float, int]] = {}
 
     async def ask(self, ask: QueryOrder) -> OrderOutcome:
-        """One look. Found: its fate. Not found: unknown, until enough clean looks over enough time prove it absent."""
+        """One look. Found: its outcome. Not found: unknown, until enough clean looks over enough time prove it absent."""
         try:
             traces = await self._look(ask.sent_utc_ns - MARGIN_NS)
         except ReadFailed as error:
@@ -157,7 +157,7 @@ class OrderReconciler:
         session = self._session
         info = await session.read("terminal_info")
         if not info["connected"]:
-            raise ReadFailed("the terminal has no line to the trade server")
+            raise ReadFailed("the terminal has no connection to the trade server")
         await session.read_account()
         session.refuse_foreign_account()
         to_s = session.server_now_s() + S_PER_DAY

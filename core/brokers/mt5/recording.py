@@ -122,7 +122,7 @@ def read_recording(path: Path) -> tuple[Recorded, ...]:
 class ReplayedModule:
     """A module that answers as a recording says, each call in the order in which it was recorded; the last answer stays.
 
-    Calls are told apart by name, symbol and the small numbers among their arguments, for instants differ from day to day.
+    Calls are distinguished by name, symbol and the small numbers among their arguments, for instants differ from day to day.
     `now_utc_ns` moves ticks to the present, so that they are as old as they were; without it nothing moves.
     """
 

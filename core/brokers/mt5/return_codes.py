@@ -2,7 +2,7 @@
 
 Why: whether a call was carried out decides between trying again, telling the desk "no", and asking after it; a second opinion on
 that anywhere else would be an order sent twice.
-Promises: each return code and each `last_error` has one row; a number that is not here counts as unknown fate.
+Promises: each return code and each `last_error` has one row; a number that is not here counts as unconfirmed order.
 Source: MQL5 reference "Trade Server Return Codes", `last_error` of the Python module; the classes are this project's judgement.
 """
 
@@ -16,7 +16,7 @@ SendOutcome = Literal["filled", "accepted", "partial", "unchanged", "refused", "
 """What an answer to `order_send` proves: executed, taken, executed in part, was so already, surely not executed, nothing."""
 RejectKind = Literal["retry", "refused", "market_closed", "frozen", "no_money", "not_found", "operator", "internal_error"]
 ReadOutcome = Literal["ok", "again", "connect", "stop", "internal_error"]
-"""What a failed read calls for: nothing, read again later, initialise again, give up and tell, mend our code."""
+"""What a failed read calls for: nothing, read again later, initialise again, give up and tell, repair our code."""
 
 
 class ReturnCode(Struct, frozen=True, kw_only=True):
@@ -128,7 +128,7 @@ RETCODES: dict[int, ReturnCode] = {
         _row(10028, "LOCKED", "refused", "the order is locked while it is processed", kind="retry", wait_s=1.0),
         _row(10029, "FROZEN", "refused", "inside the freeze level", kind="frozen", wait_s=1.0),
         _row(10030, "INVALID_FILL", "refused", "the filling mode is not allowed", refill=True),
-        _row(10031, "CONNECTION", "unknown", "the terminal has no line to the trade server"),
+        _row(10031, "CONNECTION", "unknown", "the terminal has no connection to the trade server"),
         _row(10032, "ONLY_REAL", "refused", "allowed on real accounts only"),
         _row(10033, "LIMIT_ORDERS", "refused", "too many pending orders"),
         _row(10034, "LIMIT_VOLUME", "refused", "the symbol's volume limit is reached"),
@@ -194,7 +194,7 @@ LAST_ERRORS: dict[int, LastErrorCode] = {
             kind="operator",
             on_read="stop",
             meaning="the account asks for a one-time password or a certificate, or the call is not supported",
-            what_to_do="log in by hand in the terminal once",
+            what_to_do="log in manually in the terminal once",
         ),
         LastErrorCode(
             number=-8,
@@ -202,17 +202,17 @@ LAST_ERRORS: dict[int, LastErrorCode] = {
             on_send="not_sent",
             kind="operator",
             on_read="again",
-            meaning="the terminal bars trading by Python programs",
+            meaning="the terminal blocks trading by Python programs",
             what_to_do="Tools > Options > Expert Advisors: clear 'Disable algorithmic trading via external Python API'",
         ),
         LastErrorCode(
             number=-10000, name="IPC_FAIL", on_send="unknown", on_read="connect", meaning="the reply did not fit the call"
         ),
         LastErrorCode(
-            number=-10001, name="IPC_SEND", on_send="unknown", on_read="connect", meaning="the line broke while asking"
+            number=-10001, name="IPC_SEND", on_send="unknown", on_read="connect", meaning="the connection broke while asking"
         ),
         LastErrorCode(
-            number=-10002, name="IPC_RECV", on_send="unknown", on_read="connect", meaning="the line broke while waiting"
+            number=-10002, name="IPC_RECV", on_send="unknown", on_read="connect", meaning="the connection broke while waiting"
         ),
         LastErrorCode(
             number=-10003,
@@ -223,7 +223,7 @@ LAST_ERRORS: dict[int, LastErrorCode] = {
             what_to_do=f"check account.terminal_path and that the terminal runs for this user; {_RESTART}",
         ),
         LastErrorCode(
-            number=-10004, name="NO_IPC", on_send="not_sent", on_read="connect", meaning="there is no line to the terminal"
+            number=-10004, name="NO_IPC", on_send="not_sent", on_read="connect", meaning="there is no connection to the terminal"
         ),
         LastErrorCode(
             number=-10005,
@@ -238,7 +238,7 @@ LAST_ERRORS: dict[int, LastErrorCode] = {
 
 
 def retcode(number: int) -> ReturnCode:
-    """The row of a return code; one that nobody described is of unknown fate."""
+    """The row of a return code; one that nobody described unconfirmed is."""
     known = RETCODES.get(number)
     return known or ReturnCode(
         number=number, name="UNLISTED", on_send="unknown", meaning=f"return code {number} is not described"

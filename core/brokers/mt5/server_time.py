@@ -86,7 +86,7 @@ class ServerClock:
         return found
 
     def as_input(self, utc_ns: UtcNs, *, confirmed: bool) -> ServerClockRule:
-        """What the desk is told, with the offset that holds at `utc_ns`."""
+        """What the desk is given, with the offset that holds at `utc_ns`."""
         return ServerClockRule(rule=self.rule, offset_s=self.offset_s(utc_ns), confirmed=confirmed)
 
     def _offset_of_server(self, server_s: int) -> int:

@@ -1,4 +1,4 @@
-"""The line to the terminal: calls that may fail are tried, classed, and healed in one place.
+"""The connection to the terminal: calls that may fail are tried, classed, and healed in one place.
 
 Why: after a broken pipe, a restarted terminal or a replaced gateway child every call fails until `initialize`, and whoever
 heals it must look first whether the same account is still there.
@@ -141,7 +141,7 @@ class TerminalSession:
             if error.lasting:
                 raise BrokerError(str(error), what_to_do=error.what_to_do) from error
             self.mark_down(str(error))
-            raise ReadFailed(f"no line to the terminal: {error}", what_to_do=error.what_to_do) from error
+            raise ReadFailed(f"no connection to the terminal: {error}", what_to_do=error.what_to_do) from error
         if reply.value is not True:
             trouble = last_error(reply.error_code)
             words = f"{trouble.number} {trouble.meaning} ({reply.error_text})"
@@ -191,7 +191,7 @@ class TerminalSession:
         if self._up:
             return
         if self._ever_up and self.clock.monotonic_s() < self._next_try_s:
-            raise ReadFailed("the line to the terminal is down")
+            raise ReadFailed("the connection to the terminal is down")
         try:
             await self.open()
         except BrokerError as error:
@@ -214,7 +214,7 @@ class TerminalSession:
         raise ReadFailed(f"{name}: {reply.error_code} {last_error(reply.error_code).meaning} ({reply.error_text})")
 
     async def read_many(self, calls: Sequence[TerminalCall]) -> tuple[CallReply, ...]:
-        """Several reads in one journey; single ones may have failed. Raises ReadFailed when the line is down."""
+        """Several reads in one journey; single ones may have failed. Raises ReadFailed when the connection is down."""
         await self.ensure_up()
         replies = await self._carried(lambda: self.terminal.call_many(calls), "reads")
         broken = next((reply for reply in replies if reply.value is None and self._lost_line(reply)), None)

@@ -3,7 +3,7 @@
 Why: what a broker refuses for its form (filling mode, volume off the grid, unrounded price, an int where a float must be) is
 known beforehand, and a close that forgets its position's ticket opens a new one.
 Promises: pure; floats are Python floats and whole numbers Python ints; keys are the module's and never None; a close always names
-its position; prices stand on the tick grid; volumes on the step grid, rounded down; the comment is the client id, ASCII, at
+its position; prices are on the tick grid; volumes on the step grid, rounded down; the comment is the client id, ASCII, at
 most 25.
 Rules: mt5 reference sections 3.1 to 3.4 (MQL5 reference of MqlTradeRequest; platform manual for filling modes).
 """
@@ -81,7 +81,7 @@ def open_request(
         InvariantBroken: volume off the grid or out of bounds, or an id that is no comment: the desk sized or named it wrongly.
     """
     lots = floor_volume(instrument, effect.lots)
-    invariant(lots > 0.0 and abs(lots - effect.lots) < _GRID_NOISE, "an entry's volume stands on the grid", effect=effect)
+    invariant(lots > 0.0 and abs(lots - effect.lots) < _GRID_NOISE, "an entry's volume is on the grid", effect=effect)
     invariant(lots <= instrument.volume_max_lots + _GRID_NOISE, "an entry's volume is one order", effect=effect)
     return {
         "action": mt5.ACTION_DEAL,
@@ -157,7 +157,7 @@ def remove_request(order_ticket: int, *, broker_symbol: str, magic: int) -> Requ
 
 
 def stops_problem(instrument: Instrument, side: Side, quote: Quote, stop_price: Price | None, target_price: Price | None) -> str:
-    """Why stop or target cannot stand at this quote: the wrong side, or nearer than the stops level; empty when they can."""
+    """Why stop or target cannot be at this quote: the wrong side, or nearer than the stops level; empty when they can."""
     room = instrument.stops_level_points * instrument.point
     sign, out = (1.0, quote.bid) if side is Side.BUY else (-1.0, quote.ask)
     noise = instrument.point * 0.01

@@ -45,7 +45,7 @@ class BadArgument(Exception):
 
 
 class Overflown(int):
-    """An instant whose conversion overflowed: the module goes on with -1 and leaves the exception set."""
+    """An instant whose conversion overflowed: the module continues with -1 and leaves the exception set."""
 
     __slots__ = ()
 

@@ -1,6 +1,7 @@
 """The simulated broker's books as plain data, so that an account can outlive its process (paper trading on a live feed).
 
-Promises: a ledger that was given the books of another goes on as that one would have. Does not: touch files, or keep the market.
+Promises: a ledger that was given the books of another continues as that one would have. Does not: touch files, or keep the
+market.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from quarterdeck.core.model.units import Money, Price, UtcNs
 
 
 class LedgerSnapshot(Struct, frozen=True, kw_only=True):
-    """Everything a ledger holds beside its terms; rows are the ledger's own, so encode them before it goes on."""
+    """Everything a ledger holds beside its terms; rows are the ledger's own, so encode them before it continues."""
 
     login: int
     server: str

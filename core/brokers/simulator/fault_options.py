@@ -1,7 +1,7 @@
-"""Faults as words on a command line, and the line to a simulated terminal that has them.
+"""Faults as words on a command line, and the connection to a simulated terminal that has them.
 
 Why: whoever trains for a bad night wants the same terminal, misbehaving; a gateway's and a run's faults are named alike.
-Promises: a slow call and a wait take market time, so that prices go on meanwhile; nothing suspends.
+Promises: a slow call and a wait take market time, so that prices continue meanwhile; nothing suspends.
 """
 
 from __future__ import annotations

@@ -262,7 +262,7 @@ class RecordedMarket:
 
     @property
     def _rows_before(self) -> memoryview[int]:
-        """`row_before` of all symbols, step by step, made when somebody first skips."""
+        """`row_before` of all symbols, step by step, made when someone first skips."""
         known = self._rows_known
         if known is None:
             steps = np.append(self._step_at, np.int64(2**62))

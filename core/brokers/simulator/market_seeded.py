@@ -90,7 +90,7 @@ class _Pair:
         self.joined: dict[str, tuple[int, Candles]] = {}
 
     def apart(self) -> _Pair:
-        """The same past, to go on with by itself: columns are shared, what is still written to is not."""
+        """The same past, to continue with by itself: columns are shared, what is still written to is not."""
         other = copy(self)
         other.ticks, other.bars, other.joined = list(self.ticks), dict(self.bars), {}
         return other
@@ -113,7 +113,7 @@ class SeededMarket:
         label: str = "",
         worths: Mapping[str, float] | None = None,
     ) -> None:
-        """`tick_s` divides 900; `end_utc_ns` ends it, else it goes on; `worths` are dollars at the beginning of history.
+        """`tick_s` divides 900; `end_utc_ns` ends it, else it continues; `worths` are dollars at the beginning of history.
 
         Raises:
             DataError: a currency that it does not know, or a tick grid that does not fit.
@@ -159,7 +159,7 @@ class SeededMarket:
         self._enter()
 
     def _enter(self) -> None:
-        """Make days until the start lies in one, and stand there."""
+        """Make days until the start lies in one, and are there."""
         while not len(self._at) or int(self._at[-1]) < self._start:
             self._make_day()
         self._place = int(np.searchsorted(self._at, self._start))

@@ -1,6 +1,6 @@
 """What a market is like, in figures: correlations, daily range, tails and spreads of its bars; and whether it is a fair game.
 
-Why: a simulated market that flatters a strategy is worse than none; these figures stand beside those of recorded data.
+Why: a simulated market that flatters a strategy is worse than none; these figures are beside those of recorded data.
 Does not: print (benchmarks do).
 """
 

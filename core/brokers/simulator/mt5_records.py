@@ -15,7 +15,7 @@ _TYPES = {"i": int, "f": float, "s": str, "b": bool}
 
 
 class StructSequence(tuple[Any, ...]):
-    """Common behaviour of all record types; built by `_record`, never by hand."""
+    """Common behaviour of all record types; built by `_record`, never manually."""
 
     __slots__ = ()
     n_fields: int = 0

@@ -116,7 +116,7 @@ def _pieces(spec: Instrument, series: Sequence[Series], costs: CostsSection) -> 
             continue
         free = _outside(times, covered)
         if place + 1 < len(ordered):
-            # a quarter hour that is not whole in the finer data is left to the coarser
+            # a quarter hour that is not complete in the finer data is left to the coarser
             mine = _stretches(times, period)
             free &= ~_outside(times, mine)
             covered.extend(mine)
@@ -152,7 +152,7 @@ def _bar_piece(spec: Instrument, series: BarSeries, costs: CostsSection) -> Seri
 
 
 def _with_spread(bars: Candles, points: IntArray) -> Candles:
-    """The bars as the terminal tells them: with the least spread of each, given or found, so that what is usual can be told."""
+    """The bars as the terminal gives them: with the least spread of each, given or found, for the typical spread."""
     return Candles(bars.open_utc_ns, bars.open, bars.high, bars.low, bars.close, bars.tick_volume, points)
 
 

@@ -1,7 +1,7 @@
 """The simulated MetaTrader 5 terminal: a market, an account, the module's face, and a way to let time pass.
 
 Why: live code, paper trading, replay and tests all need a broker; this one is deterministic and costs nothing.
-Promises: it moves only when told (`advance`, `advance_to`); same market, same calls, same ledger. It never reads a clock.
+Promises: it moves only when asked to (`advance`, `advance_to`); same market, same calls, same ledger. It never reads a clock.
 Use: `terminal.module` is what the adapter calls; the driver asks `next_ns`, calls `advance`, looks at `trades_changed_counter`.
 """
 
@@ -54,7 +54,7 @@ class SimulatedTerminal:
         faults: Faults | None = None,
         state: TerminalState | None = None,
     ) -> None:
-        """Stands at the market's start with its last quotes. Raises DataError when the commission cannot be converted."""
+        """Begins at the market's start with its last quotes. Raises DataError when the commission cannot be converted."""
         self.market = market
         self.clock = clock
         self.state = state or TerminalState()
@@ -116,7 +116,7 @@ class SimulatedTerminal:
         return Advanced(step.at_utc_ns, tuple([tick[0] for tick in step.ticks]))
 
     def advance_to(self, utc_ns: UtcNs) -> tuple[str, ...]:
-        """Take all steps up to an instant, and stand there; returns the symbols that ticked, in order of their first."""
+        """Take all steps up to an instant, and are there; returns the symbols that ticked, in order of their first."""
         ticked: dict[str, None] = {}
         while (ahead := self.next_ns()) is not None and ahead <= utc_ns:
             ticked.update(dict.fromkeys(self.advance().symbols))

@@ -64,7 +64,7 @@ def redis_address(scan: ScanSection, secrets: Secrets) -> RedisAddress | None:
         )
     if parts.password or "password=" in parts.query:
         raise SettingsError(
-            "scan.redis: a password has no place in settings.toml",
+            "scan.redis must not hold a password",
             what_to_do=f"put it into {REDIS_VARIABLE}, or into secrets.toml as redis_password",
         )
     require_extra("queue", "scan.redis")

@@ -1,4 +1,4 @@
-"""The engine's side of the line to the scanning machines: questions out, answers in, and whether anybody is there to answer.
+"""The engine's side of the connection to the scan workers: requests out, answers in, and whether any worker is there.
 
 Promises: the line is tried again for ever, with a growing pause; a question that nobody waits for any more leaves the broker of
 messages; answers given while the line was down are heard when it is back. Nothing here raises but `ask`.
@@ -26,7 +26,7 @@ _EVENTS_MAX = 1_000
 
 
 class ScanListener(Protocol):
-    """Who is told what the line brings."""
+    """Called with what the line brings."""
 
     def answered(self, question_id: str, text: object) -> None:
         """A machine's answer, as it came."""
@@ -49,8 +49,8 @@ class ScanClient:
     ) -> None:
         """Nothing is connected before `keep`."""
         self.place = place
-        self.why = "not asked yet"
-        """Why the line is down; empty while it is up."""
+        self.why = "not connected yet"
+        """Why the connection is down; empty while it is up."""
         self.present: tuple[PresenceRecord, ...] = ()
         self.looked = asyncio.Event()
         """The line was tried once."""
@@ -85,7 +85,7 @@ class ScanClient:
             await asyncio.sleep(pause_s)
 
     async def ask(self, question_id: str, data: bytes, keep_s: float) -> None:
-        """Put a question before the machines; it leaves by itself after `keep_s`. Raises OSError while the line is down."""
+        """Put a question before the machines; it leaves by itself after `keep_s`. Raises OSError while the connection is down."""
         if self._data is None or self.why:
             raise ConnectionError(self.why)
         keep = {"count": _KEPT_JOBS}
@@ -101,7 +101,7 @@ class ScanClient:
     async def forget(self, question_id: str) -> None:
         """Nobody waits for that answer any more."""
         if self._data is not None and not self.why:
-            with contextlib.suppress(Exception):  # a machine holds it, or the line is down: it leaves by itself
+            with contextlib.suppress(Exception):  # a machine holds it, or the connection is down: it leaves by itself
                 async with asyncio.timeout(_SEND_S):
                     await self._data.delete(self._key(question_id))
                     await self._queue.remove(question_id)
@@ -142,7 +142,7 @@ class ScanClient:
             while not hearing.done():
                 self._became("", await presence.announce_presence(data, self.place.prefix, self._me))
                 await asyncio.wait((hearing,), timeout=presence.EVERY_S)
-            raise self._error or ConnectionError("the line ended")
+            raise self._error or ConnectionError("the connection closed")
 
     async def _begin_after(self, text: RedisClient) -> None:
         """Hear from the last event on: what was answered while the line was down comes first."""
@@ -196,7 +196,7 @@ async def close_quietly(closing: Awaitable[Any]) -> None:
 
 
 async def cancel_until_done(task: asyncio.Task[Any], again_s: float = _ENDED_S) -> None:
-    """Cancel a task until it ends: a library may take one wish to end for a broken line, and go on."""
+    """Cancel a task until it ends: a library may take one wish to end for a broken line, and continue."""
     while not task.done():
         task.cancel()
         await asyncio.wait((task,), timeout=again_s)

@@ -1,9 +1,9 @@
-"""Asking the scanning machines, and what the engine does where none answers: it looks itself, or holds entries (D6).
+"""Asking the scanning machines, and what the engine does where none answers: it looks itself, or holds entries.
 
 Promises: each question is decided once; an answer that comes after that reaches the desk in order of arrival, which refuses what
 is too old and notes what was judged before; what is not ours, or made by another strategy, is refused with the reason; that the
-machines are gone, and that they are back, is said once, in the log and as an alert. Care never waits here: whoever asks is the
-loop of one pair's bars.
+machines are gone, and that they are back, is said once, in the log and as an alert. Management never waits here: whoever asks
+is the loop of one pair's bars.
 Does not: judge a signal.
 """
 
@@ -83,7 +83,7 @@ class ScanDispatcher:
     # ------------------------------------------------------------------------------------------------------ its life
     async def start(self) -> None:
         """Begin to hold the line; returns when it is known who is there, or after a moment."""
-        self._keeping = asyncio.create_task(self._line.keep(), name="line to scanning machines")
+        self._keeping = asyncio.create_task(self._line.keep(), name="connection to scan workers")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._line.looked.wait(), _FIRST_S)
         self.changed()
@@ -98,14 +98,14 @@ class ScanDispatcher:
         """Why no machine can be asked; empty where one can."""
         if self._line.why:
             return self._line.why
-        return "" if self._line.machines else "no scanning machine is there"
+        return "" if self._line.machines else "no scan worker is connected"
 
     @property
     def view(self) -> str:
         """Who scans, for people: `2 machines (vps1, vps2)`, or `here: ...` and why."""
         names = self._line.machines
         if not self.why:
-            return f"{len(names)} machine{'s' * (len(names) != 1)} ({shortened(', '.join(names))})"
+            return f"{len(names)} scan worker{'s' * (len(names) != 1)} ({shortened(', '.join(names))})"
         return f"{'here' if self._scan.no_worker_action == 'scan_here' else 'nowhere'}: {self.why}"
 
     # -------------------------------------------------------------------------------------------------- a question
@@ -124,7 +124,7 @@ class ScanDispatcher:
                 await self._line.ask(question_id, data, self._wait_s * _KEEP_X)
                 return await question.answer
         except TimeoutError:
-            why = f"no scanning machine answered within {self._wait_s:g} s"
+            why = f"no scan worker answered within {self._wait_s:g} s"
         except (OSError, BadScanMessage) as error:
             why = str(error)
         question.answer.cancel()
@@ -147,7 +147,7 @@ class ScanDispatcher:
         try:
             answer = decode_scan_result(text)
             why = mismatch_reason(answer.found, self._identity, question.symbol, question.bar_open_utc_ns)
-            why = f"the answer of {shortened(answer.machine)} is refused: {why}" if why else ""
+            why = f"The answer of scan worker {shortened(answer.machine)} is rejected: {why}" if why else ""
         except BadScanMessage as error:
             answer, why = None, f"refused: {error}"
         if why or answer is None:
@@ -162,13 +162,13 @@ class ScanDispatcher:
         """See `Listener`."""
         question = self._asked.get(question_id)
         if question is not None:
-            self._give_up(question, f"no scanning machine could answer: {shortened(why)}")
+            self._give_up(question, f"no scan worker could answer: {shortened(why)}")
 
     def changed(self) -> None:
         """See `Listener`: tell who is there now, and let nobody wait for those who are not."""
         for one in self._line.strangers:
             differs = self._identity.differs(one.identity)
-            text = f"{shortened(one.name)} has {shortened(differs)}: it is not asked"
+            text = f"Scan worker {shortened(one.name)} has {shortened(differs)}: it gets no work"
             if text not in self._warned and len(self._warned) < _REMEMBERED:
                 self._warned.add(text)
                 self._say("warning", text)
@@ -183,10 +183,10 @@ class ScanDispatcher:
     def _tell(self, why: str) -> None:
         first, self._told = self._told is None, not why
         here = self._scan.no_worker_action == "scan_here"
-        text = f"scanning: {self.view}"
+        text = f"Scanning: {self.view}"
         if not here:
             if why or not first:  # the desk says it, with what follows from it
-                said = f"nobody scans: {why}" if why else text
+                said = f"No scan worker, no signals: {why}" if why else text
                 self._engine.run_loop.post(EngineFault(kind="degraded", active=bool(why), why=said))
             else:
                 self._say("info", text)
@@ -194,7 +194,12 @@ class ScanDispatcher:
             self._say("info", text)
         else:
             self._engine.publisher.publish_alert(
-                self._engine.runner.at_utc_ns, Alert(kind="connection", level="warning" if why else "info", text=text)
+                self._engine.runner.at_utc_ns,
+                Alert(
+                    kind="connection",
+                    level="warning" if why else "info",
+                    text=f"{text}. This machine scans itself meanwhile; trading continues." if why else text,
+                ),
             )
 
     def _give_up(self, question: _Question, why: str) -> None:

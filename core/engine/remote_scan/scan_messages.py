@@ -1,6 +1,6 @@
 """What travels between an engine and the machines that scan for it: a question a pair and closed bar, and its answer.
 
-A question is whole (`core.scan.scan_request`: the closed bars and the instrument), so that any machine can answer it and none
+A question is complete (`core.scan.scan_request`: the closed bars and the instrument), so that any machine can answer it and none
 must
 remember anything. Promises: MessagePack of typed structs and nothing that could be executed; both ways bounded in size; what
 does not decode, or does not fit what was asked, is refused with the reason.
@@ -82,24 +82,24 @@ def encode_scan_job(identity: StrategyIdentity, look: ScanRequest) -> bytes:
     """For the broker of messages. Raises Unreadable where it would be too large."""
     data = zlib.compress(msgspec.msgpack.encode(ScanJob(identity=identity, look=Raw(encode_request(look)))), 1)
     if len(data) > QUESTION_BYTES_MAX:
-        raise BadScanMessage(f"a question of {len(data)} bytes; {QUESTION_BYTES_MAX} are allowed")
+        raise BadScanMessage(f"a request of {len(data)} bytes; {QUESTION_BYTES_MAX} are allowed")
     return data
 
 
 def decode_scan_job(data: bytes) -> tuple[StrategyIdentity, ScanRequest]:
     """A question as it came. Raises Unreadable."""
     if len(data) > QUESTION_BYTES_MAX:
-        raise BadScanMessage(f"a question of {len(data)} bytes; {QUESTION_BYTES_MAX} are allowed")
+        raise BadScanMessage(f"a request of {len(data)} bytes; {QUESTION_BYTES_MAX} are allowed")
     try:
         opener = zlib.decompressobj()
         plain = opener.decompress(data, _OPENED_X_MAX * QUESTION_BYTES_MAX)
         if not opener.eof:
-            raise BadScanMessage("a question that is cut off, or too large when opened")
+            raise BadScanMessage("a request that is cut off, or too large when unpacked")
         question = msgspec.msgpack.decode(plain, type=ScanJob)
         look = decode_request(bytes(question.look))
     except (zlib.error, msgspec.DecodeError, ValueError) as error:
         raise (
-            error if isinstance(error, BadScanMessage) else BadScanMessage(f"no question of ours: {shortened(error)}")
+            error if isinstance(error, BadScanMessage) else BadScanMessage(f"not a valid request: {shortened(error)}")
         ) from error
     _closed_bars(look)
     return question.identity, look
@@ -110,7 +110,7 @@ def _closed_bars(look: ScanRequest) -> None:
     for candles in (look.m15, look.h1):
         prices = (candles.open, candles.high, candles.low, candles.close)
         if not len(candles) or (np.diff(candles.open_utc_ns) <= 0).any() or not all(np.isfinite(row).all() for row in prices):
-            raise BadScanMessage("bars that are none, out of order, or without a price")
+            raise BadScanMessage("bars that are invalid, out of order, or without a price")
 
 
 def encode_scan_result(answer: ScanResult) -> str:
@@ -124,13 +124,13 @@ def encode_scan_result(answer: ScanResult) -> str:
 def decode_scan_result(text: object) -> ScanResult:
     """An answer as it came. Raises Unreadable."""
     if not isinstance(text, str):
-        raise BadScanMessage(f"an answer that is {type(text).__name__}, no text")
+        raise BadScanMessage(f"an answer of type {type(text).__name__} instead of text")
     if len(text) > ANSWER_CHARS_MAX:
         raise BadScanMessage(f"an answer of {len(text)} characters; {ANSWER_CHARS_MAX} are allowed")
     try:
         return msgspec.msgpack.decode(base64.b64decode(text, validate=True), type=ScanResult)
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise BadScanMessage(f"no answer of ours: {shortened(error)}") from error
+        raise BadScanMessage(f"not a valid answer: {shortened(error)}") from error
 
 
 def mismatch_reason(found: Signal | NoSignal, identity: StrategyIdentity, symbol: str, bar_open_utc_ns: int) -> str:

@@ -52,10 +52,10 @@ class ScanWorker(Struct, kw_only=True):
     """Who asks the strategy where it lives in a process of its own."""
     settings: Settings
     say: WorkerLog
-    """Told one line for people."""
+    """Reported one line for people."""
     answered: int = 0
     seen: tuple[PresenceRecord, ...] = ()
-    why: str = "not asked yet"
+    why: str = "not connected yet"
     """Why there is no line; empty while there is one."""
 
 
@@ -69,7 +69,7 @@ async def run_scan_worker(serving: ScanWorker) -> None:
         except Exception as error:  # noqa: BLE001 - the rim of the line: said, and tried again
             if serving.why != redis_error_text(error):
                 serving.why = redis_error_text(error)
-                serving.say(f"no line to {serving.place.address}: {serving.why}; trying again")
+                serving.say(f"No connection to {serving.place.address}: {serving.why}; trying again")
                 pause_s = engine.retry_min_s
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2.0, engine.retry_max_s)
@@ -118,16 +118,16 @@ async def _live(serving: ScanWorker) -> None:
         while not working.done():
             _tell(serving, await presence.announce_presence(data, serving.place.prefix, me))
             await asyncio.wait((working,), timeout=presence.EVERY_S)
-        raise ConnectionError("the line ended")
+        raise ConnectionError("the connection closed")
 
 
 async def _answer(serving: ScanWorker, data: Any, job: Any) -> str:
     question_id = job.data.get("question") if isinstance(job.data, dict) else None
     if not isinstance(question_id, str):
-        raise BadScanMessage("no question of ours")
+        raise BadScanMessage("not a valid request")
     packed = await data.get(job_data_key(serving.place.prefix, question_id))
     if packed is None:
-        raise BadScanMessage("nobody waits for it any more")
+        raise BadScanMessage("it came too late, the engine no longer waits for it")
     identity, look = decode_scan_job(packed)
     differs = serving.identity.differs(identity)
     if differs:
@@ -148,9 +148,9 @@ def _tell(serving: ScanWorker, present: tuple[PresenceRecord, ...]) -> None:
     for one in engines:
         if one not in serving.seen:
             differs = serving.identity.differs(one.identity)
-            why = f"wants {shortened(differs)}: nothing will be asked of this machine" if differs else "asks this machine"
+            why = f"wants {shortened(differs)}: it sends no work to this machine" if differs else "sends work to this machine"
             serving.say(f"engine {shortened(one.name)} {why}")
     for one in serving.seen:
         if one not in engines:
-            serving.say(f"engine {shortened(one.name)} is gone")
+            serving.say(f"engine {shortened(one.name)} has disconnected")
     serving.seen = engines

@@ -108,7 +108,7 @@ def test_entries_that_stopped_early_are_reported_with_a_remedy(base: BacktestRes
 
     stopped = told(*refused("drawdown", 19), *refused("confidence", 1))
     assert stopped.level == "warning"
-    assert "19 of 20 candidates since then were refused by drawdown. Way back: the operator accepts it" in stopped.text
+    assert "19 of 20 candidates since then were refused by drawdown. Entries resume when you accept" in stopped.text
     assert told(*refused("drawdown", 10), *refused("hours", 10)).level == "fine"
     assert told(*refused("confidence", 20)).level == "fine"
 

@@ -1,4 +1,4 @@
-"""A search is fixed by its seed, goes on where it was, keeps to its ranges, and is judged on days it never saw."""
+"""A search is fixed by its seed, continues where it was, keeps to its ranges, and is judged on days it never saw."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_stop_request_discards_the_running_batch() -> None:
 
 
 class PressesCtrlC(Executor):
-    """Work is handed out at the very moment at which somebody presses Ctrl-C."""
+    """Work is handed out at the very moment at which someone presses Ctrl-C."""
 
     def submit(self, _work: Any, /, *_args: Any, **_more: Any) -> Future[Any]:
         signal.raise_signal(signal.SIGINT)
@@ -151,7 +151,7 @@ def test_a_line_that_is_no_trial_is_named(tmp_path: Path) -> None:
     path = tmp_path / "study.jsonl"
     SearchStore(path, head())
     with path.open("a", encoding="utf-8") as file:
-        file.write("edited by hand\n")
+        file.write("edited manually\n")
     with pytest.raises(UsageError, match="line 2 is no trial"):
         SearchStore(path, head())
 

@@ -1,4 +1,4 @@
-"""The same days run again: dearer, and begun later; and what the diagnosis makes of it."""
+"""The same days run again: more expensive, and begun later; and what the diagnosis makes of it."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Foreign:
 
 
 def releases(draw: random.Random, known: bool) -> list[tuple[datetime, str, str, str]]:
-    """Releases of some weeks; the known ones stand at 08:30 New York."""
+    """Releases of some weeks; the known ones are at 08:30 New York."""
     start = datetime(2015, 1, 1, tzinfo=UTC) + timedelta(days=draw.randrange(3600))
     days = draw.choice((5, 12, 40, 150))
     found = []

@@ -136,7 +136,7 @@ def test_times_that_are_no_times(clock: str, all_day: bool, tentative: bool) -> 
             "line 3: <date> is missing",
         ),
         (b"| Time (GMT) | Currency | Importance | Event |\n| 08:00 | USD | High | x |", "line 2: a row before its date"),
-        (b"## 5 Brumaire 2024", "line 1: 'Brumaire' is no month"),
+        (b"## 5 Brumaire 2024", "line 1: 'Brumaire' is not a month"),
     ],
 )
 def test_damage_is_named(data: bytes, complaint: str) -> None:

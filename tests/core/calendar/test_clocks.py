@@ -38,7 +38,7 @@ def test_known_releases_prove_the_clock_of_a_table(nfp, cpi):
 def test_a_declared_clock_that_the_releases_contradict_is_refused():
     text = SCRAPE.format(nfp="08:30", cpi="08:30").encode()
     assert len(parse_calendar(text, "scrape.csv", "new_york")) == 3
-    with pytest.raises(DataError, match="on the clock utc only 0 of 2 known releases stand at their hour"):
+    with pytest.raises(DataError, match="on the clock utc only 0 of 2 known releases are at their hour"):
         parse_calendar(text, "scrape.csv", "utc")
 
 

@@ -1,4 +1,4 @@
-"""One feed: asked seldom, kept on disk, patient with refusals; against answers put in by hand and a real local server."""
+"""One feed: asked seldom, kept on disk, patient with refusals; against answers put in manually and a real local server."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_compiled_run_reports_progress_and_stops_on_request(compiled: Path, tmp_
 
     found = load.backtested(sample_runs.coin_market(settings, strategy, seed=3), settings, strategy, enough)
     assert not found.complete
-    assert found.ended == "stopped by hand"
+    assert found.ended == "stopped manually"
     assert len(seen) == 1
     assert compiled.is_dir()
 

@@ -127,7 +127,7 @@ def damaged(draw: random.Random, moments: list[datetime]) -> list[datetime]:
 
 
 def stamp_forms() -> dict[str, Callable[[datetime], str]]:
-    """Wall time to text. The name begins with what an order of day and month needs to be told."""
+    """Wall time to text. The name begins with what an order of day and month needs to be determined."""
 
     def fraction(moment: datetime, sign: str = ".") -> str:
         return f"{sign}{moment.microsecond // 1000:03d}"

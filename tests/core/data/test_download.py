@@ -1,4 +1,4 @@
-"""A feed on this machine serves recorded hours, fails, and comes back; the download goes on where it stopped."""
+"""A feed on this machine serves recorded hours, fails, and comes back; the download continues where it stopped."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_stopped_download_goes_on_where_it_stopped(feed, tmp_path):
     waits: list[float] = []
     with pytest.raises(DataError, match=r"12h_ticks.bi5: HTTP 503, 4 times") as refusal:
         run(feed, tmp_path, waits)
-    assert "goes on from there" in refusal.value.one_line()
+    assert "continues from there" in refusal.value.one_line()
     assert waits == [1.0, 3.0, 9.0]
     assert not (tmp_path / "store").exists()
     feed.asked.clear()

@@ -13,7 +13,7 @@ from quarterdeck.core.model.errors import DataError
 
 SERVER = "new_york_plus_7"
 SAMPLES = [
-    # file, pair, period, rows, left out, clock, weekends, of them fitting, the operator's word
+    # file, pair, period, rows, left out, clock, weekends, of them fitting, the operator's decision
     ("mt5_export/EURUSD_M15_202503030000_202504042345_rendered.csv", "EURUSD", "M15", 2400, 0, SERVER, 4, 4, "auto"),
     ("mt5_export/EURUSD_ticks_20250925_2330_rendered.csv", "EURUSD", "ticks", 1032, 0, SERVER, 0, 0, SERVER),
     ("histdata/DAT_MT_GBPUSD_M1_20260102.csv", "GBPUSD", "M1", 1436, 0, "est", 0, 0, "auto"),
@@ -137,7 +137,7 @@ def test_a_declared_clock_that_the_week_contradicts_is_refused(recorded_data):
     assert not forced.clock.proved
     with pytest.raises(DataError, match=r"eet fits .* on 1 of 4 weekends"):
         import_file(path, clock="eet")
-    with pytest.raises(DataError, match="'mars' is no clock"):
+    with pytest.raises(DataError, match="'mars' is not a known clock"):
         import_file(path, clock="mars")
 
 

@@ -197,7 +197,7 @@ class Chaos:
         elif isinstance(effect, Modify) and executed:
             self.say(ExecutionReport(client_id=effect.client_id, order_outcome=RequestDone()))
         else:
-            self.say(ExecutionReport(client_id=effect.client_id, order_outcome=Unconfirmed(why="line lost")))
+            self.say(ExecutionReport(client_id=effect.client_id, order_outcome=Unconfirmed(why="connection lost")))
         if self.random.random() >= self.faults * 0.5:
             self.tell_deals()
 
@@ -250,7 +250,7 @@ class Chaos:
         raise AssertionError("the desk wants to be woken for ever at one instant")
 
     def hand(self) -> None:
-        """Somebody sits at the terminal."""
+        """Someone sits at the terminal."""
         ours = [held for held in self.truth.values() if held.magic == self.play.settings.account.magic]
         if not ours:
             return
@@ -313,7 +313,7 @@ class Chaos:
                 self.feed(self.play.none(symbol))
 
     def calm(self) -> None:
-        """The faults are over; time passes until everything is told."""
+        """The faults are over; time passes until everything is reported."""
         self.faults = 0.0
         for _ in range(40):
             self.play.at += 15 * NS_PER_S

@@ -89,7 +89,7 @@ class Play:
     """A desk with its inputs stamped and its effects kept."""
 
     def __init__(self, settings: Settings | None = None, *, run_id: str = "r1", at: int = NOON, mode: str = "simulated") -> None:
-        """Nothing is told yet; `start` tells what a shell tells first."""
+        """Nothing is reported yet; `start` tells what a shell tells first."""
         self.desk = Desk()
         self.settings = settings or shipped_settings()
         self.run_id = run_id
@@ -141,7 +141,7 @@ class Play:
         return self
 
     def quote(self, symbol: str, bid: float | None = None, *, spread: float | None = None, after_s: float = 0.0) -> list[Effect]:
-        """A fresh quote; the usual spread unless told."""
+        """A fresh quote; the usual spread unless reported."""
         self.at += round(after_s * NS_PER_S)
         price = BID[symbol] if bid is None else bid
         usual = 0.010 if "JPY" in symbol else 0.00010
@@ -164,11 +164,11 @@ class Play:
         return found
 
     def command(self, command: Command, command_id: str = "c1") -> list[Effect]:
-        """The operator's word."""
+        """The operator's decision."""
         return self.give(CommandReceived(command_id=command_id, origin="test", command=command))
 
     def change(self, *changes: tuple[str, object]) -> list[Effect]:
-        """Settings changed by hand."""
+        """Settings changed manually."""
         self.settings = shipped_settings(*changes)
         told = tuple((key, "", str(value)) for key, value in changes)
         return self.give(SettingsChanged(settings=msgspec.Raw(msgspec.msgpack.encode(self.settings)), cause="test", changes=told))

@@ -212,13 +212,13 @@ def test_rearm_is_refused_until_the_drawdown_trips_and_tells_both_peaks() -> Non
     refused = only(play.command(ResetDrawdown()), CommandDone)
     before = play.desk.view()
     assert not refused.ok
-    assert f"has not tripped: {before.drawdown_fraction:.2%} of 3.00% under the peak of {before.peak_money:.2f}" in refused.text
+    assert f"equity is {before.drawdown_fraction:.2%} below its peak of {before.peak_money:,.2f} USD, limit 3.00%" in refused.text
     lose(play, 300.0, "GBPUSD")
     done = only(play.command(ResetDrawdown()), CommandDone)
     assert done.ok
     assert (
         done.text
-        == f"drawdown accepted: the peak was {before.peak_money:.2f}, it is {play.desk.view().equity_money:.2f} from now on"
+        == f"Drawdown accepted: peak equity was {before.peak_money:,.2f} USD, now {play.desk.view().equity_money:,.2f} USD"
     )
 
 

@@ -119,7 +119,7 @@ def test_a_deposit_is_no_result() -> None:
     )  # fmt: skip
     told = only(play.give(NewDeal(deal=deposit)), Alert)
     assert (told.kind, told.level) == ("money", "warning")
-    assert told.text.startswith("Deposit +5000.00 (balance, deal 5). Equity 15000.00.")
+    assert told.text.startswith("Deposit +5,000.00 USD (balance, deal 5). Equity is now 15,000.00 USD.")
     view = play.desk.view()
     assert (view.balance_money, view.equity_money, view.day_result_money) == (15_000.0, 15_000.0, 0.0)
     play.give(AccountRead(account=account(balance_money=15_000.0)))

@@ -1,4 +1,4 @@
-"""The operator's word: carried out, or refused with the reason."""
+"""The operator's decision: carried out, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ def done(play: Play, command: Command) -> tuple[bool, str]:
 
 def test_pause_stops_entries_and_resume_removes_only_operator_reasons() -> None:
     play = Play().start()
-    assert done(play, Pause()) == (True, "paused: no new entries, care goes on")
+    assert done(play, Pause()) == (True, "Paused: no new entries; existing positions are still managed")
     assert only(play.round(play.signal("EURUSD")), Verdict).reason == "paused"
     play.book(known=False)
-    assert done(play, Resume())[1].startswith("resumed, but entries still wait for book_unknown")
+    assert done(play, Resume())[1].startswith(
+        "Resumed, but entries stay stopped until the broker's positions can be read again (book_unknown)"
+    )
     play.book()
-    assert done(play, Resume()) == (True, "active")
+    assert done(play, Resume()) == (True, "Active: entries are allowed")
 
 
 def test_care_goes_on_while_paused() -> None:
@@ -58,8 +60,8 @@ def test_close_position_wholly_or_in_part_and_only_ours() -> None:
     assert (only(effects, Close).lots, only(effects, Close).why) == (0.1, "command")
     play.close(only(effects, Close), 1.085, -1.0)
     assert play.desk.view().positions[0].lots == 0.21
-    assert done(play, ClosePosition(position_id=9)) == (False, "position 9 is not ours: left alone")
-    assert done(play, ClosePosition(position_id=10)) == (False, "position 10 is not open")
+    assert done(play, ClosePosition(position_id=9)) == (False, "Position 9 was not opened by this desk; close it in the terminal")
+    assert done(play, ClosePosition(position_id=10)) == (False, "Position 10 is not open")
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def bar(symbol: str, opened: int, low: float, high: float, close: float, *, late
 
 
 def asleep(play: Play, hours: float, missed: list[NewDeal | BarClosed], **prices: float) -> Play:
-    """The desk goes off and comes back `hours` later, told in order of time what it missed."""
+    """The desk goes off and comes back `hours` later, reported in order of time what it missed."""
     again = Play(play.settings, run_id="r2", at=play.at + round(hours * HOUR_S) * NS_PER_S)
     again.balance, again.held = play.balance, dict(play.held)
     symbols = play.settings.desk.pairs
@@ -165,7 +165,7 @@ def test_days_that_begin_late_are_begun_before_equity_is_judged() -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_sleeping_and_running_desks_agree_on_the_days_base(seed: int) -> None:
-    """Balance to the cent from the deals, equity within the error told, both reckoned here apart from the product."""
+    """Balance to the cent from the deals, equity within the error reported, both reckoned here apart from the product."""
     draw = random.Random(seed)
     rules = (
         ("prop_firm.enabled", True),

@@ -17,7 +17,7 @@ from tests.core.desk.playbook import Play
 def test_every_kind_of_input_has_its_room() -> None:
     source = Path(module.__file__ or "").read_text(encoding="utf-8")
     for kind in get_args(Input):
-        assert re.search(rf"isinstance\(told, {kind.__name__}\)|(case|\|) {kind.__name__}\(\)", source), kind.__name__
+        assert re.search(rf"isinstance\(reported, {kind.__name__}\)|(case|\|) {kind.__name__}\(\)", source), kind.__name__
 
 
 def test_nothing_open_costs_nothing_and_waits_for_the_day_alone() -> None:
@@ -39,7 +39,7 @@ def test_resolved_fault_is_reported_in_unambiguous_words() -> None:
     play = Play().start()
     play.give(EngineFault(kind="journal", active=True, why="the disk is full"))
     (back,) = [effect for effect in play.give(EngineFault(kind="journal", active=False)) if isinstance(effect, StateChanged)]
-    assert back.text == "the trouble with the journal is over"
+    assert back.text == "The fault is over: journal"
     play.give(EngineFault(kind="clock", active=True, why="it moved"))
     back = play.give(EngineFault(kind="clock", active=False, why="the same again"))[0]
     assert isinstance(back, StateChanged)

@@ -130,7 +130,7 @@ def test_external_positions_stay_unless_whole_account_is_chosen() -> None:
         play.close(one, 1.085, 0.0)
     play.book()
     play.book()
-    assert "1 not ours, left alone: #9 EURUSD 0.1" in play.last(CommandDone).text
+    assert "1 of others left alone: #9 EURUSD 0.1" in play.last(CommandDone).text
     effects = play.command(Flatten(scope="account"), "c2")
     assert [one.position_id for one in closes(effects)] == [9]
     play.close(closes(effects)[0], 1.085, 0.0)
@@ -172,7 +172,7 @@ def test_a_closed_market_may_wait_for_a_normal_spread() -> None:
 def test_flatten_works_paused_and_with_the_feed_down() -> None:
     play, _first, _second = two()
     play.command(Pause())
-    play.give(ConnectionState(is_connected=False, why="line lost"))
+    play.give(ConnectionState(is_connected=False, why="connection lost"))
     sent = closes(play.command(Flatten()))
     assert len(sent) == 2
     for one in sent:
@@ -189,7 +189,7 @@ def test_entry_in_flight_is_awaited_and_closed_when_filled() -> None:
     assert not closes(play.command(Flatten(), "f1"))
     play.book()
     play.book()
-    assert not play.all(CommandDone), "an entry without a fate is not flat"
+    assert not play.all(CommandDone), "an entry without an outcome is not flat"
     position = play.fill(sent)
     assert [one.position_id for one in closes(play.said[-8:])] == [position] or closes(play.book())
     play.close(play.last(Close), 1.085, 0.0)
@@ -233,4 +233,4 @@ def test_money_that_is_not_read_yet_is_said_with_flat() -> None:
     fill = Filled(order_ticket=7, position_id=second, deal_ticket=8, lots=late.lots, price=150.90)
     play.report(sent[second].client_id, fill)
     play.book()
-    assert only(play.book(), CommandDone).text.endswith("; the money of 1 closed is not read yet")
+    assert only(play.book(), CommandDone).text.endswith("; the result of 1 closed is still to be read")

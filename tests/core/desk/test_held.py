@@ -1,4 +1,4 @@
-"""Quotes that nothing hangs on, taken in without an answer: what they leave is what telling them one by one leaves."""
+"""Quotes that nothing depends on, taken in without an answer: what they leave is what telling them one by one leaves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def holding(*changes: tuple[str, object], side: Side = Side.BUY) -> Play:
 
 
 def known(symbol: str) -> None:
-    """The desk was told all that was measured."""
+    """The desk was reported all that was measured."""
 
 
 def quote(bid: float, at: int) -> Quote:

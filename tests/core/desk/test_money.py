@@ -176,7 +176,7 @@ def test_missing_money_stops_entries_after_a_while_and_closes_nothing() -> None:
     assert reasons(play) == ["unexplained_money"]
     assert not play.all(Close)
     play.wait(120)
-    assert sum(1 for one in play.all(Alert) if one.kind == "money") == 1, "told once"
+    assert sum(1 for one in play.all(Alert) if one.kind == "money") == 1, "reported once"
     play.balance -= 2_000.0
     play.give(NewDeal(deal=deal(play, -2_000.0, at_s=-100)))
     read(play, play.balance)

@@ -1,4 +1,4 @@
-"""Requests in flight: unknown fates are asked after, alerted, and never sent again."""
+"""Requests in flight: unconfirmed orders are queried, alerted, and never sent again."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_it_stops_entries_in_all_pairs_or_in_its_own() -> None:
         assert [verdicts["GBPUSD"]] == reasons
         assert verdicts["EURUSD"] in ("unknown_fate", "barred_unknown_fate")
         known = [one for one in play.report(order.client_id, NotExecuted(why="not there")) if isinstance(one, Alert)]
-        assert [(one.kind, one.level) for one in known] == [("unknown_fate", "critical")], "its end is told as its beginning was"
+        assert [(one.kind, one.level) for one in known] == [("unknown_fate", "critical")], (
+            "its end is reported as its beginning was"
+        )
         assert not play.desk.view().reasons
         assert not play.desk.view().pairs[0].entries_blocked
 

@@ -1,4 +1,4 @@
-"""Closes of unknown fate: when the position's being open still is proof enough to send again, and when it is not."""
+"""Unconfirmed closes: when the position's being open still is proof enough to send again, and when it is not."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_unconfirmed_partial_close_ends_with_the_read_after_proof() -> None:
     assert only(play.command(Flatten()), Close).lots == 0.16
 
 
-# ------------------------------------------------------------------------------------------------ turned round on netting
+# ------------------------------------------------------------------------------------------------ reversed on netting
 def turned(play: Play, close: Close) -> Deal:
     """A hand closed 0.16 of 0.31 while the close of all was in doubt; that close comes late and turns the rest round."""
     held = play.held[close.position_id]
@@ -181,11 +181,11 @@ def hand_closes_part(play: Play, close: Close) -> list[Effect]:
 
 
 def told_turned(effects: list[Effect]) -> bool:
-    return any(isinstance(one, Alert) and one.level == "critical" and "turned round" in one.text for one in effects)
+    return any(isinstance(one, Alert) and one.level == "critical" and "reversed" in one.text for one in effects)
 
 
 def closed_again(play: Play, effects: list[Effect]) -> None:
-    """What stands on the other side leaves at once, by its own ticket, and the books agree again."""
+    """What is on the other side leaves at once, by its own ticket, and the books agree again."""
     again = only(effects, Close)
     assert (again.side, again.lots, again.ticket, again.why, again.urgent) == (Side.SELL, 0.16, 7_000, "no_stop", True)
     play.close(again, 1.0851, -1.6)

@@ -1,4 +1,4 @@
-"""Care of what is open: peaks, give-back, trail, age, weekend, stops that must stand."""
+"""Management of what is open: peaks, profit retracement, trail, age, weekend, stops that must stand."""
 
 from __future__ import annotations
 

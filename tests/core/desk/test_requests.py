@@ -1,4 +1,4 @@
-"""Requests that are refused wait as long as their kind deserves, are told with what is at stake, and are counted."""
+"""Requests that are refused wait as long as their kind deserves, are reported with what is at stake, and are counted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_close_that_cannot_be_cured_backs_off_and_is_told_with_its_risk(kind: 
     assert waits(play, Close, fate, 5) == pytest.approx([2.0, 5.0, 15.0, 60.0, 60.0], abs=0.51)
     alerts = [one for one in play.all(Alert) if one.kind == "error"]
     assert len(alerts) == 1
-    assert "A gap of" in alerts[0].text
+    assert "A price gap of" in alerts[0].text
 
 
 def test_a_close_that_the_market_cures_is_never_far_apart() -> None:
@@ -59,7 +59,7 @@ def test_a_trail_step_that_fails_is_an_alert_and_no_close() -> None:
     assert waits(play, Modify, INCURABLE, 4) == pytest.approx([2.0, 5.0, 15.0, 60.0], abs=0.51)
     alerts = [one for one in play.all(Alert) if one.kind == "error"]
     assert len(alerts) == 1
-    assert "stands" in alerts[0].text
+    assert "still protects the position" in alerts[0].text
     assert not play.all(Close)
 
 

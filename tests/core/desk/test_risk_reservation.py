@@ -1,4 +1,4 @@
-"""The gate: the budget is taken before the order leaves and given back for a proven fate alone."""
+"""The gate: the budget is taken before the order leaves and given back for a proven outcome alone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_operators_word_settles_what_the_broker_never_tells() -> None:
     play = small_cap()
     sent, _ = two_at_once(play)
     refused = play.command(Resolve(client_id=sent[0].client_id, outcome="absent"))
-    assert not only(refused, CommandDone).ok, "its fate is not unknown yet"
+    assert not only(refused, CommandDone).ok, "its outcome is not unknown yet"
     play.report(sent[0].client_id, Unconfirmed(why="timed out"))
     effects = play.command(Resolve(client_id=sent[0].client_id, outcome="absent"))
     assert only(effects, ReservationReleased).release_cause == "operator"

@@ -28,7 +28,7 @@ def test_it_is_bounded_and_alerts_what_keeps_its_stop() -> None:
     play = Play().start()
     play.enter()
     sent = only(play.command(StopEngine()), Close)
-    play.report(sent.client_id, Unconfirmed(why="line lost"))
+    play.report(sent.client_id, Unconfirmed(why="connection lost"))
     effects = play.wait(21)
     end = only(effects, EndRun)
     assert not end.clean

@@ -16,7 +16,9 @@ STILL = (("position.trail_x_atr", 0.0), ("position.profit_retrace_pct", 100.0))
 
 
 def silent(play: Play, symbol: str = "EURUSD") -> list[object]:
-    return list(play.give(ConnectionState(is_connected=False, symbol=symbol, why="no new quote for 200 s in its trading hours")))
+    return list(
+        play.give(ConnectionState(is_connected=False, symbol=symbol, why="No new quote for 200 s during its trading hours"))
+    )
 
 
 def test_an_exit_by_age_is_sent_on_a_silent_quote() -> None:
@@ -58,7 +60,7 @@ def test_silence_bars_its_pair_and_in_time_all_where_something_is_open() -> None
     assert reasons(play) == []
     play.wait(2.0)
     assert reasons(play) == ["quotes_silent"]
-    play.give(ConnectionState(is_connected=True, symbol="EURUSD", why="quotes come again after 301 s"))
+    play.give(ConnectionState(is_connected=True, symbol="EURUSD", why="Quotes are back after 301 s"))
     assert reasons(play) == []
     assert play.desk.view().pairs[0].entries_blocked == ""
 
@@ -109,7 +111,7 @@ def test_wanting_to_close_in_a_shut_market_is_told_with_the_gap_risk() -> None:
     assert not [one for one in play.all(Alert) if one.kind == "risk"]
     told = [one for one in play.wait(0.2 * HOUR_S) if isinstance(one, Alert)]
     assert [(one.level, one.ticket) for one in told] == [("critical", position)]
-    assert "shut until Mon 21:00 UTC" in told[0].text
-    assert "A gap of 1.0% beyond its stop costs" in told[0].text
+    assert "closed until Mon 21:00 UTC" in told[0].text
+    assert "A price gap of 1.0% beyond its stop would cost" in told[0].text
     play.wait(HOUR_S)
     assert len([one for one in play.all(Alert) if one.kind == "risk"]) == 1, "once"

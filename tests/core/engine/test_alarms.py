@@ -1,4 +1,4 @@
-"""What is wrong is told at its beginning and end, reminded of while it lasts, and acknowledged once for all screens."""
+"""What is wrong is reported at its beginning and end, reminded of while it lasts, and acknowledged once for all screens."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.engine.test_vitals import Time
 
-STRATEGY = Problem(kind="strategy", text="strategy: no bar was judged for 31 min", of_part=True)
-FEED = Problem(kind="feed", text="the line to the broker is down")
+STRATEGY = Problem(kind="strategy", text="strategy: no bar was scanned for 31 min", of_part=True)
+FEED = Problem(kind="feed", text="the connection to the broker is down")
 
 
 class Watched:
@@ -19,7 +19,7 @@ class Watched:
         self.alarms = Alarms(self.told.append, lambda: settings, self.time)
 
     def lasts(self, seconds: float, *problems: Problem) -> list[str]:
-        """The texts told while these problems last."""
+        """The texts reported while these problems last."""
         before, until_s = len(self.told), self.time.s + seconds
         while self.time.s < until_s:
             self.time.s += 5.0
@@ -31,17 +31,17 @@ def test_a_part_is_told_when_it_fails_and_when_it_works_again() -> None:
     watched = Watched()
     (begun,) = watched.lasts(600.0, STRATEGY)
     (over,) = watched.lasts(600.0)
-    assert begun.startswith("strategy: no bar was judged")
-    assert over == "strategy works again, after 10 min"
+    assert begun.startswith("strategy: no bar was scanned")
+    assert over == "Strategy works again, after 10 min"
     assert {alert.level for alert in watched.told} == {"critical"}, "an end has the level of its beginning"
 
 
 def test_what_lasts_is_reminded_of_and_not_told_twice_at_first() -> None:
     watched = Watched()
-    assert watched.lasts(3_000.0, FEED) == [], "the desk told its beginning"
+    assert watched.lasts(3_000.0, FEED) == [], "the desk reported its beginning"
     reminders = watched.lasts(64 * 3_600.0, FEED)
     assert 62 <= len(reminders) <= 65
-    assert "the line to the broker is down" in reminders[0]
+    assert "the connection to the broker is down" in reminders[0]
 
 
 def test_what_was_acknowledged_is_reminded_of_no_more_until_it_begins_anew() -> None:

@@ -1,4 +1,4 @@
-"""Alerts leave bounded and folded, and a dead service is nobody's problem but the counter's (H3)."""
+"""Alerts leave bounded and folded, and a dead service is nobody's problem but the counter's."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_service_that_fails_is_told_and_tried_again() -> None:
 
     sender = lives(receiver, story=story)
     assert (receiver.sent, receiver.asked, sender.failed) == (["[warning] a"], 4, 3)
-    assert told[0] == "an alert was not delivered: not taken by Telegram (1 of 1) (1 wait and are tried again, 1 failures so far)"
+    assert told[0] == "Alert not delivered: Telegram (1 of 1) did not accept it (1 waiting to be sent again, 1 failures so far)"
 
 
 def test_waits_between_tries_grow() -> None:

@@ -43,7 +43,7 @@ class Mailed(socketserver.StreamRequestHandler):
                 say("250-here")
                 say("250 8BITMIME")
             elif word == "DATA":
-                say("354 go on")
+                say("354 continue")
                 mail = []
                 while (part := self.rfile.readline()) != b".\r\n":
                     mail.append(part.decode())
@@ -79,7 +79,7 @@ def test_over_http_each_service_answers_for_itself(http: ThreadingHTTPServer, ca
     with caplog.at_level(logging.INFO):
         ways = apprise_sender((f"{place}/good", f"{place}/bad", "nobody://knows"))
         refused = [send("Quarterdeck: fill", "[info] EURUSD buy 0.10", "info") for send in ways]
-    assert refused == ["", "JSON (2 of 3)", "address 3 of 3 (it cannot be understood)"]
+    assert refused == ["", "JSON (2 of 3)", "address 3 of 3 (not a valid address)"]
     assert len(http.bodies) == 2  # type: ignore[attr-defined]
     assert "[info] EURUSD buy 0.10" in http.bodies[0]  # type: ignore[attr-defined]
     assert PASSWORD not in "".join(refused) + caplog.text

@@ -66,12 +66,12 @@ class JumpyWorld(World):
         """Trading, with something open."""
         engine = await self.start()
         self.heard: list[Alert] = []
-        engine.publisher.alerts.take = self.heard.append  # type: ignore[method-assign] # whoever is told
+        engine.publisher.alerts.take = self.heard.append  # type: ignore[method-assign] # whoever is informed
         await self.until(lambda: bool(self.desk_lots()), 3.0, "a position")
 
 
 def audited(home: Path) -> None:
-    """The tape is whole and decides the same."""
+    """The tape is complete and decides the same."""
     found = audit(home / "journal.sqlite", Desk)
     assert found.findings == {}
     assert found.agree == found.decisions
@@ -105,7 +105,7 @@ def test_a_clock_that_was_set_is_told_and_ignored(seconds: float, word: str, tmp
 
     world = lived(tmp_path, jump)
     assert len(world.alerts(word)) == 1
-    assert not world.alerts("stood still")
+    assert not world.alerts("engine was stopped for")
     assert held
 
 
@@ -115,7 +115,9 @@ def test_a_machine_that_slept_goes_on_where_the_market_is(slept_s: float, tmp_pa
         world.loop._virtual_s += slept_s
 
     world = lived(tmp_path, jump)
-    assert [alert.level for alert in world.alerts("stood still")] == ["critical"], "positions had only their stops meanwhile"
+    assert [alert.level for alert in world.alerts("engine was stopped for")] == ["critical"], (
+        "positions had only their stops meanwhile"
+    )
 
 
 def test_a_virtual_machine_that_stood_still_follows_the_brokers_ticks(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_a_virtual_machine_that_stood_still_follows_the_brokers_ticks(tmp_path: 
         world.machine.missed_s += 65 * 60.0  # its time server has corrected the clock meanwhile
 
     world = lived(tmp_path, jump)
-    assert len(world.alerts("3900 s late")) == 1
+    assert len(world.alerts("3900 s behind")) == 1
     assert abs(world._running.clock.utc_ns() - world.loop.utc_ns()) <= 16 * NS_PER_S
 
 

@@ -46,8 +46,8 @@ def test_killed_run_is_alerted_by_next_run_clean_end_not(tmp_path: Path) -> None
     assert world.run(lives) == [0, 1, 1]
     (line,) = crashes(world)
     assert line.level == "critical"
-    assert "ended without a word" in line.text
-    assert line.text.endswith("up again, 1 in care")
+    assert "ended silently" in line.text
+    assert line.text.endswith("up again, 1 managed")
 
 
 class Starting:
@@ -73,7 +73,7 @@ def test_unattended_failed_start_is_alerted_once_an_hour(tmp_path: Path) -> None
     engine = Starting(tmp_path)
     assert failed(engine) == 1
     assert engine.told[0].level == "critical"
-    assert "did not start" in engine.told[0].text
+    assert "The engine failed to start" in engine.told[0].text
     assert "the disk is full; make room" in engine.told[0].text
     engine.now_s += 35
     again = Starting(tmp_path)
@@ -126,7 +126,7 @@ async def test_a_start_that_fails_at_its_first_steps_is_told(tmp_path: Path, sen
         await start_run(RunRequest(home=Home(tmp_path)), on_step=lambda _: None)
     (body,) = sent
     assert "critical" in body
-    assert "the engine did not start, nothing is in care" in body
+    assert "The engine failed to start. Open positions are NOT managed" in body
     assert said in body
 
 

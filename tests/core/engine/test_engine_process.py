@@ -16,7 +16,7 @@ def test_current_folder_is_not_on_the_engines_import_path(tmp_path: Path, monkey
     (elsewhere / "quarterdeck" / "cli").mkdir(parents=True)
     (elsewhere / "quarterdeck" / "__init__.py").write_text("raise SystemExit(77)\n")
     monkeypatch.chdir(elsewhere)
-    with pytest.raises(EngineStartFailed, match="the engine ended with code 0 before it was ready"):
+    with pytest.raises(EngineStartFailed, match="The engine ended with code 0 before it was ready"):
         start_engine(tmp_path / "home", ["--help"], lambda _step: None)
 
 
@@ -33,4 +33,4 @@ def test_a_job_that_lets_no_process_out_still_gets_an_engine(monkeypatch: pytest
     steps: list[str] = []
     assert engine_process._outside_the_job(["engine"], {"creationflags": 8}, steps.append) == ["engine"]
     assert flags == [8 | 0x01000000, 8]
-    assert ["lets no process out" in step for step in steps] == [True]
+    assert ["does not let it leave" in step for step in steps] == [True]

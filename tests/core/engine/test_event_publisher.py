@@ -1,4 +1,4 @@
-"""One line reaches the file, the listener and every watcher; what libraries complain of stands in the file too."""
+"""One line reaches the file, the listener and every watcher; what libraries complain of is in the file too."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_libraries_speak_into_the_log_until_the_run_is_over(voice: EventPublishe
     assert "too late" not in written
 
 
-NAME = "the line to the broker is"
+NAME = "the connection to the broker is"
 DOWN = (
     Alert(kind="connection", level="critical", text=f"{NAME} down: no answer"),
     StateChanged(state="REDUCE_ONLY", reasons=("feed",), text=f"feed: {NAME} down: no answer"),
@@ -76,13 +76,22 @@ BACK = (
     Alert(kind="connection", level="info", text=f"{NAME} back"),
 )
 UNKNOWN = (
-    StateChanged(state="REDUCE_ONLY", reasons=("unknown_fate",), text="unknown_fate: open EURUSD 0.5 (r-1): the line broke"),
-    Alert(kind="unknown_fate", level="critical", text="fate of open EURUSD 0.5 (r-1) unknown for 0 s", symbol="EURUSD"),
-    LogEvent(kind="unknown_fate", text="open r-1: the line broke", level="error", symbol="EURUSD"),
+    StateChanged(
+        state="REDUCE_ONLY", reasons=("unknown_fate",), text="unknown_fate: open EURUSD 0.5 (r-1): the connection broke"
+    ),
+    Alert(
+        kind="unknown_fate",
+        level="critical",
+        text="Entry order r-1 (EURUSD buy 0.5 lots) is unconfirmed for 0 s",
+        symbol="EURUSD",
+    ),
+    LogEvent(kind="unknown_fate", text="open r-1: the connection broke", level="error", symbol="EURUSD"),
 )
 BOOK = (
-    StateChanged(state="REDUCE_ONLY", reasons=("feed", "book_unknown"), text="book_unknown: the broker's book is unknown: none"),
-    Alert(kind="state", level="warning", text="REDUCE_ONLY: the broker's book is unknown: none. Way back: it is read again."),
+    StateChanged(
+        state="REDUCE_ONLY", reasons=("feed", "book_unknown"), text="book_unknown: the broker's positions cannot be read: none"
+    ),
+    Alert(kind="state", level="warning", text="The broker's positions cannot be read: none. No new entries."),
 )
 CLOSED = (
     trade_closed(),
@@ -107,7 +116,7 @@ def test_one_event_logs_one_line_and_still_sends_its_alert(
 
 def test_what_is_about_something_else_keeps_its_line(voice: EventPublisher, heard: list[LogLine]) -> None:
     decision = (
-        StateChanged(state="REDUCE_ONLY", reasons=("feed",), text="book_unknown: the broker's book is read again"),
+        StateChanged(state="REDUCE_ONLY", reasons=("feed",), text="book_unknown: the broker's positions can be read again"),
         LogEvent(kind="stop_moved", text="trail: stop 1.1", symbol="EURUSD"),
         Alert(kind="risk", level="critical", text="stop of #7 is gone", symbol="GBPUSD", ticket=7),
         StateChanged(state="ACTIVE", reasons=()),

@@ -50,7 +50,7 @@ class Lived(Struct):
 
 
 def lived(home: Path, data: Path, faults: tuple[str, ...] = BAD, *, looks: bool = False, **more: Any) -> Lived:
-    """A replay of three days to its end, with somebody who opens charts meanwhile if `looks`."""
+    """A replay of three days to its end, with someone who opens charts meanwhile if `looks`."""
 
     async def life() -> Lived:
         wish = RunRequest(
@@ -110,7 +110,7 @@ async def charts(engine: Engine) -> None:
 def test_same_seed_gives_same_run_without_missing_bars(tmp_path: Path, recorded_data: Path) -> None:
     healthy = lived(tmp_path / "healthy", recorded_data, ())
     first, again = (lived(tmp_path / name, recorded_data, looks=name == "again") for name in ("first", "again"))
-    assert (first.digest, first.struck) == (again.digest, again.struck), "also with somebody who opens charts"
+    assert (first.digest, first.struck) == (again.digest, again.struck), "also with someone who opens charts"
     assert first.digest != healthy.digest
     assert {"pipe_broken", "slow_call", "positions_unknown", "lost_reply_executed"} <= set(first.struck)
     assert first.bars == healthy.bars, "a read that failed is made good, with the same bars"
@@ -157,7 +157,7 @@ def test_what_is_switched_on_is_said_as_it_was_written() -> None:
 def test_an_account_is_never_given_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["run", "--no-ui", "--home", str(tmp_path), "--set", "desk.mode=live", "--set", "account.gateway=ws://127.0.0.1:9"]
     assert main([*words, "--fault", "slow_call=0.1"]) == 2
-    assert "faults belong to the simulated terminal" in capsys.readouterr().err
+    assert "--fault works on the simulated terminal only" in capsys.readouterr().err
     assert main(["run", "--no-ui", "--home", str(tmp_path), "--fault", "slow=0.1"]) == 2
     assert "there is no fault called slow" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""The server's clock is measured anew each hour, sooner where it is not sure, and whenever the line is back."""
+"""The server's clock is measured anew each hour, sooner where it is not sure, and whenever the connection is back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNSURE = ServerClockRule(rule="eet", offset_s=7_200, confirmed=False)
         (UNSURE, [UNSURE, WINTER, WINTER], None, [300, 600, 900], [WINTER]),
         (WINTER, [WINTER, WINTER], 100, [100, 3700], []),
     ],
-    ids=["an hour", "unsure", "the line is back"],
+    ids=["an hour", "unsure", "the connection is back"],
 )
 def test_it_is_measured_and_a_change_is_told(told, found, back_at, asked, posted) -> None:
     loop = VirtualTimeLoop(0)

@@ -1,4 +1,4 @@
-"""A line to the broker that is lost is told once, and once when it is back, whoever of the many loops met it first."""
+"""A line to the broker that is lost is reported once, and once when it is back, whoever of the many loops met it first."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Moved(NamedTuple):
 
 
 class Ticker:
-    """A terminal whose ticks stand in a list of (quarters and seconds after the start, symbols)."""
+    """A terminal whose ticks are in a list of (quarters and seconds after the start, symbols)."""
 
     def __init__(self, ticks: Sequence[tuple[float, str, tuple[str, ...]]]) -> None:
         self.ticks = [(START + round(seconds * NS_PER_S), symbols) for seconds, _, symbols in ticks]
@@ -75,7 +75,7 @@ class TickerBroker:
 
 
 class Recorder:
-    """A desk that remembers what it was told."""
+    """A desk that remembers what it was reported."""
 
     def __init__(self) -> None:
         self.told: list[SequencedInput] = []

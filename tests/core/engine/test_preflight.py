@@ -1,4 +1,4 @@
-"""What a start needs is checked without starting: a restart ends nothing before it knows that the next can begin (D4)."""
+"""What a start needs is checked without starting: a restart ends nothing before it knows that the next can begin."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_an_unwritable_entry_is_alerted_and_followed_by_a_checkpoint(tmp_path: P
 
     async def live(world: World) -> None:
         engine = await world.start()
-        engine.publisher.alerts.take = told.append  # type: ignore[method-assign] # whoever is told
+        engine.publisher.alerts.take = told.append  # type: ignore[method-assign] # whoever is informed
         engine.runner.feed_input(ConnectionState(is_connected=True, why="\ud800"), world.now_utc_ns)
         seq = engine.runner.seq
         engine.journal.flush_blocking()
@@ -58,7 +58,7 @@ def test_a_failing_log_or_heartbeat_is_said_once_and_so_is_its_end(tmp_path: Pat
 
     async def live(world: World) -> None:
         engine = await world.start()
-        engine.publisher.alerts.take = lambda alert: told.append(alert.text)  # type: ignore[method-assign] # whoever is told
+        engine.publisher.alerts.take = lambda alert: told.append(alert.text)  # type: ignore[method-assign] # whoever is informed
         for _ in range(3):
             engine._log.failures += 1
             engine.monitoring.heart.failures += 1

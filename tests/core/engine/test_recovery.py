@@ -1,4 +1,4 @@
-"""What a home knows of an account: a real one that it never traded wants the operator's word (C2)."""
+"""What a home knows of an account: a real one that it never traded wants the operator's decision."""
 
 from __future__ import annotations
 

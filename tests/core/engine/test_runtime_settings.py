@@ -1,4 +1,4 @@
-"""Parameters while running: refused with the reason, kept across a restart, back after their time (A4)."""
+"""Parameters while running: refused with the reason, kept across a restart, back after their time."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_strategy_parameter_behaves_like_any_setting(tmp_path: Path) -> None:
     assert look_up(tuned.tree, name) == 45.0
     with pytest.raises(SettingsError, match=r"pullback_rsi = 99.0: must be a number from 5 to 50 RSI"):
         tuned.change([(name, "99")], "screen", 0)
-    with pytest.raises(SettingsError, match=r"the nearest is strategy.parameters.pullback_rsi"):
+    with pytest.raises(SettingsError, match=r"did you mean strategy.parameters.pullback_rsi"):
         tuned.change([("strategy.parameters.pulback_rsi", "40")], "screen", 0)
     assert tuned.change([(name, "40")], "screen", 0).changes == ((name, "45.0", "40.0"),)
     assert (tuned.pending, tuned.settings.strategy.parameters) == ((name,), {})

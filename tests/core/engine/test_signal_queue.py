@@ -1,4 +1,4 @@
-"""The queue between scanners and desk: bounded, one a strategy and pair, the newer bar wins (D6)."""
+"""The queue between scanners and desk: bounded, one a strategy and pair, the newer bar wins."""
 
 from __future__ import annotations
 

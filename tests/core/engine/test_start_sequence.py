@@ -27,6 +27,6 @@ async def test_it_says_at_which_step_it_stood(hangs: str, stood_at: str) -> None
 
     steps: list[str] = []
     broker = SimpleNamespace(connect=connect, available_symbols=available_symbols, select=None)
-    with pytest.raises(BrokerError, match=f"within 0.05 s; the start stood at: {stood_at}"):
+    with pytest.raises(BrokerError, match=f"within 0.05 s; the start was at: {stood_at}"):
         await open_broker_in_time(broker, ("EURUSD",), history_bars=1, h1_bars=0, on_step=steps.append, limit_s=0.05)  # type: ignore[arg-type]
     assert steps[-1].startswith(stood_at)

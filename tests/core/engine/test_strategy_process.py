@@ -57,7 +57,7 @@ def with_process(
             "import ctypes; ctypes.string_at(0)", "the strategy's process ended (", "StrategyEnded", marks=pytest.mark.posix
         ),
         ("[print('x' * 1000) for _ in range(10**9)]", "printed more than", "StrategyLate"),
-        ("import os; [os.write(fd, b'nonsense' * 9) for fd in (4, 5)]", "answered nonsense", "StrategyGarbled"),
+        ("import os; [os.write(fd, b'nonsense' * 9) for fd in (4, 5)]", "sent an invalid answer", "StrategyGarbled"),
     ],
     ids=["endless", "asleep", "exit", "segfault", "flood", "nonsense"],
 )
@@ -144,7 +144,7 @@ def test_repeated_crashes_back_off_and_no_request_waits_forever(tmp_path: Path) 
         own.wait_s = 0.05
         found = await own.ask(question("EURUSD"))
         assert isinstance(found, NoSignal)
-        assert found.withheld == "the strategy's process is being replaced (4 lost in a row)"
+        assert found.withheld == "the strategy's process is being restarted (4 failures in a row)"
 
     with_process(tmp_path, "import os; os._exit(1)", work)
 
@@ -274,7 +274,7 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     status = Path(f"/proc/{pid}/stat")
-    # a dead process that nobody has asked after yet is not alive
+    # a dead process that nobody has queried yet is not alive
     return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 

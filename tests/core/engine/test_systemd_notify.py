@@ -1,4 +1,4 @@
-"""systemd is told of readiness and life through the socket that it names, and nobody else through it."""
+"""systemd is informed of readiness and life through the socket that it names, and nobody else through it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks come back after failures with a growing wait; a broken promise ends the run (F3)."""
+"""Tasks come back after failures with a growing wait; a broken promise ends the run."""
 
 from __future__ import annotations
 

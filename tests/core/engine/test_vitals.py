@@ -1,4 +1,4 @@
-"""Each part of "all is well" broken in turn: how soon it is said, and that nothing is said of what has nothing to do (D2)."""
+"""Each part of "all is well" broken in turn: how soon it is said, and that nothing is said of what has nothing to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEP_S = 5.0
 
 
 class Time:
-    """A clock that is turned by hand; the wall clock may jump away from the monotonic one."""
+    """A clock that is turned manually; the wall clock may jump away from the monotonic one."""
 
     def __init__(self) -> None:
         self.s = 0.0
@@ -138,7 +138,7 @@ def test_a_strategy_that_fails_at_each_bar_does_no_work() -> None:
         run.vitals.judged(no_signal("strategy error: ZeroDivisionError"))
     assert not parts["strategy"]
     (text,) = (part.text for part in run.vitals.look(last_facts(run)) if part.name == "strategy")
-    assert text == "no bar was judged: strategy error: ZeroDivisionError"
+    assert text == "no bar was scanned: strategy error: ZeroDivisionError"
 
 
 def last_facts(run: Run) -> Facts:

@@ -42,7 +42,7 @@ PAIRS = ("EURUSD", "USDJPY")
 
 
 class Watch:
-    """A clock that goes on by a second each time it is asked."""
+    """A clock that continues by a second each time it is asked."""
 
     def __init__(self, start_utc_ns: int = MONDAY_NS) -> None:
         self.now = start_utc_ns

@@ -1,4 +1,4 @@
-"""A home and an account belong to one engine; the second is told who holds them."""
+"""A home and an account belong to one engine; the second is reported who holds them."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_history_holds_changes_and_one_a_minute(tmp_path: Path) -> None:
         ({"positions_without_stop": 2}, {}, "no_stop"),
         ({"unconfirmed_orders": 1}, {}, "unknown_fate"),
         ({"positions_match": False}, {}, "book"),
-        ({}, {"connection_up": False, "connection_reason": "line lost"}, "feed"),
+        ({}, {"connection_up": False, "connection_reason": "connection lost"}, "feed"),
         ({}, {"journal_writable": False}, "journal"),
         ({}, {"calendar_why": "week.json: No such file"}, "calendar"),
         ({}, {"loop_lag_ms": 9000.0}, "loop"),
@@ -128,10 +128,10 @@ def test_rare_beats_are_waited_for_longer() -> None:
 def test_the_end_is_told(tmp_path: Path) -> None:
     heart = HeartbeatWriter(tmp_path / "h", Kept())
     heart.beat(snapshot())
-    heart.stopped(MONDAY_NS + NS_PER_S, "told to stop", clean=True)
+    heart.stopped(MONDAY_NS + NS_PER_S, "asked to stop", clean=True)
     answer = heartbeat_status(read_heartbeat(tmp_path / "h"), MONDAY_NS + 181 * NS_PER_S)
     assert answer.exit_code == 8
-    assert answer.text.endswith("ended 3 min ago: told to stop")
+    assert answer.text.endswith("ended 3 min ago: asked to stop")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b'{"pid": "x"}'])

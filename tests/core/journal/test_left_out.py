@@ -1,4 +1,4 @@
-"""What can never be written is left out and told; what lies behind it is written. A file that was taken away is noticed."""
+"""What can never be written is left out and reported; what lies behind it is written. A file that was taken away is noticed."""
 
 from __future__ import annotations
 

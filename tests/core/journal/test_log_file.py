@@ -126,8 +126,8 @@ def test_what_is_critical_is_never_folded() -> None:
 
 def test_connection_back_after_down_is_never_folded_as_repeat() -> None:
     folder = RepeatFilter()
-    down = line("the line to the broker is down: no answer", kind="alert.connection", level="critical")
-    back = line("ACTIVE the line to the broker is back", 1.0, kind="state")
+    down = line("the connection to the broker is down: no answer", kind="alert.connection", level="critical")
+    back = line("ACTIVE the connection to the broker is back", 1.0, kind="state")
     flapping = [down, back] * 3
     assert [got for one in flapping for got in folder.take(one)] == flapping, "back after down is no repeat of an earlier back"
     assert folder.take(back) == ()

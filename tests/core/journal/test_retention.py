@@ -1,4 +1,4 @@
-"""What is old goes, what is kept for good stays, and an audit knows from where the tape is whole."""
+"""What is old goes, what is kept for good stays, and an audit knows from where the tape is complete."""
 
 from __future__ import annotations
 

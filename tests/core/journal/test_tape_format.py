@@ -99,7 +99,7 @@ def test_old_words_of_exits_and_keys_are_read_as_todays() -> None:
 
 
 def assert_kept(old: Any, new: Any, place: str) -> None:
-    """Every value of an older body is there under its name; newer fields may stand beside it."""
+    """Every value of an older body is there under its name; newer fields may be beside it."""
     if isinstance(old, dict):
         assert old.keys() <= new.keys(), f"{place}: {sorted(old.keys() - new.keys())} lost"
         for name, value in old.items():

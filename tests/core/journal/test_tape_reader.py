@@ -1,4 +1,4 @@
-"""Reading a tape back: runs, segments after a checkpoint, and the past that a restart goes on from."""
+"""Reading a tape back: runs, segments after a checkpoint, and the past that a restart continues from."""
 
 from __future__ import annotations
 

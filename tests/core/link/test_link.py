@@ -152,7 +152,7 @@ async def test_a_link_whose_files_are_removed_is_published_again(engine, removed
     assert await server.restored()
     after = await opened(home, watch=False)
     assert (await after.send(Pause())).ok
-    assert (await before.send(Pause())).ok, "who was there goes on undisturbed"
+    assert (await before.send(Pause())).ok, "who was there continues undisturbed"
     assert len(side.commands) == 2
     assert not await server.restored()
     assert open_to_others(find_address(home).socket) == 0
@@ -302,13 +302,13 @@ async def test_goodbye_reaches_watchers_and_is_no_lost_connection(engine) -> Non
     server.publish(demo_snapshot(1))
     for number in range(50):
         server.log(LogLine(at_utc_ns=number, level="info", kind="test", text=f"line {number}"))
-    await server.stop("the market's data are over")
+    await server.stop("the recorded data have ended")
     heard = []
     while not (heard and isinstance(heard[-1], LinkState) and not heard[-1].up):
         heard.append(await asyncio.wait_for(client.next(), 10))
-    assert [event.why for event in heard if isinstance(event, LinkBye)] == ["the market's data are over"]
+    assert [event.why for event in heard if isinstance(event, LinkBye)] == ["the recorded data have ended"]
     assert len([event for event in heard if isinstance(event, LogLine)]) == 50, "all that was said before came first"
-    assert heard[-1] == LinkState(up=False, why="engine ended: the market's data are over", ended=True)
+    assert heard[-1] == LinkState(up=False, why="engine ended: the recorded data have ended", ended=True)
     await client.close()
 
 
@@ -321,7 +321,7 @@ async def test_a_line_that_breaks_without_a_goodbye_is_lost(engine) -> None:
     while not (heard and isinstance(heard[-1], LinkState) and not heard[-1].up):
         heard.append(await asyncio.wait_for(client.next(), 10))
     assert not heard[-1].ended
-    assert "line lost" in heard[-1].why
+    assert "connection lost" in heard[-1].why
     await client.close()
 
 
@@ -337,7 +337,7 @@ async def test_once_the_engine_said_goodbye_its_journal_answers(engine) -> None:
     await client.start()
     await client.ask(LogQuery())
     assert asked == [], "a living engine answers for itself"
-    await server.stop("the market's data are over")
+    await server.stop("the recorded data have ended")
     while not (isinstance(event := await client.next(), LinkState) and event.ended):
         pass
     assert isinstance(await client.ask(LogQuery()), LogReply)

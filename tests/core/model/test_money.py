@@ -1,4 +1,4 @@
-"""Profit, margin, swap and tick value against figures worked out by hand from the platform manual's rules."""
+"""Profit, margin, swap and tick value against figures worked out manually from the platform manual's rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole messages or none, whatever a child prints, and its end told as what it is."""
+"""Whole messages or none, whatever a child prints, and its end reported as what it is."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_daily_loss_trips_at_limit_until_next_day() -> None:
     assert [(trip.name, trip.since_utc_ns, trip.resets_by) for trip in new] == [("day_loss", DAY + 7, "day")]
     state, again = check_breakers(state, POLICY, at_utc_ns=DAY + 8, equity_money=10_000.0)
     assert again == ()
-    assert names(state) == ["day_loss"], "equity that recovers does not rearm"
+    assert names(state) == ["day_loss"], "equity that recovers does not reset"
     assert not allowed(state)["day_loss"]
     assert begin_day(state, day_started_utc_ns=DAY, balance_money=9_500, equity_money=9_500) == state, "the same day again"
     state = begin_day(state, day_started_utc_ns=2 * DAY, balance_money=9_500.0, equity_money=9_400.0)

@@ -1,4 +1,4 @@
-"""A file is replaced whole, also while somebody on Windows reads it."""
+"""A file is replaced whole, also while someone on Windows reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the home folder is, and what an operator is told when it cannot be written."""
+"""Where the home folder is, and what an operator reads when it cannot be written."""
 
 from __future__ import annotations
 

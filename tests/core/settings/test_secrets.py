@@ -60,10 +60,10 @@ HOLDERS = [
 
 @pytest.mark.parametrize(("key", "text"), HOLDERS)
 def test_a_secret_is_refused_where_it_would_be_written_and_not_repeated(tmp_path: Path, key: str, text: str) -> None:
-    with pytest.raises(SettingsError, match="a secret has no place in the settings") as set_alone:
+    with pytest.raises(SettingsError, match="a secret does not belong in the settings") as set_alone:
         parse_value(key, text)
     value = [text.strip('[]"')] if key.endswith("urls") else text
-    with pytest.raises(SettingsError, match="a secret has no place in the settings") as extra:
+    with pytest.raises(SettingsError, match="a secret does not belong in the settings") as extra:
         load_settings(tmp_path, [(key, value)])
     assert CANARY not in set_alone.value.one_line() + extra.value.one_line()
     assert "secrets.toml" in set_alone.value.one_line() or "leave" in set_alone.value.one_line()

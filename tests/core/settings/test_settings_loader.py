@@ -1,4 +1,4 @@
-"""Settings: every parameter once, all mistakes together, precedence, and an older file that still works (B1, A4)."""
+"""Settings: every parameter once, all mistakes together, precedence, and an older file that still works."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_five_mistakes_are_told_together_each_with_what_is_allowed(tmp_path: Pat
     with pytest.raises(SettingsError) as caught:
         load_settings(tmp_path)
     text = caught.value.one_line()
-    assert "5 mistakes" in text
+    assert "5 invalid settings" in text
     assert "settings.toml" in text
     for part in (
         "risk.risk_per_trade_pct = 9.0: must be a number from 0.01 to 5 % of equity",
-        "risk.risk_per_trde: is not known, the nearest is risk.risk_per_trade_pct",
+        "risk.risk_per_trde is not a setting, did you mean risk.risk_per_trade_pct?",
         'position.time_exit_hours = "x": must be a number from 0 to 1000 hours',
         "ui.ascii = 1: must be true or false",
-        "flaten: is not known, the nearest is flatten",
+        "flaten is not a setting, did you mean flatten?",
     ):
         assert part in text
 
@@ -206,7 +206,7 @@ def test_days_and_zones_that_nobody_can_read_are_refused(key: str, value: object
 def test_queue_smaller_than_number_of_pairs_is_refused() -> None:
     three = [("desk.pairs", ["EURUSD", "GBPUSD", "USDJPY"]), ("scan.queue_max", 3)]
     assert validated(with_values(shipped_tree(), three), "test").scan.queue_max == 3
-    with pytest.raises(SettingsError, match=r"scan.queue_max = 2: must hold an answer of each of the 3 pairs"):
+    with pytest.raises(SettingsError, match=r"scan.queue_max = 2: must be at least 3, one for each pair"):
         validated(with_values(shipped_tree(), [*three, ("scan.queue_max", 2)]), "test")
 
 

@@ -1,4 +1,4 @@
-"""The record of an account: its runs together, other modes apart, deposits no result, a trade told by two runs once."""
+"""The record of an account: its runs together, other modes apart, deposits no result, a trade reported by two runs once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_runs_of_an_account_count_together_and_other_modes_apart(tmp_path: Path)
     with TapeReader(path) as reader:
         whole, alone = account_performance(reader), account_performance(reader, 1)
     assert (whole.mode, whole.runs, alone.runs) == ("demo", (1, 3), (1,))
-    assert whole.performance.trades.trades == 2, "a trade that a second run told again is one trade"
+    assert whole.performance.trades.trades == 2, "a trade that a second run reported again is one trade"
     assert whole.performance.trades.expectancy_r == pytest.approx(0.25)
     assert {name: figures.trades for name, figures in whole.by_pair.items()} == {"EURUSD": 1, "USDJPY": 1}
     assert set(whole.by_exit) == {"target", "stop"}

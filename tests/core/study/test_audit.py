@@ -191,7 +191,7 @@ def test_undecodable_body_is_an_error_in_one_line(tape: Path) -> None:
 
 
 def test_any_segment_can_be_audited_alone(tape: Path) -> None:
-    # what stood before the checkpoint at 400 is pruned
+    # what was before the checkpoint at 400 is pruned
     for table in ("tape", "effects"):
         changed(tape, f"DELETE FROM {table} WHERE seq <= 400")
     changed(tape, "UPDATE runs SET tape_from_seq = 401")

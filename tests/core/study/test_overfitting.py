@@ -1,4 +1,4 @@
-"""The deflated Sharpe ratio of its authors' example, and overfitting told from skill on made-up trials."""
+"""The deflated Sharpe ratio of its authors' example, and overfitting reported from skill on made-up trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trade's story is whole: what was seen, weighed, ordered, done, cared for, and what it came to."""
+"""A trade's story is complete: what was seen, weighed, ordered, done, managed, and what it came to."""
 
 from __future__ import annotations
 

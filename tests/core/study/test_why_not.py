@@ -135,5 +135,5 @@ def test_an_instant_means_the_bar_that_holds_it(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "banana", "2024-13-05T00:00", "25:00"])
 def test_no_instant_is_a_usage_error(text: str) -> None:
-    with pytest.raises(UsageError, match="is no instant"):
+    with pytest.raises(UsageError, match="is not a valid time"):
         parse_bar(text)

@@ -1,4 +1,4 @@
-"""The effect of a change set in words: what is open is told whole on a narrow screen, and a trade that differs says in what."""
+"""The effect of a change set in words: what is open is reported whole on a narrow screen, and a trade that differs says in what."""
 
 from __future__ import annotations
 

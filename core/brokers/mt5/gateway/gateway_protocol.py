@@ -59,7 +59,7 @@ class GatewayWelcome(Struct, frozen=True, tag="welcome"):
     gateway: str
     """Version of the package that serves."""
     module: str
-    """`MetaTrader5`, or what stands in for it."""
+    """`MetaTrader5`, or what is in for it."""
     module_version: str
     market: MarketClock | None = None
     """The market time of a rehearsal; None where it is the machine's."""

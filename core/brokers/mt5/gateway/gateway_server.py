@@ -261,7 +261,7 @@ class GatewayServer:
                 task.cancel()
 
     async def _lease(self, ask: gateway_protocol.AskLease) -> gateway_protocol.LeaseAnswer:
-        """Grant or prolong a lease; a new owner is told only when no order of an older one is inside the module any more."""
+        """Grant or prolong a lease; a new owner is reported only when no order of an older one is inside the module any more."""
         if self._leases is None:
             return gateway_protocol.LeaseAnswer(ask.id, 1)
         found = self._leases.renew(ask.number) if ask.number else self._leases.acquire(ask.home_id, ask.who)

@@ -74,7 +74,7 @@ async def start_local_gateway(command: tuple[str, ...]) -> LocalGateway:
             process.kill()
         await process.wait()
         raise BrokerError(
-            f"the gateway for {command[0]} did not start", what_to_do="its own words stand on stderr; see docs/metatrader5.md"
+            f"the gateway for {command[0]} did not start", what_to_do="its own words are on stderr; see docs/metatrader5.md"
         ) from error
     if isinstance(word, ChildFailed):
         await process.wait()

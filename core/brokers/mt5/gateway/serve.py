@@ -41,7 +41,7 @@ async def serve_gateway(
     *,
     end_with_parent: bool = False,
 ) -> None:
-    """Serve until told to stop; `command` is the child's host with its arguments.
+    """Serve until asked to stop; `command` is the child's host with its arguments.
 
     Raises:
         UsageError: careless options, or an address that cannot be listened on. BrokerError: the module does not start.
@@ -56,7 +56,7 @@ async def serve_gateway(
     except (OSError, TimeoutError, EOFError, MalformedMessage) as error:
         raise BrokerError(
             f"the process that owns {command[0]} does not start: {str(error) or type(error).__name__}",
-            what_to_do="its own words stand above; see docs/metatrader5.md",
+            what_to_do="its own words are above; see docs/metatrader5.md",
         ) from error
     try:
         try:

@@ -50,7 +50,7 @@ def make(arguments: list[str]) -> HostedModule:
 
 
 def hosted_at(settings: Settings, clock: Clock, rates: FaultRates, file: SimulatedFile, *, tick_s: int = TICK_S) -> HostedModule:
-    """A simulated terminal that stands at the clock's now before each call. Raises BrokerError for a file of another account."""
+    """A simulated terminal that is at the clock's now before each call. Raises BrokerError for a file of another account."""
     kept = file.read(account_terms(settings))
     starts = 1 if kept is None else kept.starts + 1
     # each child draws its own: else a fault that strikes at the first calls would strike every successor alike

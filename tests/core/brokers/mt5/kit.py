@@ -1,4 +1,4 @@
-"""A simulated terminal whose quotes a test sets by hand, and an adapter over it."""
+"""A simulated terminal whose quotes a test sets manually, and an adapter over it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
 class HandMarket:
     """Quotes as the test sets them; a thousand flat M15 bars before the start."""
 
-    label = "by hand"
+    label = "manually"
     target_first: frozenset[str] = frozenset()
 
     def __init__(self, quotes: dict[str, tuple[float, float]], weeks: int = 2):
@@ -92,7 +92,7 @@ class HandMarket:
 
 
 class HandClock:
-    """Follows the terminal's market time; the monotonic one only moves when told."""
+    """Follows the terminal's market time; the monotonic one only moves when reported."""
 
     def __init__(self, terminal: SimulatedTerminal):
         self._terminal = terminal

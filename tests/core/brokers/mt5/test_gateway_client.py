@@ -115,7 +115,7 @@ async def test_connection_lost_while_sending_is_reported_once():
         transport = None
 
         async def send(self, _data):
-            line.fail("the line broke")
+            line.fail("the connection broke")
             raise ConnectionClosedError(None, None)
 
     heard = []

@@ -181,7 +181,7 @@ BAD = FaultRates(
 
 
 def flattened(rig, ticket):
-    """Close one position as the desk would: ask after what is unknown, read again, close what is left."""
+    """Close one position as the desk would: query what is unknown, read again, close what is left."""
     number = 100
     for _ in range(400):
         rig.pass_time(7)

@@ -235,5 +235,5 @@ def test_a_measurement_without_history_keeps_the_rule_that_was_recognised():
     assert drive(rig.broker.server_clock_rule()).rule == "new_york_plus_7", (
         "two weeks tell no rule from another of the same offset"
     )
-    rig.broker._session.server = ServerClock("eet")  # as a year of weeks would have told
+    rig.broker._session.server = ServerClock("eet")  # as a year of weeks would have reported
     assert drive(rig.broker.server_clock_rule()).rule == "eet"

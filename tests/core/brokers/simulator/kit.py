@@ -1,4 +1,4 @@
-"""A market whose instants a test writes by hand, and a terminal over it."""
+"""A market whose instants a test writes manually, and a terminal over it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ USUAL = {
 class HandMarket:
     """Steps as pushed by the test; a hundred flat M15 bars before the start."""
 
-    label = "written by hand"
+    label = "written manually"
 
     def __init__(self, quotes: dict[str, tuple[float, float]], *, target_first: bool = False, bars: int = 100) -> None:
         self.symbols = tuple(quotes)

@@ -148,7 +148,7 @@ def number(value: Decimal) -> float:
 
 
 class Trading(RuleBasedStateMachine):
-    """Random requests and quotes, told to both books."""
+    """Random requests and quotes, asked to both books."""
 
     currency, hedging = "USD", True
 

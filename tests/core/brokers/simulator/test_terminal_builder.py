@@ -33,7 +33,7 @@ def test_symbols_without_a_recorded_swap_rate_are_named():
     assert without_swap(symbols) == ("EURJPY", "XAUUSD")
     assert [(spec.swap_long, spec.swap_short) for spec in instruments(symbols)] == [(-7.85, 3.8), (0.0, 0.0), (0.0, 0.0)]
     notes = simulated_venue(shipped_settings(("desk.pairs", list(symbols))), run_id="r", speed=None).notes
-    assert notes == ("no swap rate was recorded for EURJPY, XAUUSD: no swap is charged there",)
+    assert notes == ("No swap rate is recorded for EURJPY, XAUUSD: no swap is charged there",)
 
 
 def test_a_seeded_terminal_brings_its_conversion_pairs():

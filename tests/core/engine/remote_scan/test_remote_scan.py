@@ -1,4 +1,4 @@
-"""Several machines scan over a real Redis: they share the pairs, die, come late, come twice and talk nonsense, and no trade changes (D6, D7)."""
+"""Several machines scan over a real Redis: they share the pairs, die, come late, come twice and talk nonsense, and no trade changes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Run:
 
 
 def replayed(home: Path, data: Path, *values: tuple[str, Any], meanwhile: Meanwhile | None = None) -> Run:
-    """Replay the day; `meanwhile` goes on beside it and is over before the run is looked at."""
+    """Replay the day; `meanwhile` continues beside it and is over before the run is looked at."""
     home.mkdir(exist_ok=True)
     run, tally = Run(home), SummaryCounter()
 
@@ -81,7 +81,7 @@ def replayed(home: Path, data: Path, *values: tuple[str, Any], meanwhile: Meanwh
             try:
                 await meanwhile(engine, run)
             except BaseException:
-                engine.stop(why="what went on beside it failed")  # a replay that it paused would stand for ever
+                engine.stop(why="what continued beside it failed")  # a replay that it paused would stand for ever
                 raise
 
         beside = asyncio.create_task(goes_on()) if meanwhile is not None else None
@@ -203,7 +203,7 @@ def test_nonsense_for_answers_is_refused_and_the_engine_looks_itself(
 
     run = replayed(tmp_path / "engine", recorded_data, over(redis_here), meanwhile=disturb)
     assert run.summary == alone
-    assert "refused: no answer of ours" in run.log
+    assert "rejected: not a valid answer" in run.log
 
 
 def test_worker_with_another_strategy_is_unused_and_both_report_why(
@@ -214,12 +214,12 @@ def test_worker_with_another_strategy_is_unused_and_both_report_why(
 
     async def hear(engine: Engine, _run: Run) -> None:
         engine.run_loop.control(ReplayControl(action="pause"))
-        await happens(lambda: other.said("nothing will be asked of this machine"), "it says so")
+        await happens(lambda: other.said("it sends no work to this machine"), "it says so")
         engine.run_loop.control(ReplayControl(action="play"))
 
     run = replayed(tmp_path / "engine", recorded_data, over(redis_here), meanwhile=hear)
     assert run.summary == alone
-    assert run.scanning == "here: no scanning machine is there"
+    assert run.scanning == "here: no scan worker is connected"
     assert "other has strategy trend" in run.log
     other.end()
     assert other.lines[-1] == "0 questions answered"
@@ -242,10 +242,10 @@ def test_without_machines_and_told_to_hold_nothing_is_entered(
 ) -> None:
     run = replayed(tmp_path / "engine", recorded_data, over(redis_here), ("scan.no_worker_action", "no_entries"))
     assert run.summary.entered == 0
-    assert sum("no scanning machine is there" in line for line in run.log.splitlines()) == 1, "said once, by the desk"
-    assert "nobody scans: no scanning machine is there" in run.log
+    assert sum("no scan worker is connected" in line for line in run.log.splitlines()) == 1, "said once, by the desk"
+    assert "No scan worker, no signals: no scan worker is connected" in run.log
     with sqlite3.connect(run.home / "journal.sqlite") as journal:
-        (held,) = journal.execute("SELECT count(*) FROM no_signals WHERE withheld = 'no scanning machine is there'").fetchone()
+        (held,) = journal.execute("SELECT count(*) FROM no_signals WHERE withheld = 'no scan worker is connected'").fetchone()
     assert held == 2 * 97
 
 
@@ -293,7 +293,7 @@ def test_killed_workers_job_is_reassigned_in_time(
     async def hand_over(_engine: Engine, run: Run) -> None:
         client, clock = redis(redis_here), WallClock()
         try:
-            await happens(lambda: first.said("asks this machine"), "the engine is there")
+            await happens(lambda: first.said("sends work to this machine"), "the engine is there")
             (key,) = [key async for key in client.scan_iter("quarterdeck:scan-*:events")]
             active = key.removesuffix("events") + "active"
             while not await client.llen(active):  # noqa: ASYNC110 - another process takes the question
@@ -337,7 +337,7 @@ def test_late_answer_is_recorded_but_not_traded(
     run = replayed(tmp_path / "engine", recorded_data, *OWN, over(redis_here), impatient, meanwhile=answer_late)
     assert len(late) > len(set(late))
     assert run.summary == alone_with_own
-    assert "no scanning machine answered within 0.5 s" in run.log
+    assert "no scan worker answered within 0.5 s" in run.log
     with sqlite3.connect(run.home / "journal.sqlite") as journal:
         (last,) = journal.execute("SELECT max(rowid) FROM runs").fetchone()
     assert last == 1
@@ -370,7 +370,7 @@ async def echoing(
                 await asyncio.sleep(0.01)
                 continue
             for _, entries in await client.xread({key: last}, block=20) or ():
-                for last, fields in entries:  # noqa: B007 - the last one read is where to go on
+                for last, fields in entries:  # noqa: B007 - the last one read is where to continue
                     if fields.get("event") == event:
                         item = made(fields)
                         if item is not None:

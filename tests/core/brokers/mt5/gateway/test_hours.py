@@ -54,7 +54,7 @@ class Trouble:
 
 
 async def traded(line, orders, seed):
-    """Open, close, ask after what is unknown; what we believe afterwards, by client id."""
+    """Open, close, query what is unknown; what we believe afterwards, by client id."""
     draw = random.Random(seed)
     believed = {}
     for number in range(1, orders + 1):

@@ -41,7 +41,7 @@ def test_a_second_home_waits_until_the_first_is_silent_for_a_term(tmp_path: Path
         refused = leases.acquire("b", "engine B")
         assert (refused.number, "engine A" in refused.why) == (0, True)
     clock.now_s += TERM_S + 0.1
-    assert leases.problem(first) == "", "nobody took it: management goes on"
+    assert leases.problem(first) == "", "nobody took it: management continues"
     second = leases.acquire("b", "engine B").number
     assert second > first
     assert "engine B" in leases.problem(first)

@@ -27,7 +27,7 @@ SHORT = (("simulation.history_days", 30), ("desk.pairs", ["EURUSD"]))
 
 
 class Standing:
-    """A clock that is moved by hand."""
+    """A clock that is moved manually."""
 
     def __init__(self, utc_ns: int) -> None:
         self.at = utc_ns
