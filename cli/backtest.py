@@ -109,7 +109,9 @@ def command(
 
 def _wanted(values: list[str] | None, pairs: str | None, path: str) -> tuple[tuple[str, Any], ...]:
     if path and path not in get_args(IntrabarOrder):
-        raise UsageError(f"--intrabar {path!r} is not an intrabar order", what_to_do=f"choose {', '.join(get_args(IntrabarOrder))}")
+        raise UsageError(
+            f"--intrabar {path!r} is not an intrabar order", what_to_do=f"choose {', '.join(get_args(IntrabarOrder))}"
+        )
     wanted = list(parse_settings(values or []))
     if pairs is not None:
         wanted.append(("desk.pairs", list(parse_pairs(pairs))))
