@@ -102,17 +102,8 @@ def _limit(limit: LimitView, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     if not limit.tripped:
         return (line,)
     since = f" {number_format.moment(limit.since_utc_ns, '%a %H:%M')}" if limit.since_utc_ns else ""
-    return (
-        line,
-        clip(
-            (
-                Span(f"  TRIPPED{since}", "alarm"),
-                Span(f" until {_UNTIL.get(limit.resets_when, clean(limit.resets_when))}", "warn"),
-            ),
-            width,
-            glyphs,
-        ),
-    )
+    until = _UNTIL.get(limit.resets_when, clean(limit.resets_when))
+    return (line, clip((Span(f"  TRIPPED{since}", "alarm"), Span(f" until {until}", "warn")), width, glyphs))
 
 
 def _amount(value: float | None, unit: str) -> str:
