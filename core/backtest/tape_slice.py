@@ -131,7 +131,7 @@ def read_tape_slice(reader: TapeReader, runs: Sequence[Run], from_utc_ns: UtcNs)
     """Read the tape of `runs` (one account, oldest first) from about an instant on.
 
     Raises:
-        DataError: the tape has no instant to begin with; StorageError: it cannot be read.
+        DataError: the tape has no moment at which to begin; StorageError: it cannot be read.
     """
     reel = TapeSlice()
     first, after_seq = _start(reader, runs, from_utc_ns)

@@ -90,7 +90,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     peak_money: Money
     closing: bool
     next_action: str
-    """What position management will do next, in words: `trail from 0.5R`, `age out 14:30`."""
+    """What position management will do next, in words: `trail from 0.5R`, `time exit 14:30`."""
     closable: bool = True
     blocked: str = ""
     """Why it cannot be closed now, with the earliest time; empty when it can."""

@@ -98,7 +98,7 @@ def demo_position(number: int, symbol: str = "EURUSD", side: Side = Side.BUY, **
         open_risk_money=71.0,
         peak_money=round(max(pips * 5, 0) + 12.4, 2),
         closing=False,
-        next_action="trail from 0.5R, age out 17:46",
+        next_action="trail from 0.5R, time exit 17:46",
     )
     return msgspec.structs.replace(view, **changes)
 

@@ -81,6 +81,8 @@ def _metered(name: str, used: float | None, text: str, width: int, glyphs: Glyph
     return clip(spans, width, glyphs)
 
 
+_UNTIL: Final = {"operator": "you reset it", "day": "the next day", "itself": "it recovers"}
+"""When a tripped limit allows entries again, in words."""
 FLOORS: Final = ("margin_level",)
 """Limits that trip from above: what is left matters, not what is used."""
 
@@ -100,7 +102,8 @@ def _limit(limit: LimitView, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
     if not limit.tripped:
         return (line,)
     since = f" {number_format.moment(limit.since_utc_ns, '%a %H:%M')}" if limit.since_utc_ns else ""
-    return (line, clip((Span(f"  TRIPPED{since}", "alarm"), Span(f" until {clean(limit.resets_when)}", "warn")), width, glyphs))
+    until = _UNTIL.get(limit.resets_when, clean(limit.resets_when))
+    return (line, clip((Span(f"  TRIPPED{since}", "alarm"), Span(f" until {until}", "warn")), width, glyphs))
 
 
 def _amount(value: float | None, unit: str) -> str:

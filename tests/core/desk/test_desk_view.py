@@ -37,7 +37,7 @@ def test_a_position_shows_what_care_will_do() -> None:
     play = Play().start()
     play.enter()
     view = play.desk.view().positions[0]
-    assert view.next_action == "trail from 0.5R, age out 16:00"
+    assert view.next_action == "trail from 0.5R, time exit 16:00"
     assert view.pips is not None
     assert round(view.pips, 3) == -1.0
     assert view.stop_distance_pips is not None
