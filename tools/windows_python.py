@@ -103,8 +103,9 @@ class WindowsPython:
         self._checkout = checkout
         self._environ = dict(os.environ if environ is None else environ)
         self.folder = cache_folder(self._environ) / "windows"
-        parts = (checkout / DEV_LOCK, checkout / CLIENTS_LOCK, Path(__file__), _LAUNCHER)
-        key = hashlib.sha256(b"".join(part.read_bytes() for part in parts) + sys.version.encode()).hexdigest()[:16]
+        parts = (checkout / DEV_LOCK, checkout / CLIENTS_LOCK, _LAUNCHER)
+        made_of = f"{sys.version} {_CARRIERS} {_RUNTIME} {sorted(_NOT_ON_WINDOWS)} {_LEFT_OUT} {_MANIFEST}".encode()
+        key = hashlib.sha256(b"".join(part.read_bytes() for part in parts) + made_of).hexdigest()[:16]
         self._root = self.folder / "wine"
         self._prefix = self.folder / "wine-prefix"
         self._python = self.folder / f"python-{key}"
@@ -155,14 +156,16 @@ class WindowsPython:
         return [str(self._enter), str(self._python / "python.exe"), *words]
 
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        """The environment in which it sees the checkout and, where it is named, the recorded data."""
-        data = self._environ.get("QUARTERDECK_DATA", "")
-        folders = [str(self._checkout), *([data] if data else [])]
+        """The environment in which it sees the checkout and the recorded data, as `recorded_data` of the tests finds them."""
+        named = self._environ.get("QUARTERDECK_DATA")
+        data = Path(named).resolve() if named else self._checkout.parent / "shared" / "data"
+        folders = [str(self._checkout), *([str(data)] if data.is_dir() else [])]
         own = {
             "QUARTERDECK_WINE_FOLDERS": " ".join(folders),
             CLIENTS_VARIABLE: str(self._python / "clients"),
             "PYTHONPATH": f"Z:{self._checkout / IMPORT_ROOT}",
             "PYTHONUTF8": "1",
+            **({"QUARTERDECK_DATA": str(data)} if data.is_dir() else {}),
         }
         return {**self._environ, **own, **extra}
 

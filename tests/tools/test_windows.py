@@ -81,3 +81,14 @@ def test_a_group_beyond_its_limit_is_killed_and_has_failed(monkeypatch, capsys):
 def test_groups_may_be_chosen_by_name():
     assert list(windows.chosen(["link", "tui"])[0]) == ["link", "tui"]
     assert windows.chosen(["tests/core/link", "-x"])[0] == {"asked for": ("tests/core/link", "-x")}
+
+
+def test_recorded_data_beside_the_checkout_are_seen_under_wine(tmp_path):
+    checkout, data = tmp_path / "clone", tmp_path / "shared" / "data"
+    for folder in (checkout / "tests" / "clients", data):
+        folder.mkdir(parents=True)
+    for name in (DEV_LOCK, windows_python.CLIENTS_LOCK):
+        (checkout / name).touch()
+    given = WindowsPython(checkout, {"QUARTERDECK_CACHE": str(tmp_path)}).environment({})
+    assert given["QUARTERDECK_DATA"] == str(data)
+    assert str(data) in given["QUARTERDECK_WINE_FOLDERS"].split()
