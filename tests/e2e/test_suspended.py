@@ -74,9 +74,11 @@ def test_a_jump_of_the_clock_costs_neither_journal_nor_flatten(
             told_s = time.monotonic() - jumped_s
             before = rows(home, "SELECT max(seq) FROM tape")
             wait_for(lambda: rows(home, "SELECT max(seq) FROM tape") > before, "the journal goes on")
-            flat = quarterdeck("flatten", "--home", home, "--wait", "80", "--json", **moved)
-            closed_market = by_s == 72 * HOUR_S and clock.now().weekday() >= 5
-            assert flat.code == 0 or closed_market, flat.err
+            for _ in range(5):  # a simulated broker makes up days of ticks before it answers again
+                flat = quarterdeck("flatten", "--home", home, "--wait", "80", "--json", **moved)
+                if flat.code == 0:
+                    break
+            assert flat.code == 0, flat.err
             assert "verified" in flat.out + flat.err, flat.out + flat.err
             assert engine.process.poll() is None
             status = quarterdeck("status", "--home", home, "--json", **moved)
