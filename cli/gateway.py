@@ -97,28 +97,41 @@ def command(
         read_recording(replay)  # what is wrong with the file is reported here, not by the child
         hosted = (REPLAYED, str(replay.absolute()))
 
-    asked = begins or read_state(place.root).asked_start_utc_ns
-    states: list[GatewayState] = []
+    known = GatewayState(market=market, asked_start_utc_ns=begins or read_state(place.root).asked_start_utc_ns)
+    announcement = _Announcement(place.root, clock, known if simulated else None, as_json=as_json)
+    try:
+        asyncio.run(serve_gateway(options, hosted, clock, announcement.make))
+    finally:
+        announcement.take_back()
 
-    def announce(listening: GatewayListening) -> None:
+
+class _Announcement:
+    """Says where the gateway listens; of a simulated one it is written down for `quarterdeck terminal` as well."""
+
+    def __init__(self, home: Path, clock: WallClock, state: GatewayState | None, *, as_json: bool) -> None:
+        self._home, self._clock, self._state, self._as_json = home, clock, state, as_json
+        self._made = False
+
+    def make(self, listening: GatewayListening) -> None:
+        """Announce it. Raises StorageError."""
         scheme = "wss" if listening.tls else "ws"
         address = f"{scheme}://{listening.host}:{listening.port}"
         print(
-            f"{listening.module} {listening.module_version} at {address}; the token is in {place.root / TOKEN_NAME}", flush=True
+            f"{listening.module} {listening.module_version} at {address}; the token is in {self._home / TOKEN_NAME}", flush=True
         )
-        if market is not None:
-            print(f"market time {iso(market.at(clock.utc_ns()))}, {market.speed:g} x life", flush=True)
-        if simulated:
-            write_state(place.root, kept := GatewayState(address=address, market=market, asked_start_utc_ns=asked))
-            states.append(kept)
-        if as_json:
+        if self._state is not None:
+            market = self._state.market
+            if market is not None:
+                print(f"market time {iso(market.at(self._clock.utc_ns()))}, {market.speed:g} x life", flush=True)
+            write_state(self._home, structs.replace(self._state, address=address))
+            self._made = True
+        if self._as_json:
             print_json({"address": address, "port": listening.port, "module": listening.module, "child_pid": listening.child_pid})
 
-    try:
-        asyncio.run(serve_gateway(options, hosted, clock, announce))
-    finally:
-        for state in states:
-            write_state(place.root, structs.replace(state, address="", ended_utc_ns=clock.utc_ns()))
+    def take_back(self) -> None:
+        """The gateway has ended in order."""
+        if self._state is not None and self._made:
+            write_state(self._home, structs.replace(self._state, ended_utc_ns=self._clock.utc_ns()))
 
 
 def _instant(text: str) -> UtcNs:
