@@ -218,6 +218,10 @@ class RiskSection(Section, frozen=True):
     stop_spread_min_x: Annotated[float, number("Nearest stop", "x spread", 0, 100)]
     stop_atr_min_x: Annotated[float, number("Nearest stop", "x ATR(M15)", 0, 20)]
     round_trip_cost_max_pct: Annotated[float, number("Dearest round trip", "% of stop", 0.1, 100)]
+    learned_cost_trades_min: Annotated[
+        int, number("Commission is learned from settled trades, once there are", "trades of a pair", 1, 20)
+    ]
+    learned_cost_days: Annotated[float, number("Learned commission is asked anew after", "days without a trade", 1, 3650)]
     effective_risk_warn_pct: Annotated[float, number("Effective risk is pointed out below", "% of the asked", 0, 100)]
     tick_value_deviation_max_pct: Annotated[
         float, number("Broker's tick value may differ from its own calculation by", "%", 0, 100)
