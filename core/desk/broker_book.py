@@ -20,7 +20,6 @@ from quarterdeck.core.desk.positions import (
     deal_is_news,
     finish_trade,
     keep_early_deal,
-    learn_commission,
     lots_by_book,
     more_by_deal,
     opened_by_broker_book,
@@ -341,7 +340,6 @@ def _deal_in(ctx: Context, position: ManagedPosition | None, deal: Deal) -> None
         return
     if deal.magic == ctx.magic:
         keep_early_deal(ctx, deal)
-        learn_commission(ctx, deal)
         _another_engine(ctx, opened=deal, at_utc_ns=deal.at_utc_ns)
     _others(ctx, deal)
 

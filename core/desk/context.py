@@ -27,8 +27,9 @@ from quarterdeck.core.filters.trading_hours import (
 from quarterdeck.core.model.effects import CloseReason, Effect, LogEvent, QueryBook
 from quarterdeck.core.model.market_data import Instrument, Quote, Side
 from quarterdeck.core.model.money import Valuer
-from quarterdeck.core.model.units import NS_PER_S, Money, Price, PriceDistance, UtcNs
+from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, Money, Price, PriceDistance, UtcNs
 from quarterdeck.core.risk.breakers import BreakerPolicy
+from quarterdeck.core.risk.commission import LearnedCommission
 from quarterdeck.core.risk.correlation import CloseSeriesCache
 from quarterdeck.core.risk.exposure import ExposurePolicy
 from quarterdeck.core.risk.kelly import KellyCache, KellyPolicy
@@ -484,10 +485,26 @@ class Context:
         self.emit(LogEvent(kind=kind, text=text, symbol=symbol, ticket=ticket, level=level))
 
     def commission_money_per_lot(self, symbol: str) -> Money | None:
-        """Commission of one side and lot: as the account's deals showed it, else as settings assume; None without a rate."""
+        """Commission of one side and lot: as settled trades showed it, else as settings assume; None without a rate."""
+        learned = self.learned_commission(symbol)
+        return self.assumed_commission_money_per_lot(symbol) if learned is None else learned.side_money_per_lot
+
+    def close_commission_money_per_lot(self, symbol: str) -> Money | None:
+        """The same of a close alone: an account may pay at one end only."""
+        learned = self.learned_commission(symbol)
+        return self.assumed_commission_money_per_lot(symbol) if learned is None else learned.close_money_per_lot
+
+    def learned_commission(self, symbol: str) -> LearnedCommission | None:
+        """What settled trades showed, unless it is too old."""
         seen = self.state.pairs.get(symbol)
-        if seen is not None and seen.commission_money_per_lot is not None:
-            return seen.commission_money_per_lot
+        found = None if seen is None else seen.learned_commission
+        if found is None:
+            return None
+        lasts_ns = round(self.policy(symbol).settings.risk.learned_cost_days * S_PER_DAY * NS_PER_S)
+        return found if self.now - found.newest_utc_ns <= lasts_ns else None
+
+    def assumed_commission_money_per_lot(self, symbol: str) -> Money | None:
+        """Commission of one side and lot as settings assume it; None without a rate."""
         assumed = self.policy(symbol).commission_usd_per_lot_side
         rate = self.dollar_rate() if assumed > 0.0 else 1.0
         return None if rate is None else assumed * rate

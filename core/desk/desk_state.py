@@ -21,6 +21,7 @@ from quarterdeck.core.model.tape_v1 import current_checkpoint
 from quarterdeck.core.model.units import Lots, Money, Price, PriceDistance, UtcNs
 from quarterdeck.core.risk.balance import BalanceState
 from quarterdeck.core.risk.breakers import BreakerState
+from quarterdeck.core.risk.commission import LearnedCommission, RoundTrip
 from quarterdeck.core.risk.prop_firm import PropFirmState
 
 
@@ -58,8 +59,10 @@ class PairState(Struct, kw_only=True):
     outcome: str = ""
     reason: str = ""
     block_reasons: dict[str, StateReason] = {}
-    commission_money_per_lot: Money | None = None
-    """One side, where the account's deals showed another figure than settings assume."""
+    round_trips: list[RoundTrip] = []
+    """The newest settled trades, with what they paid."""
+    learned_commission: LearnedCommission | None = None
+    """As they showed it, where that is not what settings assume."""
     missed_range_price: PriceDistance = 0.0
     """High less low of the last bar that closed while the desk was off."""
     tick_value_expected_money: Money | None = None
@@ -216,6 +219,8 @@ class ManagedPosition(Struct, kw_only=True):
     gross_money: Money = 0.0
     commission_money: Money = 0.0
     open_commission_money: Money = 0.0
+    deals: int = 0
+    """Deals of it that were booked."""
     swap_realised_money: Money = 0.0
     close_value: float = 0.0
     """Sum of lots times price over all closing deals."""

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from quarterdeck.core.desk import entry_limits, position_closing, risk_reservation, stops
+from quarterdeck.core.desk import commission, entry_limits, position_closing, risk_reservation, stops
 from quarterdeck.core.desk.context import Context, PairPolicy
 from quarterdeck.core.desk.desk_state import EntryTerms, ManagedPosition, PendingSignal, SignalDecision
 from quarterdeck.core.desk.equity import LOTS_NOISE, entry_equity_money, shortfall_money
@@ -332,6 +332,12 @@ def _size(
     if valuer is None or per_side is None or equity is None:
         findings.add(Check("rate", None, None, False, "a rate into the account currency is missing"))
         return None
+    renewed, learned = commission.renewal(ctx, spec), ctx.learned_commission(found.symbol)
+    if renewed is not None:
+        cap, alone = renewed
+        limits = (*limits, cap)
+        if not findings.add(alone):
+            return None
     asked = sizing.SizingInput(
         instrument=spec,
         side=found.side,
@@ -340,6 +346,7 @@ def _size(
         stop_price=priced.prices.stop_price,
         atr_price=found.features.atr_m15_price,
         commission_money_per_lot=2.0 * per_side,
+        commission_round_trips=0 if learned is None else learned.round_trips,
         tick_value_money=spec.tick_value_loss_money,
         tick_value_expected_money=ctx.pair(found.symbol).tick_value_expected_money,
         direction_lots=direction_lots(ctx, found.symbol, found.side) if spec.volume_limit_lots > 0.0 else 0.0,
@@ -359,7 +366,10 @@ def _size(
 def _worth_it(ctx: Context, found: Signal, priced: PricedSignal, sized: SizingResult, findings: EntryChecks) -> bool:
     least = priced.policy.settings.strategy.net_reward_risk_min
     ratio = net_reward_risk(ctx, found, priced.prices, sized.stop_price)
+    learned = ctx.learned_commission(found.symbol)
     note = "executable prices, commission included"
+    if learned is not None:
+        note = f"executable prices, commission learned from {learned.round_trips} round trips included"
     return findings.add(Check("reward_risk", ratio, least, ratio is not None and ratio >= least, note))
 
 

@@ -49,7 +49,7 @@ def revalue(ctx: Context, position: ManagedPosition) -> None:
 
 def close_cost_money(ctx: Context, position: ManagedPosition) -> Money | None:
     """Commission still to pay for closing what is open; None while no rate is known."""
-    per_lot = ctx.commission_money_per_lot(position.symbol)
+    per_lot = ctx.close_commission_money_per_lot(position.symbol)
     return None if per_lot is None else per_lot * position.lots
 
 

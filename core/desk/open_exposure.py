@@ -21,7 +21,7 @@ from quarterdeck.core.risk.open_risk import RiskPosition, assumed_stop, gap_loss
 def managed_exposure(ctx: Context, position: ManagedPosition) -> RiskPosition | None:
     """One of our positions; None while its quote or the cost of closing it is unknown."""
     valuer, now_price = ctx.valuer(position.symbol), ctx.exit_price(position.symbol, position.side)
-    per_lot = ctx.commission_money_per_lot(position.symbol)
+    per_lot = ctx.close_commission_money_per_lot(position.symbol)
     if valuer is None or now_price is None or per_lot is None:
         return None
     return RiskPosition(
@@ -40,7 +40,7 @@ def external_exposure(ctx: Context, foreign: ExternalPosition) -> RiskPosition |
     """A position that is not ours, with its stop or an assumed one."""
     held = foreign.at_broker
     valuer, now_price = ctx.valuer(held.symbol), ctx.exit_price(held.symbol, held.side)
-    per_lot = ctx.commission_money_per_lot(held.symbol)
+    per_lot = ctx.close_commission_money_per_lot(held.symbol)
     if valuer is None or now_price is None or per_lot is None:
         return None
     stop = held.stop_price

@@ -8,6 +8,7 @@ Units: money in account currency, prices in quote currency.
 from __future__ import annotations
 
 from quarterdeck.core.desk import breaker_watch
+from quarterdeck.core.desk.commission import round_trip_settled
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import EntryTerms, FillTally, GroupProfitPeak, ManagedPosition, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE, amount, left_money, revalue, signed_amount, sum_equity
@@ -323,7 +324,7 @@ def _without_deal(ctx: Context, position: ManagedPosition, gone: Lots) -> None:
     worse = ctx.policy(position.symbol).slippage.allowance(valuer.instrument, distance)
     slipped_price = position.open_price - position.side * worse
     slipped = valuer.profit_money(position.side, gone, position.open_price, slipped_price, ctx.rates) or 0.0
-    position.left_slippage_money += (ctx.commission_money_per_lot(position.symbol) or 0.0) * gone - slipped
+    position.left_slippage_money += (ctx.close_commission_money_per_lot(position.symbol) or 0.0) * gone - slipped
 
 
 def _deal_came(position: ManagedPosition, lots: Lots) -> None:
@@ -364,25 +365,15 @@ def book_opening_deal(ctx: Context, position: ManagedPosition, deal: Deal) -> No
     """The costs of an opening deal."""
     cost = deal.commission_money + deal.fee_money
     position.opened_deal_lots += deal.lots
+    position.deals += 1
     position.commission_money += cost
     position.open_commission_money += cost
     position.swap_realised_money += deal.swap_money
     position.gross_money += deal.profit_money
-    learn_commission(ctx, deal)
     balance_moved(ctx, deal)
     revalue(ctx, position)
     sum_equity(ctx)
     finish_if_settled(ctx, position)
-
-
-def learn_commission(ctx: Context, deal: Deal) -> None:
-    """Remember what a side costs where it differs from what settings assume by more than rounding."""
-    paid = -(deal.commission_money + deal.fee_money)
-    assumed = ctx.commission_money_per_lot(deal.symbol)
-    account = ctx.state.account
-    unit = 10.0**-account.currency_digits if account is not None else 0.01
-    if deal.lots > 0.0 and (assumed is None or abs(paid - assumed * deal.lots) > unit):
-        ctx.pair(deal.symbol).commission_money_per_lot = max(paid, 0.0) / deal.lots
 
 
 def book_closing_deal(ctx: Context, position: ManagedPosition, deal: Deal, why: str) -> None:
@@ -395,6 +386,7 @@ def book_closing_deal(ctx: Context, position: ManagedPosition, deal: Deal, why: 
     position.swap_realised_money += deal.swap_money
     lots = deal.lots if deal.entry != "inout" else max(min(deal.lots, position.opened_lots - position.closed_deal_lots), 0.0)
     position.closed_deal_lots += lots
+    position.deals += 1
     position.close_value += lots * deal.price
     position.closed_utc_ns = deal.at_utc_ns
     position.close_reason = closing_reason(position, deal, why)
@@ -509,6 +501,7 @@ def finish_trade(ctx: Context, position: ManagedPosition) -> None:
             ticket=position.ticket,
         )
     )
+    round_trip_settled(ctx, position)
     if not any(held.stop_missing for held in state.positions.values()):
         drop_reason(ctx, "no_stop", "No open position lacks its stop any more")
     sum_equity(ctx)

@@ -48,6 +48,8 @@ class SizingInput(Struct, frozen=True, kw_only=True):
     """The broker's own figure for a loss, one tick and one lot."""
     tick_value_expected_money: Money | None
     """The same by our formula from the quotes of the moment the broker's figure was read; None when no rate was known."""
+    commission_round_trips: int = 0
+    """Settled trades that the commission was learned from; 0 where settings assume it."""
     direction_lots: Lots = 0.0
     """Volume that already stands or waits in this symbol and direction, for the broker's volume limit."""
 
@@ -126,7 +128,7 @@ def size_position(
     cost = _cost_check(candidate, policy, stop_price, loss)
     steps.append(cost)
     if not cost.passed:
-        return _refused("cost", candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost.value or 0.0)
+        return _refused(cost.name, candidate, asked, steps, stop_price=stop_price, loss=loss, cost=cost.value or 0.0)
     return _sized(
         candidate, policy, valuer, rates, caps, asked=asked, stop_price=stop_price, loss=loss, cost=cost.value or 0.0, steps=steps
     )
@@ -183,13 +185,11 @@ def _cost_check(candidate: SizingInput, policy: SizingPolicy, stop_price: Price,
     distance = (candidate.entry_price - stop_price) * candidate.side
     spread_share = (candidate.ask - candidate.bid) / distance
     share = spread_share + candidate.commission_money_per_lot / loss
-    return Check(
-        "cost",
-        share,
-        policy.round_trip_cost_max_fraction,
-        share <= policy.round_trip_cost_max_fraction,
-        f"spread {spread_share:.1%} and commission {share - spread_share:.1%} of the stop distance",
-    )
+    most, trips = policy.round_trip_cost_max_fraction, candidate.commission_round_trips
+    note = f"spread {spread_share:.1%} and commission {share - spread_share:.1%} of the stop distance"
+    if trips:
+        return Check("learned_cost", share, most, share <= most, f"{note}, learned from {trips} round trips")
+    return Check("cost", share, most, share <= most, note)
 
 
 def _sized(

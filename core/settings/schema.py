@@ -203,9 +203,7 @@ class NewsSection(Section, frozen=True):
 
     impacts: Annotated[
         tuple[Literal["high", "medium", "low", "holiday"], ...],
-        words(
-            "No entries around releases of these impacts; holiday: a currency's bank holiday; none: no news rules"
-        ),
+        words("No entries around releases of these impacts; holiday: a currency's bank holiday; none: no news rules"),
     ]
     before_minutes: Annotated[float, number("No entries before a release", "minutes", 0, 1440)]
     after_minutes: Annotated[float, number("No entries after a release", "minutes", 0, 1440)]
@@ -248,6 +246,10 @@ class RiskSection(Section, frozen=True):
     stop_spread_min_x: Annotated[float, number("Minimum stop distance", "x spread", 0, 100)]
     stop_atr_min_x: Annotated[float, number("Minimum stop distance", "x ATR(M15)", 0, 20)]
     round_trip_cost_max_pct: Annotated[float, number("Maximum round-trip cost", "% of stop", 0.1, 100)]
+    learned_cost_trades_min: Annotated[
+        int, number("Commission is learned from settled trades, once there are", "trades of a pair", 1, 20)
+    ]
+    learned_cost_days: Annotated[float, number("Learned commission is asked anew after", "days without a trade", 1, 3650)]
     effective_risk_warn_pct: Annotated[float, number("Report when the effective risk is below", "% of planned risk", 0, 100)]
     tick_value_deviation_max_pct: Annotated[
         float, number("Broker's tick value may differ from its own calculation by", "%", 0, 100)

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from quarterdeck.core.brokers.simulator.faults import FaultRates
 from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.valuation import Valuation
 from quarterdeck.core.desk.margin import used_margin_money
 from quarterdeck.core.model.commands import ClosePosition
 from quarterdeck.core.model.effects import Alert, Verdict
@@ -92,3 +93,26 @@ def test_a_refusal_that_names_the_specification_reads_it_again(tmp_path: Path) -
         await world.close()
 
     world.run(life)
+
+
+def test_commission_is_learned_from_what_the_broker_charged(tmp_path: Path) -> None:
+    loose = {f"breakers__{name}": 50 for name in ("day_loss_max_pct", "drawdown_max_pct", "consecutive_losses_max")}
+    often = {"breakers__entries_per_day_max": 60, "position__time_exit_hours": 0.5}
+    world = world_of(tmp_path, 6, simulation__balance_money=200_000.0, **loose, **often)
+    own = Valuation.commission_money
+
+    async def life(_: World) -> None:
+        await world.start()
+
+        def learned() -> list[dict[str, Any]]:
+            return [pair["learned_commission"] for pair in world.state()["pairs"].values() if pair["learned_commission"]]
+
+        await world.until(lambda: bool(learned()), 9.0, "a figure", every_s=120.0)
+        found = learned()[0]
+        assert found["round_trips"] >= 5
+        assert found["open_money_per_lot"] == pytest.approx(7.0, rel=0.01)
+        assert found["close_money_per_lot"] == pytest.approx(7.0, rel=0.01)
+        await world.close()
+
+    with patch.object(Valuation, "commission_money", lambda money, lots: 2.0 * (own(money, lots) or 0.0)):
+        world.run(life)

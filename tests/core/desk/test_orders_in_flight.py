@@ -156,19 +156,6 @@ def test_the_operator_may_say_which_position_it_became() -> None:
     assert play.last(PositionOpened).signal_id == order.signal_id
 
 
-def test_an_account_without_commission_is_learned() -> None:
-    play = Play().start()
-    order = sent(play)
-    play.hold(order, 88, order.lots, 1.0851)
-    free = Deal(
-        deal_ticket=1, order_ticket=88, position_id=88, symbol="EURUSD", side=Side.BUY, entry="in", reason="expert", lots=order.lots,
-        price=1.0851, at_utc_ns=play.at, magic=play.settings.account.magic, comment=order.client_id,
-    )  # fmt: skip
-    play.give(NewDeal(deal=free))
-    assert play.desk._ctx.commission_money_per_lot("EURUSD") == 0.0
-    assert play.desk._ctx.commission_money_per_lot("GBPUSD") == 3.5
-
-
 def test_early_deals_with_broker_comment_belong_to_their_trade() -> None:
     play = Play().start()
     order = sent(play)
