@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
@@ -28,6 +28,20 @@ from quarterdeck.core.settings.version import code_version
 PORT = 18_765
 
 
+SpeedOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--speed", min=1.0, max=SPEED_MAX, metavar="X", help="Market seconds per second; simulated terminal only."),
+]
+StartOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--start", metavar="YYYY-MM-DD[THH:MM]", help="UTC date at which its market begins; simulated terminal only."),
+]
+PcClockOption: TypeAlias = Annotated[
+    float,
+    typer.Option("--pc-clock-off", metavar="MINUTES", help="How far engines' clocks are ahead; simulated terminal only."),
+]
+
+
 def command(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes a free one.")] = PORT,
@@ -43,20 +57,9 @@ def command(
     no_lease: Annotated[
         bool, typer.Option("--no-lease", help="Let several engines trade at once; simulated terminal only.")
     ] = False,
-    speed: Annotated[
-        float | None,
-        typer.Option("--speed", min=1.0, max=SPEED_MAX, metavar="X", help="Market seconds per second; simulated terminal only."),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--start", metavar="YYYY-MM-DD[THH:MM]", help="UTC date at which its market begins; simulated terminal only."
-        ),
-    ] = None,
-    pc_clock_off: Annotated[
-        float,
-        typer.Option("--pc-clock-off", metavar="MINUTES", help="How far engines' clocks are ahead; simulated terminal only."),
-    ] = 0.0,
+    speed: SpeedOption = None,
+    start: StartOption = None,
+    pc_clock_off: PcClockOption = 0.0,
     fault: FaultOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,

@@ -66,7 +66,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "gateway": Subcommand("quarterdeck.cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
     "terminal": Subcommand(
         "quarterdeck.cli.terminal",
-        "Act by hand in a simulated terminal, to rehearse.",
+        "Act in a simulated terminal, to rehearse.",
         (
             *("show", "deposit", "withdraw", "credit", "charge", "cancel", "open", "close", "stop"),
             *("rename", "freeze", "specify", "commission", "disconnect"),

@@ -20,7 +20,7 @@ from quarterdeck.cli.option_parsing import (
     parse_settings,
     parse_speed,
 )
-from quarterdeck.cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, SetOption, ToOption
+from quarterdeck.cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, RateOption, SetOption, ToOption
 from quarterdeck.cli.output import has_terminal, warn
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.settings.home import resolve_home
@@ -46,9 +46,7 @@ def command(
     speed: Annotated[
         str | None, typer.Option("--speed", metavar="N|max", help="Times life. [as in settings; a replay without a screen: max]")
     ] = None,
-    rate: Annotated[
-        list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
-    ] = None,
+    rate: RateOption = None,
     values: SetOption = None,
     fault: FaultOption = None,
     yes_real: Annotated[

@@ -1,4 +1,4 @@
-"""`quarterdeck terminal`: what an operator does by hand in a simulated terminal, for rehearsing how an engine meets it.
+"""`quarterdeck terminal`: what an operator does in a simulated terminal, for rehearsing how an engine meets it.
 
 Guarantees: acts on the running simulated gateway of a home, through its authenticated line, and on nothing else.
 """
@@ -41,7 +41,7 @@ from quarterdeck.core.settings.home import resolve_home
 GROUP = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
-    help="Act by hand in the simulated terminal of a running `quarterdeck gateway --simulated`; refused on anything else.",
+    help="Act in the simulated terminal of a running `quarterdeck gateway --simulated`; refused on anything else.",
 )
 _TIMEOUT_S = 20.0
 _BALANCE, _CREDIT, _CHARGE = 2, 3, 4
@@ -138,7 +138,7 @@ def open_position(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open a position by hand, with magic number 0."""
+    """Open a position manually, with magic number 0."""
     action = OpenByHand(symbol=symbol, side=side.value, lots=lots, stop_price=stop, target_price=target, comment=comment)
     _act(action, home, as_json=as_json)
 
@@ -150,7 +150,7 @@ def close_position(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Close a position by hand, whoever opened it."""
+    """Close a position manually, whoever opened it."""
     _act(CloseByHand(ticket=ticket, lots=lots), home, as_json=as_json)
 
 

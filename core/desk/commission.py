@@ -1,6 +1,6 @@
 """Commission as the account's settled round trips showed it: learned here, asked for through the context.
 
-Guarantees: one deal teaches nothing; a figure that is older than `risk.learned_cost_days` rules no more. Where it was dearer than
+Guarantees: one deal teaches nothing; a figure that is older than `risk.learned_cost_days` rules no more. Where it was above what
 settings assume, one trade at the least volume then asks anew: it renews the figure, or begins the learning again.
 Does not: hold the formulas (`core.risk.commission`).
 Units: money in account currency, positive where it is paid.

@@ -391,7 +391,7 @@ class DeskState(Struct, kw_only=True):
     traded_utc_ns: UtcNs = 0
     """When the newest deal or fill was made."""
     margin_gap_day_utc_ns: UtcNs = 0
-    """End of the day in which a difference between the broker's margin and ours was told last."""
+    """End of the day in which a difference between the broker's margin and ours was last reported."""
     instruments: dict[str, Instrument] = {}
     quotes: dict[str, Quote] = {}
     pairs: dict[str, PairState] = {}

@@ -128,7 +128,7 @@ async def start_run(
 
 
 async def _clock(wish: RunRequest) -> Clock:
-    """The machine's clock, or a rehearsal's; settings that cannot be read are told by the start itself."""
+    """The machine's clock, or a rehearsal's; settings that cannot be read are reported by the start itself."""
     machine: MachineClock = WallClock()
     with contextlib.suppress(QuarterdeckError):
         settings = settings_for_run(wish).settings

@@ -76,7 +76,7 @@ def say_past(
         lacks = missing_quarters(symbol, opens, opens.item(0), opens.item(-1) + M15_NS)
         if lacks.too_much:
             do = "Let the terminal download the history of that pair, then restart"
-            say("warning", "data", f"{symbol}: the broker's M15 bars of the warm-up are not whole: {lacks.words}. {do}.")
+            say("warning", "data", f"{symbol}: the broker's M15 bars of the warm-up are incomplete: {lacks.words}. {do}.")
         elif lacks.quarters:
             say("info", "data", f"{symbol}: {lacks.quarters} quarter hours of the warm-up had no tick")
 

@@ -2,7 +2,7 @@
 
 Why: brokers change contract sizes, stop levels, volume limits, trade modes and swaps of a symbol while a position is open in it.
 Guarantees: every `engine.specifications_s`, and soon after a refusal that names the specification, all are read again, and what
-changed is told to the desk as an input. Figures that float with the price are told when they moved by a hundredth, so that the
+changed reaches the desk as an input. Figures that float with the price are sent when they moved by a hundredth, so that the
 tape stays small.
 Does not: decide what a change means (`core.desk.market_updates`).
 """
@@ -68,7 +68,7 @@ class SpecificationWatch:
 
 
 def differs(told: Instrument | None, read: Instrument) -> bool:
-    """Whether a specification is news to a desk that was told `told`."""
+    """Whether a specification is news to a desk that was given `told`."""
     if told is None:
         return True
     if _without_floating(told) != _without_floating(read):

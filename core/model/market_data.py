@@ -74,7 +74,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     margin_initial: float = 0.0
     margin_hedged: float = 0.0
     margin_hedged_use_leg: bool = False
-    """Hedged volume pays the margin of its dearer side only, whatever `margin_hedged` says."""
+    """Hedged volume pays the margin of its more expensive side only, whatever `margin_hedged` says."""
     order_margin_buy_money: float = 0.0
     order_margin_sell_money: float = 0.0
     """What the broker itself asks of one lot more (`order_calc_margin`) when the record was read; 0.0 where it did not say."""

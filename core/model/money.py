@@ -290,7 +290,7 @@ class Valuer(Struct, frozen=True, kw_only=True):
 
         `buys` and `sells` are (lots, volume-weighted open price), `margin_rates` the broker's for (buy, sell). Covered volume
         pays `Instrument.margin_hedged` as contract size at the mean rate and price, uncovered volume the larger side's own. Where
-        `Instrument.margin_hedged_use_leg` is set, each side is reckoned alone and the dearer one is all.
+        `Instrument.margin_hedged_use_leg` is set, each side is calculated alone and the larger one is all.
         """
         if self.instrument.margin_hedged_use_leg:
             return self._dearer_leg_money(buys, sells, leverage, rates, margin_rates)

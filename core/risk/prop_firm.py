@@ -191,7 +191,7 @@ def start_moved(state: PropFirmState, amount_money: Money) -> PropFirmState:
 def withdrawn(state: PropFirmState, policy: PropFirmPolicy, amount_money: Money, *, dated_utc_ns: UtcNs) -> PropFirmState:
     """Money leaves (`amount_money` is negative): no loss of the day, and no overall floor falls.
 
-    What is dated before the day's start and told late was no part of what the day behind ended with.
+    What is dated before the day's start and reported late was no part of what the day behind ended with.
     """
     moved = _day_moved(state, amount_money)
     return _day_end_seen(moved, policy) if dated_utc_ns < state.day_started_utc_ns else moved

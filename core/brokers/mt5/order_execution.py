@@ -15,8 +15,8 @@ import msgspec
 
 from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost, TerminalNotOwned
 from quarterdeck.core.brokers.mt5.deal_history import DealHistory
+from quarterdeck.core.brokers.mt5.order_lookup import fresh_quote, instrument_at, named, position_at, positions_at
 from quarterdeck.core.brokers.mt5.order_results import OrderTiming, SendResult, check_rejection, fill_from_deals, send_result
-from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, instrument_of, position_of, quote_of
 from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed, TerminalSession
 from quarterdeck.core.brokers.mt5.trade_requests import (
     RequestDict,
@@ -57,9 +57,9 @@ class OrderExecutor:
     async def submit(self, effect: Submit, *, hedging: bool) -> OrderOutcome:
         """Open, or add to, a position with its stop in the request."""
         try:
-            instrument, broker_symbol = self._named(effect.symbol)
-            quote = await self._quote(instrument)
-            held = () if hedging else tuple(row for _, row in await self._positions(symbol=broker_symbol))
+            instrument, broker_symbol = named(self._session, effect.symbol)
+            quote = await fresh_quote(self._session, instrument)
+            held = () if hedging else tuple(row for _, row in await positions_at(self._session, symbol=broker_symbol))
         except ReadFailed as error:
             return OrderRejected(kind="retry", code=0, reason=str(error))
         problem = self._netting_problem(effect, held) or stops_problem(
@@ -97,7 +97,7 @@ class OrderExecutor:
     async def close(self, effect: Close) -> OrderOutcome:
         """Close a position or a part of it; only what is still open is asked for."""
         try:
-            held = await self._held(effect.ticket, effect.position_id, self._session.broker_name(effect.symbol))
+            held = await position_at(self._session, effect.ticket, effect.position_id, self._session.broker_name(effect.symbol))
         except ReadFailed as error:
             # a close that names its position opens nothing: it does not wait for a read
             broker_symbol, open_lots, unread = self._session.broker_name(effect.symbol), effect.lots, str(error)
@@ -109,8 +109,8 @@ class OrderExecutor:
             broker_symbol, open_lots, unread = held[0], held[1].lots, ""
             effect = msgspec.structs.replace(effect, ticket=held[1].ticket)
         try:
-            instrument = await self._instrument(broker_symbol)
-            quote = await self._quote(instrument)
+            instrument = await instrument_at(self._session, broker_symbol)
+            quote = await fresh_quote(self._session, instrument)
         except ReadFailed as error:
             return OrderRejected(kind="retry", code=0, reason=str(error))
         requests = close_requests(
@@ -162,11 +162,11 @@ class OrderExecutor:
     async def modify(self, effect: Modify) -> OrderOutcome:
         """Set stop and target; what stands already is a success."""
         try:
-            found = await self._held(effect.ticket, effect.position_id, self._session.broker_name(effect.symbol))
+            found = await position_at(self._session, effect.ticket, effect.position_id, self._session.broker_name(effect.symbol))
             if found is None:
                 return OrderRejected(kind="not_found", code=0, reason=f"position {effect.ticket} is no longer there")
             broker_symbol, held = found
-            instrument = await self._instrument(broker_symbol)
+            instrument = await instrument_at(self._session, broker_symbol)
         except ReadFailed as error:
             return OrderRejected(kind="retry", code=0, reason=str(error))
         effect = msgspec.structs.replace(effect, ticket=held.ticket)
@@ -216,7 +216,7 @@ class OrderExecutor:
             elif judged.requote and requotes < REQUOTES_MAX:
                 requotes += 1
                 try:
-                    quote = await self._quote(instrument)
+                    quote = await fresh_quote(self._session, instrument)
                 except ReadFailed:
                     break
                 if urgent or within_deviation(instrument, side, quote, quoted, deviation_points):
@@ -303,58 +303,6 @@ class OrderExecutor:
                 continue
             if rests:
                 await self._send(remove_request(item.order_ticket, broker_symbol=broker_symbol, magic=self._session.policy.magic))
-
-    # ------------------------------------------------------------------------------------------------------ looking
-    def _named(self, symbol: str) -> tuple[Instrument, str]:
-        instrument = self._session.instruments.get(symbol)
-        if instrument is None:
-            raise ReadFailed(f"{symbol} was not selected")
-        return instrument, self._session.broker_names[symbol]
-
-    async def _instrument(self, broker_symbol: str) -> Instrument:
-        """The specification of the broker's symbol that a position is open in, which need not be one that is traded."""
-        session = self._session
-        symbol = session.plain(broker_symbol)
-        known = session.instruments.get(symbol) or session.others.get(broker_symbol)
-        if known is not None and (broker_symbol in session.plain_names or broker_symbol in session.others):
-            return known
-        await session.read("symbol_select", broker_symbol, True)
-        record = await session.read("symbol_info", broker_symbol)
-        try:
-            found = instrument_of(record, symbol, session.policy.pips)
-        except InvalidRecord as error:
-            raise ReadFailed(str(error)) from error
-        session.others[broker_symbol] = found
-        return found
-
-    async def _quote(self, instrument: Instrument) -> Quote:
-        symbol = instrument.symbol
-        record = await self._session.read("symbol_info_tick", self._session.broker_name(symbol))
-        try:
-            quote = quote_of(record, symbol, instrument.digits, self._session.server)
-        except InvalidRecord as error:
-            raise ReadFailed(str(error)) from error
-        if quote is None:
-            raise ReadFailed(f"{symbol} has no price")
-        self._session.saw_tick(int(record["time_msc"]))
-        return quote
-
-    async def _held(self, ticket: int, position_id: int, broker_symbol: str) -> tuple[str, BrokerPosition] | None:
-        """The broker's symbol and the position by its ticket, or by its lasting id where the server gave it another ticket.
-
-        None when it is gone. The broker may have renamed its symbol: the position's own record says how it is called.
-        """
-        by_ticket = await self._positions(ticket=int(ticket))
-        if by_ticket:
-            return by_ticket[0]
-        others = await self._positions(symbol=broker_symbol)
-        return next((item for item in others if position_id and item[1].position_id == position_id), None)
-
-    async def _positions(self, **which: Any) -> tuple[tuple[str, BrokerPosition], ...]:
-        session = self._session
-        records = await session.read("positions_get", **which)
-        named = [(str(record["symbol"]), record) for record in records]
-        return tuple((name, position_of(record, session.plain(name), session.server)) for name, record in named)
 
 
 def within_deviation(instrument: Instrument, side: Side, quote: Quote, quoted: float, deviation_points: int) -> bool:

@@ -47,7 +47,7 @@ def resolve(plain: str, symbols: Iterable[Mapping[str, Any]], suffix: str = "") 
 def plain_name(broker_name: str, plain_names: Mapping[str, str], broker_names: Mapping[str, str]) -> str:
     """The name here of a broker's symbol: the plain one that was resolved to it, else its own.
 
-    Where its own name means another symbol here ("EURUSD" while EURUSD is traded as "EURUSD.pro"), it is told apart.
+    Where its own name means another symbol here ("EURUSD" while EURUSD is traded as "EURUSD.pro"), it gets a name of its own.
     """
     name = plain_names.get(broker_name)
     if name is not None:

@@ -1,4 +1,4 @@
-"""What an operator, or the broker, does in a simulated terminal: money in and out, orders by hand, other symbols, silent quotes.
+"""What an operator, or the broker, does in a simulated terminal: money in and out, manual orders, other symbols, silent quotes.
 
 Why: an engine must be seen to meet what no order of its own causes, before that happens with money.
 Guarantees: each action writes the rows that MetaTrader 5 writes (type, reason, comment, magic number 0); an action that the
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, structs
 
-from quarterdeck.core.brokers.simulator import trade_server
+from quarterdeck.core.brokers.simulator import broker_changes, trade_server
 from quarterdeck.core.brokers.simulator.ledger_rows import (
     BUY_TYPES,
     CREDIT_DEALS,
@@ -121,7 +121,7 @@ class LoseServer(Struct, frozen=True, kw_only=True, tag="disconnect"):
 
 
 class ShowTerminal(Struct, frozen=True, kw_only=True, tag="show"):
-    """Say what stands in the terminal."""
+    """Say what is in the terminal."""
 
 
 TerminalAction = (
@@ -164,13 +164,13 @@ class OperatorActions:
         for spec in self.rehearsal.instruments:
             like = self.rehearsal.names.get(spec.symbol)
             if like is None:
-                terminal.ledger.list_symbol(spec)
+                broker_changes.list_symbol(terminal.ledger, spec)
             else:
                 terminal.list_symbol(spec, like)
         offered = {spec.symbol for spec in self.rehearsal.instruments}
         for symbol in [name for name in terminal.ledger.instruments if offered and name not in offered]:
             successor = next(name for name, like in self.rehearsal.names.items() if like == symbol and name in offered)
-            terminal.ledger.rename_symbol(symbol, successor)
+            broker_changes.rename_symbol(terminal.ledger, symbol, successor)
         terminal.faults.frozen.update(self.rehearsal.frozen)
         if self.rehearsal.commission is not None:
             self._charge_as(self.rehearsal.commission)
@@ -234,7 +234,7 @@ class OperatorActions:
         return f"deal {deal.ticket} of type {deal.kind}: {amount:+,.2f} {ledger.terms.currency}; {word} {now:,.2f}"
 
     def _cancel(self, action: CancelDeal) -> str:
-        deal = self._terminal.ledger.cancel_deal(action.ticket)
+        deal = broker_changes.cancel_deal(self._terminal.ledger, action.ticket)
         if deal is None:
             raise UsageError(f"there is no trade with deal ticket {action.ticket}", what_to_do=_LOOK)
         return f"deal {deal.ticket} is cancelled (type {deal.kind}); balance {self._terminal.ledger.balance_money:,.2f}"
@@ -242,14 +242,15 @@ class OperatorActions:
     def _charge_as(self, action: SetCommission) -> None:
         ledger = self._terminal.ledger
         try:
-            ledger.set_terms(
+            broker_changes.set_terms(
+                ledger,
                 structs.replace(
                     ledger.terms,
                     commission_per_lot_money=action.per_lot_money,
                     commission_currency=action.currency,
                     commission_on=action.on,
                     commission_minimum_money=action.minimum_money,
-                )
+                ),
             )
         except DataError as error:
             raise UsageError(str(error), what_to_do="name a currency that a traded pair converts") from error
@@ -311,11 +312,11 @@ class OperatorActions:
         self._terminal.list_symbol(structs.replace(spec, symbol=action.name), action.symbol)
         moved = sum(row.symbol == action.symbol for row in ledger.positions.values())
         if action.old == "gone":
-            ledger.rename_symbol(action.symbol, action.name)
+            broker_changes.rename_symbol(ledger, action.symbol, action.name)
             if self._terminal.state.watch.pop(action.symbol, None) is not None:
                 self._terminal.state.watch[action.name] = ledger.now_utc_ns
         elif action.old != "beside":
-            ledger.list_symbol(structs.replace(spec, trade_mode=action.old))
+            broker_changes.list_symbol(ledger, structs.replace(spec, trade_mode=action.old))
         self._remember_symbols()
         if action.old == "gone":
             return f"{action.symbol} is {action.name} now, with {moved} positions"
@@ -346,7 +347,7 @@ class OperatorActions:
             spec = msgspec.convert(changed, Instrument, strict=False)
         except msgspec.ValidationError as error:
             raise UsageError(f"{action.symbol} cannot be specified so: {error}", what_to_do="see docs/metatrader5.md") from error
-        ledger.list_symbol(spec)
+        broker_changes.list_symbol(ledger, spec)
         self._remember_symbols()
         return f"{action.symbol}: " + ", ".join(f"{name} {getattr(spec, name)}" for name in action.fields)
 

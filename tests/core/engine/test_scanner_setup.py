@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quarterdeck.core.engine.scanner_setup import history_bars, past_notes
+from quarterdeck.core.engine.scanner_setup import history_bars, say_past
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.units import M15_NS, NS_PER_S
 from quarterdeck.core.settings.settings_loader import shipped_settings
@@ -27,7 +27,10 @@ def said(bars: int, without: tuple[int, int] = (0, 0)) -> list[tuple[str, str]]:
     opening: Any = SimpleNamespace(
         history={"EURUSD": Candles(opens, flat, flat, flat, flat, None, np.zeros(len(opens), np.int64))}
     )
-    return [(str(level), text) for level, text in past_notes(opening, load_strategy(settings), settings)]
+    notes: list[tuple[str, str]] = []
+    live: Any = SimpleNamespace(terminal=None)
+    say_past(lambda level, _kind, text: notes.append((level, text)), live, opening, load_strategy(settings), settings)
+    return notes
 
 
 def test_a_whole_past_says_how_many_bars_it_has() -> None:
@@ -42,7 +45,7 @@ def test_a_whole_past_says_how_many_bars_it_has() -> None:
     ("without", "level", "words"),
     [
         ((100, 101), "info", "1 quarter hours of the warm-up had no tick"),
-        ((100, 112), "warning", "not whole: no data from 2024-06-04 08:15 to 2024-06-04 11:15"),
+        ((100, 112), "warning", "incomplete: no data from 2024-06-04 08:15 to 2024-06-04 11:15"),
         ((3, 4), "warning", "the quarter hour of 2024-06-05 11:15 is missing, one of the last 16"),
     ],
 )

@@ -68,7 +68,7 @@ class GatewayOptions(Struct, frozen=True, kw_only=True):
     lease: bool = True
     """False lets several engines trade at once: for rehearsals on a simulated terminal."""
     market: MarketClock | None = None
-    """The market time of a rehearsal, told to each client."""
+    """The market time of a rehearsal, given to each client."""
 
 
 def check_options(options: GatewayOptions) -> None:
