@@ -1,0 +1,117 @@
+"""A day over a gateway on a Windows Python, its engine on Linux, the gateway's child killed ten times: nothing lost, nothing doubled.
+
+The engine trades through the real gateway's two Windows processes; the terminal and its account live here and outlive them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quarterdeck.core.brokers.mt5.gateway import launch
+from tests.conftest import CHECKOUT, missing
+from tests.sim import gateway_week
+from tests.sim.gateway_week import GatewayWorld, Trouble, live_through
+from tools.environment import IMPORT_ROOT
+from tools.find_python import SetupError
+from tools.windows_python import Unavailable, WindowsPython
+
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.soak, pytest.mark.posix]
+
+KILLS = 10
+CHILD = b"quarterdeck.core.brokers.mt5.gateway.terminal_child"
+PATIENT: dict[str, Any] = {
+    "engine__read_timeout_s": 20.0,
+    "engine__send_timeout_s": 20.0,
+    "engine__broker_start_timeout_s": 90.0,
+}
+"""A Windows process takes seconds to start under Wine."""
+
+
+class TenKills(Trouble):
+    """Kills the child at every third order, before or after the terminal has carried it out."""
+
+    def __init__(self, world: GatewayWorld, seed: int, **_rates: float) -> None:
+        super().__init__(world, seed, at_orders=0.0, at_reads=0.0, mean_h=1e6)
+        self._orders = 0
+        self._at = random.Random(seed)
+
+    def at_the_door(self, name: str) -> tuple[str, bool] | None:
+        if not self.active or name != "order_send" or self._world.figures.blows["child killed"] >= KILLS:
+            return None
+        self._orders += 1
+        return ("child killed", self._at.random() < 0.5) if self._orders % 3 == 0 else None
+
+    def strike(self, kind: str) -> None:
+        assert kind == "child killed"
+        self._world.figures.blows[kind] += 1
+        assert self._world.local.gateway is not None
+        for pid in _descendants(self._world.local.gateway.process.pid):
+            with contextlib.suppress(OSError):
+                if CHILD in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Linux processes below `pid`. Wine's own ids, which the child tells, mean nothing here."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(folder.name))
+    found, queue = [], [pid]
+    while queue:
+        below = parents.get(queue.pop(), [])
+        found += below
+        queue += below
+    return found
+
+
+@pytest.fixture
+def windows_python(tmp_path: Path) -> Path:
+    """A program that takes the words of this Python and is the Windows one."""
+    python = WindowsPython(CHECKOUT)
+    try:
+        python.ensure()
+    except Unavailable as error:
+        missing(str(error))
+    except SetupError as error:
+        pytest.fail(str(error))
+    paths = f"Z:{CHECKOUT / IMPORT_ROOT};Z:{CHECKOUT}"
+    own = {"QUARTERDECK_WINE_FOLDERS": python.environment({})["QUARTERDECK_WINE_FOLDERS"], "PYTHONPATH": paths, "PYTHONUTF8": "1"}
+    words = [*(f"{name}={value}" for name, value in own.items()), *python.command()]
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\nexec env {shlex.join(words)} "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    return script
+
+
+def test_a_day_over_a_gateway_under_wine_ends_in_one_book(
+    windows_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gateway_week, "Trouble", TenKills)
+    monkeypatch.setattr(launch, "sys", _Executable(windows_python))
+    monkeypatch.chdir(CHECKOUT)
+    figures = live_through(tmp_path / "home", 21, 24.0, at_orders=0.0, at_reads=0.0, mean_h=1e6, **PATIENT)
+    with capsys.disabled():
+        print(f"\n{figures}")
+    assert figures.blows["child killed"] == KILLS
+    assert figures.children >= KILLS + 1
+    assert figures.filled > KILLS
+
+
+class _Executable:
+    """`sys` with another program for Python."""
+
+    path = sys.path
+
+    def __init__(self, executable: Path) -> None:
+        self.executable = str(executable)
