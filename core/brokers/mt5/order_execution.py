@@ -109,7 +109,7 @@ class OrderExecutor:
             broker_symbol, open_lots, unread = held[0], held[1].lots, ""
             effect = msgspec.structs.replace(effect, ticket=held[1].ticket)
         try:
-            instrument = await self._instrument(broker_symbol)
+            instrument = await _instrument(self._session, broker_symbol)
             quote = await self._quote(instrument)
         except ReadFailed as error:
             return OrderRejected(kind="retry", code=0, reason=str(error))
@@ -166,7 +166,7 @@ class OrderExecutor:
             if found is None:
                 return OrderRejected(kind="not_found", code=0, reason=f"position {effect.ticket} is no longer there")
             broker_symbol, held = found
-            instrument = await self._instrument(broker_symbol)
+            instrument = await _instrument(self._session, broker_symbol)
         except ReadFailed as error:
             return OrderRejected(kind="retry", code=0, reason=str(error))
         effect = msgspec.structs.replace(effect, ticket=held.ticket)
@@ -311,22 +311,6 @@ class OrderExecutor:
             raise ReadFailed(f"{symbol} was not selected")
         return instrument, self._session.broker_names[symbol]
 
-    async def _instrument(self, broker_symbol: str) -> Instrument:
-        """The specification of the broker's symbol that a position is open in, which need not be one that is traded."""
-        session = self._session
-        symbol = session.plain(broker_symbol)
-        known = session.instruments.get(symbol) or session.others.get(broker_symbol)
-        if known is not None and (broker_symbol in session.plain_names or broker_symbol in session.others):
-            return known
-        await session.read("symbol_select", broker_symbol, True)
-        record = await session.read("symbol_info", broker_symbol)
-        try:
-            found = instrument_of(record, symbol, session.policy.pips)
-        except InvalidRecord as error:
-            raise ReadFailed(str(error)) from error
-        session.others[broker_symbol] = found
-        return found
-
     async def _quote(self, instrument: Instrument) -> Quote:
         symbol = instrument.symbol
         record = await self._session.read("symbol_info_tick", self._session.broker_name(symbol))
@@ -355,6 +339,22 @@ class OrderExecutor:
         records = await session.read("positions_get", **which)
         named = [(str(record["symbol"]), record) for record in records]
         return tuple((name, position_of(record, session.plain(name), session.server)) for name, record in named)
+
+
+async def _instrument(session: TerminalSession, broker_symbol: str) -> Instrument:
+    """The specification of the broker's symbol that a position is open in, which need not be one that is traded."""
+    symbol = session.plain(broker_symbol)
+    known = session.instruments.get(symbol) if broker_symbol in session.plain_names else session.others.get(broker_symbol)
+    if known is not None:
+        return known
+    await session.read("symbol_select", broker_symbol, True)
+    record = await session.read("symbol_info", broker_symbol)
+    try:
+        found = instrument_of(record, symbol, session.policy.pips)
+    except InvalidRecord as error:
+        raise ReadFailed(str(error)) from error
+    session.others[broker_symbol] = found
+    return found
 
 
 def within_deviation(instrument: Instrument, side: Side, quote: Quote, quoted: float, deviation_points: int) -> bool:

@@ -1,7 +1,8 @@
 """The simulated broker's books: quotes, positions, orders, deals and the one truth about money.
 
 Promises: balance is the sum of all deals' profit, commission, swap and fee, each rounded to the account currency; equity is
-balance, credit, floating profit and swap not yet booked. Every change raises `changes`. Rows are only ever written here.
+balance, credit, floating profit and swap not yet booked. Every change raises `changes`. Rows are only ever written here and in
+`ledger_changes`.
 Does not: judge requests (`trade_server_rules`, `trade_server`), watch prices (`triggers`), or know the module's face (`mt5_api`).
 Units: money in account currency, instants UTC ns.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import replace
 
 from quarterdeck.core.brokers.simulator.books import LedgerSnapshot
 from quarterdeck.core.brokers.simulator.ledger_rows import (
@@ -18,9 +18,7 @@ from quarterdeck.core.brokers.simulator.ledger_rows import (
     CREDIT_DEALS,
     DEAL_BALANCE,
     DEAL_BUY,
-    DEAL_BUY_CANCELED,
     DEAL_SELL,
-    DEAL_SELL_CANCELED,
     ENTRY_IN,
     ENTRY_INOUT,
     ENTRY_OUT,
@@ -156,46 +154,6 @@ class Ledger:
                 0.0, 0.0, 0.0, 0.0, amount_money, 0.0, "", comment, "",
             )
         )  # fmt: skip
-
-    def cancel_deal(self, ticket: int) -> LedgerDeal | None:
-        """Take a deal's result back: it turns into a cancelled one, and the balance loses its money; None where there is none."""
-        place = ticket - _FIRST_DEAL
-        if not 0 <= place < len(self.deals) or self.deals[place].kind not in (DEAL_BUY, DEAL_SELL):
-            return None
-        old = self.deals[place]
-        kind = DEAL_BUY_CANCELED if old.kind == DEAL_BUY else DEAL_SELL_CANCELED
-        paid = old.profit_money + old.swap_money + old.commission_money + old.fee_money
-        self.deals[place] = replace(old, kind=kind, profit_money=0.0, swap_money=0.0, commission_money=0.0, fee_money=0.0)
-        self.balance_money = round_half_away(self.balance_money - paid, self.digits)
-        self.changes += 1
-        return self.deals[place]
-
-    def set_terms(self, terms: AccountTerms) -> None:
-        """Exchange the broker's rules for the account. Raises DataError when the commission's currency cannot be converted."""
-        self.money.set_terms(terms)
-        self.terms = terms
-        self.changes += 1
-
-    def list_symbol(self, spec: Instrument, like: str = "") -> None:
-        """Offer a symbol, or another specification of one that is offered; a new one begins with the quote of `like`."""
-        self.instruments[spec.symbol] = spec
-        self.money.add_symbol(spec)
-        if spec.symbol not in self.quotes and like in self.quotes:
-            self.quotes[spec.symbol] = self.quotes[like]
-        self.changes += 1
-
-    def rename_symbol(self, symbol: str, successor: str) -> None:
-        """Carry positions and orders of a symbol on under another that is listed, and offer the old one no more."""
-        for held in self.positions.values():
-            held.symbol = successor if held.symbol == symbol else held.symbol
-        for order in self.orders.values():
-            order.symbol = successor if order.symbol == symbol else order.symbol
-        if symbol in self.exposed:
-            self.exposed[successor] = self.exposed.get(successor, 0) + self.exposed.pop(symbol)
-        del self.instruments[symbol]
-        self.quotes.pop(symbol, None)
-        self.money.drop_symbol(symbol, successor)
-        self.changes += 1
 
     def position_in(self, symbol: str) -> LedgerPosition | None:
         """The symbol's position on a netting account (the oldest on a hedging one)."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from quarterdeck.core.brokers.simulator.faults import Faults
 from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.ledger_changes import list_symbol
 from quarterdeck.core.brokers.simulator.ledger_rows import (
     CANCELED,
     ORDER_BUY,
@@ -179,7 +180,7 @@ class SimulatedTerminal:
     def list_symbol(self, spec: Instrument, like: str) -> None:
         """Offer a symbol beside the market's own; it is quoted as `like` is."""
         self._arrays.priced_as[spec.symbol] = self.names.get(like, like)
-        self.ledger.list_symbol(spec, like)
+        list_symbol(self.ledger, spec, like)
 
     def _step(self) -> MarketStep:
         step = self.market.step()
