@@ -19,6 +19,7 @@ from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_NAME, token
 from quarterdeck.core.brokers.mt5.gateway.module_loader import MARKET, REAL, REPLAYED, SIMULATED
 from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening, serve_gateway
 from quarterdeck.core.brokers.mt5.recording import read_recording
+from quarterdeck.core.clock.market_clock import MarketClock
 from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
@@ -69,18 +70,15 @@ def command(
     The token is in the home's gateway.token; copy that file into the engine's home and set account.gateway there. Ends with
     Ctrl-C. Nothing listens beyond this machine without a certificate.
     """
-    if no_lease and not simulated:
-        raise UsageError("--no-lease would let two engines trade a real terminal", what_to_do="leave it out, or add --simulated")
-    if (speed is not None or start is not None or pc_clock_off) and not simulated:
-        raise UsageError("--speed, --start and --pc-clock-off rehearse", what_to_do="leave them out, or add --simulated")
+    rehearses = speed is not None or start is not None or pc_clock_off != 0.0
+    _check_options(simulated=simulated, no_lease=no_lease, rehearses=rehearses, recorded=replay is not None)
     place = prepare(resolve_home(home))
     clock = WallClock()
     begins = None if start is None else _instant(start)
-    market = None
-    if simulated:
-        market = market_clock(
-            place.root, clock.utc_ns(), speed=speed, start_utc_ns=begins, pc_clock_off_s=pc_clock_off * S_PER_MINUTE
-        )
+    off_s = pc_clock_off * S_PER_MINUTE
+    market = (
+        market_clock(place.root, clock.utc_ns(), speed=speed, start_utc_ns=begins, pc_clock_off_s=off_s) if simulated else None
+    )
     options = GatewayOptions(
         host=host,
         port=port,
@@ -92,14 +90,7 @@ def command(
         lease=not no_lease,
         market=market,
     )
-    if replay is not None and simulated:
-        raise UsageError("--replay and --simulated name two different modules", what_to_do="give one of them")
-    timed = () if market is None else (MARKET + msgspec.json.encode(market).decode(),)
-    hosted = (SIMULATED, str(place.root), *timed, *(fault or ())) if simulated else (REAL,)
-    if replay is not None:
-        read_recording(replay)  # what is wrong with the file is reported here, not by the child
-        hosted = (REPLAYED, str(replay.absolute()))
-
+    hosted = _simulated(place.root, market, fault or []) if simulated else _recorded(replay)
     known = GatewayState(market=market, asked_start_utc_ns=begins or read_state(place.root).asked_start_utc_ns)
     announcement = _Announcement(place.root, clock, known if simulated else None, as_json=as_json)
     try:
@@ -135,6 +126,30 @@ class _Announcement:
         """The gateway has ended in order."""
         if self._state is not None and self._made:
             write_state(self._home, structs.replace(self._state, ended_utc_ns=self._clock.utc_ns()))
+
+
+def _check_options(*, simulated: bool, no_lease: bool, rehearses: bool, recorded: bool) -> None:
+    """Raises UsageError for options that do not go together."""
+    if no_lease and not simulated:
+        raise UsageError("--no-lease would let two engines trade a real terminal", what_to_do="leave it out, or add --simulated")
+    if rehearses and not simulated:
+        raise UsageError("--speed, --start and --pc-clock-off rehearse", what_to_do="leave them out, or add --simulated")
+    if recorded and simulated:
+        raise UsageError("--replay and --simulated name two different modules", what_to_do="give one of them")
+
+
+def _simulated(home: Path, market: MarketClock | None, faults: list[str]) -> tuple[str, ...]:
+    """The child's host of the simulated terminal, with its arguments."""
+    timed = () if market is None else (MARKET + msgspec.json.encode(market).decode(),)
+    return (SIMULATED, str(home), *timed, *faults)
+
+
+def _recorded(file: Path | None) -> tuple[str, ...]:
+    """The child's host of a recording, or of the real module where there is none. Raises DataError for a bad file."""
+    if file is None:
+        return (REAL,)
+    read_recording(file)  # what is wrong with the file is told here, not by the child
+    return (REPLAYED, str(file.absolute()))
 
 
 def _instant(text: str) -> UtcNs:

@@ -26,7 +26,7 @@ from quarterdeck.core.filters.trading_hours import (
 )
 from quarterdeck.core.model.effects import CloseReason, Effect, LogEvent, QueryBook
 from quarterdeck.core.model.market_data import Instrument, Quote, Side
-from quarterdeck.core.model.money import Valuer
+from quarterdeck.core.model.money import CENT_CURRENCIES, Valuer, resolve_conversion
 from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, Money, Price, PriceDistance, UtcNs
 from quarterdeck.core.risk.breakers import BreakerPolicy
 from quarterdeck.core.risk.commission import LearnedCommission
@@ -516,6 +516,9 @@ class Context:
             return None
         if account.currency == "USD":
             return 1.0
+        if account.currency in CENT_CURRENCIES:
+            path = resolve_conversion("USD", account.currency, self.rates.exists)
+            return None if path is None else path.rate(self.rates, ask=True)
         direct = self.rates.bid_ask("USD" + account.currency)
         if direct is not None:
             return direct[1]

@@ -259,11 +259,21 @@ class GatewayWorld(World):
     loop: PatientLoop
     local: LocalTerminal
 
-    def __init__(self, home: Path, *, seed: int, at_orders: float, at_reads: float, mean_h: float, **values: Any) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        seed: int,
+        at_orders: float,
+        at_reads: float,
+        mean_h: float,
+        start_utc_ns: UtcNs = START_UTC_NS,
+        **values: Any,
+    ) -> None:
         """See `Trouble` for the chances, `World` for the rest."""
-        super().__init__(home, seed=seed, start_utc_ns=START_UTC_NS, tick_s=30, **(WEEK_SETTINGS | values))
+        super().__init__(home, seed=seed, start_utc_ns=start_utc_ns, tick_s=30, **(WEEK_SETTINGS | values))
         self.loop.close()
-        self.loop = PatientLoop(START_UTC_NS)
+        self.loop = PatientLoop(start_utc_ns)
         self.loop.set_exception_handler(self._unhandled)
         self.figures = Figures(blows=Counter())
         self.trouble = Trouble(self, seed, at_orders=at_orders, at_reads=at_reads, mean_h=mean_h)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from quarterdeck.core.brokers.simulator import broker_changes
+from quarterdeck.core.brokers.simulator.ledger_changes import set_terms
 from quarterdeck.core.brokers.simulator.operator_actions import OldSymbol, OpenByHand, OperatorActions, RenameSymbol
 from quarterdeck.core.model.effects import Alert, TradeClosed
 from tests.sim.eager_scanner import EagerScanner
@@ -82,7 +82,7 @@ def test_after_a_restart_each_position_is_closed_by_its_own_symbol(old: OldSymbo
 def test_a_cent_account_sizes_its_risk_in_cents(tmp_path: Path) -> None:
     world = world_of(tmp_path, 7)
     ledger = world.terminal.ledger
-    broker_changes.set_terms(ledger, structs.replace(ledger.terms, currency="USC"))
+    set_terms(ledger, structs.replace(ledger.terms, currency="USC"))
     ledger.cash(1_980_000.0, "Deposit")
 
     async def life(_: World) -> None:

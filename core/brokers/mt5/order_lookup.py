@@ -21,8 +21,8 @@ def named(session: TerminalSession, symbol: str) -> tuple[Instrument, str]:
 async def instrument_at(session: TerminalSession, broker_symbol: str) -> Instrument:
     """The specification of the broker's symbol that a position is open in, which need not be one that is traded."""
     symbol = session.plain(broker_symbol)
-    known = session.instruments.get(symbol) or session.others.get(broker_symbol)
-    if known is not None and (broker_symbol in session.plain_names or broker_symbol in session.others):
+    known = session.instruments.get(symbol) if broker_symbol in session.plain_names else session.others.get(broker_symbol)
+    if known is not None:
         return known
     await session.read("symbol_select", broker_symbol, True)
     record = await session.read("symbol_info", broker_symbol)

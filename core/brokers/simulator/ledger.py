@@ -1,7 +1,8 @@
 """The simulated broker's books: quotes, positions, orders, deals and the one truth about money.
 
 Promises: balance is the sum of all deals' profit, commission, swap and fee, each rounded to the account currency; equity is
-balance, credit, floating profit and swap not yet booked. Every change raises `changes`. Rows are only ever written here.
+balance, credit, floating profit and swap not yet booked. Every change raises `changes`. Rows are only ever written here and in
+`ledger_changes`.
 Does not: judge requests (`trade_server_rules`, `trade_server`), watch prices (`triggers`), or know the module's face (`mt5_api`).
 Units: money in account currency, instants UTC ns.
 """

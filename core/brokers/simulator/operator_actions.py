@@ -13,7 +13,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, structs
 
-from quarterdeck.core.brokers.simulator import broker_changes, trade_server
+from quarterdeck.core.brokers.simulator import trade_server
+from quarterdeck.core.brokers.simulator.ledger_changes import cancel_deal, list_symbol, rename_symbol, set_terms
 from quarterdeck.core.brokers.simulator.ledger_rows import (
     BUY_TYPES,
     CREDIT_DEALS,
@@ -164,13 +165,13 @@ class OperatorActions:
         for spec in self.rehearsal.instruments:
             like = self.rehearsal.names.get(spec.symbol)
             if like is None:
-                broker_changes.list_symbol(terminal.ledger, spec)
+                list_symbol(terminal.ledger, spec)
             else:
                 terminal.list_symbol(spec, like)
         offered = {spec.symbol for spec in self.rehearsal.instruments}
         for symbol in [name for name in terminal.ledger.instruments if offered and name not in offered]:
             successor = next(name for name, like in self.rehearsal.names.items() if like == symbol and name in offered)
-            broker_changes.rename_symbol(terminal.ledger, symbol, successor)
+            rename_symbol(terminal.ledger, symbol, successor)
         terminal.faults.frozen.update(self.rehearsal.frozen)
         if self.rehearsal.commission is not None:
             self._charge_as(self.rehearsal.commission)
@@ -234,7 +235,7 @@ class OperatorActions:
         return f"deal {deal.ticket} of type {deal.kind}: {amount:+,.2f} {ledger.terms.currency}; {word} {now:,.2f}"
 
     def _cancel(self, action: CancelDeal) -> str:
-        deal = broker_changes.cancel_deal(self._terminal.ledger, action.ticket)
+        deal = cancel_deal(self._terminal.ledger, action.ticket)
         if deal is None:
             raise UsageError(f"there is no trade with deal ticket {action.ticket}", what_to_do=_LOOK)
         return f"deal {deal.ticket} is cancelled (type {deal.kind}); balance {self._terminal.ledger.balance_money:,.2f}"
@@ -242,7 +243,7 @@ class OperatorActions:
     def _charge_as(self, action: SetCommission) -> None:
         ledger = self._terminal.ledger
         try:
-            broker_changes.set_terms(
+            set_terms(
                 ledger,
                 structs.replace(
                     ledger.terms,
@@ -312,11 +313,11 @@ class OperatorActions:
         self._terminal.list_symbol(structs.replace(spec, symbol=action.name), action.symbol)
         moved = sum(row.symbol == action.symbol for row in ledger.positions.values())
         if action.old == "gone":
-            broker_changes.rename_symbol(ledger, action.symbol, action.name)
+            rename_symbol(ledger, action.symbol, action.name)
             if self._terminal.state.watch.pop(action.symbol, None) is not None:
                 self._terminal.state.watch[action.name] = ledger.now_utc_ns
         elif action.old != "beside":
-            broker_changes.list_symbol(ledger, structs.replace(spec, trade_mode=action.old))
+            list_symbol(ledger, structs.replace(spec, trade_mode=action.old))
         self._remember_symbols()
         if action.old == "gone":
             return f"{action.symbol} is {action.name} now, with {moved} positions"
@@ -347,7 +348,7 @@ class OperatorActions:
             spec = msgspec.convert(changed, Instrument, strict=False)
         except msgspec.ValidationError as error:
             raise UsageError(f"{action.symbol} cannot be specified so: {error}", what_to_do="see docs/metatrader5.md") from error
-        broker_changes.list_symbol(ledger, spec)
+        list_symbol(ledger, spec)
         self._remember_symbols()
         return f"{action.symbol}: " + ", ".join(f"{name} {getattr(spec, name)}" for name in action.fields)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from quarterdeck.core.brokers.simulator import broker_changes
 from quarterdeck.core.brokers.simulator.faults import Faults
 from quarterdeck.core.brokers.simulator.ledger import Ledger
+from quarterdeck.core.brokers.simulator.ledger_changes import list_symbol
 from quarterdeck.core.brokers.simulator.ledger_rows import (
     CANCELED,
     ORDER_BUY,
@@ -180,7 +180,7 @@ class SimulatedTerminal:
     def list_symbol(self, spec: Instrument, like: str) -> None:
         """Offer a symbol beside the market's own; it is quoted as `like` is."""
         self._arrays.priced_as[spec.symbol] = self.names.get(like, like)
-        broker_changes.list_symbol(self.ledger, spec, like)
+        list_symbol(self.ledger, spec, like)
 
     def _step(self) -> MarketStep:
         step = self.market.step()

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from quarterdeck.core.brokers.mt5.symbol_names import resolve
-from quarterdeck.core.brokers.simulator import broker_changes
+from quarterdeck.core.brokers.simulator.ledger_changes import list_symbol
 from quarterdeck.core.brokers.simulator.operator_actions import CloseByHand, OpenByHand, OperatorActions, RenameSymbol
 from quarterdeck.core.model.inputs import ConnectionState, Filled, RequestDone
 from tests.core.brokers.mt5.kit import Rig, close, drive, modify, submit
@@ -75,7 +75,7 @@ def test_a_position_is_closed_and_its_stop_moved_by_its_own_symbol():
     actions = OperatorActions(rig.terminal)
     actions.carry_out(RenameSymbol(symbol="EURUSD", name="EURUSD.pro", old="close_only"))
     spec = rig.terminal.ledger.instruments["EURUSD"]
-    broker_changes.list_symbol(rig.terminal.ledger, structs.replace(spec, volume_max_lots=0.2))
+    list_symbol(rig.terminal.ledger, structs.replace(spec, volume_max_lots=0.2))
     again = Twin.__new__(Twin)
     again.__dict__.update(rig.__dict__)
     again.broker.session.broker_names.clear()

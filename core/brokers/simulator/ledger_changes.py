@@ -1,4 +1,7 @@
-"""What a broker changes in an account besides trading: its terms, the symbols that it offers, a deal that it takes back."""
+"""What a broker changes in the books beside trading: cancelled deals, other terms, symbols that come, go and are renamed.
+
+Guarantees: each change raises the ledger's `changes`; money and rows agree after it as they did before.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,18 @@ from quarterdeck.core.model.money import round_half_away
 
 def cancel_deal(ledger: Ledger, ticket: int) -> LedgerDeal | None:
     """Take a deal's result back: it turns into a cancelled one, and the balance loses its money; None where there is none."""
-    for place, old in enumerate(ledger.deals):
-        if old.ticket == ticket and old.kind in (DEAL_BUY, DEAL_SELL):
-            kind = DEAL_BUY_CANCELED if old.kind == DEAL_BUY else DEAL_SELL_CANCELED
-            paid = old.profit_money + old.swap_money + old.commission_money + old.fee_money
-            gone = replace(old, kind=kind, profit_money=0.0, swap_money=0.0, commission_money=0.0, fee_money=0.0)
-            ledger.deals[place] = gone
-            ledger.balance_money = round_half_away(ledger.balance_money - paid, ledger.digits)
-            ledger.changes += 1
-            return gone
-    return None
+    trades = (place for place, deal in enumerate(ledger.deals) if deal.ticket == ticket and deal.kind in (DEAL_BUY, DEAL_SELL))
+    place = next(trades, None)
+    if place is None:
+        return None
+    old = ledger.deals[place]
+    kind = DEAL_BUY_CANCELED if old.kind == DEAL_BUY else DEAL_SELL_CANCELED
+    paid = old.profit_money + old.swap_money + old.commission_money + old.fee_money
+    made = replace(old, kind=kind, profit_money=0.0, swap_money=0.0, commission_money=0.0, fee_money=0.0)
+    ledger.deals[place] = made
+    ledger.balance_money = round_half_away(ledger.balance_money - paid, ledger.digits)
+    ledger.changes += 1
+    return made
 
 
 def set_terms(ledger: Ledger, terms: AccountTerms) -> None:
