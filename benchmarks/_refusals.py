@@ -19,6 +19,8 @@ POSSIBLE = (
 )  # fmt: skip
 """What a run without an operator, a fault or another engine can bring."""
 ELSEWHERE = {
+    "learned_cost": "a backtest charges what settings assume, so nothing else is learned",
+    "learned_cost_lots": "a backtest learns no commission that could expire",
     "starting": "a start", "paused": "an operator", "flat": "an operator's flatten", "stopping": "an operator, or the end",
     "flatten": "a flatten that leaves something open", "account_changed": "another account under the engine",
     "law_broken": "a broken promise", "feed": "a line that is down", "barred_": "a pair whose quotes stopped, or a stripped stop",

@@ -168,7 +168,7 @@ class DirectBroker:
         self._told = len(ledger.deals)
         return [
             *deals,
-            AccountRead(account=account),
+            AccountRead(account=account, read_utc_ns=ledger.now_utc_ns),
             BrokerBook(known=True, at_utc_ns=ledger.now_utc_ns, positions=positions),
         ]
 
