@@ -15,6 +15,7 @@ from quarterdeck.core.model.units import NS_PER_S
 from quarterdeck.core.risk import prop_firm
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import BID, Play, account, only
+from tests.core.desk.test_days import asleep
 from tests.core.desk.test_money import CALM, LATEST, deal, read, reasons
 
 FUNDED = (
@@ -97,6 +98,15 @@ def test_a_deposit_raises_every_floor_by_its_amount() -> None:
     pay(play, 5_000.0)
     assert floors(play) == pytest.approx((day + 4_750.0, overall + 4_500.0))
     assert reasons(play) == []
+
+
+def test_a_peak_between_two_deals_of_a_downtime_counts() -> None:
+    play = funded(("prop_firm.overall_base", "trailing_equity"))
+    times = ((60.0, 100.0, 12), (120.0, -150.0, 4))
+    missed = [NewDeal(deal=deal(play, money, deal_type=kind, ticket=LATEST + kind, at_s=at_s)) for at_s, money, kind in times]
+    play.balance -= 50.0
+    again = asleep(play, 1.0, missed)
+    assert floors(again)[1] == pytest.approx(9_100.0)
 
 
 def test_the_first_days_base_is_the_starting_balance() -> None:
