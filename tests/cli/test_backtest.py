@@ -60,7 +60,6 @@ def test_a_backtest_leaves_a_report_that_opens_again(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["backtest"], "--data"),
         (["backtest", "--data", ".", "--intrabar", "lucky"], "lucky"),
         (["backtest", "--show", "nowhere"], "nowhere"),
         (["backtest", "--show", "nowhere", "--data", "."], "nothing is run"),

@@ -77,8 +77,8 @@ def test_folders_of_several_makers_and_a_zip(
         (["nowhere.csv"], 4, "no such file or folder"),
         (["EXPORT", "--clock", "utc"], 4, "new_york_plus_7 fits 4 of them"),
         (["EXPORT", "--clock", "mars"], 4, "'mars' is not a known clock"),
-        (["EXPORT", "--period", "M7"], 2, "no period"),
-        (["EXPORT", "--pair", "X"], 2, "no symbol"),
+        (["EXPORT", "--period", "M7"], 2, "not a known period"),
+        (["EXPORT", "--pair", "X"], 2, "not a symbol"),
         (["SETTINGS", "--pair", "EURUSD"], 4, "layout not recognised"),
     ],
 )

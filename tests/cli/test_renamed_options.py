@@ -15,7 +15,7 @@ def test_old_words_become_todays_and_are_named(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err.splitlines() == [
         "quarterdeck: --path is called --intrabar now",
         "quarterdeck: --open is called --show now",
-        "quarterdeck: reset is called reset-drawdown now",
+        "quarterdeck: rearm is called reset-drawdown now",
     ]
 
 

@@ -105,5 +105,5 @@ def _has(home: Path, event: str) -> bool:
         if event == "opened":
             (count,) = journal.execute("SELECT count(*) FROM effects WHERE tag = 'submit'").fetchone()
         else:
-            (count,) = journal.execute("SELECT count(*) FROM alerts WHERE text LIKE '%another engine trades%'").fetchone()
+            (count,) = journal.execute("SELECT count(*) FROM alerts WHERE text LIKE '%nother engine trades%'").fetchone()
     return bool(count)

@@ -10,7 +10,7 @@ import pytest
 from tests.terminal.conftest import Home
 from tests.terminal.tmux import Terminal, until
 
-VITAL = ("SIMULATED", "eq [0-9,]+", r"day [+-]?[0-9.]+", r"\d pos \d no stop \d unknown", "bar ", "quote ", "FLATTEN")
+VITAL = ("SIMULATED", "eq [0-9,]+", r"day [+-]?[0-9.]+", r"\d pos ", "bar ", "quote ", "FLATTEN")
 """What must be on every screen, whatever the terminal."""
 RGB = re.compile(r"\x1b\[[0-9;]*[34]8;2;(\d+);(\d+);(\d+)")
 INDEXED = re.compile(r"\x1b\[[0-9;]*[34]8;5;(\d+)")

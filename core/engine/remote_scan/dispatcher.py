@@ -102,7 +102,7 @@ class ScanDispatcher:
 
     @property
     def view(self) -> str:
-        """Who scans, for people: `2 machines (vps1, vps2)`, or `here: ...` and why."""
+        """Who scans, for people: `2 scan workers (vps1, vps2)`, or `here: ...` and why."""
         names = self._line.machines
         if not self.why:
             return f"{len(names)} scan worker{'s' * (len(names) != 1)} ({shortened(', '.join(names))})"

@@ -99,7 +99,7 @@ def test_move_stop_may_loosen_and_says_so() -> None:
     assert play.desk.view().positions[0].stop_price == 1.08
     ok, text = done(play, MoveStop(position_id=position, stop_price=1.0851))
     assert not ok
-    assert "too near" in text
+    assert "too close" in text
     assert not done(play, MoveStop(position_id=4, stop_price=1.0))[0]
 
 

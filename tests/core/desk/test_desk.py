@@ -17,7 +17,7 @@ from tests.core.desk.playbook import Play
 def test_every_kind_of_input_has_its_room() -> None:
     source = Path(module.__file__ or "").read_text(encoding="utf-8")
     for kind in get_args(Input):
-        assert re.search(rf"isinstance\(reported, {kind.__name__}\)|(case|\|) {kind.__name__}\(\)", source), kind.__name__
+        assert re.search(rf"isinstance\(told, {kind.__name__}\)|(case|\|) {kind.__name__}\(\)", source), kind.__name__
 
 
 def test_nothing_open_costs_nothing_and_waits_for_the_day_alone() -> None:

@@ -46,7 +46,7 @@ def test_killed_run_is_alerted_by_next_run_clean_end_not(tmp_path: Path) -> None
     assert world.run(lives) == [0, 1, 1]
     (line,) = crashes(world)
     assert line.level == "critical"
-    assert "ended silently" in line.text
+    assert "crashed at about" in line.text
     assert line.text.endswith("up again, 1 managed")
 
 

@@ -150,7 +150,7 @@ def test_a_position_opened_with_our_number_by_another_halts(comment: str, tmp_pa
         world.by_hand("GBPUSD", Side.BUY, magic=world.magic, comment=comment)
         await world.hours(0.02)
         assert world._running.desk.view().state == "HALTED"
-        assert world.alerts("another engine trades this account")
+        assert world.alerts("Another engine trades this account")
         assert held.items() <= world.ledger_lots().items(), "nothing is flattened"
         await world.close()
 

@@ -118,7 +118,7 @@ def test_two_workers_share_pairs_and_trade_as_one_machine(
     wait_for(lambda: all(one.said("scanning at") for one in both), "two machines")
     run = replayed(tmp_path / "engine", recorded_data, over(redis_here))
     assert run.summary == alone
-    assert run.scanning == "2 machines (a, b)"
+    assert run.scanning == "2 scan workers (a, b)"
     assert "ScanUnanswered" not in run.log
     assert [one.end() for one in both] == [0, 0]
     answers = [int(one.lines[-1].split()[0]) for one in both]
@@ -158,16 +158,16 @@ def test_lost_redis_falls_back_to_local_scan_and_recovers(
             engine.run_loop.control(ReplayControl(action="step_bar"))
             await happens(lambda before=before: run.questions > before, "it scans by itself")
         redis_here.start()
-        await happens(lambda: engine.health.scanning == "1 machine (a)", "it goes back")
+        await happens(lambda: engine.health.scanning == "1 scan worker (a)", "it goes back")
         engine.run_loop.control(ReplayControl(action="play"))
 
     run = replayed(tmp_path / "engine", recorded_data, over(redis_here), ("engine.retry_min_s", 0.1), meanwhile=kill)
     assert run.summary == alone
-    assert run.scanning == "1 machine (a)"
+    assert run.scanning == "1 scan worker (a)"
     assert seen[0].startswith("here: unix://")
     assert "alert.connection" in run.log
     assert "scanning: here: unix://" in run.log
-    assert "scanning: 1 machine (a)" in run.log
+    assert "scanning: 1 scan worker (a)" in run.log
 
 
 def test_every_answer_twice_trades_no_more(
@@ -203,7 +203,7 @@ def test_nonsense_for_answers_is_refused_and_the_engine_looks_itself(
 
     run = replayed(tmp_path / "engine", recorded_data, over(redis_here), meanwhile=disturb)
     assert run.summary == alone
-    assert "rejected: not a valid answer" in run.log
+    assert "is rejected: not a valid answer" in run.log
 
 
 def test_worker_with_another_strategy_is_unused_and_both_report_why(
