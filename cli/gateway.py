@@ -148,7 +148,7 @@ def _recorded(file: Path | None) -> tuple[str, ...]:
     """The child's host of a recording, or of the real module where there is none. Raises DataError for a bad file."""
     if file is None:
         return (REAL,)
-    read_recording(file)  # what is wrong with the file is told here, not by the child
+    read_recording(file)  # what is wrong with the file is reported here, not by the child
     return (REPLAYED, str(file.absolute()))
 
 

@@ -38,11 +38,7 @@ from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.model.errors import BrokerError, UsageError
 from quarterdeck.core.settings.home import resolve_home
 
-GROUP = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    help="Act in the simulated terminal of a running `quarterdeck gateway --simulated`; refused on anything else.",
-)
+GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
 _TIMEOUT_S = 20.0
 _BALANCE, _CREDIT, _CHARGE = 2, 3, 4
 
@@ -68,6 +64,13 @@ class _Deals(StrEnum):
     BOTH = "both"
     OPEN = "open"
     CLOSE = "close"
+
+
+@GROUP.callback(invoke_without_command=True)
+def command(context: typer.Context) -> None:
+    """Act in the simulated terminal of a running `quarterdeck gateway --simulated`; refused on anything else."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 @GROUP.command("show")

@@ -186,11 +186,11 @@ def test_several_invalid_settings_take_a_line_each(tmp_path: Path, capsys: pytes
     lines = capsys.readouterr().err.strip().splitlines()
     assert lines[0].endswith("3 invalid settings:")
     assert [line.strip().split(":")[0] for line in lines[1:4]] == [
-        "account.login = -1",
         "risk.risk_per_trade_pct = 9.0",
         "ui.ascii = 1",
+        "account.login = -1",
     ]
-    assert "of at least 0" in lines[1]
+    assert "of at least 0" in lines[3]
 
 
 def test_init_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,11 @@ TOUR = {
 
 
 def test_the_readme_tells_the_keys_that_hold() -> None:
-    rows = [line for line in (CHECKOUT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    rows = [
+        line
+        for line in (CHECKOUT / "README.md").read_text(encoding="utf-8").splitlines()
+        if re.match(r"\| `(?!quarterdeck)", line)
+    ]
     told = {key for row in rows for key in re.findall(r"`([^` ]{1,6})`", row) if key != "flat"}
     assert told == set(TOUR)
     for key, action in TOUR.items():

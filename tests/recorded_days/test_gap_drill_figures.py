@@ -80,7 +80,7 @@ def test_gap_loss_stays_within_the_figure_and_is_reported_immediately(five: Play
     assert not five.held
     assert len([one for one in said if isinstance(one, TradeClosed)]) == 5
     trip = next(one for one in said if isinstance(one, Alert) and one.kind == "breaker")
-    assert (trip.level, trip.text.split(" ")[0]) == ("critical", "day_loss")
+    assert (trip.level, trip.text.split(":")[0]) == ("critical", "Daily loss limit reached")
     assert any(isinstance(one, StateChanged) and "day_loss" in one.reasons for one in said)
     assert min(one.day_result_money for one in said if isinstance(one, EquityMarked)) < -0.05 * 10_000.0
     assert after.state == "REDUCE_ONLY"

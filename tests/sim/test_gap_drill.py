@@ -121,7 +121,7 @@ def _is_said(world: World) -> None:
     assert not beat.ok
     assert "day_loss" in [problem.kind for problem in problems_of(engine.snapshot())]
     lines = "".join(path.read_text(encoding="utf-8") for path in sorted(world.home.logs.glob("*")) if path.is_file())
-    assert "day_loss" in lines or "loss of the day" in lines
+    assert "Daily loss limit reached" in lines
     tripped = [at for at, effect in world.effects if isinstance(effect, StateChanged) and "day_loss" in effect.reasons]
     assert tripped
     assert tripped[0] - GAP_UTC_NS <= SAID_WITHIN_S * NS_PER_S

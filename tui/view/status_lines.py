@@ -198,7 +198,10 @@ def _money_chips(desk: DeskView, *, whole: bool) -> list[Chip]:
 def _agreement(desk: DeskView) -> Span:
     if desk.positions_match is None:
         return Span(" not read from broker", "warn")
-    return Span(" match broker", "muted") if desk.positions_match else Span(" MISMATCH WITH BROKER", "alarm")
+    if not desk.positions_match:
+        return Span(" MISMATCH", "alarm")
+    # the narrowest screen has no room for both: what is wrong is said first
+    return Span("" if desk.positions_without_stop or desk.unconfirmed_orders else " match broker", "muted")
 
 
 def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
@@ -220,7 +223,7 @@ def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:
             (
                 Span(f"{count} pos"),
                 _agreement(desk),
-                *((Span(f" {desk.positions_without_stop} WITHOUT STOP", "alarm"),) if desk.positions_without_stop else ()),
+                *((Span(f" {desk.positions_without_stop} NO STOP", "alarm"),) if desk.positions_without_stop else ()),
                 *((Span(f" {desk.unconfirmed_orders} UNCONFIRMED", "alarm"),) if desk.unconfirmed_orders else ()),
             )
         ),
@@ -267,7 +270,7 @@ def _news(desk: DeskView, engine: EngineHealth) -> Line:
     left = event.at_utc_ns - desk.at_utc_ns
     near = left < 30 * 60 * NS_PER_S
     return (
-        Span("high-impact ", "muted"),
+        Span("news ", "muted"),
         Span(f"{clean(event.currency)} {number_format.long_span(left) if left > 0 else 'now'}", "warn" if near else ""),
     )
 

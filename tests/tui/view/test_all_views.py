@@ -112,19 +112,19 @@ def test_feed_and_journal_trouble_has_a_line_of_its_own():
     ("changes", "words"),
     [
         ({"positions_match": None}, "not read from broker"),
-        ({"positions_match": False}, "MISMATCH WITH BROKER"),
+        ({"positions_match": False}, "3 pos MISMATCH"),
         ({"calendar_available": False}, "NO CALENDAR"),
         ({"next_news": None}, "no high-impact news"),
-        ({"next_news": NewsEvent(at_utc_ns=NOW - 1, currency="USD", impact="high")}, "high-impact USD now"),
+        ({"next_news": NewsEvent(at_utc_ns=NOW - 1, currency="USD", impact="high")}, "news USD now"),
         ({"oldest_quote_utc_ns": NOW - 400 * 10**9}, "quote 6m STALE"),
         ({"oldest_quote_utc_ns": 0}, "no quote"),
         ({"pairs": tuple(msgspec.structs.replace(pair, session_open=False) for pair in demo_pairs())}, "market closed"),
         ({"mode": "real"}, "REAL MONEY"),
         ({"mode": "paper"}, "PAPER"),
         ({"equity_money": None}, "eq ?"),
-        ({"day_result_money": None}, "day ? ? limit in ?"),
+        ({"day_result_money": None}, "day ? ? ? to limit"),
         ({"flatten": FlattenView(scope="ours", since_utc_ns=NOW, done=False, text="closing 2")}, "FLATTENING  closing 2"),
-        ({"positions_without_stop": 2, "unconfirmed_orders": 1}, "2 no stop 1 unknown"),
+        ({"positions_without_stop": 2, "unconfirmed_orders": 1}, "2 NO STOP 1 UNCONFIRMED"),
     ],
 )
 def test_what_is_wrong_or_unknown_is_said_in_words(changes, words):

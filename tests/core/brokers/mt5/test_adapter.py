@@ -87,7 +87,7 @@ def test_netting_never_mixes_external_volume_or_reverses_a_position():
     assert (against.kind, "other way" in against.reason) == ("refused", True)
     rig.module.order_send({"action": 1, "symbol": "GBPUSD", "volume": 0.1, "type": 0, "price": 1.27015, "type_filling": 1})
     mixed = rig.fate(submit("r1-3", symbol="GBPUSD", quoted_price=1.27015, stop_price=1.268, target_price=1.28))
-    assert (mixed.kind, "foreign" in mixed.reason) == ("refused", True)
+    assert (mixed.kind, "external" in mixed.reason) == ("refused", True)
     assert len(rig.positions) == 2
 
 

@@ -166,8 +166,8 @@ def test_lost_redis_falls_back_to_local_scan_and_recovers(
     assert run.scanning == "1 scan worker (a)"
     assert seen[0].startswith("here: unix://")
     assert "alert.connection" in run.log
-    assert "scanning: here: unix://" in run.log
-    assert "scanning: 1 scan worker (a)" in run.log
+    assert "Scanning: here: unix://" in run.log
+    assert "Scanning: 1 scan worker (a)" in run.log
 
 
 def test_every_answer_twice_trades_no_more(
@@ -203,7 +203,7 @@ def test_nonsense_for_answers_is_refused_and_the_engine_looks_itself(
 
     run = replayed(tmp_path / "engine", recorded_data, over(redis_here), meanwhile=disturb)
     assert run.summary == alone
-    assert "is rejected: not a valid answer" in run.log
+    assert "refused: not a valid answer" in run.log
 
 
 def test_worker_with_another_strategy_is_unused_and_both_report_why(
