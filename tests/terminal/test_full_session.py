@@ -42,9 +42,13 @@ def held_with_an_open_position(terminal: Terminal) -> None:
 def tweaked(terminal: Terminal, home: Home) -> None:
     assert "risk_per_trade_pct = 1.0 " in home.does("set", "risk.risk_per_trade_pct").stdout
     terminal.press("t")
-    terminal.until("Parameters")
+    terminal.until("Parameters", "parameter +value")
     terminal.type("/risk_per_trade_pct")
-    terminal.press("Enter", "Down", "Enter", "BSpace", "BSpace", "BSpace")
+    terminal.press("Enter")
+    terminal.until("1 of [0-9]+, ")
+    terminal.press("Down", "Enter")
+    terminal.until("Enter +take|Esc +cancel|new value|0.01 to 5")
+    terminal.press("BSpace", "BSpace", "BSpace")
     terminal.type("9")
     terminal.press("Enter")
     terminal.until("must be a number from 0.01 to 5")
