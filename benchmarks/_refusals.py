@@ -38,7 +38,7 @@ ELSEWHERE = {
     "conversion_rate": "a conversion rate that is old", "spike": "a quote out of all proportion",
     "requests_day": "a day of very many requests", "quotes_silent": "quotes that stop", "backlog": "more inputs than are taken",
     "not_owner": "another engine on the account", "journal_damaged": "a damaged journal",
-    "unexplained_money": "a balance that no deal explains", "payout_unclear": "a withdrawal that nobody has explained",
+    "unexplained_money": "a balance that no deal explains", "payout_unclear": "an unexplained withdrawal",
     "funded_requests": "a day of very many requests", "fifo_close": "a broker that closes the oldest position first",
 }  # fmt: skip
 """What needs more than a market; tests of the desk, of the engine and of whole days bring it."""

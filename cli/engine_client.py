@@ -1,6 +1,6 @@
 """One short conversation with the engine of a home: connect, say one thing, wait for the answer, leave.
 
-Promises: that no engine runs is said only when nobody holds the home's lock; a living engine whose link is away is waited for
+Promises: "no engine is running" is said only when the home's lock is free; a living engine whose link is away is waited for
 (it publishes its link again), and named by its process where it stays away.
 """
 

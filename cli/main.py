@@ -171,7 +171,7 @@ def _top(
 
 
 def _reader_left(error: OSError) -> bool:
-    """Windows tells a writer that nobody reads by "invalid argument"."""
+    """Windows reports a pipe without a reader as "invalid argument"."""
     return sys.platform == "win32" and error.errno == errno.EINVAL and error.filename is None and not sys.stdout.isatty()
 
 

@@ -105,7 +105,7 @@ def catch_interrupt() -> Iterator[InterruptFlag]:
 
 @contextmanager
 def interruptible(name: str = "", *, told: bool = False) -> Iterator[ProgressMeter]:
-    """A meter that Ctrl-C tells to stop; `told` as `ProgressMeter`."""
+    """A meter that Ctrl-C stops; `told` as `ProgressMeter`."""
     with catch_interrupt() as wishes:
         meter = ProgressMeter(wishes, name, told=told)
         try:

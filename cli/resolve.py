@@ -1,4 +1,4 @@
-"""`quarterdeck resolve`: the operator's decision on an order whose outcome nobody can prove."""
+"""`quarterdeck resolve`: the operator's decision on an order whose outcome is not proven."""
 
 from __future__ import annotations
 

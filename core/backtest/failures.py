@@ -1,4 +1,4 @@
-"""Bars at which a strategy failed in a backtest: counted and reported, as a live engine counts and tells them."""
+"""Bars at which a strategy failed in a backtest: counted and reported, as in a live engine."""
 
 from __future__ import annotations
 

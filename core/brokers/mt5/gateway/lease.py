@@ -4,7 +4,7 @@ Why: a lock in a folder does not see an engine of another user or machine; every
 Promises: a number is in the gateway's home before it is granted, and is never granted twice, over restarts and where the file was
 lost or put back from a copy too. Who holds an older one is refused. The lease runs on the gateway's monotonic clock alone [10 s]
 and is renewed by its owner [2 s]. The home that holds it gets it back at once, with a new number: after a crash management does
-not wait, and of a home and its copy the later one wins. An owner whose lease ran out may continue as long as nobody else took it.
+not wait, and of a home and its copy the later one wins. An owner whose lease ran out may continue until another home takes it.
 Does not: watch reads; they need no lease.
 """
 
