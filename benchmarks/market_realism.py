@@ -13,7 +13,7 @@ from quarterdeck.core.brokers.simulator.instruments import instrument
 from quarterdeck.core.brokers.simulator.market_spread import spreads
 from quarterdeck.core.brokers.simulator.market_statistics import FairGame, PairFigures, correlations, fair_game, figures
 from quarterdeck.core.brokers.simulator.terminal_builder import account_terms, seeded_terminal
-from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.recorded_prices import load_candles
 from quarterdeck.core.data.series import BarSeries
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.units import DAY_NS, NS_PER_S

@@ -22,7 +22,7 @@ from quarterdeck.core.backtest.backtest_settings import settings_for_backtest
 from quarterdeck.core.brokers.simulator.instruments import instrument
 from quarterdeck.core.brokers.simulator.terminal_builder import seeded_terminal
 from quarterdeck.core.clock.wall import WallClock, iso
-from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.data.recorded_prices import load_recording
 from quarterdeck.core.data.resample import bars_of_ticks, resample_bars
 from quarterdeck.core.data.series import PairData, TickSeries
 from quarterdeck.core.engine.strategy_process import StrategyProcess

@@ -16,10 +16,10 @@ from quarterdeck.cli.option_parsing import parse_pairs, parse_settings
 from quarterdeck.cli.options import HomeOption, JsonOption, PairsOption, SetOption
 from quarterdeck.cli.output import print_json, say, warn
 from quarterdeck.core.brokers.base import Terminal
+from quarterdeck.core.brokers.mt5.call_recording import RecordingTerminal
 from quarterdeck.core.brokers.mt5.doctor import LIMIT_S, DoctorFinding, DoctorRequirements, examine, verdict_of
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy, policy_from
-from quarterdeck.core.brokers.mt5.recording import RecordingTerminal
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.mt5.terminal_choice import open_terminal
 from quarterdeck.core.calendar.coverage import news_rules_on
@@ -228,10 +228,10 @@ async def _examined(settings: Settings, place: Home, limit_s: float, line: Line)
 
 async def _of_simulated(settings: Settings, wanted: DoctorRequirements, limit_s: float, line: Line) -> tuple[DoctorFinding, ...]:
     from quarterdeck.core.brokers.simulator.terminal_builder import seeded_terminal
-    from quarterdeck.core.engine.simulated_venues import MarketClock
+    from quarterdeck.core.engine.simulated_venues import TerminalClock
 
     simulated = seeded_terminal(settings)
-    clock = DoctorClock(MarketClock(simulated), WallClock())
+    clock = DoctorClock(TerminalClock(simulated), WallClock())
     terminal = line(InProcessTerminal(simulated.module), clock)
     policy: Mt5Policy = policy_from(settings, mode="simulated")
     server = ServerClock("new_york_plus_7")

@@ -13,12 +13,12 @@ from msgspec import structs
 
 from quarterdeck.cli.options import FaultOption, HomeOption, JsonOption
 from quarterdeck.cli.output import print_json
+from quarterdeck.core.brokers.mt5.call_recording import read_recording
 from quarterdeck.core.brokers.mt5.gateway.gateway_server import GatewayOptions
 from quarterdeck.core.brokers.mt5.gateway.gateway_state import SPEED_MAX, GatewayState, market_clock, read_state, write_state
 from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_NAME, token_of
 from quarterdeck.core.brokers.mt5.gateway.module_loader import MARKET, REAL, REPLAYED, SIMULATED
 from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening, serve_gateway
-from quarterdeck.core.brokers.mt5.recording import read_recording
 from quarterdeck.core.clock.market_clock import MarketClock
 from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.model.errors import UsageError

@@ -81,7 +81,7 @@ def _over_data(
     from quarterdeck.cli.backtest_run import BacktestRequest, prepare_backtest
     from quarterdeck.core.backtest.backtest_settings import settings_for_backtest, with_changes
     from quarterdeck.core.backtest.whatif import refuse_no_change, whatif_on_candles
-    from quarterdeck.core.data.recording import last_day
+    from quarterdeck.core.data.recorded_prices import last_day
     from quarterdeck.core.strategy.strategy_loader import load_strategy
 
     values = (("desk.pairs", list(parse_pairs(pairs))),) if pairs is not None else ()

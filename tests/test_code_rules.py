@@ -19,6 +19,7 @@ CLASS_LINES_MAX = 300
 LONGER_FUNCTIONS: dict[str, int] = {}
 LONGER_CLASSES: dict[str, int] = {}
 BROAD_HANDLERS_MAX = 12
+TEST_NAME_WORDS_MAX = 10
 LEFTOVERS = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
 # Machines and package indexes are nobody's business: a checkout works wherever it lies.
 FOREIGN_WORDS = tuple(
@@ -138,5 +139,37 @@ def test_each_room_has_tests_of_its_own() -> None:
     rooms = sorted({module.name.split(".")[2] for module in modules("quarterdeck.core") if module.name.count(".") > 2})
     found = [
         f"tests/core/{room} is missing" for room in rooms if not list((CHECKOUT / "tests" / "core" / room).rglob("test_*.py"))
+    ]
+    assert not found, report(found)
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = {}
+    for module in modules("quarterdeck.core"):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(module.at(node))
+    found = [f"{name}: {', '.join(at)}" for name, at in sorted(places.items()) if len(at) > 1]
+    assert not found, report(found)
+
+
+def test_a_file_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = {}
+    for module in modules("quarterdeck.core"):
+        places.setdefault(module.path.name, []).append(str(module))
+    found = [
+        f"{name}: {', '.join(at)}"
+        for name, at in sorted(places.items())
+        if len(at) > 1 and name not in ("__init__.py", "__main__.py")
+    ]
+    assert not found, report(found)
+
+
+def test_a_test_name_has_at_most_ten_words() -> None:
+    found = [
+        f"{path.relative_to(CHECKOUT)} {name}"
+        for path in sorted((CHECKOUT / "tests").rglob("test_*.py"))
+        for name in re.findall(r"^\s*(?:async )?def test_(\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if len(name.split("_")) > TEST_NAME_WORDS_MAX
     ]
     assert not found, report(found)

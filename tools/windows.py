@@ -38,7 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 _PROGRAM = "tests/e2e/test_windows_program.py"
 QUICK_GROUPS: dict[str, tuple[str, ...]] = {
     "program": (
-        f"{_PROGRAM}::test_an_operator_steers_an_engine_to_its_kill_and_its_next_start",
+        f"{_PROGRAM}::test_an_operator_steers_kills_and_restarts_an_engine",
         f"{_PROGRAM}::test_a_home_of_any_name_runs_an_engine[polish]",
     ),
     "rooms": (

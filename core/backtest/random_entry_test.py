@@ -55,7 +55,7 @@ class _Entries(Struct):
     costs: FloatArray
 
 
-class _Pair(Struct):
+class _PairEntries(Struct):
     """One pair's entries, and the bars at which they could have been."""
 
     candles: Candles
@@ -148,7 +148,7 @@ def _columns(entries: list[EntryRecord], candles: Candles, hold: int) -> _Entrie
     return _Entries(rows[kept].astype(np.int64), sides[kept], stops[kept], targets[kept], costs[kept])
 
 
-def _pair(candles: Candles, entries: list[EntryRecord], hold: int, span: tuple[UtcNs, UtcNs], starts: IntArray) -> _Pair:
+def _pair(candles: Candles, entries: list[EntryRecord], hold: int, span: tuple[UtcNs, UtcNs], starts: IntArray) -> _PairEntries:
     found, ranges = _columns(entries, candles, hold), _mean_range(candles)
     usable = np.arange(len(candles)) < len(candles) - hold
     usable &= ranges > 0.0
@@ -156,10 +156,10 @@ def _pair(candles: Candles, entries: list[EntryRecord], hold: int, span: tuple[U
     usable[found.rows] = True
     opened = candles.open_utc_ns[found.rows]
     days = day_of(starts, opened)
-    return _Pair(candles, found, ranges, np.flatnonzero(usable), days, opened - starts[days])
+    return _PairEntries(candles, found, ranges, np.flatnonzero(usable), days, opened - starts[days])
 
 
-def _full_days(pairs: list[_Pair], starts: IntArray) -> IntArray:
+def _full_days(pairs: list[_PairEntries], starts: IntArray) -> IntArray:
     """Days on which the market was open for at least half as long as usual."""
     bars = np.zeros(len(starts))
     for one in pairs:
@@ -167,7 +167,7 @@ def _full_days(pairs: list[_Pair], starts: IntArray) -> IntArray:
     return np.flatnonzero(bars >= _FULL_DAY_SHARE * np.median(bars[bars > 0.0]))
 
 
-def _moved(one: _Pair, to_days_utc_ns: IntArray) -> _Entries:
+def _moved(one: _PairEntries, to_days_utc_ns: IntArray) -> _Entries:
     """The same entries at the same time of these days, at the nearest bar there is."""
     times = one.candles.open_utc_ns[one.usable_rows]
     wanted = to_days_utc_ns + one.since_start_ns

@@ -13,7 +13,7 @@ from msgspec import Struct
 from quarterdeck.core.backtest.result import BacktestResult
 from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
 from quarterdeck.core.study import metrics
-from quarterdeck.core.study.metrics import EquityMark, EquityPoint, Performance, TradeFigures
+from quarterdeck.core.study.metrics import DrawdownPoint, EquityPoint, Performance, TradeFigures
 
 LONDON = "Europe/London"
 """Hours are reported on London's clock: the trade's day turns around it."""
@@ -34,7 +34,7 @@ class MonthRow(Struct, frozen=True, kw_only=True):
 def equity_points(result: BacktestResult) -> list[EquityPoint]:
     """The equity of a run from its start to its end, in order of time."""
     marks = [
-        EquityMark(mark.at_utc_ns, mark.equity_money, mark.drawdown_fraction)
+        DrawdownPoint(mark.at_utc_ns, mark.equity_money, mark.drawdown_fraction)
         for mark in result.equity
         if mark.at_utc_ns >= result.from_utc_ns
     ]

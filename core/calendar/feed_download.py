@@ -23,7 +23,7 @@ from quarterdeck.core.calendar.calendar_file import BYTES_MAX, parse_calendar
 from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
-from quarterdeck.core.settings.files import replace_file
+from quarterdeck.core.settings.atomic_file import replace_file
 
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 

@@ -39,7 +39,7 @@ class Priced(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def columns_of_prices(sample: fields.Cut, width: int, *, decimal_comma: bool) -> tuple[str, ...]:
+def columns_of_prices(sample: fields.FieldTable, width: int, *, decimal_comma: bool) -> tuple[str, ...]:
     """Roles of the columns of a table without a header; none where they are no bars or ticks of one instrument."""
     roles = [""] * width
     at = 0
@@ -74,7 +74,7 @@ def columns_of_prices(sample: fields.Cut, width: int, *, decimal_comma: bool) ->
     return ()
 
 
-def _stamp_roles(sample: fields.Cut, roles: list[str], at: int) -> int:
+def _stamp_roles(sample: fields.FieldTable, roles: list[str], at: int) -> int:
     """Name the columns of time; the column after them, or 0 where there are none."""
     if at >= len(roles) - 2:
         return 0

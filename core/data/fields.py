@@ -19,7 +19,7 @@ FIELD_BYTES_MAX = 48
 """Longer fields are remarks: what is cut off is never needed."""
 
 
-class Cut(NamedTuple):
+class FieldTable(NamedTuple):
     """The fields of a piece: where each starts and ends, one row for each line that has the table's shape."""
 
     text: Letters
@@ -28,7 +28,7 @@ class Cut(NamedTuple):
     misshapen: int
 
 
-def cut(piece: bytes, separator: str, width: int) -> Cut:
+def cut(piece: bytes, separator: str, width: int) -> FieldTable:
     """Cut the lines of a piece into `width` fields; blank lines count as nothing."""
     if b'"' in piece:
         piece = _unquoted_lines(piece, separator)
@@ -53,10 +53,10 @@ def cut(piece: bytes, separator: str, width: int) -> Cut:
     places = signs[first[rows][:, None] + np.arange(wanted)] if wanted else np.zeros((len(rows), 0), np.int64)
     ends = line_ends[rows] - trailing[rows]
     starts = np.concatenate([line_starts[rows][:, None], places + 1], axis=1)
-    return Cut(text, starts, np.concatenate([places, ends[:, None]], axis=1), misshapen)
+    return FieldTable(text, starts, np.concatenate([places, ends[:, None]], axis=1), misshapen)
 
 
-def column(fields: Cut, at: int) -> Letters:
+def column(fields: FieldTable, at: int) -> Letters:
     """The texts of a column, one a row, filled up with zero bytes; blanks and quotes around them are taken off."""
     start, end = fields.starts[:, at].copy(), fields.ends[:, at].copy()
     for _ in range(3):

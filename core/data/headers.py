@@ -64,7 +64,7 @@ _CLOCK_WORDS = (
 _CLOCK_OFFSET = re.compile(r"(?:gmt|utc)\s*([+-])\s*(\d{1,2})(?::?(\d{2}))?")
 
 
-class Header(NamedTuple):
+class ColumnRoles(NamedTuple):
     """The columns of a table by their roles, "" where nobody knows one."""
 
     roles: tuple[str, ...]
@@ -85,7 +85,7 @@ def plain_word(cell: str) -> str:
     return re.sub(r"[\s_<>.\"'#:()/*-]+", "", word)
 
 
-def read_header(cells: list[str]) -> Header | None:
+def read_header(cells: list[str]) -> ColumnRoles | None:
     """The roles of header cells; None where they name no prices."""
     roles: list[str] = []
     for cell in cells:
@@ -100,11 +100,11 @@ def read_header(cells: list[str]) -> Header | None:
         roles = ["" if role in ("date", "time") else role for role in roles]
     metatrader = words >= {"time", "tickvolume", "spread", "realvolume"} or words >= {"timemsc", "flags"}
     metatrader |= words >= {"date", "open", "tickvol", "vol", "spread"} or words >= {"date", "time", "bid", "ask", "flags"}
-    header = Header(tuple(roles), _said_clock(cells), metatrader)
+    header = ColumnRoles(tuple(roles), _said_clock(cells), metatrader)
     return header if kind_of(header) and (header.has("stamp") or header.has("date", "time")) else None
 
 
-def kind_of(header: Header) -> str:
+def kind_of(header: ColumnRoles) -> str:
     """`bidask`, `bars` or `ticks`; "" where neither prices nor sides are complete."""
     if header.has(*(f"{side}_{part}" for side in SIDES for part in PARTS)):
         return "bidask"

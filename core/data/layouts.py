@@ -18,7 +18,7 @@ import numpy as np
 
 from quarterdeck.core.data import fields, stamp_forms
 from quarterdeck.core.data.evidence import columns_of_prices
-from quarterdeck.core.data.headers import PARTS, SIDES, Header, kind_of, read_header
+from quarterdeck.core.data.headers import PARTS, SIDES, ColumnRoles, kind_of, read_header
 from quarterdeck.core.data.json_tables import json_pieces
 from quarterdeck.core.data.text import header_texts, pieces
 from quarterdeck.core.model.candles import FloatArray, IntArray
@@ -69,7 +69,7 @@ class _Table(NamedTuple):
 
     separator: str
     width: int
-    header: Header
+    header: ColumnRoles
     named: bool
     decimal_comma: bool
     skipped: int
@@ -192,7 +192,7 @@ class _Reader:
             )
         stamp_forms.unpacked(wall, days)
 
-    def _stamp_letters(self, cut: fields.Cut) -> fields.Letters:
+    def _stamp_letters(self, cut: fields.FieldTable) -> fields.Letters:
         roles = self._table.header.roles
         if "stamp" in roles:
             return fields.column(cut, roles.index("stamp"))
@@ -202,7 +202,7 @@ class _Reader:
             time = stamp_forms.padded_time(time, self._time_digits) if time.shape[1] <= self._time_digits else time
         return fields.beside(date, time, stamp_forms.JOIN)
 
-    def _of_symbol(self, cut: fields.Cut) -> fields.Cut:
+    def _of_symbol(self, cut: fields.FieldTable) -> fields.FieldTable:
         roles = self._table.header.roles
         if "pair" not in roles:
             return cut
@@ -215,7 +215,7 @@ class _Reader:
         self._symbols |= dict.fromkeys(found.values())
         return cut
 
-    def _line_of(self, cut: fields.Cut, row: int) -> int:
+    def _line_of(self, cut: fields.FieldTable, row: int) -> int:
         before = int(np.count_nonzero(cut.text[: int(cut.starts[row, 0])] == ord("\n")))
         return before + 1 + (self._table.skipped if len(self._stamps) == 0 else self._lines - len(cut.starts))
 
@@ -274,11 +274,11 @@ def _unnamed(path: Path, lines: list[bytes], separators: str, skipped: int) -> _
         for comma in (False, True) if separator != "," or b'"' in body[0] else (False,):
             roles = columns_of_prices(sample, width, decimal_comma=comma)
             if roles:
-                return _Table(separator, width, Header(roles, "", metatrader=False), False, comma, skipped)
+                return _Table(separator, width, ColumnRoles(roles, "", metatrader=False), False, comma, skipped)
     return None
 
 
-def _decimal_comma(path: Path, body: list[bytes], separator: str, header: Header, width: int) -> bool:
+def _decimal_comma(path: Path, body: list[bytes], separator: str, header: ColumnRoles, width: int) -> bool:
     """Whether prices are written with a comma before the decimals."""
     sample = fields.cut(b"\n".join(body) + b"\n", separator, width)
     if not len(sample.starts):

@@ -5,12 +5,12 @@ Promises: an account that is not the one of the start halts the desk; a line tha
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import breaker_watch, silence
+from quarterdeck.core.desk import breaker_watch, silent_pairs
+from quarterdeck.core.desk.balance_changes import account_money_read
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.equity import revalue_all
 from quarterdeck.core.desk.margin import account_margin_read
 from quarterdeck.core.desk.memory_limits import EVENTS_MAX
-from quarterdeck.core.desk.money import account_money_read
 from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason, sentence
 from quarterdeck.core.filters.news_window import update_schedule
 from quarterdeck.core.model.broker_account import Account
@@ -53,7 +53,7 @@ def on_connection(ctx: Context, told: ConnectionState) -> None:
     """The connection to the broker, or to one symbol, went down or came back."""
     ctx.wake_changed = True
     if told.symbol:
-        silence.told(ctx, told)
+        silent_pairs.told(ctx, told)
     elif told.is_connected:
         if drop_reason(ctx, "feed", "The broker connection is back"):
             ctx.query_book("the connection came back")

@@ -7,7 +7,7 @@ Does not: book money (deals do that).
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import breaker_watch, flatten, margin, money, orders_in_flight, position_closing, stops
+from quarterdeck.core.desk import balance_changes, breaker_watch, flatten, margin, orders_in_flight, position_closing, stops
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE, revalue, revalue_foreign, sum_equity
@@ -298,13 +298,13 @@ def on_deal(ctx: Context, deal: Deal) -> None:
     if ctx.state.account is not None:
         breaker_watch.roll_days(ctx, min(deal.at_utc_ns, ctx.now))
     if not deal_is_news(ctx, deal):
-        money.deal_changed(ctx, deal)
+        balance_changes.deal_changed(ctx, deal)
         breaker_watch.check_equity(ctx)
         return
     ctx.wake_changed = True
-    meaning = money.kind(ctx, deal)
+    meaning = balance_changes.kind(ctx, deal)
     if meaning != "trade":
-        money.no_trade(ctx, deal, meaning)
+        balance_changes.no_trade(ctx, deal, meaning)
         breaker_watch.check_equity(ctx)
         return
     margin.traded(ctx, deal.at_utc_ns)
@@ -384,7 +384,7 @@ def _of_another_run(ctx: Context, comment: str) -> bool:
 
 def _others(ctx: Context, deal: Deal) -> None:
     """A deal in a position that the desk does not hold: its money counts, and the book is read."""
-    money.balance_moved(ctx, deal)
+    balance_changes.balance_moved(ctx, deal)
     sum_equity(ctx)
     if deal.at_utc_ns >= ctx.state.balance_read_utc_ns and deal.position_id not in ctx.state.recently_closed:
         ctx.query_book(f"deal {deal.deal_ticket} in a position that is not known")

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from quarterdeck.core.desk import breaker_watch, broker_book, flatten, money, orders_in_flight, position_closing, shutdown, stops
+from quarterdeck.core.desk import (
+    balance_changes,
+    breaker_watch,
+    broker_book,
+    flatten,
+    orders_in_flight,
+    position_closing,
+    shutdown,
+    stops,
+)
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import ManagedPosition
 from quarterdeck.core.desk.equity import LOTS_NOISE
@@ -139,9 +148,9 @@ def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
     """The operator settles an unconfirmed order, money that no deal explains, or the meaning of a deal."""
     if command.outcome in ("result", "transfer", "payout"):
         if command.client_id == UNEXPLAINED_MONEY:
-            return money.resolve_money(ctx, command.outcome)
+            return balance_changes.resolve_money(ctx, command.outcome)
         if command.client_id.isdigit() and command.outcome != "result":
-            return money.resolve_deal(ctx, int(command.client_id), command.outcome)
+            return balance_changes.resolve_deal(ctx, int(command.client_id), command.outcome)
         return False, f"{command.client_id} is neither `{UNEXPLAINED_MONEY}` nor the ticket of a deal that may be a transfer"
     order = ctx.state.orders.get(command.client_id)
     if order is None or order.order_status != "unknown":

@@ -16,6 +16,7 @@ from typing import TypeAlias, assert_never
 
 from quarterdeck.core.desk import (
     account_and_connection,
+    balance_changes,
     breaker_watch,
     broker_book,
     command_handler,
@@ -23,14 +24,13 @@ from quarterdeck.core.desk import (
     flatten,
     held,
     market_updates,
-    money,
     orders_in_flight,
     passed,
     position_closing,
     position_management,
     shutdown,
     signal_rounds,
-    silence,
+    silent_pairs,
     spikes,
 )
 from quarterdeck.core.desk.context import Context
@@ -319,8 +319,8 @@ def _due(ctx: Context) -> None:
     if state.book_retry_utc_ns and ctx.now >= state.book_retry_utc_ns:
         state.book_retry_utc_ns = 0
         ctx.query_book("asked before, without an answer that settles it")
-    money.due(ctx)
-    silence.due(ctx)
+    balance_changes.due(ctx)
+    silent_pairs.due(ctx)
     market_updates.spikes_due(ctx)
     position_closing.due(ctx)
     position_management.due(ctx)
@@ -352,11 +352,11 @@ def _next_due(ctx: Context) -> UtcNs:
     if state.stop is not None and not state.stop.ended:
         soonest = min(soonest, shutdown.deadline(ctx, state.stop))
     if state.balance.unexplained_money:
-        soonest = min(soonest, money.next_due(ctx) or _NEVER)
+        soonest = min(soonest, balance_changes.next_due(ctx) or _NEVER)
     if state.suspects:
         soonest = min(soonest, spikes.next_due(ctx))
     if state.silent:
-        soonest = min(soonest, silence.next_due(ctx) or _NEVER)
+        soonest = min(soonest, silent_pairs.next_due(ctx) or _NEVER)
     if not state.round.judged:
         soonest = min(soonest, state.round.deadline_utc_ns)
     if state.reevaluate_utc_ns:

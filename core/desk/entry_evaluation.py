@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from quarterdeck.core.desk import commission, entry_limits, position_closing, risk_reservation, stops
+from quarterdeck.core.desk import entry_limits, learned_commission, position_closing, risk_reservation, stops
 from quarterdeck.core.desk.context import Context, PairPolicy
 from quarterdeck.core.desk.desk_state import EntryTerms, ManagedPosition, PendingSignal, SignalDecision
 from quarterdeck.core.desk.equity import LOTS_NOISE, entry_equity_money, shortfall_money
@@ -332,7 +332,7 @@ def _size(
     if valuer is None or per_side is None or equity is None:
         findings.add(Check("rate", None, None, False, "a rate into the account currency is missing"))
         return None
-    renewed, learned = commission.renewal(ctx, spec), ctx.learned_commission(found.symbol)
+    renewed, learned = learned_commission.renewal(ctx, spec), ctx.learned_commission(found.symbol)
     if renewed is not None:
         cap, alone = renewed
         limits = (*limits, cap)

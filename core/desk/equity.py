@@ -1,7 +1,8 @@
 """What the account is worth now: balance, credit and the floating result of every position by our own quotes.
 
 Promises: a missing rate makes equity None, never a smaller number; positions are revalued only when a quote that counts for them
-came. The balance is the one that deals explain (`core.desk.money`); closed volume whose deals are still to come counts with it.
+came. The balance is the one that deals explain (`core.desk.balance_changes`); closed volume whose deals are still to come counts
+with it.
 Units: money in account currency.
 """
 

@@ -8,12 +8,12 @@ Units: money in account currency, prices in quote currency.
 from __future__ import annotations
 
 from quarterdeck.core.desk import breaker_watch
-from quarterdeck.core.desk.commission import round_trip_settled
+from quarterdeck.core.desk.balance_changes import balance_moved, unaccounted
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import EntryTerms, FillTally, GroupProfitPeak, ManagedPosition, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE, amount, left_money, revalue, signed_amount, sum_equity
+from quarterdeck.core.desk.learned_commission import round_trip_settled
 from quarterdeck.core.desk.memory_limits import DEALS_MAX, FILLS_MAX, GONE_MAX, trim
-from quarterdeck.core.desk.money import balance_moved, unaccounted
 from quarterdeck.core.desk.risk_reservation import filled
 from quarterdeck.core.desk.trading_state import drop_reason
 from quarterdeck.core.model.broker_account import BrokerPosition, Deal

@@ -9,9 +9,9 @@ from __future__ import annotations
 import msgspec
 
 from quarterdeck.core.desk import breaker_watch, entry_evaluation, orders_in_flight
+from quarterdeck.core.desk.balance_changes import account_key
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import DeskState
-from quarterdeck.core.desk.money import account_key
 from quarterdeck.core.desk.trading_state import add_reason, drop_reason
 from quarterdeck.core.model.errors import invariant
 from quarterdeck.core.model.inputs import SequencedInput, Started

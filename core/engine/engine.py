@@ -33,7 +33,7 @@ from quarterdeck.core.engine.runtime_settings import RuntimeSettings
 from quarterdeck.core.engine.scan_routing import ScanRouting
 from quarterdeck.core.engine.scanner_setup import history_bars, make_scanner, say_past, seed_history
 from quarterdeck.core.engine.send import OrderSender
-from quarterdeck.core.engine.silence import usual_gaps_s
+from quarterdeck.core.engine.silence_detection import usual_gaps_s
 from quarterdeck.core.engine.start_sequence import (
     StartupData,
     first_inputs,

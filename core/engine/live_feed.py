@@ -21,7 +21,7 @@ from quarterdeck.core.engine.inbox import Inbox
 from quarterdeck.core.engine.lockstep import AsyncBarScanner, QuoteDemand, broker_inputs
 from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
-from quarterdeck.core.engine.silence import QuoteSilence
+from quarterdeck.core.engine.silence_detection import QuoteSilence
 from quarterdeck.core.engine.specification_watch import SpecificationWatch
 from quarterdeck.core.engine.task_supervisor import TaskSupervisor
 from quarterdeck.core.engine.vitals import Seen

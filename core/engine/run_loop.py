@@ -14,7 +14,7 @@ from quarterdeck.core.engine.live_feed import LiveFeed
 from quarterdeck.core.engine.lockstep import Lockstep
 from quarterdeck.core.engine.replay_speed import Pacer
 from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
-from quarterdeck.core.engine.silence import QuoteSilence
+from quarterdeck.core.engine.silence_detection import QuoteSilence
 from quarterdeck.core.engine.task_supervisor import TaskSupervisor
 from quarterdeck.core.engine.vitals import Seen
 from quarterdeck.core.filters.trading_hours import is_open

@@ -26,7 +26,7 @@ from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTermi
 from quarterdeck.core.brokers.simulator.terminal_builder import crash_terminal, recorded_terminal, seeded_terminal
 from quarterdeck.core.calendar.calendar_file import read_calendar
 from quarterdeck.core.clock.wall import Clock, iso
-from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.data.recorded_prices import load_recording
 from quarterdeck.core.data.series import Recording
 from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.model.broker_account import TradeMode
@@ -64,7 +64,7 @@ class ReplayRequest(Struct, frozen=True, kw_only=True):
     history_bars: int = 0
 
 
-class MarketClock:
+class TerminalClock:
     """The clock of a terminal that makes its own time: market time, which also serves for spans."""
 
     def __init__(self, terminal: SimulatedTerminal) -> None:
@@ -226,7 +226,7 @@ def simulated_broker(settings: Settings, terminal: SimulatedTerminal, mode: Trad
     return Mt5Broker(
         troubled or InProcessTerminal(terminal.module, changes=lambda: terminal.trades_changed_counter),
         policy_from(settings, mode=mode),
-        MarketClock(terminal),
+        TerminalClock(terminal),
         sleep=_no_wait if troubled is None else troubled.sleep,
         server_clock=ServerClock(_SERVER_RULE),
         deal_rule=terminal.ledger.deal_rule,
@@ -238,7 +238,7 @@ def observer_broker(settings: Settings, terminal: SimulatedTerminal, mode: Trade
     if not terminal.faults.active:
         return None
     line, policy = InProcessTerminal(terminal.healthy_face()), policy_from(settings, mode=mode)
-    return Mt5Broker(line, policy, MarketClock(terminal), sleep=_no_wait, server_clock=ServerClock(_SERVER_RULE))
+    return Mt5Broker(line, policy, TerminalClock(terminal), sleep=_no_wait, server_clock=ServerClock(_SERVER_RULE))
 
 
 def faults_of(rates: FaultRates | None, seed: int) -> Faults | None:

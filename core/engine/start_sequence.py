@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from quarterdeck.core.brokers.base import Broker, Connected
-from quarterdeck.core.data.recording import conversion_pairs
+from quarterdeck.core.data.recorded_prices import conversion_pairs
 from quarterdeck.core.engine.lockstep import broker_inputs
 from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.journal.journal_store import NewRun

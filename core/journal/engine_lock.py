@@ -25,7 +25,7 @@ from msgspec import Struct
 from quarterdeck.core.clock.wall import Clock, iso
 from quarterdeck.core.model.errors import UNREADABLE, AlreadyRunningError, StorageError
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
-from quarterdeck.core.settings.files import replace_file
+from quarterdeck.core.settings.atomic_file import replace_file
 from quarterdeck.core.settings.home import Home, platform_home
 
 if sys.platform == "win32":

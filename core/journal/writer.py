@@ -26,7 +26,7 @@ from pathlib import Path
 
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.journal import retention
-from quarterdeck.core.journal.files import JournalFiles
+from quarterdeck.core.journal.journal_file_check import JournalFiles
 from quarterdeck.core.journal.journal_rows import REQUESTS
 from quarterdeck.core.journal.journal_schema import storage_error
 from quarterdeck.core.journal.journal_store import (

@@ -21,7 +21,7 @@ from quarterdeck.core.model.inputs import Started
 from quarterdeck.core.model.units import S_PER_HOUR, S_PER_MINUTE
 from quarterdeck.core.settings.settings_loader import Tree, shipped_tree
 from quarterdeck.core.study import metrics
-from quarterdeck.core.study.metrics import BalanceOperation, EquityMark, EquityPoint, Performance, TradeFigures
+from quarterdeck.core.study.metrics import BalanceOperation, DrawdownPoint, EquityPoint, Performance, TradeFigures
 from quarterdeck.core.study.queries import effects_of
 from quarterdeck.core.study.why_not import refusals_per_reason
 
@@ -129,7 +129,7 @@ def equity_of(reader: TapeReader, runs: list[Run]) -> list[EquityPoint]:
     found = []
     for run in runs:
         rows = reader.rows("SELECT at_utc_ns, equity_money, drawdown_fraction FROM equity WHERE run = ? ORDER BY seq", run.run)
-        found += [EquityMark(int(at), float(equity), float(fall)) for at, equity, fall in rows]
+        found += [DrawdownPoint(int(at), float(equity), float(fall)) for at, equity, fall in rows]
     marks = sorted(found, key=lambda mark: mark.at_utc_ns)
     first = metrics.marked_points(marks[:1])
     if not first:

@@ -47,7 +47,7 @@ class CheckFailure(Struct, frozen=True, kw_only=True):
     seen_to_utc_ns: UtcNs
 
 
-class Cut(Struct, frozen=True, kw_only=True, eq=False):
+class HistoryCut(Struct, frozen=True, kw_only=True, eq=False):
     """The last rows of all columns over bars that end at `row`, and the decision there."""
 
     row: int
@@ -56,17 +56,17 @@ class Cut(Struct, frozen=True, kw_only=True, eq=False):
     decision: Decision | CallFailure
 
 
-class Whole(Struct, frozen=True, kw_only=True, eq=False):
+class FullHistory(Struct, frozen=True, kw_only=True, eq=False):
     """All columns over all bars, and what is needed to ask about a row of them."""
 
     at: Columns
     columns: dict[str, FloatArray]
 
-    def cut(self, plan: ScanPlan, instrument: Instrument, row: int) -> Cut:
+    def cut(self, plan: ScanPlan, instrument: Instrument, row: int) -> HistoryCut:
         """The same figures as a cut at that row has."""
         begin = max(0, row + 1 - _LOOKED_BACK_ROWS)
         tails = {name: column[begin : row + 1] for name, column in self.columns.items()}
-        return Cut(row=row, columns=tails, decision=_decision(plan, self.at, row, instrument))
+        return HistoryCut(row=row, columns=tails, decision=_decision(plan, self.at, row, instrument))
 
 
 def copied_strategy(strategy: Strategy) -> Strategy:
@@ -80,19 +80,19 @@ def with_strategy(plan: ScanPlan, strategy: Strategy) -> ScanPlan:
     return replace(plan, loaded=replace(plan.loaded, strategy=strategy))
 
 
-def whole_of(plan: ScanPlan, m15: Candles, instrument: Instrument) -> Whole | CallFailure:
+def whole_of(plan: ScanPlan, m15: Candles, instrument: Instrument) -> FullHistory | CallFailure:
     """Everything computed over all bars."""
     return _computed(plan, m15, build_h1(m15), instrument)
 
 
-def cut_at(plan: ScanPlan, m15: Candles, row: int, instrument: Instrument) -> Cut | CallFailure:
+def cut_at(plan: ScanPlan, m15: Candles, row: int, instrument: Instrument) -> HistoryCut | CallFailure:
     """Everything computed with the future cut off behind that row."""
     seen = copied_candles(m15[: row + 1])
     whole = _computed(plan, seen, build_h1(seen), instrument)
     return whole if isinstance(whole, CallFailure) else replace(whole.cut(plan, instrument, len(seen) - 1), row=row)
 
 
-def window_at(plan: ScanPlan, m15: Candles, row: int, instrument: Instrument) -> Cut | CallFailure:
+def window_at(plan: ScanPlan, m15: Candles, row: int, instrument: Instrument) -> HistoryCut | CallFailure:
     """Everything computed from the declared bars of both periods that end at that row, and none before."""
     past = build_h1(m15[: row + 1])
     h1 = copied_candles(past[max(0, len(past) - plan.strategy.warmup_h1_bars) :])
@@ -118,7 +118,7 @@ def copied_candles(candles: Candles) -> Candles:
     return Candles(*(np.array(column) for column in (*columns, candles.tick_volume, candles.spread_points)))
 
 
-def column_faults(was: Cut, becomes: Cut, m15: Candles) -> Iterator[CheckFailure]:
+def column_faults(was: HistoryCut, becomes: HistoryCut, m15: Candles) -> Iterator[CheckFailure]:
     """The newest difference of each column."""
     seen_to = m15.open_utc_ns.item(was.row)
     for name in dict.fromkeys((*was.columns, *becomes.columns)):
@@ -134,7 +134,7 @@ def column_faults(was: Cut, becomes: Cut, m15: Candles) -> Iterator[CheckFailure
             yield CheckFailure(column=name, bar_open_utc_ns=bar, was=values[0], becomes=values[1], seen_to_utc_ns=seen_to)
 
 
-def decision_faults(was: Cut, becomes: Cut, m15: Candles, tolerance: float = 0.0) -> Iterator[CheckFailure]:
+def decision_faults(was: HistoryCut, becomes: HistoryCut, m15: Candles, tolerance: float = 0.0) -> Iterator[CheckFailure]:
     """Fields of the decision that drifted beyond the tolerance."""
     at = m15.open_utc_ns.item(was.row)
     return _field_faults(DECIDE, _figures(was.decision), _figures(becomes.decision), at, tolerance)
@@ -176,15 +176,15 @@ def strategy_error(found: Signal | NoSignal) -> str:
     return found.withheld if isinstance(found, NoSignal) and found.withheld.startswith(STRATEGY_ERROR) else ""
 
 
-def _computed(plan: ScanPlan, m15: Candles, h1: Candles, instrument: Instrument) -> Whole | CallFailure:
-    def compute() -> Whole:
+def _computed(plan: ScanPlan, m15: Candles, h1: Candles, instrument: Instrument) -> FullHistory | CallFailure:
+    def compute() -> FullHistory:
         columns, candidates = prepare_columns(plan.strategy, m15, h1, instrument)
         named: dict[str, FloatArray] = {}
         for name, column in columns.values.items():
             named.update(_comparable(str(name), column, len(m15)))
-        return Whole(at=columns, columns={**named, CANDIDATES: candidates.astype(np.float64)})
+        return FullHistory(at=columns, columns={**named, CANDIDATES: candidates.astype(np.float64)})
 
-    found: Whole | CallFailure = call_guarded("", compute)
+    found: FullHistory | CallFailure = call_guarded("", compute)
     return found
 
 

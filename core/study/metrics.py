@@ -159,7 +159,7 @@ class BalanceOperation(Struct, frozen=True):
     """Equity just before it; None where only the point before it tells."""
 
 
-class EquityMark(Struct, frozen=True):
+class DrawdownPoint(Struct, frozen=True):
     """Equity as it was kept, and how far below its peak it stood; the peak may lie between two marks, or before the first."""
 
     at_utc_ns: UtcNs
@@ -167,7 +167,7 @@ class EquityMark(Struct, frozen=True):
     drawdown_fraction: float
 
 
-def marked_points(marks: Sequence[EquityMark], start: EquityPoint | None = None) -> list[EquityPoint]:
+def marked_points(marks: Sequence[DrawdownPoint], start: EquityPoint | None = None) -> list[EquityPoint]:
     """Marks as a curve that holds every peak they tell of, so that its deepest drawdown is the deepest one marked.
 
     `start` is where the account began, where that is known.

@@ -32,7 +32,7 @@ from quarterdeck.core.strategy.dataframe_strategy import DataFrameStrategy
 from quarterdeck.core.strategy.guarded_call import CallFailure
 from quarterdeck.core.strategy.rolling import closed_h1_rows
 from quarterdeck.core.study import cuts
-from quarterdeck.core.study.cuts import CheckFailure, Cut, Whole
+from quarterdeck.core.study.cuts import CheckFailure, FullHistory, HistoryCut
 from quarterdeck.core.study.file_access import watched
 
 WARMUP_TOLERANCE = 1e-9
@@ -134,7 +134,7 @@ class _LookAhead:
         self._live: Live = live if live is not None else lambda look: answer_request(own.loaded, look)
         self._h1 = build_h1(pair.m15)
         self._h1_rows = closed_h1_rows(pair.m15, self._h1)
-        self._early: dict[int, Cut] = {}
+        self._early: dict[int, HistoryCut] = {}
         self._answers: dict[int, Signal | NoSignal] = {}
         self._faults: list[CheckFailure] = []
         self._memory: list[str] = []
@@ -222,14 +222,14 @@ class _LookAhead:
     def _anew(self) -> ScanPlan:
         return cuts.with_strategy(self._plan, cuts.copied_strategy(self._fresh))
 
-    def _compare(self, whole: Whole, cut: Cut) -> None:
+    def _compare(self, whole: FullHistory, cut: HistoryCut) -> None:
         self._tried += 1
         known = whole.cut(self._plan, self._instrument, cut.row)
         self._faults += (*cuts.column_faults(known, cut, self._m15), *cuts.decision_faults(known, cut, self._m15))
         if isinstance(known.decision, CallFailure) and isinstance(cut.decision, CallFailure) and not self._error:
             self._error = f"{STRATEGY_ERROR}{known.decision.error}"
 
-    def _compare_live(self, whole: Whole) -> None:
+    def _compare_live(self, whole: FullHistory) -> None:
         """What a backtest says at the same bars: it asks about candidates alone."""
         loaded, candidates = self._plan.loaded, whole.columns[cuts.CANDIDATES]
         for row, live in self._answers.items():
@@ -261,7 +261,7 @@ def check_warmup(
     first = _first_row(CheckedPair(plan=plan, instrument=instrument, m15=m15))
     fresh = cuts.copied_strategy(plan.strategy)
 
-    def window(row: int) -> Cut | CallFailure:
+    def window(row: int) -> HistoryCut | CallFailure:
         return cuts.window_at(cuts.with_strategy(plan, cuts.copied_strategy(fresh)), m15, row, instrument)
 
     windows = {row: window(row) for row in _spread(first, len(m15) - 2, rows // 2)}
@@ -307,7 +307,7 @@ def _spread(first: int, last: int, count: int) -> list[int]:
     return list(dict.fromkeys(np.linspace(first, last, max(count, 1)).astype(np.int64).tolist()))
 
 
-def _candidate_rows(whole: Whole, first: int, count: int) -> list[int]:
+def _candidate_rows(whole: FullHistory, first: int, count: int) -> list[int]:
     """Some of the rows with a candidate, spread evenly over them."""
     found = np.flatnonzero(whole.columns[cuts.CANDIDATES][first:-1] > 0.0) + first
     return [found.item(place) for place in _spread(0, len(found) - 1, min(len(found), count))]

@@ -382,7 +382,7 @@ def test_redirected_output_is_utf8_whatever_the_system_speaks(folder: str, tmp_p
     assert folder in done.stdout.decode()
 
 
-def test_what_a_tool_of_the_system_says_is_told_in_any_encoding() -> None:
+def test_output_of_a_system_tool_is_shown_in_any_encoding() -> None:
     said = "import sys; sys.stderr.buffer.write(b'Zugriff verweigert: M\\x81ller'); sys.exit(5)"
     with pytest.raises(errors.StorageError, match=r"Zugriff verweigert: M.ller"):
         service._call(sys.executable, "-c", said)

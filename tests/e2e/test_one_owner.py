@@ -65,7 +65,7 @@ def test_one_account_has_one_owner_wherever_engines_run(tmp_path: Path) -> None:
 
 @needs_library
 @pytest.mark.soak
-def test_two_engines_without_a_lease_are_halted_by_each_others_order(tmp_path: Path) -> None:
+def test_two_engines_without_lease_halt_each_other(tmp_path: Path) -> None:
     """Both find the same candidates in the same bars, as two engines of one operator do."""
     clock = MovedClock(tmp_path / "clock", weekday_at(10, 11))
     moved = clock.environ()

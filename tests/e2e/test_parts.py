@@ -67,7 +67,7 @@ def stopped(pids: list[int]) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def test_each_part_that_breaks_is_said_and_so_is_its_end(tmp_path: Path) -> None:
+def test_each_broken_part_is_alerted_and_resolved(tmp_path: Path) -> None:
     data = {"XDG_DATA_HOME": str(tmp_path / "data")}
     with gateway(tmp_path / "gateway") as address:
         home = live_home(tmp_path / "desk", tmp_path / "gateway", address)

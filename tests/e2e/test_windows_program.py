@@ -70,7 +70,7 @@ def test_a_home_of_any_name_runs_an_engine(name, tmp_path):
         assert process.wait(SLOW_S) == 0
 
 
-def test_an_operator_steers_an_engine_to_its_kill_and_its_next_start(tmp_path):
+def test_an_operator_steers_kills_and_restarts_an_engine(tmp_path):
     home = tmp_path / "desk"
     said(quarterdeck("init", "--home", home))
     with engine(home) as process:

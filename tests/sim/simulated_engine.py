@@ -35,7 +35,7 @@ from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTermi
 from quarterdeck.core.brokers.simulator.terminal_builder import SEEDED_START_UTC_NS, account_terms
 from quarterdeck.core.clock.virtual import VirtualClock, VirtualTimeLoop
 from quarterdeck.core.clock.wall import Clock
-from quarterdeck.core.data.recording import conversion_pairs
+from quarterdeck.core.data.recorded_prices import conversion_pairs
 from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.engine.engine import Engine, RunEnd
 from quarterdeck.core.engine.runner import DeskRunner

@@ -37,7 +37,7 @@ def used(world: World) -> float | None:
 
 
 @pytest.mark.parametrize("factor", [1.0, 3.0])
-def test_margin_in_use_is_the_brokers_and_a_gap_is_told_once(factor: float, tmp_path: Path) -> None:
+def test_broker_margin_counts_and_differences_alert_once(factor: float, tmp_path: Path) -> None:
     world = world_of(tmp_path, 3)
     own = Ledger.margin_money
 

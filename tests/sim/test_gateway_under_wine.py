@@ -94,7 +94,7 @@ def windows_python(tmp_path: Path) -> Path:
     return script
 
 
-def test_a_day_over_a_gateway_under_wine_ends_in_one_book(
+def test_a_day_under_wine_ends_reconciled(
     windows_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(gateway_week, "Trouble", TenKills)

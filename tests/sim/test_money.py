@@ -88,7 +88,7 @@ def test_a_missing_deal_stops_entries_until_the_operator_speaks(tmp_path: Path) 
     world.run(life)
 
 
-def test_a_deposit_while_the_desk_is_off_trips_nothing_and_reports_no_fall(tmp_path: Path) -> None:
+def test_an_offline_deposit_trips_and_reports_nothing(tmp_path: Path) -> None:
     world = world_of(tmp_path, 5)
 
     async def life(_: World) -> None:

@@ -55,7 +55,7 @@ def test_a_rename_with_positions_open_keeps_them_managed_and_closable(tmp_path: 
 
 
 @pytest.mark.parametrize("old", ["beside", "close_only"])
-def test_after_a_restart_each_position_is_closed_by_its_own_symbol(old: OldSymbol, tmp_path: Path) -> None:
+def test_a_restart_closes_positions_by_their_own_symbol(old: OldSymbol, tmp_path: Path) -> None:
     world = world_of(tmp_path, 6)
 
     async def life(_: World) -> None:

@@ -13,7 +13,7 @@ from tests.sim.test_flatten_under_faults import ROOM
 NEVER = 2**62
 
 
-def test_a_silent_pair_is_told_and_its_position_leaves_by_the_clock(tmp_path: Path) -> None:
+def test_a_silent_pairs_position_exits_by_time(tmp_path: Path) -> None:
     world = World(tmp_path, seed=6, **(ROOM | {"position__time_exit_hours": 1.0, "filters__quote_age_max_s": 60.0}))
     world.scanner = EagerScanner(6, pip_sizes(world.settings), share=1.0, stop_pips=(90.0, 100.0))
 

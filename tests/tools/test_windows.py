@@ -14,7 +14,7 @@ from tools.windows import GROUPS, QUICK_GROUPS, Outcome, counted, summary
 from tools.windows_python import Unavailable, WindowsPython, windows_lock
 
 
-def test_the_lock_for_windows_holds_the_brokers_module_and_no_markers():
+def test_the_windows_lock_holds_the_module_without_markers():
     lines = windows_lock((CHECKOUT / DEV_LOCK).read_text(encoding="utf-8")).splitlines()
     names = {line.partition("==")[0].lower() for line in lines}
     assert {"metatrader5", "numpy", "textual", "pytest", "colorama", "mypy"} <= names

@@ -243,7 +243,7 @@ async def test_orders_wait_without_blocking_the_screen(bridge):
         assert "pause: done" in ship.text
 
 
-async def test_a_replay_that_is_over_is_finished_and_nothing_is_lost(bridge) -> None:
+async def test_a_finished_replay_shows_finished(bridge) -> None:
     snapshot = demo_snapshot(2)
     replay = msgspec.structs.replace(snapshot, engine=msgspec.structs.replace(snapshot.engine, replay_fraction=1.0))
     async with bridge(client=FakeClient([LinkState(up=True, mode="replay")])) as ship:
@@ -258,7 +258,7 @@ async def test_a_replay_that_is_over_is_finished_and_nothing_is_lost(bridge) -> 
         assert ship.client.sent == []
 
 
-async def test_an_engine_that_ended_takes_no_order_and_says_what_protects(bridge) -> None:
+async def test_an_ended_engine_refuses_orders_and_names_protection(bridge) -> None:
     async with bridge(client=FakeClient([LinkState(up=True, mode="demo")])) as ship:
         await ship.give(demo_snapshot(2), LinkBye(why="SIGTERM"))
         assert "ENGINE ENDED" in ship.text

@@ -79,7 +79,7 @@ def test_what_a_terminal_answers_is_nobodys_typing(answer: str) -> None:
 
 
 @pytest.mark.parametrize("at", [6, 9, 12])
-def test_an_answer_cut_in_two_is_dropped_and_holds_no_key_back(at: int) -> None:
+def test_a_split_terminal_answer_holds_no_key_back(at: int) -> None:
     answer = "\x1b]52;c;AAAA\x07"
     assert heard(f"a{answer[:at]}", f"{answer[at:]}F", "q")[1] == ["a", "F", "q"]
     assert heard(f"a{answer[:at]}", "F", "q")[1] == ["a", "F", "q"]

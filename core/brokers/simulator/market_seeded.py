@@ -77,7 +77,7 @@ class _PairDay(NamedTuple):
     shows: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
-class _Pair:
+class _PairMarket:
     """What the market keeps of one pair."""
 
     def __init__(self, spec: Instrument) -> None:
@@ -89,7 +89,7 @@ class _Pair:
         self.last: tuple[Price, Price, UtcNs] | None = None
         self.joined: dict[str, tuple[int, Candles]] = {}
 
-    def apart(self) -> _Pair:
+    def apart(self) -> _PairMarket:
         """The same past, to continue with by itself: columns are shared, what is still written to is not."""
         other = copy(self)
         other.ticks, other.bars, other.joined = list(self.ticks), dict(self.bars), {}
@@ -129,7 +129,7 @@ class SeededMarket:
         self._tick_s = tick_s
         self._costs = costs
         self._script = script
-        self._pairs = {spec.symbol: _Pair(spec) for spec in instruments}
+        self._pairs = {spec.symbol: _PairMarket(spec) for spec in instruments}
         self._coarse_days = history_days + _COARSE_DAYS_SPARE
         self._state: FactorState = factors.first_state(worths or {})
         self._made = 0
@@ -297,7 +297,7 @@ class SeededMarket:
 
     def _pair_day(
         self,
-        pair: _Pair,
+        pair: _PairMarket,
         day: int,
         start: UtcNs,
         made: FactorDay,
@@ -323,7 +323,7 @@ class SeededMarket:
         return _PairDay(bid, ask, shows)
 
     def _spread(
-        self, pair: _Pair, day: int, start: UtcNs, made: FactorDay, releases: Sequence[NewsEvent], *, wider: float
+        self, pair: _PairMarket, day: int, start: UtcNs, made: FactorDay, releases: Sequence[NewsEvent], *, wider: float
     ) -> FloatArray:
         spec, costs = pair.spec, self._costs[pair.spec.symbol]
         seconds = factors.hour_offset_s(made.at_utc_ns, start).astype(np.float64)
@@ -350,7 +350,7 @@ class SeededMarket:
 
     def _keep(
         self,
-        pair: _Pair,
+        pair: _PairMarket,
         at: IntArray,
         bid: FloatArray,
         ask: FloatArray,
@@ -391,7 +391,7 @@ def _place(currency: str, symbol: str) -> int | None:
     return CURRENCIES.index(currency)
 
 
-def _changed(pair: _Pair, bid: FloatArray, ask: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _changed(pair: _PairMarket, bid: FloatArray, ask: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     before = (bid[0] + 1.0, ask[0]) if pair.last is None else pair.last[:2]
     changed: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.concatenate(
         ([bid[0] != before[0] or ask[0] != before[1]], (np.diff(bid) != 0.0) | (np.diff(ask) != 0.0))

@@ -20,7 +20,7 @@ from quarterdeck.core.brokers.simulator.market_seeded import SeededMarket, tradi
 from quarterdeck.core.brokers.simulator.market_source import MarketSource
 from quarterdeck.core.brokers.simulator.simulated_server_time import SimulatedServerClock
 from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
-from quarterdeck.core.data.recording import conversion_pairs
+from quarterdeck.core.data.recorded_prices import conversion_pairs
 from quarterdeck.core.data.series import Recording
 from quarterdeck.core.model.market_data import Instrument
 from quarterdeck.core.model.units import H1_NS, NS_PER_S, Price, UtcNs

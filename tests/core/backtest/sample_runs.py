@@ -11,7 +11,7 @@ import numpy as np
 from quarterdeck.core.backtest.backtester import Backtest
 from quarterdeck.core.backtest.recorded_days import RecordedDays
 from quarterdeck.core.brokers.simulator.instruments import instrument
-from quarterdeck.core.data.recording import conversion_pairs
+from quarterdeck.core.data.recorded_prices import conversion_pairs
 from quarterdeck.core.data.series import BarSeries, PairData, Recording
 from quarterdeck.core.engine.scanner_setup import history_bars
 from quarterdeck.core.model.candles import Candles

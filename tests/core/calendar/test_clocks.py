@@ -80,7 +80,7 @@ def test_a_code_that_no_currency_has_names_its_line(word):
 
 
 @pytest.mark.parametrize("pair", [("USD", "CNH"), ("USD", "CNY")])
-def test_a_release_of_china_closes_the_yuan_at_home_and_abroad(pair):
+def test_a_chinese_release_bars_onshore_and_offshore_yuan(pair):
     table = b"time_utc,currency,impact,event\n2024-03-01T01:30:00Z,CN,high,PMI\n"
     events = parse_calendar(table, "c.csv")
     book = update_schedule(NewsSchedule(), Calendar(available=True, events=events), events[0].at_utc_ns - 10**9)

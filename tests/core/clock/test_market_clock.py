@@ -54,7 +54,7 @@ def test_a_second_of_life_is_no_sleep_of_the_machine():
     assert [step.kind for step in engine.look(0, 0.0)] == ["slept"]
 
 
-def test_a_wrong_pc_clock_moves_the_engine_and_not_the_broker():
+def test_a_wrong_pc_clock_leaves_broker_stamps_right():
     machine = Machine()
     market = MarketClock(began_utc_ns=NOW_NS, start_utc_ns=MONDAY_NS, speed=60.0, pc_clock_off_s=3_600.0)
     assert (

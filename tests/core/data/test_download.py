@@ -14,7 +14,7 @@ import pytest
 from quarterdeck.core.data.download import DownloadProgress, DownloadResult, download, trading_hours
 from quarterdeck.core.data.importing import import_files
 from quarterdeck.core.data.price_files import price_files
-from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.recorded_prices import load_candles
 from quarterdeck.core.data.series import BarSeries
 from quarterdeck.core.model.errors import DataError
 

@@ -51,7 +51,7 @@ def bars(path: Path, **words: str) -> BarSeries:
     return series
 
 
-def test_ticks_with_the_ask_first_are_taken_the_right_way_round(tmp_path):
+def test_ticks_with_the_ask_first_are_read_correctly(tmp_path):
     lines = [f"2024-01-02 00:00:{second:02d}.358000,1.10003,1.09999,1500000,2620000" for second in range(50)]
     done = import_file(written(tmp_path / "EURUSD-2024_01_02-2024_01_02.csv", lines))
     assert isinstance(done.series, TickSeries)
@@ -81,7 +81,7 @@ def test_stamps_of_every_public_form_are_read(tmp_path, head, form):
     assert (np.diff(series.bid.open_utc_ns) > 0).all()
 
 
-def test_a_stamp_of_no_known_form_is_named_with_its_line(tmp_path):
+def test_an_unknown_stamp_is_named_with_its_line(tmp_path):
     lines = [HEAD, *(f"week {row},{','.join(bar(row))},7" for row in range(30))]
     with pytest.raises(DataError, match="line 2: 'week 0' is no time of a known form") as refused:
         import_file(written(tmp_path / "EURUSD.csv", lines), period="M15")
@@ -98,7 +98,7 @@ def test_stamps_with_offsets_are_instants_over_a_change_of_clocks(tmp_path):
     assert done.clock.words.startswith("utc (said by the file)")
 
 
-def test_an_epoch_is_utc_and_flat_weekends_do_not_hide_the_week(tmp_path):
+def test_an_epoch_is_utc_despite_flat_weekends(tmp_path):
     every = [MONDAY + timedelta(minutes=15 * number) for number in range(22 * 96)]
     is_open = set(moments(22))
     lines = ["timestamp,open,high,low,close,volume"]
@@ -152,7 +152,7 @@ def test_a_spread_in_points_counts_the_brokers_own_digits(tmp_path, symbol, digi
 
 
 @pytest.mark.parametrize(("shown", "points"), [("1.2", 12), ("0.00012", 12), ("0.3", 3)])
-def test_a_spread_in_pips_or_price_is_taken_as_what_it_is(tmp_path, shown, points):
+def test_a_spread_in_pips_or_price_is_recognised(tmp_path, shown, points):
     lines = ["time,open,high,low,close,tick_volume,spread"]
     lines += [",".join([f"{at:%Y-%m-%d %H:%M:%S}", *bar(row), "7", shown]) for row, at in enumerate(moments())]
     done = import_file(written(tmp_path / "EURUSD_M15.csv", lines))
@@ -192,7 +192,7 @@ def test_bi5_counts_some_currencies_in_thousandths(tmp_path, symbol, points, pri
     assert import_file(folder / "10h_ticks.bi5").series.bid[0] == price
 
 
-def test_a_price_that_the_pair_never_had_is_worth_a_word(tmp_path):
+def test_a_price_the_pair_never_had_is_reported(tmp_path):
     lines = [HEAD, *(",".join([f"{at:%Y-%m-%dT%H:%M:%SZ}", *bar(row, 5, 0.911), "7"]) for row, at in enumerate(moments()))]
     assert "is none that USDRUB ever had" in import_file(written(tmp_path / "USDRUB.csv", lines)).notes[0]
     costly = [HEAD, *(",".join([f"{at:%Y-%m-%dT%H:%M:%SZ}", *bar(row, 1, 15_650.0), "7"]) for row, at in enumerate(moments()))]
@@ -248,7 +248,7 @@ def test_a_folder_never_names_what_the_file_calls_otherwise(tmp_path, name):
         pair_of(tmp_path / name)
 
 
-def test_two_pairs_in_a_name_or_a_column_are_asked_for(tmp_path):
+def test_two_pairs_in_a_name_need_a_choice(tmp_path):
     with pytest.raises(DataError, match="EURUSD and GBPUSD: which one is it"):
         pair_of(tmp_path / "EURUSD_GBPUSD.csv")
     lines = [f"{pair},20240102 00:00:{second:02d}.000,1.09999,1.10003" for second in range(30) for pair in ("EUR/USD", "AUD/USD")]

@@ -7,7 +7,7 @@ import pytest
 
 from quarterdeck.core.data.importing import import_file, import_files, write_merged
 from quarterdeck.core.data.price_files import price_files, read_series
-from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.recorded_prices import load_candles
 from quarterdeck.core.data.series import BarSeries, TickSeries
 from quarterdeck.core.model.errors import DataError
 

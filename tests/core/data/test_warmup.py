@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.data.recorded_prices import load_recording
 from quarterdeck.core.data.warmup import good_friday, holiday_closure, missing_quarters
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import M15_NS, NS_PER_S
-from tests.core.data.test_recording import write_days
+from tests.core.data.test_recorded_prices import write_days
 
 
 def at(text: str) -> int:

@@ -206,7 +206,7 @@ def test_prop_firm_day_defaults_to_the_account_day() -> None:
     assert state.prop_firm.day_started_utc_ns == state.breakers.day_started_utc_ns
 
 
-def test_rearm_is_refused_until_the_drawdown_trips_and_tells_both_peaks() -> None:
+def test_reset_drawdown_needs_a_trip_and_shows_both_peaks() -> None:
     play = Play(shipped_settings(*BIG, ("breakers.drawdown_max_pct", 3.0), ("breakers.day_loss_max_pct", 50.0))).start()
     lose(play, 100.0)
     refused = only(play.command(ResetDrawdown()), CommandDone)
@@ -239,7 +239,7 @@ def test_a_full_day_is_information() -> None:
     assert told.level == "info"
 
 
-def test_a_stated_starting_balance_holds_at_once_and_after_a_restart() -> None:
+def test_a_stated_starting_balance_holds_at_once() -> None:
     rules = (("prop_firm.enabled", True), ("prop_firm.overall_loss_pct", 10.0), ("breakers.drawdown_max_pct", 90.0))
     play = Play(shipped_settings(*rules)).start()
     play.change(*rules, ("prop_firm.starting_balance_money", 11_000.0))

@@ -25,7 +25,7 @@ from quarterdeck.core.model.market_data import Bar
 from quarterdeck.core.model.units import H1_NS, M15_NS, NS_PER_S
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import BID, Play, account, spec
-from tests.core.desk.test_money import CALM, LATEST, deal, limits, read, reasons
+from tests.core.desk.test_balance_changes import CALM, LATEST, deal, limits, read, reasons
 
 HOUR_S = 3600
 STAYS = (
@@ -87,7 +87,7 @@ def flat_bars(symbol: str, from_utc_ns: int, to_utc_ns: int, price: float) -> li
     return [bar(symbol, at, price, price, price) for at in range(first, to_utc_ns - M15_NS + 1, M15_NS)]
 
 
-def test_a_restart_in_a_new_day_judges_by_the_new_days_base() -> None:
+def test_a_restart_next_day_uses_the_new_base() -> None:
     play = Play(shipped_settings(*STAYS)).start()
     lost = play.enter("EURUSD")
     held = play.enter("GBPUSD", stop_pips=60.0, target_pips=180.0)
@@ -103,7 +103,7 @@ def test_a_restart_in_a_new_day_judges_by_the_new_days_base() -> None:
     assert reasons(again) == []
 
 
-def test_a_trade_that_closes_at_the_days_start_belongs_to_the_new_day() -> None:
+def test_a_close_at_day_start_belongs_to_the_new_day() -> None:
     play = Play(shipped_settings(*STAYS, ("breakers.consecutive_losses_max", 1))).start()
     position = play.enter()
     play.at = next_local_time(play.at, NEW_YORK, DAY_START)
@@ -114,7 +114,7 @@ def test_a_trade_that_closes_at_the_days_start_belongs_to_the_new_day() -> None:
     assert reasons(play) == ["losses_in_row"]
 
 
-def test_a_late_deal_belongs_to_the_day_that_it_is_dated_in() -> None:
+def test_a_late_deal_belongs_to_its_own_day() -> None:
     play = Play(shipped_settings(*STAYS, ("breakers.consecutive_losses_max", 1))).start()
     position = play.enter()
     closed_at = play.at + 60 * NS_PER_S
@@ -141,7 +141,7 @@ def test_a_peak_over_a_downtime_comes_from_the_bars() -> None:
     assert again.desk._ctx.state.breakers.peak_money == pytest.approx(best, abs=0.01)
 
 
-def test_without_a_bar_the_stricter_of_balance_and_last_equity_is_the_base() -> None:
+def test_without_a_bar_the_stricter_base_holds() -> None:
     play = Play(shipped_settings(*STAYS)).start()
     play.enter()
     play.quote("EURUSD", BID["EURUSD"] + 0.0025)

@@ -15,8 +15,8 @@ from quarterdeck.core.model.units import NS_PER_S
 from quarterdeck.core.risk import prop_firm
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import BID, Play, account, only
+from tests.core.desk.test_balance_changes import CALM, LATEST, deal, read, reasons
 from tests.core.desk.test_days import asleep
-from tests.core.desk.test_money import CALM, LATEST, deal, read, reasons
 
 FUNDED = (
     *CALM,
@@ -81,7 +81,7 @@ def test_an_unknown_withdrawal_waits_for_the_operators_word(word: str, floor: fl
     assert not only(again.command(Resolve(client_id=str(LATEST), outcome="payout")), CommandDone).ok, "once"
 
 
-def test_missing_money_of_a_funded_account_can_be_called_a_payout() -> None:
+def test_missing_funded_money_can_be_called_a_payout() -> None:
     play = funded(balance=10_900.0)
     play.balance -= 300.0
     read(play, play.balance, equity_money=play.balance)

@@ -22,8 +22,8 @@ from quarterdeck.core.model.units import NS_PER_S
 from quarterdeck.core.risk import prop_firm
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import Play, only
+from tests.core.desk.test_balance_changes import CALM, read
 from tests.core.desk.test_days import asleep
-from tests.core.desk.test_money import CALM, read
 
 MINUTE = 60 * NS_PER_S
 FIRST = 10_000.0

@@ -31,7 +31,7 @@ def waits(play: Play, kind: type, fate: OrderRejected, count: int) -> list[float
 
 
 @pytest.mark.parametrize("kind", ["refused", "frozen", "operator"])
-def test_a_close_that_cannot_be_cured_backs_off_and_is_told_with_its_risk(kind: str) -> None:
+def test_an_incurable_close_backs_off_and_alerts_its_risk(kind: str) -> None:
     play = Play(shipped_settings(*STILL, ("position.trail_x_atr", 0.0))).start()
     position = play.enter()
     play.command(ClosePosition(position_id=position))
@@ -51,7 +51,7 @@ def test_a_close_that_the_market_cures_is_never_far_apart() -> None:
     assert max(found) <= 5.51
 
 
-def test_a_trail_step_that_fails_is_an_alert_and_no_close() -> None:
+def test_a_failed_trail_step_alerts_without_closing() -> None:
     play = Play(shipped_settings(*STILL)).start()
     play.enter()
     play.book()
@@ -63,7 +63,7 @@ def test_a_trail_step_that_fails_is_an_alert_and_no_close() -> None:
     assert not play.all(Close)
 
 
-def test_a_stop_that_cannot_be_set_again_in_time_closes_the_position() -> None:
+def test_a_stop_not_restored_in_time_closes_the_position() -> None:
     play = Play(shipped_settings(*STILL, ("position.trail_x_atr", 0.0))).start()
     position = play.enter()
     play.book()
@@ -79,7 +79,7 @@ def test_a_stop_that_cannot_be_set_again_in_time_closes_the_position() -> None:
     assert play.at - play.desk._ctx.state.positions[position].stop_missing_utc_ns <= 5e9
 
 
-def test_past_the_days_count_nothing_is_entered_or_trailed_but_closed() -> None:
+def test_past_the_daily_request_count_only_closes_go() -> None:
     play = Play(shipped_settings(*STILL, ("execution.requests_per_day_max", 5))).start()
     position = play.enter()
     play.book()

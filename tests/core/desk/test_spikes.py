@@ -10,7 +10,7 @@ from quarterdeck.core.model.inputs import AccountRead
 from quarterdeck.core.model.signals import Features, NoSignal
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import BID, Play, account, only
-from tests.core.desk.test_money import CALM, reasons
+from tests.core.desk.test_balance_changes import CALM, reasons
 
 RULES = (*CALM, ("breakers.day_loss_max_pct", 3.0), ("breakers.trip_action", "flatten"), ("risk.open_risk_max_pct", 20.0))
 CRASH = BID["EURUSD"] - 0.0110
@@ -49,7 +49,7 @@ def test_a_crash_that_is_confirmed_trips(how: str) -> None:
     assert "day_loss" in reasons(play)
 
 
-def test_a_spike_in_our_favour_raises_no_peak_and_moves_no_stop() -> None:
+def test_a_favourable_spike_moves_neither_peak_nor_stop() -> None:
     play, position = holding(("position.trail_x_atr", 2.0), ("position.profit_retrace_pct", 25.0))
     play.book()
     before = play.desk._ctx.state.breakers.peak_money

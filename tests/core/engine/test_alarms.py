@@ -27,7 +27,7 @@ class Watched:
         return [alert.text for alert in self.told[before:]]
 
 
-def test_a_part_is_told_when_it_fails_and_when_it_works_again() -> None:
+def test_a_failing_part_is_alerted_and_so_is_recovery() -> None:
     watched = Watched()
     (begun,) = watched.lasts(600.0, STRATEGY)
     (over,) = watched.lasts(600.0)
@@ -36,7 +36,7 @@ def test_a_part_is_told_when_it_fails_and_when_it_works_again() -> None:
     assert {alert.level for alert in watched.told} == {"critical"}, "an end has the level of its beginning"
 
 
-def test_what_lasts_is_reminded_of_and_not_told_twice_at_first() -> None:
+def test_a_lasting_alarm_is_reminded_not_doubled() -> None:
     watched = Watched()
     assert watched.lasts(3_000.0, FEED) == [], "the desk reported its beginning"
     reminders = watched.lasts(64 * 3_600.0, FEED)
@@ -44,7 +44,7 @@ def test_what_lasts_is_reminded_of_and_not_told_twice_at_first() -> None:
     assert "the connection to the broker is down" in reminders[0]
 
 
-def test_what_was_acknowledged_is_reminded_of_no_more_until_it_begins_anew() -> None:
+def test_an_acknowledged_alarm_stays_quiet_until_it_recurs() -> None:
     watched = Watched(minutes=10.0)
     watched.lasts(60.0, FEED)
     assert watched.alarms.acknowledge() == 1

@@ -126,7 +126,7 @@ def test_what_an_end_finds_undelivered_leaves_at_the_end() -> None:
     assert sum(body.count("[warning]") for body in receiver.sent) == 6
 
 
-def test_what_is_being_sent_at_the_end_is_neither_lost_nor_sent_twice() -> None:
+def test_alerts_in_flight_at_the_end_go_once() -> None:
     receiver = Receiver(slow=asyncio.Event())
 
     async def story(sender: AlertSender) -> None:

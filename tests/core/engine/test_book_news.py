@@ -113,7 +113,7 @@ class Polled(World):
         return line
 
 
-def test_five_positions_at_shipped_polling_grow_the_journal_by_less_than_five_megabytes_a_day(tmp_path: Path) -> None:
+def test_five_positions_grow_the_journal_under_five_megabytes(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         "desk__pairs": PAIRS,
         "engine__quote_poll_ms": 250.0,

@@ -177,7 +177,7 @@ def test_a_tape_cut_short_after_an_orderly_end_is_damage(tmp_path: Path) -> None
     assert "ends at input" in found_at(tmp_path / "home", account).damage
 
 
-def test_a_tape_of_a_newer_version_is_no_damage_and_no_start(tmp_path: Path) -> None:
+def test_a_newer_tape_refuses_the_start_without_damage(tmp_path: Path) -> None:
     account = lived(tmp_path / "home")
     with sqlite3.connect(tmp_path / "home" / "journal.sqlite") as connection:
         connection.execute("UPDATE runs SET tape_version = 99")

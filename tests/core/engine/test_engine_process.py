@@ -20,7 +20,7 @@ def test_current_folder_is_not_on_the_engines_import_path(tmp_path: Path, monkey
         start_engine(tmp_path / "home", ["--help"], lambda _step: None)
 
 
-def test_a_job_that_lets_no_process_out_still_gets_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_windows_job_still_gets_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     flags: list[int] = []
 
     def started(command: list[str], *, creationflags: int) -> list[str]:

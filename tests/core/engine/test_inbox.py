@@ -44,7 +44,7 @@ def emptied(inbox: Inbox) -> list[Input]:
 
 
 @given(st.lists(st.tuples(st.sampled_from("qdrc"), st.integers(0, 2)), max_size=120), st.integers(1, 12))
-def test_a_flood_silences_no_pair_and_loses_no_word_of_the_operator(flood: list[tuple[str, int]], most: int) -> None:
+def test_a_quote_flood_loses_no_pair_and_command(flood: list[tuple[str, int]], most: int) -> None:
     inbox, newest, refused, commands = Inbox(lambda: 0.0, most), {}, 0, 0
     for number, (kind, pair) in enumerate(flood):
         item: Input

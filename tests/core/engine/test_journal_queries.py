@@ -118,7 +118,7 @@ def quarter(number: int, symbol: str = "EURUSD") -> BarClosed:
     return BarClosed(symbol=symbol, timeframe="M15", bar=bar)
 
 
-def test_bars_of_a_run_that_is_over_come_from_its_tape(tmp_path: Path) -> None:
+def test_bars_of_a_finished_run_come_from_tape(tmp_path: Path) -> None:
     told = [row(0, told=quarter(number, symbol)) for number in range(12) for symbol in ("EURUSD", "USDJPY")]
     past = JournalQueries(journal(tmp_path, [("replay", told)]), tmp_path / "logs", lambda: None)
     bars = past.answer(BarsQuery(symbol="EURUSD", timeframe="M15", count=3))

@@ -106,7 +106,7 @@ def live_stage(path: Path, *changes: tuple[str, Any]) -> Stage:
 
 
 @pytest.mark.parametrize(("policy", "rest"), [("trade", "entries continue without a news filter"), ("hold", "no new entries")])
-async def test_a_calendar_that_cannot_be_used_is_said_whatever_the_policy(tmp_path: Path, policy: str, rest: str) -> None:
+async def test_an_unusable_calendar_is_reported_under_every_policy(tmp_path: Path, policy: str, rest: str) -> None:
     missing = tmp_path / "missing.csv"
     stage = live_stage(missing, ("news.no_calendar_action", policy))
     health = stage.maintenance._engine.health

@@ -42,7 +42,7 @@ class Gateway:
         return await self._refused.get()
 
 
-def test_an_engine_that_was_replaced_is_halted_and_comes_back_by_resume_alone(tmp_path: Path) -> None:
+def test_a_replaced_engine_halts_until_resumed(tmp_path: Path) -> None:
     home, gateway_home = tmp_path / "home", tmp_path / "gateway"
     gateway_home.mkdir()
     world = JumpyWorld(home)
@@ -113,7 +113,7 @@ def test_a_halted_engine_that_is_restarted_asks_for_no_lease(tmp_path: Path) -> 
     world.run(live)
 
 
-def test_a_start_waits_for_a_dead_owner_and_is_refused_by_a_living_one(tmp_path: Path) -> None:
+def test_a_start_waits_only_for_a_dead_owner(tmp_path: Path) -> None:
     world = JumpyWorld(tmp_path / "home")
 
     async def live(_: World) -> None:

@@ -52,7 +52,7 @@ def test_an_unwritable_entry_is_alerted_and_followed_by_a_checkpoint(tmp_path: P
     assert [alert.level for alert in told if "left out" in alert.text] == ["critical"]
 
 
-def test_a_failing_log_or_heartbeat_is_said_once_and_so_is_its_end(tmp_path: Path) -> None:
+def test_a_failing_log_is_alerted_once_and_resolved(tmp_path: Path) -> None:
     world = world_at(tmp_path / "home")
     told: list[str] = []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.core.brokers.simulator.market_crash import CRASH_UTC_NS
-from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.data.recorded_prices import load_recording
 from quarterdeck.core.engine.run_lifecycle import run_to_end, start_run
 from quarterdeck.core.engine.run_request import CRASH_AGE_MAX_HOURS, RunRequest, settings_for_run
 from quarterdeck.core.engine.simulated_venues import CRASH_SEED, crash_venue, known_news, new_run_id

@@ -135,7 +135,7 @@ def test_the_living_are_told_from_the_dead() -> None:
     assert not is_alive(child.pid)
 
 
-def test_a_home_id_that_a_full_disk_left_empty_is_made_anew(tmp_path: Path) -> None:
+def test_an_empty_home_id_is_replaced(tmp_path: Path) -> None:
     ids = set()
     for name in ("one", "two"):
         home = Home(tmp_path / name)

@@ -57,7 +57,7 @@ def test_two_checkpoints_at_one_input_block_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threaded", [False, True])
-def test_an_entry_that_can_never_be_written_blocks_none_behind_it(threaded: bool, tmp_path: Path) -> None:
+def test_an_unwritable_entry_does_not_block_later_ones(threaded: bool, tmp_path: Path) -> None:
     told: list[str] = []
     journal = writer(tmp_path / "j", told, threaded=threaded)
     journal.append(timer(1))
@@ -118,7 +118,7 @@ def test_whatever_is_unwritable_the_rest_is_there_in_order(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("taken", ["", "-wal"])
-def test_a_file_that_was_taken_away_is_trouble_until_it_is_back(taken: str, tmp_path: Path) -> None:
+def test_a_missing_journal_is_reported_until_restored(taken: str, tmp_path: Path) -> None:
     troubles: list[tuple[bool, str]] = []
     path = tmp_path / "j"
     journal = writer(path, on_trouble=lambda active, why: troubles.append((active, why)))

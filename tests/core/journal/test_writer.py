@@ -174,7 +174,7 @@ def test_errors_carry_their_kind_wherever_they_come_from(tmp_path: Path) -> None
     ]
 
 
-def test_alerts_of_the_engine_and_of_the_desk_share_a_table(tmp_path: Path) -> None:
+def test_engine_and_desk_alerts_share_a_table(tmp_path: Path) -> None:
     journal = writer(tmp_path / "j")
     dead = Alert(kind="crash", level="critical", text="it did not start")
     journal.alert(MONDAY_NS, dead)
@@ -394,7 +394,7 @@ def test_no_journal_is_said_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in caught.value.one_line()
 
 
-def test_an_order_that_no_report_settled_is_settled_in_the_journal(tmp_path: Path) -> None:
+def test_the_journal_settles_an_order_without_report(tmp_path: Path) -> None:
     journal = writer(tmp_path / "j")
     journal.begin_run(new_run())
     unknown = ExecutionReport(client_id="r1-9", order_outcome=Unconfirmed(why="no answer"))

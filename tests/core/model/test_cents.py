@@ -55,7 +55,7 @@ def test_margin_in_cents_is_a_hundred_times_its_unit():
     assert cents.margin_money(Side.BUY, 0.1, 1.25, 100, quotes) == 12_500.0
 
 
-def test_a_cent_account_that_cannot_value_a_pair_is_refused_by_name():
+def test_a_cent_account_without_valuation_is_refused():
     cents = structs.replace(DEMO, currency="EUC")
     pound = instrument("GBPUSD")
     with pytest.raises(BrokerError, match="GBPUSD"):

@@ -158,9 +158,7 @@ def test_published_examples_give_the_firms_own_floors(name: str) -> None:
         ({"overall_base": "trailing_day_end_balance"}, (109_000, 109_000), 100_000),
     ],
 )
-def test_a_days_end_raises_the_floor_and_nothing_within_the_day(
-    rules: dict[str, object], high: tuple[float, float], floor: float
-) -> None:
+def test_only_the_day_end_raises_the_floor(rules: dict[str, object], high: tuple[float, float], floor: float) -> None:
     policy = policy_of(Firm({"overall_loss_pct": 6.0, **rules}, ()))
     state = prop_firm.start(starting_balance_money=100_000.0, balance_money=100_000.0)
     for number, (balance, equity) in enumerate(((100_000.0, 100_000.0), high, (99_000.0, 99_000.0)), 1):

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.recorded_prices import load_candles
 from quarterdeck.core.model.errors import InvariantError
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.signals import NoSignal, Signal

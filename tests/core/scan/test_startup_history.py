@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.recorded_prices import load_candles
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.units import DAY_NS, M15_NS
 from quarterdeck.core.scan.h1_bars import build_h1

@@ -59,7 +59,7 @@ HOLDERS = [
 
 
 @pytest.mark.parametrize(("key", "text"), HOLDERS)
-def test_a_secret_is_refused_where_it_would_be_written_and_not_repeated(tmp_path: Path, key: str, text: str) -> None:
+def test_a_secret_in_settings_is_refused_unrepeated(tmp_path: Path, key: str, text: str) -> None:
     with pytest.raises(SettingsError, match="a secret does not belong in the settings") as set_alone:
         parse_value(key, text)
     value = [text.strip('[]"')] if key.endswith("urls") else text
@@ -70,7 +70,7 @@ def test_a_secret_is_refused_where_it_would_be_written_and_not_repeated(tmp_path
 
 
 @pytest.mark.parametrize("key", ["alerts.urls", "news.urls"])
-def test_a_secret_in_an_older_file_is_used_and_written_nowhere(tmp_path: Path, key: str) -> None:
+def test_an_older_files_secret_is_used_unwritten(tmp_path: Path, key: str) -> None:
     section, name = key.split(".")
     urls = f'["json://a/{CANARY}"]' if section == "alerts" else f'["https://me:{CANARY}@a.example", "https://b.example"]'
     (tmp_path / "settings.toml").write_text(f"[{section}]\n{name} = {urls}\n")

@@ -39,7 +39,7 @@ def test_utf16_is_named_with_the_remedy(tmp_path: Path, encoding: str) -> None:
     assert is_quarterdeck_settings(path), "else other settings would trade"
 
 
-def test_a_letter_of_an_old_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+def test_an_old_encoding_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_bytes(b"# ok\n# caf\xe9\n")
     with pytest.raises(SettingsError, match="line 2: is not UTF-8"):

@@ -41,7 +41,7 @@ def test_read_only_columns_are_taken():
     [
         "import quarterdeck.core.strategy.indicators, sys; assert not {'pandas', 'polars'} & set(sys.modules)",
         "import pandas, quarterdeck.core.strategy.indicators, sys; assert sys.modules['pandas'] is pandas",
-        "import quarterdeck.core.strategy.strategy_loader, quarterdeck.core.scan.scanner, quarterdeck.core.data.recording, sys; assert 'pandas' not in sys.modules",
+        "import quarterdeck.core.strategy.strategy_loader, quarterdeck.core.scan.scanner, quarterdeck.core.data.recorded_prices, sys; assert 'pandas' not in sys.modules",
         "import quarterdeck.core.strategy.indicators, pandas; pandas.DataFrame({'a': [1]})",
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.recorded_prices import load_candles
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.scan.h1_bars import build_h1

@@ -15,7 +15,7 @@ from quarterdeck.core.model.effects import TradeClosed, Verdict
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.study.metrics import (
     BalanceOperation,
-    EquityMark,
+    DrawdownPoint,
     EquityPoint,
     by_confidence,
     by_exit,
@@ -183,10 +183,10 @@ def test_deepest_drawdown_with_its_days() -> None:
 def test_a_peak_before_the_first_mark_counts() -> None:
     # 10,000 at the start, the first mark after a loss of 1 %, and a peak of 10,200 between the third mark and the fourth
     marks = [
-        EquityMark(10, 9_900.0, 0.01),
-        EquityMark(20, 10_050.0, 0.0),
-        EquityMark(30, 10_100.0, 0.0),
-        EquityMark(40, 9_996.0, 0.02),
+        DrawdownPoint(10, 9_900.0, 0.01),
+        DrawdownPoint(20, 10_050.0, 0.0),
+        DrawdownPoint(30, 10_100.0, 0.0),
+        DrawdownPoint(40, 9_996.0, 0.02),
     ]
     points = marked_points(marks)
     assert [round(point.equity_money, 6) for point in points] == [10_000.0, 9_900.0, 10_050.0, 10_100.0, 10_200.0, 9_996.0]

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from quarterdeck.core.data.recording import load_candles
+from quarterdeck.core.data.recorded_prices import load_candles
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.scan.plan import scan_plan_for
 from quarterdeck.core.settings.settings_loader import shipped_settings

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.errors import UNREADABLE, StorageError
-from quarterdeck.core.settings.files import replace_file
+from quarterdeck.core.settings.atomic_file import replace_file
 
 TERM_S = 10.0
 LEASE_NAME = "lease.json"
@@ -38,7 +38,7 @@ class Held(Struct, frozen=True, kw_only=True):
     """The owner in words, for whoever is refused."""
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class LeaseRuling(Struct, frozen=True, kw_only=True):
     """What became of a wish: the number granted, or 0 and why not."""
 
     number: int = 0
@@ -58,29 +58,29 @@ class Leases:
         # whoever held it when the gateway ended has its time to come back
         self._until_s = clock.monotonic_s() + TERM_S if self._held.number else 0.0
 
-    def acquire(self, home_id: str, who: str) -> Verdict:
+    def acquire(self, home_id: str, who: str) -> LeaseRuling:
         """Grant a new number, unless another home holds the lease."""
         left_s = self._until_s - self._clock.monotonic_s()
         if self._held.number and self._held.home_id != home_id and left_s > 0.0:
-            return Verdict(why=f"the account is traded by {self._held.who}", left_s=left_s)
+            return LeaseRuling(why=f"the account is traded by {self._held.who}", left_s=left_s)
         if not home_id:
-            return Verdict(why="a lease is given to a home that names itself, and this one does not")
+            return LeaseRuling(why="a lease is given to a home that names itself, and this one does not")
         number = self._held.number + 1 + secrets.randbits(_STEP_BITS)
         held = Held(number=number, home_id=home_id[:TEXT_MAX], who=who[:TEXT_MAX])
         try:
             self._write(held)
         except OSError as error:
-            return Verdict(why=f"the gateway cannot write {self._path}: {error.strerror or error}")
+            return LeaseRuling(why=f"the gateway cannot write {self._path}: {error.strerror or error}")
         self._held, self._until_s = held, self._clock.monotonic_s() + TERM_S
-        return Verdict(number=held.number)
+        return LeaseRuling(number=held.number)
 
-    def renew(self, number: int) -> Verdict:
+    def renew(self, number: int) -> LeaseRuling:
         """Prolong the lease of the newest number."""
         problem = self.problem(number)
         if problem:
-            return Verdict(why=problem)
+            return LeaseRuling(why=problem)
         self._until_s = self._clock.monotonic_s() + TERM_S
-        return Verdict(number=number)
+        return LeaseRuling(number=number)
 
     def problem(self, number: int) -> str:
         """Why an order under this number may not pass; empty where it may."""

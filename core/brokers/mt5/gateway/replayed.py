@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from quarterdeck.core.brokers.mt5.call_recording import ReplayedModule, read_recording
 from quarterdeck.core.brokers.mt5.gateway.module_loader import HostedModule
-from quarterdeck.core.brokers.mt5.recording import ReplayedModule, read_recording
 from quarterdeck.core.clock.wall import WallClock
 
 NAME = "recording"

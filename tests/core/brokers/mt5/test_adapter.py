@@ -344,7 +344,7 @@ def test_a_broken_pipe_is_healed_by_the_next_read():
     assert rig.broker.take_events() == ()
 
 
-def test_a_list_of_symbols_over_a_fresh_child_heals_the_line():
+def test_a_symbol_list_from_a_fresh_child_restores_the_connection():
     rig = Rig()
     rig.module.shutdown()
     assert drive(rig.carrier.call("symbols_get")).error_code == -5

@@ -67,7 +67,7 @@ def test_positions_of_two_names_are_never_taken_for_one():
     assert rig.symbols() == {"broker:EURUSD": 0.3, "EURUSD": 0.5}
 
 
-def test_a_position_is_closed_and_its_stop_moved_by_its_own_symbol():
+def test_a_position_is_managed_by_its_own_symbol():
     rig = Rig()
     opened = rig.fate(submit())
     assert isinstance(opened, Filled)
@@ -109,7 +109,7 @@ def test_a_renamed_symbol_goes_on_under_its_new_name():
     assert rig.positions == []
 
 
-def test_a_renamed_position_can_be_closed_before_the_name_is_learned():
+def test_a_renamed_position_can_be_closed_at_once():
     rig = Rig()
     assert isinstance(rig.fate(submit()), Filled)
     OperatorActions(rig.terminal).carry_out(RenameSymbol(symbol="EURUSD", name="EURUSD.pro"))

@@ -138,7 +138,7 @@ def test_positional_only_functions_reject_keywords(desk, name):
         getattr(desk.mt, name)(symbol="EURUSD")
 
 
-def test_functions_are_not_handed_the_instance_of_a_class_that_holds_them(desk):
+def test_functions_held_by_a_class_get_no_instance(desk):
     held = {name: getattr(desk.mt, name) for name in FUNCTIONS if name not in ("Buy", "Sell", "Close")}
     program = type("Program", (), held)()
     assert program.account_info() == desk.mt.account_info()

@@ -8,7 +8,7 @@ import pytest
 
 from quarterdeck.core.brokers.simulator.instruments import description, instrument, instruments, plain_pair, without_swap
 from quarterdeck.core.brokers.simulator.terminal_builder import account_terms, crash_terminal, recorded_terminal, seeded_terminal
-from quarterdeck.core.data.recording import load_recording
+from quarterdeck.core.data.recorded_prices import load_recording
 from quarterdeck.core.engine.simulated_venues import simulated_venue
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import NS_PER_S

@@ -31,7 +31,7 @@ class Seconds:
         return self.now_s
 
 
-def test_a_second_home_waits_until_the_first_is_silent_for_a_term(tmp_path: Path) -> None:
+def test_a_second_home_waits_for_the_lease_to_expire(tmp_path: Path) -> None:
     clock = Seconds()
     leases = Leases(tmp_path, clock)
     first = leases.acquire("a", "engine A").number
@@ -111,7 +111,7 @@ async def owned(line: Line, home_id: str = "a") -> None:
 
 
 @pytest.mark.processes
-async def test_orders_of_an_older_number_are_refused_and_reads_are_not(tmp_path: Path) -> None:
+async def test_an_older_lease_number_may_read_but_not_order(tmp_path: Path) -> None:
     async with Line(home=tmp_path) as line:
         await line.ready()
         assert isinstance(await line.fate(submit()), OrderRejected), "no order without a lease"
@@ -147,7 +147,7 @@ async def test_the_owner_goes_on_after_the_gateway_restarted(tmp_path: Path) -> 
 
 
 @pytest.mark.processes
-async def test_an_order_that_waits_while_the_account_changes_hands_never_enters(tmp_path: Path) -> None:
+async def test_an_order_waiting_across_a_lease_change_is_refused(tmp_path: Path) -> None:
     async with Line(home=tmp_path) as line:
         await owned(line)
         await line.ready()

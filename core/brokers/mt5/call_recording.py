@@ -42,7 +42,7 @@ class Recorded(Struct, frozen=True, kw_only=True):
     error_text: str
 
 
-class Header(Struct, frozen=True, kw_only=True):
+class RecordingHeader(Struct, frozen=True, kw_only=True):
     """First line of a recording."""
 
     recording: int = VERSION
@@ -57,7 +57,7 @@ class RecordingTerminal:
         self._inner = inner
         self._file = file
         self._clock = clock
-        self._write(Header(quarterdeck=version))
+        self._write(RecordingHeader(quarterdeck=version))
 
     async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
         """Call, and write it down. Raises what the terminal raises."""
@@ -105,7 +105,7 @@ def read_recording(path: Path) -> tuple[Recorded, ...]:
     """The calls of a recording in their order. Raises DataError."""
     try:
         lines = path.read_bytes().splitlines()
-        header = msgspec.json.decode(lines[0], type=Header)
+        header = msgspec.json.decode(lines[0], type=RecordingHeader)
         found = tuple(msgspec.json.decode(line, type=Recorded) for line in lines[1:])
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}", what_to_do="name a file that `quarterdeck doctor --record` wrote") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.settings.files import replace_file
+from quarterdeck.core.settings.atomic_file import replace_file
 
 
 class Refusing(type(Path())):  # type: ignore[misc]

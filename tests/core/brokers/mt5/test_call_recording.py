@@ -8,10 +8,10 @@ import json
 import pytest
 from msgspec import structs
 
+from quarterdeck.core.brokers.mt5.call_recording import RecordingTerminal, ReplayedModule, read_recording
 from quarterdeck.core.brokers.mt5.doctor import DoctorRequirements, examine
 from quarterdeck.core.brokers.mt5.gateway import replayed
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
-from quarterdeck.core.brokers.mt5.recording import RecordingTerminal, ReplayedModule, read_recording
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.model.errors import DataError
 from tests.core.brokers.mt5.kit import Rig, drive
@@ -87,7 +87,7 @@ def test_a_recording_does_not_tell_whose_account_it_was(tmp_path):
     assert {json.loads(line)["name"] for line in text.splitlines()[1:]} >= {"account_info", "symbol_info", "copy_rates_from_pos"}
 
 
-def test_a_replay_takes_no_order_and_says_what_was_not_recorded(tmp_path):
+def test_a_replay_refuses_orders_and_names_unrecorded_calls(tmp_path):
     recorded(healthy(), tmp_path / "recording")
     terminal = InProcessTerminal(replayed.make([str(tmp_path / "recording")]).module)
     assert terminal.call_now("order_send", ({"action": 1},)).error_code == -8

@@ -9,7 +9,7 @@ from quarterdeck.core.model.effects import Alert, Close, Modify, Submit, Verdict
 from quarterdeck.core.model.inputs import ConnectionState, Quote
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import BID, Play, only
-from tests.core.desk.test_money import reasons
+from tests.core.desk.test_balance_changes import reasons
 
 HOUR_S = 3600.0
 STILL = (("position.trail_x_atr", 0.0), ("position.profit_retrace_pct", 100.0))
@@ -49,7 +49,7 @@ def test_an_exit_by_price_waits_for_a_fresh_quote() -> None:
     assert only(play.quote("EURUSD", BID["EURUSD"] + 0.0001), Close).why == "give_back"
 
 
-def test_silence_bars_its_pair_and_in_time_all_where_something_is_open() -> None:
+def test_silence_with_an_open_position_ends_all_entries() -> None:
     play = Play(shipped_settings(*STILL, ("position.time_exit_hours", 0.0))).start()
     play.enter()
     alerts = [one for one in silent(play) if isinstance(one, Alert)]
@@ -101,7 +101,7 @@ def test_a_stop_is_set_again_although_quotes_are_silent() -> None:
     assert only(play.book(), Modify).why == "restore"
 
 
-def test_wanting_to_close_in_a_shut_market_is_told_with_the_gap_risk() -> None:
+def test_a_close_in_a_shut_market_alerts_gap_risk() -> None:
     # 9:00 in New York is 13:00 in UTC in August, an hour after the entry
     early = (("position.early_closes", ["2024-08-05 09:00 EURUSD"]), ("position.early_close_minutes", 0.0))
     rules = (*STILL, ("position.time_exit_hours", 2.0), ("position.early_close_no_entries_minutes", 0.0), *early)

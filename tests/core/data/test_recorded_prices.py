@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.data.recording import conversion_pairs, load_candles, load_recording
+from quarterdeck.core.data.recorded_prices import conversion_pairs, load_candles, load_recording
 from quarterdeck.core.data.series import BarSeries
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.units import DAY_NS, M15_NS, NS_PER_S
@@ -137,7 +137,7 @@ def test_data_without_a_spread_are_refused_unless_one_is_given(tmp_path):
     assert not load_recording([folder], ["EURUSD"], spread_given=lambda symbol: True).pairs[0].spread_known
 
 
-def test_the_past_has_a_stated_length_and_says_when_it_is_shorter(recorded_data):
+def test_a_warm_up_shorter_than_stated_is_reported(recorded_data):
     def loaded(history_bars):
         found = load_recording(
             [recorded_data / "m15"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quarterdeck.core.engine.silence import QuoteSilence, usual_gaps_s
+from quarterdeck.core.engine.silence_detection import QuoteSilence, usual_gaps_s
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.market_data import Quote
 from quarterdeck.core.model.units import H1_NS, M15_NS, NS_PER_S

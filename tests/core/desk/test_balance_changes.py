@@ -154,7 +154,7 @@ def test_income_lessens_no_loss_of_the_day(deal_type: int) -> None:
     assert ("deal type 33" in only(told, Alert).text) == (deal_type == 33)
 
 
-def test_unknown_negative_money_is_a_result_until_the_operator_says_otherwise() -> None:
+def test_unknown_negative_money_counts_as_a_result() -> None:
     play = Play(shipped_settings()).start()
     play.balance -= 600.0
     play.give(NewDeal(deal=deal(play, -600.0, deal_type=44)))
@@ -343,7 +343,7 @@ def test_random_histories_end_in_what_their_deals_say(seed: int) -> None:
     assert reasons(play) == []
 
 
-def test_a_fill_beyond_its_stop_measures_r_by_the_risk_asked() -> None:
+def test_a_fill_beyond_its_stop_uses_requested_risk() -> None:
     play = Play(shipped_settings(*CALM)).start()
     play.round(play.signal("EURUSD"))
     sent = play.last(Submit)
