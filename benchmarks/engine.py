@@ -26,11 +26,11 @@ from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTermi
 from quarterdeck.core.clock.wall import WallClock
 from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.engine.lockstep import Lockstep, run_without_loop
+from quarterdeck.core.engine.order_sender import OrderSender
 from quarterdeck.core.engine.run_lifecycle import run_to_end, start_run
 from quarterdeck.core.engine.run_request import RunRequest
 from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.engine.scanner_setup import LocalScanner, history_bars, make_scanner, seed_history, warmup_bars
-from quarterdeck.core.engine.send import OrderSender
 from quarterdeck.core.engine.simulated_venues import ReplayRequest, replay_venue, simulated_venue
 from quarterdeck.core.engine.start_sequence import first_inputs, open_broker, run_row_at_start, started_input
 from quarterdeck.core.engine.venue import Venue

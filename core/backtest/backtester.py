@@ -24,9 +24,9 @@ from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTermi
 from quarterdeck.core.clock.wall import Clock, WallClock
 from quarterdeck.core.desk.desk import Desk
 from quarterdeck.core.engine.lockstep import BarScanner, Lockstep, run_without_loop
+from quarterdeck.core.engine.order_sender import OrderSender
 from quarterdeck.core.engine.runner import DeskRunner, TapeWriter
 from quarterdeck.core.engine.scanner_setup import LocalScanner, history_bars, make_scanner, seed_history
-from quarterdeck.core.engine.send import OrderSender
 from quarterdeck.core.engine.start_sequence import StartupData, first_inputs, open_broker, started_input
 from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.model.effects import Effect, EndRun

@@ -4,7 +4,7 @@ Why: a good curve is easily had by luck, by one trade, by costs that were too lo
 Promises: deterministic (chance is seeded by the run's digest); a question that the trades are too few for says so; what a figure
 is computed from is in its text: the run's own trades, or the same days run again where that was done (`stress_runs`).
 Does not: run anything.
-Sources: Monte Carlo by reshuffling trades (Vince 1990); entries against chance with the exits kept (Aronson 2006, chapter 6).
+Sources: entries against chance with the exits kept (Aronson 2006, chapter 6).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from msgspec import Struct
 
+from quarterdeck.core.backtest.monte_carlo import SHUFFLES, balance_returns, max_drawdown, run_seed, shuffled_drawdowns
 from quarterdeck.core.backtest.random_entry_test import compare_with_random_entries, day_of, market_days
 from quarterdeck.core.backtest.result import BacktestResult
 from quarterdeck.core.backtest.result_tables import equity_points
@@ -30,7 +31,6 @@ from quarterdeck.core.study import metrics
 
 FindingLevel = Literal["fine", "doubt", "warning"]
 _FEW, _SOME = 30, 100
-_SHUFFLES = 1_000
 _FIRST_DAYS = 20
 _FLAT_SHARE = 0.5
 _IDLE_SHARE = 0.1
@@ -198,35 +198,10 @@ def _band(result: BacktestResult) -> DiagnosisFinding:
     lucky = " The order of the trades was lucky." if seen < low else ""
     equity = "" if whole is None else f", {100.0 * whole.fraction:.1f} % with what floated"
     text = (
-        f"{100.0 * seen:.1f} % was seen counted trade by trade{equity}; the same trades in {_SHUFFLES} other orders: "
+        f"{100.0 * seen:.1f} % was seen counted trade by trade{equity}; the same trades in {SHUFFLES} other orders: "
         f"{100.0 * low:.1f} to {100.0 * high:.1f} % (5 to 95 of 100), middle {100.0 * middle:.1f} %.{lucky}"
     )
     return DiagnosisFinding(name=name, level=level, text=text, value=high)
-
-
-def balance_returns(result: BacktestResult) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """What each trade made of the balance before it, as a fraction; compounded in order they are the run's own balance."""
-    balance, returns = result.start_money, []
-    for trade in result.trades:
-        if balance <= 0.0:
-            break
-        returns.append(trade.net_money / balance)
-        balance += trade.net_money
-    return np.array(returns, dtype=np.float64)
-
-
-def max_drawdown(returns: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    """Deepest drawdown, as a fraction, of compounded returns in their order."""
-    equity = np.concatenate(([1.0], np.cumprod(np.maximum(1.0 + returns, 1e-9))))
-    return float(np.max(1.0 - equity / np.maximum.accumulate(equity)))
-
-
-def shuffled_drawdowns(
-    returns: np.ndarray[tuple[int], np.dtype[np.float64]], seed: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Deepest drawdown, as a fraction, of compounded returns in each of many random orders."""
-    rng = np.random.default_rng(seed)
-    return np.array([max_drawdown(rng.permutation(returns)) for _ in range(_SHUFFLES)])
 
 
 def _flat(result: BacktestResult) -> DiagnosisFinding:
@@ -292,11 +267,6 @@ def _ambiguous(result: BacktestResult) -> DiagnosisFinding:
         "see them as optimistic and pessimistic with --all-intrabar."
     )
     return DiagnosisFinding(name="Ambiguous bars?", level=level, text=text, value=share)
-
-
-def run_seed(result: BacktestResult) -> int:
-    """A seed that belongs to the run."""
-    return int(result.summary.digest or "0", 16)
 
 
 def worst_level(findings: Sequence[DiagnosisFinding]) -> FindingLevel:

@@ -23,8 +23,8 @@ from quarterdeck.core.brokers.simulator.market_recorded import RecordedMarket
 from quarterdeck.core.brokers.simulator.simulated_terminal import SimulatedTerminal
 from quarterdeck.core.desk.desk import Desk, QuoteInterest
 from quarterdeck.core.engine.lockstep import END_OF_DATA
+from quarterdeck.core.engine.order_sender import requests_by_urgency
 from quarterdeck.core.engine.runner import DeskRunner
-from quarterdeck.core.engine.send import requests_by_urgency
 from quarterdeck.core.engine.signal_queue import SignalQueue
 from quarterdeck.core.model.candles import IntArray
 from quarterdeck.core.model.commands import StopEngine

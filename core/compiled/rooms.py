@@ -56,7 +56,7 @@ COMPILED = (
     "quarterdeck.core.brokers.simulator.valuation",
     "quarterdeck.core.clock.time_zones",
     "quarterdeck.core.desk",
-    "quarterdeck.core.engine.send",
+    "quarterdeck.core.engine.order_sender",
     "quarterdeck.core.engine.runner",
     "quarterdeck.core.engine.signal_queue",
     "quarterdeck.core.filters",

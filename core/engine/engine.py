@@ -24,6 +24,7 @@ from quarterdeck.core.engine.latest_quotes import FlatOnRecord, with_latest_quot
 from quarterdeck.core.engine.link_handler import LinkHandler
 from quarterdeck.core.engine.maintenance import Maintenance
 from quarterdeck.core.engine.monitoring import Monitoring
+from quarterdeck.core.engine.order_sender import OrderSender
 from quarterdeck.core.engine.ownership import Ownership
 from quarterdeck.core.engine.record_watch import RecordWatch
 from quarterdeck.core.engine.recovery import Found, confirm_real_account, recover_run
@@ -32,7 +33,6 @@ from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.engine.runtime_settings import RuntimeSettings
 from quarterdeck.core.engine.scan_routing import ScanRouting
 from quarterdeck.core.engine.scanner_setup import history_bars, make_scanner, say_past, seed_history
-from quarterdeck.core.engine.send import OrderSender
 from quarterdeck.core.engine.silence_detection import usual_gaps_s
 from quarterdeck.core.engine.start_sequence import (
     StartupData,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from quarterdeck.core.engine.lockstep import Lockstep, broker_inputs
-from quarterdeck.core.engine.send import requests_by_urgency
+from quarterdeck.core.engine.order_sender import requests_by_urgency
 from quarterdeck.core.model.inputs import BarClosed, BarMissing, ConnectionState, Input, Instruments
 from quarterdeck.core.model.reads import Unknown
 from quarterdeck.core.model.units import M15_NS, NS_PER_S, UtcNs

@@ -19,8 +19,8 @@ from quarterdeck.core.engine.book_news import BookNews
 from quarterdeck.core.engine.closed_bars import ClosedBars
 from quarterdeck.core.engine.inbox import Inbox
 from quarterdeck.core.engine.lockstep import AsyncBarScanner, QuoteDemand, broker_inputs
+from quarterdeck.core.engine.order_sender import OrderSender, requests_by_urgency
 from quarterdeck.core.engine.runner import DeskRunner
-from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
 from quarterdeck.core.engine.silence_detection import QuoteSilence
 from quarterdeck.core.engine.specification_watch import SpecificationWatch
 from quarterdeck.core.engine.task_supervisor import TaskSupervisor

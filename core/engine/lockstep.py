@@ -15,8 +15,8 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from quarterdeck.core.brokers.base import Broker
+from quarterdeck.core.engine.order_sender import OrderSender, requests_by_urgency
 from quarterdeck.core.engine.runner import DeskRunner
-from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
 from quarterdeck.core.engine.signal_queue import SignalQueue
 from quarterdeck.core.model.commands import StopEngine
 from quarterdeck.core.model.errors import InvariantError

@@ -12,8 +12,8 @@ from quarterdeck.core.engine.faulty_lockstep import FaultyLockstep
 from quarterdeck.core.engine.h1_check import h1_check_for
 from quarterdeck.core.engine.live_feed import LiveFeed
 from quarterdeck.core.engine.lockstep import Lockstep
+from quarterdeck.core.engine.order_sender import OrderSender, requests_by_urgency
 from quarterdeck.core.engine.replay_speed import Pacer
-from quarterdeck.core.engine.send import OrderSender, requests_by_urgency
 from quarterdeck.core.engine.silence_detection import QuoteSilence
 from quarterdeck.core.engine.task_supervisor import TaskSupervisor
 from quarterdeck.core.engine.vitals import Seen

@@ -21,7 +21,7 @@ from quarterdeck.core.desk import (
     stops,
 )
 from quarterdeck.core.desk.desk_state import SettledRequest
-from quarterdeck.core.engine.send import OrderSender
+from quarterdeck.core.engine.order_sender import OrderSender
 from quarterdeck.core.journal.writer import JournalWriter
 from tests.sim.law_checker import LawBroken
 from tests.sim.random_day import live_through

@@ -23,9 +23,9 @@ from quarterdeck.core.brokers.mt5.deal_history import DealHistory
 from quarterdeck.core.brokers.mt5.order_execution import OrderExecutor
 from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, order_of, position_of, quote_of
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy
-from quarterdeck.core.brokers.mt5.reconcile import OrderReconciler
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed, Sleep, TerminalSession
+from quarterdeck.core.brokers.mt5.unconfirmed_orders import OrderReconciler
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.broker_account import Account, Deal
 from quarterdeck.core.model.candles import Candles

@@ -15,7 +15,7 @@ import msgspec
 
 from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost, TerminalNotOwned
 from quarterdeck.core.brokers.mt5.deal_history import DealHistory
-from quarterdeck.core.brokers.mt5.order_lookup import fresh_quote, instrument_at, named, position_at, positions_at
+from quarterdeck.core.brokers.mt5.order_prerequisites import fresh_quote, instrument_at, named, position_at, positions_at
 from quarterdeck.core.brokers.mt5.order_results import OrderTiming, SendResult, check_rejection, fill_from_deals, send_result
 from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed, TerminalSession
 from quarterdeck.core.brokers.mt5.trade_requests import (

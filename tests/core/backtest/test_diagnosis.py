@@ -10,14 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from quarterdeck.core.backtest.diagnosis import (
-    DiagnosisFinding,
-    balance_returns,
-    diagnose,
-    max_drawdown,
-    shuffled_drawdowns,
-    worst_level,
-)
+from quarterdeck.core.backtest.diagnosis import DiagnosisFinding, diagnose, worst_level
+from quarterdeck.core.backtest.monte_carlo import balance_returns, max_drawdown, shuffled_drawdowns
 from quarterdeck.core.backtest.random_entry_test import compare_with_random_entries
 from quarterdeck.core.backtest.result import BacktestResult, EntryRecord, RefusedCandidate
 from quarterdeck.core.model.candles import Candles

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from quarterdeck.core.engine.lockstep import Lockstep, run_without_loop
+from quarterdeck.core.engine.order_sender import OrderSender
 from quarterdeck.core.engine.runner import DeskRunner
 from quarterdeck.core.engine.scanner_setup import LocalScanner
-from quarterdeck.core.engine.send import OrderSender
 from quarterdeck.core.model.candles import Candles
 from quarterdeck.core.model.effects import Effect, QueryBook
 from quarterdeck.core.model.inputs import BarClosed, BarMissing, BrokerBook, Input, SequencedInput, TimerFired

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from quarterdeck.core.brokers.mt5.reconcile import ABSENT_AFTER_S, LOOKS_MIN
+from quarterdeck.core.brokers.mt5.unconfirmed_orders import ABSENT_AFTER_S, LOOKS_MIN
 from quarterdeck.core.brokers.simulator.faults import FaultRates
 from quarterdeck.core.model.effects import QueryBook, QueryOrder
 from quarterdeck.core.model.inputs import Accepted, Filled, NotExecuted, OrderRejected, RequestDone, Unconfirmed
