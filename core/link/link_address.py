@@ -7,6 +7,7 @@ names. Promises: the socket and link.json can be used by their owner alone.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import sys
@@ -44,14 +45,24 @@ def choose_address(home: Path) -> LinkAddress:
     return LinkAddress(pid=pid, socket=str(Path(tempfile.mkdtemp(prefix="quarterdeck-")) / SOCKET_NAME))
 
 
-def clear_socket(place: LinkAddress) -> None:
-    """Take away what a dead engine left at the same path; the home's lock has said that it is dead."""
-    Path(place.socket).unlink(missing_ok=True)
+def clear_path(path: Path) -> None:
+    """Remove the file that a dead engine left here; the home's lock says that it is dead. A folder is moved aside.
+
+    Raises:
+        OSError: neither is possible.
+    """
+    if not path.is_dir() or path.is_symlink():
+        path.unlink(missing_ok=True)
+        return
+    beside = (path.with_name(f"{path.name}.moved{number}") for number in itertools.count(1))
+    path.rename(next(free for free in beside if not free.exists()))
 
 
 def publish_address(home: Path, place: LinkAddress) -> None:
     """Write link.json atomically, readable by the owner alone."""
     path = home / PLACE_NAME
+    if path.is_dir():
+        clear_path(path)
     beside = path.with_suffix(".tmp")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -76,12 +87,14 @@ def published_place(home: Path) -> LinkAddress | None:
 
 
 def remove_address(home: Path, place: LinkAddress) -> None:
-    """Take link.json and the socket away, if they are still this engine's."""
-    if published_place(home) == place:
-        (home / PLACE_NAME).unlink(missing_ok=True)
+    """Take link.json and the socket away, if they are still this engine's; what cannot be taken away is left."""
+    with contextlib.suppress(OSError):
+        if published_place(home) == place:
+            (home / PLACE_NAME).unlink(missing_ok=True)
     if place.socket:
         path = Path(place.socket)
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
         if path.parent != home.resolve():
             with contextlib.suppress(OSError):  # taken away already, or something of others lies in it
                 path.parent.rmdir()
