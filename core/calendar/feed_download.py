@@ -9,7 +9,6 @@ Does not: read a clock (instants come in), or decide whether an old calendar is 
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import hashlib
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from quarterdeck.core.calendar.calendar_file import BYTES_MAX, parse_calendar
 from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
+from quarterdeck.core.pipes.blocking_calls import BlockingCalls
 from quarterdeck.core.settings.files import replace_file
 
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
@@ -35,6 +35,10 @@ class HttpResponse(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     etag: str = ""
     retry_after_s: float = 0.0
+
+
+_WHOLE_X = 3.0
+"""A whole answer may take so many times as long as one read of the line."""
 
 
 class FeedUnreachable(OSError):
@@ -118,6 +122,7 @@ class CalendarFeed:
         self._etag = ""
         self._not_before_utc_ns: UtcNs = 0
         self._opener = opener
+        self._calls = BlockingCalls("calendar")
         name = hashlib.sha256(url.encode()).hexdigest()[:16]
         self._body = None if cache is None else cache / f"calendar-{name}.body"
         self._meta = None if cache is None else cache / f"calendar-{name}.json"
@@ -134,7 +139,8 @@ class CalendarFeed:
         self._write_meta()
         changed = False
         try:
-            answer = await asyncio.to_thread(self._opener, self.url, headers, self.policy.timeout_s)
+            limit_s = _WHOLE_X * self.policy.timeout_s
+            answer = await self._calls.run(lambda: self._opener(self.url, headers, self.policy.timeout_s), limit_s)
             changed = self._take(answer, at_utc_ns)
         except FeedUnreachable as error:
             self._not_before_utc_ns = min(before_utc_ns, at_utc_ns)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from quarterdeck.core.calendar.feed_download import CalendarFeed, FeedUnreachable, FetchPolicy, HttpResponse, open_url
@@ -63,6 +64,20 @@ async def test_retry_wait_doubles_and_cached_events_are_kept() -> None:
         assert len(feed.events) == 1
         assert feed.fetched_utc_ns == 0
         at = feed.due_utc_ns
+
+
+async def test_a_server_that_never_ends_its_answer_is_a_failure() -> None:
+    over = threading.Event()
+
+    def endless(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
+        over.wait()
+        return HttpResponse(status=304)
+
+    feed = CalendarFeed(URL, policy=msgspec.structs.replace(POLICY, timeout_s=0.05), cache=None, opener=endless)
+    assert not await feed.refresh(0)
+    assert "no answer within" in feed.error
+    assert feed.due_utc_ns == 10 * S
+    over.set()
 
 
 async def test_retry_after_is_respected_and_waits_are_bounded() -> None:
