@@ -23,7 +23,7 @@ class BlockingCalls:
     def __init__(self, name: str) -> None:
         """`name` is the thread's."""
         self._name = name
-        self._thread: threading.Thread | None = None
+        self._busy = False
 
     async def run(self, work: Callable[[], T], limit_s: float) -> T:
         """Give what `work` gives; its errors are raised here.
@@ -31,7 +31,7 @@ class BlockingCalls:
         Raises:
             TimeoutError: it takes longer than `limit_s`, or an earlier call has not ended yet.
         """
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy:
             raise TimeoutError("an earlier request has not ended yet")
         loop = asyncio.get_running_loop()
         found: asyncio.Future[T] = loop.create_future()
@@ -43,11 +43,12 @@ class BlockingCalls:
                 done = _settled(found.set_exception, error)
             else:
                 done = _settled(found.set_result, value)
+            self._busy = False
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(done)
 
-        self._thread = threading.Thread(target=call, name=self._name, daemon=True)
-        self._thread.start()
+        self._busy = True
+        threading.Thread(target=call, name=self._name, daemon=True).start()
         try:
             async with asyncio.timeout(limit_s):
                 return await found

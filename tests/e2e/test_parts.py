@@ -167,7 +167,7 @@ class Breakable:
     def candidates(self, columns):
         if Path(__file__).with_name("strategy_fails").exists():
             raise ZeroDivisionError
-        return np.zeros(len(columns), np.bool_)
+        return np.ones(len(columns), np.bool_)
 
     def decide(self, columns, row, instrument):
         close = float(columns.m15.close[row])
