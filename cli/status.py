@@ -20,6 +20,7 @@ from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
+from quarterdeck.core.settings.files import read_small
 from quarterdeck.core.settings.home import Home, resolve_home
 
 _SNAPSHOT_S = 10.0
@@ -99,7 +100,7 @@ def last_heartbeat(place: Home) -> dict[str, Any] | None:
     """The last heartbeat that an engine left in the home, with its age; None where there is none, or it is damaged."""
     path: Path = place.heartbeat
     try:
-        beat = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        beat = msgspec.json.decode(read_small(path), type=dict[str, Any])
         age_s = WallClock().utc_ns() / NS_PER_S - path.stat().st_mtime
     except (OSError, *UNREADABLE):
         return None

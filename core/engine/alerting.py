@@ -29,6 +29,7 @@ from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.errors import UNREADABLE
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from quarterdeck.core.pipes.blocking_calls import BlockingCalls
+from quarterdeck.core.settings.files import read_small
 from quarterdeck.core.settings.schema import AlertsSection
 
 Severity = Literal["info", "warning", "critical"]
@@ -279,7 +280,7 @@ class AlertSender:
         if self._kept is None or not self._boxes:
             return
         try:
-            waiting = msgspec.json.decode(self._kept.read_bytes(), type=list[Waiting])
+            waiting = msgspec.json.decode(read_small(self._kept), type=list[Waiting])
         except (OSError, *UNREADABLE):
             return
         known = {box.name: box for box in self._boxes}

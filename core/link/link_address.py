@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.model.errors import UNREADABLE, EngineNotRunningError
-from quarterdeck.core.settings.files import replace_file
+from quarterdeck.core.settings.files import read_small, replace_file
 
 SOCKET_NAME = "link.sock"
 PLACE_NAME = "link.json"
@@ -81,7 +81,7 @@ def find_address(home: Path) -> LinkAddress:
 def published_place(home: Path) -> LinkAddress | None:
     """What link.json says; None where there is none that can be read."""
     try:
-        return msgspec.json.decode((home / PLACE_NAME).read_bytes(), type=LinkAddress)
+        return msgspec.json.decode(read_small(home / PLACE_NAME), type=LinkAddress)
     except (OSError, *UNREADABLE):
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,10 @@ async def test_a_link_whose_files_are_removed_is_published_again(engine, removed
 
 @pytest.mark.posix
 @pytest.mark.parametrize("name", ["link.sock", "link.json"])
-@pytest.mark.parametrize("put", [lambda path: path.write_text("a note"), Path.mkdir, lambda path: path.symlink_to("nowhere")])
+@pytest.mark.parametrize(
+    "put",
+    [lambda path: path.write_text("a note"), Path.mkdir, lambda path: path.symlink_to("nowhere"), getattr(os, "mkfifo", None)],
+)
 async def test_what_replaces_a_file_of_the_link_is_replaced(engine, name: str, put: Callable[[Path], object]) -> None:
     side, server, home = engine
     for _ in range(2):

@@ -1,13 +1,15 @@
-"""A file is replaced whole, also while someone on Windows reads it."""
+"""A file is replaced whole, also while someone on Windows reads it; a small one is read without waiting."""
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.settings.files import replace_file
+from quarterdeck.core.settings.files import SMALL_BYTES_MAX, read_small, replace_file
 
 
 class Refusing(type(Path())):  # type: ignore[misc]
@@ -50,3 +52,25 @@ def test_a_file_that_a_reader_holds_open_is_replaced(tmp_path):
     replace_file(source, target)
     timer.join()
     assert target.read_text() == "new"
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "put",
+    [
+        getattr(os, "mkfifo", None),
+        Path.mkdir,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to(path),
+        lambda path: path.touch() or os.truncate(path, SMALL_BYTES_MAX + 1),
+    ],
+)
+def test_what_is_no_small_file_is_refused_at_once(put: Callable[[Path], object], tmp_path: Path) -> None:
+    put(tmp_path / "x")
+    with pytest.raises(OSError, match="x"):
+        read_small(tmp_path / "x")
+
+
+def test_a_small_file_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"\r\n\x1a\x00" * 100_000)
+    assert read_small(tmp_path / "x") == b"\r\n\x1a\x00" * 100_000
