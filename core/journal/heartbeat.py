@@ -19,7 +19,7 @@ from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
-from quarterdeck.core.settings.files import read_small
+from quarterdeck.core.settings.files import open_new, read_small
 
 _ROOM_BYTES = 4096
 """The file is padded to a multiple of this, so that overwriting it takes no new room."""
@@ -231,7 +231,7 @@ def write_whole(path: Path, body: bytes) -> bool:
     padded = body + b"\n" + b" " * (-(len(body) + 1) % _ROOM_BYTES)
     beside = path.with_name(path.name + ".new")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(open_new(beside), "wb") as file:
             file.write(padded)
         beside.replace(path)
     except OSError:

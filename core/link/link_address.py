@@ -7,7 +7,6 @@ names. Promises: the socket and link.json can be used by their owner alone.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import secrets
 import sys
@@ -18,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.model.errors import UNREADABLE, EngineNotRunningError
-from quarterdeck.core.settings.files import read_small, replace_file
+from quarterdeck.core.settings.files import clear_path, open_new, read_small, replace_file
 
 SOCKET_NAME = "link.sock"
 PLACE_NAME = "link.json"
@@ -45,27 +44,13 @@ def choose_address(home: Path) -> LinkAddress:
     return LinkAddress(pid=pid, socket=str(Path(tempfile.mkdtemp(prefix="quarterdeck-")) / SOCKET_NAME))
 
 
-def clear_path(path: Path) -> None:
-    """Remove the file that a dead engine left here; the home's lock says that it is dead. A folder is moved aside.
-
-    Raises:
-        OSError: neither is possible.
-    """
-    if not path.is_dir() or path.is_symlink():
-        path.unlink(missing_ok=True)
-        return
-    beside = (path.with_name(f"{path.name}.moved{number}") for number in itertools.count(1))
-    path.rename(next(free for free in beside if not free.exists()))
-
-
 def publish_address(home: Path, place: LinkAddress) -> None:
     """Write link.json atomically, readable by the owner alone."""
     path = home / PLACE_NAME
     if path.is_dir():
         clear_path(path)
     beside = path.with_suffix(".tmp")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with os.fdopen(open_new(beside), "wb") as file:
         file.write(msgspec.json.encode(place))
     replace_file(beside, path)
 

@@ -25,7 +25,6 @@ from quarterdeck.core.link.limits import CLIENT_LETTERS_MAX, REQUEST_BYTES_MAX, 
 from quarterdeck.core.link.link_address import (
     LinkAddress,
     choose_address,
-    clear_path,
     publish_address,
     published_place,
     remove_address,
@@ -51,6 +50,7 @@ from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.errors import UNREADABLE, QuarterdeckError
 from quarterdeck.core.model.plain_text import plain_text
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.settings.files import clear_path
 
 _LINES_PER_CLIENT_MAX = 1_000
 _CLIENTS_MAX = 32
