@@ -20,10 +20,10 @@ from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
+from quarterdeck.core.settings.atomic_file import read_small
 from quarterdeck.core.settings.home import Home, resolve_home
 
 _SNAPSHOT_S = 10.0
-_FRESH_NS = 3 * NS_PER_S
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -100,7 +100,7 @@ def last_heartbeat(place: Home) -> dict[str, Any] | None:
     """The last heartbeat that an engine left in the home, with its age; None where there is none, or it is damaged."""
     path: Path = place.heartbeat
     try:
-        beat = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        beat = msgspec.json.decode(read_small(path), type=dict[str, Any])
         age_s = WallClock().utc_ns() / NS_PER_S - path.stat().st_mtime
     except (OSError, *UNREADABLE):
         return None
@@ -154,17 +154,15 @@ def _machine(engine: EngineHealth) -> str:
 
 async def fresh_snapshot(client: SocketClient) -> Snapshot:
     """The desk as it is now, for who watches. Raises VerdictError when the engine shows nothing."""
-    # The first one may be what the last watcher saw, long ago.
-    clock = WallClock()
+    # The engine makes a snapshot for whoever comes, so that its age is not judged: two clocks need not agree.
     try:
         async with asyncio.timeout(_SNAPSHOT_S):
-            while True:
-                event = await client.next()
-                if isinstance(event, Snapshot) and clock.utc_ns() - event.engine.wall_utc_ns < _FRESH_NS:
-                    return event
+            while not isinstance(event := await client.next(), Snapshot):
+                pass
     except TimeoutError as error:
         what = f"the engine answers, and shows nothing for {_SNAPSHOT_S:g} s"
         raise CheckFailedError(what, what_to_do="look at its log; it may still be starting") from error
+    return event
 
 
 def _ours(desk: DeskView) -> int:

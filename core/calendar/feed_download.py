@@ -9,7 +9,6 @@ Does not: read a clock (instants come in), or decide whether an old calendar is 
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import hashlib
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from quarterdeck.core.calendar.calendar_file import BYTES_MAX, parse_calendar
 from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
+from quarterdeck.core.pipes.blocking_calls import BlockingCalls
 from quarterdeck.core.settings.atomic_file import replace_file
 
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
@@ -35,6 +35,10 @@ class HttpResponse(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     etag: str = ""
     retry_after_s: float = 0.0
+
+
+_WHOLE_X = 3.0
+"""A whole answer may take so many times as long as one read of the line."""
 
 
 class FeedUnreachable(OSError):
@@ -60,7 +64,6 @@ class FetchPolicy(Struct, frozen=True, kw_only=True):
 class FeedCacheInfo(Struct, kw_only=True):
     """What is on disk beside the body."""
 
-    url: str
     fetched_utc_ns: UtcNs
     etag: str = ""
     not_before_utc_ns: UtcNs = 0
@@ -70,7 +73,7 @@ class FeedCacheInfo(Struct, kw_only=True):
 
 
 def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
-    """Ask over HTTP or HTTPS with the standard library.
+    """Ask over HTTP or HTTPS with the standard library. Errors do not name the address, which may hold a secret.
 
     Raises:
         OSError: when the line fails; FeedUnreachable when no request was sent.
@@ -89,7 +92,7 @@ def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResp
         with urllib.request.urlopen(request, timeout=timeout_s) as reply:
             body = reply.read(BYTES_MAX + 1)
             if reply.length:
-                raise OSError(f"{url}: the answer broke off after {len(body)} bytes")
+                raise OSError(f"the answer broke off after {len(body)} bytes")
             return HttpResponse(status=reply.status, body=body, etag=reply.headers.get("ETag", ""))
     except urllib.error.HTTPError as refusal:
         with refusal:
@@ -98,9 +101,17 @@ def open_url(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResp
     except urllib.error.URLError as error:
         cause = error.reason
         unsent = isinstance(cause, ConnectionRefusedError | socket.gaierror) or getattr(cause, "errno", None) in _NO_ROUTE
-        raise (FeedUnreachable if unsent else OSError)(f"{url}: {cause}") from error
+        raise (FeedUnreachable if unsent else OSError)(str(cause)) from error
     except http.client.HTTPException as error:
-        raise OSError(f"{url}: {type(error).__name__}") from error
+        raise OSError(type(error).__name__) from error
+
+
+def feed_name(url: str) -> str:
+    """What a feed is called: its host, for the rest of an address may be a secret."""
+    try:
+        return urlsplit(url).hostname or "a calendar without a host"
+    except ValueError:
+        return "a calendar whose address is not valid"
 
 
 class CalendarFeed:
@@ -109,6 +120,7 @@ class CalendarFeed:
     def __init__(self, url: str, *, policy: FetchPolicy, cache: Path | None, opener: Opener = open_url) -> None:
         """Read the cache, if there is one; a damaged cache is as good as none."""
         self.url = url
+        self._name = feed_name(url)
         self.policy = policy
         self.events: tuple[NewsEvent, ...] = ()
         self.fetched_utc_ns: UtcNs = 0
@@ -118,6 +130,7 @@ class CalendarFeed:
         self._etag = ""
         self._not_before_utc_ns: UtcNs = 0
         self._opener = opener
+        self._calls = BlockingCalls("calendar")
         name = hashlib.sha256(url.encode()).hexdigest()[:16]
         self._body = None if cache is None else cache / f"calendar-{name}.body"
         self._meta = None if cache is None else cache / f"calendar-{name}.json"
@@ -134,7 +147,8 @@ class CalendarFeed:
         self._write_meta()
         changed = False
         try:
-            answer = await asyncio.to_thread(self._opener, self.url, headers, self.policy.timeout_s)
+            limit_s = _WHOLE_X * self.policy.timeout_s
+            answer = await self._calls.run(lambda: self._opener(self.url, headers, self.policy.timeout_s), limit_s)
             changed = self._take(answer, at_utc_ns)
         except FeedUnreachable as error:
             self._not_before_utc_ns = min(before_utc_ns, at_utc_ns)
@@ -152,9 +166,9 @@ class CalendarFeed:
             self._succeeded(at_utc_ns)
             return False
         if answer.status != 200:
-            self._failed(f"{self.url} answered {answer.status}", at_utc_ns, answer.retry_after_s)
+            self._failed(f"answered {answer.status}", at_utc_ns, answer.retry_after_s)
             return False
-        self.events = parse_calendar(answer.body, self.url)
+        self.events = parse_calendar(answer.body, self._name)
         self._etag = answer.etag
         self._succeeded(at_utc_ns)
         self._write_body(answer.body)
@@ -167,7 +181,7 @@ class CalendarFeed:
 
     def _failed(self, why: str, at_utc_ns: UtcNs, retry_after_s: float = 0.0) -> None:
         wait_s = min(self.policy.retry_min_s * 2.0 ** min(self.failures, 30), self.policy.retry_max_s)
-        self.error = why
+        self.error = why if why.startswith(self._name) else f"{self._name}: {why}"
         self.failures += 1
         if retry_after_s:
             asked_utc_ns = at_utc_ns + min(round(retry_after_s * NS_PER_S), DAY_NS)
@@ -184,6 +198,8 @@ class CalendarFeed:
             kept = msgspec.json.decode(self._meta.read_bytes(), type=FeedCacheInfo)
         except (OSError, *UNREADABLE):
             return
+        if "://" in kept.error:  # written by a version that named whole addresses
+            kept.error = f"{self._name}: the last request failed"
         self._not_before_utc_ns, self.error = kept.not_before_utc_ns, kept.error or self.error
         self._wait_until(0)
         if not kept.fetched_utc_ns:
@@ -205,7 +221,6 @@ class CalendarFeed:
         if self._meta is None:
             return
         kept = FeedCacheInfo(
-            url=self.url,
             fetched_utc_ns=self.fetched_utc_ns,
             etag=self._etag,
             not_before_utc_ns=self._not_before_utc_ns,

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import functools
 import hashlib
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ from quarterdeck.core.journal.heartbeat import write_whole
 from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.errors import UNREADABLE
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
+from quarterdeck.core.pipes.blocking_calls import BlockingCalls
+from quarterdeck.core.settings.atomic_file import read_small
 from quarterdeck.core.settings.schema import AlertsSection
 
 Severity = Literal["info", "warning", "critical"]
@@ -40,6 +43,8 @@ _BOX_MAX = 200
 _WINDOW_S = 60.0
 _QUIET_LOOK_S = 30.0
 _RETRY_S = (5.0, 300.0)
+SEND_S = 30.0
+"""How long a service may take for a message."""
 _LATE_NS = 90 * NS_PER_S
 """An alert that leaves so much later than it was given says from when it is."""
 _BODY_LETTERS_MAX = 1_500
@@ -142,7 +147,10 @@ class Mailbox:
         worst = max((item.alert for item in batch), key=lambda alert: LEVELS.index(alert.level))
         title = f"Quarterdeck: {worst.kind}" if len(batch) == 1 else f"Quarterdeck: {len(batch)} alerts"
         self._sent_s.append(self._clock.monotonic_s())
-        refused = await self._send(title, _body(batch, self._clock.utc_ns()), worst.level)
+        try:
+            refused = await self._send(title, _body(batch, self._clock.utc_ns()), worst.level)
+        except Exception as error:  # noqa: BLE001 - the library's many services raise what they like
+            refused = f"a service ({type(error).__name__})"
         if refused:
             self._refused(refused)
             return False
@@ -272,7 +280,7 @@ class AlertSender:
         if self._kept is None or not self._boxes:
             return
         try:
-            waiting = msgspec.json.decode(self._kept.read_bytes(), type=list[Waiting])
+            waiting = msgspec.json.decode(read_small(self._kept), type=list[Waiting])
         except (OSError, *UNREADABLE):
             return
         known = {box.name: box for box in self._boxes}
@@ -291,13 +299,21 @@ def _boxes(
 def deliveries(urls: Sequence[str]) -> list[Delivery]:
     """A way to each address; the library is imported in a thread when the first is used."""
     made: list[SendAlert] = []
+    loading = threading.Lock()
 
-    async def deliver(place: int, title: str, body: str, level: Severity) -> str:
-        if not made:
-            made[:] = await asyncio.to_thread(apprise_sender, tuple(urls))
-        return await asyncio.to_thread(made[place], title, body, level)
+    def send(place: int, title: str, body: str, level: Severity) -> str:
+        with loading:
+            if not made:
+                made[:] = apprise_sender(tuple(urls))
+        return made[place](title, body, level)
 
-    return [functools.partial(deliver, place) for place in range(len(urls))]
+    async def deliver(place: int, calls: BlockingCalls, title: str, body: str, level: Severity) -> str:
+        try:
+            return await calls.run(lambda: send(place, title, body, level), SEND_S)
+        except TimeoutError as error:
+            return f"address {place + 1} of {len(urls)} ({error})"
+
+    return [functools.partial(deliver, place, BlockingCalls(f"alerts {place + 1}")) for place in range(len(urls))]
 
 
 def _body(batch: Sequence[Waiting], now_utc_ns: UtcNs) -> str:

@@ -19,6 +19,7 @@ from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
+from quarterdeck.core.settings.atomic_file import open_new, read_small
 
 _ROOM_BYTES = 4096
 """The file is padded to a multiple of this, so that overwriting it takes no new room."""
@@ -176,7 +177,7 @@ def heartbeat_of(snapshot: Snapshot, before_utc_ns: UtcNs = 0) -> Heartbeat:
 def read_heartbeat(path: Path) -> Heartbeat | None:
     """The heartbeat of a home; None where there is none that can be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Heartbeat)
+        return msgspec.json.decode(read_small(path), type=Heartbeat)
     except (OSError, *UNREADABLE):
         return None
 
@@ -230,7 +231,7 @@ def write_whole(path: Path, body: bytes) -> bool:
     padded = body + b"\n" + b" " * (-(len(body) + 1) % _ROOM_BYTES)
     beside = path.with_name(path.name + ".new")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(open_new(beside), "wb") as file:
             file.write(padded)
         beside.replace(path)
     except OSError:

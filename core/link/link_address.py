@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.model.errors import UNREADABLE, EngineNotRunningError
-from quarterdeck.core.settings.atomic_file import replace_file
+from quarterdeck.core.settings.atomic_file import clear_path, open_new, read_small, replace_file
 
 SOCKET_NAME = "link.sock"
 PLACE_NAME = "link.json"
@@ -44,17 +44,13 @@ def choose_address(home: Path) -> LinkAddress:
     return LinkAddress(pid=pid, socket=str(Path(tempfile.mkdtemp(prefix="quarterdeck-")) / SOCKET_NAME))
 
 
-def clear_socket(place: LinkAddress) -> None:
-    """Take away what a dead engine left at the same path; the home's lock has said that it is dead."""
-    Path(place.socket).unlink(missing_ok=True)
-
-
 def publish_address(home: Path, place: LinkAddress) -> None:
     """Write link.json atomically, readable by the owner alone."""
     path = home / PLACE_NAME
+    if path.is_dir():
+        clear_path(path)
     beside = path.with_suffix(".tmp")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with os.fdopen(open_new(beside), "wb") as file:
         file.write(msgspec.json.encode(place))
     replace_file(beside, path)
 
@@ -70,18 +66,20 @@ def find_address(home: Path) -> LinkAddress:
 def published_place(home: Path) -> LinkAddress | None:
     """What link.json says; None where there is none that can be read."""
     try:
-        return msgspec.json.decode((home / PLACE_NAME).read_bytes(), type=LinkAddress)
+        return msgspec.json.decode(read_small(home / PLACE_NAME), type=LinkAddress)
     except (OSError, *UNREADABLE):
         return None
 
 
 def remove_address(home: Path, place: LinkAddress) -> None:
-    """Take link.json and the socket away, if they are still this engine's."""
-    if published_place(home) == place:
-        (home / PLACE_NAME).unlink(missing_ok=True)
+    """Take link.json and the socket away, if they are still this engine's; what cannot be taken away is left."""
+    with contextlib.suppress(OSError):
+        if published_place(home) == place:
+            (home / PLACE_NAME).unlink(missing_ok=True)
     if place.socket:
         path = Path(place.socket)
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
         if path.parent != home.resolve():
             with contextlib.suppress(OSError):  # taken away already, or something of others lies in it
                 path.parent.rmdir()

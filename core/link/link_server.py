@@ -25,7 +25,6 @@ from quarterdeck.core.link.limits import CLIENT_LETTERS_MAX, REQUEST_BYTES_MAX, 
 from quarterdeck.core.link.link_address import (
     LinkAddress,
     choose_address,
-    clear_socket,
     publish_address,
     published_place,
     remove_address,
@@ -51,6 +50,7 @@ from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.errors import UNREADABLE, QuarterdeckError
 from quarterdeck.core.model.plain_text import plain_text
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
+from quarterdeck.core.settings.atomic_file import clear_path
 
 _LINES_PER_CLIENT_MAX = 1_000
 _CLIENTS_MAX = 32
@@ -96,7 +96,6 @@ class LinkServer:
         self._place: LinkAddress | None = None
         self._socket: tuple[int, int] = (0, 0)
         """Device and number of the socket's file, by which a removed or replaced one is known."""
-        self._last: Snapshot | None = None
         self._visits: list[_Visit] = []
 
     @property
@@ -129,7 +128,7 @@ class LinkServer:
 
     async def _listen(self, place: LinkAddress) -> LinkAddress:
         if place.socket:
-            clear_socket(place)
+            clear_path(Path(place.socket))
             before = os.umask(0o177)
             try:
                 server = await unix_serve(
@@ -166,7 +165,6 @@ class LinkServer:
 
     def publish(self, snapshot: Snapshot) -> None:
         """Give every watcher the newest snapshot."""
-        self._last = snapshot
         for watcher in self._watchers:
             watcher.show(snapshot)
 
@@ -227,8 +225,6 @@ class LinkServer:
             self._watchers.append(watcher)
             if self._on_watcher is not None:
                 self._on_watcher()
-            elif self._last is not None:
-                watcher.show(self._last)
         try:
             async for raw in line:
                 message = _decoded(raw if isinstance(raw, bytes) else raw.encode())

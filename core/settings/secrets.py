@@ -11,6 +11,7 @@ Does not: keep the gateway's token (`core.brokers.mt5.gateway.gateway_token` mak
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,9 @@ URLS_VARIABLE = "QUARTERDECK_ALERT_URLS"
 NEWS_VARIABLE = "QUARTERDECK_NEWS_URLS"
 REDIS_VARIABLE = "QUARTERDECK_REDIS_PASSWORD"
 _OTHERS = 0o077
+_BETWEEN_PARTS = re.compile(r"[/?&=:@;,#]+")
+_PART_LETTERS_MIN = 8
+"""Shorter parts of an address are words that other texts hold as well."""
 
 
 class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,8 +47,11 @@ class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     __str__ = __repr__
 
     def texts(self) -> tuple[str, ...]:
-        """All of them, for whoever must keep them out of a log."""
-        return tuple(text for text in (self.password, self.redis_password, *self.alert_urls, *self.news_urls) if text)
+        """All of them and, of addresses, their parts as well, for whoever must keep them out of a log: the longest first."""
+        urls = (*self.alert_urls, *self.news_urls)
+        parts = {part for url in urls for part in _parts(url) if len(part) >= _PART_LETTERS_MIN}
+        whole = (text for text in (self.password, self.redis_password, *urls) if text)
+        return tuple(sorted({*whole, *parts}, key=lambda text: (-len(text), text)))
 
 
 def read_secrets(
@@ -70,6 +77,15 @@ def read_secrets(
         redis_password=environ.get(REDIS_VARIABLE, "") or filed.redis_password,
         news_urls=tuple(dict.fromkeys((*environ.get(NEWS_VARIABLE, "").split(), *filed.news_urls, *news_urls))),
     )
+
+
+def _parts(url: str) -> list[str]:
+    """What an address is made of, without the host of a web address: any of it may be a key."""
+    scheme, _, rest = url.partition("://")
+    server, slash, path = rest.partition("/")
+    if scheme in ("http", "https"):
+        server = server.rpartition("@")[0]
+    return _BETWEEN_PARTS.split(f"{server}{slash}{path}")
 
 
 def _filed(path: Path) -> Secrets:

@@ -113,20 +113,18 @@ class ScriptedEngine:
 
 @contextmanager
 def running(home: Path, engine: ScriptedEngine, first: Snapshot | None = None, then: Snapshot | None = None) -> Iterator[None]:
-    """Listen in `home` until the block ends; publish `first` at once, `then` to whoever watches."""
+    """Listen in `home` until the block ends; publish `first` for whoever comes to watch, `then` over and over."""
     ready, end = threading.Event(), threading.Event()
 
     async def serve() -> None:
         engine.loop = asyncio.get_running_loop()
-        engine.server = LinkServer(home, engine)
-        await engine.server.start()
-        if first is not None:
-            engine.server.publish(first)
+        server = engine.server = LinkServer(home, engine, on_watcher=lambda: None if first is None else server.publish(first))
+        await server.start()
         ready.set()
         while not await asyncio.to_thread(end.wait, 0.05):
-            if then is not None and engine.server.watched:
-                engine.server.publish(then)
-        await engine.server.stop("the test is over")
+            if then is not None and server.watched:
+                server.publish(then)
+        await server.stop("the test is over")
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()

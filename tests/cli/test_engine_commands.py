@@ -26,7 +26,7 @@ from quarterdeck.core.model.commands import (
     StopEngine,
 )
 from quarterdeck.core.model.snapshot import FlattenView, PartView, ReasonView
-from tests.cli.fake_engine import ScriptedEngine, running, snapshot
+from tests.cli.fake_engine import NS, ScriptedEngine, running, snapshot
 
 
 @pytest.fixture
@@ -237,9 +237,9 @@ def test_set_shows_what_the_engine_has(tmp_path: Path, engine: ScriptedEngine, c
     assert "risk.risk_per_trade_pct = 0.25 % of equity, set while running" in capsys.readouterr().out
 
 
-def test_status_waits_for_a_fresh_look(tmp_path: Path, engine: ScriptedEngine, capsys: pytest.CaptureFixture[str]) -> None:
-    fresh = snapshot()
-    old = msgspec.structs.replace(fresh, engine=msgspec.structs.replace(fresh.engine, run_id="long ago", wall_utc_ns=1))
-    with running(tmp_path, engine, old, then=fresh):
+@pytest.mark.parametrize("ahead_s", [-86_400, 86_400])
+def test_status_shows_an_engine_whose_clock_differs(tmp_path: Path, engine: ScriptedEngine, ahead_s: int) -> None:
+    now = snapshot()
+    other = msgspec.structs.replace(now.engine, wall_utc_ns=now.engine.wall_utc_ns + ahead_s * NS)
+    with running(tmp_path, engine, msgspec.structs.replace(now, engine=other)):
         assert main(["status", "--home", str(tmp_path)]) == 0
-    assert "run r1" in capsys.readouterr().out

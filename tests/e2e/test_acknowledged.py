@@ -38,8 +38,7 @@ def gateway(home: Path, *words: str, settings: str = GATEWAY_SETTINGS, **environ
     ) as process:
         try:
             assert process.stdout is not None
-            process.stdout.readline()
-            yield json.loads(process.stdout.readline())["address"]
+            yield next(json.loads(line)["address"] for line in process.stdout if line.startswith("{"))
         finally:
             process.terminate()
 

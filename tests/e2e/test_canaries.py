@@ -78,7 +78,7 @@ def test_no_secret_is_written_or_shown(tmp_path: Path) -> None:
     (tmp_path / "gateway" / TOKEN_NAME).chmod(0o600)
     said: dict[str, str] = {}
     with gateway(tmp_path / "gateway") as address:
-        home = live_home(tmp_path / "desk", tmp_path / "gateway", address)
+        home = live_home(tmp_path / "desk", tmp_path / "gateway", address, "[alerts]\nlevel_min = 'info'\n")
         (home / "secrets.toml").write_text(_SECRETS)
         (home / "secrets.toml").chmod(0o600)
         engine = EngineProcess(home, XDG_DATA_HOME=str(tmp_path / "data"))

@@ -1,6 +1,6 @@
-"""Each part of "all is well" that can be broken from outside, under real processes: said by heartbeat, alert and `status`, and its end.
+"""Each part of "all is well" broken in turn under real processes: said by heartbeat, `status` and screen, and so is its end.
 
-Data, strategy and desk need hours or a broken inside: tests/core/engine/test_vitals.py breaks them on virtual time.
+A rehearsal at 60 times the market's pace shortens the wait for a strategy; the desk is broken from inside its process.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.core.engine.vitals import QUOTE_LATE_S
 from quarterdeck.core.journal.heartbeat import read_heartbeat
 from tests.e2e.processes import EngineProcess, quarterdeck
 from tests.e2e.test_acknowledged import gateway, live_home
+from tests.terminal.tmux import Terminal
 
 pytestmark = [
     pytest.mark.soak,
@@ -40,6 +42,32 @@ def after_s(holds: Callable[[], bool]) -> float:
 def says(home: Path, *kinds: str) -> bool:
     beat = read_heartbeat(home / "heartbeat.json")
     return beat is not None and any(problem.kind in kinds for problem in beat.problems)
+
+
+class Places:
+    """Where a problem of a home's engine is said, and after how many seconds."""
+
+    def __init__(self, home: Path, screen: Terminal, environ: dict[str, str]) -> None:
+        self.home, self.screen, self.environ = home, screen, environ
+        self.told: dict[str, dict[str, float]] = {}
+
+    def hear(self, what: str, part: str) -> None:
+        """Wait until heartbeat, screen and `status` name a part."""
+        began_s, told = time.monotonic(), self.told.setdefault(what, {})
+        while not {"heartbeat", "screen"} <= told.keys():
+            assert time.monotonic() - began_s < QUOTE_LATE_S + LIMIT_S, f"{what}: {told}\n{self.screen.text}"
+            if says(self.home, part):
+                told.setdefault("heartbeat", round(time.monotonic() - began_s, 1))
+            if f"{part.upper()}:" in self.screen.text:
+                told.setdefault("screen", round(time.monotonic() - began_s, 1))
+            time.sleep(0.2)
+        status = quarterdeck("status", "--home", self.home, **self.environ)
+        told["status"] = round(time.monotonic() - began_s, 1)
+        assert (status.code, part in status.err) == (9, True), status.err
+
+    def hear_end(self, what: str, part: str) -> None:
+        over = after_s(lambda: not says(self.home, part) and f"{part.upper()}:" not in self.screen.text)
+        self.told[what]["its end"] = round(over, 1)
 
 
 def children(pid: int) -> list[int]:
@@ -106,4 +134,102 @@ def test_each_broken_part_is_alerted_and_resolved(tmp_path: Path) -> None:
             assert "journal" in status.err
             print({what: round(seconds, 1) for what, seconds in told.items()})
         finally:
+            engine.close()
+
+
+STRATEGY = """
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+
+from quarterdeck.core.model.market_data import Side
+from quarterdeck.core.strategy.interface import Columns, Decision
+
+
+class Parameters(Struct, frozen=True, kw_only=True):
+    pass
+
+
+class Breakable:
+    name = "breakable"
+    timeframes = ("M15", "H1")
+    Parameters = Parameters
+    warmup_bars = 100
+    warmup_h1_bars = 20
+
+    def __init__(self, parameters):
+        pass
+
+    def prepare(self, m15, h1, instrument):
+        return Columns(m15, h1)
+
+    def candidates(self, columns):
+        if Path(__file__).with_name("strategy_fails").exists():
+            raise ZeroDivisionError
+        return np.ones(len(columns), np.bool_)
+
+    def decide(self, columns, row, instrument):
+        close = float(columns.m15.close[row])
+        return Decision(side=Side.BUY, entry_price=close, stop_price=close * 0.99, target_price=close * 1.05, confidence=0.1)
+"""
+BREAKS = """
+import os
+import time
+from pathlib import Path
+
+from quarterdeck.core.engine.runner import DeskRunner
+
+whole = DeskRunner.feed_input
+home = Path(os.environ["BREAKABLE_HOME"])
+
+
+def breakable(self, item, at_utc_ns):
+    if (home / "desk_fails").exists():
+        raise RuntimeError("broken from inside")
+    while (home / "desk_hangs").exists():
+        time.sleep(0.1)
+    return whole(self, item, at_utc_ns)
+
+
+DeskRunner.feed_input = breakable
+"""
+
+
+@pytest.mark.xdist_group("tmux")
+def test_strategy_desk_and_data_that_break_are_said(tmp_path: Path, tool: Callable[[str], str]) -> None:
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "sitecustomize.py").write_text(BREAKS)
+    environ = {"XDG_DATA_HOME": str(tmp_path / "data")}
+    with gateway(tmp_path / "gateway", "--speed", "60") as address:
+        settings = "[strategy]\nfile = 'breakable.py'\nname = 'Breakable'\n"
+        home = live_home(tmp_path / "desk", tmp_path / "gateway", address, settings)
+        (home / "breakable.py").write_text(STRATEGY)
+        inside = {"BREAKABLE_HOME": str(home), "PYTHONPATH": str(tmp_path / "inside")}
+        engine, screen = EngineProcess(home, **environ, **inside), Terminal(tool("tmux"), tmp_path / "tmux")
+        places = Places(home, screen, environ)
+        try:
+            engine.ready()
+            screen.open("monitor", "--home", str(home), size=(200, 50), env=environ)
+            screen.until("ACTIVE")
+            assert quarterdeck("status", "--home", home, **environ).code == 0
+            for name, part in (("strategy_fails", "strategy"), ("desk_fails", "desk")):
+                (home / name).touch()
+                places.hear(name, part)
+                (home / name).unlink()
+                places.hear_end(name, part)
+            (home / "desk_hangs").touch()
+            began_s = time.monotonic()
+            screen.until("ENGINE SILENT")
+            places.told["desk_hangs"] = {"screen": round(time.monotonic() - began_s, 1)}
+            waited_s = after_s(lambda: quarterdeck("status", "--home", home, **environ).code == 9)
+            places.told["desk_hangs"]["status"] = round(waited_s, 1)
+            (home / "desk_hangs").unlink()
+            screen.until("ACTIVE", without=["SILENT"])
+            for symbol in ("EURUSD", "GBPUSD", "AUDUSD", "USDJPY"):
+                assert quarterdeck("terminal", "freeze", symbol, "--home", tmp_path / "gateway", **environ).code == 0
+            places.hear("quotes freeze", "data")
+        finally:
+            print(places.told)
+            screen.close()
             engine.close()

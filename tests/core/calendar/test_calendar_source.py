@@ -75,7 +75,7 @@ async def test_failed_feed_keeps_file_events_and_is_reported(tmp_path: Path) -> 
 
     source = CalendarSource(files=[path], urls=["https://feed.example/x"], policy=POLICY, opener=down)
     seen = await source.read(utc("2024-06-06"))
-    assert (seen.available, seen.why, len(seen.events)) == (True, "line down", 1)
+    assert (seen.available, seen.why, len(seen.events)) == (True, "feed.example: line down", 1)
     path.unlink()
     gone = await source.read(utc("2024-06-06"))
     assert gone.available, "the last good version stays"
@@ -96,14 +96,14 @@ async def test_the_shipped_feed_may_fail_where_files_cover(tmp_path: Path) -> No
 
     at = utc("2024-06-06 10:00")
     path.write_text(HEADER + row("2024-06-06T12:00:00") + row("2024-06-07T12:00:00"))
-    for shipped, why in (([url], ""), ([], "line down")):
+    for shipped, why in (([url], ""), ([], "feed.example: line down")):
         found = source(default_urls=shipped)
         await found.read(at)
         assert found.uncovered(at) == why
     path.write_text(HEADER + row("2024-06-06T12:00:00"))
     found = source(default_urls=[url])
     await found.read(at)
-    assert found.uncovered(at) == "line down"
+    assert found.uncovered(at) == "feed.example: line down"
     assert CalendarSource(files=[]).uncovered(at) == "no calendar is set (news.urls, news.files)"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from quarterdeck.core.calendar.feed_download import CalendarFeed, FeedUnreachable, FetchPolicy, HttpResponse, open_url
@@ -65,6 +66,39 @@ async def test_retry_wait_doubles_and_cached_events_are_kept() -> None:
         at = feed.due_utc_ns
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HttpResponse(status=200, body=BODY),
+        HttpResponse(status=200, body=b"<html></html>"),
+        HttpResponse(status=200),
+        HttpResponse(status=500),
+        OSError("line down"),
+        FeedUnreachable("no route"),
+    ],
+)
+async def test_an_address_is_neither_told_nor_kept(answer: HttpResponse | Exception, tmp_path: Path) -> None:
+    url = "https://me:hunter2@feed.example/hunter2/week.json?key=hunter2"
+    feed = CalendarFeed(url, policy=POLICY, cache=tmp_path, opener=Line(answer))
+    await feed.refresh(0)
+    assert "hunter2" not in feed.error + held_in(tmp_path)
+    assert feed.error.startswith("feed.example" if answer != HttpResponse(status=200, body=BODY) else "")
+
+
+async def test_a_server_that_never_ends_its_answer_is_a_failure() -> None:
+    over = threading.Event()
+
+    def endless(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
+        over.wait()
+        return HttpResponse(status=304)
+
+    feed = CalendarFeed(URL, policy=msgspec.structs.replace(POLICY, timeout_s=0.05), cache=None, opener=endless)
+    assert not await feed.refresh(0)
+    assert "no answer within" in feed.error
+    assert feed.due_utc_ns == 10 * S
+    over.set()
+
+
 async def test_retry_after_is_respected_and_waits_are_bounded() -> None:
     line = Line(HttpResponse(status=429, retry_after_s=900.0), *[OSError("x")] * 5)
     feed = CalendarFeed(URL, policy=POLICY, cache=None, opener=line)
@@ -86,6 +120,10 @@ async def test_a_restart_finds_the_week_on_disk_with_its_age(tmp_path: Path) -> 
     assert not await again.refresh(60 * S)
     await again.refresh(3_650 * S)
     assert line.asked[0]["If-None-Match"] == "e"
+
+
+def held_in(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -132,7 +170,7 @@ async def test_a_feed_that_was_not_reached_is_asked_again_soon(tmp_path: Path) -
     line = Line(FeedUnreachable("no route"), HttpResponse(status=200, body=BODY))
     await CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line).refresh(0)
     again = CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line)
-    assert again.error == "no route"
+    assert again.error == "feed.example: no route"
     assert await again.refresh(10 * S)
 
 

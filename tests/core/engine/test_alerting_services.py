@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from quarterdeck.core.engine.alerting import apprise_sender
+from quarterdeck.core.engine.alerting import apprise_sender, deliveries
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the library still asks for modules that Python drops
 PASSWORD = "hunter2-in-tests"
@@ -99,6 +99,16 @@ def test_nobody_there_is_one_refusal(http: ThreadingHTTPServer) -> None:
     http.server_close()
     (send,) = apprise_sender((f"json://127.0.0.1:{http.server_port}/good",))
     assert send("t", "b", "info") == "JSON (1 of 1)"
+
+
+async def test_a_service_that_never_ends_its_answer_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quarterdeck.core.engine.alerting.SEND_S", 0.3)
+    over = threading.Event()
+    monkeypatch.setattr("quarterdeck.core.engine.alerting.apprise_sender", lambda urls: [lambda *_: f"{over.wait()}"] * len(urls))
+    (deliver,) = deliveries(("json://somewhere",))
+    assert await deliver("t", "b", "info") == "address 1 of 1 (no answer within 0.3 s)"
+    assert await deliver("t", "b", "info") == "address 1 of 1 (an earlier request has not ended yet)"
+    over.set()
 
 
 @pytest.mark.parametrize(("level", "kind"), [("info", "info"), ("warning", "warning"), ("critical", "failure")])

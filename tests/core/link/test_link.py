@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,14 +163,25 @@ async def test_a_link_whose_files_are_removed_is_published_again(engine, removed
 
 
 @pytest.mark.posix
-async def test_a_socket_of_another_in_our_place_is_replaced(engine) -> None:
-    _, server, home = engine
-    (home / "link.sock").unlink()
-    (home / "link.sock").write_text("not a socket")
-    assert await server.restored()
+@pytest.mark.parametrize("name", ["link.sock", "link.json"])
+@pytest.mark.parametrize(
+    "put",
+    [lambda path: path.write_text("a note"), Path.mkdir, lambda path: path.symlink_to("nowhere"), getattr(os, "mkfifo", None)],
+)
+async def test_what_replaces_a_file_of_the_link_is_replaced(engine, name: str, put: Callable[[Path], object]) -> None:
+    side, server, home = engine
+    for _ in range(2):
+        (home / name).unlink()
+        put(home / name)
+        assert await server.restored()
     client = await opened(home, watch=False)
     assert (await client.send(Pause())).ok
+    assert side.commands == [Pause()]
     await client.close()
+    for name in ("link.sock", "link.json"):
+        (home / name).unlink()
+        (home / name).mkdir()
+    await server.stop("what is in its place does not hinder the end")
 
 
 async def test_a_question_that_has_no_answer_says_why(engine) -> None:
@@ -279,6 +292,18 @@ async def test_the_box_keeps_only_the_newest_snapshot() -> None:
     event = await box.get()
     assert isinstance(event, Snapshot)
     assert event.number == 2
+
+
+async def test_who_comes_to_watch_is_shown_nothing_old(engine) -> None:
+    _, server, home = engine
+    server.publish(demo_snapshot(7))
+    client = await opened(home, watch=True)
+    await client.ask(LogQuery())
+    server.publish(demo_snapshot(8))
+    while not isinstance(event := await client.next(), Snapshot):
+        pass
+    assert event.number == 8
+    await client.close()
 
 
 async def test_who_comes_to_watch_is_shown_what_is_now(tmp_path: Path) -> None:

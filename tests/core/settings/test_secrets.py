@@ -42,7 +42,13 @@ def test_a_mistake_is_named_without_the_secret(tmp_path: Path, text: str) -> Non
 def test_no_way_of_printing_shows_them() -> None:
     secrets = Secrets(password="hunter2", alert_urls=("tgram://token",))
     assert "hunter2" not in f"{secrets} {secrets!r}"
-    assert secrets.texts() == ("hunter2", "tgram://token")
+    assert secrets.texts() == ("tgram://token", "hunter2"), "the longest is hidden first"
+
+
+def test_keys_within_addresses_are_hidden_and_hosts_are_not() -> None:
+    urls = ("discord://123456789/a-long-token?avatar=no", "https://me:one-password@chat.example/hooks/a_long_key?key=another1")
+    parts = set(Secrets(alert_urls=urls).texts()) - set(urls)
+    assert parts == {"123456789", "a-long-token", "one-password", "a_long_key", "another1"}
 
 
 CANARY = "canary-5f3a"

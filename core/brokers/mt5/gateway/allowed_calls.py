@@ -18,6 +18,8 @@ CLOSES, ENTRIES, READS = 0, 1, 2
 
 DEADLINE_S_MAX: dict[Kind, float] = {"start": 300.0, "order": 120.0, "check": 60.0, "read": 60.0, "bulk": 120.0}
 """Longest that a client may ask for."""
+DEADLINE_S_MIN = 0.5
+"""Shortest: past a deadline the module's process is killed, and a busy terminal takes some tenths of a second for an answer."""
 BATCH_MAX = 256
 TEXT_MAX = 2_000
 _NAME_SHOWN = 60

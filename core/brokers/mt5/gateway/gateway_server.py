@@ -26,6 +26,7 @@ from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
 from quarterdeck.core.brokers.mt5.gateway.allowed_calls import (
     BATCH_MAX,
     DEADLINE_S_MAX,
+    DEADLINE_S_MIN,
     ENTRIES,
     READS,
     kind_of,
@@ -51,7 +52,6 @@ ENTRIES_PER_S, ENTRIES_BURST = 20.0, 60.0
 """Closes are never too many; the queue bounds them."""
 PING_S, PONG_S = 5.0, 10.0
 _REFUSED_PAUSE_S = 0.5
-_DEADLINE_S_MIN = 0.05
 
 
 class GatewayOptions(Struct, frozen=True, kw_only=True):
@@ -306,7 +306,7 @@ async def _answer(line: ServerConnection, job: QueuedCalls, jobs: set[QueuedCall
 
 def _bounded(ask: gateway_protocol.CallBatch) -> gateway_protocol.CallBatch:
     most = max(DEADLINE_S_MAX[kind_of(call.name)] for call in ask.calls)
-    return gateway_protocol.CallBatch(ask.id, ask.calls, min(max(ask.deadline_s, _DEADLINE_S_MIN), most))
+    return gateway_protocol.CallBatch(ask.id, ask.calls, min(max(ask.deadline_s, DEADLINE_S_MIN), most))
 
 
 def _refusal(status: HTTPStatus, text: str) -> Response:

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from quarterdeck.core.brokers.mt5.gateway.allowed_calls import DEADLINE_S_MIN
 from quarterdeck.core.model.effects import QueryBook, QueryOrder
 from quarterdeck.core.model.inputs import Accepted, BrokerBook, Filled, Unconfirmed
 from quarterdeck.core.model.market_data import Side
@@ -44,7 +45,7 @@ class Trouble:
         if kind == "garbled":
             return GARBLE
         if kind == "hangs":
-            time.sleep(0.35)
+            time.sleep(DEADLINE_S_MIN + 0.1)
         elif pid is not None:
             number = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL if kind == "killed" else signal.SIGSTOP
             os.kill(pid, number)
@@ -93,7 +94,7 @@ async def fresh_book(line):
 
 
 async def a_bad_time(seed, orders, rate):
-    async with Line(read_s=0.3, send_s=0.25, speed=3000.0) as line:
+    async with Line(read_s=DEADLINE_S_MIN, send_s=DEADLINE_S_MIN, speed=3000.0) as line:
         await line.ready()
         trouble = Trouble(line, seed, rate)
         believed = await traded(line, orders, seed)

@@ -12,6 +12,7 @@ import pytest
 
 from quarterdeck.core.brokers.base import CallNotSent, ReplyLost
 from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
+from quarterdeck.core.brokers.mt5.gateway.allowed_calls import DEADLINE_S_MIN
 from quarterdeck.core.model.inputs import Filled, NewDeal, NotExecuted, Unconfirmed
 from tests.core.brokers.mt5.gateway.far_child import GARBLE
 from tests.core.brokers.mt5.gateway.line import Line, asked, posix, until
@@ -51,7 +52,7 @@ LOSSES = [
 
 @pytest.mark.parametrize(("loss", "moment", "expected"), LOSSES)
 async def test_an_order_whose_child_is_lost_is_asked_after(loss, moment, expected):
-    async with Line(send_s=0.4) as line:
+    async with Line(send_s=DEADLINE_S_MIN) as line:
         await line.ready()
         first = line.keeper.pid
         struck = []
@@ -109,6 +110,13 @@ async def test_order_for_an_ended_child_was_not_sent():
         assert [name for name, _ in line.far.entered if name == "order_send"] == []
 
 
+async def test_no_client_gets_the_child_killed_for_a_slow_read():
+    async with Line(read_s=0.01) as line:
+        line.far.before["account_info"] = lambda _: time.sleep(DEADLINE_S_MIN / 2)
+        await line.client.call("account_info")
+        assert line.keeper.replaced == 0
+
+
 @posix
 async def test_child_that_dies_during_a_call_is_not_reported_slow():
     async with Line(read_s=20.0) as line:
@@ -119,7 +127,7 @@ async def test_child_that_dies_during_a_call_is_not_reported_slow():
 
 
 async def test_only_the_running_call_is_lost_queued_calls_are_unsent():
-    async with Line(read_s=0.4, send_s=3.0) as line:
+    async with Line(read_s=DEADLINE_S_MIN, send_s=3.0) as line:
         await line.ready()
         line.far.before["symbol_info"] = lambda _: time.sleep(1.0)
         others = line.new_client()
