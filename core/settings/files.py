@@ -1,4 +1,4 @@
-"""Replace a file in one step, also while someone reads it.
+"""Replace a file in one step, also while someone reads it, and find the one name of a file.
 
 Windows refuses to replace a file that a reader holds open; readers of ours hold one for a moment only, so trying again helps.
 Promises: the target is the old file or the new one, never a part. Does not: write the new file, its caller does.
@@ -25,3 +25,11 @@ def replace_file(source: Path, target: Path, waits_s: Sequence[float] = WAITS_S)
         else:
             return
     source.replace(target)
+
+
+def real_path(path: Path) -> Path:
+    """The absolute path, links resolved where the system can: some RAM disks and, on Wine, long paths keep it from that."""
+    try:
+        return path.resolve()
+    except OSError:
+        return path.absolute()

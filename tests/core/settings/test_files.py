@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.settings.files import replace_file
+from quarterdeck.core.settings.files import real_path, replace_file
 
 
 class Refusing(type(Path())):  # type: ignore[misc]
@@ -50,3 +50,13 @@ def test_a_file_that_a_reader_holds_open_is_replaced(tmp_path):
     replace_file(source, target)
     timer.join()
     assert target.read_text() == "new"
+
+
+def test_a_folder_that_the_system_cannot_resolve_keeps_its_name(tmp_path, monkeypatch):
+    def refused(_path, strict=False):
+        raise OSError(22, "More data available")
+
+    folder = tmp_path / ("x" * 120) / ("y" * 120)
+    assert real_path(folder / ".." / "z") == folder.parent / "z"
+    monkeypatch.setattr(Path, "resolve", refused)
+    assert real_path(folder) == folder
