@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ HOMES = {
     "japanese": "日本語 デスク",
     "long": "x" * 120 + os.sep + "y" * 120,
 }
+NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+BREAK = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
 SLOW_S = 4 * LONG_S
 """A command under Wine takes seconds to start."""
 
@@ -35,12 +38,14 @@ def quarterdeck(*words: str | Path) -> Done:
 
 
 @contextlib.contextmanager
-def engine(home: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """An engine without a screen, up until the block ends."""
+def engine(home: Path, *words: str, flags: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine without a screen, up until the block ends; `flags` are those of `subprocess.Popen` on Windows."""
     log = home.parent / "engine.txt"
     with log.open("wb") as output:
         line = command("run", "--no-ui", "--home", home, "--speed", "600", *words)
-        process = subprocess.Popen(line, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            line, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, creationflags=flags
+        )
     try:
         limit = time.monotonic() + SLOW_S
         while quarterdeck("status", "--home", home).code == EngineNotRunningError.exit_code:
@@ -76,6 +81,8 @@ def test_an_operator_steers_an_engine_to_its_kill_and_its_next_start(tmp_path):
     with engine(home) as process:
         said(quarterdeck("pause", "--home", home))
         assert "paused" in quarterdeck("status", "--home", home, "--json").json()["reasons"]
+        said(quarterdeck("resume", "--home", home))
+        assert "paused" not in quarterdeck("status", "--home", home, "--json").json()["reasons"]
         said(quarterdeck("run", "--no-ui", "--home", home), codes=(AlreadyRunningError.exit_code,))
         with subprocess.Popen(command("monitor", "--plain", "--home", home), env=environment(), stdout=subprocess.PIPE) as screen:
             assert screen.stdout is not None
@@ -89,6 +96,22 @@ def test_an_operator_steers_an_engine_to_its_kill_and_its_next_start(tmp_path):
     with engine(home):
         said(quarterdeck("audit", "--home", home))
         said(quarterdeck("stop", "--keep", "--home", home))
+
+
+def test_ctrl_break_ends_an_engine_by_the_shutdown_action(tmp_path):
+    home = tmp_path / "desk"
+    said(quarterdeck("init", "--home", home))
+    with engine(home, "--set", "engine.shutdown_action=keep", flags=NEW_GROUP) as process:
+        process.send_signal(BREAK)
+        assert process.wait(SLOW_S) == 0
+    log = (tmp_path / "engine.txt").read_text(encoding="utf-8")
+    assert "SIGBREAK" in log
+    assert quarterdeck("status", "--home", home).code == EngineNotRunningError.exit_code
+
+
+@pytest.mark.slow
+def test_an_installation_decides_as_the_shipped_one():
+    said(quarterdeck("selftest"))
 
 
 @pytest.mark.slow
