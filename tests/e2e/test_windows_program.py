@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from quarterdeck.cli.program_entry import EXIT_INTERRUPTED
 from quarterdeck.core.model.errors import AlreadyRunningError, EngineNotRunningError
 from tests.e2e.processes import LONG_S, Done, command, environment
 
@@ -24,8 +25,16 @@ HOMES = {
     "japanese": "日本語 デスク",
     "long": "x" * 120 + os.sep + "y" * 120,
 }
-NEW_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-BREAK = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
+CONSOLE = """
+import ctypes, signal, subprocess, sys
+engine = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+signal.signal(signal.SIGINT, lambda *_: None)
+sys.stdin.read()
+ctypes.windll.kernel32.GenerateConsoleCtrlEvent(signal.CTRL_C_EVENT, 0)
+sys.exit(engine.wait())
+"""
+"""Starts a command in a console of its own and presses Ctrl-C there when its input ends. Wine tells no program of Ctrl-Break."""
+NEW_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 SLOW_S = 4 * LONG_S
 """A command under Wine takes seconds to start."""
 
@@ -38,13 +47,13 @@ def quarterdeck(*words: str | Path) -> Done:
 
 
 @contextlib.contextmanager
-def engine(home: Path, *words: str, flags: int = 0) -> Iterator[subprocess.Popen[bytes]]:
-    """An engine without a screen, up until the block ends; `flags` are those of `subprocess.Popen` on Windows."""
+def engine(home: Path, *words: str, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine without a screen, up until the block ends; `before` are words in front of its command."""
     log = home.parent / "engine.txt"
     with log.open("wb") as output:
-        line = command("run", "--no-ui", "--home", home, "--speed", "600", *words)
+        line = [*before, *command("run", "--no-ui", "--home", home, "--speed", "600", *words)]
         process = subprocess.Popen(
-            line, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output, creationflags=flags
+            line, env=environment(), stdin=subprocess.PIPE, stdout=output, stderr=output, creationflags=NEW_CONSOLE
         )
     try:
         limit = time.monotonic() + SLOW_S
@@ -98,14 +107,14 @@ def test_an_operator_steers_an_engine_to_its_kill_and_its_next_start(tmp_path):
         said(quarterdeck("stop", "--keep", "--home", home))
 
 
-def test_ctrl_break_ends_an_engine_by_the_shutdown_action(tmp_path):
+def test_ctrl_c_ends_an_engine_by_the_shutdown_action(tmp_path):
     home = tmp_path / "desk"
     said(quarterdeck("init", "--home", home))
-    with engine(home, "--set", "engine.shutdown_action=keep", flags=NEW_GROUP) as process:
-        process.send_signal(BREAK)
-        assert process.wait(SLOW_S) == 0
-    log = (tmp_path / "engine.txt").read_text(encoding="utf-8")
-    assert "SIGBREAK" in log
+    with engine(home, "--set", "engine.shutdown_action=keep", before=(sys.executable, "-c", CONSOLE)) as console:
+        assert console.stdin is not None
+        console.stdin.close()
+        assert console.wait(SLOW_S) == EXIT_INTERRUPTED
+    assert "SIGINT" in (tmp_path / "engine.txt").read_text(encoding="utf-8")
     assert quarterdeck("status", "--home", home).code == EngineNotRunningError.exit_code
 
 
