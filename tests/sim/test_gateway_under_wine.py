@@ -1,15 +1,18 @@
-"""A day over a gateway on a Windows Python, its engine on Linux, the gateway's child killed ten times: nothing lost, nothing doubled.
+"""A gateway on a Windows Python and its engine on Linux: by command, and for a day in which the gateway's child is killed ten times.
 
-The engine trades through the real gateway's two Windows processes; the terminal and its account live here and outlive them.
+In that day the engine trades through the real gateway's two Windows processes; the terminal and its account live here and outlive them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shlex
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,8 +20,10 @@ from typing import Any
 import pytest
 
 from quarterdeck.core.brokers.mt5.gateway import launch
+from quarterdeck.core.brokers.mt5.gateway.gateway_token import TOKEN_NAME
 from quarterdeck.core.model.units import NS_PER_S
 from tests.conftest import CHECKOUT, missing
+from tests.e2e.processes import engine, quarterdeck
 from tests.sim import gateway_week
 from tests.sim.gateway_week import GatewayWorld, Trouble, live_through
 from tests.sim.random_day import START_UTC_NS
@@ -121,6 +126,28 @@ def test_a_day_over_a_gateway_under_wine_ends_in_one_book(
     assert struck_h[-1] - struck_h[0] > 0.75 * DAY_H
     assert figures.children >= KILLS + 1
     assert figures.filled > KILLS
+
+
+def test_a_gateway_command_under_wine_serves_an_engine_on_linux(windows_python: Path, tmp_path: Path) -> None:
+    place, home = tmp_path / "gateway", tmp_path / "desk"
+    words = ("gateway", "--simulated", "--port", "0", "--json", "--home", f"Z:{place}")
+    line = [str(windows_python), "-m", "quarterdeck.cli.main", *words]
+    with subprocess.Popen(line, cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as gateway:
+        try:
+            assert gateway.stdout is not None
+            address = next(json.loads(row)["address"] for row in gateway.stdout if row.startswith(b"{"))
+            home.mkdir()
+            shutil.copy(place / TOKEN_NAME, home)
+            changes = ("desk.mode=live", f"account.gateway={address}", "news.impacts=[]")
+            with engine(home, *(word for change in changes for word in ("--set", change))) as desk:
+                desk.ready()
+                assert quarterdeck("status", "--home", home, "--json").json()["mode"] == "demo"
+                flat = quarterdeck("flatten", "--yes", "--home", home)
+                assert "flat, verified" in flat.out, flat.err
+                assert quarterdeck("stop", "--keep", "--home", home).code == 0
+                assert desk.ended() == 0
+        finally:
+            gateway.kill()
 
 
 class _Executable:
