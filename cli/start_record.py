@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.model.errors import UNREADABLE, StorageError
-from quarterdeck.core.settings.atomic_file import replace_file
 from quarterdeck.core.settings.home import Home
+from quarterdeck.core.settings.safe_files import replace_file
 from quarterdeck.core.settings.settings_loader import toml_text
 
 if TYPE_CHECKING:

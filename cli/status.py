@@ -20,8 +20,8 @@ from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
-from quarterdeck.core.settings.atomic_file import read_small
 from quarterdeck.core.settings.home import Home, resolve_home
+from quarterdeck.core.settings.safe_files import read_small
 
 _SNAPSHOT_S = 10.0
 

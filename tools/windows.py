@@ -32,7 +32,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "cli": ("tests/cli",),
     "tui": ("tests/tui",),
     "clients": ("tests/clients",),
-    "program": ("tests/e2e/test_windows_program.py",),
+    "program": ("tests/e2e/test_windows_program.py", "tests/e2e/test_recorded_broker.py"),
 }
 """What a Windows desk is on, by room; the screen as far as no console is needed."""
 _PROGRAM = "tests/e2e/test_windows_program.py"
@@ -65,31 +65,33 @@ class Outcome(NamedTuple):
 
 
 def run_group(python: WindowsPython, name: str, words: Sequence[str], limit_s: float) -> Outcome:
-    """Run pytest on some paths for at most `limit_s` seconds and show what it says when it has ended."""
-    began = time.monotonic()
+    """Run pytest on some paths for at most `limit_s` seconds and show each line as it comes, with the group's name before it."""
+    began, last = time.monotonic(), ""
     # pipes at both ends: a Wine program takes no file of ours for its console
     with subprocess.Popen(
         python.command(*_PYTEST, *words),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=python.environment({}),
+        env=python.environment({"PYTHONUNBUFFERED": "1"}),
         cwd=CHECKOUT,
     ) as process:
         watch = threading.Timer(limit_s, process.kill)
         watch.start()
         try:
-            said = process.communicate()[0].decode(errors="replace").replace("\r\n", "\n").rstrip()
+            assert process.stdout is not None
+            for line in process.stdout:
+                if said := line.decode(errors="replace").rstrip():
+                    last = said
+                    print(f"{name:10} {said}", flush=True)
         finally:
             watch.cancel()
             process.kill()
     seconds = time.monotonic() - began
+    counts = counted(last)
     if process.returncode == -signal.SIGKILL:
-        said += f"\nkilled after {seconds:.0f} s: a test hangs, or the group is too large for its limit of {limit_s:.0f} s"
+        print(f"{name:10} killed after {seconds:.0f} s: a test hangs, or the group is too large for its limit of {limit_s:.0f} s")
         counts = {"failed": 1}
-    else:
-        counts = counted(said.rpartition("\n")[2])
-    print(f"--- {name}\n{said}", flush=True)
     return Outcome(name, process.returncode, seconds, counts)
 
 

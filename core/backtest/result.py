@@ -21,7 +21,7 @@ from quarterdeck.core.model.effects import Effect, EquityMarked, PositionOpened,
 from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import Money, Price, PriceDistance, UtcNs
-from quarterdeck.core.settings.atomic_file import replace_file
+from quarterdeck.core.settings.safe_files import replace_file
 from quarterdeck.core.study.summary import Summary, SummaryCounter
 
 RESULT_NAME = "result.json.gz"

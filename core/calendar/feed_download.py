@@ -23,7 +23,7 @@ from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import DAY_NS, NS_PER_S, UtcNs
 from quarterdeck.core.pipes.blocking_calls import BlockingCalls
-from quarterdeck.core.settings.atomic_file import replace_file
+from quarterdeck.core.settings.safe_files import replace_file
 
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 

@@ -26,7 +26,7 @@ from quarterdeck.core.data.resample import bars_of_ticks, resample_bars
 from quarterdeck.core.data.series import BarSeries, TickSeries
 from quarterdeck.core.model.errors import DataError, StorageError
 from quarterdeck.core.model.units import NS_PER_S, S_PER_DAY, S_PER_HOUR
-from quarterdeck.core.settings.atomic_file import replace_file
+from quarterdeck.core.settings.safe_files import replace_file
 
 FEED = "https://datafeed.dukascopy.com/datafeed"
 _TRIES = 4

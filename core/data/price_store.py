@@ -17,7 +17,7 @@ import numpy as np
 
 from quarterdeck.core.data.series import BarSeries, Period, Series, TickSeries, candles_of, point_price
 from quarterdeck.core.model.errors import DataError, StorageError
-from quarterdeck.core.settings.atomic_file import replace_file
+from quarterdeck.core.settings.safe_files import replace_file
 
 _BAR_PARTS = ("open", "high", "low", "close")
 _SAME_POINT = 1e-9

@@ -29,7 +29,7 @@ from quarterdeck.core.model.effects import Alert
 from quarterdeck.core.model.errors import UNREADABLE
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
 from quarterdeck.core.pipes.blocking_calls import BlockingCalls
-from quarterdeck.core.settings.atomic_file import read_small
+from quarterdeck.core.settings.safe_files import read_small
 from quarterdeck.core.settings.schema import AlertsSection
 
 Severity = Literal["info", "warning", "critical"]

@@ -25,8 +25,8 @@ from msgspec import Struct
 from quarterdeck.core.clock.wall import Clock, iso
 from quarterdeck.core.model.errors import UNREADABLE, AlreadyRunningError, StorageError
 from quarterdeck.core.model.units import NS_PER_S, UtcNs
-from quarterdeck.core.settings.atomic_file import replace_file
 from quarterdeck.core.settings.home import Home, platform_home
+from quarterdeck.core.settings.safe_files import real_path, replace_file
 
 if sys.platform == "win32":
     import ctypes
@@ -101,8 +101,8 @@ class FileLock:
 
 
 def _resolved(path: Path) -> Path:
-    """One name for a lock, however its folder is named; Wine resolves no missing file beyond 260 letters."""
-    return path.parent.resolve() / path.name
+    """One name for a lock, however its folder is named."""
+    return real_path(path.parent) / path.name
 
 
 class EngineLock:
@@ -185,6 +185,8 @@ def _private(name: str, flags: int) -> int:
 
 def _lives(holder: LockHolder) -> bool:
     """Whether the process that said it holds still runs: its number may have been given to another one since."""
+    if sys.platform == "win32":
+        return False  # nobody can remove a lock that is held there, and numbers of dead processes are soon given to others
     if holder.pid == os.getpid() or not is_alive(holder.pid):
         return False
     try:

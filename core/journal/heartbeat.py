@@ -19,7 +19,7 @@ from quarterdeck.core.clock.wall import iso
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, Money, UtcNs
-from quarterdeck.core.settings.atomic_file import open_new, read_small
+from quarterdeck.core.settings.safe_files import open_new, read_small
 
 _ROOM_BYTES = 4096
 """The file is padded to a multiple of this, so that overwriting it takes no new room."""

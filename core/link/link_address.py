@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.model.errors import UNREADABLE, EngineNotRunningError
-from quarterdeck.core.settings.atomic_file import clear_path, open_new, read_small, replace_file
+from quarterdeck.core.settings.safe_files import clear_path, open_new, read_small, replace_file
 
 SOCKET_NAME = "link.sock"
 PLACE_NAME = "link.json"

@@ -50,7 +50,7 @@ from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.errors import UNREADABLE, QuarterdeckError
 from quarterdeck.core.model.plain_text import plain_text
 from quarterdeck.core.model.snapshot import LogLine, Snapshot
-from quarterdeck.core.settings.atomic_file import clear_path
+from quarterdeck.core.settings.safe_files import clear_path
 
 _LINES_PER_CLIENT_MAX = 1_000
 _CLIENTS_MAX = 32

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from quarterdeck.core.model.errors import SettingsError, StorageError
 from quarterdeck.core.settings.packaged_files import shipped_root
+from quarterdeck.core.settings.safe_files import real_path
 from quarterdeck.core.settings.toml_file import toml_file_text
 
 HOME_VARIABLE = "QUARTERDECK_HOME"
@@ -97,7 +98,7 @@ def resolve_home(
 
 
 def _is_checkout(folder: Path) -> bool:
-    return folder.resolve() == shipped_root() or (folder / "core" / "settings" / "packaged_files.py").is_file()
+    return real_path(folder) == shipped_root() or (folder / "core" / "settings" / "packaged_files.py").is_file()
 
 
 def platform_home(environ: Mapping[str, str], platform: str) -> Path:

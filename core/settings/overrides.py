@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from quarterdeck.core.model.errors import UNREADABLE, SettingsError, StorageError
 from quarterdeck.core.model.renamed_keys import current_key
 from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE, UtcNs
-from quarterdeck.core.settings.atomic_file import replace_file
+from quarterdeck.core.settings.safe_files import replace_file
 from quarterdeck.core.settings.toml_file import toml_file_text
 
 OVERRIDES_NAME = "overrides.toml"

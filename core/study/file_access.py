@@ -17,6 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from quarterdeck.core.settings.safe_files import real_path
+
 _EVENTS = {"open": "opens", "sqlite3.connect": "opens", "socket.connect": "connects to", "subprocess.Popen": "starts"}
 _MODULES = (".py", ".pyc", ".pyi", ".so", ".pyd", ".dll", ".pth")
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/zoneinfo")
@@ -57,7 +59,7 @@ def _counts(target: Any) -> bool:
     """Whether a file that is opened could be the strategy's memory; a descriptor was opened before."""
     if not isinstance(target, str | bytes):
         return False
-    path = os.path.realpath(os.fsdecode(target))
+    path = str(real_path(Path(os.fsdecode(target))))
     return not (path.endswith(_MODULES) or path.startswith((*_SYSTEM, *_libraries())) or "__pycache__" in path)
 
 
@@ -65,4 +67,4 @@ def _counts(target: Any) -> bool:
 def _libraries() -> tuple[str, ...]:
     """Folders of Python and of what is installed."""
     places = {*sysconfig.get_paths().values(), *(path for path in sys.path if "site-packages" in path)}
-    return tuple(sorted(f"{Path(place).resolve()}{os.sep}" for place in places if place))
+    return tuple(sorted(f"{real_path(Path(place))}{os.sep}" for place in places if place))

@@ -56,7 +56,9 @@ def clients() -> Path:
 def environment(clients: Path) -> dict[str, str]:
     return {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, (HERE / "module", CHECKOUT, clients))),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, (*map(str, (HERE / "module", CHECKOUT, clients)), os.environ.get("PYTHONPATH")))
+        ),
         "PYTHONWARNINGS": "ignore",
     }
 

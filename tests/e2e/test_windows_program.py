@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from quarterdeck.cli.program_entry import EXIT_INTERRUPTED
 from quarterdeck.core.model.errors import AlreadyRunningError, EngineNotRunningError
 from tests.e2e.processes import LONG_S, Done, command, environment
 
@@ -23,6 +25,16 @@ HOMES = {
     "japanese": "日本語 デスク",
     "long": "x" * 120 + os.sep + "y" * 120,
 }
+CONSOLE = """
+import ctypes, signal, subprocess, sys
+engine = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+signal.signal(signal.SIGINT, lambda *_: None)
+sys.stdin.read()
+ctypes.windll.kernel32.GenerateConsoleCtrlEvent(signal.CTRL_C_EVENT, 0)
+sys.exit(engine.wait())
+"""
+"""Starts a command in a console of its own and presses Ctrl-C there when its input ends. Wine tells no program of Ctrl-Break."""
+NEW_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 SLOW_S = 4 * LONG_S
 """A command under Wine takes seconds to start."""
 
@@ -35,12 +47,14 @@ def quarterdeck(*words: str | Path) -> Done:
 
 
 @contextlib.contextmanager
-def engine(home: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """An engine without a screen, up until the block ends."""
+def engine(home: Path, *words: str, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine without a screen, up until the block ends; `before` are words in front of its command."""
     log = home.parent / "engine.txt"
     with log.open("wb") as output:
-        line = command("run", "--no-ui", "--home", home, "--speed", "600", *words)
-        process = subprocess.Popen(line, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        line = [*before, *command("run", "--no-ui", "--home", home, "--speed", "600", *words)]
+        process = subprocess.Popen(
+            line, env=environment(), stdin=subprocess.PIPE, stdout=output, stderr=output, creationflags=NEW_CONSOLE
+        )
     try:
         limit = time.monotonic() + SLOW_S
         while quarterdeck("status", "--home", home).code == EngineNotRunningError.exit_code:
@@ -76,6 +90,8 @@ def test_an_operator_steers_kills_and_restarts_an_engine(tmp_path):
     with engine(home) as process:
         said(quarterdeck("pause", "--home", home))
         assert "paused" in quarterdeck("status", "--home", home, "--json").json()["reasons"]
+        said(quarterdeck("resume", "--home", home))
+        assert "paused" not in quarterdeck("status", "--home", home, "--json").json()["reasons"]
         said(quarterdeck("run", "--no-ui", "--home", home), codes=(AlreadyRunningError.exit_code,))
         with subprocess.Popen(command("monitor", "--plain", "--home", home), env=environment(), stdout=subprocess.PIPE) as screen:
             assert screen.stdout is not None
@@ -89,6 +105,22 @@ def test_an_operator_steers_kills_and_restarts_an_engine(tmp_path):
     with engine(home):
         said(quarterdeck("audit", "--home", home))
         said(quarterdeck("stop", "--keep", "--home", home))
+
+
+def test_ctrl_c_ends_an_engine_by_the_shutdown_action(tmp_path):
+    home = tmp_path / "desk"
+    said(quarterdeck("init", "--home", home))
+    with engine(home, "--set", "engine.shutdown_action=keep", before=(sys.executable, "-c", CONSOLE)) as console:
+        assert console.stdin is not None
+        console.stdin.close()
+        assert console.wait(SLOW_S) == EXIT_INTERRUPTED
+    assert "SIGINT" in (tmp_path / "engine.txt").read_text(encoding="utf-8")
+    assert quarterdeck("status", "--home", home).code == EngineNotRunningError.exit_code
+
+
+@pytest.mark.slow
+def test_an_installation_decides_as_the_shipped_one():
+    said(quarterdeck("selftest"))
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from quarterdeck.core.brokers.simulator.ledger_rows import AccountTerms
 from quarterdeck.core.brokers.simulator.operator_actions import Rehearsal
 from quarterdeck.core.model.errors import UNREADABLE, BrokerError
 from quarterdeck.core.model.units import UtcNs
-from quarterdeck.core.settings.atomic_file import replace_file
+from quarterdeck.core.settings.safe_files import replace_file
 
 _VERSION = 1
 ANEW = "move it away to begin with a fresh account"

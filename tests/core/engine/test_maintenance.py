@@ -111,7 +111,7 @@ async def test_an_unusable_calendar_is_reported_under_every_policy(tmp_path: Pat
     stage = live_stage(missing, ("news.no_calendar_action", policy))
     health = stage.maintenance._engine.health
     await stage.maintenance.first_calendar()
-    assert f"{missing}: No such file" in health.calendar_why
+    assert health.calendar_why.startswith(f"{missing}: ")  # the rest is the system's word
     (alert,) = stage.alerts
     assert (alert.kind, alert.level) == ("calendar", "warning")
     assert rest in alert.text
@@ -149,7 +149,7 @@ async def test_news_rules_switched_on_need_a_calendar_at_once(tmp_path: Path) ->
     await stage.maintenance.first_calendar()
     engine.runtime_settings.settings = shipped_settings()
     stage.live_until(1)
-    assert "No such file" in engine.health.calendar_why
+    assert "missing.csv: " in engine.health.calendar_why
     assert [alert.level for alert in stage.alerts] == ["info", "warning"]
 
 

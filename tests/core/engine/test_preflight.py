@@ -36,6 +36,7 @@ async def test_settings_and_strategy_are_checked(tmp_path: Path, text: str) -> N
         await checked(tmp_path, text)
 
 
+@pytest.mark.posix  # rights of files work differently on Windows
 async def test_secrets_are_checked(tmp_path: Path) -> None:
     (tmp_path / "secrets.toml").write_text('password = "x"')
     (tmp_path / "secrets.toml").chmod(0o644)

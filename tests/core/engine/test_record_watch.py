@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from quarterdeck.core.model.effects import Alert, LogEvent
 from quarterdeck.core.model.inputs import ConnectionState
 from tests.sim.simulated_engine import World
@@ -13,6 +15,7 @@ def world_at(home: Path) -> World:
     return World(home, seed=3, history_days=3, desk__pairs=["EURUSD"], engine__heartbeat_s=5.0)
 
 
+@pytest.mark.posix  # Windows removes no file that is open
 def test_a_journal_that_was_deleted_stops_entries_within_a_heartbeat(tmp_path: Path) -> None:
     world = world_at(tmp_path / "home")
 

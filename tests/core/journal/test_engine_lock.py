@@ -84,6 +84,7 @@ def test_another_process_is_named_and_its_death_lets_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
+@pytest.mark.posix  # Windows removes no file that is held
 def test_a_removed_lock_lets_nobody_in_beside_its_living_holder(tmp_path: Path) -> None:
     with hold(tmp_path) as child:
         assert heard(child) == "held"
@@ -96,6 +97,16 @@ def test_a_removed_lock_lets_nobody_in_beside_its_living_holder(tmp_path: Path) 
         child.kill()
         child.wait()
         EngineLock(Home(tmp_path), Watch()).release()
+
+
+@pytest.mark.windows
+@pytest.mark.processes
+def test_nobody_can_remove_a_held_lock(tmp_path: Path) -> None:
+    with hold(tmp_path) as child:
+        assert heard(child) == "held"
+        with pytest.raises(PermissionError):
+            (tmp_path / HOME_LOCK).unlink()
+        child.kill()
 
 
 def test_a_number_given_to_another_process_holds_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.core.settings.atomic_file import SMALL_BYTES_MAX, open_new, read_small, replace_file
+from quarterdeck.core.settings.safe_files import SMALL_BYTES_MAX, open_new, read_small, real_path, replace_file
 
 
 class Refusing(type(Path())):  # type: ignore[misc]
@@ -85,3 +85,13 @@ def test_a_new_file_takes_the_place_of_what_lay_there(put: Callable[[Path], obje
         file.write(b"new")
     assert (read_small(tmp_path / "x"), (tmp_path / "x").stat().st_mode & 0o777) == (b"new", 0o600)
     assert (tmp_path / "another").read_text() == "untouched"
+
+
+def test_a_folder_that_the_system_cannot_resolve_keeps_its_name(tmp_path, monkeypatch):
+    def refused(_path, strict=False):
+        raise OSError(22, "More data available")
+
+    folder = tmp_path / ("x" * 120) / ("y" * 120)
+    assert real_path(folder / ".." / "z") == folder.parent / "z"
+    monkeypatch.setattr(Path, "resolve", refused)
+    assert real_path(folder) == folder

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.model.errors import UNREADABLE, StorageError
-from quarterdeck.core.settings.atomic_file import replace_file
+from quarterdeck.core.settings.safe_files import replace_file
 
 TERM_S = 10.0
 LEASE_NAME = "lease.json"

@@ -8,31 +8,40 @@ import struct
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 
 def fetch(folder: Path, version: str | None) -> Path | str:
-    """The Windows wheel in `folder`, or why it could not be had."""
+    """The Windows wheel in `folder`, or why it could not be had; the installed package on Windows."""
+    if sys.platform == "win32" and (found := find_spec("MetaTrader5")) is not None and found.origin is not None:
+        return Path(found.origin).parent
     package = "MetaTrader5" if version is None else f"MetaTrader5=={version}"
     options = "--no-deps --only-binary=:all: --platform win_amd64 --python-version 3.11 --implementation cp --quiet".split()
     command = [sys.executable, "-m", "pip", "download", package, *options, "--retries", "1", "--timeout", "15", "-d", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-    found = sorted(folder.glob("*.whl"))
-    if done.returncode == 0 and found:
-        return found[-1]
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode == 0 and wheels:
+        return wheels[-1]
     lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
     return (lines or ["pip said nothing"])[-1][:200]
 
 
+def package_files(path: Path) -> tuple[str, bytes]:
+    """The two files of the package that matter: its Python text and its compiled core."""
+    if path.is_dir():
+        return (path / "__init__.py").read_text(encoding="utf-8"), next(path.glob("*.pyd")).read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        core = next(name for name in archive.namelist() if name.endswith(".pyd"))
+        return archive.read("MetaTrader5/__init__.py").decode(), archive.read(core)
+
+
 class Wheel:
-    """The two files of the package that matter."""
+    """What the package says of itself."""
 
     def __init__(self, path: Path):
-        with zipfile.ZipFile(path) as archive:
-            python = archive.read("MetaTrader5/__init__.py").decode()
-            core = next(name for name in archive.namelist() if name.endswith(".pyd"))
-            self._image = archive.read(core)
+        python, self._image = package_files(path)
         self._tree = ast.parse(python)
         self._sections, self._base = sections_of(self._image)
 

@@ -1,17 +1,15 @@
-"""The simulated module against the vendor's own wheel, read as a file and never installed."""
+"""The simulated module against the vendor's own wheel, read as a file."""
 
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
-import zipfile
 
 import pytest
 
 from quarterdeck.core.brokers.simulator.module_constants import AUTHOR, CONSTANTS, VERSION
 from quarterdeck.core.brokers.simulator.mt5_api import FUNCTIONS
 from quarterdeck.core.brokers.simulator.mt5_records import TYPES
+from tests.core.brokers.mt5.wheel import fetch, package_files
 from tests.core.brokers.simulator.kit import Desk
 
 HELPERS = {"Buy", "Sell", "Close"}
@@ -19,19 +17,10 @@ HELPERS = {"Buy", "Sell", "Close"}
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    asked = ["--platform", "win_amd64", "--python-version", "3.11", "--only-binary=:all:", "--no-deps", "-q", "-d", str(folder)]
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *asked, f"MetaTrader5=={VERSION}"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip("the registry does not answer")
-    found = list(folder.glob("*.whl"))
-    if done.returncode or not found:
-        pytest.skip("the registry cannot be reached, or has no such wheel")
-    with zipfile.ZipFile(found[0]) as archive:
-        core = next(name for name in archive.namelist() if name.endswith(".pyd"))
-        return archive.read("MetaTrader5/__init__.py").decode(), archive.read(core)
+    found = fetch(tmp_path_factory.mktemp("wheel"), VERSION)
+    if isinstance(found, str):
+        pytest.skip(f"the registry cannot be reached, or has no such wheel: {found}")
+    return package_files(found)
 
 
 def test_names_and_constants(wheel):

@@ -1,4 +1,4 @@
-"""Replace a file in one step, also while someone reads it; read and make a small one, whatever lies in its place.
+"""Files read, made and replaced safely: in one step, also while someone reads them, whatever lies in their place.
 
 Windows refuses to replace a file that a reader holds open; readers of ours hold one for a moment only, so trying again helps.
 Promises: the target is the old file or the new one, never a part. Does not: write the new file, its caller does.
@@ -74,3 +74,11 @@ def replace_file(source: Path, target: Path, waits_s: Sequence[float] = WAITS_S)
         else:
             return
     source.replace(target)
+
+
+def real_path(path: Path) -> Path:
+    """The absolute path, links resolved where the system can: some RAM disks and, on Wine, long paths keep it from that."""
+    try:
+        return path.resolve()
+    except OSError:
+        return path.absolute()
