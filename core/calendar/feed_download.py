@@ -111,6 +111,8 @@ class CalendarFeed:
         self.url = url
         self.policy = policy
         self.events: tuple[NewsEvent, ...] = ()
+        self.notes: list[str] = []
+        """What its rows leave open, and how it is taken."""
         self.fetched_utc_ns: UtcNs = 0
         self.error = "not fetched yet"
         self.failures = 0
@@ -154,7 +156,9 @@ class CalendarFeed:
         if answer.status != 200:
             self._failed(f"{self.url} answered {answer.status}", at_utc_ns, answer.retry_after_s)
             return False
-        self.events = parse_calendar(answer.body, self.url)
+        notes: list[str] = []
+        self.events = parse_calendar(answer.body, self.url, notes=notes)
+        self.notes = notes
         self._etag = answer.etag
         self._succeeded(at_utc_ns)
         self._write_body(answer.body)
@@ -189,7 +193,7 @@ class CalendarFeed:
         if not kept.fetched_utc_ns:
             return
         try:
-            self.events = parse_calendar(self._body.read_bytes(), str(self._body))
+            self.events = parse_calendar(self._body.read_bytes(), str(self._body), notes=self.notes)
         except (OSError, DataError):
             self.error = kept.error or "its cache is damaged"
             return
