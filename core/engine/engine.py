@@ -20,7 +20,6 @@ from quarterdeck.core.engine.alerting import KEPT_NAME, AlertSender
 from quarterdeck.core.engine.crash_alerts import alert_crashed_run
 from quarterdeck.core.engine.event_publisher import EventLevel, EventListener, EventPublisher, PublishedEvent
 from quarterdeck.core.engine.health import HealthMonitor
-from quarterdeck.core.engine.history_check import HistoryCheck
 from quarterdeck.core.engine.latest_quotes import FlatOnRecord, with_latest_quotes
 from quarterdeck.core.engine.link_handler import LinkHandler
 from quarterdeck.core.engine.maintenance import Maintenance
@@ -120,8 +119,6 @@ class Engine:
         self._supervisor = TaskSupervisor(
             retry_min_s=engine.retry_min_s, retry_max_s=engine.retry_max_s, on_failure=self._task_failed
         )
-        self.history_check: HistoryCheck | None = None
-        """Withholds pairs with bars missing, beside a market that keeps its own time; None on recorded and simulated ones."""
         self._numbers = 0
         self._flat = FlatOnRecord()
         self._record = RecordWatch(self)
@@ -215,10 +212,7 @@ class Engine:
     async def _first(self, opening: StartupData, found: Found, on_step: StepReporter) -> None:
         settings, past = self.runtime_settings.settings, found.past
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
-        scans = self._scan_side.made(self.scanner)
-        if self.venue.terminal is None:
-            scans = self.history_check = HistoryCheck(self, scans, self.scanner, opening)
-        self.scans = Judged(scans, self.monitoring.vitals.judged)
+        self.scans = Judged(self._scan_side.made(self.scanner, opening), self.monitoring.vitals.judged)
         histories = seed_history(self.scanner, opening, settings)
         say_past(self.say, self.venue, opening, self.strategy, settings)
         started = started_input(
@@ -238,9 +232,7 @@ class Engine:
             calendar=await self.maintenance.first_calendar(),
             late=() if past is None else late_bars(opening, past.until_utc_ns),
         )
-        inputs += found.inputs()
-        if self.history_check is not None:
-            inputs += self.history_check.at_start()
+        inputs += [*found.inputs(), *self._scan_side.at_start()]
         self.history_ends = newest_bar_opens(opening)
         self.usual_gaps_s = {symbol: usual_gaps_s(candles) for symbol, candles in opening.history.items()}
         await self.run_loop.begin(inputs)
@@ -385,7 +377,6 @@ class Engine:
         self._numbers += 1
         self.health.count_bars(self.run_loop.bars)
         self.health.count_queue(self.journal.queued)
-        self.health.history_why = "" if self.history_check is None else self.history_check.incomplete
         self.health.feed_up, self.health.feed_why = self.run_loop.feed_status
         journal = (self.journal.writable, self.journal.bytes_a_day)
         desk = self.desk.view()

@@ -43,11 +43,7 @@ class HistoryCheck:
         self._h1_bars = settings.correlation.lookback_bars
         self._opens: dict[str, IntArray] = {symbol: opening.history[symbol].open_utc_ns for symbol in settings.desk.pairs}
         self._missing: dict[str, Missing] = {symbol: self._judge(symbol, opens) for symbol, opens in self._opens.items()}
-
-    @property
-    def incomplete(self) -> str:
-        """What is missing of which pair; empty where nothing is."""
-        return "; ".join(f"{symbol}: {lacks.words}" for symbol, lacks in self._missing.items() if lacks.too_much)
+        self._show()
 
     def at_start(self) -> list[NoSignal]:
         """What the desk is given before the first quote: the pairs that are withheld from the start."""
@@ -77,6 +73,12 @@ class HistoryCheck:
         self._opens[symbol] = np.append(opens[-self._history_bars :], open_utc_ns)
         if open_utc_ns > last + M15_NS or self._missing[symbol].quarters:
             self._missing[symbol] = self._judge(symbol, self._opens[symbol])
+            self._show()
+
+    def _show(self) -> None:
+        """What is missing of which pair, in the engine's health."""
+        found = (f"{symbol}: {lacks.words}" for symbol, lacks in self._missing.items() if lacks.too_much)
+        self._engine.health.history_why = "; ".join(found)
 
     def _judge(self, symbol: str, opens: IntArray) -> Missing:
         if not len(opens):
@@ -98,6 +100,7 @@ class HistoryCheck:
         if isinstance(h1, Unknown):
             return False
         self._opens[symbol], self._missing[symbol] = opens, lacks
+        self._show()
         self._scanner.seed(symbol, before, h1.value)
         return True
 
