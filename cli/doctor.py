@@ -138,6 +138,8 @@ def news(loaded: LoadedSettings, place: Home) -> tuple[DoctorFinding, ...]:
         remedy = "check news.urls and news.files, or set news.impacts = [] to trade without news rules"
         text = f"no calendar covers the next 24 h of open market: {why}"
         return (DoctorFinding(name="news", verdict="warn", text=text, remedy=remedy),)
+    if source.notes:
+        return (DoctorFinding(name="news", verdict="warn", text="; ".join(source.notes), remedy="complete these rows"),)
     age_min = max(0.0, (now_utc_ns - calendar.fetched_utc_ns) / NS_PER_S / S_PER_MINUTE)
     text = f"the next 24 h of open market are covered; {len(calendar.events)} releases, fetched {age_min:.0f} min ago"
     return (DoctorFinding(name="news", verdict="ok", text=text),)

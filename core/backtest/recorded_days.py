@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.brokers.simulator.terminal_builder import recorded_terminal
@@ -68,4 +69,7 @@ def load_market(wish: DataRequest, settings: Settings, strategy: LoadedStrategy,
         history_bars=history_bars(strategy, settings),
     )
     recording = replay_recording(settings, request)
-    return RecordedDays(recording, label=replay_label(request), rates=wish.rates, news=file_news(settings, home))
+    notes: list[str] = []
+    news = file_news(settings, home, notes)
+    recording = msgspec.structs.replace(recording, notes=(*recording.notes, *notes))
+    return RecordedDays(recording, label=replay_label(request), rates=wish.rates, news=news)

@@ -17,6 +17,7 @@ from pathlib import Path
 from quarterdeck.core.calendar.clocks import AUTO
 from quarterdeck.core.calendar.csv_formats import from_csv, from_listing
 from quarterdeck.core.calendar.feeds import from_json, from_xml
+from quarterdeck.core.calendar.impact_and_time import Unstated
 from quarterdeck.core.data.text import encoding_of
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.inputs import NewsEvent
@@ -25,8 +26,10 @@ BYTES_MAX = 64 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 
 
-def read_calendar(path: Path, clock: str = AUTO) -> tuple[NewsEvent, ...]:
+def read_calendar(path: Path, clock: str = AUTO, notes: list[str] | None = None) -> tuple[NewsEvent, ...]:
     """Events of a file, in order of time, without doubles; `clock` is that of tables whose times have no zone.
+
+    What its rows leave open is added to `notes`, with how it was taken.
 
     Raises:
         DataError: when the file is missing, damaged or of no known format; names file and line.
@@ -35,11 +38,13 @@ def read_calendar(path: Path, clock: str = AUTO) -> tuple[NewsEvent, ...]:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}", what_to_do="check news.files in settings.toml") from error
-    return parse_calendar(data, str(path), clock)
+    return parse_calendar(data, str(path), clock, notes)
 
 
-def parse_calendar(data: bytes, name: str, clock: str = AUTO) -> tuple[NewsEvent, ...]:
+def parse_calendar(data: bytes, name: str, clock: str = AUTO, notes: list[str] | None = None) -> tuple[NewsEvent, ...]:
     """Events of a file's bytes, in order of time, without doubles; `name` is what errors call it.
+
+    What its rows leave open is added to `notes`, with how it was taken.
 
     Raises:
         DataError: when the bytes are damaged or of no known format.
@@ -50,14 +55,18 @@ def parse_calendar(data: bytes, name: str, clock: str = AUTO) -> tuple[NewsEvent
     head = plain[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not head:
         raise DataError(f"{name}: is empty", what_to_do="fetch it again")
+    unstated = Unstated(name)
     if head[:1] in (b"[", b"{"):
-        events = from_json(plain, name)
+        events = from_json(plain, name, unstated)
     elif head[:1] == b"<":
-        events = from_xml(plain, name)
+        events = from_xml(plain, name, unstated)
     elif head[:1] in (b"#", b"|"):
-        events = from_listing(plain, name)
+        events = from_listing(plain, name, unstated)
     else:
-        events = from_csv(plain, name, clock)
+        events = from_csv(plain, name, unstated, clock)
+    found = unstated.notes()
+    if notes is not None:
+        notes += found
     unique = dict.fromkeys(events)
     return tuple(sorted(unique, key=lambda event: (event.at_utc_ns, event.currency, event.title)))
 

@@ -71,6 +71,12 @@ class CalendarSource:
         self._stale = True
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What rows of the calendars leave open, and how it is taken."""
+        files = [note for held in self._files.values() for note in held.notes]
+        return (*files, *(note for feed in self._feeds for note in feed.notes))
+
+    @property
     def configured(self) -> bool:
         """Whether there is any calendar to read."""
         return bool(self._files or self._feeds)
@@ -131,6 +137,7 @@ class _File:
 
     def __init__(self, path: Path, clock: str) -> None:
         self.events: tuple[NewsEvent, ...] = ()
+        self.notes: list[str] = []
         self._path, self._clock = path, clock
         self._seen: tuple[int, int] | None = None
 
@@ -144,6 +151,8 @@ class _File:
         now = (facts.st_mtime_ns, facts.st_size)
         if now == self._seen:
             return False
-        self.events = read_calendar(self._path, self._clock)
+        notes: list[str] = []
+        self.events = read_calendar(self._path, self._clock, notes)
+        self.notes = notes
         self._seen = now
         return True

@@ -17,7 +17,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from quarterdeck.core.calendar.clocks import AUTO, Timed, clock_of, wall_ns
-from quarterdeck.core.calendar.impact_and_time import event, impact_of, impact_words, ranked_impacts, release, time_of_day
+from quarterdeck.core.calendar.impact_and_time import (
+    Unstated,
+    event,
+    impact_words,
+    is_all_day,
+    ranked_impacts,
+    release,
+    time_of_day,
+)
 from quarterdeck.core.data import stamp_forms
 from quarterdeck.core.data.file_timezone import to_utc
 from quarterdeck.core.data.text import encoding_of
@@ -48,6 +56,13 @@ _COLUMNS = re.compile(r"Time \((GMT(?:\+8)?)\)")
 _COUNTDOWN = re.compile(r"\d+\s*(min|h|hour|hours|minutes)\b.*", re.IGNORECASE)
 _MEND = "repair or remove that line"
 _NO_TIME = "00:00:00"
+_FLAGS = ("all_day", "tentative")
+_YES = ("1", "true", "yes", "y", "t", "x", "on")
+_NO = ("", "0", "false", "no", "n", "f", "off", "-")
+_STAMPS = ("utc", "stamp", "date")
+"""Roles that tell when, the surest first."""
+_A_DATE = re.compile(r"\d{1,4}([-./ ])\d{1,2}\1\d{1,4}|\d{8}|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{4}|[A-Za-z]{3,9} \d{1,2},? \d{4}")
+"""A date without a time of the day."""
 
 
 class _Record(NamedTuple):
@@ -60,7 +75,7 @@ class _Record(NamedTuple):
         return self.cells.get(role, "").strip()
 
 
-def from_csv(data: bytes, name: str, clock: str = AUTO) -> list[NewsEvent]:
+def from_csv(data: bytes, name: str, unstated: Unstated, clock: str = AUTO) -> list[NewsEvent]:
     """Events of a comma, semicolon or tab separated table with a known header; `clock` is that of times without a zone.
 
     Raises:
@@ -74,10 +89,10 @@ def from_csv(data: bytes, name: str, clock: str = AUTO) -> list[NewsEvent]:
     timed = "utc" in roles or "stamp" in roles or "date" in roles
     if not (timed and "currency" in roles and "impact" in roles):
         raise DataError(f"{name}: line 1: no calendar known", what_to_do=_KNOWN)
-    return _events(list(_records(rows, roles, name)), roles, name, clock)
+    return _events(list(_records(rows, roles, name)), roles, name, unstated, clock)
 
 
-def _events(records: Sequence[_Record], roles: Sequence[str], name: str, clock: str) -> list[NewsEvent]:
+def _events(records: Sequence[_Record], roles: Sequence[str], name: str, unstated: Unstated, clock: str) -> list[NewsEvent]:
     impacts, titles = [row.text("impact") for row in records], [row.text("event") for row in records]
     currencies = [_said(name, row, lambda row=row: currency_of(row.text("currency"))) for row in records]  # type: ignore[misc]
     meanings = ranked_impacts(impacts, titles, currencies, name) or impact_words(impacts, titles)
@@ -92,11 +107,11 @@ def _events(records: Sequence[_Record], roles: Sequence[str], name: str, clock: 
     instants = to_utc(np.array([wall_ns(wall) for wall in walls], np.int64), taken).tolist()
     events = []
     for row, currency, time, wall, instant in zip(records, currencies, times, walls, instants, strict=True):
-        impact = _said(name, row, lambda row=row: impact_of(row.text("impact"), meanings))  # type: ignore[misc]
-        all_day, tentative = _flag(row.text("all_day")), _flag(row.text("tentative"))
+        impact = _said(name, row, lambda row=row: unstated.impact_of(row.text("impact"), meanings))  # type: ignore[misc]
+        all_day, tentative = (_said(name, row, lambda row=row, flag=flag: _flag(row.text(flag))) for flag in _FLAGS)  # type: ignore[misc]
         if time is None:
-            tentative = tentative or row.text("time").lower() in ("tentative", "")
-            all_day = not tentative
+            all_day = not tentative and (all_day or is_all_day(row.text("time"), unstated))
+            tentative = not all_day
             instant = wall_ns(datetime.combine(wall.date(), datetime.min.time()))  # noqa: PLW2901 - a date has no clock
         moment = datetime.fromtimestamp(instant // NS_PER_S, UTC)
         events.append(event(moment, currency, impact, row.text("event"), all_day=all_day, tentative=tentative))
@@ -106,7 +121,8 @@ def _events(records: Sequence[_Record], roles: Sequence[str], name: str, clock: 
 def _time_text(name: str, row: _Record) -> str | None:
     """The time of the day of a row with a column of its own; None where it has none."""
     if "time" not in row.cells:
-        return _NO_TIME
+        stamp = next(row.text(role) for role in _STAMPS if role in row.cells)
+        return None if _A_DATE.fullmatch(stamp) else _NO_TIME
     found = _said(name, row, lambda: time_of_day(row.text("time")))
     return None if found is None else f"{found[0]:02d}:{found[1]:02d}:00"
 
@@ -115,7 +131,7 @@ def _walls(
     name: str, records: Sequence[_Record], roles: Sequence[str], times: Sequence[str | None]
 ) -> tuple[list[datetime], bool]:
     """Wall times of the rows, and whether they are instants."""
-    role = next(role for role in ("utc", "stamp", "date") if role in roles)
+    role = next(role for role in _STAMPS if role in roles)
     own_time = role == "date" and "time" in roles
     texts = [
         f"{row.text(role)} {time or _NO_TIME}" if own_time else row.text(role) for row, time in zip(records, times, strict=True)
@@ -174,10 +190,15 @@ def _records(rows: Iterator[list[str]], roles: Sequence[str], name: str) -> Iter
 
 
 def _flag(word: str) -> bool:
-    return word.strip().lower() in ("1", "true", "yes")
+    plain = word.strip().lower()
+    if plain in _YES:
+        return True
+    if plain in _NO:
+        return False
+    raise ValueError(f"{word!r} is neither yes nor no")
 
 
-def from_listing(data: bytes, name: str) -> list[NewsEvent]:
+def from_listing(data: bytes, name: str, unstated: Unstated) -> list[NewsEvent]:
     """Events of a page with `## 13 February 2024` headings and `| Time (GMT) | Currency | Importance | Event |` tables.
 
     Countdowns ("42 min") are no times and left out.
@@ -197,7 +218,7 @@ def from_listing(data: bytes, name: str) -> list[NewsEvent]:
             elif columns:
                 zone = _LISTING_ZONES[columns[1]]
             elif text.startswith("|") and not set(text) <= set("|-: "):
-                row = _listed(text, day, zone)
+                row = _listed(text, day, zone, unstated)
                 if row is not None:
                     events.append(row)
         except ValueError as error:
@@ -214,7 +235,7 @@ def _month(word: str) -> int:
     return _MONTHS.index(name) + 1
 
 
-def _listed(text: str, day: date | None, zone: ZoneInfo | None) -> NewsEvent | None:
+def _listed(text: str, day: date | None, zone: ZoneInfo | None, unstated: Unstated) -> NewsEvent | None:
     cells = [cell.strip() for cell in text.strip().strip("|").split("|")]
     if day is None or zone is None:
         raise ValueError("a row before its date and its heading")
@@ -222,4 +243,4 @@ def _listed(text: str, day: date | None, zone: ZoneInfo | None) -> NewsEvent | N
         raise ValueError(f"{len(cells)} cells instead of at least 4")
     if _COUNTDOWN.fullmatch(cells[0]):
         return None
-    return release(day, cells[0], zone, cells[1], impact_of(cells[2]), cells[3])
+    return release(day, cells[0], zone, cells[1], unstated.impact_of(cells[2]), cells[3], unstated)

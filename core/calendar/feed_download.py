@@ -123,6 +123,8 @@ class CalendarFeed:
         self._name = feed_name(url)
         self.policy = policy
         self.events: tuple[NewsEvent, ...] = ()
+        self.notes: list[str] = []
+        """What its rows leave open, and how it is taken."""
         self.fetched_utc_ns: UtcNs = 0
         self.error = "not fetched yet"
         self.failures = 0
@@ -168,7 +170,9 @@ class CalendarFeed:
         if answer.status != 200:
             self._failed(f"answered {answer.status}", at_utc_ns, answer.retry_after_s)
             return False
-        self.events = parse_calendar(answer.body, self._name)
+        notes: list[str] = []
+        self.events = parse_calendar(answer.body, self._name, notes=notes)
+        self.notes = notes
         self._etag = answer.etag
         self._succeeded(at_utc_ns)
         self._write_body(answer.body)
@@ -205,7 +209,7 @@ class CalendarFeed:
         if not kept.fetched_utc_ns:
             return
         try:
-            self.events = parse_calendar(self._body.read_bytes(), str(self._body))
+            self.events = parse_calendar(self._body.read_bytes(), str(self._body), notes=self.notes)
         except (OSError, DataError):
             self.error = kept.error or "its cache is damaged"
             return

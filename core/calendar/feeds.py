@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from quarterdeck.core.calendar.impact_and_time import event, impact_of, release
+from quarterdeck.core.calendar.impact_and_time import Unstated, event, release
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.inputs import NewsEvent
 from quarterdeck.core.model.units import DAY_NS
@@ -21,7 +21,7 @@ _WEEK_MOST_NS = 16 * DAY_NS
 _LEAF_TAGS = ("title", "country", "currency", "date", "time", "impact")
 
 
-def from_json(data: bytes, name: str) -> list[NewsEvent]:
+def from_json(data: bytes, name: str, unstated: Unstated) -> list[NewsEvent]:
     """Events of `[{"title", "country", "date", "impact"}, ...]`, dates ISO 8601 with an offset.
 
     Raises:
@@ -37,7 +37,8 @@ def from_json(data: bytes, name: str) -> list[NewsEvent]:
             moment = datetime.fromisoformat(str(entry["date"]))
             if moment.tzinfo is None:
                 raise ValueError(f"date {entry['date']!r} has no offset")
-            events.append(event(moment, str(entry["country"]), impact_of(str(entry["impact"])), str(entry.get("title", ""))))
+            impact = unstated.impact_of("" if entry["impact"] is None else str(entry["impact"]))
+            events.append(event(moment, str(entry["country"]), impact, str(entry.get("title") or "")))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
             raise DataError(f"{name}: line {line}, entry {len(events) + 1}: {what}", what_to_do=_AGAIN) from error
@@ -117,7 +118,7 @@ class _Collector:
             self._open[self._tag] += text
 
 
-def from_xml(data: bytes, name: str) -> list[NewsEvent]:
+def from_xml(data: bytes, name: str, unstated: Unstated) -> list[NewsEvent]:
     """Events of `<weeklyevents>` (mm-dd-yyyy, GMT) or `<monthlyevents>` (dd-mm-yyyy, New York), 12-hour times.
 
     Raises:
@@ -136,7 +137,7 @@ def from_xml(data: bytes, name: str) -> list[NewsEvent]:
     kind = _KINDS.get(found.root)
     if kind is None:
         raise DataError(f"{name}: line 1: <{found.root}> is no calendar known", what_to_do=f"known are {', '.join(_KINDS)}")
-    events = [_xml_event(fields, kind, f"{name}: line {line}") for line, fields in found.events if not _filler(fields)]
+    events = [_xml_event(fields, kind, f"{name}: line {line}", unstated) for line, fields in found.events if not _filler(fields)]
     if kind.month_first and events:
         times = [one.at_utc_ns for one in events]
         if max(times) - min(times) > _WEEK_MOST_NS:
@@ -153,14 +154,13 @@ def _web_page(name: str) -> DataError:
     return DataError(f"{name}: a web page came instead of a calendar", what_to_do="the feed refuses so many requests; wait")
 
 
-def _xml_event(fields: dict[str, str], kind: _Kind, where: str) -> NewsEvent:
+def _xml_event(fields: dict[str, str], kind: _Kind, where: str, unstated: Unstated) -> NewsEvent:
     try:
         first, second, year = (int(part) for part in fields["date"].strip().split("-"))
         day = date(year, first, second) if kind.month_first else date(year, second, first)
-        impact = impact_of(fields.get("impact", ""))
-        return release(
-            day, fields.get("time", ""), ZoneInfo(kind.zone), fields[kind.currency_tag], impact, fields.get("title", "")
-        )
+        impact = unstated.impact_of(fields.get("impact", ""))
+        clock, currency, title = fields.get("time", ""), fields[kind.currency_tag], fields.get("title", "")
+        return release(day, clock, ZoneInfo(kind.zone), currency, impact, title, unstated)
     except (KeyError, ValueError) as error:
         what = f"<{error.args[0]}> is missing" if isinstance(error, KeyError) else str(error)
         raise DataError(f"{where}: {what}", what_to_do=_AGAIN) from error

@@ -23,7 +23,7 @@ _WORDS: Mapping[Impact, str] = {
     ),
     "low": (
         "low|low impact|low impact expected|low volatility expected|yellow|l|niedrig|baja|faible|non-economic|non economic|none"
-        "|grey|gray|*|★|!|"
+        "|grey|gray|*|★|!"
     ),
     "holiday": "holiday|bank holiday|feiertag",
 }
@@ -43,6 +43,49 @@ def impact_of(word: str, meanings: Mapping[str, Impact] = PLAIN_IMPACTS) -> Impa
     if found is None:
         raise ValueError(f"impact {word!r} is none of high, medium, low, holiday")
     return found
+
+
+class Unstated:
+    """What rows of one calendar leave open, and is taken in the way that closes more: counted, and said once."""
+
+    def __init__(self, name: str) -> None:
+        """`name` is what the calendar is called."""
+        self._name = name
+        self._rows = self._impacts = self._times = 0
+
+    def impact_of(self, word: str, meanings: Mapping[str, Impact] = PLAIN_IMPACTS) -> Impact:
+        """As `impact_of`; a blank counts as high. Raises ValueError for a word without a meaning."""
+        self._rows += 1
+        if not word.strip():
+            self._impacts += 1
+            return "high"
+        return impact_of(word, meanings)
+
+    def no_time(self) -> None:
+        """A row says neither a time, nor that it lasts all day or is tentative."""
+        self._times += 1
+
+    def notes(self) -> list[str]:
+        """A sentence for each kind.
+
+        Raises:
+            DataError: when no row at all says an impact.
+        """
+        if self._impacts and self._impacts == self._rows:
+            what = f"{self._name}: no row says an impact"
+            raise DataError(what, what_to_do="write high, medium, low or holiday into the impact column of each row")
+        found = []
+        if self._impacts:
+            found.append(
+                f"{self._name}: {self._impacts:,} of {self._rows:,} rows say no impact; they count as high and close entries. "
+                "Write high, medium, low or holiday into these rows to decide"
+            )
+        if self._times:
+            found.append(
+                f"{self._name}: {self._times:,} of {self._rows:,} rows say no time; each closes entries in its currency for the "
+                "whole day if its impact does. Write a time, All Day or Tentative into these rows to decide"
+            )
+        return found
 
 
 def impact_words(impacts: Sequence[str], titles: Sequence[str]) -> Mapping[str, Impact]:
@@ -66,7 +109,7 @@ def ranked_impacts(
     Raises:
         DataError: where nothing tells whether 1 or 3 is high.
     """
-    words = {word.strip() for word in impacts}
+    words = {word.strip() for word in impacts} - {""}
     if not words or not words <= {"0", "1", "2", "3"}:
         return None
     rows = zip(impacts, titles, currencies, strict=True)
@@ -99,7 +142,15 @@ def time_of_day(text: str) -> tuple[int, int] | None:
     return None
 
 
-def release(day: date, clock: str, zone: ZoneInfo, currency: str, impact: Impact, title: str) -> NewsEvent:
+def is_all_day(clock: str, unstated: Unstated) -> bool:
+    """Whether a word in place of a clock time means the whole day; else its time is not known yet."""
+    word = clock.strip().lower()
+    if not word:
+        unstated.no_time()
+    return word not in ("tentative", "")
+
+
+def release(day: date, clock: str, zone: ZoneInfo, currency: str, impact: Impact, title: str, unstated: Unstated) -> NewsEvent:
     """An event at a wall clock time of a zone; without a clock time it gets its date at 00:00 UTC and says so.
 
     Raises:
@@ -107,9 +158,9 @@ def release(day: date, clock: str, zone: ZoneInfo, currency: str, impact: Impact
     """
     time = time_of_day(clock)
     if time is None:
-        tentative = clock.strip().lower() in ("tentative", "")
+        all_day = is_all_day(clock, unstated)
         moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return event(moment, currency, impact, title, all_day=not tentative, tentative=tentative)
+        return event(moment, currency, impact, title, all_day=all_day, tentative=not all_day)
     return event(datetime(day.year, day.month, day.day, *time, tzinfo=zone), currency, impact, title)
 
 

@@ -5,6 +5,7 @@ Promises: nothing is filled in. Where lines contradict each other so often that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,13 +35,15 @@ from quarterdeck.core.data.series import (
     price_decimals,
 )
 from quarterdeck.core.model.candles import FloatArray, IntArray
-from quarterdeck.core.model.currencies import quote_decimals
+from quarterdeck.core.model.currencies import pair_range, quote_decimals
 from quarterdeck.core.model.errors import DataError
 from quarterdeck.core.model.pips import pip_price
 from quarterdeck.core.model.units import NS_PER_S
 
 LeftOut = list[tuple[str, int]]
 _NOISE_DECIMALS = 8
+_POINT_NOISE = 1e-3
+_POINTS_SHARE = 0.99
 _CONFLICTS_SHARE = 0.02
 _CONFLICTS_LEAST = 3
 
@@ -83,13 +86,36 @@ def unscaled(rows: Rows, symbol: str, decimals: int) -> tuple[Rows, float, tuple
     """Prices as the pair costs, what they were multiplied by, and what to say; noise of a conversion is taken off."""
     names = [name for name in rows.columns if name.endswith(PARTS) or name in SIDES]
     usual = _usual(rows.columns[names[-1]])
-    scale = price_scale(symbol, usual)
+    scale = price_scale(symbol, usual) if _whole(rows.columns[names[-1]]) else 1.0
     notes = (f"prices were in points, {1.0 / scale:g} each",) if scale != 1.0 else cost_note(symbol, usual)
-    if scale == 1.0 and decimals <= _NOISE_DECIMALS:
-        return rows, scale, notes
-    kept = price_decimals(symbol)
-    prices = {name: np.round(rows.columns[name] / scale, kept) for name in names}
-    return Rows(rows.at_ns, {**rows.columns, **prices}), scale, notes
+    if scale != 1.0 or decimals > _NOISE_DECIMALS:
+        kept = price_decimals(symbol)
+        prices = {name: np.round(rows.columns[name] / scale, kept) for name in names}
+        rows = Rows(rows.at_ns, {**rows.columns, **prices})
+    rows, wrong = _possible(rows, symbol, names, usual / scale)
+    return rows, scale, (*notes, *wrong)
+
+
+def _whole(column: FloatArray) -> bool:
+    """Whether nearly all prices are whole numbers, as points are."""
+    known = column[np.isfinite(column)]
+    return bool(len(known)) and float(np.mean(np.abs(known - np.rint(known)) < _POINT_NOISE)) >= _POINTS_SHARE
+
+
+def _possible(rows: Rows, symbol: str, names: Sequence[str], usual: float) -> tuple[Rows, tuple[str, ...]]:
+    """The rows without those whose price the pair never had, where the file's usual price is one that it had; and what to say."""
+    cost = pair_range(symbol)
+    if cost is None or not cost[0] <= usual <= cost[1]:
+        return rows, ()
+    wrong = np.zeros(len(rows.at_ns), np.bool_)
+    for name in names:
+        column = rows.columns[name]
+        wrong |= (column > 0.0) & ((column < cost[0]) | (column > cost[1]))
+    count = int(np.count_nonzero(wrong))
+    if not count:
+        return rows, ()
+    note = f"{count:,} lines with a price that {symbol} never had ({cost[0]:.4g} to {cost[1]:.4g}) were left out"
+    return Rows(rows.at_ns[~wrong], {name: column[~wrong] for name, column in rows.columns.items()}), (note,)
 
 
 def ticks_of(path: Path, symbol: str, rows: Rows) -> tuple[TickSeries, LeftOut]:
@@ -105,7 +131,7 @@ def ticks_of(path: Path, symbol: str, rows: Rows) -> tuple[TickSeries, LeftOut]:
     if again is not None:
         left_out.append(("the same tick again", int(np.count_nonzero(again))))
         at, bid, ask = at[~again], bid[~again], ask[~again]
-    something(path, at)
+    something(path, at, left_out)
     crossed = int(np.count_nonzero(ask < bid))
     notes = [f"{crossed} ticks with the ask under the bid, taken as no spread"] if crossed else []
     if len(at) > 1 and not (ask > bid).any():
@@ -166,13 +192,13 @@ def bars_of(
     again = np.append(False, np.diff(rows.at_ns) == 0)
     _refuse_conflicts(path, rows, again, sides[0])
     rows = _without(rows, again, "a second time", left_out)
-    something(path, rows.at_ns)
+    something(path, rows.at_ns, left_out)
     spread: Any = None
     name = next((name for name in SPREADS if name in rows.columns), "")
     if name and not two_sided:
         points, said = _spread_points(path, symbol, rows, layout, scale, name, unit)
         rows = _without(Rows(rows.at_ns, {**rows.columns, "points": points}), ~(points >= 0.0), "without a spread", left_out)
-        something(path, rows.at_ns)
+        something(path, rows.at_ns, left_out)
         spread, notes = rows.columns["points"], (*notes, *said)
     columns = rows.columns
     bid = [columns[sides[0] + part] for part in PARTS]
@@ -251,10 +277,11 @@ def known_period(path: Path, period: str) -> Period:
     raise DataError(f"{path}: {period} is not a known period", what_to_do=f"use one of {', '.join(PERIODS)}")
 
 
-def something(path: Path, at_ns: IntArray) -> None:
-    """Raises DataError where nothing is left."""
+def something(path: Path, at_ns: IntArray, left_out: LeftOut) -> None:
+    """Raises DataError where nothing is left, with what was left out."""
     if not len(at_ns):
-        raise DataError(f"{path}: no line of it is usable", what_to_do="look at the file")
+        why = ", ".join(f"{count:,} {why}" for why, count in left_out if count)
+        raise DataError(f"{path}: no line of it is usable{why and ': '}{why}", what_to_do="look at the file")
 
 
 def _usual(column: FloatArray) -> float:

@@ -2,8 +2,9 @@
 
 Why: counted alone, bars of two years ago warm a strategy up as well as those of yesterday, and it trades on prices long gone.
 Guarantees: judged are the quarter hours in which the pair trades at every broker (Sunday 17:00 to Friday 16:00 New York, as some
-close an hour before the others; metals pause an hour a day), outside the holidays that close the market. What is missing is named
-by its first and last quarter hour.
+close an hour before the others; metals pause an hour a day), outside the holidays that close the market. Where a currency is none
+of the majors, quarter hours of the week in which the pair had no bar in four weeks or more are not its hours. What is missing is
+named by its first and last quarter hour.
 Does not: know closures that no rule gives, such as a day of mourning.
 """
 
@@ -28,7 +29,13 @@ _LAST_CLOSE_S = 16 * S_PER_HOUR
 _EARLY_CLOSE_S = 12 * S_PER_HOUR
 _LATE_OPEN_S = 19 * S_PER_HOUR
 _METALS = ("XAU", "XAG", "XPT", "XPD")
+_AROUND_THE_CLOCK = (*_METALS, "USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD")
+"""Currencies whose pairs trade day and night at every broker; of others some close at night."""
+_WEEKS_MIN = 4
+"""Weeks of bars from which the hours of a pair that may close at night are learned."""
 _THURSDAY_S = 4 * S_PER_DAY
+_WEEK_S = 7 * S_PER_DAY
+_QUARTER_S = M15_NS // NS_PER_S
 
 
 class Missing(Struct, frozen=True, kw_only=True):
@@ -60,7 +67,7 @@ def missing_quarters(symbol: str, opens: IntArray, begin_utc_ns: UtcNs, end_utc_
     """What is missing of a pair's quarter hours from `begin_utc_ns` up to `end_utc_ns`; `opens` are those there are, in order."""
     grid = np.arange(-(-begin_utc_ns // M15_NS) * M15_NS, end_utc_ns, M15_NS, dtype=np.int64)
     wall = _new_york_s(grid)
-    expected = _trades(symbol, wall)
+    expected = _trades(symbol, wall) & _own_hours(symbol, opens[: int(np.searchsorted(opens, end_utc_ns))], wall)
     grid, wall = grid[expected], wall[expected]
     lacking = ~np.isin(grid, opens)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], lacking, [False])).astype(np.int8)))
@@ -79,8 +86,22 @@ def missing_quarters(symbol: str, opens: IntArray, begin_utc_ns: UtcNs, end_utc_
     )
 
 
+def _own_hours(symbol: str, opens: IntArray, wall_s: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether each quarter hour is one of the week's in which the pair ever traded, as far as its bars can tell."""
+    found = np.ones(len(wall_s), np.bool_)
+    if not len(opens) or (symbol[:3] in _AROUND_THE_CLOCK and symbol[3:6] in _AROUND_THE_CLOCK):
+        return found
+    traded_s = _new_york_s(opens) + _THURSDAY_S
+    if len(np.unique(traded_s // _WEEK_S)) < _WEEKS_MIN:
+        return found
+    week = np.zeros(_WEEK_S // _QUARTER_S, np.bool_)
+    week[traded_s % _WEEK_S // _QUARTER_S] = True
+    result: np.ndarray[tuple[int], np.dtype[np.bool_]] = week[(wall_s + _THURSDAY_S) % _WEEK_S // _QUARTER_S]
+    return result
+
+
 def _trades(symbol: str, wall_s: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    week = (wall_s + _THURSDAY_S) % (7 * S_PER_DAY)
+    week = (wall_s + _THURSDAY_S) % _WEEK_S
     second = wall_s % S_PER_DAY
     found = (week >= _DAY_TURNS_S) & (week < 5 * S_PER_DAY + _LAST_CLOSE_S)
     metal = symbol[:3] in _METALS

@@ -12,7 +12,9 @@ from quarterdeck.core.desk import entry_evaluation, position_closing
 from quarterdeck.core.desk.context import Context, ns
 from quarterdeck.core.desk.desk_state import PendingSignal, SignalRound
 from quarterdeck.core.desk.memory_limits import trim_list
-from quarterdeck.core.model.signals import NoSignal, Signal
+from quarterdeck.core.desk.trading_state import block_pair, sentence, unblock_pair
+from quarterdeck.core.model.effects import Alert
+from quarterdeck.core.model.signals import INCOMPLETE_HISTORY, NoSignal, Signal
 from quarterdeck.core.model.units import UtcNs
 
 _TRIES_MAX = 3
@@ -48,12 +50,33 @@ def pair_without_bar(ctx: Context, symbol: str, bar_open_utc_ns: UtcNs) -> None:
 def no_signal(ctx: Context, found: NoSignal) -> None:
     """The strategy looked and found nothing."""
     pair = ctx.pair(found.symbol)
+    _history_told(ctx, found.symbol, found.withheld)
     if found.bar_open_utc_ns >= pair.features_bar_utc_ns and not found.withheld:
         pair.features, pair.features_bar_utc_ns = found.features, found.bar_open_utc_ns
     pair.outcome, pair.reason = "none", found.withheld
     if ctx.state.waiting:
         _replace(ctx, found.symbol, found.strategy, found.bar_open_utc_ns)
     _reported(ctx, _open(ctx, found.bar_open_utc_ns), found.symbol, found.bar_open_utc_ns)
+
+
+def _history_told(ctx: Context, symbol: str, withheld: str) -> None:
+    """No entries in a pair while bars of its warm-up are missing; one alert when that begins, and one when it is over."""
+    blocked = "history" in ctx.pair(symbol).block_reasons
+    if withheld.startswith(INCOMPLETE_HISTORY):
+        what = withheld.removeprefix(INCOMPLETE_HISTORY)
+        if blocked:
+            return
+        block_pair(ctx, symbol, "history", f"incomplete history, {what}", "the broker has the bars, or the warm-up is past them")
+        text = (
+            f"{symbol}: the broker's M15 bars of the warm-up are incomplete: {sentence(what)} The strategy is not asked and "
+            "there are no new entries or strategy exits in it; stops and other exits are still managed, other pairs trade on. "
+            "Let the terminal download the history of that pair (open its M15 chart); the desk reads it again at each bar close."
+        )
+        ctx.emit(Alert(kind="connection", level="warning", text=text, symbol=symbol))
+    elif blocked:
+        unblock_pair(ctx, symbol, "history")
+        text = f"{symbol}: the bars of the warm-up are complete again. Entries in it may resume."
+        ctx.emit(Alert(kind="connection", level="warning", text=text, symbol=symbol))
 
 
 def _reported(ctx: Context, now: SignalRound, symbol: str, bar_open_utc_ns: UtcNs) -> None:
@@ -67,6 +90,7 @@ def _reported(ctx: Context, now: SignalRound, symbol: str, bar_open_utc_ns: UtcN
 def signal(ctx: Context, found: Signal) -> None:
     """A candidate, or the strategy's wish to leave."""
     pair = ctx.pair(found.symbol)
+    _history_told(ctx, found.symbol, "")
     if found.bar_open_utc_ns >= pair.features_bar_utc_ns:
         pair.features, pair.features_bar_utc_ns = found.features, found.bar_open_utc_ns
     now = _open(ctx, found.bar_open_utc_ns)

@@ -102,6 +102,7 @@ def _recover(ctx: Context) -> None:
     state.stop = None
     for pair in state.pairs.values():
         pair.block_reasons.pop("feed", None)
+        pair.block_reasons.pop("history", None)
         pair.block_reasons.pop("no_stop", None)
         pair.tick_value_expected_money = None
     for symbol in ctx.pairs:

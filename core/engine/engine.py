@@ -212,7 +212,7 @@ class Engine:
     async def _first(self, opening: StartupData, found: Found, on_step: StepReporter) -> None:
         settings, past = self.runtime_settings.settings, found.past
         self.scanner = make_scanner(self.strategy, opening.instruments, settings)
-        self.scans = Judged(self._scan_side.made(self.scanner), self.monitoring.vitals.judged)
+        self.scans = Judged(self._scan_side.made(self.scanner, opening), self.monitoring.vitals.judged)
         histories = seed_history(self.scanner, opening, settings)
         say_past(self.say, self.venue, opening, self.strategy, settings)
         started = started_input(
@@ -232,7 +232,7 @@ class Engine:
             calendar=await self.maintenance.first_calendar(),
             late=() if past is None else late_bars(opening, past.until_utc_ns),
         )
-        inputs += found.inputs()
+        inputs += [*found.inputs(), *self._scan_side.at_start()]
         self.history_ends = newest_bar_opens(opening)
         self.usual_gaps_s = {symbol: usual_gaps_s(candles) for symbol, candles in opening.history.items()}
         await self.run_loop.begin(inputs)

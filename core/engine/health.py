@@ -34,6 +34,7 @@ class HealthMonitor:
         self.scanning = ""
         self.scanning_up = True
         self.calendar_why = ""
+        self.history_why = ""
         self.news_off = False
         self.parts: tuple[PartView, ...] = ()
         self.alarms: tuple[AlarmView, ...] = ()
@@ -108,6 +109,7 @@ class HealthMonitor:
             scanning=self.scanning,
             scanning_up=self.scanning_up,
             calendar_why=self.calendar_why,
+            history_why=self.history_why,
             news_off=self.news_off,
             parts=self.parts,
             alarms=self.alarms,

@@ -40,6 +40,7 @@ class Maintenance:
         self._kept_seq = 0
         self._reviewed: Settings | None = None
         """The settings by which news was reviewed last."""
+        self._notes_told: list[str] = []
 
     def begin(self, at_utc_ns: UtcNs) -> None:
         """The run begins: the state that it begins with is kept."""
@@ -106,6 +107,11 @@ class Maintenance:
         health.news_off = not news_rules_on(settings)
         if source is None:
             return
+        for note in source.notes:
+            if note not in self._notes_told and not health.news_off:
+                self._notes_told.append(note)
+                engine.say("warning", "calendar", note)
+        self._notes_told = [note for note in self._notes_told if note in source.notes]
         before, health.calendar_why = health.calendar_why, "" if health.news_off else source.uncovered(engine.clock.utc_ns())
         if health.news_off:
             if first:

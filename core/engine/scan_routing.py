@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from quarterdeck.core.engine.history_check import HistoryCheck
 from quarterdeck.core.engine.lockstep import AsyncBarScanner
 from quarterdeck.core.engine.remote_scan.address import RedisAddress, redis_address
 from quarterdeck.core.engine.remote_scan.dispatcher import ScanDispatcher
 from quarterdeck.core.engine.scanner_setup import RemoteScanner
+from quarterdeck.core.engine.start_sequence import StartupData
 from quarterdeck.core.engine.strategy_process import StrategyProcess
 from quarterdeck.core.engine.strategy_supervision import bar_scanner_for
+from quarterdeck.core.model.signals import NoSignal
 from quarterdeck.core.scan.scanner import Scanner
 from quarterdeck.core.settings.secrets import Secrets
 
@@ -31,9 +34,20 @@ class ScanRouting:
         self._apart = apart
         self._place: RedisAddress | None = redis_address(engine.runtime_settings.settings.scan, secrets)
         self._machines: ScanDispatcher | None = None
+        self._history: HistoryCheck | None = None
 
-    def made(self, scanner: Scanner) -> AsyncBarScanner:
-        """Who is to be asked; `scanner` keeps the bars."""
+    def made(self, scanner: Scanner, opening: StartupData) -> AsyncBarScanner:
+        """Who is to be asked; `scanner` keeps the bars. In a market that keeps its own time incomplete pairs are withheld."""
+        scans = self._asked(scanner)
+        if self._engine.venue.terminal is None:
+            scans = self._history = HistoryCheck(self._engine, scans, scanner, opening)
+        return scans
+
+    def at_start(self) -> list[NoSignal]:
+        """What the desk is given of withheld pairs before the first quote."""
+        return [] if self._history is None else self._history.at_start()
+
+    def _asked(self, scanner: Scanner) -> AsyncBarScanner:
         here = bar_scanner_for(self._engine, scanner, self._apart)
         if self._place is None:
             return here

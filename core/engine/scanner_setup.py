@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from quarterdeck.core.data.warmup import missing_quarters
 from quarterdeck.core.engine.event_publisher import EventLevel
 from quarterdeck.core.engine.lockstep import BarScanner
 from quarterdeck.core.engine.start_sequence import StartupData
@@ -13,7 +12,6 @@ from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.model.inputs import History
 from quarterdeck.core.model.market_data import Bar, Instrument
 from quarterdeck.core.model.signals import NoSignal, Signal
-from quarterdeck.core.model.units import M15_NS
 from quarterdeck.core.scan.plan import scan_plan_for
 from quarterdeck.core.scan.scanner import Scanner
 from quarterdeck.core.scan.startup_history import learned_notes, startup_history
@@ -63,22 +61,12 @@ def say_past(
     loaded: LoadedStrategy,
     settings: Settings,
 ) -> None:
-    """Say from how many of a broker's bars each pair's usual figures were learned, and which of the warm-up are missing."""
+    """Say from how many of a broker's bars each pair's usual figures were learned."""
     if venue.terminal is not None:
         return  # recorded days and the simulated market have said it themselves
     counts = {symbol: len(opening.history[symbol]) for symbol in settings.desk.pairs}
     for note in learned_notes(counts, history_bars(loaded, settings), "the start"):
         say("info", "data", note)
-    for symbol in settings.desk.pairs:
-        opens = opening.history[symbol].open_utc_ns[-warmup_bars(loaded, settings) :]
-        if not len(opens):
-            continue
-        lacks = missing_quarters(symbol, opens, opens.item(0), opens.item(-1) + M15_NS)
-        if lacks.too_much:
-            do = "Let the terminal download the history of that pair, then restart"
-            say("warning", "data", f"{symbol}: the broker's M15 bars of the warm-up are incomplete: {lacks.words}. {do}.")
-        elif lacks.quarters:
-            say("info", "data", f"{symbol}: {lacks.quarters} quarter hours of the warm-up had no tick")
 
 
 def make_scanner(loaded: LoadedStrategy, instruments: Sequence[Instrument], settings: Settings) -> Scanner:

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
@@ -82,12 +83,14 @@ class TerminalClock:
 
 def replay_venue(settings: Settings, request: ReplayRequest, home: Home) -> Venue:
     """Recorded days as a venue. Raises DataError for data that cannot carry the run."""
+    recording, notes = replay_recording(settings, request), list[str]()
+    news = file_news(settings, home, notes)
     return recorded_venue(
         settings,
-        replay_recording(settings, request),
+        msgspec.structs.replace(recording, notes=(*recording.notes, *notes)),
         label=replay_label(request),
         rates=request.rates,
-        news=file_news(settings, home),
+        news=news,
         speed=request.speed,
         faults=faults_of(request.faults, settings.simulation.seed),
     )
@@ -259,12 +262,16 @@ def _label(terminal: SimulatedTerminal, faults: Faults | None) -> str:
     return terminal.label if faults is None else f"{terminal.label}, WITH FAULTS {fault_words(faults.rates)}"
 
 
-def file_news(settings: Settings, home: Home) -> tuple[NewsEvent, ...] | None:
-    """Events of the calendar files that settings name, relative ones in the home; None where none is named. Raises DataError."""
+def file_news(settings: Settings, home: Home, notes: list[str]) -> tuple[NewsEvent, ...] | None:
+    """Events of the calendar files that settings name, relative ones in the home; None where none is named. Raises DataError.
+
+    What rows of the files leave open is added to `notes`.
+    """
     if not settings.news.files:
         return None
     clock = settings.news.files_clock
-    events = [event for name in settings.news.files for event in read_calendar(home.root / Path(name).expanduser(), clock)]
+    paths = [home.root / Path(name).expanduser() for name in settings.news.files]
+    events = [event for path in paths for event in read_calendar(path, clock, notes)]
     return tuple(sorted(dict.fromkeys(events), key=lambda event: (event.at_utc_ns, event.currency, event.title)))
 
 

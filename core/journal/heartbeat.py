@@ -263,6 +263,7 @@ def problems_of(snapshot: Snapshot) -> tuple[Problem, ...]:
         ("no_stop", desk.positions_without_stop > 0, f"{desk.positions_without_stop} positions without a stop at the broker"),
         ("book", desk.positions_match is False, "desk and broker do not hold the same"),
         ("calendar", bool(engine.calendar_why), f"calendar: {engine.calendar_why}"),
+        ("history", bool(engine.history_why), f"history: incomplete, no entries: {engine.history_why}"),
         ("scanning", not engine.scanning_up, f"no scanning machine answers; {engine.scanning}"),
         ("loop", engine.loop_lag_ms > _LOOP_LATE_MS, f"the event loop is {engine.loop_lag_ms / 1000.0:.1f} s late"),
     )

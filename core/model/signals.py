@@ -64,6 +64,10 @@ class Signal(Struct, frozen=True, kw_only=True, tag="signal"):
         return self.bar_open_utc_ns + M15_NS
 
 
+INCOMPLETE_HISTORY = "incomplete history: "
+"""How `NoSignal.withheld` begins where bars of the warm-up are missing; the desk takes no entries in that pair."""
+
+
 class NoSignal(Struct, frozen=True, kw_only=True, tag="no_signal"):
     """The strategy looked at a closed bar and found nothing; the votes say why."""
 

@@ -256,6 +256,8 @@ class EngineHealth(Struct, frozen=True, kw_only=True):
     """False while machines should scan and none answers."""
     calendar_why: str = ""
     """Why news rules of a live desk have no calendar for the next 24 h of open market; empty where they have, or are off."""
+    history_why: str = ""
+    """Which bars of the warm-up the broker has not, by pair: those pairs take no entries; empty where none are missing."""
     news_off: bool = False
     """No release closes entries in any pair, by the operator's own setting."""
     parts: tuple[PartView, ...] = ()

@@ -25,6 +25,7 @@ from quarterdeck.core.settings.safe_files import replace_file
 from quarterdeck.core.settings.toml_file import toml_file_text
 
 OVERRIDES_NAME = "overrides.toml"
+_TABLES = ("override", "return")
 
 
 class Override(Struct, frozen=True):
@@ -56,7 +57,11 @@ def read_overrides(path: Path, file_value: Callable[[str], Any]) -> tuple[dict[s
     if not path.is_file():
         return {}, ()
     try:
-        content = tomllib.loads(toml_file_text(path)).get("override", {})
+        whole = tomllib.loads(toml_file_text(path))
+        strange = [key for key in whole if key not in _TABLES]
+        if strange:
+            raise ValueError(f"it has {strange[0]}, which `quarterdeck set` never writes; put it into settings.toml")
+        content = whole.get("override", {})
         found = {current_key(key): Override(row["value"], row.get("replaced")) for key, row in content.items()}
     except (*UNREADABLE, OSError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(f"{path}: damaged: {error}", what_to_do="delete it to go back to settings.toml") from error

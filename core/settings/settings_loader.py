@@ -27,7 +27,7 @@ from quarterdeck.core.settings.overrides import OVERRIDES_NAME, Override, read_o
 from quarterdeck.core.settings.packaged_files import shipped_text
 from quarterdeck.core.settings.parameters import OWN, TABLES, Parameter, parameters, sections, table_annotation
 from quarterdeck.core.settings.schema import Settings
-from quarterdeck.core.settings.toml_file import toml_file_text
+from quarterdeck.core.settings.toml_file import odd_letter, toml_file_text
 
 SETTINGS_NAME = "settings.toml"
 Tree = dict[str, Any]
@@ -162,9 +162,14 @@ def _known_sections(tree: Tree) -> Tree:
 
 def read_toml(path: Path) -> Tree:
     """A TOML file as plain data. Raises SettingsError naming file, place and remedy."""
+    text = ""
     try:
-        return tomllib.loads(toml_file_text(path))
+        text = toml_file_text(path)
+        return tomllib.loads(text)
     except UNREADABLE as error:
+        odd = odd_letter(text)
+        if odd:
+            raise SettingsError(f"{path}: not valid TOML: {odd}", what_to_do="type it anew on the keyboard") from error
         raise SettingsError(f"{path}: not valid TOML: {error}", what_to_do="correct that line") from error
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check the file's rights") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -172,3 +173,57 @@ def test_whatever_comes_is_events_or_a_data_error(data: bytes, start: bytes) -> 
 def test_nesting_without_an_end_is_refused_by_line() -> None:
     with pytest.raises(DataError, match="line 2: lists within lists"):
         parse_calendar(b"[\n" + b"[" * 100_000, "calendar.json")
+
+
+NULL_IMPACT = """[{"title": "Payrolls", "country": "USD", "date": "2024-03-08T08:30:00-05:00", "impact": null},
+{"title": "Speech", "country": "USD", "date": "2024-03-08T10:30:00-05:00", "impact": "Low"}]"""
+NO_IMPACT_TAG = """<weeklyevents>
+<event><title>Payrolls</title><country>USD</country><date>03-08-2024</date><time></time></event>
+<event><title>b</title><country>USD</country><date>03-08-2024</date><time>3:00pm</time><impact>Low</impact></event>
+</weeklyevents>"""
+ROW = "time_utc,currency,impact,event,all_day\n2024-03-08T15:00:00Z,USD,low,Speech,\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "impact", "all_day", "tentative", "words"),
+    [
+        (ROW + "2024-03-08T13:30:00Z,USD,,Payrolls,\n", "high", False, False, "1 of 2 rows say no impact; they count as high"),
+        (ROW + "2024-03-08,USD,medium,Payrolls,\n", "medium", False, True, "1 of 2 rows say no time"),
+        (ROW + "2024-03-08,USD,medium,Payrolls,yes\n", "medium", True, False, ""),
+        (
+            NULL_IMPACT,
+            "high",
+            False,
+            False,
+            "1 of 2 rows say no impact",
+        ),
+        (
+            NO_IMPACT_TAG,
+            "high",
+            False,
+            True,
+            "1 of 2 rows say no impact",
+        ),
+    ],
+)
+def test_what_a_row_leaves_open_closes_more_and_is_said(
+    text: str, impact: str, all_day: bool, tentative: bool, words: str
+) -> None:
+    notes: list[str] = []
+    (payrolls,) = (one for one in parse_calendar(text.encode(), "week", notes=notes) if one.title == "Payrolls")
+    assert (payrolls.impact, payrolls.all_day, payrolls.tentative) == (impact, all_day, tentative)
+    assert any(words in note for note in notes) if words else not notes
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("2024-03-08T13:30:00Z,USD,,Payrolls,", "no row says an impact"),
+        ("2024-03-08T13:30:00Z,,high,Payrolls,", "line 2: '' is no currency or country known"),
+        ("2024-03-08T13:30:00Z,USD,high,Payrolls,maybe", "line 2: 'maybe' is neither yes nor no"),
+        ("2024-03-08T13:30:00Z,USD,0.3%,Payrolls,", "impact '0.3%' is none of"),
+    ],
+)
+def test_what_nothing_decides_is_refused(row: str, words: str) -> None:
+    with pytest.raises(DataError, match=re.escape(words)):
+        parse_calendar(f"{ROW.splitlines()[0]}\n{row}\n".encode(), "week")

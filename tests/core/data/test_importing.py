@@ -259,3 +259,30 @@ def test_a_name_that_no_store_would_find_again_is_refused(recorded_data, tmp_pat
     assert not (tmp_path / "store").exists()
     import_files([path], tmp_path / "store", symbol="US30.M", clock="utc")
     assert [file.symbol for file in price_files(tmp_path / "store")] == ["US30.M"]
+
+
+def bars_file(folder, prices, name="EURUSD_M15.csv"):
+    lines = [f"2024-03-05T{row // 4:02d}:{row % 4 * 15:02d}:00Z,{p},{p},{p},{p}" for row, p in enumerate(prices)]
+    path = folder / name
+    path.write_text("time,open,high,low,close\n" + "\n".join(lines) + "\n")
+    return path
+
+
+def test_a_price_the_pair_never_had_is_left_out_and_said(tmp_path):
+    done = import_file(bars_file(tmp_path, [1.1] * 20 + [110.0] + [1.2] * 19))
+    assert len(done.series) == 39
+    assert "1 lines with a price that EURUSD never had (0.6557 to 2.016) were left out" in done.series.notes + done.notes
+
+
+def test_prices_with_decimals_are_no_points(tmp_path):
+    done = import_file(bars_file(tmp_path, [150.123 + row / 1000 for row in range(40)]))
+    assert done.series.bid.close[0] == 150.123
+    assert any("is it that pair?" in note for note in done.series.notes + done.notes)
+
+
+def test_a_spread_below_zero_is_named(tmp_path):
+    path = bars_file(tmp_path, [1.1] * 40)
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f"{head},spread", *(f"{row},-3" for row in rows)]))
+    with pytest.raises(DataError, match="no line of it is usable: 40 without a spread"):
+        import_file(path)

@@ -78,3 +78,11 @@ def test_a_range_behind_a_hole_is_refused_with_the_hole(tmp_path) -> None:
     assert "no data from 2024-08-07 00:00 to " in str(refused.value)
     assert "from 2024-08-14 on they are" in str(refused.value)
     assert load_recording([tmp_path / "m15"], ["EURUSD"], from_day=date(2024, 8, 14), **words).notes == ()
+
+
+def test_hours_in_which_an_exotic_never_trades_are_no_holes() -> None:
+    night = [(f"2024-06-{day:02d} 01:00", f"2024-06-{day:02d} 05:00") for day in range(1, 31)]
+    assert not lacking("USDRUB", "2024-06-01", "2024-07-01", *night).too_much
+    assert lacking("EURUSD", "2024-06-01", "2024-07-01", *night).hole is not None
+    assert lacking("USDRUB", "2024-06-01", "2024-07-01", *night, ("2024-06-19 10:00", "2024-06-19 12:00")).hole is not None
+    assert lacking("USDRUB", "2024-06-20", "2024-07-01", *night).hole is not None, "too few weeks to learn from"

@@ -133,6 +133,18 @@ async def test_a_calendar_that_ends_within_the_day_is_said(tmp_path: Path, last_
     assert "does not cover the next 24 h of open market" in alert.text
 
 
+async def test_rows_without_an_impact_are_said_once_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "calendar.csv"
+    path.write_text("time_utc,currency,impact,event\n" + release(1) + release(2).replace("high", "") + release(30))
+    stage = live_stage(path)
+    lines: list[str] = []
+    stage.maintenance._engine.say = lambda _level, _kind, text: lines.append(text)  # type: ignore[method-assign]
+    await stage.maintenance.first_calendar()
+    stage.maintenance.review_news()
+    (line,) = lines
+    assert "1 of 3 rows say no impact; they count as high" in line
+
+
 async def test_news_rules_that_are_off_are_said_once(tmp_path: Path) -> None:
     stage = live_stage(tmp_path / "missing.csv", ("news.impacts", []))
     health = stage.maintenance._engine.health

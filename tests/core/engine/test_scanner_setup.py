@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from quarterdeck.core.engine.scanner_setup import history_bars, say_past
 from quarterdeck.core.model.candles import Candles
@@ -18,11 +17,10 @@ WEDNESDAY_NOON = 1_717_588_800 * NS_PER_S
 """2024-06-05 12:00 UTC: the open of the last bar."""
 
 
-def said(bars: int, without: tuple[int, int] = (0, 0)) -> list[tuple[str, str]]:
-    """The notes where the broker has so many bars but those from `without` to its end, in quarter hours before the last one."""
+def said(bars: int) -> list[tuple[str, str]]:
+    """The notes where the broker has so many bars."""
     settings = shipped_settings(("desk.pairs", ["EURUSD"]))
-    back = np.arange(bars)[::-1]
-    opens = WEDNESDAY_NOON - back[(back < without[0]) | (back >= without[1])] * M15_NS
+    opens = WEDNESDAY_NOON - np.arange(bars)[::-1] * M15_NS
     flat = np.ones(len(opens))
     opening: Any = SimpleNamespace(
         history={"EURUSD": Candles(opens, flat, flat, flat, flat, None, np.zeros(len(opens), np.int64))}
@@ -39,16 +37,3 @@ def test_a_whole_past_says_how_many_bars_it_has() -> None:
     learned = "EURUSD: usual spreads and ATR percentiles are learned from"
     assert said(wanted + 500) == [("info", f"{learned} {wanted:,} M15 bars before the start")]
     assert said(2_000) == [("info", f"{learned} 2,000 M15 bars before the start, {wanted:,} are wanted")]
-
-
-@pytest.mark.parametrize(
-    ("without", "level", "words"),
-    [
-        ((100, 101), "info", "1 quarter hours of the warm-up had no tick"),
-        ((100, 112), "warning", "incomplete: no data from 2024-06-04 08:15 to 2024-06-04 11:15"),
-        ((3, 4), "warning", "the quarter hour of 2024-06-05 11:15 is missing, one of the last 16"),
-    ],
-)
-def test_holes_in_the_brokers_past_are_said(without: tuple[int, int], level: str, words: str) -> None:
-    notes = said(6_000, without)
-    assert [(found, words in text) for found, text in notes[1:]] == [(level, True)]

@@ -21,7 +21,14 @@ from quarterdeck.core.model.units import NS_PER_S
 from tests.core.journal.tapes import MONDAY_NS, example
 
 WELL = {"positions_without_stop": 0, "unconfirmed_orders": 0, "positions_match": True, "reasons": (), "state": "ACTIVE"}
-SOUND = {"connection_up": True, "journal_writable": True, "loop_lag_ms": 1.0, "calendar_why": "", "ready": True}
+SOUND = {
+    "connection_up": True,
+    "journal_writable": True,
+    "loop_lag_ms": 1.0,
+    "calendar_why": "",
+    "history_why": "",
+    "ready": True,
+}
 
 
 def snapshot(wall_s: float = 0.0, desk: dict[str, Any] | None = None, engine: dict[str, Any] | None = None) -> Snapshot:
@@ -72,6 +79,7 @@ def test_history_holds_changes_and_one_a_minute(tmp_path: Path) -> None:
         ({}, {"connection_up": False, "connection_reason": "connection lost"}, "feed"),
         ({}, {"journal_writable": False}, "journal"),
         ({}, {"calendar_why": "week.json: No such file"}, "calendar"),
+        ({}, {"history_why": "EURUSD: no data from 10:00 to 12:00"}, "history"),
         ({}, {"loop_lag_ms": 9000.0}, "loop"),
         ({"reasons": (reason("day_loss"),)}, {}, "day_loss"),
     ],
