@@ -50,8 +50,10 @@ def command(context: typer.Context) -> None:
 @GROUP.command("import")
 def import_(
     sources: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Files of prices, or folders of them.")],
-    pair: Annotated[str, typer.Option("--pair", metavar="PAIR", help="Where no name tells it.")] = "",
-    period: Annotated[str, typer.Option("--period", metavar="M15", help="Where the stamps do not tell it.")] = "",
+    pair: Annotated[str, typer.Option("--pair", metavar="PAIR", help="The pair, where the file name does not contain it.")] = "",
+    period: Annotated[
+        str, typer.Option("--period", metavar="M15", help="The period, where the time stamps do not show it.")
+    ] = "",
     clock: Annotated[
         str,
         typer.Option("--clock", metavar="CLOCK", help="utc, new_york_plus_7, eet, est, new_york, utc+2, or a zone. [detected]"),
@@ -219,7 +221,7 @@ def _store(into: Path | None, home: Path | None, *, make: bool) -> Path:
     if make:
         prepare(place)
     elif not place.data.is_dir():
-        raise DataError(f"{place.data}: nothing was brought in yet", what_to_do="see `quarterdeck data import --help`")
+        raise DataError(f"{place.data}: nothing was imported yet", what_to_do="see `quarterdeck data import --help`")
     return place.data
 
 

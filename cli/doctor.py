@@ -148,15 +148,15 @@ def alerted(loaded: LoadedSettings, place: Home) -> DoctorFinding:
     urls = read_secrets(place.secrets, alert_urls=loaded.alert_urls).alert_urls
     if not urls:
         remedy = f"put addresses into {URLS_VARIABLE}, or into secrets.toml as alert_urls"
-        return DoctorFinding(name="alerts", verdict="fail", text="no service is named", remedy=remedy)
+        return DoctorFinding(name="alerts", verdict="fail", text="no alert service is set up", remedy=remedy)
     answers = [send("Quarterdeck: test", f"[info] a test alert from {place.root.name}", "info") for send in apprise_sender(urls)]
     refused = [answer for answer in answers if answer]
     if not refused:
-        return DoctorFinding(name="alerts", verdict="ok", text=f"taken by {len(urls)} of {len(urls)}", remedy="")
+        return DoctorFinding(name="alerts", verdict="ok", text=f"accepted by {len(urls)} of {len(urls)} services", remedy="")
     return DoctorFinding(
         name="alerts",
         verdict="fail",
-        text=f"not taken by {', '.join(refused)}",
+        text=f"not accepted by {', '.join(refused)}",
         remedy="check that address; the forms that each service takes are in the documentation of apprise",
     )
 

@@ -26,7 +26,7 @@ def command(
     if plain:
         raise typer.Exit(_follow(root))
     if not has_terminal():
-        raise UsageError("a screen needs a terminal", what_to_do="`--plain` goes without; `quarterdeck status` tells once")
+        raise UsageError("a screen needs a terminal", what_to_do="use `--plain`, or `quarterdeck status` for the state now")
     from quarterdeck.cli.screen_attached import monitor
 
     raise typer.Exit(monitor(root, mouse=not no_mouse))

@@ -13,7 +13,7 @@ from quarterdeck.core.model.commands import MoveStop
 
 def command(
     position: Annotated[int, typer.Argument(metavar="TICKET", min=1, help="The position's number.")],
-    price: Annotated[float, typer.Argument(metavar="PRICE", min=0.0, help="Where the stop shall stand.")],
+    price: Annotated[float, typer.Argument(metavar="PRICE", min=0.0, help="The new stop price.")],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -22,8 +22,10 @@ from quarterdeck.cli.option_parsing import (
 )
 from quarterdeck.cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, RateOption, SetOption, ToOption
 from quarterdeck.cli.output import has_terminal, warn
-from quarterdeck.core.model.errors import UsageError
-from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.journal.heartbeat import last_word, read_heartbeat
+from quarterdeck.core.model.errors import AlreadyRunningError, QuarterdeckError, UsageError
+from quarterdeck.core.settings.home import Home, resolve_home
 
 if TYPE_CHECKING:
     from quarterdeck.core.engine.run_request import RunRequest
@@ -96,7 +98,21 @@ def command(
     if not no_ui and not has_terminal():
         warn("no terminal here: continuing without a screen")
         no_ui = True
-    raise typer.Exit(_shown(wish, no_ui=no_ui, in_process=in_process, as_json=as_json))
+    try:
+        code = _shown(wish, no_ui=no_ui, in_process=in_process, as_json=as_json)
+    except QuarterdeckError as error:
+        if not (wish.replay or wish.crash or isinstance(error, AlreadyRunningError)):
+            _say_what_is_open(error, where)
+        raise
+    raise typer.Exit(code)
+
+
+def _say_what_is_open(error: QuarterdeckError, home: Home) -> None:
+    """An engine that does not start leaves what the last one held to its stops: said with the error."""
+    beat = read_heartbeat(home.heartbeat)
+    if beat is not None and beat.positions and beat.mode not in ("replay", "simulated"):
+        word = last_word(beat, WallClock().utc_ns())
+        error.what_to_do = f"{error.what_to_do}; {word}" if error.what_to_do else word
 
 
 def _shown(wish: RunRequest, *, no_ui: bool, in_process: bool, as_json: bool) -> int:

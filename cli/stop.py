@@ -13,7 +13,7 @@ from quarterdeck.core.model.errors import UsageError
 
 
 def command(
-    flatten: Annotated[bool, typer.Option("--flatten", help="Close everything of ours first.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close every position of this desk first.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave positions open, with their stops at the broker.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,

@@ -2,7 +2,7 @@
 
 Promises: our positions with their stops, targets and swap, foreign ones whose prices the tape has, balance and credit; the desk's
 peaks, breakers, results and reservations stay its own. Tickets continue above all that were ever given. What had to be left out
-is reported. Does not: bring pending orders of others, which are not ours to judge.
+is reported. Does not: bring pending orders that the desk did not send: it does not judge them.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def restored_books(
     ]  # fmt: skip
     notes = []
     if len(known) < len(others):
-        notes.append(f"{len(others) - len(known)} positions of others are left out: the tape has no prices of their symbols")
+        notes.append(f"{len(others) - len(known)} external positions are left out: the tape has no prices of their symbols")
     if state.pending:
-        notes.append(f"{len(state.pending)} pending orders of others are left out")
+        notes.append(f"{len(state.pending)} pending orders that the desk did not send are left out")
     tickets = (
         _FIRST_TICKET - 1,
         *(row.ticket for row in ours),

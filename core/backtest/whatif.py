@@ -134,7 +134,7 @@ def whatif_on_tape(
     """Run a stretch of a tape twice.
 
     Raises:
-        UsageError: the change is one that needs the strategy to be asked anew, or none; SettingsError: it is not allowed.
+        UsageError: the change is one that needs the strategy to be asked again, or none; SettingsError: it is not allowed.
     """
     for key, _ in changes:
         plain = ".".join(key.split(".")[2:]) if key.startswith("pair.") else key

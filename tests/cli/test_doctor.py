@@ -60,7 +60,7 @@ def test_alert_test_names_the_failed_service_without_secrets(tmp_path, capsys, m
     monkeypatch.setenv("QUARTERDECK_ALERT_URLS", "json://me:hunter2@127.0.0.1:9/desk")
     assert main(words) == 9
     captured = capsys.readouterr()
-    assert "FAIL  alerts                not taken by JSON (1 of 1)" in captured.out
+    assert "FAIL  alerts                not accepted by JSON (1 of 1)" in captured.out
     assert "hunter2" not in captured.out + captured.err
 
 

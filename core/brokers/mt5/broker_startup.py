@@ -55,7 +55,7 @@ class BrokerStartup:
                 why, remedy = str(error), error.what_to_do
             if session.clock.monotonic_s() + wait_s >= deadline_s:
                 raise BrokerError(
-                    f"no broker within {session.policy.start_timeout_s:g} s: {why}",
+                    f"the broker was not reached within {session.policy.start_timeout_s:g} s: {why}",
                     what_to_do=remedy or "check that the terminal runs, is logged in and connected, and shows no dialog",
                 )
             await session.sleep(wait_s)

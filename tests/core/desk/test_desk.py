@@ -39,7 +39,7 @@ def test_resolved_fault_is_reported_in_unambiguous_words() -> None:
     play = Play().start()
     play.give(EngineFault(kind="journal", active=True, why="the disk is full"))
     (back,) = [effect for effect in play.give(EngineFault(kind="journal", active=False)) if isinstance(effect, StateChanged)]
-    assert back.text == "The fault is over: journal"
+    assert back.text == "The fault is over (journal)"
     play.give(EngineFault(kind="clock", active=True, why="it moved"))
     back = play.give(EngineFault(kind="clock", active=False, why="the same again"))[0]
     assert isinstance(back, StateChanged)
@@ -51,6 +51,6 @@ def test_restored_account_is_reported_while_the_halt_stays() -> None:
     play.give(EngineFault(kind="account_changed", active=True, why="the terminal changed from 1 to 2"))
     told = play.give(EngineFault(kind="account_changed", active=False, why="the account is back"))
     assert [effect.text for effect in told if isinstance(effect, LogEvent)] == [
-        "the account is back; no entries until you resume"
+        "the account is back; no entries until you run `quarterdeck resume`"
     ]
     assert play.desk.view().state == "HALTED"

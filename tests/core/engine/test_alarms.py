@@ -32,7 +32,7 @@ def test_a_part_is_told_when_it_fails_and_when_it_works_again() -> None:
     (begun,) = watched.lasts(600.0, STRATEGY)
     (over,) = watched.lasts(600.0)
     assert begun.startswith("strategy: no bar was scanned")
-    assert over == "Strategy works again, after 10 min"
+    assert over == "Strategy works again, after 10 min. Nothing to do."
     assert {alert.level for alert in watched.told} == {"critical"}, "an end has the level of its beginning"
 
 

@@ -82,7 +82,7 @@ UNKNOWN = (
     Alert(
         kind="unknown_fate",
         level="critical",
-        text="Entry order r-1 (EURUSD buy 0.5 lots) is unconfirmed for 0 s",
+        text="Entry order r-1 (EURUSD buy 0.5 lots) is unconfirmed: the connection broke",
         symbol="EURUSD",
     ),
     LogEvent(kind="unknown_fate", text="open r-1: the connection broke", level="error", symbol="EURUSD"),
