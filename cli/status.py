@@ -122,7 +122,7 @@ def _run(snapshot: Snapshot) -> str:
 
 
 def _reason(reason: ReasonView) -> str:
-    return f"{reason.state} because: {reason.text.rstrip('. ')}. It ends when {reason.clears_when}."
+    return f"{reason.state} because: {reason.text.rstrip('. ') or reason.code}. It ends when {reason.clears_when}."
 
 
 def _account(desk: DeskView) -> str:

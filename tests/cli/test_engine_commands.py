@@ -166,8 +166,11 @@ def test_status_names_what_is_wrong(tmp_path: Path, engine: ScriptedEngine, caps
     view = snapshot(state="REDUCE_ONLY", reasons=(paused, reason), without_stop=1, book_agrees=False)
     with running(tmp_path, engine, view):
         assert main(["status", "--home", str(tmp_path)]) == 9
-    assert capsys.readouterr().err == (
-        "quarterdeck: day_loss: lost 5.1 % of 5 %; no_stop: 1 positions without a stop at the broker; "
+    said = capsys.readouterr()
+    assert "REDUCE_ONLY because: lost 5.1 % of 5 %. It ends when the day's start." in said.out
+    assert "1 WITHOUT STOP; POSITION MISMATCH" in said.out
+    assert said.err == (
+        "quarterdeck: day_loss: lost 5.1 % of 5 %; no_stop: positions without a stop at the broker: 1; "
         "book: the positions of desk and broker do not match\n"
     )
 
