@@ -9,67 +9,78 @@ from quarterdeck.tui.view.lines import Glyphs, Line, Span, clip, fit, width_of, 
 
 ABOUT: Final = {
     "pairs": (
-        "Pairs: quote, spread now and as a multiple of the typical one of this minute of the week, ATR(M15) in pips and whether that "
-        "is calm, normal or volatile, the H1 trend, the result of the last closed bar, and the age of the quote. `shut`: the market "
-        "of the pair is closed. `!` marks an old quote. Enter shows why the chosen pair was not traded."
+        "Pairs: quote, spread now and as a multiple of the typical one of this minute of the week, ATR(M15) in pips and "
+        "whether that is calm, normal or volatile, the H1 trend, the result of the last closed bar, and the age of the "
+        "quote. `shut`: the market of the pair is closed. `!` marks an old quote. Enter shows why the chosen pair was not"
+        " traded."
     ),
     "signals": (
-        "Signals: candidates of the strategy, newest first, with confidence and outcome. `waiting`: a condition that may pass holds "
-        "it back, and it is checked again. `refused`: the first check that failed. Enter shows all checks with their numbers."
+        "Signals: candidates of the strategy, newest first, with confidence and outcome. `waiting`: a condition that may "
+        "pass holds it back, and it is checked again. `refused`: the first check that failed. Enter shows all checks with"
+        " their numbers."
     ),
     "positions": (
-        "Positions: side, lots, R (multiples of the initial risk), P&L, pips to the stop, and what position management does next. "
-        "The positions are also above every page, with SL for the pips to the stop. `*` and `not ours` mark positions that this desk "
-        "did not open: they count as risk and are left alone. Orders in flight are below. Enter closes one, after a question."
+        "Positions: side, lots, R (multiples of the initial risk), P&L, pips to the stop, and what position management "
+        "does next. The positions are also above every page, with SL for the pips to the stop. `*` and `not ours` mark "
+        "positions that this desk did not open: they count as risk and are left alone. Orders in flight are below. Enter "
+        "closes one, after a question."
     ),
     "risk": (
         "Risk budget: the loss if every stop is hit, and the risk of pending orders, against the maximum; the same with "
         "correlations; gap risk; each breaker, how much is left to it, and how it resets; exposure by currency."
     ),
     "log": (
-        "Log: the newest line is at the bottom. If you scroll up, the log stops following; End follows again. The filter takes a "
-        "pair, a ticket, a kind or words."
+        "Log: the newest line is at the bottom. If you scroll up, the log stops following; End follows again. The filter "
+        "takes a pair, a ticket, a kind or words."
     ),
     "tweak": (
-        "Settings: Enter edits, Space switches, Delete drops an edit. Edits are collected; A applies them together, for good or for "
-        "a time after which the engine undoes them by itself. E shows what they would do to each open position now, and to the "
-        "decisions of the last days. U undoes the last changes, H shows the history."
+        "Settings: Enter edits, Space switches, Delete drops an edit. Edits are collected; A applies them together, for "
+        "good or for a time after which the engine undoes them by itself. E shows what they would do to each open "
+        "position now, and to the decisions of the last days. U undoes the last changes, H shows the history."
     ),
     "effect": (
-        "Effect: what the engine would send at once for each open position under the changed settings, found on a copy of the desk "
-        "at current prices; limits and breakers that move; and the last days run twice in another process, unchanged and changed, "
-        "with the same signals. The last line says how far the unchanged run agrees with what was really traded."
+        "Effect: what the engine would send at once for each open position under the changed settings, found on a copy of"
+        " the desk at current prices; limits and breakers that move; and the last days run twice in another process, "
+        "unchanged and changed, with the same signals. The last line says how far the unchanged run agrees with what was "
+        "really traded."
     ),
     "backtest": (
-        "Backtests: N fills in a form and runs one in a separate process of low priority; X stops it. Enter opens a finished one. = "
-        "marks one, and = on another shows both side by side. The whole report is a page in the home folder: "
-        "`quarterdeck backtest --show DIR --browser`."
+        "Backtests: N fills in a form and runs one in a separate process of low priority; X stops it. Enter opens a "
+        "finished one. = marks one, and = on another shows both side by side. The whole report is a page in the home "
+        "folder: `quarterdeck backtest --show DIR --browser`."
     ),
-    "why": "Why not: every decision on the chosen pair with each check, its number and its limit. Enter shows all checks of one.",
+    "why": (
+        "Why not: every decision on the chosen pair with each check, its number and its limit. Enter shows all checks of one."
+    ),
     "verdict": (
-        "Verdict: every check of one closed bar, the one that refused it first: the number found, the limit after the slash, and "
-        "what both mean."
+        "Verdict: every check of one closed bar, the one that refused it first: the number found, the limit after the "
+        "slash, and what both mean."
     ),
     "journal": (
-        "Journal: closed trades of this account and mode, newest first. / filters by pair or currency, buy or sell, won or lost, "
-        "exit, and period: today, yesterday, 7d, 2024-07, 2024-07-01..2024-08-05 (UTC, by the close). Left and right go through the "
-        "pairs. Enter shows a trade's timeline: signal and votes, checks and sizing, orders, fills, management, close."
+        "Journal: closed trades of this account and mode, newest first. / filters by pair or currency, buy or sell, won "
+        "or lost, exit, and period: today, yesterday, 7d, 2024-07, 2024-07-01..2024-08-05 (UTC, by the close). Left and "
+        "right go through the pairs. Enter shows a trade's timeline: signal and votes, checks and sizing, orders, fills, "
+        "management, close."
     ),
     "story": (
-        "Timeline: one trade from its signal to its close. Below a decision are its checks: number, limit, what they mean. `order` "
-        "is what the desk sent, `filled` what the broker did, `deal` the money, `care` what moved its stop."
+        "Timeline: one trade from its signal to its close. Below a decision are its checks: number, limit, what they "
+        "mean. `order` is what the desk sent, `filled` what the broker did, `deal` the money, `care` what moved its stop."
     ),
     "metrics": (
-        "Metrics: results of the trades of this account and mode, with the same filter as the journal. Equity, drawdown, Sharpe and "
-        "exposure are the account's: only the period filters them. R is the result as a multiple of the initial risk. Bars left of "
-        "the middle are losses. Confidence is useful if trades of higher confidence win more often."
+        "Metrics: results of the trades of this account and mode, with the same filter as the journal. Equity, drawdown, "
+        "Sharpe and exposure are the account's: only the period filters them. R is the result as a multiple of the "
+        "initial risk. Bars left of the middle are losses. Confidence is useful if trades of higher confidence win more "
+        "often."
     ),
     "news": "News: the calendar as the desk knows it. High-impact releases stop entries in their currency.",
-    "health": "Health: engine, broker connection, journal, errors by class, and every order given from this screen with its answer.",
+    "health": (
+        "Health: engine, broker connection, journal, errors by class, and every order given from this screen with its answer."
+    ),
     "chart": (
-        "Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop and target, and the current price. A "
-        "triangle is an entry, a full disc a winning exit, an empty one a losing exit, with dots between. Dotted vertical lines with "
-        "N below are high-impact news of its currencies. E, x, w: a candidate that was entered, refused, waiting."
+        "Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop and target, and the "
+        "current price. A triangle is an entry, a full disc a winning exit, an empty one a losing exit, with dots "
+        "between. Dotted vertical lines with N below are high-impact news of its currencies. E, x, w: a candidate that "
+        "was entered, refused, waiting."
     ),
 }
 STATES: Final = (
