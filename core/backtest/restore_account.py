@@ -30,7 +30,7 @@ def restored_desk(state: DeskState, settings: Settings) -> bytes:
     """The desk as a checkpoint of the run to come, on the simulated account; the real broker's numbers are forgotten."""
     account = state.account
     if account is None:
-        raise DataError("the tape's desk knew no account yet", what_to_do="ask for a later time")
+        raise DataError("the account had not been read yet at that time", what_to_do="ask for a later time")
     terms = account_terms(settings)
     state.account = replace(account, login=terms.login, server=terms.server, currency=terms.currency, hedging=terms.hedging)
     state.run_id = REPLAY_RUN_ID
@@ -53,7 +53,7 @@ def restored_books(
     """(the books, what was left out of them in words)."""
     account = state.account
     if account is None:
-        raise DataError("the tape's desk knew no account yet", what_to_do="ask for a later time")
+        raise DataError("the account had not been read yet at that time", what_to_do="ask for a later time")
     ours = [
         LedgerPosition(
             held.ticket, held.position_id, held.symbol, held.side, held.lots, held.open_price, held.stop_price,

@@ -140,7 +140,7 @@ def whatif_on_tape(
         plain = ".".join(key.split(".")[2:]) if key.startswith("pair.") else key
         if plain.startswith(_ASKED_ANEW):
             raise UsageError(
-                f"{key}: the tape's signals were made under the old one", what_to_do="give --data to ask the strategy anew"
+                f"{key}: the tape's signals were made under the old one", what_to_do="give --data to run the strategy again"
             )
     told = _told(changes, stretch.settings_now, with_changes(stretch.settings_now, changes))
     changed, overlaid = with_changes(stretch.settings, changes), _overlaid(stretch.taped, changes)

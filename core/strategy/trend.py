@@ -42,9 +42,11 @@ _PART_NOTE = "how well it is met, 0 to 1; the threshold is its weight"
 class TrendParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parameters of `trend`."""
 
-    h1_slope_bars: Annotated[int, number("H1 bars under the trend line", "H1 bars", 12, 240, "next start")] = 48
-    h1_slope_min_x_atr: Annotated[float, number("Least way of that line", "x ATR(H1)", 0, 50, "next start", 0.5)] = 2.5
-    h1_path_bars: Annotated[int, number("H1 bars under the path's efficiency", "H1 bars", 6, 240, "next start")] = 24
+    h1_slope_bars: Annotated[int, number("H1 bars of the trend line", "H1 bars", 12, 240, "next start")] = 48
+    h1_slope_min_x_atr: Annotated[float, number("Minimum move of that line", "x ATR(H1)", 0, 50, "next start", 0.5)] = 2.5
+    h1_path_bars: Annotated[
+        int, number("H1 bars over which it is measured how straight the price moved", "H1 bars", 6, 240, "next start")
+    ] = 24
     h1_atr_bars: Annotated[int, number("H1 bars in ATR(H1)", "H1 bars", 5, 100, "next start")] = 14
     m15_fast_bars: Annotated[int, number("Fast EMA", "M15 bars", 3, 100, "next start")] = 13
     m15_slow_bars: Annotated[int, number("Slow EMA", "M15 bars", 5, 200, "next start")] = 34

@@ -116,7 +116,10 @@ def test_times_that_are_no_times(clock: str, all_day: bool, tentative: bool) -> 
         (b"", "is empty"),
         (b"\x1f\x8b\x00rubbish", "damaged gzip"),
         (b"a,b,c\n1,2,3\n", "line 1: not a known calendar format"),
-        ((OWN + "2024-06-07T12:30:00Z,USD,high,NFP,0,0\nyesterday,USD,high,x,0,0\n").encode(), "line 3: 'yesterday' is no time"),
+        (
+            (OWN + "2024-06-07T12:30:00Z,USD,high,NFP,0,0\nyesterday,USD,high,x,0,0\n").encode(),
+            "line 3: 'yesterday' is not a known time format",
+        ),
         ((OWN + "2024-06-07T12:30:00Z,USD,enormous,NFP,0,0\n").encode(), "line 2: impact 'enormous'"),
         ((OWN + "2024-06-07T12:30:00Z,US$,high,NFP,0,0\n").encode(), "line 2: 'US$' is no currency"),
         ((OWN + "2024-06-07T12:30:00Z,USD\n").encode(), "line 2: 2 fields instead of 6"),
