@@ -195,7 +195,7 @@ def _band(result: BacktestResult) -> DiagnosisFinding:
     low, middle, high = (float(np.percentile(falls, pct)) for pct in (5, 50, 95))
     seen, whole = max_drawdown(returns), metrics.drawdown(equity_points(result))
     level: FindingLevel = "doubt" if seen < low else "fine"
-    lucky = " The order of the trades was favourable." if seen < low else ""
+    lucky = " The order of the trades was lucky." if seen < low else ""
     equity = "" if whole is None else f", {100.0 * whole.fraction:.1f} % including floating P&L"
     text = (
         f"{100.0 * seen:.1f} % was seen counted trade by trade{equity}; the same trades in {_SHUFFLES} other orders: "

@@ -83,7 +83,7 @@ class FileLock:
         if self._file is None or living or not _locked_soon(self._file):
             if self._file is not None:
                 self._file.close()
-            text = f"{what} is used by {who.shown() if who else 'another engine'}"
+            text = f"{what} is held by {who.shown() if who else 'another engine'}"
             raise AlreadyRunningError(text, what_to_do="attach with `quarterdeck monitor`, or stop that one first")
         _HELD.add(self._path)
         with contextlib.suppress(OSError):  # a full disk keeps nobody from holding; only who it is stays unreported
