@@ -122,7 +122,7 @@ def test_a_wrong_password_stops_at_once():
 
 
 def test_another_account_than_the_named_stops_the_start():
-    with pytest.raises(BrokerError, match="but account.login is 1"):
+    with pytest.raises(BrokerError, match=r"but account\.login is 1"):
         Rig(policy={"login": 1})
 
 
