@@ -58,18 +58,18 @@ def import_(
         str,
         typer.Option("--clock", metavar="CLOCK", help="utc, new_york_plus_7, eet, est, new_york, utc+2, or a zone. [detected]"),
     ] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Take --clock although the week's open contradicts it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Use --clock although the week's open contradicts it.")] = False,
     dates: Annotated[
         str, typer.Option("--dates", metavar="ORDER", help="dmy, mdy or ymd, where days and months are not distinguished.")
     ] = "",
     spread_unit: Annotated[
-        str, typer.Option("--spread-unit", metavar="UNIT", help="points, pips or price, where the column does not tell.")
+        str, typer.Option("--spread-unit", metavar="UNIT", help="points, pips or price, where the column does not show it.")
     ] = "",
     into: IntoOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring files of prices into the store: exports of terminals, archives and spreadsheets, JSON, Dukascopy's bi5, and our own.
+    """Import files of prices into the store: exports of terminals, archives and spreadsheets, JSON, Dukascopy's bi5, and our own.
 
     What a file means is proved by what it says and holds: columns, stamps, clock (the hour at which the week opens), scale and
     the unit of a spread. Where nothing decides, the import ends with the option that does. Lines are put in order; doubles and
@@ -104,12 +104,12 @@ def import_(
 @GROUP.command("verify")
 def verify_(
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE|FOLDER]...", help="What to look over. [the store]")
+        list[Path] | None, typer.Argument(metavar="[FILE|FOLDER]...", help="Files or folders to check. [the store]")
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look files over: order, doubles, prices, gaps, weekend bars, wicks, spread; a table and a verdict for each.
+    """Check files: order, doubles, prices, gaps, weekend bars, wicks, spread; a table and a verdict for each.
 
     Ends with 9 when one of them is bad, which means that it cannot be traded on.
     """

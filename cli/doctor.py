@@ -52,11 +52,14 @@ _MARKS = {"ok": "ok  ", "warn": "WARN", "unknown": "????", "fail": "FAIL"}
 def command(
     pairs: PairsOption = None,
     changes: SetOption = None,
-    alert: Annotated[bool, typer.Option("--alert", help="Send a test alert to every service that is named.")] = False,
+    alert: Annotated[bool, typer.Option("--alert", help="Send a test alert to every service that is set up.")] = False,
     limit_s: Annotated[
         float,
         typer.Option(
-            "--limit-s", min=_LIMIT_S_MIN, max=_LIMIT_S_MAX, help="Seconds it may take; what is left then is reported as unknown."
+            "--limit-s",
+            min=_LIMIT_S_MIN,
+            max=_LIMIT_S_MAX,
+            help="Maximum seconds; checks not done by then are reported as unknown.",
         ),
     ] = LIMIT_S,
     record: Annotated[
@@ -66,7 +69,7 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Examine terminal, account, symbols, candles, quotes, clock and a checked (never sent) order.
+    """Check terminal, account, symbols, candles, quotes, clock and a checked (never sent) order.
 
     Asks the running engine of the home; without one, with --record, or when pairs or settings are given, it looks by itself. Ends
     with 0 when nothing fails and all was examined, with 9 otherwise.

@@ -26,7 +26,7 @@ _FIRST_SNAPSHOT_S = 3.0
 def command(
     account: Annotated[bool, typer.Option("--account", help="Close positions that this desk did not open, too.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before closing positions that this desk did not open.")] = False,
-    wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", min=1.0, help="How long to watch it.")] = 120.0,
+    wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", min=1.0, help="How long to wait for it.")] = 120.0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:

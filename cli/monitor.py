@@ -16,12 +16,12 @@ from quarterdeck.core.settings.home import resolve_home
 
 def command(
     plain: Annotated[
-        bool, typer.Option("--plain", help="One line per change: for pipes, thin lines and screen readers.")
+        bool, typer.Option("--plain", help="One line per change: for pipes, slow connections and screen readers.")
     ] = False,
     no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Attach a screen to the running engine. Leaving it, or losing the line, changes nothing for the engine."""
+    """Attach a screen to the running engine. Leaving it, or losing the connection, changes nothing for the engine."""
     root = resolve_home(home).root
     if plain:
         raise typer.Exit(_follow(root))

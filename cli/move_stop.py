@@ -17,5 +17,5 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the stop of a position. Loosening it is your right and is journaled."""
+    """Set the stop of a position. You may loosen it; that is recorded in the journal."""
     run_command(MoveStop(position_id=position, stop_price=price), home, as_json=as_json)

@@ -22,10 +22,10 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how the account goes: result, expectancy in R, profit factor, Sharpe, drawdown, and where it comes from.
+    """Report the account's performance: P&L, expectancy in R, profit factor, Sharpe, drawdown, and where it comes from.
 
     All runs of the last run's account, server and mode count together; a replay or the simulated market is looked at one run at
-    a time. A figure that rests on too little is shown as a dash.
+    a time. A figure computed from too few trades or days is shown as a dash.
     """
     with TapeReader(resolve_home(home).journal) as reader:
         record = account_performance(reader, number)

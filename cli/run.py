@@ -46,16 +46,15 @@ def command(
     last: ToOption = None,
     pairs: PairsOption = None,
     speed: Annotated[
-        str | None, typer.Option("--speed", metavar="N|max", help="Times life. [as in settings; a replay without a screen: max]")
+        str | None,
+        typer.Option("--speed", metavar="N|max", help="Times real time. [as in settings; a replay without a screen: max]"),
     ] = None,
     rate: RateOption = None,
     values: SetOption = None,
     fault: FaultOption = None,
-    yes_real: Annotated[
-        int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Your decision that this real account may be traded.")
-    ] = 0,
+    yes_real: Annotated[int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Allow trading this real account.")] = 0,
     check: Annotated[
-        bool, typer.Option("--check", help="Check settings, strategy and the way to the broker; start nothing.")
+        bool, typer.Option("--check", help="Check settings, strategy and the connection to the broker; start nothing.")
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,

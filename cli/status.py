@@ -178,7 +178,9 @@ async def fresh_snapshot(client: SocketClient) -> Snapshot:
                     return event
     except TimeoutError as error:
         what = f"the engine answers, but has sent no figures for {_SNAPSHOT_S:g} s"
-        raise CheckFailedError(what, what_to_do="look at its log; it may still be starting") from error
+        raise CheckFailedError(
+            what, what_to_do="wait a minute, it may still be starting; else look at the log in its home's folder `logs`"
+        ) from error
 
 
 def _ours(desk: DeskView) -> int:

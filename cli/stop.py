@@ -18,7 +18,7 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the engine. Without an option `engine.shutdown_action` says what becomes of open positions."""
+    """End the engine. Without an option `engine.shutdown_action` decides about open positions."""
     if flatten and keep:
         raise UsageError("--flatten and --keep contradict each other", what_to_do="choose one")
     policy: Literal["settings", "flatten", "keep"] = "flatten" if flatten else "keep" if keep else "settings"
