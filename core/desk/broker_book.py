@@ -262,7 +262,9 @@ def _foreign_stops(ctx: Context) -> None:
     ]
     if naked:
         names = ", ".join(f"#{held.at_broker.ticket} {held.at_broker.symbol}" for held in naked)
-        add_reason(ctx, "foreign_no_stop", f"Positions that this desk did not open have no stop: {names}")
+        add_reason(
+            ctx, "foreign_no_stop", f"Positions that this desk did not open have no stop, so their loss is not limited: {names}"
+        )
     else:
         drop_reason(
             ctx, "foreign_no_stop", "Each position that this desk did not open has a stop, is closed, or is accepted by you"

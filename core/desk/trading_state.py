@@ -119,7 +119,10 @@ def consequence(ctx: Context) -> str:
         return "Entries are allowed again."
     if worst.state == "HALTED":
         ends = f"It ends when {worst.clears_when}."
-        return f"Trading is HALTED ({worst.code}): no entries, and the desk closes nothing unless you order it. {ends}"
+        managed = "and the desk closes nothing unless you order it"
+        if any(position.lots > 0.0 for position in ctx.state.positions.values()):
+            managed = "and open positions are NOT managed; only their stops at the broker protect them"
+        return f"Trading is HALTED ({worst.code}): no entries, {managed}. {ends}"
     return f"No new entries (REDUCE_ONLY, {worst.code}); open positions are still managed."
 
 

@@ -67,8 +67,8 @@ def failed_start(home: Home, error: Exception, now_utc_ns: UtcNs) -> Alert | Non
     word = last_word(read_heartbeat(home.heartbeat), now_utc_ns)
     text = (
         f"The engine failed to start. Open positions are NOT managed; only their stops at the broker protect them. Cause: {why}. "
-        f"{sentence(word) + ' ' if word else ''}Start it again once the cause is removed (home {home.root}), or close "
-        "the positions in the terminal."
+        f"{sentence(word) + ' ' if word else ''}The home is {home.root}. If you cannot "
+        "start it now, close the positions in the terminal."
     )
     return Alert(kind="crash", level="critical", text=text)
 
