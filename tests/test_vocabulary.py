@@ -42,7 +42,7 @@ OLD = {
     "the book agrees": (r"\bbooks? (?:agrees?|does not agree)\b", "positions match the broker's"),
     "limits' bases": (r"\blimits' bases\b", "what the loss limits are measured from"),
     "a row of a requirement list": (
-        r" \((?!(?:M\d+|H[14]|D1|W1)\))(?:[A-Z]\d{1,2}(?:, ?| and )?)+\)",
+        r" \((?!(?:M\d+|H[14]|D1|W1)\))(?:[A-Z]\d{1,2}(?:, ?| and )?)+\)|\brows? [A-Z]\d{1,2}\b",
         "nothing: nobody can look it up",
     ),
 }

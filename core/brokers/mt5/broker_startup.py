@@ -1,7 +1,7 @@
 """From "nothing" to "ready to trade": connect, resolve symbols, wait for quotes, find the server's clock.
 
 Promises: bounded by the start's time limit; what is missing is named with a remedy. A symbol whose tick value is far from what
-`order_calc_profit` says gets a tick value of 0, which sizing refuses (row E1).
+`order_calc_profit` says gets a tick value of 0, which sizing refuses.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Why: "it does not trade" has twenty causes, and most of them are a switch somewhere else.
 Promises: sends nothing that could be carried out (an order is only checked); works on any `Terminal`; continues after a failure
 as far as it can, and says what it could not look at. Over a slow line it ends at its time limit: what is left then is called
-unknown, never good. Row C3 of the mission.
+unknown, never good.
 """
 
 from __future__ import annotations
