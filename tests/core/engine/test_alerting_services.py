@@ -101,7 +101,9 @@ def test_nobody_there_is_one_refusal(http: ThreadingHTTPServer) -> None:
     assert send("t", "b", "info") == "JSON (1 of 1)"
 
 
-@pytest.mark.parametrize(("level", "kind"), [("info", "info"), ("warning", "warning"), ("critical", "failure")])
+@pytest.mark.parametrize(
+    ("level", "kind"), [("info", "info"), ("warning", "warning"), ("critical", "failure"), ("resolved", "success")]
+)
 def test_the_service_is_told_how_bad_it_is(http: ThreadingHTTPServer, level: str, kind: str) -> None:
     (send,) = apprise_sender((f"json://127.0.0.1:{http.server_port}/good",))
     assert send("t", "b", level) == ""  # type: ignore[arg-type]
