@@ -61,9 +61,7 @@ def command(
             help="Run the days again for the diagnosis: with double costs, and with later starts. [if a run takes under 8 s]",
         ),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Folder for the report. [HOME/reports/...]")
-    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Its folder. [HOME/reports/...]")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     opened: Annotated[Path | None, typer.Option("--show", metavar="DIR", help="Show a finished report; run nothing.")] = None,
     compare: Annotated[Path | None, typer.Option("--compare", metavar="DIR", help="Compare with a finished report.")] = None,

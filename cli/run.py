@@ -97,17 +97,20 @@ def command(
     if not no_ui and not has_terminal():
         warn("no terminal here: continuing without a screen")
         no_ui = True
+    raise typer.Exit(_run(wish, no_ui=no_ui, in_process=in_process, as_json=as_json))
+
+
+def _run(wish: RunRequest, *, no_ui: bool, in_process: bool, as_json: bool) -> int:
+    """Run to the end; an engine that does not start says what its home's last one left open, which nothing manages now."""
     try:
-        code = _shown(wish, no_ui=no_ui, in_process=in_process, as_json=as_json)
+        return _shown(wish, no_ui=no_ui, in_process=in_process, as_json=as_json)
     except QuarterdeckError as error:
         if not (wish.replay or wish.crash or isinstance(error, AlreadyRunningError)):
-            _say_what_is_open(error, where)
+            _say_what_is_open(error, wish.home)
         raise
-    raise typer.Exit(code)
 
 
 def _say_what_is_open(error: QuarterdeckError, home: Home) -> None:
-    """An engine that does not start leaves what the last one held to its stops: said with the error."""
     beat = read_heartbeat(home.heartbeat)
     if beat is not None and beat.positions and beat.mode not in ("replay", "simulated"):
         word = last_word(beat, WallClock().utc_ns())
