@@ -16,8 +16,10 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that you have seen it, for instance a position of someone else's without a stop.
+    """Accept what stops entries, so that they continue; or end reminders.
 
-    `acknowledge alerts` ends the reminders of all that is wrong now; what goes wrong later is reported again.
+    `foreign_no_stop`: positions that this desk did not open and that have no stop are accepted as they are, and their risk is
+    estimated. `EURUSD:no_stop`: entries in that pair continue after the broker opened a position there without its stop.
+    `alerts`: no more reminders of anything that is wrong now; what goes wrong later is reported again.
     """
     run_command(Acknowledge(what=what), home, as_json=as_json)

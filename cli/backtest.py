@@ -58,19 +58,19 @@ def command(
         bool | None,
         typer.Option(
             "--stress/--no-stress",
-            help="Run the days again for the diagnosis: more expensive, begun later. [if a run takes under 8 s]",
+            help="Run the days again for the diagnosis: with double costs, and with later starts. [if a run takes under 8 s]",
         ),
     ] = None,
-    report: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Where it is kept. [HOME/reports/...]")] = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Its folder. [HOME/reports/...]")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
-    opened: Annotated[Path | None, typer.Option("--show", metavar="DIR", help="A finished report again, no run.")] = None,
+    opened: Annotated[Path | None, typer.Option("--show", metavar="DIR", help="Show a finished report; run nothing.")] = None,
     compare: Annotated[Path | None, typer.Option("--compare", metavar="DIR", help="Compare with a finished report.")] = None,
     browse: Annotated[bool, typer.Option("--browser", help="Show the page in the browser.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
     progress: ProgressOption = False,
 ) -> None:
-    """Trade recorded days and report what came of it.
+    """Trade recorded days and report the results.
 
     Without --data it uses the prices imported into the home, else a built-in example of simulated prices, and says which.
     Days are UTC, both inclusive; the warm-up comes from before the first. Costs and paths inside a bar are those of [costs].

@@ -47,7 +47,7 @@ GROUP = typer.Typer(add_completion=False, rich_markup_mode=None)
 StrategyOption: TypeAlias = Annotated[
     Path | None, typer.Option("--strategy", metavar="FILE", help="A strategy file. [as in settings]")
 ]
-NameOption: TypeAlias = Annotated[str, typer.Option("--name", metavar="CLASS", help="Which class of it, where it holds several.")]
+NameOption: TypeAlias = Annotated[str, typer.Option("--name", metavar="CLASS", help="The class, if the file contains several.")]
 DataOption: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option("--data", metavar="FOLDER", help="Recorded prices; may be given several times. [the simulated market]"),
@@ -78,7 +78,7 @@ def lookahead(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Cut the future off at one bar after the other: what was computed up to there must not change.
+    """Hide the future at one bar after the other: what was computed before must not change.
 
     Ends with 0 when nothing changes, with 9 when the strategy looks ahead; then the column is named, with a bar and both values.
     """
@@ -102,7 +102,7 @@ def warmup(
     last: ToOption = None,
     rows: RowsOption = _ROWS,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", min=0.0, help="Relative drift of a column that is let pass.")
+        float, typer.Option("--tolerance", min=0.0, help="Relative difference of a column that is accepted.")
     ] = WARMUP_TOLERANCE,
     values: SetOption = None,
     home: HomeOption = None,

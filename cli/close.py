@@ -18,11 +18,11 @@ def command(
     what: Annotated[
         str, typer.Argument(metavar="WHAT", help="A position's number, `losers`, `winners`, a currency (USD) or a pair (EURUSD).")
     ],
-    lots: Annotated[float | None, typer.Option("--lots", min=0.0, help="Only so much of one position.")] = None,
+    lots: Annotated[float | None, typer.Option("--lots", min=0.0, help="Close only a part of one position.")] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Close one position of ours or a group; `flatten` closes everything and halts, this does not."""
+    """Close one position of this desk or a group; `flatten` closes everything and halts, this does not."""
     if lots is not None and not what.isdigit():
         raise UsageError("--lots belongs to one position", what_to_do="name it by its number")
     run_command(_meant(what, lots), home, as_json=as_json)

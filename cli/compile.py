@@ -16,8 +16,8 @@ from quarterdeck.core.model.errors import StorageError
 
 
 def command(
-    force: Annotated[bool, typer.Option("--force", help="Compile although what is there fits this source.")] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take the compiled desk away instead.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Compile again although the compiled desk matches this source.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Delete the compiled desk instead.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compile the desk that backtests run: the same decisions, about twice as fast.

@@ -50,24 +50,26 @@ def command(context: typer.Context) -> None:
 @GROUP.command("import")
 def import_(
     sources: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Files of prices, or folders of them.")],
-    pair: Annotated[str, typer.Option("--pair", metavar="PAIR", help="Where no name tells it.")] = "",
-    period: Annotated[str, typer.Option("--period", metavar="M15", help="Where the stamps do not tell it.")] = "",
+    pair: Annotated[str, typer.Option("--pair", metavar="PAIR", help="The pair, where the file name does not contain it.")] = "",
+    period: Annotated[
+        str, typer.Option("--period", metavar="M15", help="The period, where the time stamps do not show it.")
+    ] = "",
     clock: Annotated[
         str,
         typer.Option("--clock", metavar="CLOCK", help="utc, new_york_plus_7, eet, est, new_york, utc+2, or a zone. [detected]"),
     ] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Take --clock although the week's open contradicts it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Use --clock although the week's open contradicts it.")] = False,
     dates: Annotated[
         str, typer.Option("--dates", metavar="ORDER", help="dmy, mdy or ymd, where days and months are not distinguished.")
     ] = "",
     spread_unit: Annotated[
-        str, typer.Option("--spread-unit", metavar="UNIT", help="points, pips or price, where the column does not tell.")
+        str, typer.Option("--spread-unit", metavar="UNIT", help="points, pips or price, where the column does not show it.")
     ] = "",
     into: IntoOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring files of prices into the store: exports of terminals, archives and spreadsheets, JSON, Dukascopy's bi5, and our own.
+    """Import files of prices into the store: exports of terminals, archives and spreadsheets, JSON, Dukascopy's bi5, and our own.
 
     What a file means is proved by what it says and holds: columns, stamps, clock (the hour at which the week opens), scale and
     the unit of a spread. Where nothing decides, the import ends with the option that does. Lines are put in order; doubles and
@@ -102,12 +104,12 @@ def import_(
 @GROUP.command("verify")
 def verify_(
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE|FOLDER]...", help="What to look over. [the store]")
+        list[Path] | None, typer.Argument(metavar="[FILE|FOLDER]...", help="Files or folders to check. [the store]")
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look files over: order, doubles, prices, gaps, weekend bars, wicks, spread; a table and a verdict for each.
+    """Check files: order, doubles, prices, gaps, weekend bars, wicks, spread; a table and a verdict for each.
 
     Ends with 9 when one of them is bad, which means that it cannot be traded on.
     """
@@ -219,7 +221,7 @@ def _store(into: Path | None, home: Path | None, *, make: bool) -> Path:
     if make:
         prepare(place)
     elif not place.data.is_dir():
-        raise DataError(f"{place.data}: nothing was brought in yet", what_to_do="see `quarterdeck data import --help`")
+        raise DataError(f"{place.data}: nothing was imported yet", what_to_do="see `quarterdeck data import --help`")
     return place.data
 
 

@@ -52,11 +52,14 @@ _MARKS = {"ok": "ok  ", "warn": "WARN", "unknown": "????", "fail": "FAIL"}
 def command(
     pairs: PairsOption = None,
     changes: SetOption = None,
-    alert: Annotated[bool, typer.Option("--alert", help="Send a test alert to every service that is named.")] = False,
+    alert: Annotated[bool, typer.Option("--alert", help="Send a test alert to every service that is set up.")] = False,
     limit_s: Annotated[
         float,
         typer.Option(
-            "--limit-s", min=_LIMIT_S_MIN, max=_LIMIT_S_MAX, help="Seconds it may take; what is left then is reported as unknown."
+            "--limit-s",
+            min=_LIMIT_S_MIN,
+            max=_LIMIT_S_MAX,
+            help="Maximum seconds; checks not done by then are reported as unknown.",
         ),
     ] = LIMIT_S,
     record: Annotated[
@@ -66,7 +69,7 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Examine terminal, account, symbols, candles, quotes, clock and a checked (never sent) order.
+    """Check terminal, account, symbols, candles, quotes, clock and a checked (never sent) order.
 
     Asks the running engine of the home; without one, with --record, or when pairs or settings are given, it looks by itself. Ends
     with 0 when nothing fails and all was examined, with 9 otherwise.
@@ -150,15 +153,15 @@ def alerted(loaded: LoadedSettings, place: Home) -> DoctorFinding:
     urls = read_secrets(place.secrets, alert_urls=loaded.alert_urls).alert_urls
     if not urls:
         remedy = f"put addresses into {URLS_VARIABLE}, or into secrets.toml as alert_urls"
-        return DoctorFinding(name="alerts", verdict="fail", text="no service is named", remedy=remedy)
+        return DoctorFinding(name="alerts", verdict="fail", text="no alert service is set up", remedy=remedy)
     answers = [send("Quarterdeck: test", f"[info] a test alert from {place.root.name}", "info") for send in apprise_sender(urls)]
     refused = [answer for answer in answers if answer]
     if not refused:
-        return DoctorFinding(name="alerts", verdict="ok", text=f"taken by {len(urls)} of {len(urls)}", remedy="")
+        return DoctorFinding(name="alerts", verdict="ok", text=f"accepted by {len(urls)} of {len(urls)} services", remedy="")
     return DoctorFinding(
         name="alerts",
         verdict="fail",
-        text=f"not taken by {', '.join(refused)}",
+        text=f"not accepted by {', '.join(refused)}",
         remedy="check that address; the forms that each service takes are in the documentation of apprise",
     )
 

@@ -99,7 +99,7 @@ def _unreachable(home: Path, lock: Path, why: str, now_utc_ns: int) -> Unreachab
     holder = holder_of(lock)
     who = holder.shown() if holder is not None else f"a process that does not say who it is, home {home}"
     word = last_word(read_heartbeat(Home(home).heartbeat), now_utc_ns) or "there is no heartbeat yet: it may still be starting"
-    end = f"end process {holder.pid} and start it again" if holder is not None else "look at its log"
+    end = f"end process {holder.pid} and start it again" if holder is not None else f"look at its log in {Home(home).logs}"
     return Unreachable(
         f"an engine runs and does not answer: {who} ({why}); {word}",
         what_to_do=f"{end}; in an emergency close the positions in the terminal",

@@ -24,18 +24,16 @@ _FIRST_SNAPSHOT_S = 3.0
 
 
 def command(
-    account: Annotated[
-        bool, typer.Option("--account", help="The whole account, what is not ours included. [ours alone]")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before closing what is not ours.")] = False,
-    wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", min=1.0, help="How long to watch it.")] = 120.0,
+    account: Annotated[bool, typer.Option("--account", help="Close positions that this desk did not open, too.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before closing positions that this desk did not open.")] = False,
+    wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", min=1.0, help="How long to wait for it.")] = 120.0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Close everything that is ours: entries stop, orders go, positions close, the largest risk first.
+    """Close every position of this desk: entries stop, pending orders are cancelled, the largest risk is closed first.
 
-    Ends with 0 when the broker's list was read twice and holds nothing in scope, with 9 when something is left; closing goes
-    on in the engine either way.
+    Ends with 0 when two readings of the broker's list show nothing left to close, with 9 otherwise; the engine keeps closing
+    either way.
     """
     if account and not yes:
         _agree()
@@ -54,7 +52,7 @@ def command(
 
 
 def _agree() -> None:
-    typed = typer.prompt(f"This closes what others opened too. Type {_WORD} to continue", err=True)
+    typed = typer.prompt(f"This closes positions that this desk did not open, too. Type {_WORD} to continue", err=True)
     if typed.strip() != _WORD:
         raise UsageError("nothing was closed", what_to_do=f"type {_WORD}, or give --yes")
 
@@ -89,7 +87,7 @@ async def _watch(client: SocketClient, earlier_utc_ns: int, seen: list[FlattenVi
     while True:
         event = await client.next()
         if isinstance(event, LinkState) and not event.up:
-            raise EngineNotRunningError(f"the engine went away while closing: {event.why}", what_to_do="see `quarterdeck status`")
+            raise EngineNotRunningError(f"the engine ended while closing: {event.why}", what_to_do="see `quarterdeck status`")
         view = event.desk.flatten if isinstance(event, Snapshot) else None
         if view is None or view.since_utc_ns == earlier_utc_ns:
             continue

@@ -45,7 +45,7 @@ PcClockOption: TypeAlias = Annotated[
 
 def command(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes a free one.")] = PORT,
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 uses a free port.")] = PORT,
     certificate: Annotated[
         Path | None, typer.Option("--certificate", metavar="FILE", help="TLS certificate, PEM; needed beyond this machine.")
     ] = None,
@@ -53,7 +53,7 @@ def command(
     simulated: Annotated[bool, typer.Option("--simulated", help="Host the simulated terminal instead.")] = False,
     replay: Annotated[
         Path | None,
-        typer.Option("--replay", metavar="FILE", help="Serve what `doctor --record` wrote; takes no orders."),
+        typer.Option("--replay", metavar="FILE", help="Answer from a file of `doctor --record`; accepts no orders."),
     ] = None,
     no_lease: Annotated[
         bool, typer.Option("--no-lease", help="Let several engines trade at once; simulated terminal only.")

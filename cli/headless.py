@@ -103,8 +103,9 @@ async def _say_progress(engine: Engine) -> None:
 
 
 def _show(line: LogLine) -> None:
-    if line.level in _SHOWN_LEVELS:
-        print(plain_text(f"{iso(line.at_utc_ns)} {line.level} {line.kind} {line.text}"), file=sys.stderr, flush=True)
+    if line.level in _SHOWN_LEVELS or line.resolved:
+        level = "resolved" if line.resolved else line.level
+        print(plain_text(f"{iso(line.at_utc_ns)} {level} {line.kind} {line.text}"), file=sys.stderr, flush=True)
 
 
 def _tell_end(ready: StartedRun, end: RunEnd, tally: SummaryCounter, *, as_json: bool) -> None:

@@ -42,7 +42,8 @@ ALERTS_QUESTION = "Alerts to a phone or mailbox: an Apprise address such as tgra
 def command(
     home: HomeOption = None,
     strategy: Annotated[
-        Path | None, typer.Option("--strategy", metavar="FILE", help="Write a strategy to begin with instead; home-relative.")
+        Path | None,
+        typer.Option("--strategy", metavar="FILE", help="Write a strategy file to begin with instead; relative to the home."),
     ] = None,
     currency: Annotated[str | None, typer.Option("--currency", metavar="USD", help="Currency of the simulated account.")] = None,
     risk: Annotated[str | None, typer.Option("--risk", metavar="PCT", help="Risk per trade, % of equity.")] = None,

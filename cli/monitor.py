@@ -16,17 +16,17 @@ from quarterdeck.core.settings.home import resolve_home
 
 def command(
     plain: Annotated[
-        bool, typer.Option("--plain", help="One line per change: for pipes, thin lines and screen readers.")
+        bool, typer.Option("--plain", help="One line per change: for pipes, slow connections and screen readers.")
     ] = False,
     no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Attach a screen to the running engine. Leaving it, or losing the line, changes nothing for the engine."""
+    """Attach a screen to the running engine. Leaving it, or losing the connection, changes nothing for the engine."""
     root = resolve_home(home).root
     if plain:
         raise typer.Exit(_follow(root))
     if not has_terminal():
-        raise UsageError("a screen needs a terminal", what_to_do="`--plain` goes without; `quarterdeck status` tells once")
+        raise UsageError("a screen needs a terminal", what_to_do="use `--plain`, or `quarterdeck status` for the state now")
     from quarterdeck.cli.screen_attached import monitor
 
     raise typer.Exit(monitor(root, mouse=not no_mouse))

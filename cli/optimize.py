@@ -40,7 +40,7 @@ OverOption: TypeAlias = Annotated[
     typer.Option("--over", metavar="KEY[=LOW..HIGH[/STEP]]", help="What to search; KEY=a,b,c for a choice. [its own range]"),
 ]
 GoalOption: TypeAlias = Annotated[
-    str, typer.Option("--goal", metavar="WORD", help="What is best: expectancy, result, sharpe, drawdown or sqn.")
+    str, typer.Option("--goal", metavar="WORD", help="The figure to maximise: expectancy, result, sharpe, drawdown or sqn.")
 ]
 WalkOption: TypeAlias = Annotated[
     str, typer.Option("--walk-forward", metavar="DAYS:DAYS", help="Search so many days, judge so many after them, move on.")
@@ -49,7 +49,7 @@ ClusterOption: TypeAlias = Annotated[
     str, typer.Option("--cluster", metavar="ADDRESS", help="Dask scheduler whose workers run the trials.")
 ]
 StudyOption: TypeAlias = Annotated[
-    Path | None, typer.Option("--study", metavar="FILE", help="Where trials are kept. [HOME/reports/study.jsonl]")
+    Path | None, typer.Option("--study", metavar="FILE", help="File of the trials. [HOME/reports/study.jsonl]")
 ]
 
 

@@ -15,7 +15,7 @@ HomeOption: TypeAlias = Annotated[
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
 ProgressOption: TypeAlias = Annotated[
-    bool, typer.Option("--progress-json", help="Tell progress on stderr as JSON, an object a line, for a program to read.")
+    bool, typer.Option("--progress-json", help="Print progress to stderr as JSON, one object a line, for a program to read.")
 ]
 SetOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting for this run alone; may be given several times.")
@@ -29,11 +29,12 @@ FaultOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--fault", metavar="NAME=P", help="A fault of the simulated terminal; may be repeated.")
 ]
 DataOption: TypeAlias = Annotated[
-    list[Path] | None, typer.Option("--data", metavar="FOLDER", help="Recorded prices; several times, the finest wins.")
+    list[Path] | None,
+    typer.Option("--data", metavar="FOLDER", help="Recorded prices; may be given several times, the finest data are used."),
 ]
 SettingsFileOption: TypeAlias = Annotated[
     Path | None, typer.Option("--settings", metavar="FILE", help="Another settings.toml. [the home's]")
 ]
 RateOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that the data lack.")
+    list[str] | None, typer.Option("--rate", metavar="PAIR=PRICE", help="Conversion price for a pair that is not in the data.")
 ]

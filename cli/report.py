@@ -22,10 +22,10 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how the account goes: result, expectancy in R, profit factor, Sharpe, drawdown, and where it comes from.
+    """Report the account's performance: P&L, expectancy in R, profit factor, Sharpe, drawdown, and where it comes from.
 
     All runs of the last run's account, server and mode count together; a replay or the simulated market is looked at one run at
-    a time. A figure that rests on too little is shown as a dash.
+    a time. A figure computed from too few trades or days is shown as a dash.
     """
     with TapeReader(resolve_home(home).journal) as reader:
         record = account_performance(reader, number)
@@ -39,12 +39,13 @@ def lines(record: AccountPerformance) -> list[str]:
     every, went = record.performance.trades, record.performance
     runs = f"run {record.runs[0]}" if len(record.runs) == 1 else f"{len(record.runs)} runs"
     means = f"mean win {_r(every.mean_win_r)}, mean loss {_r(every.mean_loss_r)}"
+    row = f"max consecutive losses {every.losses_in_row_max}"
     ratios = f"profit factor {_number(every.profit_factor)}, Sharpe {_number(went.sharpe)}, Sortino {_number(went.sortino)}"
     text = [
         f"{record.mode} {record.account} on {record.server}, {runs}",
-        f"trades      {every.trades}, won {every.won} ({_share(every.win_fraction)}), losses in a row {every.losses_in_row_max}",
-        f"result      {every.net_money:+,.2f} {record.currency}, of it costs {every.costs_money:+,.2f}",
-        f"in R        mean {_r(every.expectancy_r)}, deviation {_number(every.deviation_r)}, {means}",
+        f"trades      {every.trades}, won {every.won} ({_share(every.win_fraction)}), {row}",
+        f"P&L         {every.net_money:+,.2f} {record.currency}, including costs of {every.costs_money:+,.2f}",
+        f"in R        mean {_r(every.expectancy_r)}, std dev {_number(every.deviation_r)}, {means}",
         f"            best {_r(every.best_r)}, worst {_r(every.worst_r)}",
         f"ratios      {ratios} over {went.days} days (a dash under {DAYS_MIN})",
         *_exposure(record),
@@ -65,9 +66,9 @@ def _exposure(record: AccountPerformance) -> list[str]:
         found.append(f"drawdown    {fall.fraction:.2%}, {fall.money:,.2f} ({dates})")
     inside = record.performance.drawdown_inside_fraction
     if inside is not None:
-        found.append(f"            {inside:.2%} at most inside bars, if all that was open had its worst at once")
+        found.append(f"            {inside:.2%} at most inside bars, if all open positions had their worst price at once")
     if span is not None:
-        found.append(f"exposure    in the market {span.any_fraction:.1%} of the time, at most {span.positions_max} positions")
+        found.append(f"exposure    {span.any_fraction:.1%} of the time, at most {span.positions_max} positions")
     return found
 
 

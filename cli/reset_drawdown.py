@@ -39,7 +39,7 @@ def _agree(desk: DeskView) -> None:
         (
             "the drawdown is not known" if desk.drawdown_fraction is None else f"the drawdown is {desk.drawdown_fraction:.2%}",
             f"the peak goes from {_money(desk.peak_money)} to {_money(desk.equity_money)}",
-            "as much again may be lost before the breaker trips",
+            "the same drawdown may be lost again before entries stop",
         )
     )
     if typer.prompt(f"{figures}. Type {_WORD} to continue", err=True).strip() != _WORD:

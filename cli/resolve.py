@@ -17,14 +17,14 @@ def command(
         str,
         typer.Argument(
             metavar="ID",
-            help="The order's id, as `quarterdeck status` shows it; `money`: what no deal explains; or a deal's ticket.",
+            help="The order's id, as `quarterdeck status` shows it; `money`: money that no deal explains; or a deal's ticket.",
         ),
     ],
-    absent: Annotated[bool, typer.Option("--not-executed", help="It surely did not execute; its risk is released.")] = False,
+    absent: Annotated[bool, typer.Option("--not-executed", help="The order surely did not execute.")] = False,
     position: Annotated[
-        int | None, typer.Option("--position", metavar="TICKET", min=1, help="It executed and is this position.")
+        int | None, typer.Option("--position", metavar="TICKET", min=1, help="The order executed and is this position.")
     ] = None,
-    result: Annotated[bool, typer.Option("--result", help="The money is a result of trading.")] = False,
+    result: Annotated[bool, typer.Option("--result", help="The money is a profit or loss.")] = False,
     transfer: Annotated[bool, typer.Option("--transfer", help="The money, or that deal, is a deposit or withdrawal.")] = False,
     payout: Annotated[bool, typer.Option("--payout", help="The money, or that deal, is a payout of a funded account.")] = False,
     home: HomeOption = None,
@@ -32,11 +32,12 @@ def command(
 ) -> None:
     """Say what became of an unconfirmed order, or what money is that no deal explains.
 
-    Look into the terminal first: your decision frees the risk an order holds, adopts the position, or books the money.
+    Look into the terminal first. Your answer decides whether the order's risk still counts, whether the desk manages the
+    position, or how the money is booked.
     """
     if sum((absent, position is not None, result, transfer, payout)) != 1:
         raise UsageError(
-            "say what became of it",
+            "nothing was resolved: say what became of it",
             what_to_do="one of --not-executed and --position TICKET for an order, --result, --transfer and --payout for money",
         )
     if position is not None:

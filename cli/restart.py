@@ -26,11 +26,13 @@ CHECK = "--check"
 
 
 def command(
-    wait_s: Annotated[float, typer.Option("--wait", metavar="SECONDS", min=1.0, help="How long each half may take.")] = 60.0,
+    wait_s: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", min=1.0, help="How long stopping and starting may take, each.")
+    ] = 60.0,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the engine and start it again as it was started. Positions stay open, their stops are at the broker meanwhile.
+    """Stop the engine and start it again with the same options. Positions stay open with their stops at the broker.
 
     What a start needs is checked first; where a new engine could not start the old one continues, and the command ends with 9.
     """

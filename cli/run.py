@@ -22,8 +22,10 @@ from quarterdeck.cli.option_parsing import (
 )
 from quarterdeck.cli.options import FaultOption, FromOption, HomeOption, JsonOption, PairsOption, RateOption, SetOption, ToOption
 from quarterdeck.cli.output import has_terminal, warn
-from quarterdeck.core.model.errors import UsageError
-from quarterdeck.core.settings.home import resolve_home
+from quarterdeck.core.clock.wall import WallClock
+from quarterdeck.core.journal.heartbeat import last_word, read_heartbeat
+from quarterdeck.core.model.errors import AlreadyRunningError, QuarterdeckError, UsageError
+from quarterdeck.core.settings.home import Home, resolve_home
 
 if TYPE_CHECKING:
     from quarterdeck.core.engine.run_request import RunRequest
@@ -44,16 +46,15 @@ def command(
     last: ToOption = None,
     pairs: PairsOption = None,
     speed: Annotated[
-        str | None, typer.Option("--speed", metavar="N|max", help="Times life. [as in settings; a replay without a screen: max]")
+        str | None,
+        typer.Option("--speed", metavar="N|max", help="Times real time. [as in settings; a replay without a screen: max]"),
     ] = None,
     rate: RateOption = None,
     values: SetOption = None,
     fault: FaultOption = None,
-    yes_real: Annotated[
-        int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Your decision that this real account may be traded.")
-    ] = 0,
+    yes_real: Annotated[int, typer.Option("--yes-real", metavar="LOGIN", min=0, help="Allow trading this real account.")] = 0,
     check: Annotated[
-        bool, typer.Option("--check", help="Check settings, strategy and the way to the broker; start nothing.")
+        bool, typer.Option("--check", help="Check settings, strategy and the connection to the broker; start nothing.")
     ] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -96,7 +97,24 @@ def command(
     if not no_ui and not has_terminal():
         warn("no terminal here: continuing without a screen")
         no_ui = True
-    raise typer.Exit(_shown(wish, no_ui=no_ui, in_process=in_process, as_json=as_json))
+    raise typer.Exit(_run(wish, no_ui=no_ui, in_process=in_process, as_json=as_json))
+
+
+def _run(wish: RunRequest, *, no_ui: bool, in_process: bool, as_json: bool) -> int:
+    """Run to the end; an engine that does not start says what its home's last one left open, which nothing manages now."""
+    try:
+        return _shown(wish, no_ui=no_ui, in_process=in_process, as_json=as_json)
+    except QuarterdeckError as error:
+        if not (wish.replay or wish.crash or isinstance(error, AlreadyRunningError)):
+            _say_what_is_open(error, wish.home)
+        raise
+
+
+def _say_what_is_open(error: QuarterdeckError, home: Home) -> None:
+    beat = read_heartbeat(home.heartbeat)
+    if beat is not None and beat.positions and beat.mode not in ("replay", "simulated"):
+        word = last_word(beat, WallClock().utc_ns())
+        error.what_to_do = f"{error.what_to_do}; {word}" if error.what_to_do else word
 
 
 def _shown(wish: RunRequest, *, no_ui: bool, in_process: bool, as_json: bool) -> int:

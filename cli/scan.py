@@ -35,10 +35,10 @@ def command(
     values: SetOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Take closed bars from engines at scan.redis, ask the strategy, answer.
+    """Get closed bars from engines through scan.redis, run the strategy, and answer.
 
     It serves the engines that run the same strategy, with the same parameters, in the same version of this program. Needs
-    scan.redis and the strategy in its settings; no terminal and no account. Ends with Ctrl-C, or when its supervisor says so.
+    scan.redis and the strategy in its settings; no terminal and no account. Ends with Ctrl-C, or when its supervisor stops it.
     """
     root = resolve_home(home)
     settings = load_settings(root.root, parse_settings(values or [])).settings

@@ -60,7 +60,7 @@ def command(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Live two simulated days, audit them, and compare with what the makers of this version saw.
+    """Trade two simulated days, audit them, and compare with what the makers of this version saw.
 
     Ends with 0 when all agrees, with 9 otherwise. Your home, settings and accounts are not touched.
     """

@@ -45,7 +45,7 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep the engine running by the system's supervisor.
+    """Install the engine as a service of the system.
 
     It is started at the next login (Linux: at boot, once lingering is allowed), and again after a crash.
     """

@@ -50,10 +50,11 @@ def command(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show parameters, or change them.
+    """Show settings, or change them.
 
-    `quarterdeck set risk` explains a section, `quarterdeck set risk.risk_per_trade_pct=0.5` changes a value. Several changes in
-    one call are taken together or not at all. A change survives a restart; deleting overrides.toml goes back to settings.toml.
+    `quarterdeck set risk` explains a section, `quarterdeck set risk.risk_per_trade_pct=0.5` changes a value. Several
+    changes in one call are applied together or not at all. A change survives a restart; deleting overrides.toml goes back to
+    settings.toml.
     """
     place = resolve_home(home)
     given = words or []

@@ -18,16 +18,17 @@ from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.journal.heartbeat import Problem, problems_of
 from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
-from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, Snapshot
+from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, ReasonView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
 from quarterdeck.core.settings.home import Home, resolve_home
 from quarterdeck.core.settings.safe_files import read_small
 
+_ORDERS = {"open": "entry order", "close": "close order", "modify": "stop change", "cancel": "cancellation"}
 _SNAPSHOT_S = 10.0
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
-    """Say how the engine is, and what is wrong with it.
+    """Show the engine's state and what is wrong with it.
 
     Ends with 0 when all is well (your own pause or flatten is), with 9 when something is wrong, with 8 when no engine is running.
     """
@@ -53,14 +54,19 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
     """The status as a human reads it."""
-    text = [_run(snapshot), _account(snapshot.desk), _holdings(snapshot.desk), _machine(snapshot.engine)]
+    desk = snapshot.desk
+    text = [_run(snapshot), *map(_reason, desk.reasons), _account(desk), _holdings(desk), _machine(snapshot.engine)]
     if snapshot.engine.scanning:
         text.append(f"scanning: {snapshot.engine.scanning}")
     if snapshot.engine.news_off:
-        text.append("news rules are off (news.impacts): no release closes entries")
+        text.append("news rules are off (news.impacts): no release stops entries")
     text.append("; ".join(map(_part, snapshot.engine.parts)))
-    unknown = [order for order in snapshot.desk.orders if order.order_status == "unknown"]
-    text += [f"unknown: {order.client_id} {order.what} {order.symbol} {order.lots:g}" for order in unknown]
+    text += [
+        f"unconfirmed: {_ORDERS.get(order.what, order.what)} {order.client_id}, {order.symbol} {order.lots:g} lots; if the "
+        "terminal shows what became of it, see `quarterdeck resolve --help`"
+        for order in desk.orders
+        if order.order_status == "unknown"
+    ]
     return [line for line in text if line] + ([f"wrong: {what}" for what in wrong] or ["all is well"])
 
 
@@ -115,24 +121,31 @@ def _run(snapshot: Snapshot) -> str:
     return f"{head}  run {engine.run_id}, process {engine.pid}, up {up}, market time {iso(desk.at_utc_ns)}"
 
 
+def _reason(reason: ReasonView) -> str:
+    return f"{reason.state} because: {reason.text.rstrip('. ') or reason.code}. It ends when {reason.clears_when}."
+
+
 def _account(desk: DeskView) -> str:
     currency = f" {desk.account.currency}" if desk.account is not None else ""
-    risk = (
-        f"open risk {_money(desk.risk.open_money)} + reserved {_money(desk.risk.reserved_money)} of {_money(desk.risk.cap_money)}"
-    )
-    day = f"day {_money(desk.day_result_money, sign=True)}"
+    pending, most = _money(desk.risk.reserved_money), _money(desk.risk.cap_money)
+    risk = f"open risk {_money(desk.risk.open_money)} + pending {pending} (max {most})"
+    day = f"today {_money(desk.day_result_money, sign=True)}"
     if desk.day_loss_money is not None and desk.day_limit_money is not None:
-        day += f" ({_money(-desk.day_loss_money, sign=True)} of -{_money(desk.day_limit_money)} as the daily loss limit counts)"
-    return f"equity {_money(desk.equity_money)}{currency}, {day}, {risk}"
+        used = max(desk.day_loss_money, 0.0)
+        day += f", {_money(used)} of the daily loss limit of {_money(desk.day_limit_money)} used"
+    return f"equity {_money(desk.equity_money)}{currency}; {day}; {risk}"
 
 
 def _holdings(desk: DeskView) -> str:
-    book = "unknown" if desk.positions_match is None else "agrees" if desk.positions_match else "DOES NOT AGREE"
-    barred = [f"no entries in {pair.symbol}: {pair.entries_blocked}" for pair in desk.pairs if pair.entries_blocked]
-    counts = f"without stop {desk.positions_without_stop}; unconfirmed order {desk.unconfirmed_orders}"
-    return f"positions {_ours(desk)} ours, {desk.external_count} not ours; {counts}; book {book}" + "".join(
-        f"; {one}" for one in barred
-    )
+    found = [f"positions: {_ours(desk)} of this desk, {desk.external_count} not opened by it"]
+    if desk.positions_without_stop:
+        found.append(f"{desk.positions_without_stop} WITHOUT STOP")
+    if desk.unconfirmed_orders:
+        found.append(f"{desk.unconfirmed_orders} UNCONFIRMED ORDER{'' if desk.unconfirmed_orders == 1 else 'S'}")
+    matched = {None: "the broker's list was not read yet", True: "positions match broker", False: "POSITION MISMATCH"}
+    found.append(matched[desk.positions_match])
+    found += [f"no entries in {pair.symbol}: {pair.entries_blocked}" for pair in desk.pairs if pair.entries_blocked]
+    return "; ".join(found)
 
 
 def _wrong(problem: Problem) -> str:
@@ -147,9 +160,10 @@ def _part(part: PartView) -> str:
 
 
 def _machine(engine: EngineHealth) -> str:
-    feed = "up" if engine.connection_up else f"DOWN ({engine.connection_reason})"
+    connection = "up" if engine.connection_up else f"DOWN ({engine.connection_reason})"
     tape = f"tape at {engine.tape_seq}, {engine.tape_bytes_day / 1e6:.1f} MB a day"
-    return f"feed {feed}; {tape}; journal {engine.journal_lag_ms:.0f} ms behind; loop {engine.loop_lag_ms:.0f} ms late"
+    delays = f"journal {engine.journal_lag_ms:.0f} ms behind, event loop {engine.loop_lag_ms:.0f} ms late"
+    return f"broker connection {connection}; {tape}; {delays}"
 
 
 async def fresh_snapshot(client: SocketClient) -> Snapshot:
@@ -160,8 +174,10 @@ async def fresh_snapshot(client: SocketClient) -> Snapshot:
             while not isinstance(event := await client.next(), Snapshot):
                 pass
     except TimeoutError as error:
-        what = f"the engine answers, and shows nothing for {_SNAPSHOT_S:g} s"
-        raise CheckFailedError(what, what_to_do="look at its log; it may still be starting") from error
+        what = f"the engine answers, but has sent no figures for {_SNAPSHOT_S:g} s"
+        raise CheckFailedError(
+            what, what_to_do="wait a minute, it may still be starting; else look at the log in its home's folder `logs`"
+        ) from error
     return event
 
 

@@ -13,12 +13,12 @@ from quarterdeck.core.model.errors import UsageError
 
 
 def command(
-    flatten: Annotated[bool, typer.Option("--flatten", help="Close everything of ours first.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Close every position of this desk first.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave positions open, with their stops at the broker.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the engine. Without an option `engine.shutdown_action` says what becomes of open positions."""
+    """End the engine. Without an option `engine.shutdown_action` decides about open positions."""
     if flatten and keep:
         raise UsageError("--flatten and --keep contradict each other", what_to_do="choose one")
     policy: Literal["settings", "flatten", "keep"] = "flatten" if flatten else "keep" if keep else "settings"

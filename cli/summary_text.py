@@ -22,7 +22,7 @@ def lines(summary: Summary, currency: str) -> list[str]:
         f"signals   {summary.signals}: {summary.entered} entered, {refused} refused{waiting}",
         f"refusals  {_counts(summary.refusals, _REFUSALS_SHOWN)}",
         f"trades    {summary.trades}: {_counts(summary.by_pair)}; {_counts(summary.by_side)}; won {summary.won}",
-        f"exits     {_counts(summary.exits)}; {summary.ambiguous} in a bar that held both stop and target",
+        f"exits     {_counts(summary.exits)}; {summary.ambiguous} in a bar that touched both stop and target",
         f"result    {summary.result_money:+,.2f} {currency}, {summary.result_r:+.2f} R ({spread_r})",
         f"costs     {costs:+,.2f} {currency}, {summary.costs_r:+.2f} R ({parts})",
         f"worst day {summary.worst_day_money:+,.2f} {currency}",

@@ -174,7 +174,7 @@ def rename(
     symbol: SymbolArgument,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
     old: Annotated[
-        _Old, typer.Option("--old", help="What becomes of the old name; unless it is gone, positions stay under it.")
+        _Old, typer.Option("--old", help="What happens to the old name; unless it is gone, positions stay under it.")
     ] = _Old.GONE,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -192,7 +192,7 @@ def freeze(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Quote a symbol no more."""
+    """Stop the quotes of a symbol."""
     _act(FreezeQuotes(symbol=symbol, minutes=minutes), home, as_json=as_json)
 
 
@@ -214,7 +214,7 @@ def specify(
 def commission(
     per_lot: Annotated[float, typer.Argument(metavar="MONEY", min=0.0, help="Per lot and deal.")],
     on: Annotated[_Deals, typer.Option("--on", help="Which deals of a position pay it.")] = _Deals.BOTH,
-    minimum: Annotated[float, typer.Option("--minimum", metavar="MONEY", min=0.0, help="Least of one deal.")] = 0.0,
+    minimum: Annotated[float, typer.Option("--minimum", metavar="MONEY", min=0.0, help="Minimum of one deal.")] = 0.0,
     currency: Annotated[str, typer.Option("--currency", metavar="CODE")] = "USD",
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -226,11 +226,11 @@ def commission(
 
 @GROUP.command("disconnect")
 def disconnect(
-    minutes: Annotated[float, typer.Argument(metavar="MINUTES", min=0.0, help="Market minutes; 0 brings it back.")],
+    minutes: Annotated[float, typer.Argument(metavar="MINUTES", min=0.0, help="Market minutes; 0 reconnects it.")],
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take the terminal's trade server away."""
+    """Disconnect the terminal from its trade server."""
     _act(LoseServer(minutes=minutes), home, as_json=as_json)
 
 

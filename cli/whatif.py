@@ -26,7 +26,7 @@ def command(
     ],
     days: Annotated[
         float | None,
-        typer.Option("--days", min=0.05, max=400, help=f"So many last days, of the tape or before --to. [{_DAYS:g}]"),
+        typer.Option("--days", min=0.05, max=400, help=f"Number of last days, of the tape or before --to. [{_DAYS:g}]"),
     ] = None,
     number: Annotated[
         int | None, typer.Option("--run", metavar="N", min=1, help="Another run of the journal. [the last]")
@@ -42,7 +42,7 @@ def command(
     as_json: JsonOption = False,
     progress: ProgressOption = False,
 ) -> None:
-    """Run the same days twice, as is and changed, and tell the difference in decisions and money.
+    """Run the same days twice, unchanged and changed, and show the difference in decisions and money.
 
     From the tape the strategy's signals are taken as they were; a change of the strategy itself needs --data, where
     both runs begin flat, there being no book. Nothing is changed.

@@ -20,10 +20,12 @@ from quarterdeck.core.study.why_not import BarVerdicts, bar_verdicts, parse_bar,
 def command(
     pair: Annotated[str, typer.Argument(metavar="[PAIR]", help="One pair. [all]")] = "",
     bar: Annotated[
-        str, typer.Argument(metavar="[INSTANT]", help="The bar that holds it, UTC, e.g. 2024-08-05T13:30. [the last]")
+        str, typer.Argument(metavar="[INSTANT]", help="The bar of that time, UTC, e.g. 2024-08-05T13:30. [the last]")
     ] = "",
     last: Annotated[int, typer.Option("--last", metavar="N", min=1, max=10_000, help="How many bars, newest first.")] = 5,
-    reason: Annotated[str, typer.Option("--reason", metavar="WORD", help="Only what this decided, e.g. spread, budget.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="WORD", help="Only decisions for this reason, e.g. spread, budget.")
+    ] = "",
     everything: Annotated[bool, typer.Option("--all", help="Also bars in which the strategy found nothing.")] = False,
     number: Annotated[int | None, typer.Option("--run", metavar="N", min=1, help="A run of the journal. [the last]")] = None,
     home: HomeOption = None,

@@ -37,8 +37,12 @@ OLD = {
     "ask after": (r"\bask(?:s|ed)? after\b", "query"),
     "without a word": (r"\bwithout a word\b", "silently"),
     "mistakes for settings": (r"\bmend them\b|\bno instant\b", "invalid setting, not a valid time"),
+    "of others": (r"\b(?:positions?|volume|orders) of others\b|\bours or of others\b", "external, not opened by this desk"),
+    "stands so": (r"\bstands so\b", "is so already"),
+    "the book agrees": (r"\bbooks? (?:agrees?|does not agree)\b", "positions match the broker's"),
+    "limits' bases": (r"\blimits' bases\b", "what the loss limits are measured from"),
     "a row of a requirement list": (
-        r" \((?!(?:M\d+|H[14]|D1|W1)\))(?:[A-Z]\d{1,2}(?:, ?| and )?)+\)",
+        r" \((?!(?:M\d+|H[14]|D1|W1)\))(?:[A-Z]\d{1,2}(?:, ?| and )?)+\)|\brows? [A-Z]\d{1,2}\b",
         "nothing: nobody can look it up",
     ),
 }

@@ -118,7 +118,7 @@ class Actions:
         if view.ours:
             self._app.push_screen(MoveStopDialog(view))
         else:
-            self._app.show_message("not ours: its stop is left alone")
+            self._app.show_message("not opened by this desk: its stop is left alone")
 
     def do_close_group(self) -> None:
         """Close some."""

@@ -50,7 +50,7 @@ class DiagnosisFinding(Struct, frozen=True, kw_only=True):
 def diagnose(result: BacktestResult, candles: Mapping[str, Candles], again: StressRuns | None = None) -> list[DiagnosisFinding]:
     """All questions in the order in which they matter; `candles` are the M15 bars of the traded pairs."""
     if not result.trades:
-        return [DiagnosisFinding(name="Any trades?", level="warning", text="There is none, so nothing can be said.", value=0.0)]
+        return [DiagnosisFinding(name="Any trades?", level="warning", text="There are no trades to judge.", value=0.0)]
     questions: list[Callable[[], DiagnosisFinding]] = [
         lambda: _enough(result),
         lambda: _to_the_end(result),
@@ -84,7 +84,7 @@ def _enough(result: BacktestResult) -> DiagnosisFinding:
         if middle == 0.0
         else f"; to tell that mean from zero would take about {math.ceil(count * (2.0 * error / middle) ** 2):,}"
     )
-    told = ", more than two errors from zero" if clear else f": it may as well be nothing{needed}"
+    told = ", more than two errors from zero" if clear else f": it cannot be distinguished from zero{needed}"
     counted = ", by day" if by_day > alone else ""
     text = f"{count} trades, mean {middle:+.3f} R with a standard error of {error:.3f} R{counted}{told}."
     return DiagnosisFinding(name="Enough trades?", level=level, text=text, value=float(count))
@@ -114,7 +114,7 @@ def _to_the_end(result: BacktestResult) -> DiagnosisFinding:
         return DiagnosisFinding(name=name, level="fine", text=f"The last entry was on {day}.", value=idle)
     text = (
         f"Nothing was entered after {day}: {count} of {after.total()} candidates since then were refused by {reason}. "
-        f"Entries resume when {WAYS_BACK[reason][1]}. That alone is why the days after it are flat."
+        f"Entries resume when {WAYS_BACK[reason][1]}. This is why the equity is flat after that day."
     )
     return DiagnosisFinding(name=name, level="warning", text=text, value=idle)
 
@@ -196,7 +196,7 @@ def _band(result: BacktestResult) -> DiagnosisFinding:
     seen, whole = max_drawdown(returns), metrics.drawdown(equity_points(result))
     level: FindingLevel = "doubt" if seen < low else "fine"
     lucky = " The order of the trades was lucky." if seen < low else ""
-    equity = "" if whole is None else f", {100.0 * whole.fraction:.1f} % with what floated"
+    equity = "" if whole is None else f", {100.0 * whole.fraction:.1f} % including floating P&L"
     text = (
         f"{100.0 * seen:.1f} % was seen counted trade by trade{equity}; the same trades in {SHUFFLES} other orders: "
         f"{100.0 * low:.1f} to {100.0 * high:.1f} % (5 to 95 of 100), middle {100.0 * middle:.1f} %.{lucky}"

@@ -120,7 +120,7 @@ def worker_pool(workers: int, cluster: str = "", stopped: Callable[[], bool] = _
     """Workers to run on: a cluster where an address is given, else so many processes (0: one for each core).
 
     Raises:
-        UsageError: the cluster's library is not installed, or nobody answers there.
+        UsageError: the cluster's library is not installed, or no answer there.
     """
     if cluster:
         with _client(cluster) as client:
@@ -178,7 +178,7 @@ def _client(address: str) -> Iterator[Any]:
     except ValueError as error:
         raise UsageError(f"--cluster {address!r} is no address", what_to_do="write it like tcp://192.168.1.5:8786") from error
     except OSError as error:
-        raise UsageError(f"--cluster {address}: nobody answers", what_to_do="start a scheduler there, and workers") from error
+        raise UsageError(f"--cluster {address}: no answer", what_to_do="start a scheduler there, and workers") from error
     try:
         yield client
     finally:

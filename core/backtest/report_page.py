@@ -43,7 +43,7 @@ def report_page(result: BacktestResult, findings: Sequence[DiagnosisFinding], ot
         _section("What was refused, and why", _refused(result)),
         _section("Best and worst trades", _extremes(result)),
         _section("What it was run with", _origin(result)),
-        _section("What this cannot tell", _caveats(result)),
+        _section("What this report does not show", _caveats(result)),
     ]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -118,7 +118,7 @@ def _months(result: BacktestResult) -> str:
         )
         for row in rows
     )
-    head = ("month", "trades", f"result, {result.currency}", "% of equity", "deepest below peak, %")
+    head = ("month", "trades", f"result, {result.currency}", "% of equity", "max drawdown, %")
     return picture + _table(head, cells)
 
 
@@ -156,7 +156,7 @@ def _group_table(groups: Mapping[str, TradeFigures], name: str, currency: str) -
         )
         for key, row in groups.items()
     )
-    head = (name, "trades", "won, %", "mean R", "profit factor", f"net, {currency}", "of it costs", "hours held")
+    head = (name, "trades", "won, %", "mean R", "profit factor", f"net, {currency}", "including costs", "hours held")
     return _table(head, cells) if groups else '<p class="quiet">No trades.</p>'
 
 
@@ -227,7 +227,7 @@ def _account(result: BacktestResult) -> str:
 
 def _caveats(result: BacktestResult) -> str:
     costs, total = result.settings["costs"], result.summary
-    both = f"{total.ambiguous} of {total.trades} exits lie in a bar that held both stop and target"
+    both = f"{total.ambiguous} of {total.trades} exits are in a bar that touched both stop and target"
     paths = {
         "pessimistic": "Inside a bar without finer data peaks, trails and profit retracement act at the bar's close only.",
         "neutral": "Inside a bar without finer data prices went to the nearer extreme, then the farther: assumed, not known.",
@@ -243,7 +243,7 @@ def _caveats(result: BacktestResult) -> str:
     )
     swap = "Swap is charged at the recorded rates of one day, whatever the day." if costs["swap"] else "Swap is switched off."
     notes = [
-        "The past is one path of many; settings that were chosen by looking at it look better here than they will be.",
+        "Settings that were chosen on these days look better here than they will be on others.",
         f"{both}; the path decided them ({result.path}).",
         paths[result.path],
         spread,
@@ -251,10 +251,14 @@ def _caveats(result: BacktestResult) -> str:
         swap,
     ]
     if not result.settings["news"]["files"]:
-        notes.append("No calendar was named (news.files): releases closed nothing here; live they do, where there is a calendar.")
+        notes.append(
+            "No calendar was named (news.files): news stopped no entries here; on a live desk it does, if there is a calendar."
+        )
     at_end = total.exits.get("end", 0)
     if at_end:
-        notes.append(f"{at_end} trades were open at the end and closed at the last price; they count, but nobody decided them.")
+        notes.append(
+            f"{at_end} trades were open at the end and closed at the last price; they count, but the strategy did not close them."
+        )
     return f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>"
 
 

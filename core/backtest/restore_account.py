@@ -2,7 +2,7 @@
 
 Promises: our positions with their stops, targets and swap, foreign ones whose prices the tape has, balance and credit; the desk's
 peaks, breakers, results and reservations stay its own. Tickets continue above all that were ever given. What had to be left out
-is reported. Does not: bring pending orders of others, which are not ours to judge.
+is reported. Does not: bring pending orders that the desk did not send: it does not judge them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def restored_desk(state: DeskState, settings: Settings) -> bytes:
     """The desk as a checkpoint of the run to come, on the simulated account; the real broker's numbers are forgotten."""
     account = state.account
     if account is None:
-        raise DataError("the tape's desk knew no account yet", what_to_do="ask for a later time")
+        raise DataError("the account had not been read yet at that time", what_to_do="ask for a later time")
     terms = account_terms(settings)
     state.account = replace(account, login=terms.login, server=terms.server, currency=terms.currency, hedging=terms.hedging)
     state.run_id = REPLAY_RUN_ID
@@ -53,7 +53,7 @@ def restored_books(
     """(the books, what was left out of them in words)."""
     account = state.account
     if account is None:
-        raise DataError("the tape's desk knew no account yet", what_to_do="ask for a later time")
+        raise DataError("the account had not been read yet at that time", what_to_do="ask for a later time")
     ours = [
         LedgerPosition(
             held.ticket, held.position_id, held.symbol, held.side, held.lots, held.open_price, held.stop_price,
@@ -74,9 +74,9 @@ def restored_books(
     ]  # fmt: skip
     notes = []
     if len(known) < len(others):
-        notes.append(f"{len(others) - len(known)} positions of others are left out: the tape has no prices of their symbols")
+        notes.append(f"{len(others) - len(known)} external positions are left out: the tape has no prices of their symbols")
     if state.pending:
-        notes.append(f"{len(state.pending)} pending orders of others are left out")
+        notes.append(f"{len(state.pending)} pending orders that the desk did not send are left out")
     tickets = (
         _FIRST_TICKET - 1,
         *(row.ticket for row in ours),

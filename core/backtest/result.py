@@ -189,7 +189,9 @@ def read_result(folder: Path) -> BacktestResult:
     try:
         return msgspec.json.decode(gzip.decompress(path.read_bytes()), type=BacktestResult)
     except (gzip.BadGzipFile, zlib.error, *UNREADABLE, EOFError) as error:
-        raise DataError(f"{path}: is no result of a backtest: {error}", what_to_do="run it again with this version") from error
+        raise DataError(
+            f"{path}: is not the result of a backtest: {error}", what_to_do="run it again with this version"
+        ) from error
     except OSError as error:
         why = error.strerror or str(error)
         raise DataError(f"{path}: no finished backtest can be read: {why}", what_to_do="name the folder of a report") from error

@@ -26,7 +26,7 @@ _WORDS = {
     "expectancy_r": "mean, R a trade",
     "won_pct": "won, %",
     "profit_factor": "profit factor",
-    "drawdown_pct": "deepest drawdown, %",
+    "drawdown_pct": "max drawdown, %",
     "sharpe": "Sharpe",
     "costs_r": "costs, R",
     "refused": "candidates refused",
@@ -68,7 +68,7 @@ def search_page(
         )
         parts.append(_section("Mean goal by two parameters", f'{told}<div class="maps">{maps}</div>'))
     if walked:
-        parts.append(_section("Days it had not seen", _walked(walked)))
+        parts.append(_section("Days that the search did not use", _walked(walked)))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{STYLE}{_MORE}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
@@ -96,7 +96,9 @@ def luck(study: SearchStore, near: Sequence[Neighbour], earlier: int = 0) -> lis
         f"the winner made {trades} trades: too few to tell skill from luck" if trades < _TRADES_FEW else "enough to look further"
     )
     counted = f"{len(different)} here, {len(near)} neighbours, {earlier} in earlier studies on these data"
-    ideas = f"{overfitting.clusters(complete)} clusters whose daily results differ" if complete else "daily results were not kept"
+    ideas = (
+        f"{overfitting.clusters(complete)} clusters whose daily results differ" if complete else "daily results were not recorded"
+    )
     lines = [
         LuckLine(name="Trades of the winner", value=f"{trades}", text=few),
         LuckLine(name="Trials on these data", value=f"{tried}", text=f"{counted}; {ideas}"),
@@ -137,7 +139,7 @@ def stability_text(near: Sequence[Neighbour], best: Trial) -> str:
     """What its neighbours, and its own result, say of the best."""
     falls = sum(has_cliff(best.goal, one.goal) for one in near)
     better = sum(one.goal is not None and best.goal is not None and one.goal > best.goal for one in near)
-    words = [f"{falls} of {len(near)} neighbours fall off: {'a lonely peak' if 2 * falls > len(near) else 'it stands'}"]
+    words = [f"{falls} of {len(near)} neighbours fall off: {'an isolated peak' if 2 * falls > len(near) else 'it stands'}"]
     words += [f"{better} of them fare better, so more trials would find better"] if better else []
     trades = best.figures.get("trades")
     words += [f"it made {trades:.0f} trades only"] if trades is not None and trades < _TRADES_FEW else []

@@ -67,7 +67,7 @@ def parse_dimension(text: str, section: StrategySection, home: Path) -> Dimensio
         raise SettingsError(f"--over {text!r}: the span ends before it begins", what_to_do="write the lower end first")
     if not whole.low <= low < high <= whole.high:
         raise SettingsError(
-            f"--over {text!r}: the span must lie within {whole.low:g}..{whole.high:g}", what_to_do="repair its ends"
+            f"--over {text!r}: the span must lie within {whole.low:g}..{whole.high:g}", what_to_do="correct its ends"
         )
     if step > high - low:
         raise SettingsError(f"--over {text!r}: the step is wider than the span", what_to_do="write a smaller one")

@@ -88,7 +88,7 @@ class SearchStore:
         try:
             head = _with_current_keys(msgspec.json.decode(lines[0], type=SearchSpec))
         except UNREADABLE as error:
-            raise UsageError(f"{path}: is no study", what_to_do="name another file with --study") from error
+            raise UsageError(f"{path}: is not a study file", what_to_do="name another file with --study") from error
         if head != msgspec.json.decode(msgspec.json.encode(self.head), type=SearchSpec):
             raise UsageError(
                 f"{path}: is the study of another search (other ranges, data, settings, goal or seed)",

@@ -141,9 +141,7 @@ def _recording(reel: TapeSlice, settings: Settings) -> Recording:
         bars = [bar for _, bar in sorted(reel.bars.get(symbol, {}).items())]
         inside = sum(bar.open_utc_ns >= reel.begin_utc_ns for bar in bars)
         if inside < _BARS_MIN:
-            raise DataError(
-                f"{symbol}: the tape holds {inside} bars of the time asked for", what_to_do="ask for more --days of it"
-            )
+            raise DataError(f"{symbol}: the tape has {inside} bars of that time", what_to_do="ask for more --days of it")
         pairs.append(PairData(symbol=symbol, series=(*_dense(reel, symbol, bars), _bars(symbol, bars))))
     others = [
         symbol

@@ -191,7 +191,7 @@ def _start(reader: TapeReader, runs: Sequence[Run], from_utc_ns: UtcNs) -> tuple
         if runs[place].started_utc_ns <= from_utc_ns and runs[place].tape_from_seq <= 1:
             return place, 0
     if not runs:
-        raise DataError("the journal holds no run", what_to_do="start one with `quarterdeck run`")
+        raise DataError("the journal contains no run", what_to_do="start one with `quarterdeck run`")
     marks = list(reader.checkpoints(runs[0]))
     return 0, 0 if runs[0].tape_from_seq <= 1 or not marks else marks[0].seq
 

@@ -31,8 +31,8 @@ GOALS = {
     "expectancy": "mean result in R",
     "result": "sum of results in R",
     "sharpe": "Sharpe ratio of daily equity",
-    "drawdown": "result in percent by the deepest drawdown in percent",
-    "sqn": "mean result by its deviation, times the root of the trades (at most 100)",
+    "drawdown": "result in percent, divided by the maximum drawdown in percent",
+    "sqn": "mean result divided by its standard deviation, times the square root of the number of trades (at most 100)",
 }
 _MARKETS_KEPT = 3
 _DAILY_DIGITS = 9

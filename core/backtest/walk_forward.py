@@ -53,7 +53,7 @@ def walk_forward_windows(first: date, last: date, *, search_days: int, judge_day
         start += timedelta(days=judge_days)
     if not found:
         raise UsageError(
-            f"{first} to {last} holds no window of {search_days} days to search and {judge_days} to judge",
+            f"{first} to {last} is too short for a window of {search_days} days to search and {judge_days} to judge",
             what_to_do="give more days, or shorter windows",
         )
     return found

@@ -134,13 +134,13 @@ def whatif_on_tape(
     """Run a stretch of a tape twice.
 
     Raises:
-        UsageError: the change is one that needs the strategy to be asked anew, or none; SettingsError: it is not allowed.
+        UsageError: the change is one that needs the strategy to be asked again, or none; SettingsError: it is not allowed.
     """
     for key, _ in changes:
         plain = ".".join(key.split(".")[2:]) if key.startswith("pair.") else key
         if plain.startswith(_ASKED_ANEW):
             raise UsageError(
-                f"{key}: the tape's signals were made under the old one", what_to_do="give --data to ask the strategy anew"
+                f"{key}: the tape's signals were made under the old one", what_to_do="give --data to run the strategy again"
             )
     told = _told(changes, stretch.settings_now, with_changes(stretch.settings_now, changes))
     changed, overlaid = with_changes(stretch.settings, changes), _overlaid(stretch.taped, changes)

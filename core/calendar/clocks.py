@@ -88,7 +88,7 @@ def clock_of(rows: Sequence[Timed], declared: str, name: str) -> str:
             )
         return declared
     if not known:
-        raise _asked(name, "no release whose hour is known proves its clock")
+        raise _asked(name, "it contains no release whose hour is known, so its clock cannot be proved")
     fits = {clock: _fitting(known, clock) for clock in candidates()}
     best = max(fits.values())
     if best < _FITS_SHARE * len(known):

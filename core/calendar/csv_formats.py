@@ -88,7 +88,7 @@ def from_csv(data: bytes, name: str, unstated: Unstated, clock: str = AUTO) -> l
     roles = [_ROLES.get(column.strip().lower(), "") for column in next(rows, [])]
     timed = "utc" in roles or "stamp" in roles or "date" in roles
     if not (timed and "currency" in roles and "impact" in roles):
-        raise DataError(f"{name}: line 1: no calendar known", what_to_do=_KNOWN)
+        raise DataError(f"{name}: line 1: not a known calendar format", what_to_do=_KNOWN)
     return _events(list(_records(rows, roles, name)), roles, name, unstated, clock)
 
 
@@ -143,7 +143,7 @@ def _walls(
     parsed = stamp_forms.parse_forms(letters, dates)
     if not parsed.good.all():
         row = int(np.argmin(parsed.good))
-        what = f"{name}: line {records[row].line}: {texts[row]!r} is no time of a known form"
+        what = f"{name}: line {records[row].line}: {texts[row]!r} is not a known time format"
         raise DataError(what, what_to_do="write times like 2024-03-08 08:30")
     stamps = parsed.packed.copy()
     if not parsed.epoch:

@@ -136,7 +136,9 @@ def from_xml(data: bytes, name: str, unstated: Unstated) -> list[NewsEvent]:
         raise _web_page(name)
     kind = _KINDS.get(found.root)
     if kind is None:
-        raise DataError(f"{name}: line 1: <{found.root}> is no calendar known", what_to_do=f"known are {', '.join(_KINDS)}")
+        raise DataError(
+            f"{name}: line 1: <{found.root}> is not a known calendar format", what_to_do=f"known are {', '.join(_KINDS)}"
+        )
     events = [_xml_event(fields, kind, f"{name}: line {line}", unstated) for line, fields in found.events if not _filler(fields)]
     if kind.month_first and events:
         times = [one.at_utc_ns for one in events]

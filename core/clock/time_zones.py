@@ -96,6 +96,14 @@ def day_started(utc_ns: UtcNs, zone: str, second_of_day: int) -> UtcNs:
     return utc_ns - 2 * S_PER_DAY * NS_PER_S
 
 
+def local_words(utc_ns: UtcNs, zone: str) -> str:
+    """An instant as the zone's clock shows it, with the same in UTC: `Wed 2026-03-04 17:00 America/New_York (Wed 22:00 UTC)`."""
+    here, there = (datetime.fromtimestamp(second, UTC) for second in (local_s(utc_ns, zone), utc_ns // NS_PER_S))
+    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    local = f"{days[here.weekday()]} {here:%Y-%m-%d %H:%M} {zone}"
+    return local if here == there else f"{local} ({days[there.weekday()]} {there:%H:%M} UTC)"
+
+
 def transitions(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """UTC seconds at which the zone's offset changes, the first long ago, and the offsets in seconds that hold from each on."""
     held = _offsets(zone)

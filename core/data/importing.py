@@ -146,7 +146,7 @@ def merge_series(parts: Sequence[Series]) -> Series:
         return reduce(lambda under, over: merged((over, under)), parts)
     bars = [part for part in parts if isinstance(part, BarSeries)]
     if len(bars) != len(parts):
-        raise DataError(f"{parts[0].symbol}: bars and ticks of one name", what_to_do="import them apart")
+        raise DataError(f"{parts[0].symbol}: bars and ticks of one name", what_to_do="import them separately")
     for bar in bars[1:]:
         refuse_other_costs(bars[0], costs_of(bar), bar.files[0] if bar.files else "")
     stamps = np.concatenate([bar.bid.open_utc_ns for bar in bars])
@@ -182,7 +182,7 @@ def refuse_other_costs(known: BarSeries, costs: str, newer: Path | str) -> None:
         return
     what = f"{known.symbol} {known.timeframe} of {known.files[0] if known.files else 'the store'} has {had}"
     raise DataError(
-        f"{what}, {newer or 'what is new'} has {costs}: laid together the better one would be lost",
+        f"{what}, {newer or 'what is new'} has {costs}: merging them would lose the better one",
         what_to_do="keep it in a folder of its own with --into; --data and --replay take several",
     )
 

@@ -150,7 +150,7 @@ class _Reader:
         """All that was taken."""
         found = self._lines - self._misshapen
         if self._bad > max(_BAD_STAMPS_MOST * found, 2) or self._bad == found > 0:
-            raise DataError(f"{self._path}: {self._first_bad} is no time of a known form", what_to_do=_KNOWN_FORMS)
+            raise DataError(f"{self._path}: {self._first_bad} is not a known time format", what_to_do=_KNOWN_FORMS)
         if not found:
             raise DataError(f"{self._path}: no line has the {self._table.width} fields of the first", what_to_do=_comma_advice())
         if len(self._kinds) > 1:

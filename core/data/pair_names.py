@@ -44,7 +44,7 @@ def pair_of(path: Path) -> str:
             return found[0]
         if place == 0 and _speaks(part):
             break
-    raise DataError(f"{path}: the name tells no pair", what_to_do=_GIVE)
+    raise DataError(f"{path}: the file name contains no pair", what_to_do=_GIVE)
 
 
 def pairs_in(name: str) -> tuple[str, ...]:

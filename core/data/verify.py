@@ -73,7 +73,7 @@ def verify(path: Path) -> FileReport:
     """
     file = price_file(path)
     if file is None:
-        raise DataError(f"{path}: the name tells no pair and period", what_to_do="name it like EURUSD_M15.csv.gz")
+        raise DataError(f"{path}: the file name contains no pair and period", what_to_do="name it like EURUSD_M15.csv.gz")
     if path.suffix == ".npz":
         stamps, columns = _columns_of(read_series(file))
     else:

@@ -35,7 +35,7 @@ def on_account(ctx: Context, read: AccountRead) -> None:
         text = f"The terminal is logged in to another account: {new.login} on {new.server} instead of {old.login} on {old.server}"
         add_reason(ctx, "account_changed", text, alert="critical")
     if new.trade_allowed and new.experts_allowed:
-        drop_reason(ctx, "not_allowed")
+        drop_reason(ctx, "not_allowed", f"The broker allows trading on account {new.login} again")
     else:
         what = "trading" if not new.trade_allowed else "automated trading"
         add_reason(ctx, "not_allowed", f"The broker does not allow {what} on account {new.login}")
@@ -82,7 +82,7 @@ def update_calendar_reason(ctx: Context) -> None:
     """Without a calendar the desk follows `news.no_calendar_action`."""
     state = ctx.state
     if state.news.available or ctx.settings.news.no_calendar_action == "trade":
-        drop_reason(ctx, "calendar")
+        drop_reason(ctx, "calendar", "The economic calendar can be read again")
     else:
         add_reason(ctx, "calendar", f"No economic calendar: {state.news.why}")
 
@@ -96,9 +96,9 @@ def on_engine_fault(ctx: Context, told: EngineFault) -> None:
         return
     ctx.state.engine_faults.pop(told.kind, None)
     if told.kind in OPERATORS:
-        ctx.note(told.kind, f"{told.why or 'The fault is over'}; no entries until you resume", level="warning")
+        ctx.note(told.kind, f"{told.why or 'The fault is over'}; no entries until you run `quarterdeck resume`", level="warning")
         return
-    drop_reason(ctx, told.kind, told.why or f"The fault is over: {told.kind}")
+    drop_reason(ctx, told.kind, told.why or f"The fault is over ({told.kind})")
 
 
 def on_server_clock(ctx: Context, told: ServerClockRule) -> None:

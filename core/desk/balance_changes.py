@@ -27,9 +27,11 @@ REASON = "unexplained_money"
 UNCLEAR = "payout_unclear"
 _WORDS = {"transfer": ("Deposit", "Withdrawal"), "credit": ("Credit added", "Credit removed")}
 _FUNDED_TAILS = {
-    "payout": "A payout: the floors of the funded account stay where they are, or rise as `prop_firm.floor_after_payout` says.",
-    "withdrawal": "No floor of the funded account falls by it, and no entries are made until you say what it is: "
-    "`quarterdeck resolve {ticket} --payout`, or `--transfer` if the firm made the account smaller.",
+    "payout": "It counts as a payout: the prop firm's loss limits stay where they are, or rise as `prop_firm.floor_after_payout` "
+    "says. Nothing to do.",
+    "withdrawal": "The prop firm's loss limits stay where they are. No new entries until you say what it is: "
+    "`quarterdeck resolve {ticket} --payout` if the firm paid you, `quarterdeck resolve {ticket} --transfer` if it made the "
+    "account smaller.",
 }
 
 
@@ -212,7 +214,7 @@ def _transferred(
     if what == "withdrawal":
         state.unclear_withdrawals[ticket] = money
         trim(state.unclear_withdrawals, GONE_MAX)
-        why = f"withdrawal of {-money:.2f}, deal {ticket}: a payout, or is the account smaller now?"
+        why = f"It is not known whether the withdrawal of {amount(ctx, -money)} (deal {ticket}) is a payout"
         add_reason(ctx, UNCLEAR, why, alert="", told="warning")
     _tell(ctx, "transfer", money, before, text, ticket, _FUNDED_TAILS.get(what, "").format(ticket=ticket))
 
@@ -253,11 +255,14 @@ def _tell(
     ctx.emit(effect)
     if what in _WORDS:
         head = _WORDS[what][0 if money > 0.0 else 1]
-        tail = funded or "The limits' bases move with it, so no loss limit comes closer. Nothing to do."
+        counted = "gain" if money > 0.0 else "loss"
+        tail = funded or f"It counts as no {counted}: the daily loss and the drawdown are measured without it. Nothing to do."
     elif what == "income":
-        head, tail = "Income", "It does not reduce the day's loss. Nothing to do."
+        head, tail = "Income", "It does not make up for a loss of the day. Nothing to do."
     else:
         head, tail = "Charge", "It counts as a loss of the day."
+        if ticket:
+            tail += f" If it was a withdrawal, run `quarterdeck resolve {ticket} --transfer`."
     ctx.emit(
         Alert(
             kind="money",
@@ -300,8 +305,8 @@ def due(ctx: Context) -> None:
         return  # a closed trade of ours explains it; its deals are still to come
     text = f"The balance changed by {signed_amount(ctx, waiting)} and no deal explains it"
     what_to_do = (
-        "Find it in the terminal's account history, then run `quarterdeck resolve money --transfer` (deposit or withdrawal) or "
-        "`--result` (profit or loss)."
+        "Find it in the terminal's account history and say what it was: `quarterdeck resolve money --transfer` for a deposit or "
+        "withdrawal (loss limits are measured without it), `quarterdeck resolve money --result` for a profit or loss (it counts)."
     )
     if waiting < 0.0:
         add_reason(ctx, REASON, text, alert="", told="critical")
@@ -323,7 +328,7 @@ def resolve_money(ctx: Context, word: Literal["result", "transfer", "payout"]) -
     """The operator's decision on money that no deal explains."""
     waiting, since, transfer = unexplained_money(ctx), ctx.state.balance.since_utc_ns, word != "result"
     if word == "payout" and (waiting > 0.0 or not ctx.settings.prop_firm.enabled):
-        return False, "A payout is money that leaves a prop firm's account"
+        return False, "Only money that leaves a prop firm's account can be a payout; say --transfer or --result"
     if abs(waiting) <= unit_money(ctx):
         return False, "Deals explain the whole balance: nothing to resolve"
     before = _worth(ctx)
@@ -349,9 +354,9 @@ def resolve_deal(ctx: Context, ticket: int, word: Literal["transfer", "payout"])
         return _resolve_withdrawal(ctx, ticket, word)
     money = state.results_without_trade.get(ticket)
     if money is None:
-        return False, f"Deal {ticket} is not a charge, an income or a withdrawal whose meaning is open"
+        return False, f"Deal {ticket} is neither a charge or an income booked as a result nor an unexplained withdrawal"
     if word == "payout" and (money > 0.0 or not ctx.settings.prop_firm.enabled):
-        return False, "A payout is money that leaves a prop firm's account"
+        return False, "Only money that leaves a prop firm's account can be a payout; say --transfer"
     del state.results_without_trade[ticket]
     worth = _worth(ctx)
     breaker_watch.balance_operation(ctx, money, worth - money, ctx.now, word)
@@ -366,7 +371,7 @@ def _resolve_withdrawal(ctx: Context, ticket: int, word: Literal["transfer", "pa
     money = state.unclear_withdrawals.pop(ticket)
     breaker_watch.withdrawal_told(ctx, money, payout=word == "payout")
     if not state.unclear_withdrawals:
-        drop_reason(ctx, UNCLEAR, "Every withdrawal is explained")
+        drop_reason(ctx, UNCLEAR, "Each withdrawal is explained")
     ctx.note("resolved", f"withdrawal {ticket} of {money:+.2f} is a {word}, as you decided", level="warning")
     breaker_watch.check_equity(ctx)
     return True, f"Deal {ticket} of {signed_amount(ctx, money)} is booked as a {word}"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Final, Literal, TypeAlias
 
-from quarterdeck.core.clock.time_zones import day_started, next_local_time
+from quarterdeck.core.clock.time_zones import day_started, local_words, next_local_time
 from quarterdeck.core.desk.context import Context, QuietEquityBand
 from quarterdeck.core.desk.equity import amount, revalue_all, signed_amount, unexplained_money
 from quarterdeck.core.desk.memory_limits import RESULTS_MAX, trim_list
@@ -79,7 +79,7 @@ def roll_days(ctx: Context, until_utc_ns: UtcNs) -> None:
         started = next_due(ctx)
         if started >= (state.prop_firm_day_end_utc_ns or state.day_end_utc_ns):
             _begin_funded_day(ctx, _day_equity(ctx, started)[0], started)
-            drop_reason(ctx, "funded_close", "Prop-firm stop lifted: a new day has started")
+            drop_reason(ctx, "funded_close", "The prop firm's limit no longer stops entries: its new day has started")
         if started >= state.day_end_utc_ns:
             _roll_account_day(ctx, started, summary=summary)
             summary = False
@@ -111,7 +111,7 @@ def _roll_account_day(ctx: Context, started_utc_ns: UtcNs, *, summary: bool) -> 
     standing = [trip.name for trip in state.breakers.trips]
     for name in BREAKERS:
         if name not in standing:
-            drop_reason(ctx, name, f"{TRIP_WORDS[name]}: lifted, a new trading day has started")
+            drop_reason(ctx, name, f"{TRIP_WORDS[name]}: no longer, a new trading day has started")
 
 
 def _day(utc_ns: UtcNs) -> str:
@@ -171,12 +171,17 @@ def _tell_summary(ctx: Context, worth: Money) -> None:
     if not ctx.settings.alerts.daily_summary:
         return
     day = state.breakers
+    limit, used = breakers.day_limit_money(day, ctx.account_policy.breakers), max(day.day_loss_money(worth), 0.0)
     text = (
-        f"Trading day over: P&L {signed_amount(ctx, day.day_result_money(worth))}, "
-        f"{signed_amount(ctx, -day.day_loss_money(worth))} against the daily loss limit; equity {amount(ctx, worth)}; "
-        f"{day.entries_today} entries, {state.trades_today} trades closed."
+        f"Trading day over: P&L {signed_amount(ctx, day.day_result_money(worth))}; equity {amount(ctx, worth)}; "
+        f"{used:,.2f} of the daily loss limit of {amount(ctx, limit)} used; "
+        f"{_count(day.entries_today, 'entry', 'entries')}, {_count(state.trades_today, 'trade', 'trades')} closed. Nothing to do."
     )
     ctx.emit(Alert(kind="summary", level="info", text=text))
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def check_equity(ctx: Context, broker_equity_money: Money | None = None) -> None:
@@ -272,13 +277,19 @@ def _judge(ctx: Context, equity: Money) -> None:
     for trip in new:
         text = f"{TRIP_WORDS[trip.name]}: {_figure(trip)}, limit {_limit(trip)}; equity {amount(ctx, equity)}"
         level: AlertLevel = "info" if trip.name == "entries" else "critical"  # a full day is no mishap
-        add_reason(ctx, trip.name, text, alert="", told=level)
+        when = "" if trip.name == "drawdown" else _hour(state.day_end_utc_ns, ctx.account_policy.day_zone)
+        add_reason(ctx, trip.name, text, alert="", told=level, when=when)
         closes = ctx.settings.breakers.trip_action == "flatten" and trip.name in ("day_loss", "drawdown")
         now = "The desk closes all its positions." if closes else "Open positions are still managed."
         told = f"{text}. No new entries. {now} Entries resume when {state.reasons[trip.name].clears_when}."
         ctx.emit(Alert(kind="breaker", level=level, text=told))
         if closes:
             ctx.flatten_requested = "breaker"
+
+
+def _hour(utc_ns: UtcNs, zone: str) -> str:
+    """When a day starts, on its own clock and in UTC."""
+    return f": {local_words(utc_ns, zone)}" if utc_ns else ""
 
 
 def _figure(trip: breakers.BreakerTrip) -> str:
@@ -300,7 +311,7 @@ def _judge_funded(ctx: Context, equity: Money, at_broker_money: Money) -> None:
     """Marks rise by equity that deals explain; floors are judged by what the broker holds."""
     state, policy = ctx.state, ctx.account_policy.prop_firm
     if funded_calm(ctx, equity) and prop_firm.within_buffers(state.prop_firm, policy, equity_money=at_broker_money):
-        drop_reason(ctx, "funded")
+        drop_reason(ctx, "funded", "Equity is above the prop firm's warning buffer again")
         return
     _act_on_funded(ctx, at_broker_money)
 
@@ -312,13 +323,14 @@ def _act_on_funded(ctx: Context, at_broker_money: Money) -> None:
         return
     worst = min(checks, key=lambda check: check.value or 0.0)
     text = f"Prop-firm limit near ({worst.name}): {worst.value or 0.0:.0%} of the allowed loss is left, {worst.note}"
+    when = _hour(state.prop_firm_day_end_utc_ns, ctx.account_policy.prop_firm_day_zone)
     if action != "close":
-        add_reason(ctx, "funded", text)
+        add_reason(ctx, "funded", text, when=when)
         return
     if "funded_close" not in state.reasons:
-        add_reason(ctx, "funded_close", text, alert="critical")
+        add_reason(ctx, "funded_close", text, alert="critical", when=when)
         ctx.flatten_requested = "funded_rule"
-    drop_reason(ctx, "funded")
+    drop_reason(ctx, "funded", "The prop-firm warning has become a stop")
 
 
 def settings_changed(ctx: Context) -> None:
@@ -430,7 +442,7 @@ def funded_explained(ctx: Context, since_utc_ns: UtcNs) -> None:
     if reason is None or equity is None or not since_utc_ns or reason.since_utc_ns < since_utc_ns:
         return
     if prop_firm.within_buffers(state.prop_firm, policy, equity_money=equity + unexplained_money(ctx)):
-        drop_reason(ctx, "funded_close", "funded_close: the money that was missing is no loss")
+        drop_reason(ctx, "funded_close", "The money that was missing is no loss, so the prop firm's limit is not reached")
 
 
 def income(ctx: Context, amount_money: Money, equity_money: Money) -> None:
@@ -447,7 +459,7 @@ def judge_again(ctx: Context) -> None:
     standing = [trip.name for trip in state.breakers.trips]
     for name in ("day_loss", "drawdown"):
         if name not in standing:
-            drop_reason(ctx, name, f"{TRIP_WORDS[name]}: lifted, because the money behind it was no trading result")
+            drop_reason(ctx, name, f"{TRIP_WORDS[name]}: no longer, because the money behind it was no trading result")
     check_equity(ctx)
 
 

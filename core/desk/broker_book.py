@@ -184,9 +184,9 @@ def _unexpected(ctx: Context, held: BrokerPosition) -> None:
         if order.order_status == "unknown":
             opened_by_broker_book(ctx, order, order.entry, held)
             if order.filled_lots >= order.lots - LOTS_NOISE:
-                orders_in_flight.close_request(
-                    ctx, order, held.position_id
-                )  # of a part the outcome is not proven: the rest is queried
+                # of a part the outcome is not proven: the rest is queried
+                outcome = f"was executed: the broker lists it as position #{held.ticket}"
+                orders_in_flight.close_request(ctx, order, held.position_id, outcome)
             made = ctx.state.positions[held.position_id]
             if held.stop_price is not None:
                 made.stop_price = held.stop_price
@@ -244,8 +244,9 @@ def _foreign(ctx: Context, held: BrokerPosition) -> None:
         known = state.external_positions[held.position_id] = ExternalPosition(at_broker=held)
         ctx.valuation_changed = True
         text = (
-            f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} lots was not opened by this desk. Its risk counts and "
-            "it is left alone; account.manage_external_positions = true has it managed."
+            f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} lots was not opened by this desk. Its risk counts "
+            "towards the limits, and the desk does not touch it. Nothing to do; set account.manage_external_positions = true if "
+            "the desk is to manage it."
         )
         ctx.emit(Alert(kind="risk", level="info", text=text, symbol=held.symbol, ticket=held.ticket))
     else:
@@ -255,19 +256,23 @@ def _foreign(ctx: Context, held: BrokerPosition) -> None:
 
 
 def _foreign_stops(ctx: Context) -> None:
-    """A position of others without a stop stops entries until the operator has seen it."""
+    """An external position without a stop stops entries until the operator accepts it."""
     naked = [
         held for held in ctx.state.external_positions.values() if held.at_broker.stop_price is None and not held.acknowledged
     ]
     if naked:
         names = ", ".join(f"#{held.at_broker.ticket} {held.at_broker.symbol}" for held in naked)
-        add_reason(ctx, "foreign_no_stop", f"Positions that this desk did not open have no stop: {names}")
+        add_reason(
+            ctx, "foreign_no_stop", f"Positions that this desk did not open have no stop, so their loss is not limited: {names}"
+        )
     else:
-        drop_reason(ctx, "foreign_no_stop")
+        drop_reason(
+            ctx, "foreign_no_stop", "Each position that this desk did not open has a stop, is closed, or is accepted by you"
+        )
 
 
 def acknowledge_external(ctx: Context) -> int:
-    """The operator has seen the positions of others without a stop; returns how many."""
+    """The operator accepts the external positions without a stop; returns how many."""
     seen = [held for held in ctx.state.external_positions.values() if held.at_broker.stop_price is None and not held.acknowledged]
     for held in seen:
         held.acknowledged = True
@@ -284,13 +289,23 @@ def _settle_by_book(ctx: Context, book: BrokerBook, listed: dict[int, BrokerPosi
             continue
         if order.kind == "modify":
             held = listed.get(order.position_id)
-            orders_in_flight.close_request(ctx, order, order.position_id)
+            if held is None:
+                outcome = "is settled: the broker lists no such position any more"
+            elif stops.same_price(ctx.spec(order.symbol), held.stop_price, order.stop_price):
+                outcome = f"was executed: the broker shows the stop at {held.stop_price}"
+            else:
+                outcome = (
+                    f"was not executed: the broker shows {f'the stop at {held.stop_price}' if held.stop_price else 'no stop'}"
+                )
+            orders_in_flight.close_request(ctx, order, order.position_id, outcome)
             if held is not None and stops.same_price(ctx.spec(order.symbol), held.stop_price, order.stop_price):
                 stops.changed(ctx, order)
             else:
                 stops.absent(ctx, order)
         elif order.kind == "cancel":
-            orders_in_flight.close_request(ctx, order, order.position_id)
+            still = order.order_ticket in ctx.state.pending
+            outcome = f"was {'not ' if still else ''}executed: the broker {'still' if still else 'no longer'} lists the order"
+            orders_in_flight.close_request(ctx, order, order.position_id, outcome)
 
 
 def on_deal(ctx: Context, deal: Deal) -> None:
@@ -345,7 +360,7 @@ def _deal_in(ctx: Context, position: ManagedPosition | None, deal: Deal) -> None
 
 
 def _another_engine(ctx: Context, *, opened: BrokerPosition | Deal, at_utc_ns: UtcNs) -> None:
-    """A position was opened with our magic number by an order that is not ours: someone else trades this account."""
+    """A position was opened with our magic number by an order of another program: that one trades this account too."""
     if not _since_start(ctx, opened, at_utc_ns):
         return
     if not _of_another_run(ctx, opened.comment):
@@ -358,7 +373,8 @@ def _another_engine(ctx: Context, *, opened: BrokerPosition | Deal, at_utc_ns: U
 def _halt_for_another(ctx: Context, what: BrokerPosition | Deal, happened: str) -> None:
     text = (
         f"Another engine trades this account: position #{what.position_id} {what.symbol} {what.side.word} {what.lots:g} lots "
-        f"{happened} with this desk's magic number, and not by this desk (comment {what.comment!r})"
+        f"{happened} by an order that this desk did not send, under the number {ctx.magic} that marks this desk's orders "
+        f"(account.magic; comment {what.comment!r})"
     )
     add_reason(ctx, "not_owner", text, alert="critical")
 

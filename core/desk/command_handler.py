@@ -61,7 +61,7 @@ def execute_command(ctx: Context, told: CommandReceived) -> None:
         case MoveStop():
             answer = _move_stop(ctx, command)
         case SetSettings():
-            answer = True, "Applied with the settings that follow"
+            answer = True, "The settings are being applied"
         case ResetDrawdown():
             answer = breaker_watch.reset_drawdown(ctx)
         case Acknowledge():
@@ -81,7 +81,7 @@ def execute_command(ctx: Context, told: CommandReceived) -> None:
 def _resume(ctx: Context) -> tuple[bool, str]:
     gone = [code for code in OPERATORS if code in ctx.state.reasons and code not in ctx.state.engine_faults]
     for code in gone:
-        drop_reason(ctx, code, f"Resumed ({code})")
+        drop_reason(ctx, code, f"Resumed by you ({code})")
     position_closing.due(ctx)
     left = list(ctx.state.reasons)
     if left:
@@ -151,7 +151,8 @@ def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
             return balance_changes.resolve_money(ctx, command.outcome)
         if command.client_id.isdigit() and command.outcome != "result":
             return balance_changes.resolve_deal(ctx, int(command.client_id), command.outcome)
-        return False, f"{command.client_id} is neither `{UNEXPLAINED_MONEY}` nor the ticket of a deal that may be a transfer"
+        what = "is not the ticket of a deal that may be a transfer"
+        return False, f"{command.client_id} {what}; for money that no deal explains say `quarterdeck resolve {UNEXPLAINED_MONEY}`"
     order = ctx.state.orders.get(command.client_id)
     if order is None or order.order_status != "unknown":
         return False, f"{command.client_id} is not an unconfirmed order: `quarterdeck status` lists them"
@@ -159,8 +160,9 @@ def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
         order.position_id = command.position_id
         ctx.query_book(f"{command.client_id} is said to be position {command.position_id}")
         return True, f"Reading the broker's positions; position {command.position_id} is managed once it shows up there"
-    orders_in_flight.close_request(ctx, order, command.position_id)
+    done = f"was executed as position #{command.position_id}" if command.outcome == "filled" else "was not executed"
+    orders_in_flight.close_request(ctx, order, command.position_id, f"{done}, as you decided")
     release(ctx, order.client_id, by="operator")
     ctx.note("resolved", f"{command.client_id}: {command.outcome}, as you decided", symbol=order.symbol, level="warning")
     ctx.query_book(f"{command.client_id} was resolved")
-    return True, f"{command.client_id} is settled as {command.outcome}"
+    return True, f"Order {command.client_id} {done}, as you decided"

@@ -296,6 +296,11 @@ class SettledRequest(Struct, kw_only=True):
 
     kind: Literal["open", "modify", "close", "cancel"]
     position_id: int
+    symbol: str = ""
+    side: Side | None = None
+    lots: Lots = 0.0
+    stop_price: Price | None = None
+    """What it was sent for, should a fill arrive after all; empty in states of older versions."""
 
 
 class PendingSignal(Struct, kw_only=True):

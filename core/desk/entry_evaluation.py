@@ -236,7 +236,7 @@ def _own_position(ctx: Context, candidate: PendingSignal, findings: EntryChecks,
         and not account.hedging
         and any(one.at_broker.symbol == found.symbol for one in ctx.state.external_positions.values())
     ):
-        findings.add(Check("netting_foreign", None, None, False, "the pair holds volume that is not ours"))
+        findings.add(Check("netting_foreign", None, None, False, "the pair holds volume that this desk did not open"))
         return None
     if not held:
         return None
@@ -286,7 +286,11 @@ def _sized(
         return None
     if part < sized.lots - LOTS_NOISE:
         sized = _size(
-            ctx, found, priced, (*limits, sizing.VolumeCap("correlation_lots", part, "shrunk to the book's limit")), findings
+            ctx,
+            found,
+            priced,
+            (*limits, sizing.VolumeCap("correlation_lots", part, "reduced to the limit of all positions together")),
+            findings,
         )
         if sized is None:
             return None

@@ -80,7 +80,7 @@ def _first_in_first_out(ctx: Context, symbol: str, take: CheckSink) -> None:
         return
     others = sum(1 for one in ctx.state.external_positions.values() if one.at_broker.symbol == symbol)
     older = pair_positions_count(ctx, symbol) if account.hedging else others
-    note = f"the broker closes the oldest position of a symbol first, and {older} are open in {symbol} ({others} of others)"
+    note = f"the broker closes the oldest position of a symbol first, and {older} are open in {symbol} ({others} not opened here)"
     take(Check("fifo_close", float(older), 0.0, older == 0, note if older else ""))
 
 
@@ -189,7 +189,7 @@ def risk_and_margin(
     equity, account = entry_equity_money(ctx), state.account
     held, used = open_risk(ctx, stands), used_margin_money(ctx)
     if equity is None or account is None or exposed is None or held is None or used is None:
-        take(Check("budget", None, None, False, "open risk or margin of the book is not known"))
+        take(Check("budget", None, None, False, "open risk or margin of the open positions is not known"))
         return None, None
     symbol = exposed.valuer.instrument.symbol
     margin = entry_margin_money(ctx, symbol, exposed.side, exposed.lots, exposed.open_price)

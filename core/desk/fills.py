@@ -29,7 +29,11 @@ def check_fill_risk(ctx: Context, position: ManagedPosition) -> None:
         keep = floor_lots(spec, position.lots / share)
         cut = floor_lots(spec, position.lots - keep)
     trims = keep > 0.0 and cut > 0.0
-    what_now = f"The desk closes {cut:g} lots of it." if trims else "The desk keeps it and its stop; reduce it if you wish."
+    what_now = (
+        f"The desk closes {cut:g} lots of it. Nothing to do."
+        if trims
+        else "The desk keeps it and its stop. Reduce it if you wish."
+    )
     text = (
         f"#{position.ticket} {position.symbol} {position.side.word} {position.lots:g} lots filled at {position.open_price}, "
         f"worse than planned: it risks {amount(ctx, position.risk_money)} instead of {amount(ctx, asked)} ({share:.0%}). "

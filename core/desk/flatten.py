@@ -27,12 +27,13 @@ from quarterdeck.core.model.inputs import BrokerBook
 from quarterdeck.core.model.units import NS_PER_S
 
 _CAUSES: Final = {
-    "flatten": "ordered by you",
+    "flatten": "you ordered it",
     "shutdown": "the engine stops",
-    "breaker": "a breaker tripped",
-    "funded_rule": "a prop-firm rule",
+    "breaker": "a loss limit was reached",
+    "funded_rule": "a prop-firm limit is near",
 }
 """Why a flatten starts, in words."""
+_NAMED_MAX = 3
 _BOOKS = 2
 """Successive readings that must show nothing in scope."""
 
@@ -56,7 +57,8 @@ def start(
     add_reason(
         ctx,
         "flatten",
-        f"Closing {'every position of the account' if now.scope == 'account' else 'every position of this desk'} ({why})",
+        f"Closing {'every position of the account' if now.scope == 'account' else 'every position of this desk'} "
+        f"({_CAUSES.get(why, why)})",
         alert="",
     )
     ctx.emit(Alert(kind="flatten", level="critical", text=_begun(ctx, now, why)))
@@ -69,8 +71,8 @@ def start(
 
 def _begun(ctx: Context, now: FlattenState, why: CloseReason) -> str:
     return (
-        f"Flatten started ({_CAUSES.get(why, why)}): closing {_counts(ctx, now)}. They are closed at market, the largest risk "
-        "first, and there are no new entries. An alert follows when the broker shows them closed."
+        f"Flatten started ({_CAUSES.get(why, why)}): closing {_counts(ctx, now)} No new entries. An alert follows when the "
+        "broker shows that they are closed."
     )
 
 
@@ -78,8 +80,18 @@ def _counts(ctx: Context, now: FlattenState) -> str:
     state = ctx.state
     ours = sum(1 for held in state.positions.values() if held.lots > LOTS_NOISE)
     others = len(state.external_positions)
-    tail = f" and {others} of others" if now.scope == "account" else f"; {others} of others left alone"
-    return f"{ours} position{'' if ours == 1 else 's'} of this desk" + (tail if others else "")
+    both = f" and {others} that it did not open" if others and now.scope == "account" else ""
+    left = f" {_not_ours(ctx)} left alone." if others and now.scope != "account" else ""
+    return f"{ours} position{'' if ours == 1 else 's'} of this desk{both} at market, the largest risk first.{left}"
+
+
+def _not_ours(ctx: Context) -> str:
+    """How many positions this desk did not open, and the first of them, as the subject of a sentence."""
+    others = [held.at_broker for held in ctx.state.external_positions.values()]
+    names = ", ".join(f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} lots" for held in others[:_NAMED_MAX])
+    more = ", ..." if len(others) > _NAMED_MAX else ""
+    count, verb = ("1 position", "is") if len(others) == 1 else (f"{len(others)} positions", "are")
+    return f"{count} not opened by this desk ({names}{more}) {verb}"
 
 
 def _in_scope(ctx: Context, now: FlattenState, magic: int) -> bool:
@@ -149,18 +161,18 @@ def book_known(ctx: Context, book: BrokerBook) -> None:
         return
     now.empty_books += 1
     if now.empty_books < _BOOKS or book.at_utc_ns < now.since_utc_ns:
-        ctx.query_book("flat, to be verified")
+        ctx.query_book("verifying that all is closed")
         return
     _flat(ctx, now)
 
 
 def _list_left(ctx: Context, now: FlattenState) -> None:
     now.left_open = [
-        f"#{task.ticket} {task.symbol} {task.side.word} {task.lots:g}: {task.blocked}"
+        f"#{task.ticket} {task.symbol} {task.side.word} {task.lots:g} lots: {task.blocked}"
         for task in ctx.state.closes.values()
         if task.blocked
     ][:LEFT_MAX]
-    now.text = f"{len(ctx.state.closes)} still open" if ctx.state.closes else "reading the book"
+    now.text = f"{len(ctx.state.closes)} still open" if ctx.state.closes else "reading the broker's positions"
 
 
 def _answer_leftovers(ctx: Context, now: FlattenState) -> None:
@@ -173,7 +185,19 @@ def _answer_leftovers(ctx: Context, now: FlattenState) -> None:
         ctx.emit(CommandDone(command_id=command_id, ok=False, text=text))
     now.command_ids.clear()
     add_reason(ctx, "flatten", text)
-    told = f"{text}. Their stops stay at the broker and the desk keeps trying. If you cannot wait, close them in the terminal."
+    shut = [task for task in ctx.state.closes.values() if task.market_closed]
+    if len(shut) < len(ctx.state.closes):
+        then = "The desk keeps trying. If you cannot wait, close them in the terminal."
+    elif len(shut) == 1:
+        then = position_closing.at_open(ctx, shut[0])
+    else:
+        then = "Nobody can close them before the open; " + (
+            "then order it again with `quarterdeck flatten` (flatten.reopen_action = ask)."
+            if any(ctx.policy(task.symbol).settings.flatten.reopen_action == "ask" for task in shut)
+            else "the desk closes them then. Nothing to do."
+        )
+    safe = "its stop at the broker protects it" if len(now.left_open) == 1 else "their stops at the broker protect them"
+    told = f"{text}. Until then only {safe}. {then}"
     ctx.emit(Alert(kind="flatten", level="critical", text=told))
 
 
@@ -181,21 +205,17 @@ def _flat(ctx: Context, now: FlattenState) -> None:
     state = ctx.state
     others = len(state.external_positions)
     took_s = (ctx.now - now.since_utc_ns) / NS_PER_S
-    left = ", ".join(
-        f"#{held.at_broker.ticket} {held.at_broker.symbol} {held.at_broker.lots:g}"
-        for held in list(state.external_positions.values())[:3]
-    )
-    text = f"flat, verified, {took_s:.1f} s" + (f"; {others} of others left alone: {left}" if others else "")
+    text = f"flat, verified, {took_s:.1f} s" + (f"; {_not_ours(ctx)} left alone" if others else "")
     unpaid = sum(1 for held in state.positions.values() if held.lots <= LOTS_NOISE)
     if unpaid:
-        text += f"; the result of {unpaid} closed is still to be read"
+        text += f"; the result of {unpaid} closed position{'' if unpaid == 1 else 's'} is still to be read"
     now.done, now.done_utc_ns, now.text, now.left_open = True, ctx.now, text, []
     if now.halt:
         add_reason(ctx, "flat", text, alert="")
     drop_reason(ctx, "flatten", text)
-    ctx.emit(
-        Alert(kind="flatten", level="critical" if now.halt else "warning", text=f"Flatten finished: {text}. {consequence(ctx)}")
-    )
+    whose = "the account" if now.scope == "account" else "this desk"
+    done = f"Flatten finished: {text}. The broker's list, read twice, shows no open position of {whose}. {consequence(ctx)}"
+    ctx.emit(Alert(kind="flatten", level="critical" if now.halt else "warning", text=done, resolved=True))
     for command_id in now.command_ids:
         ctx.emit(CommandDone(command_id=command_id, ok=True, text=text))
     now.command_ids.clear()
@@ -206,7 +226,7 @@ def watch(ctx: Context) -> None:
     """Once nothing is on its way any more, the book is what proves it."""
     state = ctx.state
     if running(ctx) and not state.closes and not state.orders and not state.book_asked_utc_ns and not state.book_retry_utc_ns:
-        ctx.query_book("flat, to be verified")
+        ctx.query_book("verifying that all is closed")
 
 
 def running(ctx: Context) -> bool:

@@ -33,7 +33,7 @@ class _SymbolMargin(Struct):
 
 
 class OwnMargin(Struct, frozen=True):
-    """Our own figure; without `complete`, a position of others in a symbol that we cannot value is missing from it."""
+    """Our own figure; without `complete`, an external position in a symbol that we cannot value is missing from it."""
 
     money: Money
     complete: bool
@@ -130,7 +130,7 @@ def margin_level_pct(ctx: Context, extra_money: Money = 0.0) -> float | None:
 
 
 def _compare(ctx: Context, account: Account) -> None:
-    """Tell once a day that the broker's margin is not ours."""
+    """Alert once a day that the broker's margin differs from our own figure."""
     state = ctx.state
     if account.margin_money <= 0.0 or not (state.positions or state.external_positions):
         return

@@ -149,7 +149,7 @@ def _may_leave(ctx: Context, task: PendingClose, held: ManagedPosition | Externa
     if task.whole:
         task.lots = max(open_lots - _in_doubt_lots(ctx, task, open_lots), 0.0)
         if task.lots <= LOTS_NOISE:
-            task.blocked = "an earlier close is unconfirmed; asking the broker"
+            task.blocked = "the broker has not confirmed an earlier close; the desk asks it"
             return False
     task.lots = min(task.lots, open_lots)
     return True
@@ -166,7 +166,7 @@ def _market_lets(ctx: Context, task: PendingClose) -> bool:
         return False
     own = ctx.policy(task.symbol).settings.flatten
     if own.reopen_action == "ask":
-        task.blocked = "the market was closed; waiting for you to close it again (flatten.reopen_action = ask)"
+        task.blocked = "the market was closed; close it again yourself (flatten.reopen_action = ask)"
         return False
     task.open_seen_utc_ns = task.open_seen_utc_ns or ctx.now
     if own.reopen_action == "when_spread_normal" and ctx.now - task.open_seen_utc_ns < ns(own.reopen_wait_max_minutes * 60.0):
@@ -193,7 +193,7 @@ def close_filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
     if position is not None and position.side is order.side:
         closed_by_report(ctx, position, fate)
     elif position is not None or order.position_id in state.external_positions:
-        ctx.query_book("what is left of a position of others, or of one that was reversed, is read")
+        ctx.query_book("reading what is left of a position not opened here, or reversed")
     if task is None or task.client_id not in ("", order.client_id):
         return
     _request_over(ctx, task)
@@ -205,7 +205,7 @@ def close_filled(ctx: Context, order: OrderInFlight, fate: Filled) -> None:
         try_close(ctx, task)
     else:
         require_book_read(ctx, task)
-        ctx.query_book("what a close left open is read")
+        ctx.query_book("reading what a close left open")
 
 
 def close_rejected(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> None:
@@ -227,7 +227,7 @@ def close_rejected(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> N
         task.blocked = f"market closed until {clock_words(again)}"
     elif fate.kind in ("frozen", "operator", "internal_error", "refused", "no_money"):
         again = max(fate.retry_utc_ns, again)
-        task.blocked = f"{fate.reason or fate.kind} ({fate.code}), next attempt {clock_words(again)}"
+        task.blocked = f"{requests.refusal(fate)}, next attempt {clock_words(again)}"
     else:
         again = max(fate.retry_utc_ns, again)
         task.blocked = fate.reason if task.tries > 1 else ""
@@ -235,12 +235,25 @@ def close_rejected(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> N
     if task.tries == CLOSE_TRIES_ALERT or (task.market_closed and task.tries == 1):
         held = ctx.state.positions.get(task.position_id)
         at_stake = f" Its stop at {held.stop_price} stays at the broker. {gap_words(ctx, held)}" if held is not None else ""
+        trying = "The desk tries again by itself; if you cannot wait, close it in the terminal."
+        then = at_open(ctx, task) if task.market_closed else trying
         text = (
             f"Cannot close #{task.ticket} {task.symbol} {task.side.word} {task.lots:g} lots: {task.blocked or fate.reason}."
-            f"{at_stake} The desk tries again by itself; if you cannot wait, close it in the terminal."
+            f"{at_stake} {then}"
         )
         ctx.emit(Alert(kind="error", level="warning", text=text, symbol=task.symbol, ticket=task.ticket))
     try_close(ctx, task)
+
+
+def at_open(ctx: Context, task: PendingClose) -> str:
+    """What becomes of a close that a closed market refused, and what the operator should do."""
+    how = ctx.policy(task.symbol).settings.flatten.reopen_action
+    if how == "ask":
+        return (
+            f"Nobody can close it before the open; then run `quarterdeck close {task.position_id}` (flatten.reopen_action = ask)."
+        )
+    spread = ", once the spread is normal" if how == "when_spread_normal" else ""
+    return f"Nobody can close it before the open; the desk closes it then{spread}. Nothing to do."
 
 
 def close_unconfirmed(ctx: Context, order: OrderInFlight) -> None:

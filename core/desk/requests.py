@@ -22,6 +22,12 @@ _FIFO_CLOSE: Final = 10045
 _MINUTE_NS: Final = 60 * NS_PER_S
 
 
+def refusal(fate: OrderRejected) -> str:
+    """Why the broker refused, in words, with its own code to look up."""
+    words = fate.reason or fate.kind.replace("_", " ")
+    return f"{words} (broker's code {fate.code})" if fate.code else words
+
+
 def count(ctx: Context, position: ManagedPosition | None) -> None:
     """One more request leaves."""
     ctx.state.requests_today += 1

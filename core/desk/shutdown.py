@@ -5,7 +5,7 @@ Promises: bounded; what could not be closed in time keeps its stop at the broker
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import entry_evaluation, flatten
+from quarterdeck.core.desk import entry_evaluation, flatten, stops
 from quarterdeck.core.desk.context import Context, ns
 from quarterdeck.core.desk.desk_state import ShutdownRequest
 from quarterdeck.core.desk.equity import LOTS_NOISE
@@ -50,17 +50,17 @@ def watch(ctx: Context) -> None:
     clean = done
     text = f"{stop.why}: {stop.policy}"
     if left:
-        names = ", ".join(f"#{one.ticket} {one.symbol} {one.lots:g}" for one in left)
+        names = ", ".join(stops.named(one) for one in left)
         text = f"{text}; positions left open, with their stops at the broker: {names}"
         if stop.policy == "flatten":
             text_now = (
                 f"The engine stops with positions open: {names}. Only their stops at the broker protect them; nothing manages "
-                "them until the engine runs again. Close them in the terminal, or start the engine."
+                "them until the engine runs again. Start it again (`quarterdeck run`), or close them in the terminal."
             )
             ctx.emit(Alert(kind="flatten", level="critical", text=text_now))
     if state.orders:
         clean = False
-        text = f"{text}; orders unconfirmed: {', '.join(state.orders)}"
+        text = f"{text}; unconfirmed orders: {', '.join(state.orders)}"
     ctx.emit(CommandDone(command_id=stop.command_id, ok=clean, text=text))
     ctx.emit(EndRun(why=text, clean=clean))
 

@@ -26,8 +26,9 @@ def told(ctx: Context, state: ConnectionState) -> None:
                 Alert(
                     kind="connection",
                     level="warning",
-                    text=f"{state.symbol}: {sentence(state.why)} Entries in it may resume.",
+                    text=f"{state.symbol}: {sentence(state.why or 'Quotes arrive again')} Entries in it are possible again.",
                     symbol=state.symbol,
+                    resolved=True,
                 )
             )
         unblock_pair(ctx, state.symbol, "feed")
@@ -39,7 +40,8 @@ def told(ctx: Context, state: ConnectionState) -> None:
         silent[state.symbol] = ctx.now
         text = (
             f"{state.symbol}: {sentence(why)} No entries in it. Stops at the broker stay in force; trailing and profit "
-            "protection wait for quotes, time exits and your own closes are sent. Check the symbol in the terminal."
+            "protection of open positions wait for quotes; time exits and your own closes are sent. Check the symbol in the "
+            "terminal."
         )
         ctx.emit(Alert(kind="connection", level="warning", text=text, symbol=state.symbol))
     for position in list(ctx.state.positions.values()):

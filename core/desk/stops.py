@@ -116,8 +116,8 @@ def stop_not_accepted(ctx: Context, position: ManagedPosition) -> None:
     """The broker took the opening order without its stop: such a pair is not traded."""
     text = f"The broker opened {named(position)} without the stop that was sent with it"
     told = (
-        f"{text}. The desk closes it now and makes no more entries in {position.symbol}. Check that it is closed, find the cause "
-        f"with `quarterdeck doctor`, then run `quarterdeck acknowledge {position.symbol}:no_stop`."
+        f"{text}. It has no stop; the desk closes it now and makes no more entries in {position.symbol}. Check that it "
+        f"is closed, find the cause with `quarterdeck doctor`, then run `quarterdeck acknowledge {position.symbol}:no_stop`."
     )
     ctx.emit(Alert(kind="risk", level="critical", text=told, symbol=position.symbol, ticket=position.ticket))
     way_back = f"you have found the cause (`quarterdeck doctor`) and run `quarterdeck acknowledge {position.symbol}:no_stop`"
@@ -205,11 +205,11 @@ def refused(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> None:
         kept = f"The old stop at {position.stop_price} still protects the position and the desk keeps trying. Nothing to do."
         text = (
             f"The stop of {named(position)} cannot be moved to {order.stop_price}: the broker refused {position.modify_refused} "
-            f"times, {fate.reason} ({fate.code}). {missing if position.stop_missing else kept}"
+            f"times: {requests.refusal(fate)}. {missing if position.stop_missing else kept}"
         )
         ctx.emit(Alert(kind="error", level="warning", text=text, symbol=position.symbol, ticket=position.ticket))
     if fate.kind == "not_found":
-        ctx.query_book("a position to modify is gone")
+        ctx.query_book("the position of a stop change is gone")
 
 
 def absent(ctx: Context, order: OrderInFlight) -> None:

@@ -20,36 +20,39 @@ Level = AlertLevel | Literal[""]
 
 WAYS_BACK: Final[dict[str, tuple[Literal["REDUCE_ONLY", "HALTED"], str]]] = {
     "starting": ("REDUCE_ONLY", "account, instruments and positions have been read from the broker"),
-    "paused": ("REDUCE_ONLY", "you resume"),
+    "paused": ("REDUCE_ONLY", "you run `quarterdeck resume`"),
     "feed": ("REDUCE_ONLY", "the broker connection is back"),
     "book_unknown": ("REDUCE_ONLY", "the broker's positions can be read again"),
-    "unknown_fate": ("REDUCE_ONLY", "the broker confirms the order, or you settle it with `quarterdeck resolve`"),
+    "unknown_fate": ("REDUCE_ONLY", "the broker confirms the order, or you say what became of it (`quarterdeck resolve`)"),
     "flatten": ("REDUCE_ONLY", "everything is closed and two reads of the broker confirm it"),
-    "flat": ("HALTED", "you resume"),
+    "flat": ("HALTED", "you run `quarterdeck resume`"),
     "day_loss": ("REDUCE_ONLY", "the next trading day starts"),
     "drawdown": ("REDUCE_ONLY", "you accept the drawdown (`quarterdeck reset-drawdown`)"),
     "losses_in_row": ("REDUCE_ONLY", "the next trading day starts"),
     "entries": ("REDUCE_ONLY", "the next trading day starts"),
     "funded": ("REDUCE_ONLY", "equity is above the warning buffer again, or the prop firm's next day starts"),
-    "funded_close": ("REDUCE_ONLY", "the prop firm's next day starts, or you change the prop_firm settings"),
+    "funded_close": ("REDUCE_ONLY", "you change the prop_firm settings, or the prop firm's next day starts"),
     "kelly": ("REDUCE_ONLY", "newer trades give a positive Kelly fraction, or you set kelly.enabled = false"),
     "no_stop": ("REDUCE_ONLY", "the broker shows the stop again"),
-    "foreign_no_stop": ("REDUCE_ONLY", "they have a stop or are closed, or you run `quarterdeck acknowledge foreign_no_stop`"),
+    "foreign_no_stop": (
+        "REDUCE_ONLY",
+        "they have a stop or are closed, or you accept them without one (`quarterdeck acknowledge foreign_no_stop`)",
+    ),
     "quotes_silent": ("REDUCE_ONLY", "quotes arrive again"),
-    "payout_unclear": ("REDUCE_ONLY", "you run `quarterdeck resolve TICKET --payout`, or `--transfer`"),
-    "unexplained_money": ("REDUCE_ONLY", "a deal explains it, or you run `quarterdeck resolve money`"),
+    "payout_unclear": ("REDUCE_ONLY", "you say what it was (`quarterdeck resolve TICKET --payout`, or `--transfer`)"),
+    "unexplained_money": ("REDUCE_ONLY", "a deal explains it, or you say what it was (`quarterdeck resolve money`)"),
     "calendar": ("REDUCE_ONLY", "the calendar can be read again"),
     "stopping": ("REDUCE_ONLY", "the engine is started again"),
     "journal": ("REDUCE_ONLY", "the journal can be written again"),
-    "journal_damaged": ("REDUCE_ONLY", "you have compared positions and orders with the broker, and resume"),
+    "journal_damaged": ("REDUCE_ONLY", "you have compared positions and orders with the terminal and run `quarterdeck resume`"),
     "degraded": ("REDUCE_ONLY", "the failed part works again"),
     "clock": ("REDUCE_ONLY", "the clock is right again"),
     "terminal": ("REDUCE_ONLY", "the terminal allows trading again"),
     "backlog": ("REDUCE_ONLY", "the desk has caught up and has read again what it skipped"),
     "not_allowed": ("REDUCE_ONLY", "the broker allows trading again (check for a read-only investor login)"),
-    "account_changed": ("HALTED", "the terminal is logged in to the first account again, and you resume"),
-    "not_owner": ("HALTED", "the other engine is stopped, and you resume here"),
-    "law_broken": ("HALTED", "you have checked positions and orders, and resume"),
+    "account_changed": ("HALTED", "the terminal is logged in to the first account again and you run `quarterdeck resume`"),
+    "not_owner": ("HALTED", "the other engine is stopped and you run `quarterdeck resume` here"),
+    "law_broken": ("HALTED", "you have checked positions and orders in the terminal and run `quarterdeck resume`"),
 }
 """Every reason there is, how bad it is, and how it ends."""
 
@@ -80,8 +83,8 @@ def worst_reason(ctx: Context) -> StateReason | None:
     return first
 
 
-def add_reason(ctx: Context, code: str, text: str, *, alert: Level = "warning", told: Level = "") -> None:
-    """Let `code` hold from now on; while it holds already, only its text changes.
+def add_reason(ctx: Context, code: str, text: str, *, alert: Level = "warning", told: Level = "", when: str = "") -> None:
+    """Let `code` hold from now on; while it holds already, only its text changes. `when` is the hour it ends at, if it has one.
 
     Its end is reported at the level of `alert`, or of `told` where the caller tells the beginning itself.
     """
@@ -90,22 +93,22 @@ def add_reason(ctx: Context, code: str, text: str, *, alert: Level = "warning", 
         reasons[code].text = text
         return
     state, way_back = WAYS_BACK[code]
+    way_back += when
     reasons[code] = StateReason(code=code, state=state, since_utc_ns=ctx.now, text=text, clears_when=way_back, told=alert or told)
     _tell(ctx, f"{code}: {text}")
     if alert:
-        ctx.emit(Alert(kind="state", level=alert, text=f"{sentence(text)} {consequence(ctx)} It ends when {way_back}."))
+        ctx.emit(Alert(kind="state", level=alert, text=f"{sentence(text)} {_effect_and_end(ctx, way_back)}"))
 
 
-def drop_reason(ctx: Context, code: str, text: str = "") -> bool:
-    """Let `code` hold no more; whether it did."""
+def drop_reason(ctx: Context, code: str, text: str) -> bool:
+    """Let `code` hold no more, for what `text` says; whether it did."""
     gone = ctx.state.reasons.pop(code, None)
     if gone is None:
         return False
-    said = text or f"The reason {code} is over"
-    _tell(ctx, said)
+    _tell(ctx, text)
     if gone.told:
         kind: AlertKind = "connection" if code == "feed" else "breaker" if code in BREAKERS else "state"
-        ctx.emit(Alert(kind=kind, level=gone.told, text=f"{sentence(said)} {consequence(ctx)}"))
+        ctx.emit(Alert(kind=kind, level=gone.told, text=f"{sentence(text)} {consequence(ctx)}", resolved=True))
     return True
 
 
@@ -115,8 +118,18 @@ def consequence(ctx: Context) -> str:
     if worst is None:
         return "Entries are allowed again."
     if worst.state == "HALTED":
-        return f"Trading is HALTED ({worst.code}): no entries, and the desk closes nothing unless you order it."
+        ends = f"It ends when {worst.clears_when}."
+        managed = "and the desk closes nothing unless you order it"
+        if any(position.lots > 0.0 for position in ctx.state.positions.values()):
+            managed = "and open positions are NOT managed; only their stops at the broker protect them"
+        return f"Trading is HALTED ({worst.code}): no entries, {managed}. {ends}"
     return f"No new entries (REDUCE_ONLY, {worst.code}); open positions are still managed."
+
+
+def _effect_and_end(ctx: Context, way_back: str) -> str:
+    """What the desk does now and how this reason ends, each once."""
+    now, ends = consequence(ctx), f"It ends when {way_back}."
+    return now if now.endswith(ends) else f"{now} {ends}"
 
 
 def sentence(text: str) -> str:
@@ -151,7 +164,7 @@ def block_pair(ctx: Context, symbol: str, code: str, text: str, way_back: str) -
 def unblock_pair(ctx: Context, symbol: str, code: str) -> None:
     """One reason less against a pair."""
     if ctx.pair(symbol).block_reasons.pop(code, None) is not None:
-        ctx.note("pair_freed", f"Entries in {symbol} are allowed again: {code} is over", symbol=symbol)
+        ctx.note("pair_freed", f"Entries in {symbol} are allowed again ({code} is over)", symbol=symbol)
 
 
 def _tell(ctx: Context, text: str) -> None:

@@ -54,7 +54,8 @@ class Alarms:
         for kind in [kind for kind in self._held if kind not in wrong]:
             gone = self._held.pop(kind)
             if gone.own:
-                self._say(gone, f"{kind.capitalize()} works again, after {_span(now_s - gone.since_s)}")
+                text = f"{kind.capitalize()} works again, after {_span(now_s - gone.since_s)}. Nothing to do."
+                self._say(gone, text, resolved=True)
         every_s = self._settings().remind_minutes * S_PER_MINUTE
         for kind, problem in wrong.items():
             alarm = self._held.get(kind)
@@ -77,8 +78,8 @@ class Alarms:
             alarm.acknowledged = True
         return len(fresh)
 
-    def _say(self, alarm: _Alarm, text: str) -> None:
-        self._tell(Alert(kind="error" if alarm.own else "state", level="critical", text=text))
+    def _say(self, alarm: _Alarm, text: str, *, resolved: bool = False) -> None:
+        self._tell(Alert(kind="error" if alarm.own else "state", level="critical", text=text, resolved=resolved))
 
 
 def _span(seconds: float) -> str:

@@ -32,9 +32,9 @@ from quarterdeck.core.pipes.blocking_calls import BlockingCalls
 from quarterdeck.core.settings.safe_files import read_small
 from quarterdeck.core.settings.schema import AlertsSection
 
-Severity = Literal["info", "warning", "critical"]
+Severity = Literal["info", "warning", "critical", "resolved"]
 SendAlert = Callable[[str, str, Severity], str]
-"""(title, body, worst level in it) -> who did not take it, in words; empty where it was taken. Takes its time."""
+"""(title, body, the worst that is not over in it) -> who did not take it, in words; empty where it was taken. Takes its time."""
 Delivery = Callable[[str, str, Severity], Awaitable[str]]
 """A `SendAlert` that leaves the loop alone."""
 _ALWAYS = ("summary",)
@@ -145,10 +145,13 @@ class Mailbox:
 
     async def _deliver(self, batch: list[Waiting]) -> bool:
         worst = max((item.alert for item in batch), key=lambda alert: LEVELS.index(alert.level))
-        title = f"Quarterdeck: {worst.kind}" if len(batch) == 1 else f"Quarterdeck: {len(batch)} alerts"
+        over = ", resolved" if worst.resolved else ""
+        title = f"Quarterdeck: {worst.kind}{over}" if len(batch) == 1 else f"Quarterdeck: {len(batch)} alerts"
         self._sent_s.append(self._clock.monotonic_s())
+        open_worst = [item.alert.level for item in batch if not item.alert.resolved]
+        severity: Severity = max(open_worst, key=LEVELS.index, default="resolved")
         try:
-            refused = await self._send(title, _body(batch, self._clock.utc_ns()), worst.level)
+            refused = await self._send(title, _body(batch, self._clock.utc_ns()), severity)
         except Exception as error:  # noqa: BLE001 - the library's many services raise what they like
             refused = f"a service ({type(error).__name__})"
         if refused:
@@ -335,17 +338,22 @@ def _body(batch: Sequence[Waiting], now_utc_ns: UtcNs) -> str:
 
 def _line(item: Waiting, now_utc_ns: UtcNs) -> str:
     alert = item.alert
-    about = f"{alert.symbol} " if alert.symbol and not alert.text.startswith(alert.symbol) else ""
+    about = "" if alert.symbol in alert.text else f"{alert.symbol}: "
     late = now_utc_ns - item.given_utc_ns > _LATE_NS
     when = f"{iso(item.given_utc_ns)[:16].replace('T', ' ')} UTC: " if late else ""
-    return f"[{alert.level}] {when}{about}{alert.text}"
+    return f"[{'resolved' if alert.resolved else alert.level}] {when}{about}{alert.text}"
 
 
 def apprise_sender(urls: Sequence[str]) -> list[SendAlert]:
     """Those whom the addresses name, each as a way of sending; imports the library, so not in the loop that trades."""
     import apprise
 
-    kinds = {"info": apprise.NotifyType.INFO, "warning": apprise.NotifyType.WARNING, "critical": apprise.NotifyType.FAILURE}
+    kinds = {
+        "info": apprise.NotifyType.INFO,
+        "warning": apprise.NotifyType.WARNING,
+        "critical": apprise.NotifyType.FAILURE,
+        "resolved": apprise.NotifyType.SUCCESS,
+    }
 
     def way(number: int, url: str) -> SendAlert:
         service, place = apprise.Apprise.instantiate(url), f"{number} of {len(urls)}"

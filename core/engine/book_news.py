@@ -4,7 +4,7 @@ Why: a live broker is polled four times a second while something is open, and ne
 with other floating results, which the desk works out from its own quotes. On the tape they were 99 % of all bytes.
 Promises: whatever differs but for floating figures passes at once, and so does anything after an unknown book, and the account
 as read after a change of the book, by which a volume that is gone is distinguished from money that nothing explains; floating
-money that the desk cannot work out itself (positions of others, credit, the broker's own equity) passes when it moved by a
+money that the desk cannot work out itself (external positions, credit, the broker's own equity) passes when it moved by a
 thousandth of the balance, and at least once a minute for the account and every quarter hour for the book. What the desk asked
 for is not filtered here: it waits for the answer.
 """

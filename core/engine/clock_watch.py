@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 _TEXTS: dict[str, Callable[[float], str]] = {
     "slept": lambda s: (
         f"The engine was stopped for {s:.0f} s (the machine slept, or the process was paused). During that time only the "
-        "stops at the "
-        "broker protected open positions. The engine manages them again now. Switch off the machine's sleep mode."
+        "stops at the broker protected open positions. The engine manages them again now. Switch off the machine's sleep mode."
     ),
     "set": lambda s: (
         f"This machine's clock was set {'forward' if s > 0 else 'back'} by {abs(s):.0f} s. Trading continues by the desk's own "
@@ -30,12 +29,11 @@ _TEXTS: dict[str, Callable[[float], str]] = {
     ),
     "followed": lambda s: (
         f"The desk's clock was {s:.0f} s behind this machine and the broker's ticks; it is corrected. Time exits that became "
-        "due are "
-        "carried out now. Nothing to do."
+        "due are carried out now. Nothing to do."
     ),
     "behind": lambda s: (
         f"The desk's clock is {s:.0f} s ahead of this machine and the broker's ticks, and cannot go back: run `quarterdeck "
-        "restart`"
+        "restart`. Open positions are still managed"
     ),
 }
 

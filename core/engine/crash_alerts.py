@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quarterdeck.core.clock.wall import Clock, iso
+from quarterdeck.core.desk.trading_state import sentence
 from quarterdeck.core.engine.alerting import KEPT_NAME, AlertSender
 from quarterdeck.core.engine.run_request import RunRequest, settings_for_run
 from quarterdeck.core.journal.heartbeat import last_word, read_heartbeat
@@ -45,8 +46,8 @@ def alert_crashed_run(engine: Engine, died_utc_ns: UtcNs | None) -> None:
     when = f"{iso(died_utc_ns)[:16].replace('T', ' ')} UTC"
     text = (
         f"The engine crashed at about {when} (the process was killed, or the machine went down) and runs again now. "
-        f"{_positions(held)} managed again; while it was down, only stops at the broker protected positions. Check the log "
-        "for the cause."
+        f"{_positions(held)} managed again; while it was down, only stops at the broker protected positions. Look for the "
+        f"cause in the log ({engine.home.logs})."
     )
     alert = Alert(kind="crash", level="critical", text=text)
     engine.publisher.publish_alert(engine.runner.at_utc_ns, alert)
@@ -66,7 +67,8 @@ def failed_start(home: Home, error: Exception, now_utc_ns: UtcNs) -> Alert | Non
     word = last_word(read_heartbeat(home.heartbeat), now_utc_ns)
     text = (
         f"The engine failed to start. Open positions are NOT managed; only their stops at the broker protect them. Cause: {why}. "
-        f"{f'{word}. ' if word else ''}Remove the cause and start it again, or close the positions in the terminal."
+        f"{sentence(word) + ' ' if word else ''}The home is {home.root}. If you cannot "
+        "start it now, close the positions in the terminal."
     )
     return Alert(kind="crash", level="critical", text=text)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -342,7 +343,7 @@ class Engine:
         self.health.count_error(type(error).__name__)
         self.journal.error("task", text)
         if failures == self.runtime_settings.settings.engine.alert_after_failures or isinstance(error, InvariantError):
-            self.tell(Alert(kind="error", level="critical", text=_failing(text, failures)))
+            self.tell(Alert(kind="error", level="critical", text=_failing(text, failures, self.home.logs)))
         else:
             self.say("error", "task", text)
 
@@ -385,10 +386,11 @@ class Engine:
         return Snapshot(number=self._numbers, desk=desk, engine=health)
 
 
-def _failing(text: str, failures: int) -> str:
+def _failing(text: str, failures: int, logs: Path) -> str:
     return (
         f"A part of the engine keeps failing ({failures} times in a row): {text}. It is restarted each time and trading "
-        "continues without it meanwhile; stops at the broker stay in force. Look into the log, then `quarterdeck restart`."
+        "continues without it meanwhile; stops at the broker stay in force. "
+        f"Look into the log ({logs}), then run `quarterdeck restart`."
     )
 
 

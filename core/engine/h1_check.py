@@ -48,8 +48,7 @@ class H1Check:
         at = engine.runner.at_utc_ns
         text = (
             f"{symbol}: the broker's H1 bar of {iso(brokers.open_utc_ns)} differs from its own M15 bars ({found}). The desk "
-            "uses the "
-            "M15 bars and trades on. If it repeats, report it to the broker."
+            "uses the M15 bars and trades on. If it repeats, report it to the broker."
         )
         engine.health.count_error(ERROR_CLASS)
         engine.journal.error("h1", text, level="warning", symbol=symbol)

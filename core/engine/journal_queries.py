@@ -87,7 +87,7 @@ class JournalQueries:
                 )
             if isinstance(question, BarsQuery):
                 return _bars(reader, reader.run(self._run()), question)
-        return QueryFailed(why="the journal does not know that")
+        return QueryFailed(why="the journal has no answer to that")
 
     def setting_changes(self) -> tuple[tuple[UtcNs, str, str, str, str], ...]:
         """Changes of parameters, newest first, of all runs."""

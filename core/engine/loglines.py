@@ -28,11 +28,12 @@ def log_line(at_utc_ns: UtcNs, effect: Effect) -> LogLine | None:
         case Alert():
             return LogLine(
                 at_utc_ns=at_utc_ns,
-                level=effect.level,
+                level="info" if effect.resolved else effect.level,
                 kind=f"alert.{effect.kind}",
                 text=effect.text,
                 symbol=effect.symbol,
                 ticket=effect.ticket,
+                resolved=effect.resolved,
             )
         case LogEvent():
             return LogLine(

@@ -71,7 +71,7 @@ class Ownership:
 
         A run that did not begin with the lease goes on as the one before it ended: halted.
         """
-        why = "" if self._owns else "it did before this start"
+        why = "" if self._owns else "since before this start"
         while True:
             while why:
                 await self._halted(engine, why)

@@ -74,4 +74,4 @@ class RecordWatch:
         else:
             self._failing.discard(name)
             what = f"The {name} in {place} is written again. Nothing to do."
-        engine.tell(Alert(kind="error", level="warning", text=what))
+        engine.tell(Alert(kind="error", level="warning", text=what, resolved=not failing))

@@ -46,7 +46,7 @@ class Stopping:
             left = len(engine.desk.view().positions)
             text = (
                 f"The engine stopped before it was flat: {left} positions are open. Only their stops at the broker protect them; "
-                "nothing manages them. Close them in the terminal, or start the engine again."
+                "nothing manages them. Start it again (`quarterdeck run`), or close them in the terminal."
             )
             engine.tell(Alert(kind="crash", level="critical", text=text))
             engine.end_badly(f"{why}; not flat within {limit_s:g} s, {left} positions stay open with their stops at the broker")

@@ -42,11 +42,10 @@ def bar_scanner_for(engine: Engine, scanner: Scanner, process: StrategyProcess |
     return RemoteScanner(scanner, process)
 
 
-def _failing(text: str) -> str:
+def _failing(text: str, file: Path) -> str:
     return (
         f"The strategy fails and gives no signals: {text}. No new entries come from it; open positions are still managed. "
-        "Correct the "
-        "strategy file, then `quarterdeck restart`."
+        f"Correct {file}, then run `quarterdeck restart`."
     )
 
 
@@ -56,6 +55,7 @@ class StrategySupervision:
     def __init__(self, engine: Engine, process: StrategyProcess) -> None:
         """Hear `process` from now on, under the limits of the engine's venue."""
         self._engine = engine
+        self._file = engine.home.root / engine.runtime_settings.settings.strategy.file
         settings, venue = engine.runtime_settings.settings, engine.venue
         if not venue.ends:
             process.limit_s = settings.strategy.time_limit_ms / 1000.0
@@ -73,7 +73,7 @@ class StrategySupervision:
         self._say("error", text, trouble.symbol)
         engine.journal.error("strategy", text, symbol=trouble.symbol)
         if trouble.in_a_row == engine.runtime_settings.settings.engine.alert_after_failures:
-            alert = Alert(kind="error", level="critical", text=_failing(text), symbol=trouble.symbol)
+            alert = Alert(kind="error", level="critical", text=_failing(text, self._file), symbol=trouble.symbol)
             engine.publisher.publish_alert(engine.runner.at_utc_ns, alert)
 
     def _say(self, level: EventLevel, text: str, symbol: str = "") -> None:

@@ -201,10 +201,12 @@ def heartbeat_status(beat: Heartbeat | None, now_utc_ns: UtcNs, *, alive: bool |
     if alive is False or (late and alive is None):
         return HeartbeatStatus(
             EngineNotRunningError.exit_code,
-            f"not running: {what} gave its last sign {span_words(age_s)} ago and did not end in order",
+            f"not running: {what} sent its last heartbeat {span_words(age_s)} ago and did not end properly",
         )
     if late:
-        return HeartbeatStatus(CheckFailedError.exit_code, f"stuck: {what} lives and has given no sign for {span_words(age_s)}")
+        return HeartbeatStatus(
+            CheckFailedError.exit_code, f"stuck: {what} is running, but has sent no heartbeat for {span_words(age_s)}"
+        )
     reasons = f" ({', '.join(beat.reasons)})" if beat.reasons else ""
     line = f"{what} {beat.state}{reasons}, {beat.positions} positions"
     if beat.problems:
@@ -220,10 +222,11 @@ def last_word(beat: Heartbeat | None, now_utc_ns: UtcNs) -> str:
         return ""
     ended = f", ended: {beat.ended_why}" if beat.ended_why else ""
     age = span_words(max(0.0, (now_utc_ns - beat.wall_utc_ns) / NS_PER_S))
-    text = f"the last heartbeat is {age} old and said {beat.state}{ended}"
+    text = f"the last heartbeat was {age} ago, state {beat.state}{ended}"
     if not beat.positions or beat.mode in ("replay", "simulated"):
         return text
-    return f"{text}; {beat.positions} positions were open, which only their stops at the broker protect while no engine runs"
+    count = "1 position was" if beat.positions == 1 else f"{beat.positions} positions were"
+    return f"{text}; {count} open then: only stops at the broker protect open positions while no engine runs"
 
 
 def write_whole(path: Path, body: bytes) -> bool:
@@ -257,14 +260,14 @@ def problems_of(snapshot: Snapshot) -> tuple[Problem, ...]:
     ]
     known = {problem.kind for problem in found}
     facts = (
-        ("feed", not engine.connection_up, f"the feed is down: {engine.connection_reason}"),
+        ("feed", not engine.connection_up, f"the broker connection is down: {engine.connection_reason}"),
         ("journal", not engine.journal_writable, "the journal cannot be written"),
-        ("unknown_fate", desk.unconfirmed_orders > 0, f"{desk.unconfirmed_orders} unconfirmed orders"),
-        ("no_stop", desk.positions_without_stop > 0, f"{desk.positions_without_stop} positions without a stop at the broker"),
-        ("book", desk.positions_match is False, "desk and broker do not hold the same"),
+        ("unknown_fate", desk.unconfirmed_orders > 0, f"orders that the broker has not confirmed: {desk.unconfirmed_orders}"),
+        ("no_stop", desk.positions_without_stop > 0, f"positions without a stop at the broker: {desk.positions_without_stop}"),
+        ("book", desk.positions_match is False, "the positions of desk and broker do not match"),
         ("calendar", bool(engine.calendar_why), f"calendar: {engine.calendar_why}"),
         ("history", bool(engine.history_why), f"history: incomplete, no entries: {engine.history_why}"),
-        ("scanning", not engine.scanning_up, f"no scanning machine answers; {engine.scanning}"),
+        ("scanning", not engine.scanning_up, f"no scan worker answers; {engine.scanning}"),
         ("loop", engine.loop_lag_ms > _LOOP_LATE_MS, f"the event loop is {engine.loop_lag_ms / 1000.0:.1f} s late"),
     )
     found += [Problem(kind=kind, text=text) for kind, wrong, text in facts if wrong and kind not in known]

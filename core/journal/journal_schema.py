@@ -145,7 +145,9 @@ def storage_error(path: Path, error: sqlite3.Error, verb: str) -> StorageError:
     if "not a database" in text:
         return StorageError(f"{path} is not a journal", what_to_do="move that file away, or choose another home with --home DIR")
     if "malformed" in text:
-        remedy = "keep a copy, then move it away; the next start makes a fresh one and adopts what the broker holds"
+        remedy = (
+            "keep a copy, then move it away; the next start creates a new one and manages the positions that the broker lists"
+        )
         return StorageError(f"the journal {path} is damaged", what_to_do=remedy)
     if "full" in text:
         return StorageError(f"the journal {path} cannot be {verb}: the disk is full", what_to_do="make room on that disk")

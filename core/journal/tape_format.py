@@ -44,16 +44,16 @@ _LEVEL = 6
 _PACKED = zlib.compress(b"", _LEVEL)[:1]
 """First byte of every zlib stream; a state that is not packed is a map of MessagePack and begins otherwise."""
 
-_SENTENCES: dict[type[Effect], tuple[str, ...]] = {
-    Alert: ("text",),
-    LogEvent: ("text",),
-    StateChanged: ("text",),
-    CommandDone: ("text",),
-    MoneyMoved: ("text",),
-    EndRun: ("why",),
-    QueryBook: ("why",),
+_SENTENCES: dict[type[Effect], dict[str, str | bool]] = {
+    Alert: {"text": "", "resolved": False},
+    LogEvent: {"text": ""},
+    StateChanged: {"text": ""},
+    CommandDone: {"text": ""},
+    MoneyMoved: {"text": ""},
+    EndRun: {"why": ""},
+    QueryBook: {"why": ""},
 }
-"""Fields that only people read."""
+"""Fields that only people read, and what takes their place where decisions are compared."""
 
 encode = _ENCODER.encode
 """Any model struct as bytes."""
@@ -143,4 +143,4 @@ def same_decision(recorded: bytes, effect: Effect) -> bool:
 def _without_sentences(effect: Effect) -> bytes:
     if isinstance(effect, Verdict):
         effect = replace(effect, checks=tuple(replace(check, note="") for check in effect.checks))
-    return encode(replace(effect, **dict.fromkeys(_SENTENCES.get(type(effect), ()), "")))
+    return encode(replace(effect, **_SENTENCES.get(type(effect), {})))

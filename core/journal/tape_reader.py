@@ -123,7 +123,7 @@ class TapeReader:
         found = [run for run in self.runs() if number is None or run.run == number]
         if not found:
             which = "no run" if number is None else f"no run {number}"
-            raise StorageError(f"the journal {self.path} holds {which}", what_to_do="start one with `quarterdeck run`")
+            raise StorageError(f"the journal {self.path} contains {which}", what_to_do="start one with `quarterdeck run`")
         return found[-1]
 
     def checkpoints(self, run: Run) -> tuple[CheckpointMark, ...]:

@@ -193,7 +193,9 @@ class SocketClient:
             raise EngineNotRunningError("the connection to the engine is down", what_to_do="wait, or see `quarterdeck status`")
         data = msgspec.msgpack.encode(message)
         if len(data) > REQUEST_BYTES_MAX:
-            raise UsageError(f"that is {len(data):,} bytes, at most {REQUEST_BYTES_MAX:,} travel", what_to_do="say it shorter")
+            raise UsageError(
+                f"that is {len(data):,} bytes, at most {REQUEST_BYTES_MAX:,} travel", what_to_do="send a shorter request"
+            )
         try:
             await self._line.send(data)
         except ConnectionClosed as error:
@@ -212,7 +214,7 @@ class SocketClient:
                 what_to_do=f"start one with `quarterdeck run --home {self._home}`",
             ) from error
         if not isinstance(first, LinkWelcome):
-            why = first.why if isinstance(first, LinkBye) else "it answered in another language"
+            why = first.why if isinstance(first, LinkBye) else "it answered in an unknown format"
             raise EngineNotRunningError(f"the engine refused: {why}", what_to_do="use the same version on both sides")
         self._line, self.welcome, self._goodbye = line, first, ""
         self._events.put(LinkState(up=True, mode=first.mode))

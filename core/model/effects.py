@@ -126,9 +126,12 @@ class Alert(Struct, frozen=True, kw_only=True, tag="alert"):
 
     kind: AlertKind
     level: Literal["info", "warning", "critical"]
+    """Who gets it and when: the end of something is sent at the level of its beginning, so that it reaches the same people."""
     text: str
     symbol: str = ""
     ticket: int = 0
+    resolved: bool = False
+    """It says that something is over; shown as that, whatever the level."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True, tag="verdict"):

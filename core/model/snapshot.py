@@ -281,3 +281,5 @@ class LogLine(Struct, frozen=True, kw_only=True, tag="log"):
     text: str
     symbol: str = ""
     ticket: int = 0
+    resolved: bool = False
+    """It says that something is over."""

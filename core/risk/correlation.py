@@ -238,11 +238,11 @@ def check_correlation(
             how = "; over the limit, but lower than before"
         elif policy == "shrink" and before <= limit:
             take = _largest_part(with_part, limit)
-            how = f"; {after:.2f} whole, shrunk to {take:.0%}"
+            how = f"; {after:.2f} with all of it, reduced to {take:.0%}"
         else:
             take = 0.0
     value = with_part(take) if 0.0 < take < 1.0 else after
-    check = Check("correlation", value, limit, take > 0.0, f"book {before:.2f} before{how}")
+    check = Check("correlation", value, limit, take > 0.0, f"{before:.2f} before this entry{how}")
     return CorrelationVerdict(take_fraction=take, before_money=before, after_money=after, check=check)
 
 

@@ -123,5 +123,5 @@ def all_stops_check(
         held + own_money,
         limit,
         held + own_money <= limit,
-        f"book {held:.2f}, own {own_money:.2f}, gap {gap_fraction:.2%} of price beyond each stop",
+        f"open positions {held:.2f}, this entry {own_money:.2f}, gap {gap_fraction:.2%} of price beyond each stop",
     )

@@ -82,7 +82,7 @@ def budget_check(
         total,
         cap,
         total <= cap,
-        f"open {open_money:.2f}, reserved {reserved_money:.2f}, own {own_money:.2f}; cap {max_fraction:.2%} of equity",
+        f"open {open_money:.2f}, pending {reserved_money:.2f}, this entry {own_money:.2f}; max {max_fraction:.2%} of equity",
     )
 
 
@@ -96,5 +96,5 @@ def day_room_check(
         total,
         limit_money,
         total <= limit_money,
-        f"lost today {day_loss_money:.2f}, open {open_money:.2f}, reserved {reserved_money:.2f}, own {own_money:.2f}",
+        f"lost today {day_loss_money:.2f}, open {open_money:.2f}, pending {reserved_money:.2f}, this entry {own_money:.2f}",
     )

@@ -67,7 +67,7 @@ class AccountSection(Section, frozen=True):
         float, number("Money missing from the balance without a deal stops entries after", "s", 0, 3600, "at once")
     ]
     broker_gap_max_pct: Annotated[
-        float, number("Tell once a day if the broker's margin differs from ours by more than", "%", 0.1, 100, "at once")
+        float, number("Alert once a day if the broker's margin differs from the desk's by more than", "%", 0.1, 100, "at once")
     ]
     result_words: Annotated[
         tuple[str, ...],
@@ -241,7 +241,8 @@ class RiskSection(Section, frozen=True):
         float, number("Slippage included in open risk, as share of the stop distance", "% of stop", 0, 100)
     ]
     external_stop_x_atr: Annotated[
-        float, number("A position of others without a stop counts as if it had one at", "x ATR(H1)", 0.1, 50)
+        float,
+        number("A position that the desk did not open and that has no stop counts as if it had one at", "x ATR(H1)", 0.1, 50),
     ]
     stop_spread_min_x: Annotated[float, number("Minimum stop distance", "x spread", 0, 100)]
     stop_atr_min_x: Annotated[float, number("Minimum stop distance", "x ATR(M15)", 0, 20)]
@@ -249,7 +250,7 @@ class RiskSection(Section, frozen=True):
     learned_cost_trades_min: Annotated[
         int, number("Commission is learned from settled trades, once there are", "trades of a pair", 1, 20)
     ]
-    learned_cost_days: Annotated[float, number("Learned commission is asked anew after", "days without a trade", 1, 3650)]
+    learned_cost_days: Annotated[float, number("Learned commission is measured again after", "days without a trade", 1, 3650)]
     effective_risk_warn_pct: Annotated[float, number("Report when the effective risk is below", "% of planned risk", 0, 100)]
     tick_value_deviation_max_pct: Annotated[
         float, number("Broker's tick value may differ from its own calculation by", "%", 0, 100)
@@ -344,14 +345,16 @@ class PropFirmSection(Section, frozen=True):
     trailing_locks_at_starting_balance: Annotated[
         bool, choice("A trailing limit stops rising at the starting balance", "at once")
     ]
-    trailing_lock_plus_money: Annotated[float, number("It stops so much above the starting balance", "money", 0, 1e12, "at once")]
+    trailing_lock_plus_money: Annotated[
+        float, number("It stops rising so much above the starting balance", "money", 0, 1e12, "at once")
+    ]
     floor_after_payout: Annotated[
         Literal["stay", "start"],
         choice("After a payout the overall limit stays, or rises to where a trailing one stops", "at once"),
     ]
     payout_words: Annotated[
         tuple[str, ...],
-        words("A withdrawal is a payout if its comment has one of these; another one waits for `resolve`", "at once"),
+        words("A withdrawal is a payout if its comment has one of these; for another one the desk asks you", "at once"),
     ]
     starting_balance_money: Annotated[float, number("Starting balance; 0 uses the first one read", "money", 0, 1e12, "at once")]
     reduce_only_buffer_pct: Annotated[
@@ -417,7 +420,10 @@ class PositionSection(Section, frozen=True):
     pyramid_from_r: Annotated[float, number("Adds start at a peak profit of", "R", 0, 20)]
     pyramid_pullback_x_atr: Annotated[float, number("after a pullback of", "x ATR(M15)", 0, 10)]
     stop_restore_s: Annotated[
-        float, number("A stop removed manually is set again within; then the position is closed", "s", 0, 600, "at once")
+        float,
+        number(
+            "A stop removed in the terminal is set again within; if it is not, the position is closed", "s", 0, 600, "at once"
+        ),
     ]
 
 

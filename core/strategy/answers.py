@@ -35,10 +35,10 @@ def decision_of(answer: Any) -> Decision:
         plain: Decision = answer
         return plain
     if not issubclass(type(answer), Decision):
-        raise WrongAnswer(f"decide answered {type(answer).__name__}, no Decision")
+        raise WrongAnswer(f"decide answered {type(answer).__name__}, not a Decision")
     side = answer.side
     if side is not None and type(side) is not Side:
-        raise WrongAnswer(f"side is {shown(side)}, no Side")
+        raise WrongAnswer(f"side is {shown(side)}, not a Side")
     return Decision(
         side=side,
         entry_price=_number("entry_price", answer.entry_price),
@@ -59,18 +59,18 @@ def candidates_of(answer: Any, m15: Candles) -> BoolArray:
         return answer
     found = np.array(answer)
     if isinstance(answer, np.ma.MaskedArray):
-        raise WrongAnswer("candidates() gives masked values, truth values are wanted")
+        raise WrongAnswer("candidates() gives masked values, true or false is needed for each bar")
     if found.shape != m15.close.shape:
         raise WrongAnswer(_wrong_shape(found, len(m15)))
     if found.dtype != np.bool_ and found.size:
-        raise WrongAnswer(f"candidates() gives {found.dtype} values, truth values are wanted")
+        raise WrongAnswer(f"candidates() gives {found.dtype} values, true or false is needed for each bar")
     return found.astype(np.bool_)
 
 
 def columns_of(answer: Any, open_utc_ns: IntArray) -> Columns:
     """The columns, proved to be those of the M15 bars that open then. Raises WrongAnswer."""
     if not issubclass(type(answer), Columns):
-        raise WrongAnswer(f"prepare() answered {type(answer).__name__}, no Columns")
+        raise WrongAnswer(f"prepare() answered {type(answer).__name__}, not Columns")
     if type(answer.m15) is not Candles or not (
         answer.m15.open_utc_ns is open_utc_ns or np.array_equal(answer.m15.open_utc_ns, open_utc_ns)
     ):
@@ -138,11 +138,11 @@ def _number(name: str, value: Any) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if not _is_number(value):
-        raise WrongAnswer(f"{name} is {shown(value)}, no number")
+        raise WrongAnswer(f"{name} is {shown(value)}, not a number")
     try:
         return float.__float__(value if isinstance(value, float) else float(value))
     except (OverflowError, ValueError) as error:
-        raise WrongAnswer(f"{name} is {shown(value)}, no number of a usable size") from error
+        raise WrongAnswer(f"{name} is {shown(value)}, not a number of a usable size") from error
 
 
 def _is_number(value: Any) -> bool:
@@ -156,13 +156,13 @@ def _is_whole(value: Any) -> bool:
 
 def _truth(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
-        raise WrongAnswer(f"{name} is {shown(value)}, no truth value")
+        raise WrongAnswer(f"{name} is {shown(value)}, not true or false")
     return bool(value)
 
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise WrongAnswer(f"{name} is {shown(value)}, no text")
+        raise WrongAnswer(f"{name} is {shown(value)}, not a text")
     return plain_text(str.__str__(value))
 
 
@@ -175,7 +175,7 @@ def _word(name: str, value: Any, words: Sequence[Any]) -> Any:
 
 def _votes(votes: Any) -> tuple[Check, ...]:
     if not _is_sequence(votes):
-        raise WrongAnswer(f"votes is {shown(votes)}, no tuple of Check")
+        raise WrongAnswer(f"votes is {shown(votes)}, not a tuple of Check")
     if len(votes) > VOTES_MAX:
         raise WrongAnswer(f"there are {len(votes):,} votes, at most {VOTES_MAX}")
     return tuple([_vote(vote) for vote in votes])
@@ -187,7 +187,7 @@ def _is_sequence(votes: Any) -> TypeGuard[Sequence[Any]]:
 
 def _vote(vote: Any) -> Check:
     if not issubclass(type(vote), Check):
-        raise WrongAnswer(f"a vote is {shown(vote)}, no Check")
+        raise WrongAnswer(f"a vote is {shown(vote)}, not a Check")
     value, threshold = vote.value, vote.threshold
     return Check(
         _text("a vote's name", vote.name),

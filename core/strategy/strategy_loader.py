@@ -115,12 +115,12 @@ def checked_parameters(kind: type[Struct], values: dict[str, Any]) -> Struct:
         except msgspec.ValidationError as error:
             wrong.append(f"strategy.parameters.{key} = {value!r}: {error}")
     if wrong:
-        raise SettingsError("; ".join(wrong), what_to_do="repair it in settings.toml, or take it out of overrides.toml")
+        raise SettingsError("; ".join(wrong), what_to_do="correct it in settings.toml, or take it out of overrides.toml")
     try:
         made: Struct = msgspec.convert(values, kind)
         return msgspec.convert(msgspec.to_builtins(made), kind)  # defaults are checked as well
     except msgspec.ValidationError as error:
-        raise SettingsError(f"strategy.parameters: {error}", what_to_do="repair the strategy's parameters") from error
+        raise SettingsError(f"strategy.parameters: {error}", what_to_do="correct the strategy's parameters") from error
 
 
 def class_names(file: Path) -> tuple[str, ...]:
@@ -242,7 +242,7 @@ def _made(kind: Any, parameters: Struct, section: StrategySection) -> Strategy:
     )
     bars = made if isinstance(made, CallFailure) else call_guarded("", warmup_of, made)
     if isinstance(bars, CallFailure):
-        raise SettingsError(f"strategy {section.name}: {bars.error}", what_to_do="repair the strategy")
+        raise SettingsError(f"strategy {section.name}: {bars.error}", what_to_do="correct the strategy")
     strategy: Strategy = made
     return strategy
 
@@ -253,12 +253,12 @@ def _try(strategy: Strategy, path: Path) -> None:
     for answer in answers:
         if isinstance(answer, CallFailure):
             raise SettingsError(
-                f"{path}: fails on a trial window: {answer.error}", what_to_do=_beside(path, answer) or "repair the strategy"
+                f"{path}: fails on a trial window: {answer.error}", what_to_do=_beside(path, answer) or "correct the strategy"
             )
     if answers[0] != answers[1]:
         raise SettingsError(
             f"{path}: answers differently when asked the same twice",
-            what_to_do="keep nothing between calls; use no chance and no clock",
+            what_to_do="keep nothing between calls; use no random numbers and no clock",
         )
 
 

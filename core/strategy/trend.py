@@ -42,9 +42,11 @@ _PART_NOTE = "how well it is met, 0 to 1; the threshold is its weight"
 class TrendParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Parameters of `trend`."""
 
-    h1_slope_bars: Annotated[int, number("H1 bars under the trend line", "H1 bars", 12, 240, "next start")] = 48
-    h1_slope_min_x_atr: Annotated[float, number("Least way of that line", "x ATR(H1)", 0, 50, "next start", 0.5)] = 2.5
-    h1_path_bars: Annotated[int, number("H1 bars under the path's efficiency", "H1 bars", 6, 240, "next start")] = 24
+    h1_slope_bars: Annotated[int, number("H1 bars of the trend line", "H1 bars", 12, 240, "next start")] = 48
+    h1_slope_min_x_atr: Annotated[float, number("Minimum move of that line", "x ATR(H1)", 0, 50, "next start", 0.5)] = 2.5
+    h1_path_bars: Annotated[
+        int, number("H1 bars over which it is measured how straight the price moved", "H1 bars", 6, 240, "next start")
+    ] = 24
     h1_atr_bars: Annotated[int, number("H1 bars in ATR(H1)", "H1 bars", 5, 100, "next start")] = 14
     m15_fast_bars: Annotated[int, number("Fast EMA", "M15 bars", 3, 100, "next start")] = 13
     m15_slow_bars: Annotated[int, number("Slow EMA", "M15 bars", 5, 200, "next start")] = 34
@@ -53,10 +55,12 @@ class TrendParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pullback_rsi: Annotated[
         float, number("RSI that is a pullback in a rise; 100 minus it in a fall", "RSI", 5, 50, "next start", 1)
     ] = 45.0
-    pullback_bars: Annotated[int, number("It lies back at most", "M15 bars", 2, 50, "next start")] = 8
+    pullback_bars: Annotated[int, number("Maximum age of the pullback", "M15 bars", 2, 50, "next start")] = 8
     break_bars: Annotated[int, number("Bars that the close must break", "M15 bars", 1, 50, "next start")] = 3
-    regime_days: Annotated[int, number("Days that tell what volatility is normal", "days", 3, 60, "next start")] = 10
-    regime_bars: Annotated[int, number("M15 bars that tell what it is now", "M15 bars", 4, 96, "next start")] = 16
+    regime_days: Annotated[int, number("Days from which normal volatility is computed", "days", 3, 60, "next start")] = 10
+    regime_bars: Annotated[int, number("M15 bars from which current volatility is computed", "M15 bars", 4, 96, "next start")] = (
+        16
+    )
     regime_low_x: Annotated[float, number("Low volatility is below", "x normal", 0.1, 1, "next start", 0.05)] = 0.8
     regime_high_x: Annotated[float, number("High volatility is above", "x normal", 1, 10, "next start", 0.05)] = 1.3
     stop_low_x_atr: Annotated[float, number("Stop, low volatility", "x ATR(M15)", 0.5, 20, "next start", 0.1)] = 2.0
@@ -67,7 +71,7 @@ class TrendParameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     target_high_x_atr: Annotated[float, number("Target, high volatility", "x ATR(M15)", 0.5, 60, "next start", 0.1)] = 5.7
     confidence_base: Annotated[float, number("Confidence of a bare candidate", "0..1", 0, 1, "next start", 0.01)] = 0.4
     weight_trend: Annotated[float, number("Weight of the trend's strength", "", 0, 1, "next start", 0.05)] = 0.3
-    weight_path: Annotated[float, number("Weight of the path's efficiency", "", 0, 1, "next start", 0.05)] = 0.15
+    weight_path: Annotated[float, number("Weight of how straight the price moved", "", 0, 1, "next start", 0.05)] = 0.15
     weight_alignment: Annotated[float, number("Weight of the M15 averages' agreement", "", 0, 1, "next start", 0.05)] = 0.2
     weight_pullback: Annotated[float, number("Weight of the pullback's depth", "", 0, 1, "next start", 0.05)] = 0.15
     weight_trigger: Annotated[float, number("Weight of the breaking bar", "", 0, 1, "next start", 0.05)] = 0.2

@@ -115,8 +115,8 @@ class AuditResult(Struct, frozen=True, kw_only=True):
         head = f"run {self.run_id}, recorded by {self.recorded_by}"
         found = [f"{head}: {self.agree} of {self.decisions} decisions agree, {self.inputs} inputs"]
         if self.older_rules and self.agrees:
-            what = "no input is missing or altered"
-            found.append(f"its rules are older: {what}, and what differs below is what today's rules decide otherwise")
+            today = "the differences below are decisions that today's rules make differently"
+            found.append(f"it was recorded under older rules: no input is missing or altered, and {today}")
         if self.reworded:
             found.append(f"the texts of {self.reworded} decisions are worded differently, as this version of the program does")
         if self.pruned_before_seq > 1:

@@ -1,4 +1,4 @@
-"""How far fills were from the quote they were sent at, as the broker gave them: what a replay should assume of slippage (row F4).
+"""How far fills were from the quote they were sent at, as the broker gave them: what a replay should assume of slippage.
 
 Promises: one account in one mode, the newest that a broker filled for; made-up markets never count.
 Does not: know exits: a stop's slippage is the market's gap, and a close's quote is in its trade's story.

@@ -53,7 +53,7 @@ class BarVerdicts(Struct, frozen=True, kw_only=True):
         """For people: the verdict, then every vote and check with its number and threshold."""
         text = [f"{self.symbol}, bar of {iso(self.bar_open_utc_ns)}, run {self.run_id}"]
         if self.gate:
-            text.append(f"the gate before this scan: {self.gate}")
+            text.append(f"state before this scan: {self.gate}")
         if self.found is not None:
             text.append(_found_line(self.found))
             text += [_check_line(vote) for vote in self.found.votes]

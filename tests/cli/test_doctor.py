@@ -56,11 +56,11 @@ def test_live_desk_without_gateway_is_told_what_to_do(tmp_path, capsys):
 def test_alert_test_names_the_failed_service_without_secrets(tmp_path, capsys, monkeypatch):
     words = ["doctor", "--alert", "--home", str(tmp_path), "--pairs", "EURUSD", *QUICK]
     assert main(words) == 9
-    assert "no service is named" in capsys.readouterr().out
+    assert "no alert service is set up" in capsys.readouterr().out
     monkeypatch.setenv("QUARTERDECK_ALERT_URLS", "json://me:hunter2@127.0.0.1:9/desk")
     assert main(words) == 9
     captured = capsys.readouterr()
-    assert "FAIL  alerts                not taken by JSON (1 of 1)" in captured.out
+    assert "FAIL  alerts                not accepted by JSON (1 of 1)" in captured.out
     assert "hunter2" not in captured.out + captured.err
 
 

@@ -166,9 +166,12 @@ def test_status_names_what_is_wrong(tmp_path: Path, engine: ScriptedEngine, caps
     view = snapshot(state="REDUCE_ONLY", reasons=(paused, reason), without_stop=1, book_agrees=False)
     with running(tmp_path, engine, view):
         assert main(["status", "--home", str(tmp_path)]) == 9
-    assert capsys.readouterr().err == (
-        "quarterdeck: day_loss: lost 5.1 % of 5 %; no_stop: 1 positions without a stop at the broker; "
-        "book: desk and broker do not hold the same\n"
+    said = capsys.readouterr()
+    assert "REDUCE_ONLY because: lost 5.1 % of 5 %. It ends when the day's start." in said.out
+    assert "1 WITHOUT STOP; POSITION MISMATCH" in said.out
+    assert said.err == (
+        "quarterdeck: day_loss: lost 5.1 % of 5 %; no_stop: positions without a stop at the broker: 1; "
+        "book: the positions of desk and broker do not match\n"
     )
 
 
@@ -182,7 +185,7 @@ def test_status_says_who_scans_and_that_the_machines_are_gone(
             assert main(["status", "--home", str(tmp_path)]) == code
         said = capsys.readouterr()
         assert f"scanning: {scanning}" in said.out
-        assert ("no scanning machine answers; here" in said.err) is not up
+        assert ("no scan worker answers; here" in said.err) is not up
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -227,7 +230,7 @@ def test_status_without_an_engine_tells_the_last_heartbeat(tmp_path: Path, capsy
     (tmp_path / "heartbeat.json").write_text(json.dumps(beat))
     assert main(["status", "--home", str(tmp_path), "--json"]) == 8
     said = capsys.readouterr()
-    assert "the last heartbeat is 0 s old and said ACTIVE" in said.err
+    assert "the last heartbeat was 0 s ago, state ACTIVE" in said.err
     assert json.loads(said.out)["last"]["state"] == "ACTIVE"
 
 

@@ -40,7 +40,7 @@ def test_without_an_engine_what_is_open_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotReached) as caught:
         send_command(tmp_path, Pause())
     said = caught.value.one_line()
-    assert "2 positions were open, which only their stops at the broker protect" in said
+    assert "2 positions were open then: only stops at the broker protect open positions" in said
     assert f"quarterdeck run --home {tmp_path}" in said
 
 

@@ -272,7 +272,7 @@ def test_external_positions_stay_unless_chosen(scope: str, tmp_path: Path) -> No
         assert left == (set() if scope == "account" else {foreign})
         assert set(world.terminal.ledger.orders) == (set() if scope == "account" else {pending.ticket})
         text = world.state()["flatten"]["text"]
-        assert ("1 of others left alone" in text) == (scope == "ours")
+        assert ("1 position not opened by this desk" in text) == (scope == "ours")
         await world.close()
 
     world.run(life)

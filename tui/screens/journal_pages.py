@@ -145,7 +145,7 @@ class TimelinePage(ListPage):
 
     def heading(self) -> str:
         """Which trade."""
-        return f"Story of {self.trade.symbol} #{self.trade.position_id}"
+        return f"Timeline of {self.trade.symbol} #{self.trade.position_id}"
 
     def refill(self) -> None:
         """All its steps."""

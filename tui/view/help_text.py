@@ -9,74 +9,82 @@ from quarterdeck.tui.view.lines import Glyphs, Line, Span, clip, fit, width_of, 
 
 ABOUT: Final = {
     "pairs": (
-        "Pairs: quote, spread now and times what is usual for this minute of the week, ATR(M15) in pips and its "
-        "regime, the H1 trend, what the last closed bar led to, and the age of the quote. `shut` is outside the "
-        "pair's own hours; `!` marks a stale quote. Enter opens the ledger of the chosen pair: why it was not traded."
+        "Pairs: quote, spread now and as a multiple of the typical one of this minute of the week, ATR(M15) in pips and "
+        "whether that is calm, normal or volatile, the H1 trend, the result of the last closed bar, and the age of the "
+        "quote. `shut`: the market of the pair is closed. `!` marks an old quote. Enter shows why the chosen pair was not"
+        " traded."
     ),
     "signals": (
-        "Signals: candidates of the strategy, newest first, with confidence and what became of them. `waiting` means "
-        "a passing condition holds it back and it is judged again; `refused` says the first check that failed. Enter "
-        "opens all checks with their numbers."
+        "Signals: candidates of the strategy, newest first, with confidence and outcome. `waiting`: a condition that may "
+        "pass holds it back, and it is checked again. `refused`: the first check that failed. Enter shows all checks with"
+        " their numbers."
     ),
     "positions": (
-        "Positions: side, lots, R (multiples of the initial risk), money, pips to the stop, and what position management does "
-        "next. Above every page they stand again, SL with the pips to the stop. `*` and `not ours` mark positions opened "
-        "elsewhere: they count as risk and are left alone. Orders under way are below. Enter asks to close."
+        "Positions: side, lots, R (multiples of the initial risk), P&L, pips to the stop, and what position management "
+        "does next. The positions are also above every page, with SL for the pips to the stop. `*` and `not ours` mark "
+        "positions that this desk did not open: they count as risk and are left alone. Orders in flight are below. Enter "
+        "closes one, after a question."
     ),
     "risk": (
-        "Risk budget: what is lost if every stop is hit, and what is reserved for orders under way, against the cap; "
-        "the same with correlations; all stops with a gap; the breakers, how far each is from tripping, and how it "
-        "comes back; exposure by currency."
+        "Risk budget: the loss if every stop is hit, and the risk of pending orders, against the maximum; the same with "
+        "correlations; gap risk; each breaker, how much is left to it, and how it resets; exposure by currency."
     ),
     "log": (
-        "Log: newest below. Scrolling up stops following; End follows again. The filter takes a pair, a ticket, a kind or words."
+        "Log: the newest line is at the bottom. If you scroll up, the log stops following; End follows again. The filter "
+        "takes a pair, a ticket, a kind or words."
     ),
     "tweak": (
-        "Parameters: Enter edits, Space switches, Delete takes an edit back. Edits gather in a change set and are "
-        "applied together with A, for good or for a time, after which the engine takes them back by itself. E shows what the set "
-        "would do to each open position now, and to the decisions of the last days. U takes the last set back, H is the history."
+        "Settings: Enter edits, Space switches, Delete drops an edit. Edits are collected; A applies them together, for "
+        "good or for a time after which the engine undoes them by itself. E shows what they would do to each open "
+        "position now, and to the decisions of the last days. U undoes the last changes, H shows the history."
     ),
     "effect": (
-        "Effect: what the engine would send at once for each open position under the changed settings, found on a copy of the "
-        "desk at the prices of now; caps and breakers that move; and the last days run twice in another process, as is and "
-        "changed, with the same signals. The last line says how far the run as is agrees with what was really traded."
+        "Effect: what the engine would send at once for each open position under the changed settings, found on a copy of"
+        " the desk at current prices; limits and breakers that move; and the last days run twice in another process, "
+        "unchanged and changed, with the same signals. The last line says how far the unchanged run agrees with what was "
+        "really traded."
     ),
     "backtest": (
-        "Backtests: N fills in a form and runs one in a process of its own, behind everybody else in the queue for the "
-        "processor; X stops it. Enter opens a finished one; = marks one, and = on another sets both side by side. The whole "
-        "report is a page in the home folder: `quarterdeck backtest --show DIR --browser`."
+        "Backtests: N fills in a form and runs one in a separate process of low priority; X stops it. Enter opens a "
+        "finished one. = marks one, and = on another shows both side by side. The whole report is a page in the home "
+        "folder: `quarterdeck backtest --show DIR --browser`."
     ),
     "why": (
-        "Why not: every verdict of the chosen pair with each check, its number and its threshold. Enter shows all checks of one."
+        "Why not: every decision on the chosen pair with each check, its number and its limit. Enter shows all checks of one."
     ),
     "verdict": (
-        "Verdict: every check of one closed bar, what refused it first: the number found, the threshold after the stroke, and "
-        "what both mean."
+        "Verdict: every check of one closed bar, the one that refused it first: the number found, the limit after the "
+        "slash, and what both mean."
     ),
     "journal": (
-        "Journal: closed trades of this account and mode, newest first. / narrows them by pair or currency, buy or sell, won or "
-        "lost, exit, and period: today, yesterday, 7d, 2024-07, 2024-07-01..2024-08-05 (UTC, by the close). Left and right go "
-        "through the pairs. Enter tells a trade's story: signal and votes, checks and sizing, orders, fills, care, close."
+        "Journal: closed trades of this account and mode, newest first. / filters by pair or currency, buy or sell, won "
+        "or lost, exit, and period: today, yesterday, 7d, 2024-07, 2024-07-01..2024-08-05 (UTC, by the close). Left and "
+        "right go through the pairs. Enter shows a trade's timeline: signal and votes, checks and sizing, orders, fills, "
+        "management, close."
     ),
     "story": (
-        "Story: one trade from its signal to its close. Under a decision stand its checks: number, threshold, what they mean. "
-        "`order` is what was asked, `filled` what the broker did, `deal` what money came of it, `care` what moved its stop."
+        "Timeline: one trade from its signal to its close. Below a decision are its checks: number, limit, what they "
+        "mean. `order` is what the desk sent, `filled` what the broker did, `deal` the money, `care` what moved its stop."
     ),
     "metrics": (
-        "Metrics: what the trades of this account and mode came to, narrowed by the same words as the journal. Equity, drawdown, "
-        "Sharpe and time in the market are the account's: they follow the period alone. R is the result against the money first "
-        "risked. Bars left of the middle are losses. Confidence is worth something where more is won at a higher tenth."
+        "Metrics: results of the trades of this account and mode, with the same filter as the journal. Equity, drawdown, "
+        "Sharpe and exposure are the account's: only the period filters them. R is the result as a multiple of the "
+        "initial risk. Bars left of the middle are losses. Confidence is useful if trades of higher confidence win more "
+        "often."
     ),
-    "news": ("News: the calendar as the desk knows it. High-impact ones stop entries in their currency."),
-    "health": ("Health: engine, feed, journal, errors by class, and every order given from this screen with its answer."),
+    "news": "News: the calendar as the desk knows it. High-impact releases stop entries in their currency.",
+    "health": (
+        "Health: engine, broker connection, journal, errors by class, and every order given from this screen with its answer."
+    ),
     "chart": (
         "Chart: candles of the pair, filled when rising, hatched when falling, with entry, stop and target, and the "
-        "price now. A triangle is an entry, a full disc an exit that won, an empty one an exit that lost, dots between. "
-        "Dotted lines down, N beneath, are high-impact news of its currencies. E, x, w: a candidate entered, refused, waiting."
+        "current price. A triangle is an entry, a full disc a winning exit, an empty one a losing exit, with dots "
+        "between. Dotted vertical lines with N below are high-impact news of its currencies. E, x, w: a candidate that "
+        "was entered, refused, waiting."
     ),
 }
 STATES: Final = (
-    ("ACTIVE", "entries, management and closes"),
+    ("ACTIVE", "entries; positions are managed"),
     ("REDUCE ONLY", "no entries; existing positions are still managed"),
     ("HALTED", "only what you order"),
 )

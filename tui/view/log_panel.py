@@ -1,4 +1,7 @@
-"""The log as lines: level as a word, filtered by level and text, formatted only where it is looked at."""
+"""The log as lines: level as a word, filtered by level and text, formatted only where it is looked at.
+
+What says that a fault is over passes every level: whoever reads faults alone wants to see them end.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class LogFilter(NamedTuple):
 
     def shows(self, line: LogLine) -> bool:
         """Whether `line` passes."""
-        if LEVELS.index(line.level) < LEVELS.index(self.level):
+        if LEVELS.index(line.level) < LEVELS.index(self.level) and not line.resolved:
             return False
         if not self.text:
             return True
@@ -87,11 +90,12 @@ def line_of(line: LogLine, width: int, glyphs: Glyphs, now_utc_ns: UtcNs = 0) ->
     today = not now_utc_ns or number_format.same_day(line.at_utc_ns, now_utc_ns)
     at = number_format.moment(line.at_utc_ns, "%H:%M:%S" if today else "%a %H:%M" if away < _WEEK_NS else "%d %b   ")
     about = " ".join(part for part in (line.symbol, f"#{line.ticket}" if line.ticket and not narrow else "") if part)
-    level = "" if narrow and line.level == "info" else f"{WORDS[line.level]} "
+    word, role = ("OK   ", "good") if line.resolved else (WORDS[line.level], ROLES[line.level])
+    level = "" if narrow and line.level == "info" and not line.resolved else f"{word} "
     subject = f"{about}: " if about and not line.text.startswith(about if not narrow else line.symbol) else ""
     spans = (
         Span(f"{at} ", "muted"),
-        Span(level, ROLES[line.level]),
+        Span(level, role),
         Span(clean(f"{subject}{line.text}"), "" if line.level in ("debug", "info") else ROLES[line.level]),
     )
     return clip(spans, width, glyphs)

@@ -21,7 +21,7 @@ _NAME_WIDTH: Final = 12
 
 
 def sheet(record: AccountReport | None, width: int, glyphs: Glyphs) -> PanelContent:
-    """The page: blocks in as many columns as fit, each block where the least stands so far."""
+    """The page: blocks in as many columns as fit, each block in the shortest column."""
     if record is None:
         return PanelContent((), [(Span("asking the journal", "muted"),)])
     across = min(max(width // BLOCK_WIDTH, 1), _COLUMNS_MAX)

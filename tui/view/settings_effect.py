@@ -97,7 +97,7 @@ def _positions(tried: PreviewReply, width: int, glyphs: Glyphs) -> list[Line]:
         head = f"{view.symbol} {view.side.word} {view.lots:g}  "
         told = [Span(_act(act, view, tried.after), "warn") for act in acts.get(view.position_id, [])]
         if was.next_action != view.next_action:
-            told.append(Span(f"care: {clean(was.next_action)} {glyphs.level} {clean(view.next_action)}", "accent"))
+            told.append(Span(f"next: {clean(was.next_action)} {glyphs.level} {clean(view.next_action)}", "accent"))
         if not told:
             why = "not ours, left alone" if not view.ours else f"as before ({clean(view.next_action) or 'nothing due'})"
             told = [Span(why, "muted")]

@@ -2,7 +2,7 @@
 
 Why: a terminal can be logged in to another account than yesterday, and a terminal on the same machine can be the wrong one.
 Promises: a real account passes only if settings name its login and server and allow it; whatever is not the named account stops.
-Rows C2 of the mission. Pure: works on what was read.
+Pure: works on what was read.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def check_account(account: Account, policy: Mt5Policy) -> None:
         return
     if policy.login and account.login != policy.login:
         raise BrokerError(
-            f"the terminal is logged in as {found}, settings name login {policy.login}",
+            f"the terminal is logged in as {found}, but account.login is {policy.login}",
             what_to_do="log the terminal in to that account, or change account.login",
         )
     if policy.server and account.server != policy.server:
         raise BrokerError(
-            f"the terminal is logged in as {found}, settings name server {policy.server!r}",
+            f"the terminal is logged in as {found}, but account.server is {policy.server!r}",
             what_to_do="log the terminal in there, or change account.server",
         )
     if account.mode == "real":
@@ -53,17 +53,17 @@ def check_account(account: Account, policy: Mt5Policy) -> None:
             what_to_do="log in with the trading password, not the investor's; ask the broker if it was that one",
         )
     if not account.experts_allowed:
-        raise BrokerError(f"{found} may not trade by program", what_to_do="ask the broker to allow automated trading")
+        raise BrokerError(f"{found} may not be traded by programs", what_to_do="ask the broker to allow automated trading")
 
 
 def _check_real(account: Account, policy: Mt5Policy, found: str) -> None:
     named = policy.login == account.login and policy.server == account.server
     if not (policy.allow_real and named):
         raise BrokerError(
-            f"{found} is a real account and settings do not allow it",
+            f"{found} is a real account, and the settings do not allow trading it; nothing is traded",
             what_to_do=(
-                f'to trade it set account.login = {account.login}, account.server = "{account.server}" '
-                "and account.allow_real = true; else log the terminal in to a demo"
+                f'to trade real money there, set account.login = {account.login}, account.server = "{account.server}" '
+                "and account.allow_real = true in settings.toml; else log the terminal in to a demo account"
             ),
         )
 

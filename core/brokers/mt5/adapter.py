@@ -213,7 +213,7 @@ class Mt5Broker:
             old = self._broker_name(symbol)
             if new := await self._opening.renamed(symbol):
                 self._tick_calls.clear()
-                why = f"the broker renamed {old} to {new}; {symbol} goes on under the new name"
+                why = f"the broker renamed {old} to {new}; {symbol} is traded under the new name"
                 self._session.notice(ConnectionState(is_connected=True, why=why))
             else:
                 await self._session.read("symbol_select", old, True)

@@ -1,7 +1,7 @@
 """From "nothing" to "ready to trade": connect, resolve symbols, wait for quotes, find the server's clock.
 
 Promises: bounded by the start's time limit; what is missing is named with a remedy. A symbol whose tick value is far from what
-`order_calc_profit` says gets a tick value of 0, which sizing refuses (row E1).
+`order_calc_profit` says gets a tick value of 0, which sizing refuses.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class BrokerStartup:
                 why, remedy = str(error), error.what_to_do
             if session.clock.monotonic_s() + wait_s >= deadline_s:
                 raise BrokerError(
-                    f"no broker within {session.policy.start_timeout_s:g} s: {why}",
+                    f"the broker was not reached within {session.policy.start_timeout_s:g} s: {why}",
                     what_to_do=remedy or "check that the terminal runs, is logged in and connected, and shows no dialog",
                 )
             await session.sleep(wait_s)

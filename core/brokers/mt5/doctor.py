@@ -3,7 +3,7 @@
 Why: "it does not trade" has twenty causes, and most of them are a switch somewhere else.
 Promises: sends nothing that could be carried out (an order is only checked); works on any `Terminal`; continues after a failure
 as far as it can, and says what it could not look at. Over a slow line it ends at its time limit: what is left then is called
-unknown, never good. Row C3 of the mission.
+unknown, never good.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ _STOP_SPREADS = 20.0
 _BOOKS = 3
 _FIRST = "terminal"
 """Without it there is nothing to look at."""
-_LINE_BROKE = (
-    "the connection to the terminal broke while this was looked at: look again, and whether the terminal restarts by itself"
-)
+_LINE_BROKE = "the connection to the terminal broke meanwhile: run doctor again, and find out whether the terminal restarts"
 
 
 class DoctorFinding(Struct, frozen=True, kw_only=True):
@@ -143,7 +141,7 @@ def _not_seen(unseen: Mapping[str, Sequence[str]], limit_s: float) -> Iterator[D
             text=f"not examined{named}: the time limit of {limit_s:g} s was over",
             remedy="look at gateway and network, the terminal did not answer"
             if kind == _FIRST
-            else "find out what makes the line slow, or give more time with --limit-s",
+            else "find out what makes the connection slow, or give more time with --limit-s",
         )
         if kind == _FIRST:
             return
@@ -269,7 +267,7 @@ class _Examination:
             if verdict == "ok"
             else "bring gateway and engine nearer to each other, or the host is overloaded"
             if median > ROUND_TRIP_MS_WARN
-            else "single reads stand still: look what else its host does, and whether the network drops packets",
+            else "single calls are delayed: check the load of its host, and whether the network drops packets",
         )
 
     async def symbol(self, symbol: str) -> None:
@@ -283,7 +281,7 @@ class _Examination:
         name = self._session.broker_names[symbol]
         misnamed = self._session.misnamed.get(symbol, "")
         if misnamed:
-            remedy = "tell the broker; no setting is needed"
+            remedy = "report it to the broker; no setting is needed"
             self.add(f"currencies of {symbol}", "warn", misnamed, remedy=remedy)
         called = "" if name == symbol else f"called {name}, "
         tradable = instrument.trade_mode == "full"
@@ -370,7 +368,7 @@ class _Examination:
                 f"{gap * 100:.2f} % from the broker's own calculation",
                 number=round(gap * 100, 3),
                 unit="%",
-                remedy="sizes cannot be trusted and entries are refused; report it to the broker" if far else "",
+                remedy="position sizes could be wrong, so entries are refused; report it to the broker" if far else "",
             )
         await self._checked(symbol, instrument, quote)
 
@@ -429,7 +427,9 @@ class _Examination:
             f"{len(read.positions)} positions, {ours} of them ours, {bare} without a stop; {len(read.orders)} orders",
             number=float(len(read.positions)),
             unit="positions",
-            remedy="give each a stop in the terminal: entries stop while one of others has none" if bare else "",
+            remedy="give each a stop in the terminal: no entries are made while a position that this desk did not open has none"
+            if bare
+            else "",
         )
 
     async def history(self) -> None:
@@ -475,5 +475,5 @@ def _remedy_of_refusal(number: int) -> str:
     if number == 10016:
         return "this broker refuses stops in the opening request; such an account is not traded"
     if number == 10019:
-        return "the account cannot carry the least volume"
+        return "the margin of the account does not suffice for the smallest volume"
     return "see docs/metatrader5.md"

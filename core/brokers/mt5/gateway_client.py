@@ -362,7 +362,7 @@ def _bytes(data: str | bytes) -> bytes:
 def _refused(word: gateway_protocol.FromFront) -> CallNotSent:
     """A front that did not say welcome."""
     if not isinstance(word, gateway_protocol.GatewayBye):
-        return CallNotSent("it did not say welcome", what_to_do=_SAME_VERSION, lasting=True)
+        return CallNotSent("it did not complete the handshake", what_to_do=_SAME_VERSION, lasting=True)
     if word.why == gateway_protocol.WRONG_TOKEN:
         return CallNotSent("it refuses the token", what_to_do=_COPY_TOKEN, lasting=True)
     if word.why == gateway_protocol.TOO_MANY:
@@ -380,13 +380,13 @@ def _reason(error: BaseException) -> _Down:
             status = error.response.status_code
             return _Down(f"it answers {status}", "correct account.gateway: something else listens there", lasting=status < 500)
         case TimeoutError():
-            remedy = "restart the gateway; look whether its host stands still, or the tunnel to it"
-            return _Down(f"nobody answers within {OPEN_S:g} s", remedy)
+            remedy = "restart the gateway; check whether its host or the tunnel to it hangs"
+            return _Down(f"no answer within {OPEN_S:g} s", remedy)
         case ssl.SSLError():
             remedy = "set SSL_CERT_FILE to the gateway's certificate, and use the name that is in it"
             return _Down(str(error), remedy, lasting=isinstance(error, ssl.SSLCertVerificationError))
         case ConnectionRefusedError():
-            return _Down("nobody listens there", "start `quarterdeck gateway` there, or correct account.gateway")
+            return _Down("nothing listens there", "start `quarterdeck gateway` there, or correct account.gateway")
         case OSError():
             return _Down(str(error), "correct account.gateway; look at the network between here and there")
         case CallNotSent():

@@ -173,7 +173,7 @@ class OrderExecutor:
         request = modify_request(effect, instrument, broker_symbol=broker_symbol, magic=self._session.policy.magic)
         stands = (held.stop_price or 0.0, held.target_price or 0.0)
         if stands == (request["sl"], request["tp"]):
-            return RequestDone(note="stands so already")
+            return RequestDone(note="it is so already")
         return _changed(await self._send(request))
 
     async def cancel(self, effect: Cancel) -> OrderOutcome:
@@ -313,7 +313,7 @@ def within_deviation(instrument: Instrument, side: Side, quote: Quote, quoted: f
 
 def _changed(judged: SendResult) -> OrderOutcome:
     if judged.outcome in ("filled", "accepted", "unchanged", "partial"):
-        return RequestDone(note="stands so already" if judged.outcome == "unchanged" else "")
+        return RequestDone(note="it is so already" if judged.outcome == "unchanged" else "")
     return judged.proven_outcome or Unconfirmed(why="no answer")
 
 

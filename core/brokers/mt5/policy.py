@@ -53,7 +53,7 @@ class Mt5Policy(Struct, frozen=True, kw_only=True):
 def policy_from(
     settings: Settings, *, mode: TradeMode | None = None, password: str | None = None, yes_real: int = 0
 ) -> Mt5Policy:
-    """The part of settings that concerns the adapter. Simulated, replay and paper accounts get no password (row C2)."""
+    """The part of settings that concerns the adapter. Simulated, replay and paper accounts get no password."""
     account, engine = settings.account, settings.engine
     secret = Secret(password) if password and mode is None else None
     return Mt5Policy(

@@ -244,8 +244,14 @@ class TerminalSession:
         if changed != self._changed:
             self._changed = changed
             login, server, mode = self._identity
-            why = f"the terminal changed from {login} at {server} ({mode}) to {found[0]} at {found[1]} ({found[2]})"
-            self.notice(EngineFault(kind="account_changed", active=changed, why=why if changed else "the account is back"))
+            why = f"The terminal changed account: from {login} at {server} ({mode}) to {found[0]} at {found[1]} ({found[2]})"
+            self.notice(
+                EngineFault(
+                    kind="account_changed",
+                    active=changed,
+                    why=why if changed else "The terminal is logged in to the first account again",
+                )
+            )
         return account
 
     def refuse_foreign_account(self) -> None:

@@ -199,6 +199,7 @@ class ScanDispatcher:
                     kind="connection",
                     level="warning" if why else "info",
                     text=f"{text}. This machine scans itself meanwhile; trading continues." if why else text,
+                    resolved=not why,
                 ),
             )
 

@@ -83,7 +83,7 @@ def test_few_trades_are_a_warning_many_are_not(base: BacktestResult) -> None:
 def test_many_trades_whose_mean_may_be_nothing_are_not_enough(base: BacktestResult) -> None:
     found = finding(diagnose(with_trades(base, [1.0, -0.98] * 100), {}), "Enough")
     assert found.level == "doubt"
-    assert "may as well be nothing; to tell that mean from zero would take about 39,40" in found.text
+    assert "cannot be distinguished from zero; to tell that mean from zero would take about 39,40" in found.text
 
 
 def test_entries_that_stopped_early_are_reported_with_a_remedy(base: BacktestResult) -> None:

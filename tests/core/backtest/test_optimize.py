@@ -183,7 +183,7 @@ def test_what_stands_around_the_best_is_said() -> None:
         return [Neighbour(key="a", value=place, goal=goal) for place, goal in enumerate(goals)]
 
     lonely = stability_text(near(0.4, None, 0.9), best)
-    assert lonely == "2 of 3 neighbours fall off: a lonely peak; even the best of all loses"
+    assert lonely == "2 of 3 neighbours fall off: an isolated peak; even the best of all loses"
     assert "1 of them fare better, so more trials" in stability_text(near(1.2, 0.9), best)
     won = msgspec.structs.replace(best, figures={"result_r": 4.0})
     assert stability_text(near(0.9, 0.8), won) == "0 of 2 neighbours fall off: it stands"

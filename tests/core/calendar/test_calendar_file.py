@@ -116,8 +116,11 @@ def test_times_that_are_no_times(clock: str, all_day: bool, tentative: bool) -> 
     [
         (b"", "is empty"),
         (b"\x1f\x8b\x00rubbish", "damaged gzip"),
-        (b"a,b,c\n1,2,3\n", "line 1: no calendar known"),
-        ((OWN + "2024-06-07T12:30:00Z,USD,high,NFP,0,0\nyesterday,USD,high,x,0,0\n").encode(), "line 3: 'yesterday' is no time"),
+        (b"a,b,c\n1,2,3\n", "line 1: not a known calendar format"),
+        (
+            (OWN + "2024-06-07T12:30:00Z,USD,high,NFP,0,0\nyesterday,USD,high,x,0,0\n").encode(),
+            "line 3: 'yesterday' is not a known time format",
+        ),
         ((OWN + "2024-06-07T12:30:00Z,USD,enormous,NFP,0,0\n").encode(), "line 2: impact 'enormous'"),
         ((OWN + "2024-06-07T12:30:00Z,US$,high,NFP,0,0\n").encode(), "line 2: 'US$' is no currency"),
         ((OWN + "2024-06-07T12:30:00Z,USD\n").encode(), "line 2: 2 fields instead of 6"),
@@ -129,7 +132,7 @@ def test_times_that_are_no_times(clock: str, all_day: bool, tentative: bool) -> 
         (b"[1]", "entry 1"),
         (b'{"error":"no"}', "a list of events was expected"),
         (b"<!DOCTYPE html><html><head><title>Request Denied</title></head><br></html>", "a web page came"),
-        (b"<rss><event/></rss>", "<rss> is no calendar known"),
+        (b"<rss><event/></rss>", "<rss> is not a known calendar format"),
         (b"<weeklyevents><event>", "line 1: no element found"),
         (WEEK.format("25:61am", "High").encode(), "line 1: '25:61am' is no time"),
         (

@@ -44,7 +44,7 @@ def test_a_declared_clock_that_the_releases_contradict_is_refused():
 
 def test_a_table_without_a_known_release_asks_for_its_clock():
     text = b"Date,Time,Currency,Event,Impact\n2024-03-11,10:00,USD,Consumer Expectations,Low\n"
-    with pytest.raises(DataError, match="proves its clock") as asked:
+    with pytest.raises(DataError, match="its clock cannot be proved") as asked:
         parse_calendar(text, "scrape.csv")
     assert "news.files_clock" in asked.value.what_to_do
     (event,) = parse_calendar(text, "scrape.csv", "new_york")

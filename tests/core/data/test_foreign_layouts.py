@@ -83,7 +83,7 @@ def test_stamps_of_every_public_form_are_read(tmp_path, head, form):
 
 def test_an_unknown_stamp_is_named_with_its_line(tmp_path):
     lines = [HEAD, *(f"week {row},{','.join(bar(row))},7" for row in range(30))]
-    with pytest.raises(DataError, match="line 2: 'week 0' is no time of a known form") as refused:
+    with pytest.raises(DataError, match="line 2: 'week 0' is not a known time format") as refused:
         import_file(written(tmp_path / "EURUSD.csv", lines), period="M15")
     assert "05.08.2024 13:30" in refused.value.what_to_do
 
@@ -244,7 +244,7 @@ def test_names_tell_the_pair(tmp_path, name, pair):
     "name", ["EURUSD/US500_M15.csv", "EURUSD/GER40.csv", "USDIDX.csv", "DXY.csv", "BTCUSD.csv", "EURUSDX_M1.csv"]
 )
 def test_a_folder_never_names_what_the_file_calls_otherwise(tmp_path, name):
-    with pytest.raises(DataError, match="the name tells no pair"):
+    with pytest.raises(DataError, match="the file name contains no pair"):
         pair_of(tmp_path / name)
 
 

@@ -116,7 +116,7 @@ def test_hours_of_bi5_and_json_are_read(recorded_data):
 
 def test_an_index_needs_its_name_and_its_clock(recorded_data):
     folder = recorded_data / "raw_samples/mt5_export"
-    with pytest.raises(DataError, match="the name tells no pair"):
+    with pytest.raises(DataError, match="the file name contains no pair"):
         import_file(folder / "US30m_H1_head1500.csv")
     with pytest.raises(DataError, match="fit its weeks alike"):
         import_file(folder / "US30m_H1_head1500.csv", symbol="US30M")

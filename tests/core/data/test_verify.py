@@ -81,7 +81,7 @@ def test_all_that_is_wrong_is_listed_at_once(tmp_path):
         assert counts[check] == 1, check
     assert counts["negative spread"] == 1
     assert verified.verdict == "bad"
-    with pytest.raises(DataError, match="the name tells no pair and period"):
+    with pytest.raises(DataError, match="the file name contains no pair and period"):
         verify(tmp_path / "prices.csv")
 
 

@@ -229,7 +229,23 @@ def test_an_end_is_told_at_the_level_of_its_beginning() -> None:
     assert [(one.kind, one.level) for one in told] == [("breaker", "critical")]
     play.give(ConnectionState(is_connected=False, why="gone"))
     back = only(play.give(ConnectionState(is_connected=True)), Alert)
-    assert (back.kind, back.level, "back" in back.text) == ("connection", "critical", True)
+    assert (back.kind, back.level, back.resolved, "back" in back.text) == ("connection", "critical", True, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "key", "value", "money"),
+    [("day_loss", "day_loss_max_pct", 5.0, 540.0), ("losses_in_row", "consecutive_losses_max", 1, 60.0)],
+)
+def test_trip_names_the_hour_at_which_entries_resume(code: str, key: str, value: float, money: float) -> None:
+    play = Play(shipped_settings(*BIG, ("breakers.drawdown_max_pct", 50.0), (f"breakers.{key}", value))).start()
+    lose(play, money)
+    (reason,) = play.desk.view().reasons
+    assert (reason.code, reason.clears_when) == (
+        code,
+        "the next trading day starts: Mon 2024-08-05 17:00 America/New_York (Mon 21:00 UTC)",
+    )
+    told = next(one for one in play.all(Alert) if one.kind == "breaker")
+    assert told.text.endswith(f"Entries resume when {reason.clears_when}.")
 
 
 def test_a_full_day_is_information() -> None:

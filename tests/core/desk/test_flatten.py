@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quarterdeck.core.model.broker_account import BrokerOrder
 from quarterdeck.core.model.commands import Flatten, Pause, Resume
-from quarterdeck.core.model.effects import Cancel, Close, CommandDone, Effect, QueryBook, StateChanged, Submit, Verdict
+from quarterdeck.core.model.effects import Alert, Cancel, Close, CommandDone, Effect, QueryBook, StateChanged, Submit, Verdict
 from quarterdeck.core.model.inputs import ConnectionState, Filled, NotExecuted, OrderRejected, RequestDone, Unconfirmed
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.units import NS_PER_S
@@ -130,7 +130,7 @@ def test_external_positions_stay_unless_whole_account_is_chosen() -> None:
         play.close(one, 1.085, 0.0)
     play.book()
     play.book()
-    assert "1 of others left alone: #9 EURUSD 0.1" in play.last(CommandDone).text
+    assert "1 position not opened by this desk (#9 EURUSD buy 0.1 lots) is left alone" in play.last(CommandDone).text
     effects = play.command(Flatten(scope="account"), "c2")
     assert [one.position_id for one in closes(effects)] == [9]
     play.close(closes(effects)[0], 1.085, 0.0)
@@ -149,6 +149,9 @@ def test_closed_market_is_listed_and_closing_resumes_at_open() -> None:
     done = play.last(CommandDone)
     assert not done.ok
     assert "market closed until Mon 13:15 UTC" in done.text
+    told = [one.text for one in play.all(Alert) if one.kind in ("flatten", "error")]
+    assert "Nobody can close them before the open" in told[-1]
+    assert not [text for text in told if "close it in the terminal" in text or "close them in the terminal" in text]
     view = play.desk.view()
     assert view.state == "REDUCE_ONLY"
     assert view.flatten is not None
@@ -233,4 +236,4 @@ def test_money_that_is_not_read_yet_is_said_with_flat() -> None:
     fill = Filled(order_ticket=7, position_id=second, deal_ticket=8, lots=late.lots, price=150.90)
     play.report(sent[second].client_id, fill)
     play.book()
-    assert only(play.book(), CommandDone).text.endswith("; the result of 1 closed is still to be read")
+    assert only(play.book(), CommandDone).text.endswith("; the result of 1 closed position is still to be read")

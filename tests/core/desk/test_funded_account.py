@@ -62,7 +62,7 @@ def test_a_payout_lowers_no_floor_and_stops_nothing(base: str, account_first: bo
     assert floors(play)[1] == before
     assert reasons(play) == []
     assert only(told, MoneyMoved).kind == "transfer"
-    assert any(isinstance(one, Alert) and "floors of the funded account stay" in one.text for one in told)
+    assert any(isinstance(one, Alert) and "the prop firm's loss limits stay" in one.text for one in told)
 
 
 @pytest.mark.parametrize(("word", "floor"), [("payout", 10_000.0), ("transfer", 8_550.0)])

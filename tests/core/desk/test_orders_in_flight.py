@@ -57,9 +57,10 @@ def test_it_stops_entries_in_all_pairs_or_in_its_own() -> None:
         assert [verdicts["GBPUSD"]] == reasons
         assert verdicts["EURUSD"] in ("unknown_fate", "barred_unknown_fate")
         known = [one for one in play.report(order.client_id, NotExecuted(why="not there")) if isinstance(one, Alert)]
-        assert [(one.kind, one.level) for one in known] == [("unknown_fate", "critical")], (
+        assert [(one.kind, one.level, one.resolved) for one in known] == [("unknown_fate", "critical", True)], (
             "its end is reported as its beginning was"
         )
+        assert f"Entry order {order.client_id} (EURUSD buy 0.31 lots) was not executed: nothing was opened." in known[0].text
         assert not play.desk.view().reasons
         assert not play.desk.view().pairs[0].entries_blocked
 
@@ -118,7 +119,10 @@ def test_fill_after_a_refusal_is_accepted_and_read() -> None:
     play.report(order.client_id, OrderRejected(kind="refused", code=10006, reason="rejected"))
     late = Filled(order_ticket=88, position_id=88, deal_ticket=50_088, lots=order.lots, price=1.0851)
     effects = play.report(order.client_id, late)
-    assert only(effects, Alert).level == "critical"
+    told = only(effects, Alert)
+    assert told.level == "critical"
+    assert f"EURUSD buy order {order.client_id} was executed" in told.text
+    assert f"with its stop at {order.stop_price}" in told.text
     assert only(effects, QueryBook)
     play.hold(order, 88, order.lots, 1.0851)
     play.book()

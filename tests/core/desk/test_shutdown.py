@@ -32,7 +32,7 @@ def test_it_is_bounded_and_alerts_what_keeps_its_stop() -> None:
     effects = play.wait(21)
     end = only(effects, EndRun)
     assert not end.clean
-    assert "#1001 EURUSD 0.31" in end.why
+    assert "#1001 EURUSD buy 0.31 lots" in end.why
     assert "flatten" in [one.kind for one in effects if isinstance(one, Alert)]
 
 

@@ -32,7 +32,7 @@ def test_a_failing_part_is_alerted_and_so_is_recovery() -> None:
     (begun,) = watched.lasts(600.0, STRATEGY)
     (over,) = watched.lasts(600.0)
     assert begun.startswith("strategy: no bar was scanned")
-    assert over == "Strategy works again, after 10 min"
+    assert over == "Strategy works again, after 10 min. Nothing to do."
     assert {alert.level for alert in watched.told} == {"critical"}, "an end has the level of its beginning"
 
 

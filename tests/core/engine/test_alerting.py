@@ -243,4 +243,18 @@ def test_the_pair_is_named_once() -> None:
     named = Alert(kind="fill", level="warning", symbol="EURUSD", text="EURUSD buy 0.10")
     other = Alert(kind="error", level="warning", symbol="EURUSD", text="strategy: too slow")
     sent, _ = send_all([named, other], per_minute_max=1)
-    assert sent == ["[warning] EURUSD buy 0.10\n[warning] EURUSD strategy: too slow"]
+    assert sent == ["[warning] EURUSD buy 0.10\n[warning] EURUSD: strategy: too slow"]
+
+
+def test_an_end_reaches_who_got_the_alarm_and_reads_as_resolved() -> None:
+    phone = Receiver()
+
+    async def story(sender: AlertSender) -> None:
+        sender.take(alert("begun", "critical"))
+        sender.take(alert("details", "info"))
+        sender.take(msgspec.structs.replace(alert("over", "critical"), resolved=True))
+        await asyncio.sleep(1.0)
+
+    lives(phone, story=story, level_min="critical")
+    assert phone.sent == ["[critical] begun", "[resolved] over"]
+    assert phone.levels == ["critical", "resolved"]

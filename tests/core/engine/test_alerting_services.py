@@ -111,7 +111,9 @@ async def test_a_service_that_never_ends_its_answer_is_a_refusal(monkeypatch: py
     over.set()
 
 
-@pytest.mark.parametrize(("level", "kind"), [("info", "info"), ("warning", "warning"), ("critical", "failure")])
+@pytest.mark.parametrize(
+    ("level", "kind"), [("info", "info"), ("warning", "warning"), ("critical", "failure"), ("resolved", "success")]
+)
 def test_the_service_is_told_how_bad_it_is(http: ThreadingHTTPServer, level: str, kind: str) -> None:
     (send,) = apprise_sender((f"json://127.0.0.1:{http.server_port}/good",))
     assert send("t", "b", level) == ""  # type: ignore[arg-type]

@@ -82,7 +82,7 @@ UNKNOWN = (
     Alert(
         kind="unknown_fate",
         level="critical",
-        text="Entry order r-1 (EURUSD buy 0.5 lots) is unconfirmed for 0 s",
+        text="Entry order r-1 (EURUSD buy 0.5 lots) is unconfirmed: the connection broke",
         symbol="EURUSD",
     ),
     LogEvent(kind="unknown_fate", text="open r-1: the connection broke", level="error", symbol="EURUSD"),
@@ -124,3 +124,12 @@ def test_what_is_about_something_else_keeps_its_line(voice: EventPublisher, hear
     for effect in decision:
         voice.publish_effect(1, effect, decision)
     assert [line.kind for line in heard] == ["state", "stop_moved", "alert.risk", "state"]
+
+
+def test_an_end_is_one_line_of_the_log_and_no_fault_there(voice: EventPublisher, heard: list[LogLine]) -> None:
+    text = "The broker connection is back"
+    over = Alert(kind="connection", level="critical", text=f"{text}. Entries are allowed again.", resolved=True)
+    decision = (StateChanged(state="ACTIVE", reasons=(), text=text), over)
+    for effect in decision:
+        voice.publish_effect(1, effect, decision)
+    assert [(line.kind, line.level, line.resolved) for line in heard] == [("alert.connection", "info", True)]

@@ -46,5 +46,5 @@ async def test_secrets_are_checked(tmp_path: Path) -> None:
 
 async def test_the_way_to_the_broker_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TOKEN_VARIABLE, "t" * 40)
-    with pytest.raises(BrokerError, match="nobody listens there"):
+    with pytest.raises(BrokerError, match="nothing listens there"):
         await checked(tmp_path, '[desk]\nmode = "live"\n[account]\ngateway = "ws://127.0.0.1:9"\n')

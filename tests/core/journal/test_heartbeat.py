@@ -113,9 +113,9 @@ def test_an_unknown_book_is_no_disagreement() -> None:
     [
         (1, None, 0, "well"),
         (19, None, 0, "well"),
-        (21, None, 8, "last sign"),
+        (21, None, 8, "last heartbeat"),
         (21, True, 9, "stuck"),
-        (1, False, 8, "did not end in order"),
+        (1, False, 8, "did not end properly"),
     ],
 )
 def test_silence_is_told_from_death(age_s: int, alive: bool | None, code: int, word: str) -> None:

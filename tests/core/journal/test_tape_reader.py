@@ -158,7 +158,7 @@ def test_quotes_may_outlive_their_block(tmp_path: Path) -> None:
 
 def test_no_run_is_told(tmp_path: Path) -> None:
     JournalWriter(tmp_path / "j", journal_settings(), clock=Watch(), durable=False, threaded=False).close()
-    with TapeReader(tmp_path / "j") as reader, pytest.raises(StorageError, match="holds no run"):
+    with TapeReader(tmp_path / "j") as reader, pytest.raises(StorageError, match="contains no run"):
         reader.run()
 
 

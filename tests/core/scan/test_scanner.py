@@ -196,7 +196,7 @@ def fails():
     [
         ({"decide": fails}, "strategy error: ZeroDivisionError: float division by zero"),
         ({"decide": Decision, "prepare": fails}, "strategy error: ZeroDivisionError"),
-        ({"decide": lambda: None}, "decide answered NoneType, no Decision"),
+        ({"decide": lambda: None}, "decide answered NoneType, not a Decision"),
         ({"decide": lambda: Decision(side=Side.BUY), "found": False}, "decides where its candidates() finds nothing"),
         (
             {"decide": lambda: Decision(side=Side.BUY, entry_price=1.1, stop_price=1.2, target_price=1.3)},

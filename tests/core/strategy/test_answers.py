@@ -175,16 +175,16 @@ def test_numbers_of_any_kind_become_floats():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"side": "buy"}, "decide answered dict, no Decision"),
-        (Decision(side=-1), "side is -1, no Side"),
-        (Decision(confidence=None), "confidence is None, no number"),
-        (Decision(confidence=True), "confidence is True, no number"),
-        (Decision(stop_price="1.1"), "stop_price is '1.1', no number"),
-        (Decision(entry_price=10**400), "no number of a usable size"),
-        (Decision(exit_now=1), "exit_now is 1, no truth value"),
+        ({"side": "buy"}, "decide answered dict, not a Decision"),
+        (Decision(side=-1), "side is -1, not a Side"),
+        (Decision(confidence=None), "confidence is None, not a number"),
+        (Decision(confidence=True), "confidence is True, not a number"),
+        (Decision(stop_price="1.1"), "stop_price is '1.1', not a number"),
+        (Decision(entry_price=10**400), "not a number of a usable size"),
+        (Decision(exit_now=1), "exit_now is 1, not true or false"),
         (Decision(regime="wild"), "regime is 'wild'; it can be low, normal, high, unknown"),
-        (Decision(votes=("trend",)), "a vote is 'trend', no Check"),
-        (Decision(votes=(Check("a", 1.0, None, 1),)), "a vote's verdict is 1, no truth value"),
+        (Decision(votes=("trend",)), "a vote is 'trend', not a Check"),
+        (Decision(votes=(Check("a", 1.0, None, 1),)), "a vote's verdict is 1, not true or false"),
     ],
 )
 def test_a_wrong_part_of_a_decision_is_named(answer, words):
@@ -194,7 +194,7 @@ def test_a_wrong_part_of_a_decision_is_named(answer, words):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (np.where([True] * 5, 1.0, np.nan), "candidates() gives float64 values, truth values are wanted"),
+        (np.where([True] * 5, 1.0, np.nan), "candidates() gives float64 values, true or false is needed for each bar"),
         (np.ones(5, int), "candidates() gives int64 values"),
         ([True, None, True, True, True], "candidates() gives object values"),
         (np.ma.array([True] * 5, mask=[True] * 5), "masked values"),

@@ -77,7 +77,7 @@ def test_gate_reasons_before_the_scan_appear_for_every_bar(tmp_path: Path) -> No
     with TapeReader(tmp_path / "j") as reader:
         stories = [bar_verdicts(reader, "EURUSD", MONDAY_NS + bar * M15_NS)[0] for bar in range(4)]
     assert [story.gate for story in stories] == ["", "open", "REDUCE_ONLY (paused, drawdown)", "open"]
-    assert "the gate before this scan: REDUCE_ONLY (paused, drawdown)" in stories[2].lines()
+    assert "state before this scan: REDUCE_ONLY (paused, drawdown)" in stories[2].lines()
 
 
 def test_a_bar_without_a_signal_tells_the_votes(journal: Path) -> None:

@@ -237,6 +237,9 @@ def test_log_is_bounded_and_filters_by_level_pair_ticket_text():
     assert [line.symbol for line in demo_log(5) if log_panel.LogFilter("warning").shows(line)] == ["GBPUSD", "USDCHF"]
     assert [line.ticket for line in demo_log(5) if log_panel.LogFilter("info", "7002").shows(line)] == [7002]
     assert log_panel.LogFilter("critical").next_level() == log_panel.LogFilter("debug")
+    over = LogLine(at_utc_ns=NOW, level="info", kind="alert.connection", text="the connection is back", resolved=True)
+    assert log_panel.LogFilter("critical").shows(over), "whoever sees a fault sees its end"
+    assert "OK" in plain_of(log_panel.line_of(over, 80, UNICODE))
 
 
 def test_older_log_lines_are_filled_in_once():

@@ -108,7 +108,7 @@ def test_modify_sends_both_levels_and_skips_unchanged_ones():
     assert rig.fate(modify(ticket)) == RequestDone()
     assert (rig.positions[0].stop_price, rig.positions[0].target_price) == (1.084, 1.09)
     before = rig.terminal.trades_changed_counter
-    assert rig.fate(modify(ticket)).note == "stands so already"
+    assert rig.fate(modify(ticket)).note == "it is so already"
     assert rig.terminal.trades_changed_counter == before
     assert rig.fate(modify(ticket, stop_price=1.2)).kind == "refused"
     rig.fate(modify(ticket, target_price=None))

@@ -122,7 +122,7 @@ def test_occasional_stalls_are_a_warning_despite_fast_median():
     rig.carrier.call = call
     rows = examined(rig)[1]
     assert rows["round trip"].verdict == "warn"
-    assert "stand still" in rows["round trip"].remedy
+    assert "calls are delayed" in rows["round trip"].remedy
 
 
 def in_time(rig, limit_s, on_step=None):

@@ -134,7 +134,7 @@ async def test_unreachable_address_means_not_sent_and_retries_are_limited():
         "ws://127.0.0.1:9", TOKEN, CallTimeouts(read_s=1, send_s=1, start_s=1), FastClock(), retry_min_s=60, retry_max_s=60
     )
     for _ in range(5):
-        with pytest.raises(CallNotSent, match="nobody listens there") as refused:
+        with pytest.raises(CallNotSent, match="nothing listens there") as refused:
             await client.call("order_send", {"action": 1})
         assert "account.gateway" in refused.value.what_to_do
 

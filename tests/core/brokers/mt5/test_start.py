@@ -43,7 +43,7 @@ def refusal(account, rules):
 def test_any_demo_is_taken_unless_settings_name_one():
     check_account(DEMO, policy())
     check_account(DEMO, policy(login=5001, server="Sim-Demo"))
-    assert "settings name login 7" in refusal(DEMO, policy(login=7))
+    assert "but account.login is 7" in refusal(DEMO, policy(login=7))
     assert "account.server" in refusal(DEMO, policy(login=5001, server="Other-Demo"))
 
 
@@ -122,7 +122,7 @@ def test_a_wrong_password_stops_at_once():
 
 
 def test_another_account_than_the_named_stops_the_start():
-    with pytest.raises(BrokerError, match="settings name login 1"):
+    with pytest.raises(BrokerError, match=r"but account\.login is 1"):
         Rig(policy={"login": 1})
 
 
