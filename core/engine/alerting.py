@@ -36,7 +36,7 @@ Severity = Literal["info", "warning", "critical", "resolved"]
 SendAlert = Callable[[str, str, Severity], str]
 """(title, body, the worst that is not over in it) -> who did not take it, in words; empty where it was taken. Takes its time."""
 Delivery = Callable[[str, str, Severity], Awaitable[str]]
-"""A `SendAlert` that leaves the loop alone."""
+"""A `SendAlert` that leaves the loop alone, and raises nothing."""
 _ALWAYS = ("summary",)
 """What has a switch of its own in the settings, whatever the least level."""
 _BOX_MAX = 200
@@ -150,10 +150,7 @@ class Mailbox:
         self._sent_s.append(self._clock.monotonic_s())
         open_worst = [item.alert.level for item in batch if not item.alert.resolved]
         severity: Severity = max(open_worst, key=LEVELS.index, default="resolved")
-        try:
-            refused = await self._send(title, _body(batch, self._clock.utc_ns()), severity)
-        except Exception as error:  # noqa: BLE001 - the library's many services raise what they like
-            refused = f"a service ({type(error).__name__})"
+        refused = await self._send(title, _body(batch, self._clock.utc_ns()), severity)
         if refused:
             self._refused(refused)
             return False
@@ -313,8 +310,8 @@ def deliveries(urls: Sequence[str]) -> list[Delivery]:
     async def deliver(place: int, calls: BlockingCalls, title: str, body: str, level: Severity) -> str:
         try:
             return await calls.run(lambda: send(place, title, body, level), SEND_S)
-        except TimeoutError as error:
-            return f"address {place + 1} of {len(urls)} ({error})"
+        except (OSError, ValueError) as error:
+            return f"address {place + 1} of {len(urls)} ({error or type(error).__name__})"
 
     return [functools.partial(deliver, place, BlockingCalls(f"alerts {place + 1}")) for place in range(len(urls))]
 

@@ -26,10 +26,11 @@ class BlockingCalls:
         self._busy = False
 
     async def run(self, work: Callable[[], T], limit_s: float) -> T:
-        """Give what `work` gives; its errors are raised here.
+        """Give what `work` gives.
 
         Raises:
             TimeoutError: it takes longer than `limit_s`, or an earlier call has not ended yet.
+            OSError, ValueError: what `work` raises; any other error is an OSError with its name.
         """
         if self._busy:
             raise TimeoutError("an earlier request has not ended yet")
@@ -39,8 +40,8 @@ class BlockingCalls:
         def call() -> None:
             try:
                 value = work()
-            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-                done = _settled(found.set_exception, error)
+            except BaseException as error:  # noqa: BLE001 - foreign code; it is raised where it is waited for
+                done = _settled(found.set_exception, _as_os_error(error))
             else:
                 done = _settled(found.set_result, value)
             self._busy = False
@@ -56,6 +57,14 @@ class BlockingCalls:
             if found.done() and not found.cancelled():
                 raise
             raise TimeoutError(f"no answer within {limit_s:g} s") from error
+
+
+def _as_os_error(error: BaseException) -> BaseException:
+    if isinstance(error, OSError | ValueError):
+        return error
+    named = OSError(f"it failed with {type(error).__name__}")
+    named.__cause__ = error
+    return named
 
 
 def _settled(settle: Callable[[T], None], value: T) -> Callable[[], None]:

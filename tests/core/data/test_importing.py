@@ -268,7 +268,7 @@ def bars_file(folder, prices, name="EURUSD_M15.csv"):
     return path
 
 
-def test_a_price_the_pair_never_had_is_left_out_and_said(tmp_path):
+def test_an_impossible_price_is_left_out_and_reported(tmp_path):
     done = import_file(bars_file(tmp_path, [1.1] * 20 + [110.0] + [1.2] * 19))
     assert len(done.series) == 39
     assert "1 lines with a price that EURUSD never had (0.6557 to 2.016) were left out" in done.series.notes + done.notes

@@ -164,22 +164,6 @@ def test_a_dead_service_holds_up_no_other() -> None:
     assert well.sent == ["[warning] a", "[warning] b"]
 
 
-def test_a_service_that_raises_is_tried_again_and_holds_up_no_other() -> None:
-    broken, well = Receiver(), Receiver()
-    tries = 0
-
-    async def breaks(title: str, body: str, level: str) -> str:
-        nonlocal tries
-        tries += 1
-        if tries < 4:
-            raise TypeError("the library met what it did not expect")
-        return await broken(title, body, level)
-
-    sender = lives(breaks, well, story=taking(alert("a"), alert("b"), seconds=600.0))  # type: ignore[arg-type]
-    assert (broken.sent, well.sent) == (["[warning] a", "[warning] b"],) * 2
-    assert (sender.failed, sender.waiting) == (3, 0)
-
-
 def test_a_full_box_lets_the_least_important_go() -> None:
     receiver = Receiver(refuses=1)
     many = [alert("it matters", "critical"), *(alert(f"n{number}", "warning") for number in range(300))]
@@ -246,7 +230,7 @@ def test_the_pair_is_named_once() -> None:
     assert sent == ["[warning] EURUSD buy 0.10\n[warning] EURUSD: strategy: too slow"]
 
 
-def test_an_end_reaches_who_got_the_alarm_and_reads_as_resolved() -> None:
+def test_a_resolved_alert_reaches_who_got_the_alarm() -> None:
     phone = Receiver()
 
     async def story(sender: AlertSender) -> None:

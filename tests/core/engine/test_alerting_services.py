@@ -111,6 +111,15 @@ async def test_a_service_that_never_ends_its_answer_is_a_refusal(monkeypatch: py
     over.set()
 
 
+async def test_a_service_that_raises_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: str) -> str:
+        raise TypeError("the library met what it did not expect")
+
+    monkeypatch.setattr("quarterdeck.core.engine.alerting.apprise_sender", lambda urls: [breaks] * len(urls))
+    (deliver,) = deliveries(("json://somewhere",))
+    assert await deliver("t", "b", "info") == "address 1 of 1 (it failed with TypeError)"
+
+
 @pytest.mark.parametrize(
     ("level", "kind"), [("info", "info"), ("warning", "warning"), ("critical", "failure"), ("resolved", "success")]
 )

@@ -126,7 +126,7 @@ def test_what_is_about_something_else_keeps_its_line(voice: EventPublisher, hear
     assert [line.kind for line in heard] == ["state", "stop_moved", "alert.risk", "state"]
 
 
-def test_an_end_is_one_line_of_the_log_and_no_fault_there(voice: EventPublisher, heard: list[LogLine]) -> None:
+def test_a_resolved_alert_is_one_log_line(voice: EventPublisher, heard: list[LogLine]) -> None:
     text = "The broker connection is back"
     over = Alert(kind="connection", level="critical", text=f"{text}. Entries are allowed again.", resolved=True)
     decision = (StateChanged(state="ACTIVE", reasons=(), text=text), over)
