@@ -147,10 +147,10 @@ class Mailbox:
         worst = max((item.alert for item in batch), key=lambda alert: LEVELS.index(alert.level))
         title = f"Quarterdeck: {worst.kind}" if len(batch) == 1 else f"Quarterdeck: {len(batch)} alerts"
         self._sent_s.append(self._clock.monotonic_s())
-        try:
-            refused = await self._send(title, _body(batch, self._clock.utc_ns()), worst.level)
-        except Exception as error:  # noqa: BLE001 - the library's many services raise what they like
-            refused = f"a service ({type(error).__name__})"
+        sending = self._send(title, _body(batch, self._clock.utc_ns()), worst.level)
+        # the library's many services raise what they like
+        (answer,) = await asyncio.gather(sending, return_exceptions=True)
+        refused = answer if isinstance(answer, str) else f"a service ({type(answer).__name__})"
         if refused:
             self._refused(refused)
             return False
