@@ -110,7 +110,7 @@ class LinkServer:
         return place
 
     async def restored(self) -> bool:
-        """Whether the files that lead to the link had been removed or replaced; they are there again then.
+        """Whether the files that lead to the link, or the whole home, had been removed or replaced; they are there again then.
 
         Raises:
             OSError: they cannot be written.
@@ -118,6 +118,7 @@ class LinkServer:
         place = self._place
         if place is None:
             return False
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lost = bool(place.socket) and _identity(Path(place.socket)) != self._socket
         if lost:
             place = await self._listen(choose_address(self._home))

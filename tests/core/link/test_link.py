@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,18 @@ async def test_what_replaces_a_file_of_the_link_is_replaced(engine, name: str, p
         (home / name).unlink()
         (home / name).mkdir()
     await server.stop("what is in its place does not hinder the end")
+
+
+@pytest.mark.posix
+async def test_an_engine_whose_home_was_removed_is_reached_again(engine) -> None:
+    side, server, home = engine
+    shutil.rmtree(home)
+    assert await server.restored()
+    client = await opened(home, watch=False)
+    assert (await client.send(Pause())).ok
+    assert side.commands == [Pause()]
+    assert open_to_others(home) == 0
+    await client.close()
 
 
 async def test_a_question_that_has_no_answer_says_why(engine) -> None:
