@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +52,7 @@ QUICK_GROUPS: dict[str, tuple[str, ...]] = {
 """Two groups, one a core: each start of pytest under Wine takes seconds."""
 LIMIT_S, QUICK_LIMIT_S = 1800.0, 330.0
 """How long a group may take: several times what it takes on two idle cores."""
+SILENCE_S = 15.0
 _PYTEST = ("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
@@ -80,7 +82,7 @@ def run_group(python: WindowsPython, name: str, words: Sequence[str], limit_s: f
         watch.start()
         try:
             assert process.stdout is not None
-            for line in process.stdout:
+            for line in _lines(process.stdout.fileno()):
                 if said := line.decode(errors="replace").rstrip():
                     last = said
                     print(f"{name:10} {said}", flush=True)
@@ -93,6 +95,23 @@ def run_group(python: WindowsPython, name: str, words: Sequence[str], limit_s: f
         print(f"{name:10} killed after {seconds:.0f} s: a test hangs, or the group is too large for its limit of {limit_s:.0f} s")
         counts = {"failed": 1}
     return Outcome(name, process.returncode, seconds, counts)
+
+
+def _lines(source: int) -> Iterator[bytes]:
+    """Lines as they come, and after a silence what there is of the next: a line of dots takes minutes where tests are slow."""
+    rest = shown = b""
+    while True:
+        if not select.select([source], [], [], SILENCE_S)[0]:
+            if rest != shown:
+                shown = rest
+                yield rest
+            continue
+        data = os.read(source, 65_536)
+        if not data:
+            break
+        *whole, rest = (rest + data).split(b"\n")
+        yield from whole
+    yield rest
 
 
 def counted(line: str) -> dict[str, int]:

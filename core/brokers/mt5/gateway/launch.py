@@ -19,7 +19,8 @@ from quarterdeck.core.brokers.mt5.gateway.serve import GatewayListening
 from quarterdeck.core.brokers.mt5.policy import Secret
 from quarterdeck.core.model.errors import UNREADABLE, BrokerError
 
-START_S = 90.0
+START_S = 150.0
+"""Beyond what its child may take."""
 
 
 class LocalGateway:

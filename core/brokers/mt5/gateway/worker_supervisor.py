@@ -26,7 +26,9 @@ from quarterdeck.core.pipes.framing import MalformedMessage, pack_frame, read_fr
 
 QUEUE_MAX = 512
 ORDER_WAIT_S_MAX = 10.0
-START_S = 60.0
+_FIRST_START_S = 120.0
+_START_LIMITS_S = (60.0, 120.0, 240.0, 480.0)
+"""How long another child may take to start, by try: on a machine at its limit one that is killed too early never comes up."""
 _RESTART_WAITS_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -86,7 +88,7 @@ class WorkerSupervisor:
             BrokerError: the child says why there is no module to be had. OSError, TimeoutError, EOFError, Garbled: there is no
                 child, or it says nothing.
         """
-        await self._spawn()
+        await self._spawn(_FIRST_START_S)
         self._runner = asyncio.create_task(self._run(), name="gateway child")
 
     async def stop(self) -> None:
@@ -176,12 +178,13 @@ class WorkerSupervisor:
         self._fail_queued("the module's process was replaced before this call entered it")
         if process is not None:
             await _killed(process)
+        limits_s = itertools.chain(_START_LIMITS_S, itertools.repeat(_START_LIMITS_S[-1]))
         for wait_s in itertools.chain(_RESTART_WAITS_S, itertools.repeat(_RESTART_WAITS_S[-1])):
             await asyncio.sleep(wait_s)
             if self._runner is None:
                 return
             try:
-                await self._spawn()
+                await self._spawn(next(limits_s))
             except (BrokerError, OSError, TimeoutError, EOFError, MalformedMessage) as error:
                 self._fail_queued(f"the module's process does not start: {error}")
             else:
@@ -192,7 +195,7 @@ class WorkerSupervisor:
         for _, _, job in queued:
             job.end("not_sent", why)
 
-    async def _spawn(self) -> None:
+    async def _spawn(self, limit_s: float) -> None:
         # the package is found the way this process found it; -P keeps the current folder off the path
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -206,7 +209,7 @@ class WorkerSupervisor:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(limit_s):
                 first = gateway_protocol.from_child(await read_frame(process.stdout))
         except BaseException:
             await _killed(process)

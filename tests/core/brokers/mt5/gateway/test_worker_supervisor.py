@@ -11,7 +11,7 @@ import time
 import pytest
 
 from quarterdeck.core.brokers.base import CallNotSent, ReplyLost
-from quarterdeck.core.brokers.mt5.gateway import gateway_protocol
+from quarterdeck.core.brokers.mt5.gateway import gateway_protocol, worker_supervisor
 from quarterdeck.core.brokers.mt5.gateway.allowed_calls import DEADLINE_S_MIN
 from quarterdeck.core.model.inputs import Filled, NewDeal, NotExecuted, Unconfirmed
 from tests.core.brokers.mt5.gateway.far_child import GARBLE
@@ -115,6 +115,18 @@ async def test_no_client_gets_the_child_killed_for_a_slow_read():
         line.far.before["account_info"] = lambda _: time.sleep(DEADLINE_S_MIN / 2)
         await line.client.call("account_info")
         assert line.keeper.replaced == 0
+
+
+async def test_a_child_that_starts_slowly_gets_more_time_each_try(monkeypatch):
+    async with Line() as line:
+        await line.ready()
+        monkeypatch.setattr(worker_supervisor, "_START_LIMITS_S", (0.001, 0.002, 60.0))
+        first = line.keeper.pid
+        os.kill(first, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        await until(lambda: line.keeper._process.returncode is not None)
+        with pytest.raises(CallNotSent):
+            await line.client.call("account_info")
+        await until(lambda: line.keeper.pid not in (first, None), limit_s=120.0)
 
 
 @posix
