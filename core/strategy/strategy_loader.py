@@ -264,6 +264,8 @@ def _try(strategy: Strategy, path: Path) -> None:
 
 def _beside(path: Path, failed: CallFailure) -> str:
     """What to do about an import of a module that lies beside the strategy's file; empty where that is not the failure."""
+    if "attempted relative import" in failed.error:
+        return "a strategy is one file (its hash names all that runs): move that code into it, or install it as a package"
     name = failed.module.partition(".")[0]
     beside = next((path.parent / one for one in (f"{name}.py", name) if name and (path.parent / one).exists()), None)
     if beside is None:

@@ -248,3 +248,11 @@ def test_a_module_beside_the_file_is_named_in_the_refusal(tmp_path):
         load_strategy(shipped_settings(("strategy.file", str(tmp_path / "mine.py")), ("strategy.name", "Mine")))
     assert "No module named 'helpers'" in str(refused.value)
     assert "helpers.py lies beside it, but a strategy is one file" in refused.value.what_to_do
+
+
+def test_a_relative_import_is_told_that_a_strategy_is_one_file(tmp_path):
+    settings_of(tmp_path)
+    (tmp_path / "mine.py").write_text("from .helpers import x\n")
+    with pytest.raises(SettingsError, match="attempted relative import") as refused:
+        load_strategy(shipped_settings(("strategy.file", str(tmp_path / "mine.py")), ("strategy.name", "Mine")))
+    assert "a strategy is one file" in refused.value.what_to_do
