@@ -58,6 +58,8 @@ def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
         text.append(f"scanning: {snapshot.engine.scanning}")
     if snapshot.engine.news_off:
         text.append("news rules are off (news.impacts): no release closes entries")
+    if snapshot.desk.clock_text:
+        text.append(f"clock: {snapshot.desk.clock_text}")
     text.append("; ".join(map(_part, snapshot.engine.parts)))
     unknown = [order for order in snapshot.desk.orders if order.order_status == "unknown"]
     text += [f"unknown: {order.client_id} {order.what} {order.symbol} {order.lots:g}" for order in unknown]
@@ -88,6 +90,7 @@ def figures(snapshot: Snapshot) -> dict[str, Any]:
         "tape_bytes_day": engine.tape_bytes_day,
         "replay_fraction": engine.replay_fraction,
         "scanning": engine.scanning,
+        "clock": desk.clock_text,
         "calendar_available": desk.calendar_available,
         "calendar_why": engine.calendar_why,
         "news_off": engine.news_off,
