@@ -4,7 +4,7 @@ Why: ticks alone made every wrong clock of this machine a rule of the server's.
 Guarantees: a machine's clock that two witnesses contradict is corrected for the desk before its run begins, so that exits, days
 and flattens follow the broker's clock; during a run the desk's clock only moves forward. Quotes are always read by the clock
 that the desk has. A clock that was confirmed in this run cannot step: if the offset does, the server moved.
-Does not: stop entries; the desk does, told by `ServerClockRule`. Does not wait longer than the ticks it looks at.
+Does not: stop entries; the desk does, given `ServerClockRule`. Does not wait longer than the ticks it looks at.
 """
 
 from __future__ import annotations

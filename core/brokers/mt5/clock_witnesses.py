@@ -163,16 +163,16 @@ def judge(shown_s: float | None, witnesses: Sequence[Witness], noise_s: float = 
     if for_it:
         figures = [offset for one in for_it if one.name != NETWORK and (offset := fits(one)) is not None]
         offset = figures[0] if figures else on_grid(shown_s, noise_s)
-        doubt = f"; {_told(against)}" if against else ""
+        doubt = f"; {_claims(against)}" if against else ""
         return ClockVerdict("agrees", offset, 0, f"{shown}, as by {_joined([one.name for one in for_it])}{doubt}")
-    nobody = _told(against) or "nothing else tells its offset"
+    nobody = _claims(against) or "nothing else tells its offset"
     return ClockVerdict("unconfirmed", on_grid(shown_s, noise_s), 0, f"{shown}; {nobody}")
 
 
 def _without_ticks(witnesses: Sequence[Witness]) -> ClockVerdict:
     """A server that was confirmed before is not in question in a closed market, as long as its bars do not speak against it."""
-    told = _told(witnesses)
-    why = f"no tick changed while this machine's clock was compared{f'; {told}' if told else ''}"
+    claims = _claims(witnesses)
+    why = "no tick changed while this machine's clock was compared" + (f"; {claims}" if claims else "")
     stored = [one for one in witnesses if one.name == STORED]
     if not stored:
         return ClockVerdict("unconfirmed", witnesses[0].offsets_s[0] if witnesses else None, 0, why)
@@ -205,7 +205,7 @@ def _away(error_s: float) -> str:
     return f"{abs(error_s) / S_PER_MINUTE:.0f} min {'ahead' if error_s > 0 else 'behind'}"
 
 
-def _told(witnesses: Sequence[Witness]) -> str:
+def _claims(witnesses: Sequence[Witness]) -> str:
     parts = [
         f"{one.name} say{'' if one.name in (OPENS, BARS) else 's'} {' or '.join(dict.fromkeys(map(utc_words, one.offsets_s)))}"
         for one in witnesses
