@@ -17,6 +17,7 @@ from quarterdeck.cli.options import HomeOption, JsonOption, PairsOption, SetOpti
 from quarterdeck.cli.output import print_json, say, warn
 from quarterdeck.core.brokers.base import Terminal
 from quarterdeck.core.brokers.mt5.call_recording import RecordingTerminal
+from quarterdeck.core.brokers.mt5.clock_file import ServerClockFile
 from quarterdeck.core.brokers.mt5.doctor import LIMIT_S, DoctorFinding, DoctorRequirements, examine, verdict_of
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy, policy_from
@@ -26,7 +27,7 @@ from quarterdeck.core.calendar.coverage import news_rules_on
 from quarterdeck.core.clock.wall import Clock, WallClock
 from quarterdeck.core.engine.alerting import apprise_sender
 from quarterdeck.core.engine.live_doctor import DoctorClock, doctor_requirements
-from quarterdeck.core.engine.live_venues import calendar_source
+from quarterdeck.core.engine.live_venues import calendar_source, machine_clock
 from quarterdeck.core.journal.tape_reader import TapeReader
 from quarterdeck.core.link.messages import DoctorQuery, DoctorReply, QueryFailed
 from quarterdeck.core.model.errors import CheckFailedError, EngineNotRunningError, StorageError
@@ -220,12 +221,13 @@ async def _examined(settings: Settings, place: Home, limit_s: float, line: Line)
     wanted = doctor_requirements(settings, load_strategy(settings, place.root))
     if settings.desk.mode == "simulated":
         return await _of_simulated(settings, wanted, limit_s, line)
-    clock = WallClock()
+    clock = await machine_clock(settings, place.root)
     password = read_secrets(place.secrets).password or None
     policy = policy_from(settings, password=password if settings.desk.mode == "live" else None)
     terminal = line(open_terminal(settings, place.root, clock), clock)
+    known = ServerClockFile(place.root, read_only=True)
     try:
-        return await examine(terminal, policy, wanted, clock, limit_s=limit_s, on_step=_step_by_step(limit_s))
+        return await examine(terminal, policy, wanted, clock, clock_file=known, limit_s=limit_s, on_step=_step_by_step(limit_s))
     finally:
         _at_work("")
         await terminal.close()

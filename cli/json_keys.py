@@ -21,7 +21,7 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
         "status": (
             "running ok wrong mode state reasons run_id pid market_time equity_money day_result_money day_loss_money "
             "open_risk_money all_stops_money all_stops_weekend_money positions foreign without_stop unknown_fates tape_seq "
-            "tape_bytes_day replay_fraction scanning calendar_available calendar_why news_off parts alarms last"
+            "tape_bytes_day replay_fraction scanning clock calendar_available calendar_why news_off parts alarms last"
         ),
         "pause": _ORDER,
         "resume": _ORDER,

@@ -60,6 +60,8 @@ def lines(snapshot: Snapshot, wrong: list[str]) -> list[str]:
         text.append(f"scanning: {snapshot.engine.scanning}")
     if snapshot.engine.news_off:
         text.append("news rules are off (news.impacts): no release stops entries")
+    if snapshot.desk.clock_text:
+        text.append(f"clock: {snapshot.desk.clock_text}")
     text.append("; ".join(map(_part, snapshot.engine.parts)))
     text += [
         f"unconfirmed: {_ORDERS.get(order.what, order.what)} {order.client_id}, {order.symbol} {order.lots:g} lots; if the "
@@ -94,6 +96,7 @@ def figures(snapshot: Snapshot) -> dict[str, Any]:
         "tape_bytes_day": engine.tape_bytes_day,
         "replay_fraction": engine.replay_fraction,
         "scanning": engine.scanning,
+        "clock": desk.clock_text,
         "calendar_available": desk.calendar_available,
         "calendar_why": engine.calendar_why,
         "news_off": engine.news_off,

@@ -29,9 +29,11 @@ from quarterdeck.core.brokers.simulator.operator_actions import (
     MoveMoney,
     MoveStops,
     OpenByHand,
+    RefuseRequests,
     RenameSymbol,
     SetCommission,
     ShowTerminal,
+    SpikeQuote,
     TerminalAction,
 )
 from quarterdeck.core.clock.wall import WallClock
@@ -194,6 +196,31 @@ def freeze(
 ) -> None:
     """Stop the quotes of a symbol."""
     _act(FreezeQuotes(symbol=symbol, minutes=minutes), home, as_json=as_json)
+
+
+@GROUP.command("spike")
+def spike(
+    symbol: SymbolArgument,
+    pips: Annotated[float, typer.Argument(metavar="PIPS", help="How far the quote jumps; put `--` before a negative number.")],
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="SECONDS", min=0.0, max=3600.0, help="Market seconds before the next tick.")
+    ] = 1.0,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one bad tick; the broker's own stops are not touched by it."""
+    _act(SpikeQuote(symbol=symbol, pips=pips, seconds=seconds), home, as_json=as_json)
+
+
+@GROUP.command("refuse")
+def refuse(
+    code: Annotated[int, typer.Argument(metavar="CODE", help="Return code: 10016 invalid stops, 10004 requote, 10018 closed.")],
+    times: Annotated[int, typer.Option("--times", metavar="N", min=0, max=1000, help="0 takes the rest back.")] = 1,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse the next trade requests of the desk."""
+    _act(RefuseRequests(code=code, times=times), home, as_json=as_json)
 
 
 @GROUP.command("specify")

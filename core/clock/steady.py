@@ -2,7 +2,8 @@
 
 Why: deadlines, ages and verifications compare instants. A clock set back by two hours stops them all; one set forward closes
 positions by age. Promises: `utc_ns` never goes back, and the time of a suspended machine counts. `look` tells how far the
-machine's clock is away. Only that clock and the broker's ticks together move this one, and only forward.
+machine's clock is away. Only that clock and the broker's ticks together move this one, and only forward; `correct` is for one who
+knows that the machine's clock is wrong.
 Does not: alert (`core.engine.clock_watch`).
 """
 
@@ -75,6 +76,12 @@ class SteadyClock:
     def monotonic_s(self) -> float:
         """The machine's seconds that never go back."""
         return self.machine.monotonic_s()
+
+    def correct(self, by_s: float) -> None:
+        """Move by so many seconds: witnesses outweigh the machine's clock. Back only before anything was done by this clock."""
+        self._base_utc_ns += int(by_s * MS_PER_S) * NS_PER_MS
+        self._told_s = (self.machine.utc_ns() - self.utc_ns()) / NS_PER_S
+        self._ahead_told = False
 
     def look(self, tick_utc_ns: UtcNs, tick_age_s: float) -> list[Step]:
         """Compare with the machine's clock and with the newest tick, first seen `tick_age_s` ago; an instant of 0 is no tick."""

@@ -11,7 +11,7 @@ from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.equity import revalue_all
 from quarterdeck.core.desk.margin import account_margin_read
 from quarterdeck.core.desk.memory_limits import EVENTS_MAX
-from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason, sentence
+from quarterdeck.core.desk.trading_state import CLOCK_REASONS, OPERATORS, add_reason, drop_reason, sentence
 from quarterdeck.core.filters.news_window import update_schedule
 from quarterdeck.core.model.broker_account import Account
 from quarterdeck.core.model.effects import Alert
@@ -102,5 +102,25 @@ def on_engine_fault(ctx: Context, told: EngineFault) -> None:
 
 
 def on_server_clock(ctx: Context, told: ServerClockRule) -> None:
-    """The rule of the server's clock, for showing broker time."""
-    ctx.state.broker_offset_s = told.offset_s
+    """The rule of the server's clock, for showing broker time; entries stop while this machine's clock is in question."""
+    state = ctx.state
+    state.broker_offset_s, state.clock_text = told.offset_s, told.why
+    if told.judgement == "contradicted":
+        drop_reason(ctx, "clock_unconfirmed", "This machine's clock was compared with the broker's")
+        add_reason(ctx, "clock_contradicted", f"This machine's clock is wrong, or the broker's is: {told.why}", alert="critical")
+        return
+    drop_reason(ctx, "clock_contradicted", "The broker's clock confirms this machine's")
+    if told.judgement == "unconfirmed":
+        add_reason(ctx, "clock_unconfirmed", f"This machine's clock is not confirmed: {told.why}")
+    else:
+        drop_reason(ctx, "clock_unconfirmed", "The broker's clock confirms this machine's")
+
+
+def trust_machine_clock(ctx: Context) -> tuple[bool, str]:
+    """The operator says that this machine's clock is right."""
+    gone = [code for code in CLOCK_REASONS if code in ctx.state.reasons]
+    for code in gone:
+        drop_reason(ctx, code, "This machine's clock is right, as you decided")
+    if not gone:
+        return False, "This machine's clock is not in question"
+    return True, "This machine's clock counts as right; the server's offset is measured by it and stored"

@@ -18,12 +18,14 @@ from quarterdeck.core.desk import (
     shutdown,
     stops,
 )
+from quarterdeck.core.desk.account_and_connection import trust_machine_clock
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import ManagedPosition
 from quarterdeck.core.desk.equity import LOTS_NOISE
 from quarterdeck.core.desk.risk_reservation import release
 from quarterdeck.core.desk.trading_state import OPERATORS, add_reason, drop_reason
 from quarterdeck.core.model.commands import (
+    MACHINE_CLOCK,
     UNEXPLAINED_MONEY,
     Acknowledge,
     CloseGroup,
@@ -145,7 +147,11 @@ def _acknowledge(ctx: Context, what: str) -> tuple[bool, str]:
 
 
 def _resolve(ctx: Context, command: Resolve) -> tuple[bool, str]:
-    """The operator settles an unconfirmed order, money that no deal explains, or the meaning of a deal."""
+    """The operator settles an unconfirmed order, money that no deal explains, the meaning of a deal, or a doubtful clock."""
+    if command.outcome == "pc_right" or command.client_id == MACHINE_CLOCK:
+        if command.outcome == "pc_right" and command.client_id == MACHINE_CLOCK:
+            return trust_machine_clock(ctx)
+        return False, f"Only `resolve {MACHINE_CLOCK} --pc-right` settles this machine's clock"
     if command.outcome in ("result", "transfer", "payout"):
         if command.client_id == UNEXPLAINED_MONEY:
             return balance_changes.resolve_money(ctx, command.outcome)

@@ -401,6 +401,8 @@ class DeskState(Struct, kw_only=True):
     quotes: dict[str, Quote] = {}
     pairs: dict[str, PairState] = {}
     broker_offset_s: int = 0
+    clock_text: str = ""
+    """How this machine's clock compares with the broker's."""
     reasons: dict[str, StateReason] = {}
     positions: dict[int, ManagedPosition] = {}
     groups: dict[int, GroupProfitPeak] = {}

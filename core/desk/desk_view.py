@@ -96,6 +96,7 @@ def desk_view(ctx: Context, at_utc_ns: UtcNs | None = None) -> DeskView:
         pending_orders_ours=sum(1 for order in state.pending.values() if order.magic == ctx.magic),
         external_count=len(state.external_positions),
         server_offset_s=state.broker_offset_s,
+        clock_text=state.clock_text,
     )
 
 

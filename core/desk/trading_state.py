@@ -47,6 +47,14 @@ WAYS_BACK: Final[dict[str, tuple[Literal["REDUCE_ONLY", "HALTED"], str]]] = {
     "journal_damaged": ("REDUCE_ONLY", "you have compared positions and orders with the terminal and run `quarterdeck resume`"),
     "degraded": ("REDUCE_ONLY", "the failed part works again"),
     "clock": ("REDUCE_ONLY", "the clock is right again"),
+    "clock_unconfirmed": (
+        "REDUCE_ONLY",
+        "the broker's history confirms this machine's clock, or you compare it and run `quarterdeck resolve clock --pc-right`",
+    ),
+    "clock_contradicted": (
+        "REDUCE_ONLY",
+        "this machine's clock is set right (NTP), or you know that it is right and run `quarterdeck resolve clock --pc-right`",
+    ),
     "terminal": ("REDUCE_ONLY", "the terminal allows trading again"),
     "backlog": ("REDUCE_ONLY", "the desk has caught up and has read again what it skipped"),
     "not_allowed": ("REDUCE_ONLY", "the broker allows trading again (check for a read-only investor login)"),
@@ -58,6 +66,9 @@ WAYS_BACK: Final[dict[str, tuple[Literal["REDUCE_ONLY", "HALTED"], str]]] = {
 
 BREAKERS: Final = ("day_loss", "drawdown", "losses_in_row", "entries")
 """Reasons that a breaker's trip sets."""
+
+CLOCK_REASONS: Final = ("clock_unconfirmed", "clock_contradicted")
+"""This machine's clock is in question."""
 
 OPERATORS: Final = ("paused", "flat", "journal_damaged", "not_owner", "law_broken", "account_changed")
 """What *resume* may take away; the last four only once the shell has reported them over."""

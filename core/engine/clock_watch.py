@@ -23,9 +23,10 @@ _TEXTS: dict[str, Callable[[float], str]] = {
         "stops at the broker protected open positions. The engine manages them again now. Switch off the machine's sleep mode."
     ),
     "set": lambda s: (
-        f"This machine's clock was set {'forward' if s > 0 else 'back'} by {abs(s):.0f} s. Trading continues by the desk's own "
-        "clock. "
-        "Check the time synchronisation (NTP) of this machine."
+        f"This machine's clock was set {'forward' if s > 0 else 'back'} by {abs(s):.0f} s. "
+        "Positions are managed by the "
+        "desk's own clock; entries stop while the broker's clock contradicts this machine's. Check the time synchronisation "
+        "(NTP) of this machine."
     ),
     "followed": lambda s: (
         f"The desk's clock was {s:.0f} s behind this machine and the broker's ticks; it is corrected. Time exits that became "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from quarterdeck.core.desk.trading_state import CLOCK_REASONS
 from quarterdeck.core.engine.journal_queries import JournalQueries
 from quarterdeck.core.engine.live_doctor import doctor_requirements, run_live_doctor
 from quarterdeck.core.link.limits import rows_within
@@ -36,9 +37,9 @@ from quarterdeck.core.link.messages import (
     SettingsQuery,
     SettingsReply,
 )
-from quarterdeck.core.model.commands import Acknowledge, Command, SetSettings, StopEngine
+from quarterdeck.core.model.commands import MACHINE_CLOCK, Acknowledge, Command, Resolve, SetSettings, StopEngine
 from quarterdeck.core.model.effects import CommandDone, Effect, Modify
-from quarterdeck.core.model.errors import QuarterdeckError
+from quarterdeck.core.model.errors import QuarterdeckError, StorageError
 from quarterdeck.core.model.inputs import CommandReceived, Input
 from quarterdeck.core.model.reads import Unknown
 from quarterdeck.core.settings.settings_loader import toml_text
@@ -79,6 +80,8 @@ class LinkHandler:
             count = self._engine.monitoring.alarms.acknowledge()
             text = f"{count} acknowledged: no more reminders of them in this run" if count else "Nothing to acknowledge"
             return CommandResult(command_id=command_id, ok=bool(count), text=text)
+        if (refused := self._trust_clock(command)) is not None:
+            return CommandResult(command_id=command_id, ok=False, text=refused)
         future: asyncio.Future[CommandDone] = asyncio.get_running_loop().create_future()
         self._waiting[command_id] = future
         self._engine.run_loop.post(CommandReceived(command_id=command_id, origin=origin, command=command))
@@ -90,7 +93,24 @@ class LinkHandler:
             )
         finally:
             self._waiting.pop(command_id, None)
+        if isinstance(command, Resolve) and command.client_id == MACHINE_CLOCK:
+            self._engine.run_loop.measure_clock()
         return await self._acknowledged(command_id, ok=done.ok, text=done.text)
+
+    def _trust_clock(self, command: Command) -> str | None:
+        """Keep the operator's decision on a doubtful clock before the desk hears of it; why that failed, else None."""
+        trust = self._engine.venue.trust_machine_clock
+        if trust is None or not isinstance(command, Resolve) or command.outcome != "pc_right":
+            return None
+        if command.client_id != MACHINE_CLOCK or not any(
+            reason.code in CLOCK_REASONS for reason in self._engine.desk.view().reasons
+        ):
+            return None
+        try:
+            trust()
+        except StorageError as error:
+            return f"The decision cannot be kept: {error.one_line()}"
+        return None
 
     async def _decided(self, item: Input | None) -> None:
         """Wait until the desk has booked an input that was posted; None is one that was booked before."""
@@ -136,7 +156,7 @@ class LinkHandler:
         if isinstance(question, DoctorQuery):
             wanted = doctor_requirements(engine.runtime_settings.settings, engine.strategy)
             findings = await run_live_doctor(
-                engine.venue, wanted, engine.clock, limit_s=min(max(question.limit_s, 1.0), _DOCTOR_S_MAX)
+                engine.venue, wanted, engine.clock, engine.home, limit_s=min(max(question.limit_s, 1.0), _DOCTOR_S_MAX)
             )
             return msgspec.convert({"type": "doctor_reply", "findings": msgspec.to_builtins(findings)}, DoctorReply)
         await engine.journal.written()

@@ -6,11 +6,14 @@ Promises: sends nothing that trades, and has a session of its own, so that what 
 from __future__ import annotations
 
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.clock_file import ServerClockFile
 from quarterdeck.core.brokers.mt5.doctor import DoctorFinding, DoctorRequirements, examine
+from quarterdeck.core.clock.steady import SteadyClock
 from quarterdeck.core.clock.wall import Clock
 from quarterdeck.core.engine.scanner_setup import warmup_bars
 from quarterdeck.core.engine.venue import Venue
 from quarterdeck.core.model.units import UtcNs
+from quarterdeck.core.settings.home import Home
 from quarterdeck.core.settings.schema import Settings
 from quarterdeck.core.strategy.strategy_loader import LoadedStrategy
 
@@ -41,14 +44,23 @@ def doctor_requirements(settings: Settings, strategy: LoadedStrategy) -> DoctorR
     )
 
 
-async def run_live_doctor(venue: Venue, wanted: DoctorRequirements, clock: Clock, *, limit_s: float) -> tuple[DoctorFinding, ...]:
+async def run_live_doctor(
+    venue: Venue, wanted: DoctorRequirements, clock: Clock, home: Home, *, limit_s: float
+) -> tuple[DoctorFinding, ...]:
     """Examine the way to the venue's terminal within `limit_s`. Raises ValueError for a broker that has none."""
     broker = venue.broker
     if not isinstance(broker, Mt5Broker):
         raise ValueError("the simulated broker has no terminal to examine")
     session = broker.session
     server = None if venue.terminal is None else session.server  # a market that keeps its own time is measured anew
-    looked = DoctorClock(session.clock, clock)
     return await examine(
-        session.terminal, session.policy, wanted, looked, sleep=session.sleep, server_clock=server, limit_s=limit_s
+        session.terminal,
+        session.policy,
+        wanted,
+        DoctorClock(session.clock, clock),
+        sleep=session.sleep,
+        server_clock=server,
+        clock_file=ServerClockFile(home.root, read_only=True),
+        machine=session.clock.machine if isinstance(session.clock, SteadyClock) else None,
+        limit_s=limit_s,
     )

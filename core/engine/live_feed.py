@@ -43,6 +43,8 @@ from quarterdeck.core.settings.schema import Settings
 
 _CLOCK_S, _CLOCK_UNSURE_S = 3_600.0, 300.0
 """The server's clock is measured anew so often; the sooner where no tick has confirmed it, or it has just moved."""
+_COMPARE_S = 15.0
+"""Ticks that are too few to compare the clocks by have it tried again so often."""
 _QUIET_READ_S = 5.0
 """While nothing is open, account, book and deals are read so often: another engine's order must not go unseen."""
 _AGAIN_NS = 3_600 * NS_PER_S
@@ -95,6 +97,7 @@ class LiveFeed:
         self._supervisor = supervisor
         self._silence = silence
         self._speed = speed
+        self._compared_s = -_COMPARE_S
         self._symbols = settings().desk.pairs
         self._inbox = Inbox(clock.monotonic_s)
         self._short_since_utc_ns: UtcNs = 0
@@ -251,14 +254,14 @@ class LiveFeed:
 
     async def _measuring(self) -> None:
         """The server's clock again, each hour and whenever the connection is back; a change is the desk's to know."""
-        sure = self.server_clock is None or self.server_clock.confirmed
+        sure = self.server_clock is None or _is_sure(self.server_clock)
         while True:
             self._back.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause_s(_CLOCK_S if sure else _CLOCK_UNSURE_S)):
                     await self._back.wait()
             found = await self._broker.server_clock_rule()
-            sure = found.confirmed and found == self.server_clock
+            sure = _is_sure(found) and found == self.server_clock
             if found != self.server_clock:
                 self.server_clock = found
                 self.post(found)
@@ -282,6 +285,7 @@ class LiveFeed:
                 for quote in read.value:
                     if self.newest.get(quote.symbol) != quote:
                         self._quote_s = self._answer_s
+                        self._compare_on_tick(known=quote.symbol in self.newest)
                     self.newest[quote.symbol] = quote
                     if quote.at_utc_ns > self._tick_utc_ns:
                         self._tick_utc_ns, self._tick_seen_s = quote.at_utc_ns, self._clock.monotonic_s()
@@ -292,6 +296,13 @@ class LiveFeed:
                 await asyncio.sleep(self._pause_s((engine.quote_poll_ms if symbol in hot else engine.quote_idle_ms) / 1000.0))
 
         return loop
+
+    def _compare_on_tick(self, *, known: bool) -> None:
+        """The first tick of an opening market has the machine's clock compared, where there was none to do it by."""
+        clock, now_s = self.server_clock, self._clock.monotonic_s()
+        if known and clock is not None and clock.judgement and not clock.confirmed and now_s >= self._compared_s + _COMPARE_S:
+            self._compared_s = now_s
+            self._back.set()
 
     def _pause_s(self, market_s: float) -> float:
         """A pause of market time in life's seconds; a rehearsal's polls stay far enough apart for the machine."""
@@ -338,6 +349,10 @@ class LiveFeed:
         task = asyncio.create_task(self._perform(QueryBook(why=why), only_news=only_news), name="perform AskBook")
         self._performing.add(task)
         task.add_done_callback(self._performing.discard)
+
+
+def _is_sure(clock: ServerClockRule) -> bool:
+    return clock.confirmed and clock.judgement in ("", "agrees")
 
 
 async def _news_since(broker: Broker, since_utc_ns: UtcNs) -> list[Input] | None:

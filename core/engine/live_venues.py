@@ -10,6 +10,7 @@ from pathlib import Path
 from quarterdeck.core.brokers.base import TerminalError
 from quarterdeck.core.brokers.mt5.account_file import AccountFile, PaperAccount
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.clock_file import ServerClockFile
 from quarterdeck.core.brokers.mt5.gateway_client import GatewayTerminal
 from quarterdeck.core.brokers.mt5.paper import paper_broker
 from quarterdeck.core.brokers.mt5.policy import policy_from
@@ -34,9 +35,11 @@ def live_venue(settings: Settings, home: Home, secrets: Secrets, *, run_id: str,
     """The account that settings name. Raises BrokerError, UsageError (no token), StorageError (its file)."""
     policy = policy_from(settings, password=secrets.password or None, yes_real=yes_real)
     terminal = open_terminal(settings, home.root, clock)
+    broker = Mt5Broker(terminal, policy, clock, clock_file=ServerClockFile(home.root))
     return Venue(
         mode="demo",
-        broker=Mt5Broker(terminal, policy, clock),
+        broker=broker,
+        trust_machine_clock=broker.trust_machine_clock,
         lease=terminal,
         label=f"MetaTrader 5 at {_place(settings)}",
         run_id=run_id,
@@ -50,9 +53,12 @@ def live_venue(settings: Settings, home: Home, secrets: Secrets, *, run_id: str,
 def paper_venue(settings: Settings, home: Home, secrets: Secrets, *, run_id: str, clock: Clock) -> Venue:
     """A paper account, kept in the home, on the feed that settings name; no order reaches it. Raises as `live_venue`."""
     terminal = open_terminal(settings, home.root, clock)
+    file, clock_file = AccountFile(home.root, PaperAccount), ServerClockFile(home.root)
+    broker = paper_broker(terminal, settings, clock, file=file, clock_file=clock_file)
     return Venue(
         mode="paper",
-        broker=paper_broker(terminal, settings, clock, file=AccountFile(home.root, PaperAccount)),
+        broker=broker,
+        trust_machine_clock=broker.trust_machine_clock,
         label=f"paper on MetaTrader 5 at {_place(settings)}",
         run_id=run_id,
         calendar=calendar_source(settings, home, secrets),

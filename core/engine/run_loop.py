@@ -77,6 +77,10 @@ class RunLoop(Protocol):
         """Steer the pace, where it is ours."""
         ...
 
+    def measure_clock(self) -> None:
+        """Compare this machine's clock with the broker's now, where that is done at all."""
+        ...
+
     def on_effect(self, effect: Effect) -> None:
         """An effect of the desk, for stepping to the next trade or refusal."""
         ...
@@ -199,6 +203,9 @@ class LockstepRunLoop:
             self._bar_mark = self.bars
             pacer.set_speed(None)
 
+    def measure_clock(self) -> None:
+        """See `RunLoop`."""
+
     def on_effect(self, effect: Effect) -> None:
         """See `RunLoop`."""
         reached = (self._step_until == "trade" and isinstance(effect, TradeClosed)) or (
@@ -320,6 +327,10 @@ class LiveRunLoop:
 
     def control(self, control: ReplayControl) -> None:
         """A live market has no pace of ours."""
+
+    def measure_clock(self) -> None:
+        """See `RunLoop`."""
+        self._feed.nudge()
 
     def on_effect(self, effect: Effect) -> None:
         """Nothing waits for an effect here."""

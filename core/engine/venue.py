@@ -51,5 +51,7 @@ class Venue(Struct, kw_only=True):
     """What the simulated terminal does wrong, where the operator switched something on."""
     observer_broker: Broker | None = None
     """Over a misbehaving terminal: a broker of its own for charts, so that opening one changes nothing."""
+    trust_machine_clock: Callable[[], None] | None = None
+    """Keeps the operator's decision that this machine's clock is right; None where it is not compared with a broker's."""
     ends: bool = False
     """The market ends (a replay): what is open then is closed with reason `end`."""

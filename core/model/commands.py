@@ -65,16 +65,21 @@ class Resolve(Struct, frozen=True, kw_only=True, tag="resolve"):
     """The operator's decision on an unconfirmed order: it surely did not execute, or it is the position named.
 
     With `UNEXPLAINED_MONEY` as id: money that no deal explains is a result, a transfer or a payout. With a deal's ticket as id:
-    that deal, booked as a result or a withdrawal because its meaning is not known, is a transfer or a payout.
+    that deal, booked as a result or a withdrawal because its meaning is not known, is a transfer or a payout. With
+    `MACHINE_CLOCK` as id and `pc_right`: this machine's clock is right, whatever else says otherwise.
     """
 
     client_id: str
-    outcome: Literal["absent", "filled", "result", "transfer", "payout"]
+    outcome: Literal["absent", "filled", "result", "transfer", "payout", "pc_right"]
     position_id: int = 0
 
 
 UNEXPLAINED_MONEY = "money"
 """Id under which `Resolve` takes the operator's decision on money that no deal explains."""
+
+
+MACHINE_CLOCK = "clock"
+"""Id under which `Resolve` takes the operator's decision on this machine's clock."""
 
 
 class StopEngine(Struct, frozen=True, kw_only=True, tag="stop"):

@@ -58,6 +58,12 @@ class ServerClockRule(Struct, frozen=True, kw_only=True, tag="server_clock_rule"
     rule: Literal["new_york_plus_7", "eet", "fixed"]
     offset_s: int
     confirmed: bool = True
+    judgement: Literal["", "agrees", "unconfirmed", "contradicted"] = ""
+    """Whether witnesses confirm this machine's clock; empty where it was not judged. The last two stop entries."""
+    pc_error_s: int = 0
+    """How far this machine's clock is ahead of UTC by the witnesses."""
+    why: str = ""
+    """The figures of the comparison."""
 
 
 class AccountRead(Struct, frozen=True, kw_only=True, tag="account"):

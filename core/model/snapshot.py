@@ -196,6 +196,8 @@ class DeskView(Struct, frozen=True, kw_only=True):
     pending_orders_ours: int = 0
     external_count: int = 0
     server_offset_s: int = 0
+    clock_text: str = ""
+    """How this machine's clock compares with the broker's; empty where it was not compared."""
 
     @property
     def peak_money(self) -> Money | None:

@@ -76,6 +76,9 @@ class AccountSection(Section, frozen=True):
     terminal_path: Annotated[str, words("Path of terminal64.exe; empty: the only installed terminal", "next start")]
     gateway: Annotated[str, words("Address of a gateway (ws://, wss://); empty: the terminal on this machine", "next start")]
     symbol_suffix: Annotated[str, words("What the broker appends to pair names; empty: detected", "next start")]
+    time_server: Annotated[
+        str, words("Network time server (NTP) that may confirm this machine's clock; empty: none is asked", "next start")
+    ]
 
 
 class SimulationSection(Section, frozen=True):

@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform == "win32",
 KILL_WITHIN_S = 0.05
 PAIRS = "['EURUSD', 'GBPUSD', 'AUDUSD', 'USDJPY']"
 """Four pairs show four changed ticks within two seconds, so a start takes no longer to read the server's clock."""
+MIDWEEK = ("--start", "2025-10-22T09:00")
+"""Options of a gateway in whose open market ticks show the clock, whatever day it is."""
 GATEWAY_SETTINGS = f"[simulation]\nhistory_days = 30\n[desk]\npairs = {PAIRS}\n"
 
 
@@ -93,7 +95,7 @@ def forgotten_after_kills(folder: Path, rounds: int, seed: int) -> list[str]:
     rng, found = random.Random(seed), []
     expected = {"pause": ("REDUCE_ONLY", "paused"), "resume": ("ACTIVE", ""), "flatten": ("HALTED", "flat")}
     orders: dict[str, Command] = {"pause": Pause(), "resume": Resume(), "flatten": Flatten()}
-    with gateway(folder / "gateway") as address:
+    with gateway(folder / "gateway", *MIDWEEK) as address:
         home = live_home(folder / "desk", folder / "gateway", address)
         process = EngineProcess(home).ready()
         try:

@@ -15,7 +15,7 @@ from quarterdeck.core.model.commands import Resume
 from tests.e2e.eager import SETTINGS, write_strategy
 from tests.e2e.moved_clock import MovedClock, needs_library, weekday_at
 from tests.e2e.processes import LONG_S, EngineProcess, wait_for
-from tests.e2e.test_acknowledged import gateway, given, live_home, reasons
+from tests.e2e.test_acknowledged import MIDWEEK, gateway, given, live_home, reasons
 
 pytestmark = [pytest.mark.processes, pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes")]
 HALTED_WITHIN_S = 12.0
@@ -27,7 +27,7 @@ def elsewhere(folder: Path) -> dict[str, str]:
 
 
 def test_one_account_has_one_owner_wherever_engines_run(tmp_path: Path) -> None:
-    with gateway(tmp_path / "gateway") as address:
+    with gateway(tmp_path / "gateway", *MIDWEEK) as address:
         one = live_home(tmp_path / "one", tmp_path / "gateway", address)
         two = live_home(tmp_path / "two", tmp_path / "gateway", address)
         first = EngineProcess(one, **elsewhere(tmp_path / "data1")).ready()

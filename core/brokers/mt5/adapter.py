@@ -19,6 +19,8 @@ from quarterdeck.core.brokers.base import CallReply, Connected, Terminal, Termin
 from quarterdeck.core.brokers.mt5.account_check import check_account, warnings_of
 from quarterdeck.core.brokers.mt5.bar_reader import BarReader
 from quarterdeck.core.brokers.mt5.broker_startup import BrokerStartup
+from quarterdeck.core.brokers.mt5.clock_check import ClockCheck
+from quarterdeck.core.brokers.mt5.clock_file import ServerClockFile
 from quarterdeck.core.brokers.mt5.deal_history import DealHistory
 from quarterdeck.core.brokers.mt5.order_execution import OrderExecutor
 from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, order_of, position_of, quote_of
@@ -34,7 +36,6 @@ from quarterdeck.core.model.inputs import (
     AccountRead,
     BrokerBook,
     ConnectionState,
-    EngineFault,
     ExecutionReport,
     Filled,
     Input,
@@ -68,8 +69,12 @@ class Mt5Broker:
         sleep: Sleep = asyncio.sleep,
         server_clock: ServerClock | None = None,
         deal_rule: Callable[[int], str] = _unsaid,
+        clock_file: ServerClockFile | None = None,
+        machine: Clock | None = None,
     ) -> None:
         """`server_clock` is given where its rule is known (a simulated terminal, an earlier measurement); else it is measured.
+
+        `clock_file` is what the home knows of servers' clocks; `machine` is the clock that is judged, where it is not `clock`.
 
         `deal_rule` says by ticket how a simulated terminal found the price of a deal.
         """
@@ -78,10 +83,10 @@ class Mt5Broker:
         self._fates = OrderReconciler(self._session, self._deals)
         self._bars = BarReader(self._session)
         self._opening = BrokerStartup(self._session)
+        self._clock = ClockCheck(self._session, self._opening, self._deals.moved, file=clock_file, machine=machine)
         self._known_clock = server_clock is not None
         if server_clock is not None:
             self._session.server = server_clock
-        self._clock_confirmed = self._clock_moved = False
         self._hedging = True
         self._tick_calls: dict[str, TerminalCall] = {}
         self._selected_s: dict[str, float] = {}
@@ -155,31 +160,15 @@ class Mt5Broker:
         return await self._opening.available_symbols(symbols)
 
     async def server_clock_rule(self) -> ServerClockRule:
-        """The server's clock: measured from changing ticks and recognised; unconfirmed while no tick changes."""
+        """The server's clock, measured from changing ticks and compared with witnesses; unconfirmed while no tick changes."""
         session = self._session
-        now = session.clock.utc_ns()
         if self._known_clock:
-            return session.server.as_input(now, confirmed=True)
-        found, confirmed = await self._opening.measured_clock()
-        if found is not None and (confirmed or not self._clock_confirmed):
-            moved = found.offset_s(now) - session.server.offset_s(now)
-            if moved or not self._clock_confirmed:  # a reading without history must not exchange a rule that still fits
-                session.server = found
-                self._deals.moved(moved)
-            if confirmed:
-                self._tell_clock(moved if self._clock_confirmed else 0, now)
-            self._clock_confirmed = self._clock_confirmed or confirmed
-        return session.server.as_input(now, confirmed=self._clock_confirmed)
+            return session.server.as_input(session.clock.utc_ns(), confirmed=True)
+        return await self._clock.look()
 
-    def _tell_clock(self, moved_s: int, now_utc_ns: UtcNs) -> None:
-        """A clock that moved is a trouble until ticks have confirmed it once more."""
-        server = self._session.server
-        if moved_s:
-            why = f"the server's clock moved by {moved_s} s to UTC{server.offset_s(now_utc_ns):+d} s ({server.rule})"
-            self._session.notice(EngineFault(kind="clock", active=True, why=why))
-        elif self._clock_moved:
-            self._session.notice(EngineFault(kind="clock", active=False, why="the server's clock was measured again, the same"))
-        self._clock_moved = bool(moved_s)
+    def trust_machine_clock(self) -> None:
+        """The operator says that this machine's clock is right; kept in the home. Raises StorageError."""
+        self._clock.trust_machine()
 
     # ------------------------------------------------------------------------------------------------------ reads
     async def account(self) -> Known[Account] | Unknown:

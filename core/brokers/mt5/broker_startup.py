@@ -1,4 +1,4 @@
-"""From "nothing" to "ready to trade": connect, resolve symbols, wait for quotes, find the server's clock.
+"""From "nothing" to "ready to trade": connect, resolve symbols, wait for quotes.
 
 Promises: bounded by the start's time limit; what is missing is named with a remedy. A symbol whose tick value is far from what
 `order_calc_profit` says gets a tick value of 0, which sizing refuses.
@@ -15,7 +15,6 @@ from msgspec import structs
 from quarterdeck.core.brokers.base import TerminalCall
 from quarterdeck.core.brokers.mt5 import mt5_constants as mt5
 from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, instrument_of, misnamed
-from quarterdeck.core.brokers.mt5.server_time import OffsetSample, ServerClock, measured_offset, recognise_clock, week_opens
 from quarterdeck.core.brokers.mt5.symbol_names import ResolvedSymbol, resolve
 from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed, TerminalSession
 from quarterdeck.core.model.broker_account import Account
@@ -23,10 +22,6 @@ from quarterdeck.core.model.errors import BrokerError
 from quarterdeck.core.model.market_data import Instrument
 
 _POLL_S = 0.25
-_SAMPLE_SECONDS = 6.0
-_SAMPLES_WANTED = 4
-_H1_BARS = 60 * 24 * 5
-"""Sixty weeks: both American and both European switches lie in them."""
 _PROBE_TICKS = 200
 """Enough for the cents to vanish, few enough for a rate that moves with the price."""
 
@@ -170,41 +165,13 @@ class BrokerStartup:
         session.name_symbol(plain, found.broker)
         return found.broker
 
-    async def measured_clock(self) -> tuple[ServerClock | None, bool]:
-        """The server's clock from changing ticks and sixty weeks of weekly opens; and whether ticks confirm it."""
-        session = self._session
-        calls = [TerminalCall("symbol_info_tick", (name,)) for name in session.broker_names.values()]
-        last: dict[str, int] = {}
-        samples: list[OffsetSample] = []
-        for _ in range(round(_SAMPLE_SECONDS / _POLL_S)):
-            try:
-                replies = await session.read_many(calls)
-            except ReadFailed:
-                break
-            seen = session.clock.utc_ns()
-            for call, reply in zip(calls, replies, strict=True):
-                if reply.value is None:
-                    continue
-                name, stamp = call.args[0], int(reply.value["time_msc"])
-                if last.get(name, stamp) != stamp:
-                    samples.append(OffsetSample(stamp, seen))
-                last[name] = stamp
-            if len(samples) >= _SAMPLES_WANTED:
-                break
-            await session.sleep(_POLL_S)
-        return recognise_clock(await self._weeks(), measured_offset(samples), session.clock.utc_ns())
-
-    async def _weeks(self) -> list[int]:
-        """Server epochs of the weekly opens; of the first symbol that has history."""
-        for name in self._session.broker_names.values():
-            try:
-                rates = await self._session.read("copy_rates_from_pos", name, mt5.TIMEFRAMES["H1"], 0, _H1_BARS)
-            except ReadFailed:
-                continue
-            opens = week_opens(rates["time"].astype("int64"))
-            if len(opens):
-                return [int(item) for item in opens]
-        return []
+    async def add_quoted(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """The broker's names of those plain names that it has, put into Market Watch. Raises BrokerError, ReadFailed."""
+        await self._load_offered()
+        found = [item.broker for name in symbols if (item := self._resolved(name)) is not None]
+        for name in found:
+            await self._session.read("symbol_select", name, True)
+        return tuple(found)
 
     async def _load_offered(self) -> None:
         if self._offered:

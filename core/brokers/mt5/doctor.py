@@ -18,6 +18,7 @@ from msgspec import Struct
 from quarterdeck.core.brokers.base import CallNotSent, Connected, ReplyLost, Terminal
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
 from quarterdeck.core.brokers.mt5.broker_startup import tick_value_gap
+from quarterdeck.core.brokers.mt5.clock_file import ServerClockFile
 from quarterdeck.core.brokers.mt5.parsing import InvalidRecord, instrument_of
 from quarterdeck.core.brokers.mt5.policy import Mt5Policy
 from quarterdeck.core.brokers.mt5.return_codes import last_error, retcode
@@ -83,14 +84,17 @@ async def examine(
     *,
     sleep: Sleep = asyncio.sleep,
     server_clock: ServerClock | None = None,
+    clock_file: ServerClockFile | None = None,
+    machine: Clock | None = None,
     limit_s: float | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> tuple[DoctorFinding, ...]:
     """All findings in the order of the way: terminal, account, symbols, candles, quotes, clock, orders.
 
+    `clock_file` is what the home knows of servers' clocks; `machine` is the clock that is judged, where it is not `clock`.
     After `limit_s`, None for a terminal that never waits, what is left is reported as unknown; `on_step` hears what is looked at.
     """
-    broker = Mt5Broker(terminal, policy, clock, sleep=sleep, server_clock=server_clock)
+    broker = Mt5Broker(terminal, policy, clock, sleep=sleep, server_clock=server_clock, clock_file=clock_file, machine=machine)
     examination = _Examination(broker, terminal, policy, wanted, clock)
     end_s = None if limit_s is None else clock.monotonic_s() + limit_s
     unseen: dict[str, list[str]] = {}
@@ -337,17 +341,21 @@ class _Examination:
             )
 
     async def server_clock(self) -> None:
-        """The server's clock and how far it is from ours."""
+        """The server's clock, and whether this machine's agrees with it."""
         found = await self._broker.server_clock_rule()
         hours = found.offset_s / 3600.0
-        self.add(
-            "server clock",
-            "ok" if found.confirmed else "warn",
-            f"UTC{hours:+g} h, rule {found.rule}" + ("" if found.confirmed else ", not confirmed: no tick changed while looking"),
-            number=hours,
-            unit="h",
-            remedy="" if found.confirmed else "look again when the market is open; check this machine's clock (NTP)",
-        )
+        verdict: DoctorVerdict = "ok" if found.confirmed else "warn"
+        remedy = "" if found.confirmed else "look again when the market is open; check this machine's clock (NTP)"
+        if found.judgement == "contradicted":
+            verdict = "fail"
+            remedy = "set this machine's clock right (NTP); if you know that it is right: quarterdeck resolve clock --pc-right"
+        elif found.judgement == "unconfirmed":
+            verdict = "warn"
+            remedy = "compare this machine's clock with one that you trust; if it is right: quarterdeck resolve clock --pc-right"
+        why = found.why or ("" if found.confirmed else "not confirmed: no tick changed while looking")
+        rule = f"UTC{hours:+g} h, rule {found.rule}"
+        text = why if verdict == "fail" else f"{rule}; {why}" if why else rule
+        self.add("server clock", verdict, text, number=hours, unit="h", remedy=remedy)
 
     async def orders(self, symbol: str) -> None:
         """An entry with stop and target, checked and not sent; and whether the tick value can be believed."""

@@ -21,6 +21,7 @@ from msgspec import structs
 from quarterdeck.core.brokers.base import CallNotSent, CallReply, ReplyLost, Terminal, TerminalCall
 from quarterdeck.core.brokers.mt5.account_file import PaperAccount, PaperFile
 from quarterdeck.core.brokers.mt5.adapter import Mt5Broker
+from quarterdeck.core.brokers.mt5.clock_file import ServerClockFile
 from quarterdeck.core.brokers.mt5.in_process_terminal import InProcessTerminal
 from quarterdeck.core.brokers.mt5.policy import policy_from
 from quarterdeck.core.brokers.mt5.server_time import ServerClock
@@ -276,9 +277,17 @@ class PaperTerminal:
 class _LatePaper:
     """A paper terminal that comes into being when it is first initialised: the feed must be asked what there is to trade."""
 
-    def __init__(self, feed: Terminal, settings: Settings, clock: Clock, sleep: Sleep, file: PaperFile | None) -> None:
+    def __init__(
+        self,
+        feed: Terminal,
+        settings: Settings,
+        clock: Clock,
+        sleep: Sleep,
+        file: PaperFile | None,
+        clock_file: ServerClockFile | None,
+    ) -> None:
         self._feed = feed
-        self._open = partial(_opened, feed, settings, clock, sleep, file)
+        self._open = partial(_opened, feed, settings, clock, sleep, file, clock_file)
         self._paper: PaperTerminal | None = None
 
     async def call(self, name: str, *args: Any, **kwargs: Any) -> CallReply:
@@ -312,20 +321,31 @@ def paper_broker(
     *,
     sleep: Sleep = asyncio.sleep,
     file: PaperFile | None = None,
+    clock_file: ServerClockFile | None = None,
 ) -> Mt5Broker:
     """An adapter over a paper account on a live feed; its `connect` reaches the feed, and continues with what `file` holds.
 
     `connect` raises BrokerError as any adapter's, and when the feed's clock cannot be determined or `file` holds another account.
     """
-    line = _LatePaper(feed, settings, clock, sleep, file)
-    return Mt5Broker(line, policy_from(settings, mode="paper"), clock, sleep=sleep, deal_rule=line.deal_rule)
+    line = _LatePaper(feed, settings, clock, sleep, file, clock_file)
+    policy = policy_from(settings, mode="paper")
+    return Mt5Broker(line, policy, clock, sleep=sleep, deal_rule=line.deal_rule, clock_file=clock_file)
 
 
-async def _opened(feed: Terminal, settings: Settings, clock: Clock, sleep: Sleep, file: PaperFile | None) -> PaperTerminal:
+async def _opened(
+    feed: Terminal,
+    settings: Settings,
+    clock: Clock,
+    sleep: Sleep,
+    file: PaperFile | None,
+    clock_file: ServerClockFile | None,
+) -> PaperTerminal:
     terms = account_terms(settings)
     kept = None if file is None else file.read(terms)
-    watcher = Mt5Broker(feed, policy_from(settings, mode="paper"), clock, sleep=sleep)
+    watcher = Mt5Broker(feed, policy_from(settings, mode="paper"), clock, sleep=sleep, clock_file=clock_file)
     await watcher.connect()
+    if clock_file is not None:
+        clock_file.same(terms.server, watcher.session.server_name)
     held = () if kept is None else tuple(kept.plain[name] for name in kept.exposed)
     specs = await watcher.select(tuple(dict.fromkeys((*await _with_conversions(watcher, settings), *held))))
     found = await watcher.server_clock_rule()

@@ -43,6 +43,8 @@ class Mt5Policy(Struct, frozen=True, kw_only=True):
     start_timeout_s: float
     retry_min_s: float
     retry_max_s: float
+    time_server: str = ""
+    """A network time server that may be asked; empty: none."""
     mode: TradeMode | None = None
     """What the account counts as where the terminal is a simulated one; None takes the account's own word."""
     password: Secret | None = None
@@ -70,6 +72,7 @@ def policy_from(
         start_timeout_s=engine.broker_start_timeout_s,
         retry_min_s=engine.retry_min_s,
         retry_max_s=engine.retry_max_s,
+        time_server=account.time_server,
         mode=mode,
         password=secret,
         yes_real=yes_real,

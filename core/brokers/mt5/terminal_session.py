@@ -80,6 +80,11 @@ class TerminalSession:
         """Whether the terminal serves another account than the one this session began with."""
         return self._changed
 
+    @property
+    def server_name(self) -> str:
+        """The trade server of the account that this session began with; empty before it was read."""
+        return "" if self._identity is None else self._identity[1]
+
     def plain(self, broker_name: str) -> str:
         """The plain name of a broker's symbol; its own where it is none of ours (see `plain_name`)."""
         return plain_name(broker_name, self.plain_names, self.broker_names)

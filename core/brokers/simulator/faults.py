@@ -163,6 +163,11 @@ class Faults:
         """Be without the trade server until an instant."""
         self._server_back_utc_ns = until_utc_ns
 
+    def refuse_next(self, code: int, times: int) -> None:
+        """Refuse so many trade requests from here on."""
+        self._burst = [code] * times
+        self.active = self.rates != FaultRates() or bool(times)
+
     @property
     def silences(self) -> bool:
         """Whether any symbol may fall silent."""

@@ -35,6 +35,7 @@ from quarterdeck.core.model.units import NS_PER_S, S_PER_MINUTE, Lots, Money, Pr
 
 FOR_EVER_UTC_NS: UtcNs = 2**62
 _DEALS_SHOWN = 12
+_ACCEPTED = (10008, 10009, 10010)
 _MINUTE_NS = S_PER_MINUTE * NS_PER_S
 _COMMENT_UNITS = 31
 """Characters that a deal's comment has room for."""
@@ -93,6 +94,21 @@ class FreezeQuotes(Struct, frozen=True, kw_only=True, tag="freeze"):
     minutes: float | None = None
 
 
+class SpikeQuote(Struct, frozen=True, kw_only=True, tag="spike"):
+    """One bad tick: the quote jumps by so many pips, and the next tick comes after so many seconds; no stop is touched by it."""
+
+    symbol: str
+    pips: float
+    seconds: float = 1.0
+
+
+class RefuseRequests(Struct, frozen=True, kw_only=True, tag="refuse"):
+    """The next trade requests are refused with that return code; 0 times takes the rest back."""
+
+    code: int
+    times: int = 1
+
+
 class ChangeSpecification(Struct, frozen=True, kw_only=True, tag="specify"):
     """Fields of a symbol's specification, named as in `Instrument`."""
 
@@ -132,6 +148,8 @@ TerminalAction = (
     | MoveStops
     | RenameSymbol
     | FreezeQuotes
+    | SpikeQuote
+    | RefuseRequests
     | ChangeSpecification
     | SetCommission
     | CancelDeal
@@ -200,6 +218,10 @@ class OperatorActions:
                 return self._rename(action)
             case FreezeQuotes():
                 return self._freeze(action)
+            case SpikeQuote():
+                return self._spike(action)
+            case RefuseRequests():
+                return self._refuse_next(action)
             case ChangeSpecification():
                 return self._specify(action)
             case SetCommission():
@@ -336,6 +358,26 @@ class OperatorActions:
             said = f"{action.symbol} is frozen until " + ("it is thawed" if minutes is None else iso(until))
         self._remember(frozen=dict(frozen))
         return said
+
+    def _spike(self, action: SpikeQuote) -> str:
+        self._known(action.symbol)
+        ledger = self._terminal.ledger
+        spec = ledger.instruments[action.symbol]
+        bid, ask, _ = ledger.quotes[action.symbol]
+        bad_bid, bad_ask = (round(price + action.pips * spec.pip, spec.digits) for price in (bid, ask))
+        if bad_bid <= 0.0:
+            raise UsageError(f"{action.symbol} cannot be quoted at {bad_bid:g}", what_to_do="give fewer pips")
+        now = ledger.now_utc_ns
+        ledger.quotes[action.symbol] = (bad_bid, bad_ask, now)
+        self._terminal.faults.frozen[action.symbol] = now + int(action.seconds * NS_PER_S)
+        return f"{action.symbol} is quoted {bad_bid:g} / {bad_ask:g} for {action.seconds:g} s, after {bid:g} / {ask:g}"
+
+    def _refuse_next(self, action: RefuseRequests) -> str:
+        if action.code not in RETCODE_TEXTS or action.code in _ACCEPTED:
+            refusals = ", ".join(str(code) for code in sorted(RETCODE_TEXTS) if code not in _ACCEPTED)
+            raise UsageError(f"{action.code} refuses nothing", what_to_do=f"give one of {refusals}")
+        self._terminal.faults.refuse_next(action.code, action.times)
+        return f"the next {action.times} trade requests are refused with {action.code} ({RETCODE_TEXTS[action.code]})"
 
     def _specify(self, action: ChangeSpecification) -> str:
         self._known(action.symbol)

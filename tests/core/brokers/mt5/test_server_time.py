@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.core.brokers.mt5.server_time import OffsetSample, ServerClock, measured_offset, recognise_clock, week_opens
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR
 
 RULES = [("new_york_plus_7", 0), ("eet", 0), ("fixed", 0), ("fixed", 10_800), ("fixed", -18_000), ("fixed", 20_700)]
@@ -60,64 +60,3 @@ def test_known_moments_in_the_weeks_between_american_and_european_switches():
     assert (new_york.offset_s(between), eet.offset_s(between)) == (10_800, 7_200)
     autumn = int(datetime(2024, 10, 30, 12, tzinfo=UTC).timestamp()) * NS_PER_S
     assert (new_york.offset_s(autumn), eet.offset_s(autumn)) == (10_800, 7_200)
-
-
-def opens(clock: ServerClock, first: datetime, weeks: int) -> list[int]:
-    """Weekly opens at Sunday 17:00 New York, as the server's clock shows them."""
-    zone = ZoneInfo("America/New_York")
-    sunday = [datetime(first.year, first.month, first.day, 17, tzinfo=zone) + timedelta(weeks=week) for week in range(weeks)]
-    return [clock.server_s(int(moment.timestamp()) * NS_PER_S) for moment in sunday]
-
-
-@pytest.mark.parametrize(("rule", "fixed"), RULES)
-def test_a_year_of_weekly_opens_tells_the_rules_apart(rule, fixed):
-    truth = ServerClock(rule, fixed)
-    weeks = opens(truth, datetime(2023, 6, 4, tzinfo=UTC), 60)
-    now = int(datetime(2024, 7, 24, 9, tzinfo=UTC).timestamp()) * NS_PER_S
-    found, confirmed = recognise_clock(weeks, truth.offset_s(now), now)
-    assert found is not None
-    assert (found.rule, found.fixed_s, confirmed) == (rule, fixed, True)
-
-
-def test_without_ticks_the_weeks_decide_and_nothing_is_confirmed():
-    truth = ServerClock("eet")
-    now = int(datetime(2024, 7, 27, 9, tzinfo=UTC).timestamp()) * NS_PER_S
-    found, confirmed = recognise_clock(opens(truth, datetime(2023, 6, 4, tzinfo=UTC), 60), None, now)
-    assert found is not None
-    assert (found.rule, confirmed) == ("eet", False)
-    assert recognise_clock([], None, now) == (None, False)
-
-
-def test_without_weeks_the_offset_decides():
-    winter = int(datetime(2024, 1, 10, 9, tzinfo=UTC).timestamp()) * NS_PER_S
-    assert recognise_clock([], 7_200, winter)[0].rule == "new_york_plus_7"
-    assert recognise_clock([], 0, winter)[0].rule == "fixed"
-
-
-def test_holiday_opens_do_not_change_the_verdict():
-    truth = ServerClock("new_york_plus_7")
-    weeks = opens(truth, datetime(2023, 6, 4, tzinfo=UTC), 60)
-    weeks[20] += 3 * S_PER_HOUR
-    weeks[40] += S_PER_HOUR
-    now = int(datetime(2024, 7, 24, 9, tzinfo=UTC).timestamp()) * NS_PER_S
-    assert recognise_clock(weeks, 10_800, now)[0].rule == "new_york_plus_7"
-
-
-def test_week_opens_are_the_bars_after_a_weekend():
-    hour = np.arange(0, 120, dtype=np.int64) * 3_600
-    bars = np.concatenate([hour, hour + 7 * 86_400, hour + 14 * 86_400])
-    assert week_opens(bars).tolist() == [7 * 86_400, 14 * 86_400]
-    assert week_opens(bars[:1]).tolist() == []
-
-
-def sample(offset_s: float, at: int = 1_700_000_000) -> OffsetSample:
-    return OffsetSample(int((at + offset_s) * 1000), at * NS_PER_S)
-
-
-def test_offset_needs_three_that_agree_and_none_that_contradicts():
-    assert measured_offset([sample(10_799.2), sample(10_800), sample(10_801.5)]) == 10_800
-    assert measured_offset([sample(10_800), sample(10_800)]) is None
-    assert measured_offset([sample(10_800), sample(10_800), sample(10_800), sample(7_200)]) is None
-    assert measured_offset([sample(10_800 - 200_000)] * 5) is None, "a weekend's stale tick is no clock"
-    assert measured_offset([sample(10_800 + 300)] * 5) is None, "five minutes off the grid is a stale tick"
-    assert measured_offset([sample(20_700)] * 3) == 20_700, "Nepal is on the grid"

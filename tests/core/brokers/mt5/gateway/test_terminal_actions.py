@@ -23,9 +23,11 @@ from quarterdeck.core.brokers.simulator.operator_actions import (
     MoveMoney,
     MoveStops,
     OpenByHand,
+    RefuseRequests,
     RenameSymbol,
     SetCommission,
     ShowTerminal,
+    SpikeQuote,
     TerminalAction,
 )
 from quarterdeck.core.model.errors import UsageError
@@ -159,6 +161,31 @@ def test_frozen_symbol_keeps_its_quote_until_thawed(desk):
     desk.act(FreezeQuotes(symbol="EURUSD", minutes=0.0))
     desk.later(600)
     assert desk.module.symbol_info_tick("EURUSD").time_msc > frozen.time_msc
+
+
+@pytest.mark.parametrize("pips", [300.0, -300.0])
+def test_a_spike_is_one_quote_that_touches_no_stop(desk, pips):
+    before = desk.module.symbol_info_tick("EURUSD")
+    desk.act(OpenByHand(symbol="EURUSD", side="buy", lots=0.1, stop_price=before.bid - 0.02, target_price=before.bid + 0.02))
+    desk.act(SpikeQuote(symbol="EURUSD", pips=pips, seconds=60.0))
+    assert desk.module.symbol_info_tick("EURUSD").bid == pytest.approx(before.bid + pips * 1e-4)
+    assert desk.module.account_info().profit == pytest.approx(pips, abs=5.0), "the broker's equity stands on it"
+    desk.later(180)
+    assert abs(desk.module.symbol_info_tick("EURUSD").bid - before.bid) < 0.01
+    assert len(desk.module.positions_get()) == 1
+
+
+def test_refused_requests_are_counted_and_may_be_taken_back(desk):
+    desk.act(RefuseRequests(code=10016, times=2))
+    assert [desk.module.order_send(buying(desk.module, stop=0.01)).retcode for _ in range(3)] == [10016, 10016, 10009]
+    desk.act(RefuseRequests(code=10004, times=5))
+    desk.act(RefuseRequests(code=10004, times=0))
+    assert desk.module.order_send(buying(desk.module, stop=0.01)).retcode == 10009
+    for code in (10009, 7):
+        with pytest.raises(UsageError):
+            desk.act(RefuseRequests(code=code))
+    with pytest.raises(UsageError):
+        desk.act(SpikeQuote(symbol="EURUSD", pips=-20_000.0))
 
 
 @pytest.mark.parametrize(("on", "charged"), [("both", [-2.0, -2.0]), ("open", [-2.0, 0.0]), ("close", [0.0, -2.0])])
