@@ -3,7 +3,8 @@
 Why: the deal that closes a position of others and the book that no longer shows it come in either order. In between the result
 would count twice, or not at all: a drawdown that never was, or a peak that never was.
 Guarantees: an opening deal makes a position that is valued before the book shows it, in a downtime too; a closing deal takes its
-volume out at once; volume that a reading of the book lacks counts with what it was worth until its deal comes; after `account.unexplained_wait_s` the balance alone says what it brought.
+volume out at once; volume that a reading of the book lacks counts with what it was worth until its deal comes;
+after `account.unexplained_wait_s` the balance alone says what it brought.
 Does not: book money (`core.desk.money`), or hold positions of ours (`core.desk.positions`). Units: money in account currency.
 """
 

@@ -44,13 +44,16 @@ class Open(NamedTuple):
 
 
 def next_start(at: int, zone: ZoneInfo, clock: str) -> int:
-    """The first `clock` of the zone's wall after an instant."""
+    """The first `clock` of the zone's wall after an instant; where the clock skips it, the moment after the skip."""
     hour, minute = map(int, clock.split(":"))
     day = datetime.fromtimestamp(at / NS_PER_S, UTC).astimezone(zone).date()
     while True:
-        start = round(datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).timestamp()) * NS_PER_S
-        if start > at:
-            return start
+        wanted = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+        start = round(wanted.timestamp())
+        while datetime.fromtimestamp(start - 60, zone) >= wanted:  # of one zone: by its wall
+            start -= 60
+        if start * NS_PER_S > at:
+            return start * NS_PER_S
         day += timedelta(days=1)
 
 

@@ -377,6 +377,7 @@ class AccountLife:
             what = draw.random() if market_open(at) else 1.0
             deal = self.by_hand(at, error) if what < 0.15 else self.leave(at, error) if what < 0.5 else None
             deal = deal or self.money(at, error)
+            self.model.seen(self.error(at))
             if deal is not None:
                 missed.append(NewDeal(deal=deal))
         self.model.until(end)
