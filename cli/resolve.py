@@ -17,7 +17,8 @@ def command(
         str,
         typer.Argument(
             metavar="ID",
-            help="The order's id, as `quarterdeck status` shows it; `money`: money that no deal explains; a deal's ticket; or `clock`.",
+            help="The order's id, as `quarterdeck status` shows it; `money`: money that no deal explains; a deal's ticket; "
+            "or `clock`.",
         ),
     ],
     absent: Annotated[bool, typer.Option("--not-executed", help="The order surely did not execute.")] = False,

@@ -38,12 +38,15 @@ def restored_desk(state: DeskState, settings: Settings) -> bytes:
     state.deals.clear()
     state.fills.clear()
     state.recently_closed.clear()
+    state.external_left.clear()
     state.early_deal_costs.clear()
     state.early_deal_lots.clear()
     state.pending.clear()
     state.balance, state.balance_ahead_money = BalanceState(), 0.0
     state.deal_money.clear()
+    state.credit_ahead_money = 0.0
     state.results_without_trade.clear()
+    state.results_dated_utc_ns.clear()
     return encoded(state)
 
 

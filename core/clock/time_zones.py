@@ -63,7 +63,7 @@ def week_second(utc_ns: UtcNs, zone: str) -> int:
 
 @lru_cache(maxsize=256)
 def utc_of_local(wall_s: int, zone: str) -> UtcNs:
-    """The instant at which the zone's wall clock shows `wall_s` (the earlier one where it shows it twice)."""
+    """The instant at which the zone's wall clock shows `wall_s`: the earlier one where it shows it twice, the end of a skip."""
     offsets = _offsets(zone)
     guess = wall_s - offsets.at(wall_s)
     for candidate in (guess - S_PER_DAY, guess, guess + S_PER_DAY):
@@ -71,7 +71,8 @@ def utc_of_local(wall_s: int, zone: str) -> UtcNs:
         instant = wall_s - offset
         if offsets.at(instant) == offset:
             return instant * NS_PER_S
-    return guess * NS_PER_S
+    after_skip = wall_s - offsets.at(guess - S_PER_DAY)
+    return offsets.starts[bisect_right(offsets.starts, after_skip) - 1] * NS_PER_S
 
 
 def next_local_time(utc_ns: UtcNs, zone: str, second_of_day: int) -> UtcNs:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from quarterdeck.core.desk import breaker_watch
+from msgspec.structs import replace
+
+from quarterdeck.core.desk import breaker_watch, external_volume
 from quarterdeck.core.desk.breaker_watch import BalanceOperation
 from quarterdeck.core.desk.context import Context, ns
 from quarterdeck.core.desk.equity import amount, shortfall_money, signed_amount, sum_equity, unexplained_money
@@ -49,10 +51,14 @@ def account_money_read(ctx: Context, old: Account | None, new: Account) -> None:
     elif state.balance.account != key:
         return
     if old is not None and old.credit_money != new.credit_money:
-        _transferred(ctx, "credit", new.credit_money - old.credit_money, text="credit as the broker reports it")
+        change = new.credit_money - old.credit_money
+        state.credit_ahead_money += change
+        _transferred(ctx, "credit", change, text="credit as the broker reports it")
     for position in state.positions.values():
         position.left_read = position.left_read or position.left_lots > 0.0
+    external_volume.balance_read(ctx)
     _compare(ctx, new.balance_money)
+    unaccounted(ctx, external_volume.without_deal(ctx))
 
 
 def _compare(ctx: Context, balance_money: Money) -> None:
@@ -163,7 +169,7 @@ def no_trade(ctx: Context, deal: Deal, meaning: DealKind) -> None:
         return
     words = f"{type_name(deal_type(deal))}, deal {deal.deal_ticket} {deal.comment}".strip()
     if meaning == "credit":
-        ctx.note("credit", f"{deal.credit_money:+.2f} ({words})")  # booked with the account as read, which holds it
+        _credit(ctx, deal, state.account, words)
         return
     if deal.at_utc_ns < state.balance_read_utc_ns:
         _early(ctx, money, transfer=meaning == "transfer")
@@ -186,9 +192,27 @@ def no_trade(ctx: Context, deal: Deal, meaning: DealKind) -> None:
             breaker_watch.income(ctx, money, before)
         if meaning == "result":
             state.results_without_trade[deal.deal_ticket] = money
+            state.results_dated_utc_ns[deal.deal_ticket] = deal.at_utc_ns
             trim(state.results_without_trade, GONE_MAX)
+            trim(state.results_dated_utc_ns, GONE_MAX)
         sum_equity(ctx)
         _tell(ctx, "income" if money > 0.0 else "result", money, before, words, deal.deal_ticket)
+
+
+def _credit(ctx: Context, deal: Deal, account: Account, words: str) -> None:
+    """A change of credit belongs to the date of its deal, unless the account as read showed it first."""
+    state, change = ctx.state, deal.credit_money
+    ctx.note("credit", f"{change:+.2f} ({words})")
+    if deal.at_utc_ns < state.balance_read_utc_ns or not change:
+        return
+    ahead = state.credit_ahead_money
+    if ahead * change > 0.0 and abs(change) <= abs(ahead) + 0.5 * unit_money(ctx):
+        rest = ahead - change
+        state.credit_ahead_money = rest if abs(rest) > 0.5 * unit_money(ctx) else 0.0
+        return
+    _transferred(ctx, "credit", change, text=words, ticket=deal.deal_ticket, dated_utc_ns=deal.at_utc_ns)
+    state.account = replace(account, credit_money=account.credit_money + change)
+    sum_equity(ctx)
 
 
 def _meaning(ctx: Context, money: Money, *, payout: bool) -> BalanceOperation:
@@ -359,7 +383,7 @@ def resolve_deal(ctx: Context, ticket: int, word: Literal["transfer", "payout"])
         return False, "Only money that leaves a prop firm's account can be a payout; say --transfer"
     del state.results_without_trade[ticket]
     worth = _worth(ctx)
-    breaker_watch.balance_operation(ctx, money, worth - money, ctx.now, word)
+    breaker_watch.result_was_transfer(ctx, money, worth - money, state.results_dated_utc_ns.pop(ticket, ctx.now), word)
     breaker_watch.judge_again(ctx)
     text = f"deal {ticket}, as you decided"
     _tell(ctx, "transfer", money, worth - money, text, ticket, _FUNDED_TAILS.get(word, ""))

@@ -107,6 +107,10 @@ def _roll_account_day(ctx: Context, started_utc_ns: UtcNs, *, summary: bool) -> 
     state.trades_today = state.requests_today = 0
     for position in state.positions.values():
         position.day_money = (position.floating_money or 0.0) + position.swap_money + position.left_money
+    for foreign in state.external_positions.values():
+        foreign.day_money = (foreign.floating_money or 0.0) + foreign.at_broker.swap_money
+    for left in state.external_left.values():
+        left.day_money = left.money
     ctx.wake_changed = True
     standing = [trip.name for trip in state.breakers.trips]
     for name in BREAKERS:
@@ -134,6 +138,11 @@ def _day_equity(ctx: Context, started_utc_ns: UtcNs) -> tuple[Money, Money]:
         span = ctx.pair(position.symbol).missed_range_price
         error += abs(valuer.profit_money(Side.BUY, position.lots, quote.bid, quote.bid - span, ctx.rates) or 0.0)
     return worth, error
+
+
+def _unpriced(ctx: Context, symbol: str, until_utc_ns: UtcNs) -> bool:
+    spec, quote = ctx.spec(symbol), ctx.state.quotes.get(symbol)
+    return spec is None or quote is None or _bar_missing(ctx, spec, quote.at_utc_ns, until_utc_ns)
 
 
 def _bar_missing(ctx: Context, spec: Instrument, quoted_utc_ns: UtcNs, until_utc_ns: UtcNs) -> bool:
@@ -194,7 +203,7 @@ def check_equity(ctx: Context, broker_equity_money: Money | None = None) -> None
     if equity is None or not state.day_end_utc_ns:
         return
     if "starting" in state.reasons:
-        _missed_peak(ctx)
+        missed_peak(ctx, ctx.now)
         return
     if ctx.now - next_due(ctx) > _TIMER_LATE_NS:
         roll_days(ctx, ctx.now)
@@ -212,12 +221,17 @@ def check_equity(ctx: Context, broker_equity_money: Money | None = None) -> None
         _judge_funded(ctx, equity, broker_equity_money or equity + unexplained_money(ctx))
 
 
-def _missed_peak(ctx: Context) -> None:
-    """While the desk was off nothing was open: the balance that a deal left was equity, and counts for the peaks."""
-    state = ctx.state
-    if state.positions or state.external_positions or state.account is None:
+def missed_peak(ctx: Context, at_utc_ns: UtcNs) -> None:
+    """Equity that a deal left while the desk was off counts for the peaks, what is open by the last bars before it."""
+    state, equity = ctx.state, ctx.state.equity_money
+    if equity is None or not state.day_end_utc_ns:
         return
-    equity = state.balance_money + state.account.credit_money
+    for position in state.positions.values():
+        if _unpriced(ctx, position.symbol, at_utc_ns):
+            return
+    for foreign in state.external_positions.values():
+        if _unpriced(ctx, foreign.at_broker.symbol, at_utc_ns):
+            return
     state.breakers = breakers.peak_seen(state.breakers, equity)
     if ctx.settings.prop_firm.enabled:
         funded_calm(ctx, equity)
@@ -410,15 +424,39 @@ def balance_operation(
     day = state.breakers
     state.breakers = breakers.shift_bases(day, amount_money, equity_money=equity_money)
     if dated_utc_ns < day.day_started_utc_ns:
-        state.breakers = breakers.with_day_of(state.breakers, breakers.dated_before(day, amount_money))
+        no_balance = what == "credit"
+        dated = breakers.dated_before(day, 0.0 if no_balance else amount_money, seen_money=-amount_money if no_balance else 0.0)
+        state.breakers = breakers.with_day_of(state.breakers, dated)
     if what == "transfer":
         state.prop_firm = prop_firm.shift_prop_firm_bases(state.prop_firm, amount_money)
     elif what == "credit":
-        state.prop_firm = prop_firm.credit_moved(state.prop_firm, policy, amount_money)
+        state.prop_firm = prop_firm.credit_moved(state.prop_firm, policy, amount_money, dated_utc_ns=dated_utc_ns)
     else:
         state.prop_firm = prop_firm.withdrawn(state.prop_firm, policy, amount_money, dated_utc_ns=dated_utc_ns)
         if what == "payout":
             state.prop_firm = prop_firm.paid_out(state.prop_firm, amount_money)
+
+
+def result_was_transfer(
+    ctx: Context, amount_money: Money, equity_money: Money, dated_utc_ns: UtcNs, what: Literal["transfer", "payout"]
+) -> None:
+    """A deal that is booked as a result was a transfer, at an equity of `equity_money` without it.
+
+    A day that began after the deal began without its money already: that day's figures stay.
+    """
+    state, policy = ctx.state, ctx.account_policy.prop_firm
+    day, firm = state.breakers, state.prop_firm
+    state.breakers = breakers.shift_bases(day, amount_money, equity_money=equity_money)
+    if dated_utc_ns < day.day_started_utc_ns:
+        state.breakers = breakers.with_day_of(state.breakers, day)
+    today = dated_utc_ns >= firm.day_started_utc_ns
+    if what == "payout":
+        firm = prop_firm.withdrawn(firm, policy, amount_money, dated_utc_ns=dated_utc_ns) if today else firm
+        state.prop_firm = prop_firm.paid_out(firm, amount_money)
+    elif today:
+        state.prop_firm = prop_firm.shift_prop_firm_bases(firm, amount_money)
+    else:
+        state.prop_firm = prop_firm.start_moved(firm, amount_money)
 
 
 def withdrawal_told(ctx: Context, amount_money: Money, *, payout: bool) -> None:

@@ -7,7 +7,16 @@ Does not: book money (deals do that).
 
 from __future__ import annotations
 
-from quarterdeck.core.desk import balance_changes, breaker_watch, flatten, margin, orders_in_flight, position_closing, stops
+from quarterdeck.core.desk import (
+    balance_changes,
+    breaker_watch,
+    external_volume,
+    flatten,
+    margin,
+    orders_in_flight,
+    position_closing,
+    stops,
+)
 from quarterdeck.core.desk.context import Context
 from quarterdeck.core.desk.desk_state import ExternalPosition, ManagedPosition, OrderInFlight
 from quarterdeck.core.desk.equity import LOTS_NOISE, revalue, revalue_foreign, sum_equity
@@ -53,9 +62,8 @@ def reconcile_book(ctx: Context, book: BrokerBook) -> None:
     for position in list(state.positions.values()):
         if position.position_id not in listed:
             _missing(ctx, book, position)
-    for position_id in [position_id for position_id in state.external_positions if position_id not in listed]:
-        del state.external_positions[position_id]
-        ctx.valuation_changed = True
+    for foreign in [one for one in state.external_positions.values() if one.at_broker.position_id not in listed]:
+        external_volume.missing(ctx, foreign, book.at_utc_ns)
     _foreign_stops(ctx)
     _settle_by_book(ctx, book, listed)
     sum_equity(ctx)
@@ -86,7 +94,7 @@ def _listed(ctx: Context, book: BrokerBook, held: BrokerPosition) -> None:
         state.external_positions.pop(held.position_id, None)
         _adopt(ctx, held, foreign=True)
     else:
-        _foreign(ctx, held)
+        _foreign(ctx, held, book.at_utc_ns)
 
 
 def _compare(ctx: Context, book: BrokerBook, position: ManagedPosition, held: BrokerPosition) -> None:
@@ -224,7 +232,7 @@ def _adopt(ctx: Context, held: BrokerPosition, *, foreign: bool) -> None:
         price = ctx.exit_price(held.symbol, held.side) or held.open_price
         own, spec = ctx.policy(held.symbol).settings, ctx.spec(held.symbol)
         if spec is None:
-            _foreign(ctx, held)
+            _foreign(ctx, held, ctx.state.book_at_utc_ns)
             return
         atr = ctx.pair(held.symbol).features.atr_h1_price
         distance = own.risk.external_stop_x_atr * atr if atr > 0.0 else own.exposure.gap_weekend_pct / 100.0 * price
@@ -236,23 +244,30 @@ def _adopt(ctx: Context, held: BrokerPosition, *, foreign: bool) -> None:
     _compare_stop(ctx, position, held)
 
 
-def _foreign(ctx: Context, held: BrokerPosition) -> None:
+def _foreign(ctx: Context, held: BrokerPosition, read_utc_ns: UtcNs) -> None:
     """A position that is not ours."""
     state = ctx.state
     known = state.external_positions.get(held.position_id)
     if known is None:
-        known = state.external_positions[held.position_id] = ExternalPosition(at_broker=held)
+        known = state.external_positions[held.position_id] = ExternalPosition(at_broker=held, read_utc_ns=read_utc_ns)
         ctx.valuation_changed = True
-        text = (
-            f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} lots was not opened by this desk. Its risk counts "
-            "towards the limits, and the desk does not touch it. Nothing to do; set account.manage_external_positions = true if "
-            "the desk is to manage it."
-        )
-        ctx.emit(Alert(kind="risk", level="info", text=text, symbol=held.symbol, ticket=held.ticket))
-    else:
+        _tell_foreign(ctx, held)
+    elif external_volume.shown(ctx, known, held, read_utc_ns):
         known.at_broker = held
+    else:
+        ctx.query_book_later()  # read before a deal closed a part of it
+        return
     known.acknowledged = state.acknowledged.get(f"foreign_no_stop:{held.position_id}", False)
     revalue_foreign(ctx, known)
+
+
+def _tell_foreign(ctx: Context, held: BrokerPosition) -> None:
+    text = (
+        f"#{held.ticket} {held.symbol} {held.side.word} {held.lots:g} lots was not opened by this desk. Its risk counts "
+        "towards the limits, and the desk does not touch it. Nothing to do; set account.manage_external_positions = true if "
+        "the desk is to manage it."
+    )
+    ctx.emit(Alert(kind="risk", level="info", text=text, symbol=held.symbol, ticket=held.ticket))
 
 
 def _foreign_stops(ctx: Context) -> None:
@@ -314,13 +329,13 @@ def on_deal(ctx: Context, deal: Deal) -> None:
         breaker_watch.roll_days(ctx, min(deal.at_utc_ns, ctx.now))
     if not deal_is_news(ctx, deal):
         balance_changes.deal_changed(ctx, deal)
-        breaker_watch.check_equity(ctx)
+        _judge(ctx, deal)
         return
     ctx.wake_changed = True
     meaning = balance_changes.kind(ctx, deal)
     if meaning != "trade":
         balance_changes.no_trade(ctx, deal, meaning)
-        breaker_watch.check_equity(ctx)
+        _judge(ctx, deal)
         return
     margin.traded(ctx, deal.at_utc_ns)
     position = ctx.state.positions.get(deal.position_id)
@@ -337,7 +352,15 @@ def on_deal(ctx: Context, deal: Deal) -> None:
         book_closing_deal(ctx, position, deal, task.why if task is not None else position.exit_why)
     else:  # also what turned a position round, reported after the book showed it on its new side
         _others(ctx, deal)
-    breaker_watch.check_equity(ctx)
+    _judge(ctx, deal)
+
+
+def _judge(ctx: Context, deal: Deal) -> None:
+    """Equity with a deal; what was missed is judged once all of it is known, and counts for the peaks at its own time."""
+    if "starting" in ctx.state.reasons:
+        breaker_watch.missed_peak(ctx, deal.at_utc_ns)
+    else:
+        breaker_watch.check_equity(ctx)
 
 
 def _deal_in(ctx: Context, position: ManagedPosition | None, deal: Deal) -> None:
@@ -400,7 +423,13 @@ def _of_another_run(ctx: Context, comment: str) -> bool:
 
 def _others(ctx: Context, deal: Deal) -> None:
     """A deal in a position that the desk does not hold: its money counts, and the book is read."""
-    balance_changes.balance_moved(ctx, deal)
+    over = deal.position_id in ctx.state.recently_closed
+    seen_money = external_volume.closed_by_deal(ctx, deal) if deal.entry != "in" else 0.0
+    balance_changes.balance_moved(ctx, deal, seen_money=seen_money)
+    if deal.entry == "in" and deal.magic != ctx.magic and not ctx.settings.account.manage_external_positions:
+        opened = external_volume.opened_by_deal(ctx, deal)
+        if opened is not None:
+            _tell_foreign(ctx, opened)
     sum_equity(ctx)
-    if deal.at_utc_ns >= ctx.state.balance_read_utc_ns and deal.position_id not in ctx.state.recently_closed:
+    if deal.at_utc_ns >= ctx.state.balance_read_utc_ns and not over:
         ctx.query_book(f"deal {deal.deal_ticket} in a position that is not known")

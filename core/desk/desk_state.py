@@ -244,6 +244,27 @@ class ExternalPosition(Struct, kw_only=True):
     at_broker: BrokerPosition
     floating_money: Money | None = None
     acknowledged: bool = False
+    read_utc_ns: UtcNs = 0
+    """When the book that shows it so was read."""
+    changed_utc_ns: UtcNs = 0
+    """When a deal closed a part of it last."""
+    day_money: Money = 0.0
+    """What it was worth when the day began."""
+
+
+class LeftVolume(Struct, kw_only=True):
+    """Volume of an external position that the book lacks while its closing deal is still to come."""
+
+    lots: Lots = 0.0
+    money: Money = 0.0
+    """What it was worth when it was seen last."""
+    slippage_money: Money = 0.0
+    """How much less it may have brought."""
+    day_money: Money = 0.0
+    """What it was worth when the day began."""
+    is_read: bool = False
+    """A balance was read since."""
+    since_utc_ns: UtcNs = 0
 
 
 class PendingClose(Struct, kw_only=True):
@@ -386,8 +407,12 @@ class DeskState(Struct, kw_only=True):
     balance: BalanceState = BalanceState()
     deal_money: dict[int, float] = {}
     """What the newest deals brought, by ticket; a broker may change one later."""
+    credit_ahead_money: Money = 0.0
+    """Change of credit that the account as read showed before its deal came."""
     results_without_trade: dict[int, float] = {}
     """Deals that are no trades and count as results, newest last; the operator may call one a transfer."""
+    results_dated_utc_ns: dict[int, UtcNs] = {}
+    """When those deals were, by ticket; one that is missing counts as of the day that runs."""
     unclear_withdrawals: dict[int, float] = {}
     """Withdrawals from a funded account, by ticket, of which nobody has said yet whether they are payouts."""
     equity_money: Money | None = None
@@ -408,6 +433,8 @@ class DeskState(Struct, kw_only=True):
     groups: dict[int, GroupProfitPeak] = {}
     """Peaks of pyramided positions, by their first one."""
     external_positions: dict[int, ExternalPosition] = {}
+    external_left: dict[int, LeftVolume] = {}
+    """By position; the newest last."""
     pending: dict[int, BrokerOrder] = {}
     orders: dict[str, OrderInFlight] = {}
     reservations: dict[str, Reservation] = {}

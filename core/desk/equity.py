@@ -80,7 +80,7 @@ def sum_equity(ctx: Context) -> None:
     if account is None:
         state.equity_money = None
         return
-    total, left = state.balance_money + account.credit_money, False
+    total, left = state.balance_money + account.credit_money, bool(state.external_left)
     for position in state.positions.values():
         if position.floating_money is None:
             state.equity_money = None
@@ -105,6 +105,9 @@ def left_money(ctx: Context) -> Money:
     for position in ctx.state.positions.values():
         if position.left_lots > 0.0 and not position.left_read:
             unread += position.left_money
+    for left in ctx.state.external_left.values():
+        if not left.is_read:
+            unread += left.money
     return unread + _shown_money(ctx, unread_too=False)
 
 
@@ -115,6 +118,10 @@ def _shown_money(ctx: Context, *, unread_too: bool) -> Money:
         if position.left_lots > 0.0 and (position.left_read or unread_too):
             least += min(position.left_money, 0.0) - position.left_slippage_money
             most += position.left_money
+    for left in ctx.state.external_left.values():
+        if left.is_read or unread_too:
+            least += min(left.money, 0.0) - left.slippage_money
+            most += left.money
     return max(min(ctx.state.balance.unexplained_money, most), least) if least else 0.0
 
 

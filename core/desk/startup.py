@@ -77,6 +77,11 @@ def _not_ahead(past: DeskState, now_utc_ns: UtcNs) -> None:
         position.changed_utc_ns = min(position.changed_utc_ns, now_utc_ns)
         position.modify_utc_ns = min(position.modify_utc_ns, now_utc_ns)
         position.quoted_utc_ns = min(position.quoted_utc_ns, now_utc_ns)
+    for foreign in past.external_positions.values():
+        foreign.read_utc_ns = min(foreign.read_utc_ns, now_utc_ns)
+        foreign.changed_utc_ns = min(foreign.changed_utc_ns, now_utc_ns)
+    for left in past.external_left.values():
+        left.since_utc_ns = min(left.since_utc_ns, now_utc_ns)
     for task in past.closes.values():
         task.since_utc_ns = min(task.since_utc_ns, now_utc_ns)
         task.next_try_utc_ns = min(task.next_try_utc_ns, now_utc_ns)

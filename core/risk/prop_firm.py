@@ -202,16 +202,18 @@ def paid_out(state: PropFirmState, amount_money: Money) -> PropFirmState:
     return replace(state, paid_out_money=state.paid_out_money - amount_money)
 
 
-def credit_moved(state: PropFirmState, policy: PropFirmPolicy, amount_money: Money) -> PropFirmState:
-    """Credit is equity and no balance: it moves the marks of equity alone."""
+def credit_moved(state: PropFirmState, policy: PropFirmPolicy, amount_money: Money, *, dated_utc_ns: UtcNs) -> PropFirmState:
+    """Credit is equity and no balance: it moves the marks of equity alone. A day begins with what is dated before it."""
     by_equity = policy.overall_base in ("trailing_equity", "trailing_day_end_equity", "trailing_day_end_greater")
     before, shift = state.high_before_day_money, amount_money if by_equity else 0.0
-    return replace(
+    moved = replace(
         state,
         high_water_money=state.high_water_money + shift,
         high_before_day_money=None if before is None else before + shift,
-        day_base_money=state.day_base_money + (0.0 if policy.day_base == "balance" else amount_money),
     )
+    if dated_utc_ns < state.day_started_utc_ns:
+        return dated_before(moved, policy, 0.0, seen_money=-amount_money)
+    return replace(moved, day_base_money=moved.day_base_money + (0.0 if policy.day_base == "balance" else amount_money))
 
 
 def _day_moved(state: PropFirmState, amount_money: Money) -> PropFirmState:

@@ -25,6 +25,7 @@ from unittest.mock import patch
 
 from msgspec import Struct
 
+from quarterdeck.core.brokers.simulator.ledger_rows import DEAL_CREDIT
 from quarterdeck.core.brokers.simulator.operator_actions import (
     CloseByHand,
     FreezeQuotes,
@@ -36,22 +37,26 @@ from quarterdeck.core.brokers.simulator.operator_actions import (
     TerminalAction,
 )
 from quarterdeck.core.journal.tape_reader import TapeReader
+from quarterdeck.core.model.commands import Acknowledge, Flatten, Pause, ResetDrawdown, Resume
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.model.units import H1_NS, NS_PER_S
-from quarterdeck.core.study.account_report import account_performance
+from quarterdeck.core.study.account_report import account_performance, account_report_json
 from tests.sim.eager_scanner import EagerScanner
 from tests.sim.gateway_week import WEEK_SETTINGS, GatewayWorld
+from tests.sim.reconciliation import BrokerRecord, Found, Mark, Reconciliation, reconcile
 from tests.sim.simulated_engine import World, pip_sizes
 
 START_UTC_NS = 1_760_940_000 * NS_PER_S
 """Monday 2025-10-20 06:00 UTC: Europe's clocks change on the 26th, America's on 2 November."""
 FORTNIGHT_H = 14 * 24.0
 TIME_EXIT_H = 2.0
-LATE_EXIT_H = 1.0
-"""So much later than its time a position may leave, beside hours in which the market, the line or the engine is away."""
+DAY_LOSS_PCT = 2.0
+DRAWDOWN_PCT = 5.0
+MARK_S = 30.0
+"""The market ticks as often."""
 _EVENTS = (
-    *("deposit", "withdraw", "credit", "charge", "hand opens", "hand closes", "hand moves stop", "hand removes stop"),
-    *("freeze", "disconnect", "kill", "restart"),
+    *("deposit", "withdraw", "credit", "charge", "large charge", "income", "hand opens", "hand closes", "hand moves stop"),
+    *("hand removes stop", "freeze", "disconnect", "kill", "restart", "pause", "flatten"),
 )
 SOAK: dict[str, float] = {"at_orders": 0.02, "at_reads": 0.0001, "mean_h": 12.0}
 """Chances of blows to the gateway's processes at orders and reads, and the mean hours between those at any moment."""
@@ -60,26 +65,9 @@ _SETTINGS = WEEK_SETTINGS | {
     "engine__read_timeout_s": 5.0,
     "engine__send_timeout_s": 5.0,
     "position__time_exit_hours": TIME_EXIT_H,
-    "breakers__day_loss_max_pct": 30.0,
-    "breakers__drawdown_max_pct": 60.0,
+    "breakers__day_loss_max_pct": DAY_LOSS_PCT,
+    "breakers__drawdown_max_pct": DRAWDOWN_PCT,
 }
-
-
-class Reconciliation(Struct, frozen=True, kw_only=True):
-    """What is wrong with a journal, by the broker's rows; all 0 where nothing is."""
-
-    lost: int
-    """Trade deals and movements of money of the broker that the journal does not have."""
-    doubled: int
-    """Deals booked twice, and intents that the broker opened twice."""
-    orphans: int
-    """Positions opened under our number without an intent of ours, or left open."""
-    wrong_trips: int
-    """Breakers that tripped on a broker's day whose results stayed under half their limit."""
-    missed_exits: int
-    """Positions that outlived their time exit while market, line and engine were there."""
-    report_differs: int
-    """Figures of `report` that are not the broker's."""
 
 
 class FortnightFigures(Struct, kw_only=True):
@@ -92,15 +80,19 @@ class FortnightFigures(Struct, kw_only=True):
     blows: Counter[str] = Counter()
     trades: int = 0
     runs: int = 0
+    trips: int = 0
     requests_a_day: int = 0
     found: Reconciliation | None = None
+    words: list[str] = []
+    """What is wrong, in rows."""
 
     def __str__(self) -> str:
         """For people."""
         drawn = ", ".join(f"{count} {kind}" for kind, count in sorted((self.events + self.blows).items()))
         return (
-            f"seed {self.seed}: {self.market_h:g} h in {self.real_s:.0f} s, {self.runs} runs, {self.trades} trades; {drawn}; "
-            f"at most {self.requests_a_day} requests a day; {self.found}"
+            f"seed {self.seed}: {self.market_h:g} h in {self.real_s:.0f} s, {self.runs} runs, {self.trades} trades, "
+            f"{self.trips} breakers tripped; {drawn}; at most {self.requests_a_day} requests a day; {self.found}"
+            + "".join(f"\n  {line}" for line in self.words)
         )
 
 
@@ -109,13 +101,16 @@ class Fortnight:
 
     def __init__(self, home: Path, seed: int, **chances: Any) -> None:
         """`chances` are those of `GatewayWorld`; without them the terminal is in this process, and no process is struck."""
-        self.gateway = GatewayWorld(home, seed=seed, start_utc_ns=START_UTC_NS, **(_SETTINGS | chances)) if chances else None
-        self.world = self.gateway or World(home, seed=seed, start_utc_ns=START_UTC_NS, tick_s=30, **_SETTINGS)
+        values = _SETTINGS | {"breakers__trip_action": ("stop", "flatten")[seed % 2]}
+        self.gateway = GatewayWorld(home, seed=seed, start_utc_ns=START_UTC_NS, **(values | chances)) if chances else None
+        self.world = self.gateway or World(home, seed=seed, start_utc_ns=START_UTC_NS, tick_s=30, **values)
         self.world.scanner = EagerScanner(seed, pip_sizes(self.world.settings), share=0.15)
         self.actions = OperatorActions(self.world.terminal)
         self.figures = FortnightFigures(seed=seed, events=Counter())
-        self.away: list[tuple[int, int]] = []
-        """Spans without engine, line or quotes, UTC ns."""
+        self.away: list[tuple[int, int, str]] = []
+        """Spans without engine or line, or without the quotes of a symbol, UTC ns."""
+        self.marks: list[Mark] = []
+        self.resets: list[int] = []
         self._draw = random.Random(f"fortnight {seed}")
         self._requests: Counter[int] = Counter()
         self.world.requests.append(self._count)
@@ -129,7 +124,10 @@ class Fortnight:
                 ending.callback(server.close)
                 ending.push_async_callback(self._end_gateway)
                 ending.callback(gateway.trouble.calm)
+            self._mark()
             await world.start()
+            marking = asyncio.create_task(self._keep_marking())
+            ending.callback(marking.cancel)
             if gateway is not None:
                 gateway.trouble.active = True
                 striking = asyncio.create_task(gateway.trouble.keep_striking())
@@ -149,7 +147,21 @@ class Fortnight:
             await world.flatten(hours=72.0)
             await world.until(world.settled, 2.0, "one book")
             await world.hours(0.1)
+            self._mark()
             await world.close()
+
+    def _mark(self, flow_money: float = 0.0, kind: str = "") -> None:
+        """The broker's account as it is now."""
+        terminal = self.world.terminal
+        terminal.advance_to(max(self.world.now_utc_ns, terminal.now_utc_ns))
+        ledger = terminal.ledger
+        if flow_money or not self.marks or ledger.positions or self.marks[-1].balance != ledger.balance_money:
+            self.marks.append(Mark(terminal.now_utc_ns, ledger.balance_money, ledger.equity_money(), flow_money, kind))
+
+    async def _keep_marking(self) -> None:
+        while True:
+            await asyncio.sleep(MARK_S)
+            self._mark()
 
     async def _end_gateway(self) -> None:
         """The gateway beside an engine that is gone."""
@@ -159,7 +171,8 @@ class Fortnight:
 
     async def _befall(self, event: str) -> None:
         self.figures.events[event] += 1
-        world, draw, now = self.world, self._draw, self.world.now_utc_ns
+        world, draw = self.world, self._draw
+        await self._operator()
         if event == "kill":
             await world.bury()
             await self._end_gateway()
@@ -167,23 +180,50 @@ class Fortnight:
         elif event == "restart":
             await world.close()
             await self._end_gateway()
-            await self._away(draw.choice((0.0, 0.1, 6.0)))
+            await self._away(draw.choice((0.0, 0.1, 6.0, 30.0)))
+        elif event == "pause":
+            world.give(Pause())
+            await world.hours(draw.uniform(0.0, 1.0))
+            world.give(Resume())
+        elif event == "flatten":
+            world.give(Flatten(scope="ours"))
         else:
-            world.terminal.advance_to(max(now, world.terminal.now_utc_ns))
-            action = self._action(event)
-            if action is None:
-                return
-            # what a broker refuses, in the weekend say, is no event
-            with contextlib.suppress(UsageError):
-                self.actions.carry_out(action)
-                if isinstance(action, FreezeQuotes | LoseServer):
-                    self.away.append((now, now + int((action.minutes or 0.0) * 60 * NS_PER_S)))
+            self._in_the_terminal(event)
+
+    async def _operator(self) -> None:
+        """Looks at the desk now and then: resumes after a flatten, accepts a drawdown."""
+        world = self.world
+        reasons = world.state()["reasons"]
+        if "drawdown" in reasons and self._draw.random() < 0.6:
+            world.give(ResetDrawdown())
+            await world.hours(0.02)
+            if "drawdown" not in world.state()["reasons"]:
+                self.resets.append(world.now_utc_ns)
+        if "foreign_no_stop" in reasons:
+            world.give(Acknowledge(what="foreign_no_stop"))
+        if "flat" in reasons:
+            world.give(Resume())
+
+    def _in_the_terminal(self, event: str) -> None:
+        self._mark()
+        now, action = self.world.terminal.now_utc_ns, self._action(event)
+        if action is None:
+            return
+        # what a broker refuses, in the weekend say, is no event
+        with contextlib.suppress(UsageError):
+            self.actions.carry_out(action)
+            if isinstance(action, FreezeQuotes | LoseServer):
+                frozen = action.symbol if isinstance(action, FreezeQuotes) else ""
+                self.away.append((now, now + int((action.minutes or 0.0) * 60 * NS_PER_S), frozen))
+            if isinstance(action, MoveMoney):
+                kind = {"deposit": "transfer", "withdraw": "transfer", "credit": "transfer", "income": "income"}.get(event, "")
+                self._mark(action.amount_money if kind else 0.0, kind)
 
     async def _away(self, hours: float) -> None:
         began = self.world.now_utc_ns
         await self.world.hours_without(hours)
         await self.world.start()
-        self.away.append((began, self.world.now_utc_ns))
+        self.away.append((began, self.world.now_utc_ns, ""))
 
     def _action(self, event: str) -> TerminalAction | None:
         draw, ledger = self._draw, self.world.terminal.ledger
@@ -199,7 +239,13 @@ class Fortnight:
                 gives = not ledger.credit_money
                 return MoveMoney(deal_type=3, amount_money=500.0 if gives else -ledger.credit_money, comment="Credit")
             case "charge":
-                return MoveMoney(deal_type=draw.choice((4, 7, 12)), amount_money=-60.0, comment="Charge")
+                return MoveMoney(deal_type=draw.choice((2, 4, 7, 8, 9, 10, 11, 12, 17, 18)), amount_money=-60.0, comment="Fee")
+            case "large charge":
+                share = draw.uniform(0.005, 0.03)
+                return MoveMoney(deal_type=4, amount_money=-round(share * ledger.balance_money, 2), comment="Charge")
+            case "income":
+                amount = round(draw.uniform(5.0, 300.0), 2)
+                return MoveMoney(deal_type=draw.choice((12, 15, 16, 19)), amount_money=amount, comment="Income")
             case "hand opens":
                 side = draw.choice((1, -1))
                 price = ask if side > 0 else bid
@@ -231,7 +277,7 @@ class Fortnight:
     def finish(self) -> FortnightFigures:
         """Reconcile, and say how it was."""
         figures, world = self.figures, self.world
-        figures.found = reconcile(world, self.away)
+        figures.found, figures.trips, figures.words = self._reconcile()
         figures.blows = Counter() if self.gateway is None else self.gateway.figures.blows
         figures.runs = world.runs
         figures.requests_a_day = max(self._requests.values(), default=0)
@@ -239,87 +285,26 @@ class Fortnight:
             (figures.trades,) = journal.execute("SELECT count(*) FROM trades").fetchone()
         return figures
 
-
-def reconcile(world: World, away: list[tuple[int, int]]) -> Reconciliation:
-    """The journal against the broker's rows, in SQL of its own."""
-    ledger = world.terminal.ledger
-    with TapeReader(world.home.journal) as reader:
-        told = account_performance(reader).performance.trades
-    with contextlib.closing(sqlite3.connect(world.home.journal)) as db:
-        db.execute(
-            "CREATE TEMP TABLE b (ticket, at_ns, kind, entry, magic, position_id, lots, money, symbol, comment, order_ticket)"
-        )
-        db.executemany(
-            "INSERT INTO b VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            [
-                (
-                    *(row.ticket, row.at_utc_ns, row.kind, row.entry, row.magic, row.position_id, row.lots),
-                    round(row.profit_money + row.commission_money + row.swap_money + row.fee_money, 2),
-                    *(row.symbol, row.comment, row.order),
-                )
-                for row in ledger.deals
-                if row.comment != "Initial balance"
-            ],
-        )
-        db.execute("CREATE TEMP TABLE away (since, until)")
-        db.executemany("INSERT INTO away VALUES (?, ?)", away)
-        first = {"magic": world.magic}
-
-        def count(sql: str, **values: Any) -> int:
-            (found,) = db.execute(sql, first | values).fetchone()
-            return int(found or 0)
-
-        ours = "SELECT position_id FROM b WHERE symbol != '' AND entry = 0 AND magic = :magic"
-        lost = count("SELECT count(*) FROM b WHERE ticket NOT IN (SELECT deal_ticket FROM deals)")
-        doubled = count("SELECT count(*) FROM (SELECT 1 FROM deals GROUP BY deal_ticket HAVING count(*) > 1)")
-        doubled += count(
-            "SELECT count(*) FROM (SELECT 1 FROM b WHERE symbol != '' AND entry = 0 AND magic = :magic "
-            "GROUP BY comment HAVING count(DISTINCT order_ticket) > 1)"
-        )
-        orphans = count(
-            "SELECT count(*) FROM b WHERE symbol != '' AND entry = 0 AND magic = :magic "
-            "AND comment NOT IN (SELECT client_id FROM intents WHERE kind = 'submit')"
-        )
-        orphans += count(
-            f"SELECT count(*) FROM ({ours}) o WHERE abs((SELECT sum(CASE WHEN entry = 0 THEN lots ELSE -lots END) FROM b "
-            "WHERE b.position_id = o.position_id AND b.symbol != '')) > 1e-6"
-        )
-        # a broker's day ends at 17:00 New York: 21:00 UTC before 2 November 2025, 22:00 after
-        wrong_trips = count(
-            "SELECT count(*) FROM alerts a WHERE a.kind = 'breaker' AND a.text LIKE '%day loss%' AND "
-            "coalesce((SELECT -sum(money) FROM b WHERE at_ns <= a.at_utc_ns AND at_ns > a.at_utc_ns - 86400000000000 "
-            "AND (symbol != '' OR kind NOT IN (2, 3))), 0) < 0.5 * :limit * (SELECT min(balance_money) FROM equity)",
-            limit=world.settings.breakers.day_loss_max_pct / 100.0,
-        )
-        missed = 0
-        holds = db.execute(
-            "SELECT position_id, min(CASE WHEN entry = 0 THEN at_ns END), max(CASE WHEN entry != 0 THEN at_ns END) FROM b "
-            f"WHERE symbol != '' AND position_id IN ({ours}) GROUP BY position_id",
-            first,
-        ).fetchall()
-        for position_id, opened, closed in holds:
-            due = opened + int(TIME_EXIT_H * H1_NS)
-            late = int(LATE_EXIT_H * H1_NS) + sum(
-                max(0, min(closed or due, until) - max(due, since)) for since, until in (*away, *WEEKENDS)
+    def _reconcile(self) -> Found:
+        world = self.world
+        with TapeReader(world.home.journal) as reader:
+            report = account_report_json(account_performance(reader))
+        deals = [
+            (
+                *(row.ticket, row.at_utc_ns, row.kind, row.entry, row.magic, row.position_id, row.lots, row.profit_money),
+                round(row.commission_money + row.swap_money, 2),
+                round(row.profit_money + row.commission_money + row.swap_money + row.fee_money, 2) * (row.kind != DEAL_CREDIT),
+                *(row.symbol, row.comment, row.order),
             )
-            if closed is None or closed > due + late:
-                missed += 1
-                print(f"missed: {position_id} opened {opened}, closed {closed}, {((closed or 0) - due) / H1_NS:.2f} h late")
-        net, number = db.execute(
-            f"SELECT round(sum(money), 2), count(DISTINCT position_id) FROM b WHERE symbol != '' AND position_id IN ({ours})",
-            first,
-        ).fetchone()
-        differs = int(abs(told.net_money - (net or 0.0)) > 0.005) + int(told.trades != number)
-    return Reconciliation(
-        lost=lost, doubled=doubled, orphans=orphans, wrong_trips=wrong_trips, missed_exits=missed, report_differs=differs
-    )
-
-
-WEEKENDS = tuple(
-    (START_UTC_NS + int(begin * H1_NS), START_UTC_NS + int(end * H1_NS))
-    for begin, end in ((4 * 24 + 14, 6 * 24 + 16), (11 * 24 + 14, 13 * 24 + 17), (18 * 24 + 15, 20 * 24 + 17))
-)
-"""Friday evening to Sunday evening, with the thin hour before and after, and the two clock changes between."""
+            for row in world.terminal.ledger.deals
+            if row.comment != "Initial balance"
+        ]
+        broker = BrokerRecord(
+            deals=deals, marks=self.marks, away=self.away, resets=self.resets, magic=world.magic,
+            start_money=world.settings.simulation.balance_money, time_exit_h=TIME_EXIT_H,
+            day_loss_share=DAY_LOSS_PCT / 100.0, drawdown_share=DRAWDOWN_PCT / 100.0,
+        )  # fmt: skip
+        return reconcile(world.home.journal, broker, report)
 
 
 def live_through(home: Path, seed: int, hours: float, *, event_h: float = 4.0, **chances: Any) -> FortnightFigures:

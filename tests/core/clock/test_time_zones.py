@@ -65,3 +65,22 @@ def test_the_week_begins_on_sunday() -> None:
 def test_an_unknown_zone_says_what_to_write() -> None:
     with pytest.raises(SettingsError, match="Europe/Lundon"):
         local_s(0, "Europe/Lundon")
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "wall", "utc"),
+    [
+        ("Europe/Prague", (2024, 3, 30), "02:30", "01:00"),
+        (NEW_YORK, (2025, 3, 8), "02:15", "07:00"),
+        ("Australia/Lord_Howe", (2024, 10, 5), "02:10", "15:30"),
+    ],
+)
+def test_a_day_whose_start_the_clock_skips_begins_after_the_skip(
+    zone: str, day: tuple[int, int, int], wall: str, utc: str
+) -> None:
+    second = int(wall[:2]) * 3600 + int(wall[3:]) * 60
+    noon = int(datetime(*day, 12 if zone != "Australia/Lord_Howe" else 1, tzinfo=ZoneInfo("UTC")).timestamp()) * NS_PER_S
+    start = next_local_time(noon, zone, second)
+    assert datetime.fromtimestamp(start / NS_PER_S, ZoneInfo("UTC")).strftime("%H:%M") == utc
+    assert day_started(start, zone, second) == start
+    assert day_started(start - 1, zone, second) < start

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 
 from quarterdeck.core.desk import desk_state
-from quarterdeck.core.model.broker_account import Deal
+from quarterdeck.core.model.broker_account import BrokerPosition, Deal
 from quarterdeck.core.model.commands import Resolve
 from quarterdeck.core.model.effects import Alert, Close, CommandDone, MoneyMoved, Submit, TradeClosed
 from quarterdeck.core.model.inputs import AccountRead, NewDeal
 from quarterdeck.core.model.market_data import Side
+from quarterdeck.core.model.units import NS_PER_S
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import Play, account, only
 
@@ -301,7 +302,7 @@ def test_a_checkpoint_from_before_keeps_its_balance() -> None:
     assert desk_state.decoded(again.desk.checkpoint()) == again.desk._ctx.state
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(20))
 def test_random_histories_end_in_what_their_deals_say(seed: int) -> None:
     """Balance, base and peak against figures that are reckoned here from the deals alone."""
     draw = random.Random(seed)
@@ -353,3 +354,75 @@ def test_a_fill_beyond_its_stop_uses_requested_risk() -> None:
     assert trade.risk_asked
     assert trade.risk_money == pytest.approx(sent.risk_money)
     assert abs(trade.result_r) < 1.0
+
+
+def test_a_charge_of_yesterday_called_a_transfer_leaves_todays_base() -> None:
+    rules = (("prop_firm.enabled", True), ("prop_firm.day_start", "17:00"), ("prop_firm.day_zone", "America/New_York"))
+    play = Play(shipped_settings(("breakers.day_loss_max_pct", 50.0), *rules)).start()
+    play.balance -= 600.0
+    play.give(NewDeal(deal=deal(play, -600.0, deal_type=44)))
+    read(play, play.balance)
+    play.wait(12 * 3600.0)
+    assert limits(play) == pytest.approx((9_400.0, 10_000.0, 9_400.0))
+    assert only(play.command(Resolve(client_id=str(LATEST), outcome="transfer")), CommandDone).ok
+    assert limits(play) == pytest.approx((9_400.0, 9_400.0, 9_400.0))
+    assert play.desk.view().day_result_money == pytest.approx(0.0)
+    assert play.desk._ctx.state.prop_firm.day_base_money == pytest.approx(9_400.0)
+    assert play.desk._ctx.state.prop_firm.starting_balance_money == pytest.approx(9_400.0)
+
+
+def by_hand(play: Play, lots: float, bid: float) -> int:
+    """Someone's own position, bought at `bid` in a book that was read."""
+    play.tickets += 1
+    play.held[play.tickets] = BrokerPosition(
+        ticket=play.tickets, position_id=play.tickets, symbol="EURUSD", side=Side.BUY, lots=lots, open_price=bid, stop_price=1.0,
+        target_price=0.0, opened_utc_ns=play.at, magic=0, comment="",
+    )  # fmt: skip
+    play.book()
+    return play.tickets
+
+
+@pytest.mark.parametrize("moved_pips", [-35.0, 60.0])
+@pytest.mark.parametrize("order", ["deal book account", "book deal account", "account deal book", "book account deal"])
+def test_a_close_of_others_counts_once_whichever_comes_first(order: str, moved_pips: float) -> None:
+    play = Play(shipped_settings(*CALM, ("breakers.trip_action", "flatten"))).start()
+    position, profit = by_hand(play, 1.0, 1.085), moved_pips * 10.0
+    play.quote("EURUSD", 1.085 + moved_pips / 10_000)
+    worth, peak = play.desk.view().equity_money, limits(play)[1]
+    assert worth == pytest.approx(10_000.0 + profit)
+    held = play.held.pop(position)
+    play.balance += profit
+    play.at += NS_PER_S
+    closed = Deal(
+        deal_ticket=LATEST, order_ticket=1, position_id=position, symbol="EURUSD", side=Side.SELL, entry="out", reason="client",
+        lots=held.lots, price=1.085 + moved_pips / 10_000, at_utc_ns=play.at, profit_money=profit,
+    )  # fmt: skip
+    told = {"deal": lambda: play.give(NewDeal(deal=closed)), "book": play.book, "account": lambda: read(play, play.balance)}
+    for one in order.split():
+        told[one]()
+        assert limits(play)[1:] == pytest.approx((peak, worth)), one
+    assert reasons(play) == []
+    play.wait(120)
+    assert limits(play)[1:] == pytest.approx((peak, worth))
+    assert reasons(play) == []
+
+
+def test_a_loss_of_others_without_a_deal_is_booked_in_time() -> None:
+    play = Play(shipped_settings(*CALM)).start()
+    position = by_hand(play, 1.0, 1.085)
+    play.quote("EURUSD", 1.0820)
+    held = play.held.pop(position)
+    play.at += NS_PER_S
+    play.balance -= 300.0
+    play.book()
+    for _ in range(3):
+        read(play, play.balance)
+        play.wait(35.0)
+    assert (reasons(play), play.desk.view().balance_money) == ([], pytest.approx(9_700.0))
+    late = Deal(
+        deal_ticket=LATEST, order_ticket=1, position_id=position, symbol="EURUSD", side=Side.SELL, entry="out", reason="client",
+        lots=held.lots, price=1.0820, at_utc_ns=play.at, profit_money=-300.0,
+    )  # fmt: skip
+    play.give(NewDeal(deal=late))
+    read(play, play.balance)
+    assert limits(play)[2] == pytest.approx(9_700.0), "once"

@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from quarterdeck.core.clock.time_zones import NEW_YORK, next_local_time
-from quarterdeck.core.model.broker_account import Deal
-from quarterdeck.core.model.effects import Alert, Close, LogEvent
+from quarterdeck.core.model.broker_account import BrokerPosition, Deal
+from quarterdeck.core.model.effects import Alert, Close, LogEvent, MoneyMoved
 from quarterdeck.core.model.inputs import (
     AccountRead,
     BarClosed,
@@ -21,7 +21,7 @@ from quarterdeck.core.model.inputs import (
     ServerClockRule,
     Started,
 )
-from quarterdeck.core.model.market_data import Bar
+from quarterdeck.core.model.market_data import Bar, Side
 from quarterdeck.core.model.units import H1_NS, M15_NS, NS_PER_S
 from quarterdeck.core.settings.settings_loader import shipped_settings
 from tests.core.desk.playbook import BID, Play, account, spec
@@ -236,3 +236,59 @@ def test_sleeping_and_running_desks_agree_on_the_days_base(seed: int) -> None:
     assert limits(again)[2] == pytest.approx(limits(running)[2], abs=1e-6)
     assert other.breakers.peak_money >= one.breakers.peak_money - 1e-6
     assert reasons(again) == reasons(running)
+
+
+def test_credit_of_a_downtime_belongs_to_the_date_of_its_deal() -> None:
+    play = Play(shipped_settings(*STAYS)).start()
+    gift = replace(deal(play, 2_000.0, deal_type=3), at_utc_ns=play.at + H1_NS)
+    again = asleep(play, 12.0, [NewDeal(deal=gift)])
+    read(again, again.balance, credit_money=2_000.0)
+    day = again.desk._ctx.state.breakers
+    assert day.day_equity_money == pytest.approx(12_000.0), "the day began with it"
+    assert limits(again) == pytest.approx((12_000.0, 12_000.0, 12_000.0))
+    assert again.desk.view().day_result_money == pytest.approx(0.0)
+    assert reasons(again) == []
+
+
+@pytest.mark.parametrize("first", ["account", "deal"])
+def test_credit_is_booked_once_whichever_comes_first(first: str) -> None:
+    play = Play(shipped_settings()).start()
+    gift = NewDeal(deal=deal(play, 2_000.0, deal_type=3))
+    if first == "deal":
+        play.give(gift)
+    read(play, play.balance, credit_money=2_000.0)
+    play.give(gift)
+    read(play, play.balance, credit_money=2_000.0)
+    assert limits(play) == pytest.approx((12_000.0, 12_000.0, 12_000.0))
+    assert len(play.all(MoneyMoved)) == 1
+
+
+def test_income_of_a_downtime_counts_for_the_peak_beside_open_positions() -> None:
+    play = Play(shipped_settings(*STAYS)).start()
+    play.enter("EURUSD")
+    missed: list[NewDeal | BarClosed] = [*flat_bars("EURUSD", play.at, play.at + 2 * H1_NS, BID["EURUSD"])]
+    for number, money in enumerate((900.0, -700.0)):
+        one = deal(play, money, deal_type=12, ticket=LATEST + number)
+        missed.append(NewDeal(deal=replace(one, at_utc_ns=play.at + (40 + 5 * number) * 60 * NS_PER_S)))
+    before = play.desk.view().equity_money
+    play.balance += 200.0
+    again = asleep(play, 2.0, missed, EURUSD=BID["EURUSD"])
+    assert again.desk._ctx.state.breakers.peak_money == pytest.approx(before + 900.0, abs=0.01)
+
+
+def test_a_position_that_others_opened_in_a_downtime_counts_at_the_days_start() -> None:
+    play = Play(shipped_settings(*STAYS)).start()
+    opened = Deal(
+        deal_ticket=LATEST, order_ticket=1, position_id=77_000, symbol="EURUSD", side=Side.BUY, entry="in", reason="client", lots=1.0,
+        price=BID["EURUSD"], at_utc_ns=play.at + H1_NS, magic=0,
+    )  # fmt: skip
+    play.held[77_000] = BrokerPosition(
+        ticket=77_000, position_id=77_000, symbol="EURUSD", side=Side.BUY, lots=1.0, open_price=BID["EURUSD"], stop_price=1.0,
+        target_price=0.0, opened_utc_ns=opened.at_utc_ns, magic=0,
+    )  # fmt: skip
+    down = BID["EURUSD"] - 0.0030
+    again = asleep(play, 12.0, [NewDeal(deal=opened), *flat_bars("EURUSD", play.at, play.at + 12 * H1_NS, down)], EURUSD=down)
+    day = again.desk._ctx.state.breakers
+    assert (day.day_balance_money, day.day_equity_money) == pytest.approx((10_000.0, 9_700.0))
+    assert again.desk.view().day_result_money == pytest.approx(0.0)
+    assert sum(1 for one in again.all(Alert) if one.ticket == 77_000) == 1

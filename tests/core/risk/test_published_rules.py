@@ -190,8 +190,13 @@ def test_credit_moves_no_floor_of_the_balance() -> None:
     policy = policy_of(Firm({"overall_base": "static", "day_base": "balance"}, ()))
     state = prop_firm.start(starting_balance_money=100_000.0, balance_money=100_000.0)
     state = prop_firm.begin_day(state, policy, day_started_utc_ns=DAY, balance_money=100_000.0, equity_money=100_000.0)
-    assert floors(prop_firm.credit_moved(state, policy, -2_000.0), policy) == floors(state, policy)
-    assert prop_firm.credit_moved(state, policy, -2_000.0).day_balance_money == state.day_balance_money
+    assert floors(prop_firm.credit_moved(state, policy, -2_000.0, dated_utc_ns=state.day_started_utc_ns), policy) == floors(
+        state, policy
+    )
+    assert (
+        prop_firm.credit_moved(state, policy, -2_000.0, dated_utc_ns=state.day_started_utc_ns).day_balance_money
+        == state.day_balance_money
+    )
 
 
 def test_a_stated_start_that_was_a_mistake_leaves_no_mark() -> None:
