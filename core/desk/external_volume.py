@@ -5,7 +5,8 @@ would count twice, or not at all: a drawdown that never was, or a peak that neve
 Guarantees: an opening deal makes a position that is valued before the book shows it, in a downtime too; a closing deal takes its
 volume out at once; volume that a reading of the book lacks counts with what it was worth until its deal comes;
 after `account.unexplained_wait_s` the balance alone says what it brought.
-Does not: book money (`core.desk.balance_changes`), or hold positions of ours (`core.desk.positions`). Units: money in account currency.
+Does not: book money (`core.desk.balance_changes`), or hold positions of ours (`core.desk.positions`).
+Units: money in account currency.
 """
 
 from __future__ import annotations

@@ -311,7 +311,7 @@ def deliveries(urls: Sequence[str]) -> list[Delivery]:
         try:
             return await calls.run(lambda: send(place, title, body, level), SEND_S)
         except (OSError, ValueError) as error:
-            return f"address {place + 1} of {len(urls)} ({error or type(error).__name__})"
+            return f"address {place + 1} of {len(urls)} ({str(error) or type(error).__name__})"
 
     return [functools.partial(deliver, place, BlockingCalls(f"alerts {place + 1}")) for place in range(len(urls))]
 
