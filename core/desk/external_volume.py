@@ -1,6 +1,6 @@
 """Volume of external positions as deals and readings of the book change it: a result and its floating result never both count.
 
-Why: the deal that closes a position of others and the book that no longer shows it come in either order. In between the result
+Why: the deal that closes an external position and the book that no longer shows it come in either order. In between the result
 would count twice, or not at all: a drawdown that never was, or a peak that never was.
 Guarantees: an opening deal makes a position that is valued before the book shows it, in a downtime too; a closing deal takes its
 volume out at once; volume that a reading of the book lacks counts with what it was worth until its deal comes;
@@ -23,7 +23,7 @@ from quarterdeck.core.model.units import Lots, Money, UtcNs
 
 
 def opened_by_deal(ctx: Context, deal: Deal) -> BrokerPosition | None:
-    """A position of others is opened or grows; the new one, whose stop only the book tells."""
+    """A external positions is opened or grows; the new one, whose stop only the book tells."""
     state = ctx.state
     closed = deal.position_id in state.recently_closed or deal.position_id in state.external_left
     if closed or deal.at_utc_ns < state.balance_read_utc_ns or deal.lots <= LOTS_NOISE or ctx.valuer(deal.symbol) is None:

@@ -471,5 +471,5 @@ def test_figures_of_an_account_are_those_of_its_deals(seed: int) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(40, 1_000))
-def test_figures_of_an_account_are_those_of_its_deals_over_many_histories(seed: int) -> None:
+def test_account_figures_follow_from_deals_in_random_histories(seed: int) -> None:
     live_through(seed)

@@ -407,7 +407,7 @@ def test_a_close_of_others_counts_once_whichever_comes_first(order: str, moved_p
     assert reasons(play) == []
 
 
-def test_a_loss_of_others_without_a_deal_is_booked_in_time() -> None:
+def test_an_external_loss_without_deal_is_booked() -> None:
     play = Play(shipped_settings(*CALM)).start()
     position = by_hand(play, 1.0, 1.085)
     play.quote("EURUSD", 1.0820)

@@ -238,7 +238,7 @@ def test_sleeping_and_running_desks_agree_on_the_days_base(seed: int) -> None:
     assert reasons(again) == reasons(running)
 
 
-def test_credit_of_a_downtime_belongs_to_the_date_of_its_deal() -> None:
+def test_downtime_credit_belongs_to_its_deals_date() -> None:
     play = Play(shipped_settings(*STAYS)).start()
     gift = replace(deal(play, 2_000.0, deal_type=3), at_utc_ns=play.at + H1_NS)
     again = asleep(play, 12.0, [NewDeal(deal=gift)])
@@ -263,7 +263,7 @@ def test_credit_is_booked_once_whichever_comes_first(first: str) -> None:
     assert len(play.all(MoneyMoved)) == 1
 
 
-def test_income_of_a_downtime_counts_for_the_peak_beside_open_positions() -> None:
+def test_downtime_income_counts_beside_open_positions() -> None:
     play = Play(shipped_settings(*STAYS)).start()
     play.enter("EURUSD")
     missed: list[NewDeal | BarClosed] = [*flat_bars("EURUSD", play.at, play.at + 2 * H1_NS, BID["EURUSD"])]
@@ -276,7 +276,7 @@ def test_income_of_a_downtime_counts_for_the_peak_beside_open_positions() -> Non
     assert again.desk._ctx.state.breakers.peak_money == pytest.approx(before + 900.0, abs=0.01)
 
 
-def test_a_position_that_others_opened_in_a_downtime_counts_at_the_days_start() -> None:
+def test_an_external_downtime_position_counts_at_day_start() -> None:
     play = Play(shipped_settings(*STAYS)).start()
     opened = Deal(
         deal_ticket=LATEST, order_ticket=1, position_id=77_000, symbol="EURUSD", side=Side.BUY, entry="in", reason="client", lots=1.0,

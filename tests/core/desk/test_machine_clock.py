@@ -43,7 +43,7 @@ def test_a_doubtful_clock_stops_entries_and_says_both_figures(judgement: str) ->
 
 
 @pytest.mark.parametrize("judgement", DOUBTS)
-def test_the_operators_word_lifts_it_until_the_clock_is_judged_again(judgement: str) -> None:
+def test_the_operator_lifts_it_until_judged_again(judgement: str) -> None:
     play = Play().start()
     assert not resolve(play).ok, "nothing is in question"
     play.give(clock(judgement))

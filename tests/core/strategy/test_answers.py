@@ -250,7 +250,7 @@ def test_a_module_beside_the_file_is_named_in_the_refusal(tmp_path):
     assert "helpers.py lies beside it, but a strategy is one file" in refused.value.what_to_do
 
 
-def test_a_relative_import_is_told_that_a_strategy_is_one_file(tmp_path):
+def test_a_relative_import_is_refused_by_name(tmp_path):
     settings_of(tmp_path)
     (tmp_path / "mine.py").write_text("from .helpers import x\n")
     with pytest.raises(SettingsError, match="attempted relative import") as refused:

@@ -159,7 +159,7 @@ def test_a_wrong_clock_found_during_a_run_never_goes_back(ahead_s: float, tmp_pa
     assert [("restart" in one.why, one.active) for one in faults] == ([(True, True)] if ahead_s > 0 else [])
 
 
-def test_a_machine_set_wrong_and_right_during_a_run_moves_nothing(tmp_path: Path) -> None:
+def test_a_pc_clock_changed_during_a_run_moves_nothing(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.look()
     desk.machine.ahead_s = -HOUR_S
@@ -170,7 +170,7 @@ def test_a_machine_set_wrong_and_right_during_a_run_moves_nothing(tmp_path: Path
     assert desk.broker.take_events() == ()
 
 
-def test_a_server_that_moves_during_a_run_is_followed_and_waits(tmp_path: Path) -> None:
+def test_a_server_clock_moved_during_a_run_waits(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.look()
     desk.rig.terminal.set_clock(TerminalClock("fixed", 10_800 + HOUR_S))
@@ -198,13 +198,13 @@ def test_doctor_says_both_figures_and_fails(ahead_s: float, verdict: str, tmp_pa
     assert bool(row.remedy) == (verdict == "fail")
 
 
-def test_a_damaged_or_unwritable_file_is_no_witness_and_fails_nothing(tmp_path: Path) -> None:
+def test_a_damaged_clock_file_is_no_witness(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"\x00nonsense")
     assert Desk(tmp_path).look().judgement == "agrees"
     assert Desk(tmp_path / "gone").look().judgement == "agrees"
 
 
-def test_network_time_is_read_across_its_era_and_refused_when_malformed() -> None:
+def test_network_time_is_read_across_its_era() -> None:
     def reply(seconds: int, head: bytes = b"\x24\x02") -> bytes:
         return head + bytes(38) + seconds.to_bytes(4, "big") + (1 << 31).to_bytes(4, "big")
 
