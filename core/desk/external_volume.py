@@ -23,7 +23,7 @@ from quarterdeck.core.model.units import Lots, Money, UtcNs
 
 
 def opened_by_deal(ctx: Context, deal: Deal) -> BrokerPosition | None:
-    """A external positions is opened or grows; the new one, whose stop only the book tells."""
+    """An external position is opened or grows; gives a new one, whose stop only the broker's list shows."""
     state = ctx.state
     closed = deal.position_id in state.recently_closed or deal.position_id in state.external_left
     if closed or deal.at_utc_ns < state.balance_read_utc_ns or deal.lots <= LOTS_NOISE or ctx.valuer(deal.symbol) is None:
