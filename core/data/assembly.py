@@ -97,7 +97,7 @@ def unscaled(rows: Rows, symbol: str, decimals: int) -> tuple[Rows, float, tuple
 
 
 def _whole(column: FloatArray) -> bool:
-    """Whether nearly all prices are integers, as points are."""
+    """Whether nearly all prices have no decimals, as points have none."""
     known = column[np.isfinite(column)]
     return bool(len(known)) and float(np.mean(np.abs(known - np.rint(known)) < _POINT_NOISE)) >= _POINTS_SHARE
 

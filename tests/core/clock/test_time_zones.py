@@ -75,9 +75,7 @@ def test_an_unknown_zone_says_what_to_write() -> None:
         ("Australia/Lord_Howe", (2024, 10, 5), "02:10", "15:30"),
     ],
 )
-def test_a_skipped_day_start_begins_after_the_skip(
-    zone: str, day: tuple[int, int, int], wall: str, utc: str
-) -> None:
+def test_a_skipped_day_start_begins_after_the_skip(zone: str, day: tuple[int, int, int], wall: str, utc: str) -> None:
     second = int(wall[:2]) * 3600 + int(wall[3:]) * 60
     noon = int(datetime(*day, 12 if zone != "Australia/Lord_Howe" else 1, tzinfo=ZoneInfo("UTC")).timestamp()) * NS_PER_S
     start = next_local_time(noon, zone, second)
