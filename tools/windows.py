@@ -54,6 +54,7 @@ LIMIT_S, QUICK_LIMIT_S = 1800.0, 330.0
 """How long a group may take: several times what it takes on two idle cores."""
 SILENCE_S = 15.0
 _PYTEST = ("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
+_END = re.compile(r" in \d+\.\d+s")
 _COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)")
 
 
@@ -68,7 +69,7 @@ class Outcome(NamedTuple):
 
 def run_group(python: WindowsPython, name: str, words: Sequence[str], limit_s: float) -> Outcome:
     """Run pytest on some paths for at most `limit_s` seconds and show each line as it comes, with the group's name before it."""
-    began, last = time.monotonic(), ""
+    began, counts = time.monotonic(), dict[str, int]()
     # pipes at both ends: a Wine program takes no file of ours for its console
     with subprocess.Popen(
         python.command(*_PYTEST, *words),
@@ -84,13 +85,12 @@ def run_group(python: WindowsPython, name: str, words: Sequence[str], limit_s: f
             assert process.stdout is not None
             for line in _lines(process.stdout.fileno()):
                 if said := line.decode(errors="replace").rstrip():
-                    last = said
+                    counts = counted(said) if _END.search(said) else counts
                     print(f"{name:10} {said}", flush=True)
         finally:
             watch.cancel()
             process.kill()
     seconds = time.monotonic() - began
-    counts = counted(last)
     if process.returncode == -signal.SIGKILL:
         print(f"{name:10} killed after {seconds:.0f} s: a test hangs, or the group is too large for its limit of {limit_s:.0f} s")
         counts = {"failed": 1}

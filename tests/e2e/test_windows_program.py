@@ -63,7 +63,7 @@ def engine(home: Path, *words: str, before: Sequence[str] = ()) -> Iterator[subp
         yield process
     finally:
         process.kill()
-        process.wait(LONG_S)
+        process.communicate(timeout=LONG_S)
 
 
 def said(done: Done, *parts: str, codes: Sequence[int] = (0,)) -> str:

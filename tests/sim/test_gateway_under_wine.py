@@ -138,6 +138,7 @@ def test_a_gateway_command_under_wine_serves_an_engine_on_linux(windows_python: 
             address = next(json.loads(row)["address"] for row in gateway.stdout if row.startswith(b"{"))
             home.mkdir()
             shutil.copy(place / TOKEN_NAME, home)
+            (home / TOKEN_NAME).chmod(0o600)  # Wine knows no rights of ours
             changes = ("desk.mode=live", f"account.gateway={address}", "news.impacts=[]")
             with engine(home, *(word for change in changes for word in ("--set", change))) as desk:
                 desk.ready()

@@ -82,7 +82,7 @@ def test_a_group_beyond_its_limit_is_killed_and_has_failed(monkeypatch, capsys):
 
 def test_a_group_shows_what_it_prints_while_it_runs(monkeypatch, tmp_path):
     shown, seen = queue.Queue(), tmp_path / "seen"
-    script = f"printf '....'; until [ -e {seen} ]; do sleep 0.02; done; echo '[100%]'; echo '8 passed'"
+    script = f"printf '....'; until [ -e {seen} ]; do sleep 0.02; done; echo '[100%]'; echo '8 passed in 1.00s'; echo Traceback"
     monkeypatch.setattr(windows, "SILENCE_S", 0.01)
     monkeypatch.setattr(windows, "print", lambda line, **_how: shown.put(line), raising=False)
     monkeypatch.setattr(WindowsPython, "command", lambda _python, *_words: ["sh", "-c", script])
