@@ -83,7 +83,7 @@ class ClockCheck:
     def trust_machine(self) -> None:
         """The operator says that this machine's clock is right. Raises StorageError."""
         if self._file is not None:
-            self._file.trust_machine(self._session.server_name)
+            self._file.trust_machine(self._session.server_name, measured=self._told is not None)
 
     async def look(self) -> ServerClockRule:
         """Measure and compare; while no tick changes the last comparison holds."""
@@ -94,10 +94,12 @@ class ClockCheck:
             return structs.replace(self._told, offset_s=self._server_offset_s())
         known = await self._witnesses(stored, by_machine)
         verdict = witnesses.judge(by_machine, known, self._noise_s)
-        if stored.trusts_machine:
-            verdict = self._trusted(stored, verdict, by_machine)
-        elif verdict.judgement == "agrees" and verdict.offset_s is not None:
-            self._keep(structs.replace(stored, rules=self._rules(known, verdict.offset_s)))
+        if verdict.judgement == "agrees":
+            if by_machine is not None and verdict.offset_s is not None:
+                rules = self._rules(known, verdict.offset_s)
+                self._keep(StoredClock(rules=rules, since_server_s=stored.since_server_s))
+        elif stored.trusts_machine and not (stored.trusts_unseen and verdict.judgement == "contradicted"):
+            verdict = self._trusted(verdict, by_machine)
         before_s, moving_s = self._server_offset_s(), 0.0
         if by_desk is not None:
             verdict, moving_s = self._align(known, verdict, by_desk)
@@ -206,7 +208,7 @@ class ClockCheck:
         return found
 
     # --------------------------------------------------------------------------------------------------- judgement
-    def _trusted(self, stored: StoredClock, verdict: ClockVerdict, by_machine: float | None) -> ClockVerdict:
+    def _trusted(self, verdict: ClockVerdict, by_machine: float | None) -> ClockVerdict:
         """The operator vouches for this machine: its measurement is stored, and older history is no witness."""
         said = f"{verdict.why}; this machine's clock counts as right by your decision"
         if by_machine is None:

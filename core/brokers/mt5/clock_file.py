@@ -29,6 +29,8 @@ class StoredClock(Struct, frozen=True, kw_only=True):
     """Weeks before this server epoch are no witnesses: the operator said then that the server's clock is another one."""
     trusts_machine: bool = False
     """The operator said that this machine's clock is right; its next measurement is stored."""
+    trusts_unseen: bool = False
+    """He said so before any tick showed both figures: two witnesses that contradict it then are asked about anew."""
 
 
 class ServerClockFile:
@@ -65,9 +67,9 @@ class ServerClockFile:
         except OSError as error:
             raise StorageError(f"{self._path} cannot be written: {error}", what_to_do="make room on the disk") from error
 
-    def trust_machine(self, server: str) -> None:
-        """The operator says that this machine's clock is right. Raises StorageError."""
-        self.keep(server, structs.replace(self.of(server), trusts_machine=True))
+    def trust_machine(self, server: str, *, measured: bool) -> None:
+        """The operator says that this machine's clock is right; `measured`: after ticks had shown it. Raises StorageError."""
+        self.keep(server, structs.replace(self.of(server), trusts_machine=True, trusts_unseen=not measured))
 
     def _all(self) -> dict[str, StoredClock]:
         try:

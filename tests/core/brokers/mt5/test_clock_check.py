@@ -145,6 +145,18 @@ def test_a_closed_market_is_unconfirmed_until_ticks_come(tmp_path: Path) -> None
     assert (weekend.judgement, weekend.confirmed) == ("agrees", False), "a server that was confirmed is not asked about again"
 
 
+@pytest.mark.parametrize(("ahead_s", "judgement"), [(0.0, "agrees"), (-HOUR_S, "contradicted")])
+def test_a_decision_before_any_tick_does_not_outweigh_two_witnesses(ahead_s: float, judgement: str, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, ahead_s, ticks=False)
+    assert desk.look().judgement == "unconfirmed"
+    desk.broker.trust_machine_clock()
+    assert desk.look().judgement == "agrees"
+    desk.ticks = True
+    assert desk.look().judgement == judgement
+    desk.broker.trust_machine_clock()
+    assert desk.look().judgement == "agrees", "now both figures were known"
+
+
 @pytest.mark.parametrize("ahead_s", [HOUR_S, -HOUR_S])
 def test_a_wrong_clock_found_during_a_run_never_goes_back(ahead_s: float, tmp_path: Path) -> None:
     desk = Desk(tmp_path, ahead_s, ticks=False)
