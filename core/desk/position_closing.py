@@ -219,8 +219,11 @@ def close_rejected(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> N
         require_book_read(ctx, task)
         ctx.query_book("a position to close is gone")
         return
-    if fate.kind == "market_closed":
-        spec = ctx.spec(task.symbol)
+    spec = ctx.spec(task.symbol)
+    if fate.kind == "market_closed" and not fate.retry_utc_ns and spec is not None and ctx.is_open(spec, ctx.now):
+        # A trading halt, or a holiday that the broker's hours do not show: nobody knows when it ends.
+        task.blocked = f"the broker says the market is closed, within its hours; next attempt {clock_words(again)}"
+    elif fate.kind == "market_closed":
         opens = ctx.next_open(spec) if spec is not None else again
         again = max(fate.retry_utc_ns or opens, again)
         task.market_closed, task.open_seen_utc_ns = True, 0

@@ -99,7 +99,7 @@ RETCODES: dict[int, ReturnCode] = {
             what_to_do="log in with the trading password, not the investor's; ask the broker whether the symbol may be traded",
             wait_s=60.0,
         ),
-        _row(10018, "MARKET_CLOSED", "refused", "the market is closed", kind="market_closed", wait_s=30.0),
+        _row(10018, "MARKET_CLOSED", "refused", "the market is closed", kind="market_closed"),
         _row(10019, "NO_MONEY", "refused", "free margin is too small", kind="no_money"),
         _row(10020, "PRICE_CHANGED", "refused", "the price moved beyond the deviation", kind="retry"),
         _row(10021, "PRICE_OFF", "refused", "there is no price", kind="retry", wait_s=1.0),

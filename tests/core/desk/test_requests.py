@@ -42,6 +42,17 @@ def test_an_incurable_close_backs_off_and_alerts_its_risk(kind: str) -> None:
     assert "A price gap of" in alerts[0].text
 
 
+def test_a_close_refused_as_closed_within_hours_backs_off() -> None:
+    play = Play(shipped_settings(*STILL, ("position.trail_x_atr", 0.0))).start()
+    position = play.enter()
+    play.command(ClosePosition(position_id=position))
+    fate = OrderRejected(kind="market_closed", code=10018, reason="market closed")
+    assert waits(play, Close, fate, 5) == pytest.approx([2.0, 5.0, 15.0, 60.0, 60.0], abs=0.51)
+    (alert,) = (one for one in play.all(Alert) if one.kind == "error")
+    assert "the broker says the market is closed, within its hours" in alert.text
+    assert "A price gap of" in alert.text
+
+
 def test_a_close_that_the_market_cures_is_never_far_apart() -> None:
     play = Play(shipped_settings(*STILL, ("position.trail_x_atr", 0.0))).start()
     position = play.enter()
