@@ -15,7 +15,7 @@ from quarterdeck.cli.engine_client import NotReached, Unreachable, with_engine
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json, say
 from quarterdeck.core.clock.wall import WallClock, iso
-from quarterdeck.core.journal.heartbeat import Problem, problems_of
+from quarterdeck.core.journal.heartbeat import problems_of
 from quarterdeck.core.link.link_client import SocketClient
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, Snapshot
@@ -43,7 +43,7 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         if as_json:
             print_json({"running": True, "ok": False, "wrong": [str(error)], "last": last_heartbeat(place)})
         raise
-    wrong = [_wrong(problem) for problem in problems_of(snapshot)]
+    wrong = [problem.line for problem in problems_of(snapshot)]
     say("\n".join(lines(snapshot, wrong)))
     if as_json:
         print_json({"running": True, "ok": not wrong, "wrong": wrong, **figures(snapshot)})
@@ -133,10 +133,6 @@ def _holdings(desk: DeskView) -> str:
     return f"positions {_ours(desk)} ours, {desk.external_count} not ours; {counts}; book {book}" + "".join(
         f"; {one}" for one in barred
     )
-
-
-def _wrong(problem: Problem) -> str:
-    return problem.text if problem.text.startswith(problem.kind) else f"{problem.kind}: {problem.text}"
 
 
 def _part(part: PartView) -> str:

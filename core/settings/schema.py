@@ -513,6 +513,18 @@ class AlertsSection(Section, frozen=True):
     ]
 
 
+class MetricsSection(Section, frozen=True):
+    """Figures for a monitoring system."""
+
+    port: Annotated[
+        int, number("Port on 127.0.0.1 for /metrics, /healthz and /readyz; 0 opens none", "", 0, 65_535, "next start")
+    ]
+    text_file: Annotated[
+        str, words("File for the textfile collector of node_exporter, `*.prom`; empty: none is written", "next start")
+    ]
+    account_labels: Annotated[bool, choice("Account number and server are part of the figures", "at once")]
+
+
 class UiSection(Section, frozen=True):
     """The screen."""
 
@@ -545,6 +557,7 @@ class Settings(Section, frozen=True):
     engine: EngineSection
     journal: JournalSection
     alerts: AlertsSection
+    metrics: MetricsSection
     ui: UiSection
     pip: Annotated[dict[str, float], choice("Size of a pip where the usual rule does not fit, in price", "next start")]
     pair: Annotated[
