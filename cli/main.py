@@ -63,6 +63,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "backtest": Subcommand("quarterdeck.cli.backtest", "Trade recorded days at the machine's speed, and report."),
     "doctor": Subcommand("quarterdeck.cli.doctor", "Examine the way to the broker, with a remedy for each weakness."),
     "scan": Subcommand("quarterdeck.cli.scan", "Scan for engines elsewhere, over a broker of messages."),
+    "bot": Subcommand("quarterdeck.cli.bot", "Obey and report to your phone, over Telegram."),
     "gateway": Subcommand("quarterdeck.cli.gateway", "Host MetaTrader 5 for an engine elsewhere."),
     "terminal": Subcommand(
         "quarterdeck.cli.terminal",

@@ -5,7 +5,6 @@ Asks the engine itself; where none answers, says what the last heartbeat said an
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,11 @@ from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json, say
 from quarterdeck.core.clock.wall import WallClock, iso
 from quarterdeck.core.journal.heartbeat import problems_of
-from quarterdeck.core.link.link_client import SocketClient
+from quarterdeck.core.link.engine_watch import fresh_snapshot
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
 from quarterdeck.core.settings.home import Home, resolve_home
-
-_SNAPSHOT_S = 10.0
-_FRESH_NS = 3 * NS_PER_S
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -146,21 +142,6 @@ def _machine(engine: EngineHealth) -> str:
     feed = "up" if engine.connection_up else f"DOWN ({engine.connection_reason})"
     tape = f"tape at {engine.tape_seq}, {engine.tape_bytes_day / 1e6:.1f} MB a day"
     return f"feed {feed}; {tape}; journal {engine.journal_lag_ms:.0f} ms behind; loop {engine.loop_lag_ms:.0f} ms late"
-
-
-async def fresh_snapshot(client: SocketClient) -> Snapshot:
-    """The desk as it is now, for who watches. Raises VerdictError when the engine shows nothing."""
-    # The first one may be what the last watcher saw, long ago.
-    clock = WallClock()
-    try:
-        async with asyncio.timeout(_SNAPSHOT_S):
-            while True:
-                event = await client.next()
-                if isinstance(event, Snapshot) and clock.utc_ns() - event.engine.wall_utc_ns < _FRESH_NS:
-                    return event
-    except TimeoutError as error:
-        what = f"the engine answers, and shows nothing for {_SNAPSHOT_S:g} s"
-        raise CheckFailedError(what, what_to_do="look at its log; it may still be starting") from error
 
 
 def _ours(desk: DeskView) -> int:

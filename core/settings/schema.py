@@ -525,6 +525,16 @@ class MetricsSection(Section, frozen=True):
     account_labels: Annotated[bool, choice("Account number and server are part of the figures", "at once")]
 
 
+class BotSection(Section, frozen=True):
+    """Orders and reports by phone: `quarterdeck bot`."""
+
+    chats: Annotated[
+        tuple[str, ...], words("Numbers of the Telegram chats and people that are obeyed; empty: none", "next start")
+    ]
+    base_url: Annotated[str, words("Address of the Bot API; https, or this machine", "next start")]
+    commands_per_minute_max: Annotated[int, number("Maximum commands per minute from one chat", "", 1, 600, "next start")]
+
+
 class UiSection(Section, frozen=True):
     """The screen."""
 
@@ -558,6 +568,7 @@ class Settings(Section, frozen=True):
     journal: JournalSection
     alerts: AlertsSection
     metrics: MetricsSection
+    bot: BotSection
     ui: UiSection
     pip: Annotated[dict[str, float], choice("Size of a pip where the usual rule does not fit, in price", "next start")]
     pair: Annotated[
