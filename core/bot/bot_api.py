@@ -30,6 +30,7 @@ TEXT_LETTERS_MAX = 4_000
 CAPTION_LETTERS_MAX = 1_000
 _SEND_S = 20.0
 _POLL_MARGIN_S = 10.0
+_RETRY_S_MAX = 300
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _BOUNDARY = "quarterdeck-picture-4f1d9c"
 _T = TypeVar("_T")
@@ -189,8 +190,8 @@ def _result(status: int, answer: bytes) -> Any:
         raise BotApiError(f"the answer cannot be read (HTTP {status})", status=status)
     if found.get("ok") is True:
         return found.get("result")
-    wait_s = _whole(found.get("parameters"), "retry_after") or 0
-    raise BotApiError(f"refused: {found.get('description', '')} (HTTP {status})", status=status, retry_after_s=max(wait_s, 0))
+    wait_s = min(max(_whole(found.get("parameters"), "retry_after") or 0, 0), _RETRY_S_MAX)
+    raise BotApiError(f"refused: {found.get('description', '')} (HTTP {status})", status=status, retry_after_s=wait_s)
 
 
 async def _in_thread(call: Callable[[], _T]) -> _T:

@@ -121,7 +121,7 @@ def refusal_of(pending: PendingOrder, message: ChatMessage, now_utc_ns: UtcNs, n
     """Why a message does not confirm an order that waited; empty where it does."""
     if message.sender_id != pending.sender_id:
         return "Cancelled: only the person who gave the order can confirm it. Nothing was done."
-    if message.text.strip().casefold() != pending.word:
+    if message.text.strip().removeprefix("/").casefold() != pending.word:
         return "Cancelled: that is not the word. Nothing was done."
     passed_s = max(now_s - pending.shown_s, abs(now_utc_ns - pending.shown_utc_ns) / NS_PER_S)
     if passed_s > CONFIRM_S:

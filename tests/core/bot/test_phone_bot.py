@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.core.model.commands import CloseGroup, ClosePosition, Flatten, Pause, Resume
+from quarterdeck.core.model.errors import SettingsError
 from tests.core.bot.stand_in import OWNER, Phone, message, position, telegram, word_in
 
 ORDERS = [
@@ -197,3 +198,10 @@ async def test_answers_wait_for_the_network_and_come_in_order(phone: Phone) -> N
     phone.api.fault = lambda _: ""
     assert await phone.bot.outbox.send_waiting() is None
     assert [text.split()[0] for text in phone.api.texts()] == ["done", "#1"]
+
+
+@pytest.mark.parametrize("status", ["401", "404"])
+async def test_a_token_that_telegram_refuses_ends_the_bot(phone: Phone, status: str) -> None:
+    phone.api.fault = lambda _: status
+    with pytest.raises(SettingsError, match="does not accept the bot's token"):
+        await phone.bot.run()

@@ -1,4 +1,4 @@
-"""Figures for monitoring systems: one snapshot, two text formats, nothing unknown told as zero."""
+"""Figures for monitoring systems: one snapshot, two text formats, nothing unknown shown as zero."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from quarterdeck.core.journal.heartbeat import heartbeat_of, heartbeat_status
 from quarterdeck.core.model.snapshot import ReasonView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S
 from tests.core.journal.tapes import MONDAY_NS, example
+from tests.laws.test_law_01_imports import loaded_by
 
 UNITS = ("seconds", "bytes", "ratio", "pips", "money")
 SAMPLE = re.compile(
@@ -124,3 +125,11 @@ def test_a_family_without_samples_is_not_told() -> None:
     assert metrics_text([MetricFamily("x", "h", (((), 1.0),))], open_metrics=False) == (
         "# TYPE quarterdeck_x gauge\n# HELP quarterdeck_x h\nquarterdeck_x 1\n"
     )
+
+
+def test_an_engine_without_metrics_loads_nothing_of_them() -> None:
+    loaded = loaded_by("quarterdeck.core.engine.run_lifecycle")
+    parts = {"metrics", "metrics_text", "loopback_http"}
+    assert "quarterdeck.core.engine.monitoring" in loaded
+    assert not {f"quarterdeck.core.engine.{part}" for part in parts} & loaded
+    assert not [name for name in loaded if name.startswith("quarterdeck.core.bot")]
