@@ -248,8 +248,7 @@ class Engine:
         if self._real_time:
             keep("snapshots", self._publishing)
             keep("loop lag", self.health.watch_loop)
-            keep("link", self.monitoring.keeping_link)
-            self.monitoring.keep_metrics(keep)
+            self.monitoring.keep_reachable(keep)
             keep("watchdog", lambda: self._system.watch(lambda: not self.runner.broken))
         if self.publisher.alerts.active:
             keep("alerts", self.publisher.alerts.run)

@@ -39,7 +39,7 @@ class MetricFamily(Struct, frozen=True):
 
 
 def metric_families(snapshot: Snapshot, heartbeat_utc_ns: UtcNs, *, account_labels: bool) -> tuple[MetricFamily, ...]:
-    """All that a monitoring system is told; `heartbeat_utc_ns` is the wall time of the newest heartbeat, 0 for none."""
+    """All figures for a monitoring system; `heartbeat_utc_ns` is the wall time of the newest heartbeat, 0 for none."""
     desk, engine = snapshot.desk, snapshot.engine
     found = (
         *_identity(desk, account_labels=account_labels),

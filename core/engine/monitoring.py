@@ -19,7 +19,7 @@ from quarterdeck.core.model.units import UtcNs
 
 if TYPE_CHECKING:
     from quarterdeck.core.engine.engine import Engine
-    from quarterdeck.core.engine.metrics import Metrics
+    from quarterdeck.core.engine.metrics_endpoint import Metrics
 
 Keep = Callable[[str, Callable[[], Awaitable[None]]], None]
 """Runs a task under supervision, by its name."""
@@ -56,11 +56,12 @@ class Monitoring:
         self.alarms.look(self.heart.beat(self._engine.snapshot()).problems)
         self._record.look()
 
-    def keep_metrics(self, keep: Keep) -> None:
-        """Offer the figures to a monitoring system, where the settings ask for it; nothing is imported where they do not."""
+    def keep_reachable(self, keep: Keep) -> None:
+        """Keep the link's files, and offer metrics where the settings ask for them; nothing is imported where they do not."""
+        keep("link", self.keeping_link)
         wanted = self._engine.runtime_settings.settings.metrics
         if wanted.port or wanted.text_file:
-            from quarterdeck.core.engine.metrics import Metrics
+            from quarterdeck.core.engine.metrics_endpoint import Metrics
 
             self._metrics = Metrics(self._engine, self.heart)
             self._metrics.keep(keep)

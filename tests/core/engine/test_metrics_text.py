@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from quarterdeck.core.engine.metrics import health_page
+from quarterdeck.core.engine.metrics_endpoint import health_page
 from quarterdeck.core.engine.metrics_text import MetricFamily, metric_families, metrics_text
 from quarterdeck.core.journal.heartbeat import heartbeat_of, heartbeat_status
 from quarterdeck.core.model.snapshot import ReasonView, Snapshot
@@ -129,7 +129,7 @@ def test_a_family_without_samples_is_not_told() -> None:
 
 def test_an_engine_without_metrics_loads_nothing_of_them() -> None:
     loaded = loaded_by("quarterdeck.core.engine.run_lifecycle")
-    parts = {"metrics", "metrics_text", "loopback_http"}
+    parts = {"metrics_endpoint", "metrics_text", "loopback_http"}
     assert "quarterdeck.core.engine.monitoring" in loaded
     assert not {f"quarterdeck.core.engine.{part}" for part in parts} & loaded
     assert not [name for name in loaded if name.startswith("quarterdeck.core.bot")]
