@@ -63,6 +63,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "backtest": Subcommand("quarterdeck.cli.backtest", "Trade recorded days at the machine's speed, and report."),
     "doctor": Subcommand("quarterdeck.cli.doctor", "Check the connection to the broker, with a remedy for each fault."),
     "scan": Subcommand("quarterdeck.cli.scan", "Run a scan worker for engines on other machines."),
+    "bot": Subcommand("quarterdeck.cli.bot", "Obey and report to your phone, over Telegram."),
     "gateway": Subcommand("quarterdeck.cli.gateway", "Host MetaTrader 5 for an engine on another machine."),
     "terminal": Subcommand(
         "quarterdeck.cli.terminal",

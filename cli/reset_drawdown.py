@@ -9,7 +9,7 @@ import typer
 from quarterdeck.cli.engine_client import with_engine
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.order import run_command
-from quarterdeck.cli.status import fresh_snapshot
+from quarterdeck.core.link.engine_watch import fresh_snapshot
 from quarterdeck.core.model.commands import ResetDrawdown
 from quarterdeck.core.model.errors import UsageError
 from quarterdeck.core.model.snapshot import DeskView

@@ -5,7 +5,6 @@ Asks the engine itself; where none answers, says what the last heartbeat said an
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from quarterdeck.cli.engine_client import NotReached, Unreachable, with_engine
 from quarterdeck.cli.options import HomeOption, JsonOption
 from quarterdeck.cli.output import print_json, say
 from quarterdeck.core.clock.wall import WallClock, iso
-from quarterdeck.core.journal.heartbeat import Problem, problems_of
-from quarterdeck.core.link.link_client import SocketClient
+from quarterdeck.core.journal.heartbeat import problems_of
+from quarterdeck.core.link.engine_watch import fresh_snapshot
 from quarterdeck.core.model.errors import UNREADABLE, CheckFailedError, EngineNotRunningError
 from quarterdeck.core.model.snapshot import DeskView, EngineHealth, PartView, ReasonView, Snapshot
 from quarterdeck.core.model.units import NS_PER_S, S_PER_HOUR, S_PER_MINUTE
@@ -24,7 +23,6 @@ from quarterdeck.core.settings.home import Home, resolve_home
 from quarterdeck.core.settings.safe_files import read_small
 
 _ORDERS = {"open": "entry order", "close": "close order", "modify": "stop change", "cancel": "cancellation"}
-_SNAPSHOT_S = 10.0
 
 
 def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
@@ -44,7 +42,7 @@ def command(home: HomeOption = None, as_json: JsonOption = False) -> None:
         if as_json:
             print_json({"running": True, "ok": False, "wrong": [str(error)], "last": last_heartbeat(place)})
         raise
-    wrong = [_wrong(problem) for problem in problems_of(snapshot)]
+    wrong = [problem.line for problem in problems_of(snapshot)]
     say("\n".join(lines(snapshot, wrong)))
     if as_json:
         print_json({"running": True, "ok": not wrong, "wrong": wrong, **figures(snapshot)})
@@ -151,10 +149,6 @@ def _holdings(desk: DeskView) -> str:
     return "; ".join(found)
 
 
-def _wrong(problem: Problem) -> str:
-    return problem.text if problem.text.startswith(problem.kind) else f"{problem.kind}: {problem.text}"
-
-
 def _part(part: PartView) -> str:
     age = "" if part.age_s is None else f" {_span(round(part.age_s))} ago"
     if not part.ok:
@@ -167,21 +161,6 @@ def _machine(engine: EngineHealth) -> str:
     tape = f"tape at {engine.tape_seq}, {engine.tape_bytes_day / 1e6:.1f} MB a day"
     delays = f"journal {engine.journal_lag_ms:.0f} ms behind, event loop {engine.loop_lag_ms:.0f} ms late"
     return f"broker connection {connection}; {tape}; {delays}"
-
-
-async def fresh_snapshot(client: SocketClient) -> Snapshot:
-    """The desk as it is now, for who watches. Raises VerdictError when the engine shows nothing."""
-    # The engine makes a snapshot for whoever comes, so that its age is not judged: two clocks need not agree.
-    try:
-        async with asyncio.timeout(_SNAPSHOT_S):
-            while not isinstance(event := await client.next(), Snapshot):
-                pass
-    except TimeoutError as error:
-        what = f"the engine answers, but has sent no figures for {_SNAPSHOT_S:g} s"
-        raise CheckFailedError(
-            what, what_to_do="wait a minute, it may still be starting; else look at the log in its home's folder `logs`"
-        ) from error
-    return event
 
 
 def _ours(desk: DeskView) -> int:

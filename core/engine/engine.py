@@ -249,7 +249,7 @@ class Engine:
         if self._real_time:
             keep("snapshots", self._publishing)
             keep("loop lag", self.health.watch_loop)
-            keep("link", self.monitoring.keeping_link)
+            self.monitoring.keep_reachable(keep)
             keep("watchdog", lambda: self._system.watch(lambda: not self.runner.broken))
         if self.publisher.alerts.active:
             keep("alerts", self.publisher.alerts.run)
@@ -305,7 +305,7 @@ class Engine:
         if hasattr(self, "link"):
             await self.link.stop(end.why)
         if hasattr(self, "monitoring"):
-            self.monitoring.heart.stopped(self.health.wall_utc_ns(), end.why, clean=end.clean)
+            self.monitoring.stopped(self.health.wall_utc_ns(), end.why, clean=end.clean)
         with contextlib.suppress(OSError):
             await self.venue.broker.close()
         if hasattr(self, "journal"):

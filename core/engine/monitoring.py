@@ -1,12 +1,13 @@
 """What the engine looks at of itself while it runs: its parts, its heartbeat, what is wrong, and that it can be reached.
 
-Promises: the heartbeat, `status` and the screen tell the same, for all are made of one snapshot. Does not: trade or repair, but
-for the files that lead to the link.
+Promises: the heartbeat, `status`, the screen and the metrics tell the same, for all are made of one snapshot. Does not: trade
+or repair, but for the files that lead to the link.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from quarterdeck.core.engine.alarms import Alarms
@@ -14,9 +15,14 @@ from quarterdeck.core.engine.record_watch import RecordWatch
 from quarterdeck.core.engine.vitals import Facts, Vitals
 from quarterdeck.core.journal.heartbeat import HeartbeatWriter
 from quarterdeck.core.model.snapshot import DeskView
+from quarterdeck.core.model.units import UtcNs
 
 if TYPE_CHECKING:
     from quarterdeck.core.engine.engine import Engine
+    from quarterdeck.core.engine.metrics_endpoint import Metrics
+
+Keep = Callable[[str, Callable[[], Awaitable[None]]], None]
+"""Runs a task under supervision, by its name."""
 
 _LINK_LOOK_S = 2.0
 
@@ -31,6 +37,7 @@ class Monitoring:
         self.alarms = Alarms(engine.tell, lambda: engine.runtime_settings.settings.alerts, engine.clock)
         self._engine = engine
         self._record = record
+        self._metrics: Metrics | None = None
 
     def look(self, desk: DeskView) -> None:
         """Judge the parts; recorded days have none that could be late."""
@@ -48,6 +55,22 @@ class Monitoring:
         """Write the heartbeat, and tell what began to be wrong, lasts or is over."""
         self.alarms.look(self.heart.beat(self._engine.snapshot()).problems)
         self._record.look()
+
+    def keep_reachable(self, keep: Keep) -> None:
+        """Keep the link's files, and offer metrics where the settings ask for them; nothing is imported where they do not."""
+        keep("link", self.keeping_link)
+        wanted = self._engine.runtime_settings.settings.metrics
+        if wanted.port or wanted.text_file:
+            from quarterdeck.core.engine.metrics_endpoint import Metrics
+
+            self._metrics = Metrics(self._engine, self.heart)
+            self._metrics.keep(keep)
+
+    def stopped(self, wall_utc_ns: UtcNs, why: str, *, clean: bool) -> None:
+        """Write the last heartbeat; a clean end leaves no figures behind that would be taken for those of a dead engine."""
+        self.heart.stopped(wall_utc_ns, why, clean=clean)
+        if clean and self._metrics is not None:
+            self._metrics.remove_text_file()
 
     async def keeping_link(self) -> None:
         """Nobody who takes the link's files away makes the engine unreachable."""

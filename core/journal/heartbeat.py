@@ -45,6 +45,11 @@ class Problem(Struct, frozen=True, kw_only=True):
     of_part: bool = False
     """A part of the engine fails at its work: no reason of the desk's, so that nobody else tells of it."""
 
+    @property
+    def line(self) -> str:
+        """Kind and text on one line, the kind once."""
+        return self.text if self.text.startswith(self.kind) else f"{self.kind}: {self.text}"
+
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
     """What a watcher outside can know; money in account currency."""
@@ -114,10 +119,14 @@ class HeartbeatWriter:
         self.failures = 0
         """Beats that could not be written to the file."""
 
+    @property
+    def last_utc_ns(self) -> UtcNs:
+        """Wall time of the newest beat; 0 before the first."""
+        return 0 if self._last is None else self._last.wall_utc_ns
+
     def beat(self, snapshot: Snapshot) -> Heartbeat:
         """Write a beat of what the snapshot shows; a disk that will not serve is counted, never raised."""
-        before = 0 if self._last is None else self._last.wall_utc_ns
-        beat = heartbeat_of(snapshot, before)
+        beat = heartbeat_of(snapshot, self.last_utc_ns)
         self._write(beat)
         return beat
 

@@ -522,6 +522,28 @@ class AlertsSection(Section, frozen=True):
     ]
 
 
+class MetricsSection(Section, frozen=True):
+    """Figures for a monitoring system."""
+
+    port: Annotated[
+        int, number("Port on 127.0.0.1 for /metrics, /healthz and /readyz; 0 opens none", "", 0, 65_535, "next start")
+    ]
+    text_file: Annotated[
+        str, words("File for the textfile collector of node_exporter, `*.prom`; empty: none is written", "next start")
+    ]
+    account_labels: Annotated[bool, choice("Account number and server are part of the figures", "at once")]
+
+
+class BotSection(Section, frozen=True):
+    """Orders and reports by phone: `quarterdeck bot`."""
+
+    chats: Annotated[
+        tuple[str, ...], words("Numbers of the Telegram chats and people that are obeyed; empty: none", "next start")
+    ]
+    base_url: Annotated[str, words("Address of the Bot API; https, or this machine", "next start")]
+    commands_per_minute_max: Annotated[int, number("Maximum commands per minute from one chat", "", 1, 600, "next start")]
+
+
 class UiSection(Section, frozen=True):
     """The screen."""
 
@@ -554,6 +576,8 @@ class Settings(Section, frozen=True):
     engine: EngineSection
     journal: JournalSection
     alerts: AlertsSection
+    metrics: MetricsSection
+    bot: BotSection
     ui: UiSection
     pip: Annotated[dict[str, float], choice("Size of a pip where the usual rule does not fit, in price", "next start")]
     pair: Annotated[

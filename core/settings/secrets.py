@@ -4,6 +4,7 @@
     QUARTERDECK_ALERT_URLS      where alerts go, separated by blanks
     QUARTERDECK_NEWS_URLS       calendars whose address holds a token, separated by blanks
     QUARTERDECK_REDIS_PASSWORD  the password of the Redis at scan.redis
+    QUARTERDECK_TELEGRAM_TOKEN  the token of the Telegram bot
 
 Does not: keep the gateway's token (`core.brokers.mt5.gateway.gateway_token` makes and keeps that).
 """
@@ -26,6 +27,7 @@ PASSWORD_VARIABLE = "QUARTERDECK_PASSWORD"
 URLS_VARIABLE = "QUARTERDECK_ALERT_URLS"
 NEWS_VARIABLE = "QUARTERDECK_NEWS_URLS"
 REDIS_VARIABLE = "QUARTERDECK_REDIS_PASSWORD"
+TELEGRAM_VARIABLE = "QUARTERDECK_TELEGRAM_TOKEN"
 _OTHERS = 0o077
 _BETWEEN_PARTS = re.compile(r"[/?&=:@;,#]+")
 _PART_LETTERS_MIN = 8
@@ -39,6 +41,7 @@ class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alert_urls: tuple[str, ...] = ()
     redis_password: str = ""
     news_urls: tuple[str, ...] = ()
+    telegram_token: str = ""
 
     def __repr__(self) -> str:
         """Never the texts."""
@@ -50,7 +53,7 @@ class Secrets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """All of them and, of addresses, their parts as well, for whoever must keep them out of a log: the longest first."""
         urls = (*self.alert_urls, *self.news_urls)
         parts = {part for url in urls for part in _parts(url) if len(part) >= _PART_LETTERS_MIN}
-        whole = (text for text in (self.password, self.redis_password, *urls) if text)
+        whole = (text for text in (self.password, self.redis_password, self.telegram_token, *urls) if text)
         return tuple(sorted({*whole, *parts}, key=lambda text: (-len(text), text)))
 
 
@@ -75,6 +78,7 @@ def read_secrets(
         password=environ.get(PASSWORD_VARIABLE, "") or filed.password,
         alert_urls=urls or filed.alert_urls or alert_urls,
         redis_password=environ.get(REDIS_VARIABLE, "") or filed.redis_password,
+        telegram_token=environ.get(TELEGRAM_VARIABLE, "").strip() or filed.telegram_token,
         news_urls=tuple(dict.fromkeys((*environ.get(NEWS_VARIABLE, "").split(), *filed.news_urls, *news_urls))),
     )
 
@@ -95,7 +99,8 @@ def _filed(path: Path) -> Secrets:
         return msgspec.toml.decode(toml_file_text(path), type=Secrets)
     except (msgspec.DecodeError, ValueError) as error:
         raise SettingsError(
-            f"{path}: {error}", what_to_do="it takes `password`, `alert_urls`, `news_urls` and `redis_password` only"
+            f"{path}: {error}",
+            what_to_do="it takes `password`, `alert_urls`, `news_urls`, `redis_password` and `telegram_token` only",
         ) from error
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}", what_to_do="check its rights") from error

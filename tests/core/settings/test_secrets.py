@@ -23,6 +23,9 @@ def test_the_environment_is_stronger_than_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, 'password = "filed"\nalert_urls = ["json://a"]\n')
     assert read_secrets(path, {}) == Secrets(password="filed", alert_urls=("json://a",))
     assert read_secrets(path, {"QUARTERDECK_PASSWORD": "given"}).password == "given"
+    path.write_text('telegram_token = "1:filed"\n')
+    assert read_secrets(path, {}).telegram_token == "1:filed"
+    assert read_secrets(path, {"QUARTERDECK_TELEGRAM_TOKEN": "1:given\n"}).texts() == ("1:given",)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights of files work differently on Windows")
