@@ -37,6 +37,7 @@ ELSEWHERE = {
     "limit_lots": "a broker with a limit of volume", "maximum_lots": "a broker whose largest volume is nothing",
     "conversion_rate": "a conversion rate that is old", "spike": "a quote out of all proportion",
     "requests_day": "a day of very many requests", "quotes_silent": "quotes that stop", "backlog": "more inputs than are taken",
+    "clock_unconfirmed": "a clock that nothing confirms", "clock_contradicted": "a machine whose clock is wrong",
     "not_owner": "another engine on the account", "journal_damaged": "a damaged journal",
     "unexplained_money": "a balance that no deal explains", "payout_unclear": "an unexplained withdrawal",
     "funded_requests": "a day of very many requests", "fifo_close": "a broker that closes the oldest position first",

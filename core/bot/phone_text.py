@@ -111,7 +111,7 @@ def preview_text(desk: DeskView, request: PhoneRequest, positions: Sequence[Posi
         if request.action == "flatten" and desk.pending_orders_ours:
             what.append(f"{desk.pending_orders_ours} pending orders are cancelled.")
         if request.action == "flatten" and desk.external_count:
-            what.append(f"{desk.external_count} positions of others stay open.")
+            what.append(f"Positions not opened by this desk stay open: {desk.external_count}.")
     return "\n".join((*what, f"Reply with the word {word} within {CONFIRM_S} s to confirm. Anything else cancels."))
 
 

@@ -11,6 +11,7 @@ from quarterdeck.core.brokers.base import CallReply
 from quarterdeck.core.clock.virtual import VirtualClock
 from quarterdeck.core.engine.engine import Engine
 from quarterdeck.core.engine.live_venues import paper_venue
+from quarterdeck.core.model.commands import MACHINE_CLOCK, Resolve
 from quarterdeck.core.model.effects import TradeClosed
 from quarterdeck.core.settings.secrets import Secrets
 from quarterdeck.core.settings.settings_loader import LoadedSettings
@@ -65,6 +66,7 @@ def test_paper_trading_resumes_without_any_order_to_the_feed(tmp_path: Path) -> 
 
     async def days(world: World) -> None:
         await world.start()
+        world.give(Resolve(client_id=MACHINE_CLOCK, outcome="pc_right"))  # a feed of two pairs without weeks behind it
         await world.until(lambda: len(world.desk_lots()) > 0, 30.0, "a position on paper")
         seen["held"] = world.desk_lots()
         await world.close()

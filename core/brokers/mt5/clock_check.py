@@ -34,6 +34,8 @@ SAMPLES_MIN = 3
 _POLL_S = 0.25
 _SAMPLE_SECONDS = 6.0
 _SAMPLES_WANTED = 4
+_FEW_S = 300.0
+"""Where a look shows too few ticks, those of so long before count with it."""
 _LIQUID = ("EURUSD", "USDJPY", "GBPUSD", "AUDUSD", "USDCAD", "USDCHF", "NZDUSD", "EURJPY")
 _FINE, _FINE_BARS = "M15", 10 * 5 * 96
 """Ten weeks: the offset to the quarter hour."""
@@ -76,6 +78,7 @@ class ClockCheck:
         self._history: tuple[Witness, ...] = ()
         self._history_read_s: float | None = None
         self._since_s = 0
+        self._few: list[tuple[float, tuple[float, float]]] = []  # bounded: fewer than SAMPLES_MIN a look, of _FEW_S
         self._looked = False
         self._ahead_s = 0.0
         """How far the desk's clock is ahead of the broker's, where it cannot follow."""
@@ -126,8 +129,7 @@ class ClockCheck:
         session = self._session
         calls = [TerminalCall("symbol_info_tick", (name,)) for name in session.broker_names.values()]
         last: dict[str, int] = {}
-        by_machine: list[float] = []
-        by_desk: list[float] = []
+        seen: list[tuple[float, float]] = []
         for _ in range(round(_SAMPLE_SECONDS / _POLL_S)):
             try:
                 replies = await session.read_many(calls)
@@ -139,15 +141,20 @@ class ClockCheck:
                     continue
                 name, stamp = call.args[0], int(reply.value["time_msc"])
                 if last.get(name, stamp) != stamp:
-                    by_machine.append(stamp / 1000.0 - machine_ns / NS_PER_S)
-                    by_desk.append(stamp / 1000.0 - desk_ns / NS_PER_S)
+                    seen.append((stamp / 1000.0 - machine_ns / NS_PER_S, stamp / 1000.0 - desk_ns / NS_PER_S))
                     session.saw_tick(stamp)
                 last[name] = stamp
-            if len(by_machine) >= _SAMPLES_WANTED:
+            if len(seen) >= _SAMPLES_WANTED:
                 break
             await session.sleep(_POLL_S)
-        shown = witnesses.shown_offset_s(by_machine, SAMPLES_MIN, self._noise_s)
-        return (None, None) if shown is None else (shown, max(by_desk))
+        now_s = session.clock.monotonic_s()
+        if len(seen) >= SAMPLES_MIN:
+            self._few = []
+        elif seen:  # a quiet hour of few pairs: ticks of the looks before count as well
+            self._few = [(at_s, pair) for at_s, pair in self._few if now_s - at_s < _FEW_S] + [(now_s, pair) for pair in seen]
+            seen = [pair for _, pair in self._few]
+        shown = witnesses.shown_offset_s([machine for machine, _ in seen], SAMPLES_MIN, self._noise_s)
+        return (None, None) if shown is None else (shown, max(desk for _, desk in seen))
 
     # -------------------------------------------------------------------------------------------------- witnesses
     async def _witnesses(self, stored: StoredClock, by_machine: float | None) -> list[Witness]:
@@ -244,6 +251,7 @@ class ClockCheck:
             return structs.replace(verdict, pc_error_s=0, why=why), 0.0
         if self._steady is not None and (late_s > 0.0 or not self._looked):
             self._steady.correct(late_s)
+            self._few = []
             session.server = self._clock(known, verdict.offset_s)
             self._confirmed = True
             return verdict, late_s

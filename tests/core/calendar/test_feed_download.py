@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -150,14 +151,18 @@ async def test_a_public_feed_is_asked_once_an_hour_over_restarts(tmp_path: Path,
 
 
 async def test_a_start_that_is_killed_while_it_asks_counts(tmp_path: Path) -> None:
-    class Killed(BaseException):
-        pass
+    over = threading.Event()
 
-    def killed(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
-        raise Killed
+    def hangs(url: str, headers: Mapping[str, str], timeout_s: float) -> HttpResponse:
+        over.wait(60.0)
+        raise OSError
 
-    with pytest.raises(Killed):
-        await CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=killed).refresh(0)
+    start = asyncio.create_task(CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=hangs).refresh(0))
+    await asyncio.sleep(0)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    over.set()
     line = Line(HttpResponse(status=200, body=BODY))
     again = CalendarFeed(URL, policy=PUBLIC, cache=tmp_path, opener=line)
     await again.refresh(1_800 * S)

@@ -135,6 +135,22 @@ def test_without_witness_a_start_waits_for_the_operator_for_good(tmp_path: Path)
     assert Desk(tmp_path, 1 * HOUR_S, rig=desk.rig).look().judgement == "unconfirmed", "it holds for that clock alone"
 
 
+def test_few_ticks_of_several_looks_count_together(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    usual = desk.pass_time
+
+    async def one_tick_a_look(seconds: float) -> None:
+        desk.ticks = desk.rig.terminal.now_utc_ns - began_ns > 5.0 * NS_PER_S
+        await usual(seconds)
+
+    desk.broker._session.sleep = one_tick_a_look
+    found = []
+    for _ in range(3):
+        began_ns = desk.rig.terminal.now_utc_ns
+        found.append(desk.look().confirmed)
+    assert found == [False, False, True]
+
+
 def test_a_closed_market_is_unconfirmed_until_ticks_come(tmp_path: Path) -> None:
     desk = Desk(tmp_path, ticks=False)
     found = desk.look()
