@@ -24,9 +24,9 @@ ABOUT: Final = {
         "elsewhere: they count as risk and are left alone. Orders under way are below. Enter asks to close."
     ),
     "risk": (
-        "Risk budget: what is lost if every stop is hit, and what is reserved for orders under way, against the cap; "
-        "the same with correlations; all stops with a gap; the breakers, how far each is from tripping, and how it "
-        "comes back; exposure by currency."
+        "Risk budget: how much of each limit is used and how much money is left, the nearest limit first; the line in a bar "
+        "marks 80%. A tripped limit says when it allows entries again. Then what is lost if every stop is hit, what is "
+        "reserved for pending orders, what a weekend gap would cost, and exposure by currency."
     ),
     "log": (
         "Log: newest below. Scrolling up stops following; End follows again. The filter takes a pair, a ticket, a kind or words."
