@@ -180,7 +180,7 @@ async def test_keys_with_nothing_to_act_on_say_so(bridge, keys, words):
         assert not ship.client.sent
 
 
-async def test_real_money_is_named_at_every_size_and_in_every_dialog(bridge):
+async def test_real_money_is_named_at_every_size_and_dialog(bridge):
     async with bridge((60, 14), mode="real") as ship:
         for size in ((60, 14), (80, 24), (200, 60)):
             await ship.pilot.resize_terminal(*size)

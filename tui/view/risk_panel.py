@@ -139,15 +139,15 @@ def _limit_lines(row: _Row, rows: list[_Row], name_width: int, width: int, glyph
     full = max(_tail_width(other.text, other.left) for other in rows)
     short = max(_tail_width(other.value, other.left) for other in rows)
     if room - full >= _BAR_FULL:
-        bar_width, text, left = room - full, row.text, row.left
+        tail, text, left = full, row.text, row.left
     elif room - short >= _BAR_MIN:
-        bar_width, text, left = room - short, row.value, row.left
+        tail, text, left = short, row.value, row.left
     else:
-        bar_width, text, left = max(room - max(len(other.text) for other in rows), 0), row.text, ""
-    bar_width = min(bar_width, _BAR_MAX)
+        tail, text, left = max(len(other.text) for other in rows), row.text, ""
+    bar_width = min(max(room - tail, 0), _BAR_MAX)
     role = "" if row.used is None else "alarm" if row.used >= 1 else "warn" if row.used >= _NEAR else "good"
     words = role if role in ("alarm", "warn") else ""
-    gap = max(room - bar_width - len(text) - len(left), 1) if left else 0
+    gap = tail - len(text) - len(left) if left else 0
     line = (
         Span(fit(row.name, name_width, glyphs) + " ", "muted"),
         Span(limit_bar(row.used, bar_width, glyphs, _NEAR), {"alarm": "bad"}.get(role, role)),

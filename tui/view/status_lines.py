@@ -71,7 +71,7 @@ def too_small(sight: ViewModel, width: int, height: int, glyphs: Glyphs, flatten
         if desk.unconfirmed_orders:
             pieces.append(Span(f"{desk.unconfirmed_orders} UNCONFIRMED", "alarm"))
         pieces += [Span(f"{len(desk.positions)}pos"), Span(day), Span(f"{flatten_key} FLATTEN")]
-    pieces.append(Span(f"needs {WIDTH_MIN}x{HEIGHT_MIN}, has {width}x{height}"))
+    pieces += [Span(f"needs {WIDTH_MIN}x{HEIGHT_MIN},"), Span(f"has {width}x{height}")]
     return chip_lines([Chip((piece,)) for piece in pieces], width, Span(" "), glyphs)[:height] if width > 0 else ()
 
 
