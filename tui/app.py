@@ -38,7 +38,7 @@ from quarterdeck.tui.actions import Actions
 from quarterdeck.tui.backtest_job import BacktestJob
 from quarterdeck.tui.command_process import CommandRunner, HomeCommandRunner
 from quarterdeck.tui.gc_tuning import freeze_garbage_collector, release_closed_screens
-from quarterdeck.tui.keys import ACTIONS, BY_ID, Action, keymap_with
+from quarterdeck.tui.keys import ACTIONS, BY_ID, NOTHING_TO_ACT_ON, Action, keymap_with
 from quarterdeck.tui.palette import DeskCommandProvider
 from quarterdeck.tui.screen_state import ScreenState
 from quarterdeck.tui.screens.base_page import Page
@@ -279,7 +279,7 @@ class DeskApp(HardenedApp):
         if action == "do":
             action_id = str(parameters[0])
             typing = isinstance(self.focused, Input) and action_id not in ("flatten", "palette")
-            return action_id in BY_ID and not typing and self.can(action_id)
+            return action_id in BY_ID and not typing and (self.can(action_id) or bool(self._why_idle(action_id)))
         if action == "flatten_letter":
             return not isinstance(self.focused, Input)
         return super().check_action(action, parameters)
@@ -296,9 +296,17 @@ class DeskApp(HardenedApp):
         await self.action_do("flatten")
 
     async def action_do(self, action_id: str) -> None:
-        """Do one action of the table."""
+        """Do one action of the table, or say that there is nothing to act on."""
+        if why := self._why_idle(action_id):
+            self.show_message(why)
+            return
         await self.actions.perform(action_id)
         self.paint()
+
+    def _why_idle(self, action_id: str) -> str:
+        """What to say of a key of the desk that has nothing to act on now; empty where it has, and on other pages."""
+        idle = isinstance(self.screen, DeskScreen) and self.memory.snapshot is not None and not self.can(action_id)
+        return NOTHING_TO_ACT_ON.get(action_id, "") if idle else ""
 
     def set_theme(self, name: str) -> None:
         """Wear a theme; an unknown one is refused in words."""

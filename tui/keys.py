@@ -79,6 +79,17 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("detach", "q", "detach", "Leave the screen; the engine keeps trading", "screen", 6),
     Action("stop", "Q", "stop engine", "Stop the engine; closes or keeps positions as set; asks first", "engine", danger=True),
 )
+NOTHING_TO_ACT_ON: Final[dict[str, str]] = {
+    "pause": "The desk is paused already.",
+    "resume": "Nothing to resume: no reason holds the desk back.",
+    "acknowledge": "No alarm waits to be acknowledged.",
+    "close": "No open position to close.",
+    "close_group": "No open position to close.",
+    "move_stop": "No open position whose stop can be moved.",
+    "resolve": "No unconfirmed order to resolve.",
+    **{action.id: "No replay runs here." for action in ACTIONS if action.where == "replay"},
+}
+"""What the screen says when a key of the desk has nothing to act on."""
 BY_ID: Final[dict[str, Action]] = {action.id: action for action in ACTIONS}
 _SHOWN: Final = {
     "slash": "/",

@@ -65,7 +65,8 @@ def test_paper_trading_resumes_without_any_order_to_the_feed(tmp_path: Path) -> 
     seen: dict[str, Any] = {}
 
     async def days(world: World) -> None:
-        await world.start()
+        engine = await world.start()
+        engine.venue.trust_machine_clock()
         world.give(Resolve(client_id=MACHINE_CLOCK, outcome="pc_right"))  # a feed of two pairs without weeks behind it
         await world.until(lambda: len(world.desk_lots()) > 0, 30.0, "a position on paper")
         seen["held"] = world.desk_lots()

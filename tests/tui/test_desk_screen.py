@@ -157,3 +157,41 @@ async def test_many_positions_are_counted_where_they_do_not_fit(bridge):
     async with bridge((80, 24), positions=positions) as ship:
         assert "40 pos" in ship.text
         assert "more, " in ship.text
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (("c", "C"), "No open position to close."),
+        (("m",), "No open position whose stop can be moved."),
+        (("u",), "No unconfirmed order to resolve."),
+        (("r",), "Nothing to resume"),
+        (("a",), "No alarm waits"),
+        (("space",), "No replay runs here."),
+    ],
+)
+async def test_keys_with_nothing_to_act_on_say_so(bridge, keys, words):
+    async with bridge((120, 40), positions=()) as ship:
+        for key in keys:
+            ship.app.memory.say("")
+            await ship.press(key)
+            assert words in ship.text
+            assert isinstance(ship.app.screen, DeskScreen)
+        assert not ship.client.sent
+
+
+async def test_real_money_is_named_at_every_size_and_dialog(bridge):
+    async with bridge((60, 14), mode="real") as ship:
+        for size in ((60, 14), (80, 24), (200, 60)):
+            await ship.pilot.resize_terminal(*size)
+            await ship.settle()
+            assert ship.text.startswith(" REAL MONEY ")
+            for keys in (("F",), ("3", "c"), ("C",), ("3", "m"), ("Q",), ("question_mark",)):
+                await ship.press(*keys)
+                assert "REAL MONEY - " in ship.text, (size, keys)
+                await ship.press("escape")
+        for size in ((40, 10), (12, 3)):
+            await ship.pilot.resize_terminal(*size)
+            await ship.settle()
+            assert ship.text.startswith("REAL")
+            assert "FLATTEN" in ship.text

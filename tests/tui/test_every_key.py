@@ -152,7 +152,8 @@ LOCAL: dict[str, Case] = {
         lambda ship: ship.client.sent == [MoveStop(position_id=7002, stop_price=161.1)], ("3", "m", *"161.1", "enter")
     ),
     "FlattenDialog.scope": Case(lambda ship: ship.app.screen.scope == "account", ("F",), CROWDED),
-    "StopDialog.policy": Case(lambda ship: ship.app.screen.chosen == 1, ("Q",)),
+    "StopDialog.policy(1)": Case(lambda ship: ship.app.screen.chosen == 1, ("Q",)),
+    "StopDialog.policy(-1)": Case(lambda ship: ship.app.screen.chosen == 2, ("Q",)),
     "HelpDialog.scroll(-1)": Case(lambda ship: scrolled(ship) == 2, ("question_mark", "down", "down", "down"), size=(80, 24)),
     "HelpDialog.scroll(1)": Case(lambda ship: scrolled(ship) == 1, ("question_mark",), size=(80, 24)),
     "HelpDialog.scroll(-10)": Case(lambda ship: scrolled(ship) == 0, ("question_mark", "down"), size=(80, 24)),

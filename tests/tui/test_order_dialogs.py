@@ -100,9 +100,11 @@ async def test_flatten_tells_each_position_until_flat_is_proven(bridge):
         assert ship.text.count("closed") >= 2
         assert "opens Sun 21:05" in ship.text
         assert "flat, verified" not in ship.text
+        assert "the flatten continues" in ship.text
         done = FlattenView(scope="ours", since_utc_ns=NOW, done=True, text="flat, verified, 1.8 s")
         await ship.give(demo_snapshot(3, positions=(), flatten=done))
         assert "flat, verified, 1.8 s" in ship.text
+        assert "the flatten continues" not in ship.text
 
 
 async def test_flatten_that_did_not_arrive_is_never_taken_for_done(bridge):

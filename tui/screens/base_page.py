@@ -34,10 +34,12 @@ class Page(Screen[None]):
     """As Textual's own, which repaints the whole screen when the focus moves; the two panels concerned do that for themselves."""
     DEFAULT_CSS = """
     Page { background: $background; color: $foreground; }
-    Page #small { display: none; height: 1; }
+    Page #small { display: none; height: 1fr; }
     Page.-small #small { display: block; }
     Page.-small StatusBar, Page.-small KeyBar, Page.-small #room { display: none; }
     Page #room { height: 1fr; }
+    Page.-real Panel, Page.-real ChartPanel { border: heavy $desk-real; }
+    Page.-real Panel:focus { border: heavy $desk-focus; }
     Page.-ascii Panel, Page.-ascii ChartPanel { border: ascii $desk-frame; }
     Page.-ascii Panel:focus { border: ascii $desk-focus; }
     """
@@ -84,12 +86,13 @@ class Page(Screen[None]):
         small = width < status_lines.WIDTH_MIN or height < status_lines.HEIGHT_MIN
         self.set_class(small, "-small")
         sight = self.host.memory.sight
+        self.set_class(sight.snapshot is not None and sight.snapshot.desk.mode == "real", "-real")
         if small:
-            self.query_one("#small", StyledLines).show_lines([status_lines.too_small(sight, width, height, self.glyphs)])
+            key = self.host.keymap.shown("flatten")
+            self.query_one("#small", StyledLines).show_lines(status_lines.too_small(sight, width, height, self.glyphs, key))
             return
         bar = self.query_one(StatusBar)
-        bar.strip_rows_max = self.strip_rows()
-        bar.show(sight, self.glyphs)
+        bar.show(sight, self.glyphs, self.strip_rows)
         engine = sight.snapshot.engine if sight.snapshot is not None else None
         self.query_one(KeyBar).show(self.host.available_actions(), self.host.keymap, self.glyphs, self.page_keys(), engine)
         self.paint_content()
@@ -98,8 +101,8 @@ class Page(Screen[None]):
         """The page's own keys that do something now."""
         return self.PAGE_KEYS
 
-    def strip_rows(self) -> int:
-        """Rows for the strip of positions."""
+    def strip_rows(self, status_rows: int) -> int:
+        """Rows for the strip of positions under so many status lines."""
         return self.STRIP_ROWS
 
     def paint_content(self) -> None:

@@ -19,11 +19,11 @@ from quarterdeck.tui.screens.chart_page import ChartPanel
 from quarterdeck.tui.view import log_panel as log_view
 from quarterdeck.tui.view import pairs_panel, positions_panel, risk_panel, signals_panel
 from quarterdeck.tui.view.candle_chart import AXIS_WIDTH
+from quarterdeck.tui.view.desk_layout import FRAME_EDGE, PanelRows, chart_widths, desk_heights, positions_fit
 from quarterdeck.tui.view.lines import Glyphs, PanelContent, unmarked
 from quarterdeck.tui.view.log_panel import LogFilter
 from quarterdeck.tui.view.number_format import moment
 from quarterdeck.tui.view.pair_chart import candle_lines, equity_lines
-from quarterdeck.tui.view.status_lines import HEADER_LINES
 from quarterdeck.tui.widgets.field import Field
 from quarterdeck.tui.widgets.keybar import KeyBar
 from quarterdeck.tui.widgets.panel import Panel
@@ -31,9 +31,7 @@ from quarterdeck.tui.widgets.panel import Panel
 PANELS: Final = ("pairs", "signals", "positions", "risk", "log")
 COMPANION: Final = {"pairs": "signals", "signals": "log", "positions": "log", "risk": "log"}
 """What fills the rows that the panel in front leaves free where only one has room."""
-NORMAL_WIDTH, WIDE_WIDTH, TALL_HEIGHT = 100, 160, 30
-PANEL_EDGE, SIGNALS_HEIGHT, RISK_HEIGHT = 3, 7, 14
-"""Rows of a frame and a title; what signals need over pairs; what the risk budget needs beneath."""
+NORMAL_WIDTH, TALL_HEIGHT = 100, 30
 
 
 def symbol_at_cursor(cursor_keys: Iterable[str], desk: DeskView | None) -> str:
@@ -48,23 +46,23 @@ def symbol_at_cursor(cursor_keys: Iterable[str], desk: DeskView | None) -> str:
 
 
 _CSS = """
-    DeskScreen #left { width: 1fr; height: 1fr; }
     DeskScreen #top { height: 1fr; }
     DeskScreen #bottom { height: 1fr; min-height: 5; }
-    DeskScreen #charts { width: 72; height: 1fr; display: none; }
+    DeskScreen #markets { width: 1fr; height: 1fr; }
+    DeskScreen ChartPanel { display: none; }
     DeskScreen #pairs { width: 3fr; }
     DeskScreen #signals { width: 2fr; }
     DeskScreen #positions { height: 6; }
-    DeskScreen #risk { width: 2fr; }
-    DeskScreen #log { width: 3fr; }
+    DeskScreen #log { width: 1fr; }
     DeskScreen #filter { dock: bottom; }
-    DeskScreen.-wide #charts { display: block; }
-    DeskScreen.-stacked #top { layout: vertical; }
+    DeskScreen.-stacked #markets { layout: vertical; }
     DeskScreen.-stacked #pairs, DeskScreen.-stacked #signals { width: 1fr; }
-    DeskScreen.-single #top, DeskScreen.-single #bottom { height: auto; layout: vertical; }
-    DeskScreen.-single #pairs, DeskScreen.-single #signals, DeskScreen.-single #risk, DeskScreen.-single #log { width: 1fr; }
+    DeskScreen.-single #top, DeskScreen.-single #bottom, DeskScreen.-single #markets { height: auto; layout: vertical; }
+    DeskScreen.-single #pairs, DeskScreen.-single #signals, DeskScreen.-single #log { width: 1fr; }
     DeskScreen.-single.-narrow Panel { border: none; border-top: solid $desk-frame; }
     DeskScreen.-single.-narrow Panel:focus { border: none; border-top: solid $desk-focus; }
+    DeskScreen.-real.-single.-narrow Panel { border: none; border-top: heavy $desk-real; }
+    DeskScreen.-real.-single.-narrow Panel:focus { border: none; border-top: heavy $desk-focus; }
     DeskScreen.-ascii.-single.-narrow Panel { border: none; border-top: ascii $desk-frame; }
     DeskScreen.-ascii.-single.-narrow Panel:focus { border: none; border-top: ascii $desk-focus; }
     """
@@ -91,19 +89,18 @@ class DeskScreen(Page):
         self._fed: dict[str, tuple[DeskView, int, Glyphs]] = {}
         self._rhythm = RedrawSchedule()
         self._heights: dict[str, int | str] = {}
+        self._widths: dict[str, int | str] = {}
+        self._with_strip = False
 
     def compose_content(self) -> Iterable[Widget]:
         """Panels and charts; the looks of this size are put on first: later they would be worked out for every widget again."""
         self.update_classes(self._looks(), update=False)
         budget, log = Panel("Risk budget", 4, cursor=False, id="risk"), Panel("Log", 5, follow_end=True, cursor=False, id="log")
-        yield Horizontal(
-            Vertical(
-                Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, newest_first=True, id="signals"), id="top"),
-                Panel("Positions", 3, id="positions"),
-                Horizontal(budget, log, id="bottom"),
-                id="left",
-            ),
-            Vertical(ChartPanel(id="candles"), ChartPanel(id="equity"), id="charts"),
+        markets = Horizontal(Panel("Pairs", 1, id="pairs"), Panel("Signals", 2, newest_first=True, id="signals"), id="markets")
+        yield Vertical(
+            Horizontal(markets, ChartPanel(id="candles"), id="top"),
+            Panel("Positions", 3, id="positions"),
+            Horizontal(budget, log, ChartPanel(id="equity"), id="bottom"),
         )
         yield Field("filter the log: pair, ticket, words; Enter keeps it, Escape clears it", id="filter")
 
@@ -130,25 +127,17 @@ class DeskScreen(Page):
         snapshot = self.host.memory.snapshot
         return snapshot.desk if snapshot is not None else None
 
-    def strip_rows(self) -> int:
+    def strip_rows(self, status_rows: int) -> int:
         """Rows for the strip: none while the positions panel shows them all."""
-        if self._positions_fit():
-            return 0
-        return max((self.size.height - HEADER_LINES) // 2 - 3, 1)
-
-    def _positions_fit(self) -> bool:
-        """Whether the panel would hold every row if there were no strip: the strip must not decide on itself."""
-        room = self.size.height - HEADER_LINES - len(self.query_one(KeyBar).lines)
-        if self.single:
-            return self.front == "positions" and self._position_rows <= room - 2
-        return self._position_rows <= self._positions_height(room) - 3
+        room = self.size.height - status_rows - len(self.query_one(KeyBar).lines)
+        rows = self._position_rows
+        fits = self.front == "positions" and rows <= room - 2 if self.single else positions_fit(room, rows)
+        self._with_strip = not fits
+        return 0 if fits else max((self.size.height - status_rows) // 2 - 3, 1)
 
     @property
     def _position_rows(self) -> int:
         return len(self._desk.positions) + len(self._desk.orders) if self._desk is not None else 0
-
-    def _positions_height(self, room: int) -> int:
-        return min(max(self._position_rows, 1) + 3, max(room - 12, 5))
 
     def paint_content(self) -> None:
         """Arrange the panels for the size, then draw what is in sight."""
@@ -163,8 +152,7 @@ class DeskScreen(Page):
             if panel.display and panel.size.width:
                 self._feed(name, desk, panel.size.width)
         self._paint_log()
-        if self.query_one("#charts").display:
-            self._paint_charts(desk)
+        self._paint_charts(desk)
 
     def _feed(self, name: str, desk: DeskView, width: int) -> None:
         """Give a panel its sheet; one made of the same snapshot for the same width is there already."""
@@ -183,32 +171,27 @@ class DeskScreen(Page):
 
     def arrange_panels(self) -> None:
         """Which panels are in sight, by size, zoom and front."""
-        room = max(self.query_one("#room").size.height, 10)
-        stacked = not self.single and self._rows_over_signals(room) >= SIGNALS_HEIGHT
-        self.update_classes({**self._looks(), "-stacked": stacked})
         if self.single:
+            self.update_classes({**self._looks(), "-stacked": False})
             self._arrange_single()
         else:
-            self._arrange_all(room, stacked=stacked)
+            self._arrange_all(max(self.query_one("#room").size.height, 10))
 
     def _looks(self) -> dict[str, bool]:
         """The classes that depend on size and terminal alone."""
-        single, width = self.single, self.size.width
         return {
-            "-single": single,
-            "-wide": width >= WIDE_WIDTH and not single,
-            "-narrow": width < NORMAL_WIDTH,
+            "-single": self.single,
+            "-narrow": self.size.width < NORMAL_WIDTH,
             "-ascii": self.glyphs.ascii,
         }
 
-    def _rows_over_signals(self, room: int) -> int:
-        """Rows left for signals under the pairs where both have the whole width and the risk budget has all its rows."""
-        return room - self._positions_height(room) - self._rows_wanted()[0] - PANEL_EDGE - RISK_HEIGHT
-
-    def _rows_wanted(self) -> tuple[int, int]:
-        """Rows of pairs and of signals."""
+    def _rows_wanted(self, risk_width: int) -> PanelRows:
+        """Rows that there are to show; those of the risk budget where it is so wide."""
         desk = self._desk
-        return (len(desk.pairs), min(len(desk.signals), 12)) if desk is not None else (4, 4)
+        if desk is None:
+            return PanelRows(4, 4, 1, 10)
+        self._feed("risk", desk, max(risk_width - FRAME_EDGE, 1))
+        return PanelRows(len(desk.pairs), max(len(desk.signals), 1), self._position_rows, len(self.panel("risk").sheet.body))
 
     def _arrange_single(self) -> None:
         """The panel in front at the height it needs, and its companion in what is left; zoomed it has all."""
@@ -226,29 +209,45 @@ class DeskScreen(Page):
             self._set_height(panel, height)
         self.query_one("#top").display = any(self.panel(name).display for name in ("pairs", "signals"))
         self.query_one("#bottom").display = any(self.panel(name).display for name in ("risk", "log"))
-        for half in ("#top", "#bottom"):
+        for half in ("#top", "#markets", "#bottom"):
             self._set_height(self.query_one(half), "auto")
+        self._show_charts(0, 0)
+        self._set_width(self.panel("risk"), "1fr")
 
-    def _arrange_all(self, room: int, *, stacked: bool) -> None:
-        """All five: pairs and signals as high as they need, then positions, the rest for risk and log.
+    def _arrange_all(self, room: int) -> None:
+        """All five, and charts in the room that they leave.
 
-        Pairs stand over signals, each in the whole width, where that leaves the risk budget all its rows; else beside each other.
+        Pairs are over signals, each in the whole width, where that leaves the risk budget all its rows; else beside each other.
         """
-        own = self._positions_height(room)
-        pairs, signals = self._rows_wanted()
-        if stacked:
-            of_signals = min(max(signals + PANEL_EDGE, SIGNALS_HEIGHT), self._rows_over_signals(room))
-            heights: dict[str, int | str] = {"pairs": pairs + PANEL_EDGE, "signals": of_signals}
-            top = pairs + PANEL_EDGE + of_signals
-        else:
-            heights = {}
-            top = min(max(pairs, signals) + PANEL_EDGE, max(room - own - 6, 6))
+        wide = chart_widths(self.size.width, stacked=True)
+        heights = desk_heights(room, self._rows_wanted(wide.risk), strip=self._with_strip, chart=wide.candles > 0)
+        self.update_classes({**self._looks(), "-stacked": heights.stacked})
         self.query_one("#top").display = self.query_one("#bottom").display = True
-        self._set_height(self.query_one("#top"), max(top, 6))
+        self._set_height(self.query_one("#top"), heights.top)
+        self._set_height(self.query_one("#markets"), "1fr")
         self._set_height(self.query_one("#bottom"), "1fr")
+        own = {"positions": heights.positions, "pairs": heights.pairs or "1fr"}
         for name in PANELS:
             self.panel(name).display = True
-            self._set_height(self.panel(name), own if name == "positions" else heights.get(name, "1fr"))
+            self._set_height(self.panel(name), own.get(name, "1fr"))
+        charts = chart_widths(self.size.width, stacked=heights.stacked)
+        self._set_width(self.panel("risk"), charts.risk)
+        self._show_charts(charts.candles, charts.equity)
+
+    def _show_charts(self, candles: int, equity: int) -> None:
+        """Charts so wide; one of no width is not shown."""
+        for name, width in (("#candles", candles), ("#equity", equity)):
+            chart = self.query_one(name)
+            if chart.display != (width > 0):
+                chart.display = width > 0
+            if width:
+                self._set_width(chart, width)
+
+    def _set_width(self, widget: Widget, width: int | str) -> None:
+        """As `_set_height`."""
+        if self._widths.get(widget.id or "") != width:
+            self._widths[widget.id or ""] = width
+            widget.styles.width = width
 
     def _set_height(self, widget: Widget, height: int | str) -> None:
         """Set a height where it is another: each setting of a style lays the whole screen out and paints it anew."""
@@ -274,7 +273,8 @@ class DeskScreen(Page):
 
     def _paint_charts(self, desk: DeskView) -> None:
         candles, curve = self.query_one("#candles", ChartPanel), self.query_one("#equity", ChartPanel)
-        if not candles.size.width:
+        shown = [chart for chart in (candles, curve) if chart.display and chart.size.width]
+        if not shown:
             return
         past = self._past.look(desk, self.chosen_symbol, self.timeframe, max(candles.size.width - AXIS_WIDTH, 40))
         points = self._curve.look(desk)

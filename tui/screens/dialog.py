@@ -20,6 +20,7 @@ from quarterdeck.core.model.commands import Command
 from quarterdeck.core.model.snapshot import DeskView
 from quarterdeck.tui.app_interface import AppInterface
 from quarterdeck.tui.view.lines import Line, Span, clip, unmarked
+from quarterdeck.tui.view.status_lines import MODE_WORDS
 from quarterdeck.tui.widgets.styled_lines import StyledLines
 
 FORGET_S: Final = 8.0
@@ -41,6 +42,7 @@ class Dialog(ModalScreen[bool]):
     }
     Dialog.-low > #box { margin: 0; }
     Dialog.-danger > #box { border: thick $desk-alarm; }
+    Dialog.-real > #box { border: heavy $desk-real; border-title-color: $desk-real-text; border-title-background: $desk-real; }
     Dialog.-ascii > #box { border: ascii $desk-focus; }
     """
     TITLE_WORDS: ClassVar[str] = ""
@@ -67,7 +69,9 @@ class Dialog(ModalScreen[bool]):
         self.set_class(self.is_low_terminal, "-low")
         self.set_class(self.dangerous, "-danger")
         self.set_class(self.host.glyphs.ascii, "-ascii")
-        self.query_one("#box").border_title = unmarked(self.heading)
+        real = self.desk is not None and self.desk.mode == "real"
+        self.set_class(real, "-real")
+        self.query_one("#box").border_title = unmarked(f"{MODE_WORDS['real']} - {self.heading}" if real else self.heading)
         self.paint()
 
     @property

@@ -61,7 +61,9 @@ class FlattenDialog(WordDialog):
             body += [(Span(text, "bad"),) for text in wrapped(self.answer, self.width)]
         if self.accepts_word:
             return [*body, (), self.word_line("start")]
-        return [*body, (), (Span("[ Enter, Esc: leave; the flatten continues ]", "mark"),)]
+        done = desk is not None and desk.flatten is not None and desk.flatten.done
+        leave = "[ Enter, Esc: leave ]" if done else "[ Enter, Esc: leave; the flatten continues ]"
+        return [*body, (), (Span(leave, "mark"),)]
 
     def _over(self) -> Sequence[Line]:
         """There is nobody to order anything of, and what that means for what was open."""

@@ -175,7 +175,10 @@ class StopDialog(WordDialog):
     WORD = "stop"
     TITLE_WORDS = "Stop the engine"
     DANGER = True
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab,shift+tab,up,down", "policy", "Policy", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,down", "policy(1)", "Policy", show=False),
+        Binding("shift+tab,up", "policy(-1)", "Policy", show=False),
+    ]
     POLICIES = (
         ("settings", "as set in engine.shutdown_action"),
         ("keep", "keep positions; they are left unmanaged, with broker stops only"),
@@ -202,13 +205,13 @@ class StopDialog(WordDialog):
             (),
             (Span("To leave only the screen: Escape, then the key for leave; the engine keeps running.", "muted"),),
             (),
-            self.word_line("stop it; Tab changes"),
+            self.word_line("stop it; up and down choose"),
         ]
         return lines
 
-    def action_policy(self) -> None:
-        """The next policy."""
-        self.chosen = (self.chosen + 1) % len(self.POLICIES)
+    def action_policy(self, step: int) -> None:
+        """Another policy."""
+        self.chosen = (self.chosen + step) % len(self.POLICIES)
         self.typed = ""
         self.paint()
 

@@ -26,8 +26,9 @@ ABOUT: Final = {
         "closes one, after a question."
     ),
     "risk": (
-        "Risk budget: the loss if every stop is hit, and the risk of pending orders, against the maximum; the same with "
-        "correlations; gap risk; each breaker, how much is left to it, and how it resets; exposure by currency."
+        "Risk budget: how much of each limit is used and how much money is left, the nearest limit first; the line in a bar "
+        "marks 80%. A tripped limit says when it allows entries again. Then what is lost if every stop is hit, what is "
+        "reserved for pending orders, what a weekend gap would cost, and exposure by currency."
     ),
     "log": (
         "Log: the newest line is at the bottom. If you scroll up, the log stops following; End follows again. The filter "

@@ -51,13 +51,17 @@ ASCII: Final = Glyphs("^", "v", "-", "~", "#", ".", "|", "-", "-", ">", "*", Tru
 
 
 class Column(NamedTuple):
-    """A column of a table. Those of higher `rank` give way first; one column may stretch."""
+    """A column of a table: its worth (`rank`, 0 is worth most and dropped last) and its least width."""
 
     title: str
     width: int
     right: bool = False
     rank: int = 0
     stretch: bool = False
+    whole: bool = False
+    """Never cut: as wide as its longest text. For prices, money and whatever else would mislead when cut."""
+    want: int = 0
+    """Its words get up to so many cells before a column that is worth less is shown."""
 
 
 class PanelContent(NamedTuple):
@@ -100,16 +104,27 @@ def width_of(line: Line) -> int:
 
 
 def fit(text: str, width: int, glyphs: Glyphs, *, right: bool = False) -> str:
-    """`text` in exactly `width` cells: padded, or cut with an ellipsis."""
+    """`text` in exactly `width` cells: padded, or cut with an ellipsis. A number is left out rather than cut."""
     text = clean(text)
     size = cell_len(text)
     if size == width:
         return text
     if size < width:
         return " " * (width - size) + text if right else text + " " * (width - size)
-    if width <= 1:
-        return set_cell_size(text, max(width, 0))
-    return set_cell_size(text, width - 1) + glyphs.ellipsis
+    if width <= 0:
+        return ""
+    kept = _before_number(text, set_cell_size(text, width - 1))
+    return kept + glyphs.ellipsis + " " * (width - 1 - cell_len(kept))
+
+
+def _before_number(text: str, kept: str) -> str:
+    """`kept`, the beginning of `text`, without a number that the cut would go through."""
+    rest = text[len(kept) :]
+    if not kept or kept[-1] == " " or not rest or rest[0] == " ":
+        return kept
+    begun = kept.rpartition(" ")[2]
+    word = begun + rest.partition(" ")[0]
+    return kept[: len(kept) - len(begun)] if any(letter.isdigit() for letter in word) else kept
 
 
 def clip(line: Line, width: int, glyphs: Glyphs) -> Line:
@@ -206,16 +221,40 @@ def chips(row: Sequence[Chip], width: int, gap: Span) -> Line:
     return tuple(spans)
 
 
-def columns_that_fit(columns: Sequence[Column], width: int) -> tuple[list[int], dict[int, int]]:
-    """Which columns fit into `width`, and how wide each is; a gap of one cell lies between columns."""
-    kept: list[int] = []
+def chip_lines(row: Sequence[Chip], width: int, gap: Span, glyphs: Glyphs) -> tuple[Line, ...]:
+    """As `chips`, on as many lines as the chips of rank 0 need: nothing of them is cut. Others are shown on the last line."""
+    if width_of(one := chips(row, width, gap)) <= width:
+        return (one,)
+    groups: list[list[Chip]] = []
+    for chip in sorted((chip for chip in row if chip.line), key=lambda chip: chip.rank > 0):
+        joined = [*groups[-1], chip] if groups else [chip]
+        if groups and width_of(chips([part._replace(rank=0) for part in joined], width, gap)) <= width:
+            groups[-1] = joined
+        elif chip.rank == 0:
+            groups.append([chip])
+    return tuple(clip(chips([part._replace(rank=0) for part in group], width, gap), width, glyphs) for group in groups)
+
+
+def columns_that_fit(columns: Sequence[Column], width: int, longest: Sequence[int] = ()) -> tuple[list[int], dict[int, int]]:
+    """Which columns fit into `width`, and how wide each is; a gap of one cell lies between columns.
+
+    `longest` is the longest text of each column. Columns come in by worth, and none is passed over: a wider table shows every
+    column of a narrower one, and never fewer words in a column.
+    """
+    widths: dict[int, int] = {}
     room = width + 1
     for index in sorted(range(len(columns)), key=lambda index: (columns[index].rank, index)):
-        if columns[index].width + 1 <= room:
-            kept.append(index)
-            room -= columns[index].width + 1
-    kept.sort()
-    widths = {index: columns[index].width for index in kept}
+        column = columns[index]
+        text = longest[index] if longest else 0
+        least = max(column.width, text) if column.whole else column.width
+        if least + 1 > room:
+            break
+        wanted = max(min(text, column.want), least)
+        widths[index] = min(wanted, room - 1)
+        room -= widths[index] + 1
+        if widths[index] < wanted:
+            break
+    kept = sorted(widths)
     stretching = [index for index in kept if columns[index].stretch]
     for position, index in enumerate(stretching):
         widths[index] += room // len(stretching) + (1 if position < room % len(stretching) else 0)
@@ -224,7 +263,12 @@ def columns_that_fit(columns: Sequence[Column], width: int) -> tuple[list[int], 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Span]], width: int, glyphs: Glyphs) -> tuple[Line, tuple[Line, ...]]:
     """Title line and rows of a table in `width` cells. Each row has one span per column."""
-    kept, widths = columns_that_fit(columns, width)
+    rows = list(rows)
+    longest = [
+        max((cell_len(clean(row[index].text)) for row in rows), default=0) if column.whole or column.want else 0
+        for index, column in enumerate(columns)
+    ]
+    kept, widths = columns_that_fit(columns, width, longest)
     head: list[Span] = []
     for index in kept:
         column = columns[index]
@@ -255,6 +299,20 @@ def merged(spans: Iterable[Span]) -> Line:
 
 
 _BLOCKS: Final = frozenset(("alarm", "real", "unreal", "mark", "key"))
+
+
+EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+
+
+def limit_bar(fraction: float | None, width: int, glyphs: Glyphs, mark: float) -> str:
+    """A bar in eighths of a cell with a line where `mark` of it is used, until the bar has passed it."""
+    if fraction is None or glyphs.ascii:
+        bar = meter(fraction, width, glyphs)
+    else:
+        full, rest = divmod(round(min(max(fraction, 0.0), 1.0) * width * 8) or (1 if fraction > 0 else 0), 8)
+        bar = (glyphs.bar * full + (EIGHTHS[rest] if rest else "")).ljust(width, glyphs.gap)
+    at = int(width * mark)
+    return bar[:at] + glyphs.divider + bar[at + 1 :] if bar[at : at + 1] == glyphs.gap else bar
 
 
 def meter(fraction: float | None, width: int, glyphs: Glyphs) -> str:

@@ -11,18 +11,20 @@ from quarterdeck.tui.view.lines import Column, Glyphs, PanelContent, Span, table
 
 COLUMNS: Final = (
     # what moves stands left: a row is sent from its left edge to its last changed cell
-    Column("pair", 7),
-    Column("bid", 9, right=True),
-    Column("ask", 9, right=True, rank=3),
-    Column("age", 5, right=True),
-    Column("spread", 6, right=True, rank=1),
-    Column("usual", 5, right=True, rank=4),
-    Column("ATR", 5, right=True, rank=6),
-    Column("regime", 7, rank=5),
-    Column("H1", 6, rank=2),
-    Column("M15", 12, rank=7),
-    Column("last bar", 18, rank=1, stretch=True),
+    Column("pair", 7, whole=True),
+    Column("bid", 9, right=True, whole=True),
+    Column("ask", 9, right=True, rank=1, whole=True),
+    Column("age", 5, right=True, whole=True),
+    Column("spread", 6, right=True, rank=2, whole=True),
+    Column("usual", 5, right=True, rank=5, whole=True),
+    Column("ATR", 5, right=True, rank=7, whole=True),
+    Column("regime", 7, rank=6),
+    Column("H1", 6, rank=4),
+    Column("M15", 12, rank=8, want=16),
+    Column("last bar", 12, rank=3, stretch=True, want=20),
 )
+FULL_WIDTH: Final = sum(max(column.width, column.want) + 1 for column in COLUMNS) - 1
+"""Cells in which every column has the words it wants."""
 FRESH_NS: Final = 10 * NS_PER_S
 """Younger quotes are not distinguished: the seconds would change every row at every paint."""
 ARROWS: Final = {"up": "up", "down": "down", "flat": "level"}

@@ -6,33 +6,32 @@ from typing import Final
 
 from quarterdeck.core.model.snapshot import DeskView, OrderView, PairView, PositionView
 from quarterdeck.tui.view import number_format
-from quarterdeck.tui.view.lines import Column, Glyphs, Line, PanelContent, Span, clean, fit, merged, table
+from quarterdeck.tui.view.lines import Column, Glyphs, Line, PanelContent, Span, clean, clip, fit, merged, table, width_of
 
-STRIP_WIDTH: Final = 39
 COLUMNS: Final = (
     # what moves stands left: a row is sent from its left edge to its last changed cell
     Column("side", 4),
-    Column("pair", 7),
-    Column("lots", 6, right=True),
-    Column("R", 7, right=True),
-    Column("money", 10, right=True),
-    Column("to stop", 8, right=True),
-    Column("pips", 7, right=True, rank=3),
-    Column("now", 9, right=True, rank=4),
-    Column("entry", 9, right=True, rank=3),
-    Column("stop", 9, right=True, rank=2),
-    Column("target", 9, right=True, rank=7),
-    Column("risk", 8, right=True, rank=5),
-    Column("peak", 9, right=True, rank=8),
-    Column("age", 6, right=True, rank=6),
-    Column("management", 30, rank=1, stretch=True),
+    Column("pair", 7, whole=True),
+    Column("lots", 6, right=True, whole=True),
+    Column("R", 7, right=True, whole=True),
+    Column("money", 10, right=True, whole=True),
+    Column("to stop", 8, right=True, whole=True),
+    Column("pips", 7, right=True, rank=5, whole=True),
+    Column("now", 9, right=True, rank=3, whole=True),
+    Column("entry", 9, right=True, rank=2, whole=True),
+    Column("stop", 9, right=True, rank=1, whole=True),
+    Column("target", 9, right=True, rank=6, whole=True),
+    Column("risk", 8, right=True, rank=7, whole=True),
+    Column("peak", 9, right=True, rank=9, whole=True),
+    Column("age", 6, right=True, rank=8, whole=True),
+    Column("management", 12, rank=4, stretch=True, want=36),
 )
 
 
 def sheet(desk: DeskView, width: int, glyphs: Glyphs) -> PanelContent:
     """The panel: positions, ours first, then orders under way."""
     ordered = in_order(desk)
-    digits = {pair.symbol: pair.digits for pair in desk.pairs}
+    digits = {view.symbol: digits_of(desk, view.symbol) for view in ordered}
     head, lines = table(COLUMNS, (_row(view, desk, digits, glyphs) for view in ordered), width, glyphs)
     keys = [f"position:{view.position_id}" for view in ordered]
     body = list(lines)
@@ -51,14 +50,20 @@ def strip(desk: DeskView, width: int, rows_max: int, glyphs: Glyphs) -> tuple[Li
     ordered = in_order(desk)
     if not ordered or rows_max <= 0:
         return ()
-    across = max((width + 2) // (STRIP_WIDTH + 2), 1)
-    cells = [_cell(view, glyphs) for view in ordered]
+    texts = [_cell_texts(view) for view in ordered]
+    widths = [max(least, *(width_of((row[index],)) for row in texts)) for index, least in enumerate(_STRIP_WIDTHS)]
+    cells = [
+        tuple(Span(fit(span.text, widths[index], glyphs, right=index > 1), span.role) for index, span in enumerate(row))
+        for row in texts
+    ]
+    cell_width = sum(widths)
+    across = max((width + 2) // (cell_width + 2), 1)
     if len(cells) > across * rows_max:
         shown = across * rows_max - 1
         hidden = ordered[shown:]
         total = sum(view.profit_money or 0.0 for view in hidden)
         text = f"{len(hidden)} more, {number_format.money(total, sign=True)}: zoom the positions"
-        cells = [*cells[:shown], (Span(fit(text, STRIP_WIDTH, glyphs), "warn"),)]
+        cells = [*cells[:shown], (Span(fit(text, cell_width, glyphs), "warn"),)]
     lines: list[Line] = []
     for start in range(0, len(cells), across):
         spans: list[Span] = []
@@ -66,7 +71,7 @@ def strip(desk: DeskView, width: int, rows_max: int, glyphs: Glyphs) -> tuple[Li
             if number:
                 spans.append(Span(f"{glyphs.divider} ", "muted"))
             spans.extend(cell)
-        lines.append(merged(spans))
+        lines.append(clip(merged(spans), width, glyphs))
     return tuple(lines)
 
 
@@ -83,8 +88,12 @@ def one_line(view: PositionView, digits: int) -> str:
 
 
 def digits_of(desk: DeskView, symbol: str) -> int:
-    """Digits of a pair's prices; 5 where the pair is not among the traded ones."""
-    return next((pair.digits for pair in desk.pairs if pair.symbol == symbol), 5)
+    """Digits of a pair's prices; where the pair is not among the traded ones, those that its positions' prices have."""
+    traded = next((pair.digits for pair in desk.pairs if pair.symbol == symbol), None)
+    if traded is not None:
+        return traded
+    prices = [price for view in desk.positions if view.symbol == symbol for price in (view.open_price, view.current_price)]
+    return max((len(f"{price:.5f}".rstrip("0").partition(".")[2]) for price in prices if price is not None), default=5)
 
 
 def pair_of(desk: DeskView, symbol: str) -> PairView | None:
@@ -99,16 +108,20 @@ def _stop_words(view: PositionView) -> tuple[str, str]:
     return number_format.pips(distance), "warn" if distance is not None and distance < 3 else ""
 
 
-def _cell(view: PositionView, glyphs: Glyphs) -> Line:
+_STRIP_WIDTHS: Final = (5, 6, 5, 7, 8, 8)
+"""Least widths of side, pair, lots, R, money and distance to the stop."""
+
+
+def _cell_texts(view: PositionView) -> tuple[Span, ...]:
+    """Side, pair, then figures that keep a space before them however long they are."""
     stop, stop_role = _stop_words(view)
-    side = fit(view.side.word + ("" if view.ours else "*"), 5, glyphs)
     return (
-        Span(side, "" if view.ours else "warn"),
-        Span(fit(view.symbol, 6, glyphs)),
-        Span(fit(number_format.lots(view.lots), 5, glyphs, right=True)),
-        Span(fit(number_format.r_multiple(view.result_r), 7, glyphs, right=True), number_format.role_of(view.result_r)),
-        Span(fit(_short_money(view.profit_money), 8, glyphs, right=True), number_format.role_of(view.profit_money)),
-        Span(fit(stop if view.stop_price is None else f"SL {stop}", 8, glyphs, right=True), stop_role),
+        Span(view.side.word + ("" if view.ours else "*"), "" if view.ours else "warn"),
+        Span(clean(view.symbol)),
+        Span(f" {number_format.lots(view.lots)}"),
+        Span(f" {number_format.r_multiple(view.result_r)}", number_format.role_of(view.result_r)),
+        Span(f" {_short_money(view.profit_money)}", number_format.role_of(view.profit_money)),
+        Span(f" {stop}" if view.stop_price is None else f" SL {stop}", stop_role),
     )
 
 
@@ -117,7 +130,7 @@ def _short_money(amount: float | None) -> str:
 
 
 def _row(view: PositionView, desk: DeskView, digits: dict[str, int], glyphs: Glyphs) -> tuple[Span, ...]:
-    places = digits.get(view.symbol, 5)
+    places = digits[view.symbol]
     stop, stop_role = _stop_words(view)
     money_role = number_format.role_of(view.profit_money)
     return (

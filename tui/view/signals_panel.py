@@ -15,9 +15,9 @@ from quarterdeck.tui.view.number_format import same_day
 
 COLUMNS: Final = (
     Column("time", 5),
-    Column("pair", 7),
+    Column("pair", 7, whole=True),
     Column("side", 4),
-    Column("conf", 4, right=True, rank=1),
+    Column("conf", 4, right=True, rank=1, whole=True),
     Column("outcome", 7),
     Column("why", 10, stretch=True),
 )

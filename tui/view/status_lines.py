@@ -12,7 +12,7 @@ from quarterdeck.core.model.snapshot import DeskView, EngineHealth, ReasonView, 
 from quarterdeck.core.model.units import NS_PER_S
 from quarterdeck.tui.screen_state import ViewModel
 from quarterdeck.tui.view import number_format
-from quarterdeck.tui.view.lines import Chip, Glyphs, Line, Span, chips, clean, clip, fit, plain_of, spread, width_of
+from quarterdeck.tui.view.lines import Chip, Glyphs, Line, Span, chip_lines, chips, clean, clip, fit, plain_of, spread, width_of
 
 HEADER_LINES: Final = 3
 WIDTH_MIN: Final = 60
@@ -26,33 +26,59 @@ QUOTE_OLD_NS: Final = 60 * NS_PER_S
 
 
 def header(sight: ViewModel, width: int, glyphs: Glyphs) -> tuple[Line, ...]:
-    """The three status lines, and a fourth while feed or journal is down."""
+    """The status lines: three where the width has room for all that must be said, else as many as it needs.
+
+    A reason that does not fit beside the state has a line of its own, and feed or journal one while they are down.
+    """
     snapshot = sight.snapshot
     if snapshot is None:
         return _without_snapshot(sight, width, glyphs)
     desk, engine = snapshot.desk, snapshot.engine
     gap = Span(f" {glyphs.divider} ", "muted")
     account = _account(desk, width)
-    first = spread(_state_line(sight, snapshot, width - width_of(account) - 1, glyphs), account, width, glyphs)
-    second = chips(_money_chips(desk, whole=False), width, gap)
-    if width_of(second) > width:
-        second = clip(chips(_money_chips(desk, whole=True), width, gap), width, glyphs)
-    third = clip(chips(_care_chips(desk, engine), width, gap), width, glyphs)
+    state: tuple[Line, ...]
     if sight.stale:
-        first = _lost_line(sight, desk, width, glyphs)
+        state = (_lost_line(sight, desk, width, glyphs),)
+    else:
+        first, *more = _state_lines(sight, snapshot, width - width_of(account) - 1, width, glyphs)
+        state = (spread(first, account, width, glyphs), *more)
+    if desk.mode == "real":
+        state = (_band(state[0], width), *state[1:])
+    money = next(
+        (row for form in _MONEY_FORMS if width_of(chips(row := _money_chips(desk, *form), width, gap)) <= width),
+        _money_chips(desk, *_MONEY_FORMS[-1]),
+    )
     alarm = () if sight.finished else _alarm_line(engine)
-    return (first, second, third, clip(alarm, width, glyphs)) if alarm else (first, second, third)
+    return (
+        *state,
+        *chip_lines(money, width, gap, glyphs),
+        *chip_lines(_care_chips(desk, engine), width, gap, glyphs),
+        *((clip(alarm, width, glyphs),) if alarm else ()),
+    )
 
 
-def too_small(sight: ViewModel, width: int, height: int, glyphs: Glyphs) -> Line:
-    """One line for a terminal that cannot hold the desk: the most vital words first."""
-    words = []
+def too_small(sight: ViewModel, width: int, height: int, glyphs: Glyphs, flatten_key: str) -> tuple[Line, ...]:
+    """What a terminal that cannot hold the desk shows on the rows it has: the most vital words first, each of them whole."""
+    pieces: list[Span] = []
     if sight.snapshot is not None:
         desk = sight.snapshot.desk
         day = number_format.pct(number_format.share(desk.day_result_money, desk.day_base_money), 1, sign=True)
-        words = [over_word(sight, "LOST") if sight.stale else STATE_WORDS[desk.state], f"{len(desk.positions)}pos", day]
-    words.append(f"needs {WIDTH_MIN}x{HEIGHT_MIN}, has {width}x{height}")
-    return (Span(fit(" ".join(words), width, glyphs)),) if width > 0 else ()
+        if desk.mode == "real":
+            pieces.append(Span("REAL MONEY" if width > _LABEL_MIN else "REAL", "real"))
+        pieces.append(Span(over_word(sight, "LOST") if sight.stale else STATE_WORDS[desk.state]))
+        if desk.positions_without_stop:
+            pieces.append(Span(f"{desk.positions_without_stop} NO STOP", "alarm"))
+        if desk.unconfirmed_orders:
+            pieces.append(Span(f"{desk.unconfirmed_orders} UNCONFIRMED", "alarm"))
+        pieces += [Span(f"{len(desk.positions)}pos"), Span(day), Span(f"{flatten_key} FLATTEN")]
+    pieces += [Span(f"needs {WIDTH_MIN}x{HEIGHT_MIN},"), Span(f"has {width}x{height}")]
+    return chip_lines([Chip((piece,)) for piece in pieces], width, Span(" "), glyphs)[:height] if width > 0 else ()
+
+
+def _band(line: Line, width: int) -> Line:
+    """`line` as a band of the whole width in the look of real money, seen without reading it."""
+    gaps = tuple(Span(span.text, "real") if not span.text.strip() else span for span in line)
+    return (*gaps, Span(" " * (width - width_of(line)), "real"))
 
 
 def mode_span(mode: str) -> Span:
@@ -70,30 +96,34 @@ def most_severe_reason(reasons: tuple[ReasonView, ...]) -> ReasonView | None:
     return min(reasons, key=lambda reason: (reason.state != "HALTED", reason.since_utc_ns), default=None)
 
 
-def _state_line(sight: ViewModel, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
-    """Mode, state, and what must be said of it; the reason is cut before its age and the count of the others are."""
+def _state_lines(sight: ViewModel, snapshot: Snapshot, width: int, whole: int, glyphs: Glyphs) -> list[Line]:
+    """Mode, state and equity in `width`; what must be said of the state beside it, else in the `whole` width below it."""
     desk, engine = snapshot.desk, snapshot.engine
     spans = [mode_span(desk.mode), Span(" "), state_span(desk), Span(" "), *_equity(desk)]
     if engine.replay_fraction is not None:
         spans.insert(1, Span(f" {number_format.pct(engine.replay_fraction, 0)}{speed_words(engine)}", "accent"))
     if sight.frozen:
         spans.insert(0, Span(" FROZEN VIEW ", "warn"))
+    said: list[Span] = []
     if desk.flatten is not None and not desk.flatten.done:
-        spans += [Span(" FLATTENING ", "alarm"), Span(f" {clean(desk.flatten.text)} ")]
+        said += [Span(" FLATTENING ", "alarm"), Span(f" {clean(desk.flatten.text)} ")]
     reason = most_severe_reason(desk.reasons)
     if reason is not None:
         more = f" (+{len(desk.reasons) - 1})" if len(desk.reasons) > 1 else ""
         ending = f" since {number_format.moment(reason.since_utc_ns, '%H:%M')}{more}"
         text = clean(reason.text)
-        room = max(width - width_of(tuple(spans)) - len(ending), 8)
-        spans.append(Span((fit(text, room, glyphs) if len(text) > room else text) + ending, "warn"))
+        room = max(whole - width_of(tuple(said)) - len(ending), 8)
+        said.append(Span((fit(text, room, glyphs).rstrip() if len(text) > room else text) + ending, "warn"))
+    below = width_of((*spans, *said)) > width
+    if not below:
+        spans += said
     if sight.flash:
         spans.append(Span(f"  {clean(sight.flash)}", "accent"))
     room = width - width_of(tuple(spans)) - 2
     if reason is None and not sight.flash and engine.market and desk.mode in SIMULATED_MODES and room > _LABEL_MIN:
         label = clean(engine.market)  # its end is its name: `... the sterling crash of 2016-10-06`
         spans.append(Span(f" {label if len(label) <= room else glyphs.ellipsis + label[1 - room :]}", "muted"))
-    return tuple(spans)
+    return [tuple(spans), clip(tuple(said), whole, glyphs)] if below else [tuple(spans)]
 
 
 def over_word(sight: ViewModel, lost: str) -> str:
@@ -147,8 +177,12 @@ def _alarm_line(engine: EngineHealth) -> Line:
     return tuple(Span(text, "alarm") for text in words)
 
 
-def _money_chips(desk: DeskView, *, whole: bool) -> list[Chip]:
-    """Figures of money and risk; `whole` leaves decimals out where the account is too large for the line."""
+_MONEY_FORMS: Final = ((False, False), (True, False), (False, True), (True, True))
+"""How figures of money are written, the first that fits: without decimals, with fewer words, both."""
+
+
+def _money_chips(desk: DeskView, whole: bool, short: bool) -> list[Chip]:
+    """Figures of money and risk; `whole` leaves decimals out, `short` words, where the line has no room for them."""
     digits = 0 if whole else desk.account.currency_digits if desk.account is not None else 2
     day = desk.day_result_money
     fraction = number_format.share(day, desk.day_base_money)
@@ -167,20 +201,23 @@ def _money_chips(desk: DeskView, *, whole: bool) -> list[Chip]:
                     f"{number_format.money(day, digits, sign=True)} {number_format.pct(fraction, sign=True)}",
                     number_format.role_of(day),
                 ),
-                Span(" ", "muted"),
+                Span(" left " if short else " ", "muted"),
                 Span(number_format.money(room, digits), "alarm" if room is not None and room <= 0 else "warn" if tight else ""),
-                Span(" to limit", "muted"),
+                Span("" if short else " to limit", "muted"),
             )
         ),
         Chip(
             (
-                Span("open risk ", "muted"),
+                Span("risk " if short else "open risk ", "muted"),
                 Span(
                     f"{number_format.pct(number_format.share(risk.open_money, equity), 1)} + "
-                    f"{number_format.pct(number_format.share(risk.reserved_money, equity), 1)} pending",
+                    f"{number_format.pct(number_format.share(risk.reserved_money, equity), 1)}{'' if short else ' pending'}",
                     "warn" if full else "",
                 ),
-                Span(f" (max {number_format.pct(number_format.share(risk.cap_money, equity), 1)})", "muted"),
+                Span(
+                    f" {'of ' if short else '(max '}{number_format.pct(number_format.share(risk.cap_money, equity), 1)}", "muted"
+                ),
+                Span("" if short else ")", "muted"),
             )
         ),
         Chip((Span("drawdown ", "muted"), Span(number_format.pct(desk.drawdown_fraction, 1))), 2),
@@ -200,8 +237,7 @@ def _agreement(desk: DeskView) -> Span:
         return Span(" not read from broker", "warn")
     if not desk.positions_match:
         return Span(" MISMATCH", "alarm")
-    # the narrowest screen has no room for both: what is wrong is said first
-    return Span("" if desk.positions_without_stop or desk.unconfirmed_orders else " match broker", "muted")
+    return Span(" match broker", "muted")
 
 
 def _care_chips(desk: DeskView, engine: EngineHealth) -> list[Chip]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from quarterdeck.tui.screen_state import ViewModel
 from quarterdeck.tui.view import positions_panel, status_lines
 from quarterdeck.tui.view.lines import BLANK, Glyphs, Line
@@ -18,12 +20,11 @@ class StatusBar(StyledLines):
     def __init__(self) -> None:
         """Three blank lines."""
         super().__init__(id="status")
-        self.strip_rows_max = 0
         self.show_lines([BLANK] * status_lines.HEADER_LINES)
 
-    def show(self, sight: ViewModel, glyphs: Glyphs) -> None:
-        """Draw the lines; the strip follows where the screen gives it rows."""
+    def show(self, sight: ViewModel, glyphs: Glyphs, strip_rows: Callable[[int], int]) -> None:
+        """Draw the lines; the strip follows on as many rows as `strip_rows` gives it under so many lines."""
         lines: list[Line] = list(status_lines.header(sight, self.size.width, glyphs))
-        if sight.snapshot is not None and self.strip_rows_max:
-            lines.extend(positions_panel.strip(sight.snapshot.desk, self.size.width, self.strip_rows_max, glyphs))
+        if sight.snapshot is not None and (rows := strip_rows(len(lines))):
+            lines.extend(positions_panel.strip(sight.snapshot.desk, self.size.width, rows, glyphs))
         self.show_lines(lines)
