@@ -28,7 +28,9 @@ StepReporter = Callable[[str], None]
 _KNOWN = """SELECT d.deal_ticket, d.profit_money + d.commission_money + d.fee_money + d.swap_money + d.balance_money
     FROM deals AS d JOIN runs AS r ON r.run = d.run
     WHERE r.mode = ? AND r.account = ? AND r.server = ? AND d.at_utc_ns >= ? ORDER BY d.run, d.seq"""
-_WEEK_NS = 7 * 24 * H1_NS
+KNOWN_DEALS_NS = 8 * 24 * H1_NS
+"""Deals of so long before the last known instant are known by their tickets. The adapter reads a week by the server's clock; with a
+clock change in it that is an hour more than a week of UTC."""
 _SKIPPED_MAX = 8
 """Damaged inputs that the desk may stumble over before the rest is given up."""
 
@@ -77,7 +79,7 @@ def recover_run(home: Home, account: Account, mode: TradeMode, on_step: StepRepo
             if found is None:
                 return Found(damage=gone)
             desk, until, damage = _restored(reader, *found, on_step)
-            known = reader.rows(_KNOWN, mode, account.login, account.server, until - _WEEK_NS)
+            known = reader.rows(_KNOWN, mode, account.login, account.server, until - KNOWN_DEALS_NS)
             past = RecoveredRun(
                 state=desk.checkpoint(),
                 until_utc_ns=until,

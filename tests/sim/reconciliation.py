@@ -28,6 +28,8 @@ BOOKED_NS = 600 * S_NS
 """So much later than its date a deal may reach the journal's balance, beside spans without line or engine."""
 SEEN_NS = 180 * S_NS
 """So far apart a breaker and the broker's mark behind it may be."""
+MEAN_HOURS = 1e-4
+"""A third of a second: a fill is booked when its answer comes, its deal is stamped by the server."""
 SHARE = 0.0015
 """By so much of equity the desk's own quotes and the broker's marks may differ."""
 
@@ -311,7 +313,7 @@ def _report_differs(db: sqlite3.Connection, broker: BrokerRecord, report: dict[s
         same(f"{pair} net", told["net_money"], net or 0.0, 0.005)
         same(f"{pair} costs", told["costs_money"], costs or 0.0, 0.005)
         same(f"{pair} profit factor", told["profit_factor"], gained / lost if lost else None, 1e-6)
-        same(f"{pair} mean hours", told["mean_hours"], hours, 1e-6)
+        same(f"{pair} mean hours", told["mean_hours"], hours, MEAN_HOURS)
     (run,) = db.execute(_LONGEST_RUN).fetchone()
     same("losses in a row", report["performance"]["trades"]["losses_in_row_max"], run, 0)
     (deepest,) = db.execute("SELECT max(drawdown_of_all) FROM fall").fetchone()

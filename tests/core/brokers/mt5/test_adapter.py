@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from quarterdeck.core.brokers.mt5.server_time import ServerClock
 from quarterdeck.core.brokers.mt5.terminal_session import ReadFailed
 from quarterdeck.core.brokers.simulator.faults import FaultRates
+from quarterdeck.core.engine.recovery import KNOWN_DEALS_NS
 from quarterdeck.core.model.effects import Cancel, QueryBook
 from quarterdeck.core.model.errors import BrokerError
 from quarterdeck.core.model.inputs import (
@@ -25,7 +27,7 @@ from quarterdeck.core.model.inputs import (
 )
 from quarterdeck.core.model.market_data import Side
 from quarterdeck.core.model.reads import Known, Unknown
-from quarterdeck.core.model.units import M15_NS, NS_PER_S, S_PER_HOUR
+from quarterdeck.core.model.units import DAY_NS, H1_NS, M15_NS, NS_PER_S, S_PER_HOUR
 from tests.core.brokers.mt5.kit import START, Rig, close, drive, modify, submit
 
 
@@ -303,6 +305,18 @@ def test_restart_reports_missed_deals_not_yet_in_the_journal():
     (deal,) = drive(again.broker.new_deals()).value
     assert (deal.entry, deal.reason, deal.at_utc_ns) == ("out", "stop", START + 7200 * NS_PER_S)
     assert deal.profit_money < 0.0
+
+
+@pytest.mark.parametrize("rule", ["new_york_plus_7", "eet"])
+def test_no_deal_of_the_journal_is_older_than_its_tickets(rule):
+    rig = Rig()
+    rig.broker.session.server = ServerClock(rule)
+    first = START // DAY_NS * DAY_NS
+    for day in range(400):
+        until = first + day * DAY_NS + H1_NS // 2
+        rig.broker.resume_deals(until, [1], 0, {1: 0.0})
+        oldest_s = rig.broker._deals._floor_s
+        assert rig.broker.session.server.utc_ns(oldest_s) > until - KNOWN_DEALS_NS
 
 
 def test_deals_of_one_position():
