@@ -29,8 +29,8 @@ _KNOWN = """SELECT d.deal_ticket, d.profit_money + d.commission_money + d.fee_mo
     FROM deals AS d JOIN runs AS r ON r.run = d.run
     WHERE r.mode = ? AND r.account = ? AND r.server = ? AND d.at_utc_ns >= ? ORDER BY d.run, d.seq"""
 KNOWN_DEALS_NS = 8 * 24 * H1_NS
-"""Deals of so long before the last known instant are known by their tickets. The adapter reads a week by the server's clock; with a
-clock change in it that is an hour more than a week of UTC."""
+"""Deals of so long before the last known instant are known by their tickets. The adapter reads a week by the server's clock; with
+a clock change in it that is an hour more than a week of UTC."""
 _SKIPPED_MAX = 8
 """Damaged inputs that the desk may stumble over before the rest is given up."""
 
