@@ -40,7 +40,7 @@ from mypyc.build import mypycify
 from pathlib import Path
 files = Path("compiled").read_text(encoding="utf-8").split()
 setup(name={package!r}, packages=[], ext_modules=mypycify(
-    ["--config-file", "mypy.ini", *files], opt_level="1", debug_level="0", multi_file=True, group_name={package!r}))
+    ["--config-file", "mypy.ini", *files], opt_level={level!r}, debug_level="0", multi_file=True, group_name={package!r}))
 """
 _MYPY = """[mypy]
 follow_imports = silent
@@ -66,8 +66,8 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
-def build(place: Path | None = None) -> Path:
-    """Compile, and put it at `place` [where this Python looks for it].
+def build(place: Path | None = None, *, optimised: bool = True) -> Path:
+    """Compile, and put it at `place` [where this Python looks for it]; not optimised it is made in two thirds of the time.
 
     Raises:
         UsageError: something it needs is missing, or the source cannot be compiled.
@@ -78,7 +78,7 @@ def build(place: Path | None = None) -> Path:
     draft = place.with_name(f"{place.name}.new")
     with TemporaryDirectory(prefix="quarterdeck-") as folder:
         made = Path(folder) / "made"
-        write_tree(made)
+        write_tree(made, optimised=optimised)
         (made / STAMP_NAME).write_text(source_digest(), encoding="ascii")
         _compile(made)
         try:
@@ -91,7 +91,7 @@ def build(place: Path | None = None) -> Path:
     return place
 
 
-def write_tree(folder: Path) -> None:
+def write_tree(folder: Path, *, optimised: bool = True) -> None:
     """The sources that the compiler is given, with what tells it how."""
     compiled = []
     for module, path in rooms.needed(_root()).items():
@@ -106,7 +106,7 @@ def write_tree(folder: Path) -> None:
     (folder / rooms.PACKAGE / "support.py").write_text(_SUPPORT.format(package=rooms.PACKAGE), encoding="utf-8")
     (folder / "compiled").write_text("\n".join(compiled), encoding="utf-8")
     (folder / "mypy.ini").write_text(_MYPY, encoding="utf-8")
-    (folder / "setup.py").write_text(_SETUP.format(package=rooms.PACKAGE), encoding="utf-8")
+    (folder / "setup.py").write_text(_SETUP.format(package=rooms.PACKAGE, level="1" if optimised else "0"), encoding="utf-8")
 
 
 def _compile(folder: Path) -> None:

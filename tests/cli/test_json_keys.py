@@ -14,7 +14,7 @@ from quarterdeck.core.model.snapshot import FlattenView
 from tests.cli.fake_engine import ScriptedEngine, running, snapshot
 
 pytestmark = pytest.mark.slow
-SILENT = {"monitor", "scan"}
+SILENT = {"bot", "monitor", "scan"}
 """Commands without `--json`."""
 DAYS = ["--pairs", "EURUSD", "--from", "2024-07-01", "--to", "2024-07-03"]
 LONGER = ["--pairs", "EURUSD", "--from", "2024-06-03", "--to", "2024-07-03"]

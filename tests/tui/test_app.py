@@ -42,7 +42,7 @@ async def test_log_flood_does_not_delay_a_key(bridge):
 async def test_help_describes_the_focused_panel_and_names_every_key(bridge):
     async with bridge((120, 80)) as ship:
         await ship.press("4", "question_mark")
-        assert "Risk budget: the loss" in ship.text
+        assert "Risk budget: how much" in ship.text
         for action in ACTIONS:
             assert action.title in ship.text
 

@@ -26,11 +26,11 @@ pytestmark = pytest.mark.xdist_group("compiled")
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, tool: Any) -> Path:
-    """A compiled desk of this source, made once."""
+def built(tmp_path_factory: pytest.TempPathFactory, tool: Any, request: pytest.FixtureRequest) -> Path:
+    """A compiled desk of this source, made once; optimised in soak alone: the floats are the same, the compiler takes longer."""
     if os.name != "nt":
         tool("cc")
-    return build(tmp_path_factory.mktemp("compiled") / "desk")
+    return build(tmp_path_factory.mktemp("compiled") / "desk", optimised=bool(request.config.getoption("--soak")))
 
 
 @pytest.fixture

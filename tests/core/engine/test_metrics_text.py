@@ -27,7 +27,7 @@ SAMPLE = re.compile(
 def snapshot(desk: dict[str, Any] | None = None, engine: dict[str, Any] | None = None) -> Snapshot:
     made: Snapshot = example(Snapshot)
     well = {"positions_without_stop": 0, "unconfirmed_orders": 0, "positions_match": True, "reasons": (), "state": "ACTIVE"}
-    sound = {"calendar_why": "", "wall_utc_ns": MONDAY_NS, "loop_lag_ms": 2.5, "errors": (("OSError", 3),)}
+    sound = {"calendar_why": "", "history_why": "", "wall_utc_ns": MONDAY_NS, "loop_lag_ms": 2.5, "errors": (("OSError", 3),)}
     return msgspec.structs.replace(
         made,
         desk=msgspec.structs.replace(made.desk, **(well | (desk or {}))),
