@@ -73,7 +73,7 @@ def keys_page() -> str:
     parts = [
         "# Keys\n\nWritten by `make docs` from the screen's own table. `?` on the screen shows them, and what is in focus;\n"
     ]
-    parts.append("`[ui] keys` in the settings gives an action other keys, by its name in the second column.\n")
+    parts.append("`[ui] keys` in the settings gives an action another key. Name the action as in the second column.\n")
     for where, words in GROUPS.items():
         parts.append(f"\n## {words}\n\n| key | action | what it does |\n|---|---|---|\n")
         for action in ACTIONS:
