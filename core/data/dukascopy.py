@@ -19,7 +19,7 @@ from quarterdeck.core.data.csv_table import read_text
 from quarterdeck.core.data.json_tables import json_value
 from quarterdeck.core.model.candles import FloatArray, IntArray
 from quarterdeck.core.model.currencies import METALS, pair_range, quote_decimals
-from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.errors import UNREADABLE, DataError
 from quarterdeck.core.model.units import NS_PER_MS, NS_PER_S
 
 _HOUR_PATH = re.compile(r"([A-Za-z]{6})/(\d{4})/(\d{2})/(\d{2})/(\d{2})h_ticks\.bi5$")
@@ -106,7 +106,7 @@ def read_json(path: Path) -> TickBatch:
         points = [np.cumsum(steps) + round(float(first) * per_price) for steps, first in ((bids, bid), (asks, ask))]
         if not len(times) == len(bids) == len(asks):
             raise ValueError("columns of different length")
-    except (ValueError, KeyError, TypeError, OverflowError, ZeroDivisionError) as error:
+    except (*UNREADABLE, KeyError, TypeError, OverflowError, ZeroDivisionError) as error:
         raise DataError(f"{path}: no answer of Dukascopy's feed ({type(error).__name__}: {error})", what_to_do=_AGAIN) from error
     at = int(start) * NS_PER_MS + np.cumsum(times) * NS_PER_MS
     return TickBatch(at, points[0] / per_price, points[1] / per_price)

@@ -94,7 +94,7 @@ def _stamp_roles(sample: fields.FieldTable, roles: list[str], at: int) -> int:
 def _bar_order(figures: list[FloatArray]) -> tuple[str, ...]:
     """Which of four columns is the high and the low, the first of the others being the open; none where they do not tell."""
     table = np.array(figures)
-    high, low = np.nanmax(table, axis=0), np.nanmin(table, axis=0)
+    high, low = np.fmax.reduce(table, axis=0), np.fmin.reduce(table, axis=0)
     for order in (PARTS, *permutations(PARTS)):
         is_high, is_low = table[order.index("high")] >= high, table[order.index("low")] <= low
         if min(is_high.mean(), is_low.mean()) >= _NEARLY_ALL and order.index("open") < order.index("close"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.core.data.text import whole_text
-from quarterdeck.core.model.errors import DataError
+from quarterdeck.core.model.errors import UNREADABLE, DataError
 
 _KNOWN = "lists of rows or records and OANDA's candles are, and answers of Dukascopy's feed; or export it as CSV"
 
@@ -26,7 +26,7 @@ def json_value(path: Path) -> Any:
     """
     try:
         return json.loads(whole_text(path), parse_float=str, parse_int=str)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: no JSON: {error}", what_to_do=_KNOWN) from error
 
 

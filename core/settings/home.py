@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from quarterdeck.core.model.errors import SettingsError, StorageError
+from quarterdeck.core.model.errors import UNREADABLE, SettingsError, StorageError
 from quarterdeck.core.settings.packaged_files import shipped_root
 from quarterdeck.core.settings.safe_files import real_path
 from quarterdeck.core.settings.toml_file import toml_file_text
@@ -125,7 +125,7 @@ def is_quarterdeck_settings(path: Path) -> bool:
         return True
     try:
         return not _OURS.isdisjoint(tomllib.loads(text))
-    except tomllib.TOMLDecodeError:
+    except UNREADABLE:
         return False
 
 

@@ -58,6 +58,13 @@ def test_timeframe_is_accepted_with_few_bars_present(tmp_path):
     assert import_file(file, period="M1", clock="utc").series.timeframe == "M1"
 
 
+def test_deeply_nested_json_is_refused(tmp_path):
+    path = tmp_path / "EURUSD_M15.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(DataError, match="no JSON"):
+        import_file(path)
+
+
 def test_json_of_another_kind_is_named_as_such(recorded_data):
     with pytest.raises(DataError, match="layout not recognised"):
         import_file(recorded_data / "raw_samples/mt5_tick_json/EURUSD_20251010_174911_ticks.json")
