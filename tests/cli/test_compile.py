@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from quarterdeck.core.settings import extras
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where a compiled desk would stand."""
     folder = tmp_path / "quarterdeck_compiled"
     for module in ("quarterdeck.cli.compile", "quarterdeck.core.compiled.load", "quarterdeck.core.compiled.build"):
         monkeypatch.setattr(f"{module}.destination", lambda: folder)
     load.fits.cache_clear()
-    return folder
+    yield folder
+    load.fits.cache_clear()
 
 
 def test_what_fits_is_not_made_again(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
