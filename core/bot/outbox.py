@@ -1,7 +1,7 @@
 """Answers on their way to phones: sent in order, tried again while the network is away, never in the way of an order.
 
-Promises: at most 100 answers wait, the oldest goes first when there are more; an answer that nobody took for ten minutes is given
-up; a wait that Telegram asks for is kept.
+Promises: at most 100 answers wait, the oldest goes first when there are more; an answer not delivered within ten minutes is
+dropped; a wait that Telegram asks for is kept.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ async def machine_error_s(server: str, clock: Clock, limit_s: float = LIMIT_S) -
 
 
 def instant_s(reply: bytes, near_s: float) -> float | None:
-    """UTC seconds that a reply tells, in the era nearest to `near_s`; None for one that is none."""
+    """UTC seconds of a reply, in the era nearest to `near_s`; None for a malformed one."""
     if len(reply) < _BYTES or reply[0] & 7 != _SERVER_MODE or reply[0] >> 6 == 3 or not 0 < reply[1] < 16:
         return None
     seconds, fraction = struct.unpack(">II", reply[40:48])

@@ -197,7 +197,8 @@ def bars_of(
     name = next((name for name in SPREADS if name in rows.columns), "")
     if name and not two_sided:
         points, said = _spread_points(path, symbol, rows, layout, scale, name, unit)
-        rows = _without(Rows(rows.at_ns, {**rows.columns, "points": points}), ~(points >= 0.0), "without a spread", left_out)
+        rows = _without(Rows(rows.at_ns, {**rows.columns, "points": points}), points < 0.0, "with a spread below zero", left_out)
+        rows = _without(rows, ~(rows.columns["points"] >= 0.0), "without a spread", left_out)
         something(path, rows.at_ns, left_out)
         spread, notes = rows.columns["points"], (*notes, *said)
     columns = rows.columns

@@ -20,6 +20,7 @@ _WORDS = {
     ),
     "date": "date dtyyyymmdd day datum fecha data дата 日期 日付 日時 tarih yyyymmdd",
     "time": "time zeit uhrzeit heure hora ora tijd czas время 时间 時刻 時間 saat hhmmss tid kello",
+    "stamp_end": "closetime closetimeutc closetimestamp timeclose endtime endtimeutc timeend barend",
     "open": (
         "open o openprice eröffnung eröffnungskurs erster ouverture apertura abertura opening otwarcie открытие откр"
         " 开盘 开盘价 開盤 始値 açılış acilis openbidprice öppning"
@@ -72,6 +73,8 @@ class ColumnRoles(NamedTuple):
     """The clock that the header names, or ""."""
     metatrader: bool
     """The columns are MetaTrader's own: their stamps are its server's clock, their spread its points."""
+    twice: str = ""
+    """A price that two columns are called, or ""."""
 
     def has(self, *roles: str) -> bool:
         """Whether all of these are there."""
@@ -86,10 +89,13 @@ def plain_word(cell: str) -> str:
 
 
 def read_header(cells: list[str]) -> ColumnRoles | None:
-    """The roles of header cells; None where they name no prices."""
+    """The roles of header cells; None where they name no prices. `stamp_end` is there only where no other stamp is."""
     roles: list[str] = []
+    twice = ""
     for cell in cells:
         role = NAMES.get(plain_word(cell), "")
+        if role in roles and (role in SIDES or role.endswith(PARTS)):
+            twice = role.replace("_", " ")
         roles.append("" if role in ("", "other") or role in roles else role)
     words = {plain_word(cell) for cell in cells}
     if "stamp" not in roles and "time" in roles and "date" not in roles:
@@ -98,10 +104,13 @@ def read_header(cells: list[str]) -> ColumnRoles | None:
         roles[roles.index("date")] = "stamp"
     if "stamp" in roles:
         roles = ["" if role in ("date", "time") else role for role in roles]
+    if {"stamp", "date"} & set(roles):
+        roles = ["" if role == "stamp_end" else role for role in roles]
     metatrader = words >= {"time", "tickvolume", "spread", "realvolume"} or words >= {"timemsc", "flags"}
     metatrader |= words >= {"date", "open", "tickvol", "vol", "spread"} or words >= {"date", "time", "bid", "ask", "flags"}
-    header = ColumnRoles(tuple(roles), _said_clock(cells), metatrader)
-    return header if kind_of(header) and (header.has("stamp") or header.has("date", "time")) else None
+    header = ColumnRoles(tuple(roles), _said_clock(cells), metatrader, twice)
+    timed = header.has("stamp") or header.has("date", "time") or header.has("stamp_end")
+    return header if kind_of(header) and timed else None
 
 
 def kind_of(header: ColumnRoles) -> str:

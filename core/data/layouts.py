@@ -247,6 +247,7 @@ def _named(path: Path, lines: list[bytes], at: int, separators: str) -> _Table |
             header = read_header(cells) if len(cells) > 2 else None
             if header is None:
                 continue
+            _one_meaning(path, header, at + 1)
             body = [line for line in lines[at + 1 :] if line.strip()]
             if not body:
                 raise DataError(f"{path}: has a header and no rows", what_to_do="remove the file or fetch it again")
@@ -261,6 +262,16 @@ def _named(path: Path, lines: list[bytes], at: int, separators: str) -> _Table |
             comma = _decimal_comma(path, body, separator, header, width)
             return _Table(separator, width, header, True, comma, at + 1)
     return None
+
+
+def _one_meaning(path: Path, header: ColumnRoles, line: int) -> None:
+    """Raises DataError where a header leaves open which column or which instant is meant."""
+    if header.twice:
+        what = f"{path}: line {line}: two columns are called {header.twice}"
+        raise DataError(what, what_to_do="which one is the price? rename the other one")
+    if header.has("stamp_end"):
+        what = f"{path}: line {line}: its times are the ends of the bars, and nothing says how long a bar is"
+        raise DataError(what, what_to_do="write the time at which each bar begins, and call the column time")
 
 
 def _unnamed(path: Path, lines: list[bytes], separators: str, skipped: int) -> _Table | None:

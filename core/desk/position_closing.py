@@ -221,7 +221,7 @@ def close_rejected(ctx: Context, order: OrderInFlight, fate: OrderRejected) -> N
         return
     spec = ctx.spec(task.symbol)
     if fate.kind == "market_closed" and not fate.retry_utc_ns and spec is not None and ctx.is_open(spec, ctx.now):
-        # A trading halt, or a holiday that the broker's hours do not show: nobody knows when it ends.
+        # A trading halt, or a holiday that the broker's hours do not show: its end is unknown.
         task.blocked = f"the broker says the market is closed, within its hours; next attempt {clock_words(again)}"
     elif fate.kind == "market_closed":
         opens = ctx.next_open(spec) if spec is not None else again

@@ -112,7 +112,7 @@ def _health(snapshot: Snapshot, heartbeat_utc_ns: UtcNs) -> Iterator[MetricFamil
     for alarm in engine.alarms:
         waiting[alarm.kind] += not alarm.acknowledged
     counts = ((kind, float(count)) for kind, count in waiting.items())
-    yield _labelled("alarms_unacknowledged", "Alarms that nobody has acknowledged", "kind", counts)
+    yield _labelled("alarms_unacknowledged", "Alarms not acknowledged yet", "kind", counts)
 
 
 def _money(desk: DeskView) -> Iterator[MetricFamily]:

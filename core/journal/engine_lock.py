@@ -186,7 +186,7 @@ def _private(name: str, flags: int) -> int:
 def _lives(holder: LockHolder) -> bool:
     """Whether the process that said it holds still runs: its number may have been given to another one since."""
     if sys.platform == "win32":
-        return False  # nobody can remove a lock that is held there, and numbers of dead processes are soon given to others
+        return False  # a held lock cannot be removed there, and numbers of dead processes are soon reused
     if holder.pid == os.getpid() or not is_alive(holder.pid):
         return False
     try:

@@ -23,6 +23,8 @@ risk_per_trade_pct = 0.3
 risk_max_pct = 100.0
 """
 _TEXT = """
+from pathlib import Path
+
 import numpy as np
 from msgspec import Struct
 
@@ -34,8 +36,8 @@ class Parameters(Struct, frozen=True, kw_only=True):
     pass
 
 
-class Eager:
-    name = "eager"
+class {name}:
+    name = "{word}"
     timeframes = ("M15", "H1")
     Parameters = Parameters
     warmup_bars = 100
@@ -48,14 +50,25 @@ class Eager:
         return Columns(m15, h1)
 
     def candidates(self, columns):
+        if Path(__file__).with_name("{broken_by}").exists():
+            raise ZeroDivisionError
         return np.ones(len(columns), np.bool_)
 
     def decide(self, columns, row, instrument):
         close = float(columns.m15.close[row])
-        return Decision(side=Side.BUY, entry_price=close, stop_price=close * 0.99, target_price=close * 1.05, confidence=0.9)
+        return Decision(side=Side.BUY, entry_price=close, stop_price=close * 0.99, target_price=close * 1.05, confidence={confidence})
 """
+
+
+BROKEN_BY = "strategy_fails"
+"""A file beside the strategy's own: while it is there the strategy fails."""
+
+
+def strategy_text(name: str = "Eager", confidence: float = 0.9) -> str:
+    """The file of a strategy of that class name."""
+    return _TEXT.format(name=name, word=name.lower(), confidence=confidence, broken_by=BROKEN_BY)
 
 
 def write_strategy(home: Path) -> None:
     """Put the file into a home whose settings name it."""
-    (home / NAME).write_text(_TEXT)
+    (home / NAME).write_text(strategy_text())

@@ -17,6 +17,7 @@ import pytest
 
 from quarterdeck.core.engine.vitals import QUOTE_LATE_S
 from quarterdeck.core.journal.heartbeat import read_heartbeat
+from tests.e2e.eager import BROKEN_BY, strategy_text
 from tests.e2e.processes import EngineProcess, quarterdeck
 from tests.e2e.test_acknowledged import gateway, live_home
 from tests.terminal.tmux import Terminal
@@ -137,42 +138,6 @@ def test_each_broken_part_is_alerted_and_resolved(tmp_path: Path) -> None:
             engine.close()
 
 
-STRATEGY = """
-from pathlib import Path
-
-import numpy as np
-from msgspec import Struct
-
-from quarterdeck.core.model.market_data import Side
-from quarterdeck.core.strategy.interface import Columns, Decision
-
-
-class Parameters(Struct, frozen=True, kw_only=True):
-    pass
-
-
-class Breakable:
-    name = "breakable"
-    timeframes = ("M15", "H1")
-    Parameters = Parameters
-    warmup_bars = 100
-    warmup_h1_bars = 20
-
-    def __init__(self, parameters):
-        pass
-
-    def prepare(self, m15, h1, instrument):
-        return Columns(m15, h1)
-
-    def candidates(self, columns):
-        if Path(__file__).with_name("strategy_fails").exists():
-            raise ZeroDivisionError
-        return np.ones(len(columns), np.bool_)
-
-    def decide(self, columns, row, instrument):
-        close = float(columns.m15.close[row])
-        return Decision(side=Side.BUY, entry_price=close, stop_price=close * 0.99, target_price=close * 1.05, confidence=0.1)
-"""
 BREAKS = """
 import os
 import time
@@ -204,7 +169,7 @@ def test_strategy_desk_and_data_that_break_are_said(tmp_path: Path, tool: Callab
     with gateway(tmp_path / "gateway", "--speed", "60") as address:
         settings = "[strategy]\nfile = 'breakable.py'\nname = 'Breakable'\n"
         home = live_home(tmp_path / "desk", tmp_path / "gateway", address, settings)
-        (home / "breakable.py").write_text(STRATEGY)
+        (home / "breakable.py").write_text(strategy_text("Breakable", confidence=0.1))
         inside = {"BREAKABLE_HOME": str(home), "PYTHONPATH": str(tmp_path / "inside")}
         engine, screen = EngineProcess(home, **environ, **inside), Terminal(tool("tmux"), tmp_path / "tmux")
         places = Places(home, screen, environ)
@@ -213,7 +178,7 @@ def test_strategy_desk_and_data_that_break_are_said(tmp_path: Path, tool: Callab
             screen.open("monitor", "--home", str(home), size=(200, 50), env=environ)
             screen.until("ACTIVE")
             assert quarterdeck("status", "--home", home, **environ).code == 0
-            for name, part in (("strategy_fails", "strategy"), ("desk_fails", "desk")):
+            for name, part in ((BROKEN_BY, "strategy"), ("desk_fails", "desk")):
                 (home / name).touch()
                 places.hear(name, part)
                 (home / name).unlink()

@@ -86,7 +86,7 @@ class ClockVerdict(Struct, frozen=True):
 
     judgement: Judgement
     offset_s: int | None
-    """The server's offset that is believed; None where nothing tells it."""
+    """The server's offset to use; None if it is unknown."""
     pc_error_s: int
     """How far this machine's clock is ahead of UTC by the witnesses; 0 where it is not contradicted."""
     why: str
@@ -165,8 +165,8 @@ def judge(shown_s: float | None, witnesses: Sequence[Witness], noise_s: float = 
         offset = figures[0] if figures else on_grid(shown_s, noise_s)
         doubt = f"; {_claims(against)}" if against else ""
         return ClockVerdict("agrees", offset, 0, f"{shown}, as by {_joined([one.name for one in for_it])}{doubt}")
-    nobody = _claims(against) or "nothing else tells its offset"
-    return ClockVerdict("unconfirmed", on_grid(shown_s, noise_s), 0, f"{shown}; {nobody}")
+    other = _claims(against) or "nothing else shows its offset"
+    return ClockVerdict("unconfirmed", on_grid(shown_s, noise_s), 0, f"{shown}; {other}")
 
 
 def _without_ticks(witnesses: Sequence[Witness]) -> ClockVerdict:

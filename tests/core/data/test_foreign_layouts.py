@@ -288,3 +288,32 @@ def test_memory_does_not_grow_with_the_text(tmp_path, monkeypatch):
     tracemalloc.stop()
     assert len(done.series) == count
     assert peak < 24 * count + 6_000_000, f"{peak / count:.0f} bytes a tick; the text has {path.stat().st_size / count:.0f}"
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ("time,open,high,low,close,close", "two columns are called close"),
+        ("time,open,high,low,last_price,close,closeprice", "two columns are called close"),
+        ("time,bid,ask,bidprice,x,y", "two columns are called bid"),
+        ("close_time,open,high,low,close,volume", "ends of the bars"),
+        ("Close Time (UTC),open,high,low,close,volume", "ends of the bars"),
+    ],
+)
+def test_a_header_with_two_meanings_is_refused_by_name(tmp_path: Path, head: str, said: str) -> None:
+    path = tmp_path / "EURUSD_M15.csv"
+    width = len(head.split(","))
+    rows = [",".join([f"{at:%Y-%m-%d %H:%M:%S}", *bar(row), "100", "1", "1"][:width]) for row, at in enumerate(moments())]
+    path.write_text("\n".join([head, *rows]))
+    with pytest.raises(DataError, match=said):
+        import_file(path)
+
+
+def test_open_and_close_times_beside_each_other_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "EURUSD_M15.csv"
+    rows = [
+        f"{at:%Y-%m-%d %H:%M:%S},{','.join(bar(row))},{at + timedelta(minutes=15):%Y-%m-%d %H:%M:%S}"
+        for row, at in enumerate(moments())
+    ]
+    path.write_text("\n".join(["open_time,open,high,low,close,close_time", *rows]))
+    assert len(bars(path)) == len(rows)

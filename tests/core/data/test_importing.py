@@ -291,5 +291,5 @@ def test_a_spread_below_zero_is_named(tmp_path):
     path = bars_file(tmp_path, [1.1] * 40)
     head, *rows = path.read_text().splitlines()
     path.write_text("\n".join([f"{head},spread", *(f"{row},-3" for row in rows)]))
-    with pytest.raises(DataError, match="no line of it is usable: 40 without a spread"):
+    with pytest.raises(DataError, match="no line of it is usable: 40 with a spread below zero"):
         import_file(path)
